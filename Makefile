@@ -1,0 +1,47 @@
+# Two commands do everything: `make demo` and `make test`. Each installs what it needs into .venv first.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+# One BLAS thread: ours run over blocks of customers, and the two kinds fight (docs/speed.md).
+export OPENBLAS_NUM_THREADS ?= 1
+export OMP_NUM_THREADS ?= 1
+
+RUN_STAMP := $(VENV)/.installed-run
+DEV_STAMP := $(VENV)/.installed-dev
+# pip 23 has no --group, so the test and lint groups of pyproject.toml stand here again.
+DEV := pytest hypothesis pytest-xdist pytest-timeout ruff mypy pandas-stubs build
+
+.PHONY: setup demo test check bench docs slow clean
+setup: $(RUN_STAMP)
+
+$(RUN_STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -c constraints.txt -e .
+	touch $@
+
+$(DEV_STAMP): $(RUN_STAMP)
+	$(BIN)/python -m pip install -q -c constraints.txt $(DEV)
+	touch $@
+
+demo: $(RUN_STAMP)   ## the main job on the bundled world, ending in a report
+	$(BIN)/campaignrl demo
+
+test: check          ## lint, types, then every test (slow studies excepted)
+	$(BIN)/python -m pytest -q -n 2 -m "not slow"
+
+check: $(DEV_STAMP)  ## lint and types
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+slow: $(DEV_STAMP)   ## the full-size studies behind the figures in the docs
+	$(BIN)/python -m pytest -q -m slow --timeout 3600
+
+bench: $(RUN_STAMP)  ## speed, as ratios measured in one run
+	$(BIN)/python benchmarks/panel.py
+
+docs: $(DEV_STAMP)   ## write the outputs shown in docs/ and README.md again
+	$(BIN)/python -m pytest -q tests/test_docs.py --refresh-docs
+
+clean:
+	rm -rf $(VENV) build dist runs .pytest_cache .mypy_cache .ruff_cache
