@@ -1,0 +1,171 @@
+"""The one feature schema: name, unit, range and meaning of everything a policy may see.
+
+Tables, logs and rules hold raw values in their units; `Context.encode` turns them into the numbers that
+linear models and networks read. Features meet by name, never by position. Here: schema, context, encoding.
+Not here: where values come from (dynamics/observe.py for simulated customers, tables/ for files).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from campaignrl.errors import DataError, Problem, SpecError, nearest
+
+Float32 = npt.NDArray[np.float32]
+Columns = Mapping[str, npt.NDArray[Any]]
+Rows = slice | npt.NDArray[Any]
+
+UNKNOWN = -1  # code of a category value outside the levels, or missing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """One thing a policy may see.
+
+    A number has a finite range [low, high] in its unit and is clipped to it; a category has levels.
+    log: encode by log1p, for counts and money whose small values matter most (needs low >= 0).
+    nullable: the value may be missing (NaN), which adds a 0/1 column of its own.
+    """
+
+    name: str
+    unit: str = ""
+    meaning: str = ""
+    low: float = 0.0
+    high: float = 1.0
+    levels: tuple[str, ...] = ()
+    log: bool = False
+    nullable: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.levels and not (np.isfinite([self.low, self.high]).all() and self.low < self.high):
+            raise SpecError(Problem(f"feature {self.name}", "range", (self.low, self.high), "finite with low < high"))
+        if self.log and self.low < 0:
+            raise SpecError(Problem(f"feature {self.name}", "low", self.low, "at least 0 for a log feature"))
+
+    @property
+    def encoded(self) -> tuple[str, ...]:
+        """Names of the encoded columns of this feature."""
+        if self.levels:
+            return tuple(f"{self.name}={level}" for level in self.levels)
+        return (self.name, f"{self.name}?") if self.nullable else (self.name,)
+
+    def encode_into(self, values: npt.NDArray[Any], out: Float32) -> None:
+        """Write the encoded columns, out (n, len(encoded)): numbers to [0, 1], categories to 0/1."""
+        if self.levels:
+            for j in range(len(self.levels)):
+                out[:, j] = values == j
+            return
+        x = np.clip(values, self.low, self.high).astype(np.float32)
+        low, high = (np.log1p(self.low), np.log1p(self.high)) if self.log else (self.low, self.high)
+        x = np.log1p(x) if self.log else x
+        out[:, 0] = (x - np.float32(low)) / np.float32(high - low)
+        if self.nullable:
+            out[:, 1] = np.isnan(values)
+        np.nan_to_num(out[:, 0], copy=False, nan=0.0)
+
+
+@dataclass(frozen=True)
+class FeatureSchema:
+    """An ordered list of features; what a policy was made for and what a log holds."""
+
+    features: tuple[Feature, ...]
+
+    def __post_init__(self) -> None:
+        names = self.names
+        twice = sorted({n for n in names if names.count(n) > 1})
+        if twice:
+            raise SpecError([Problem("features", "name", n, "named once") for n in twice])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Feature names in order."""
+        return tuple(f.name for f in self.features)
+
+    @property
+    def encoded(self) -> tuple[str, ...]:
+        """Names of the encoded columns, in order."""
+        return tuple(name for f in self.features for name in f.encoded)
+
+    @property
+    def width(self) -> int:
+        """Number of encoded columns, D."""
+        return sum(len(f.encoded) for f in self.features)
+
+    def __getitem__(self, name: str) -> Feature:
+        for feature in self.features:
+            if feature.name == name:
+                return feature
+        raise DataError(Problem("features", "name", name, "a feature of this schema", nearest(name, self.names)))
+
+    def to_list(self) -> list[dict[str, Any]]:
+        """Plain JSON types; `from_list` is its inverse."""
+        return [asdict(f) for f in self.features]
+
+    @classmethod
+    def from_list(cls, data: Sequence[Mapping[str, Any]]) -> FeatureSchema:
+        """Rebuild a schema from `to_list`; anything else is a SpecError."""
+        try:
+            return cls(tuple(Feature(**{**d, "levels": tuple(d["levels"])}) for d in data))
+        except (KeyError, TypeError) as wrong:
+            raise SpecError(Problem("features", "content", str(wrong), "a schema as campaignrl writes it")) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What is known of n customers at a decision: raw columns by feature name.
+
+    A number column is a float array in the feature's unit (NaN: missing); a category column an integer
+    array of level codes (UNKNOWN: missing or unheard of).
+    """
+
+    schema: FeatureSchema
+    columns: Columns
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()))) if self.columns else 0
+
+    def take(self, rows: Rows) -> Context:
+        """The same columns for some rows; a slice copies nothing."""
+        return Context(self.schema, {name: column[rows] for name, column in self.columns.items()})
+
+    def labels(self, name: str) -> npt.NDArray[np.object_]:
+        """(n,) text of a category column; missing is ""."""
+        levels = np.array([*self.schema[name].levels, ""], dtype=object)
+        return levels[self.columns[name]]
+
+    def encode(self, schema: FeatureSchema | None = None) -> Float32:
+        """(n, D) float32 for `schema` (default: its own). Features are matched by name, levels too."""
+        target = schema or self.schema
+        self._require(target)
+        out = np.empty((len(self), target.width), dtype=np.float32)
+        at = 0
+        for feature in target.features:
+            width = len(feature.encoded)
+            feature.encode_into(self._codes(feature), out[:, at : at + width])
+            at += width
+        return out
+
+    def _codes(self, feature: Feature) -> npt.NDArray[Any]:
+        own = self.schema[feature.name]
+        values = self.columns[feature.name]
+        if own.levels == feature.levels:
+            return values
+        at = {level: j for j, level in enumerate(feature.levels)}
+        return np.array([*(at.get(level, UNKNOWN) for level in own.levels), UNKNOWN])[values]
+
+    def _require(self, target: FeatureSchema) -> None:
+        problems = []
+        for feature in target.features:
+            if feature.name not in self.columns:
+                fix = nearest(feature.name, self.columns)
+                problems.append(Problem("context", "columns", feature.name, "present", fix or "Add the column."))
+            elif bool(self.schema[feature.name].levels) != bool(feature.levels):
+                kind = "a category" if feature.levels else "a number"
+                problems.append(Problem("context", feature.name, self.schema[feature.name].levels, f"{kind} here"))
+        if problems:
+            raise DataError(problems)

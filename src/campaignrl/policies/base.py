@@ -1,0 +1,79 @@
+"""What a policy is: context and eligibility mask in, an exact probability for every action out.
+
+Here: the protocol, sampling an action from probabilities, calling in chunks of one size. Not here: what may
+be sent (guard/), which policies exist (catalog.py), files (bundle.py). n customers, k actions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from campaignrl.actions import Catalog
+from campaignrl.features import Context, FeatureSchema
+from campaignrl.tables.decisions import DecisionLog
+
+Bool = npt.NDArray[np.bool_]
+Float = npt.NDArray[np.float64]
+Tensors = dict[str, npt.NDArray[Any]]
+
+CHUNK = 4096  # rows of one scoring call; shorter ones are padded, so a row's answer never depends on its batch
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """Anything that can state its propensities."""
+
+    kind: ClassVar[str]
+    name: str
+    catalog: Catalog
+
+    def probabilities(self, context: Context, allowed: Bool) -> Float:
+        """(n,) contexts, (n, k) mask -> (n, k); rows sum to 1, zero where not allowed. Draws nothing."""
+
+    def settings(self) -> dict[str, Any]:
+        """Plain JSON types that, with `tensors`, rebuild the policy."""
+
+    def tensors(self) -> Tensors:
+        """Learned arrays by name; empty for a policy that learns nothing."""
+
+
+@runtime_checkable
+class Learner(Policy, Protocol):
+    """A policy that learns from decision logs, its own or another's."""
+
+    schema: FeatureSchema
+
+    def update(self, log: DecisionLog) -> None:
+        """Learn from matured rows; two calls with the halves equal one call with the whole."""
+
+
+def sample(probabilities: Float, u: Float) -> npt.NDArray[np.int64]:
+    """Action ids (n,) from rows of probabilities (n, k) and uniforms u (n,) in [0, 1), by inversion.
+
+    An action of probability zero is never taken, whatever the rounding of the row's sum.
+    """
+    cumulative = np.cumsum(probabilities, axis=1)
+    picked = (cumulative <= (u * cumulative[:, -1])[:, None]).sum(axis=1)
+    last = probabilities.shape[1] - 1 - np.argmax(probabilities[:, ::-1] > 0.0, axis=1)
+    taken: npt.NDArray[np.int64] = np.minimum(picked, last)
+    return taken
+
+
+def in_chunks(function: Callable[..., npt.NDArray[Any]], *arrays: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Row-wise `function` over chunks of exactly CHUNK rows, the last one padded with its first row.
+
+    Matrix products may round a row differently in a batch of another shape; with one shape they never do.
+    """
+    n = len(arrays[0])
+    parts = []
+    for start in range(0, n, CHUNK):
+        pieces = [a[start : start + CHUNK] for a in arrays]
+        m = len(pieces[0])
+        if m < CHUNK:
+            pieces = [np.concatenate([p, np.repeat(p[:1], CHUNK - m, axis=0)]) for p in pieces]
+        parts.append(function(*pieces)[:m])
+    return np.concatenate(parts) if parts else function(*arrays)

@@ -1,0 +1,132 @@
+"""Counter-based draws: the only place where chance is made.
+
+A draw is a hash of (seed, customer, day, purpose, k). So results do not depend on batch size, thread count,
+worker count or row order; two policies that meet the same customer share their luck; and a world can be
+replayed. Here: keys, uniforms, normals, exponentials. Not here: what a draw decides (dynamics/, policies/).
+
+Mixing: the 64-bit finaliser of SplitMix64 (Steele, Lea & Flood 2014, "Fast Splittable Pseudorandom Number
+Generators", OOPSLA) with the constants of its variant 13. One hash gives two draws: its upper and its lower
+32 bits, of which a float32 uniform keeps the top 24.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+UInt64 = npt.NDArray[np.uint64]
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+
+_GOLDEN = 0x9E3779B97F4A7C15
+_MUL1, _MUL2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_S30, _S27, _S31, _S32, _S40, _S8 = (np.uint64(s) for s in (30, 27, 31, 32, 40, 8))
+_MASK64 = (1 << 64) - 1
+_INV24 = np.float32(2.0**-24)
+
+
+class Purpose(IntEnum):
+    """What a draw is for. Numbers are part of the format: append, never renumber."""
+
+    PROFILE = 1      # latent traits and demographics at the start
+    HISTORY = 2      # what happened before day 0
+    TAG = 3          # noise and gaps of observed tags
+    ACTION = 4       # which action a policy takes
+    FUNNEL = 5       # deliver, open, click, unsubscribe
+    PURCHASE = 6     # buy, redeem, drop out
+    BASKET = 7       # order value
+    HOLDOUT = 8      # who is never contacted
+    FOLD = 9         # cross-fitting folds, by customer
+    POSTERIOR = 10   # posterior draws of a learner
+    RESAMPLE = 11    # bootstrap weights, splits
+
+
+def mix(x: UInt64, out: UInt64 | None = None) -> UInt64:
+    """SplitMix64 finaliser (variant 13) of each element; writes into `out` if given."""
+    y = np.right_shift(x, _S30, out=out)
+    y ^= x
+    y *= _MUL1
+    y ^= y >> _S27
+    y *= _MUL2
+    y ^= y >> _S31
+    return y
+
+
+def _mix_int(x: int) -> int:
+    x &= _MASK64
+    x = ((x ^ (x >> 30)) * int(_MUL1)) & _MASK64
+    x = ((x ^ (x >> 27)) * int(_MUL2)) & _MASK64
+    return x ^ (x >> 31)
+
+
+def customer_keys(ids: npt.NDArray[np.integer] | Sequence[str] | npt.NDArray[np.object_]) -> UInt64:
+    """A 64-bit key per customer, the same in every process and version.
+
+    ids: whole numbers, or texts. A text that is the plain decimal form of a whole number ("17", not "007")
+    has the key of that number, so a simulated customer keeps its luck and its holdout arm in tables.
+    """
+    array = np.asarray(ids)
+    if array.dtype.kind in "iu":
+        return mix(array.astype(np.uint64) + np.uint64(_GOLDEN))
+    return np.fromiter((_text_key(str(i)) for i in ids), dtype=np.uint64, count=len(array))
+
+
+def _text_key(text: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) < 19 and (text[0] != "0" or text == "0"):
+        return _mix_int(int(text) + _GOLDEN)
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+def stream(seed: int, day: int, purpose: Purpose, k: int = 0) -> np.uint64:
+    """The 64-bit number of one stream of draws; each part passes through the mixer before the next joins."""
+    h = _mix_int(seed + _GOLDEN)
+    for part in (day, int(purpose), k):
+        h = _mix_int((h ^ _mix_int(part + _GOLDEN)) + _GOLDEN)
+    return np.uint64(h)
+
+
+def _hashes(keys: UInt64, seed: int, day: int, purpose: Purpose, k: int) -> UInt64:
+    x = keys ^ stream(seed, day, purpose, k)
+    return mix(x)
+
+
+def uniforms(keys: UInt64, seed: int, day: int, purpose: Purpose, count: int) -> list[Float32]:
+    """`count` arrays (n,) of float32 uniforms in [0, 1), independent of each other; k = 0 .. count-1."""
+    result: list[Float32] = []
+    for pair in range((count + 1) // 2):
+        h = _hashes(keys, seed, day, purpose, pair)
+        result.append((h >> _S40).astype(np.uint32).astype(np.float32) * _INV24)
+        if len(result) < count:
+            low = h.astype(np.uint32)  # the lower half
+            low >>= np.uint32(8)
+            result.append(low.astype(np.float32) * _INV24)
+    return result
+
+
+def uniform(keys: UInt64, seed: int, day: int, purpose: Purpose, k: int = 0) -> Float64:
+    """One array (n,) of float64 uniforms in [0, 1) with 53 bits; its own streams, apart from `uniforms`."""
+    h = _hashes(keys, seed, day, purpose, k + (1 << 32))
+    return (h >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def normals(keys: UInt64, seed: int, day: int, purpose: Purpose, count: int) -> list[Float32]:
+    """`count` arrays (n,) of float32 standard normals (Box & Muller 1958); up to 5.8 in size."""
+    result: list[Float32] = []
+    for pair in range((count + 1) // 2):
+        h = _hashes(keys, seed, day, purpose, pair + (1 << 33))
+        u = (h >> _S40).astype(np.uint32).astype(np.float32)
+        radius = np.sqrt(np.float32(-2.0) * np.log((u + np.float32(0.5)) * _INV24))
+        angle = h.astype(np.uint32).astype(np.float32) * np.float32(2.0 * np.pi * 2.0**-32)
+        result.append(radius * np.cos(angle))
+        if len(result) < count:
+            result.append(radius * np.sin(angle))
+    return result
+
+
+def generator(seed: int, purpose: Purpose, k: int = 0) -> np.random.Generator:
+    """A numpy Generator for code that needs one handed down (posterior draws, libraries)."""
+    return np.random.default_rng(np.random.SeedSequence([int(stream(seed, 0, purpose, k))]))

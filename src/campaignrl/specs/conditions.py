@@ -1,0 +1,123 @@
+"""Conditions in TOML: `stage in ['at_risk', 'dormant'] or segment == 'price_sensitive'`.
+
+A condition is parsed once into a checked tree over the feature schema, then answered for many customers at
+a time. Names, levels and types are checked at load, and nothing else of Python is admitted: no calls, no
+attributes, no arithmetic. A missing value satisfies no comparison (deny by default); `not` of it still does
+what `not` does, so write rules in the positive.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from campaignrl.errors import Problem, SpecError, nearest
+from campaignrl.features import UNKNOWN, Context, Feature, FeatureSchema
+
+Bool = npt.NDArray[np.bool_]
+Test = Callable[[Context], Bool]
+
+MAX_LENGTH = 2_000  # characters; a longer rule is a table, not a condition
+MAX_DEPTH = 30
+
+_NUMERIC: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A checked condition; call `holds(context)` for (n,) booleans."""
+
+    text: str
+    test: Test
+
+    def holds(self, context: Context) -> Bool:
+        """(n,) True where the condition is met."""
+        return self.test(context)
+
+
+def compile_condition(text: str, schema: FeatureSchema, where: str) -> Condition:
+    """Check `text` against `schema`; every mistake is a SpecError naming `where`."""
+    if len(text) > MAX_LENGTH:
+        raise SpecError(Problem(where, "condition", f"{len(text)} characters", f"at most {MAX_LENGTH} characters"))
+    try:
+        tree = ast.parse(text, mode="eval").body
+    except (SyntaxError, RecursionError, MemoryError, ValueError):
+        raise _bad(where, text, "a condition such as \"stage == 'dormant' and recency_days > 30\"") from None
+    return Condition(text, _build(tree, schema, where, 0))
+
+
+def _build(node: ast.expr, schema: FeatureSchema, where: str, depth: int) -> Test:
+    if depth > MAX_DEPTH:
+        raise _bad(where, f"{MAX_DEPTH}+ levels deep", f"at most {MAX_DEPTH} levels deep")
+    if isinstance(node, ast.BoolOp):
+        parts = [_build(value, schema, where, depth + 1) for value in node.values]
+        join = np.logical_and if isinstance(node.op, ast.And) else np.logical_or
+        return lambda context: join.reduce([part(context) for part in parts])
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        inner = _build(node.operand, schema, where, depth + 1)
+        return lambda context: ~inner(context)
+    if isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.left, ast.Name):
+        return _comparison(node.left.id, node.ops[0], node.comparators[0], schema, where)
+    raise _bad(where, ast.unparse(node), "a comparison of a feature, or `and`, `or`, `not` of such")
+
+
+def _comparison(name: str, op: ast.cmpop, right: ast.expr, schema: FeatureSchema, where: str) -> Test:
+    if name not in schema.names:
+        raise SpecError(Problem(where, "feature", name, "a known feature", nearest(name, schema.names)))
+    try:
+        value = ast.literal_eval(right)
+    except ValueError:
+        raise _bad(where, ast.unparse(right), "a literal number, text or list") from None
+    feature = schema[name]
+    return _of_category(feature, op, value, where) if feature.levels else _of_number(feature, op, value, where)
+
+
+def _of_category(feature: Feature, op: ast.cmpop, value: object, where: str) -> Test:
+    wanted = list(value) if isinstance(value, list | tuple) else [value]
+    if not isinstance(op, ast.In | ast.NotIn if isinstance(value, list | tuple) else ast.Eq | ast.NotEq):
+        raise _bad(where, f"{feature.name} {type(op).__name__} {value!r}", "==, !=, or `in` / `not in` with a list")
+    for level in wanted:
+        if level not in feature.levels:
+            fix = nearest(str(level), feature.levels) or f"Known: {', '.join(feature.levels)}."
+            raise SpecError(Problem(where, feature.name, level, f"a known {feature.name}", fix))
+    codes = np.array([feature.levels.index(str(level)) for level in wanted])
+    if isinstance(op, ast.NotEq | ast.NotIn):
+        return lambda context: ~_among(context.columns[feature.name], codes) & (context.columns[feature.name] != UNKNOWN)
+    return lambda context: _among(context.columns[feature.name], codes)
+
+
+def _among(column: npt.NDArray[Any], codes: npt.NDArray[Any]) -> Bool:
+    hit: Bool = column == codes[0]
+    for code in codes[1:]:
+        hit = hit | (column == code)
+    return hit
+
+
+def _of_number(feature: Feature, op: ast.cmpop, value: object, where: str) -> Test:
+    compare = _NUMERIC.get(type(op))
+    if compare is None or isinstance(value, bool) or not isinstance(value, int | float):
+        raise _bad(where, f"{feature.name} {type(op).__name__} {value!r}", "a number compared by < <= > >= == !=")
+    limit = float(value)
+
+    def test(context: Context) -> Bool:
+        column = context.columns[feature.name]
+        return np.asarray(compare(column, limit) & ~np.isnan(column))
+
+    return test
+
+
+def _bad(where: str, value: object, allowed: str) -> SpecError:
+    return SpecError(Problem(where, "condition", value, allowed))
