@@ -32,6 +32,7 @@ test: check          ## lint, types, then every test (slow studies excepted)
 
 check: $(DEV_STAMP)  ## lint and types
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 slow: $(DEV_STAMP)   ## the full-size studies behind the figures in the docs

@@ -66,9 +66,7 @@ class Catalog:
         object.__setattr__(self, "_index", {a.name: i for i, a in enumerate(self.actions)})
 
     @classmethod
-    def product(
-        cls, offers: Sequence[Offer], channels: Sequence[Channel], pairs: Sequence[tuple[str, str]]
-    ) -> Catalog:
+    def product(cls, offers: Sequence[Offer], channels: Sequence[Channel], pairs: Sequence[tuple[str, str]]) -> Catalog:
         """`none`, then one action per (offer, channel) pair, named `offer@channel`, in the order given."""
         named = (Action(name=f"{o}@{c}", offer=o, channel=c) for o, c in pairs)
         return cls(tuple(offers), tuple(channels), (Action(name=NONE_NAME), *named))

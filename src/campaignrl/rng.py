@@ -32,17 +32,17 @@ _INV24 = np.float32(2.0**-24)
 class Purpose(IntEnum):
     """What a draw is for. Numbers are part of the format: append, never renumber."""
 
-    PROFILE = 1      # latent traits and demographics at the start
-    HISTORY = 2      # what happened before day 0
-    TAG = 3          # noise and gaps of observed tags
-    ACTION = 4       # which action a policy takes
-    FUNNEL = 5       # deliver, open, click, unsubscribe
-    PURCHASE = 6     # buy, redeem, drop out
-    BASKET = 7       # order value
-    HOLDOUT = 8      # who is never contacted
-    FOLD = 9         # cross-fitting folds, by customer
-    POSTERIOR = 10   # posterior draws of a learner
-    RESAMPLE = 11    # bootstrap weights, splits
+    PROFILE = 1  # latent traits and demographics at the start
+    HISTORY = 2  # what happened before day 0
+    TAG = 3  # noise and gaps of observed tags
+    ACTION = 4  # which action a policy takes
+    FUNNEL = 5  # deliver, open, click, unsubscribe
+    PURCHASE = 6  # buy, redeem, drop out
+    BASKET = 7  # order value
+    HOLDOUT = 8  # who is never contacted
+    FOLD = 9  # cross-fitting folds, by customer
+    POSTERIOR = 10  # posterior draws of a learner
+    RESAMPLE = 11  # bootstrap weights, splits
 
 
 def mix(x: UInt64, out: UInt64 | None = None) -> UInt64:

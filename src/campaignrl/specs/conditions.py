@@ -93,17 +93,10 @@ def _of_category(feature: Feature, op: ast.cmpop, value: object, where: str) -> 
         if level not in feature.levels:
             fix = nearest(str(level), feature.levels) or f"Known: {', '.join(feature.levels)}."
             raise SpecError(Problem(where, feature.name, level, f"a known {feature.name}", fix))
-    codes = np.array([feature.levels.index(str(level)) for level in wanted])
-    if isinstance(op, ast.NotEq | ast.NotIn):
-        return lambda context: ~_among(context.columns[feature.name], codes) & (context.columns[feature.name] != UNKNOWN)
-    return lambda context: _among(context.columns[feature.name], codes)
-
-
-def _among(column: npt.NDArray[Any], codes: npt.NDArray[Any]) -> Bool:
-    hit: Bool = column == codes[0]
-    for code in codes[1:]:
-        hit = hit | (column == code)
-    return hit
+    codes = np.array([feature.levels.index(str(level)) for level in wanted], dtype=np.int64)
+    others = np.setdiff1d(np.arange(len(feature.levels)), codes)  # UNKNOWN is in neither
+    among = others if isinstance(op, ast.NotEq | ast.NotIn) else codes
+    return lambda context: np.isin(context.columns[feature.name], among)
 
 
 def _of_number(feature: Feature, op: ast.cmpop, value: object, where: str) -> Test:
