@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.errors import Problem, SpecError, nearest
-from campaignrl.features import UNKNOWN, Context, Feature, FeatureSchema
+from campaignrl.features import Context, Feature, FeatureSchema
 
 Bool = npt.NDArray[np.bool_]
 Test = Callable[[Context], Bool]
