@@ -1,0 +1,38 @@
+"""Where the TOML files that ship with the package are: in the wheel, or in the checkout.
+
+Here: finding files. Not here: reading them (toml.py, world.py).
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from campaignrl.errors import unknown
+
+KINDS = ("envs", "policies", "experiments")
+
+
+def bundled_folder(kind: str) -> Path:
+    """The folder of bundled files of one kind: `envs`, `policies` or `experiments`."""
+    inside = Path(str(files("campaignrl"))) / "_data" / kind  # the wheel
+    if inside.is_dir():
+        return inside
+    return Path(__file__).resolve().parents[3] / kind  # an editable install: the checkout
+
+
+def bundled_files(kind: str) -> dict[str, Path]:
+    """Name -> path of the bundled TOML files of one kind, in order of name."""
+    return {path.stem: path for path in sorted(bundled_folder(kind).glob("*.toml"))}
+
+
+def find_file(kind: str, reference: str | Path, noun: str) -> Path:
+    """A bundled file by name, or a path to one; else UnknownName with the nearest name."""
+    text = str(reference)
+    known = bundled_files(kind)
+    if text in known:
+        return known[text]
+    path = Path(text)
+    if path.suffix and path.is_file():
+        return path
+    raise unknown(noun, text, known, "Or give a path to a TOML file.")

@@ -1,0 +1,78 @@
+"""TOML text -> checked, frozen pydantic models, with every mistake reported at once in our own words.
+
+Not here: what the models hold (world.py, tables/mapping.py, policies/catalog.py).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from campaignrl.errors import Problem, SpecError, nearest
+
+MAX_BYTES = 4 << 20  # a specification is written by people
+
+
+class Spec(BaseModel):
+    """Base of every specification model: frozen, and no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+Model = TypeVar("Model", bound=Spec)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of one TOML file; a mistake in its syntax is a SpecError with the line."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise SpecError(Problem(str(path.name), "size", path.stat().st_size, f"at most {MAX_BYTES} bytes"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as wrong:
+        raise SpecError(Problem(path.name, "syntax", str(wrong), "TOML")) from None
+    except OSError as wrong:
+        raise SpecError(Problem(path.name, "file", wrong.strerror, "readable")) from None
+
+
+def check(model: type[Model], data: Mapping[str, Any], where: str) -> Model:
+    """Build `model` from plain tables; all mistakes become one SpecError."""
+    try:
+        return model.model_validate(dict(data))
+    except ValidationError as wrong:
+        raise SpecError([_problem(e, where, model) for e in wrong.errors(include_url=False)]) from None
+
+
+def _problem(error: Any, where: str, model: type[Spec]) -> Problem:
+    *parents, last = error["loc"] or ("(whole)",)
+    table = ".".join(str(p) for p in parents)
+    place = f"{where} [{table}]" if table else where
+    kind, message = error["type"], error["msg"]
+    if kind == "extra_forbidden":
+        known = _known_keys(model, parents)
+        return Problem(place, "key", last, "a known key", nearest(str(last), known) or f"Known: {', '.join(known)}.")
+    if kind == "missing":
+        return Problem(place, str(last), "(absent)", "given", "Add it.")
+    return Problem(place, str(last), error["input"], message.removeprefix("Value error, ").removeprefix("Input should be "))
+
+
+def _known_keys(model: type[BaseModel], parents: list[Any]) -> list[str]:
+    """Keys the table at `parents` may have, walking through models and maps of models."""
+    current: Any = model
+    for part in parents:
+        if isinstance(current, type) and issubclass(current, BaseModel) and part in current.model_fields:
+            current = _model_in(current.model_fields[part].annotation)
+    return list(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else []
+
+
+def _model_in(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in reversed(getattr(annotation, "__args__", ())):
+        found = _model_in(argument)
+        if found is not None:
+            return found
+    return None
