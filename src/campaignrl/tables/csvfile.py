@@ -1,0 +1,111 @@
+"""CSV as exact text: nothing is guessed that could damage an id, and nothing is run by a spreadsheet.
+
+Every cell is read as text first. A column becomes numbers only when all its values are numbers and none looks
+like an id (`007`, or 16 and more digits). Here: delimited text in and out. Not here: choosing the format,
+checking that a file is whole (files.py). UTF-8, with or without a byte order mark; LF or CRLF.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Sequence
+from csv import QUOTE_NONNUMERIC
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from campaignrl.errors import DataError, Problem
+
+MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None")  # in a column of numbers; text keeps them
+ID_LIKE = r"^\s*[+-]?(0[0-9]|[0-9]{16})"  # leading zeros and long digit strings do not survive a number
+FORMULA = re.compile(
+    r"'*[=+\-@\t\r]"
+)  # a spreadsheet would run it; quotes before it are counted too, so it can be undone
+NEUTRALISED = r"^'('*[=+\-@\t\r])"
+
+
+def delimiter_of(path: Path) -> str:
+    """The tab for `.tsv`, else the comma."""
+    return "\t" if ".tsv" in path.suffixes else ","
+
+
+def read_text(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """All columns (or some, known to exist) as text, exactly as written; an empty cell is ""."""
+    names = csv_columns(path)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError([Problem(str(path), "column", name, "named once") for name in twice])
+    wanted = names if columns is None else list(columns)
+    types = {name: pa.string() for name in names}
+    options = csv.ConvertOptions(column_types=types, strings_can_be_null=False, include_columns=wanted)
+    with pa.input_stream(str(path)) as stream:
+        return csv.read_csv(stream, parse_options=_parsing(path), convert_options=options)
+
+
+def csv_columns(path: Path) -> list[str]:
+    """The header."""
+    with pa.input_stream(str(path)) as stream, csv.open_csv(stream, parse_options=_parsing(path)) as reader:
+        return list(reader.schema.names)
+
+
+def typed(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Whole numbers, numbers, true/false, or the text itself: the first that fits every value."""
+    if pc.any(pc.match_substring_regex(column, ID_LIKE)).as_py():
+        return column
+    trimmed = pc.utf8_trim_whitespace(column)
+    missing = pc.is_in(trimmed, value_set=pa.array(MISSING))
+    if pc.all(missing, min_count=0).as_py():  # nothing to go by (also: no rows)
+        return column
+    values = pc.if_else(missing, pa.scalar(None, pa.string()), trimmed)
+    for kind in (pa.int64(), pa.float64(), pa.bool_()):
+        try:
+            return values.cast(kind)
+        except pa.ArrowInvalid:
+            continue
+    return column
+
+
+def neutralised(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Text cells that a spreadsheet would run as a formula get a leading quote; numbers are left alone."""
+    cells = ["'" + cell if isinstance(cell, str) and FORMULA.match(cell) else cell for cell in column]
+    return pd.Series(cells, index=column.index, dtype=object)
+
+
+def restored(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Inverse of `neutralised`, for text columns of files that `write_csv` wrote."""
+    return pc.replace_substring_regex(column, NEUTRALISED, r"\1")
+
+
+def write_csv(frame: pd.DataFrame, path: Path, out: BinaryIO) -> None:
+    """Write the bytes of `path` to `out`: the same frame gives the same bytes, compressed or not."""
+    safe = frame.copy(deep=False)
+    for name in (n for n in frame.columns if _may_hold_text(frame[n])):
+        safe[name] = neutralised(frame[name].astype(object))
+    safe.columns = neutralised(pd.Series(frame.columns, dtype=object)).to_list()
+    text = safe.to_csv(index=False, sep=delimiter_of(path), lineterminator="\n")
+    if "\r" in text:  # the csv module leaves a lone carriage return bare, and readers take it for a new row
+        text = safe.to_csv(index=False, sep=delimiter_of(path), lineterminator="\n", quoting=QUOTE_NONNUMERIC)
+    data = _encoded(text, path)
+    out.write(gzip.compress(data, compresslevel=6, mtime=0) if path.suffix == ".gz" else data)
+
+
+def _parsing(path: Path) -> csv.ParseOptions:
+    return csv.ParseOptions(delimiter=delimiter_of(path), newlines_in_values=True)
+
+
+def _may_hold_text(column: pd.Series[Any]) -> bool:
+    return isinstance(column.dtype, pd.StringDtype | pd.CategoricalDtype) or column.dtype == object
+
+
+def _encoded(text: str, path: Path) -> bytes:
+    if "\0" in text:
+        raise DataError(Problem(str(path), "text", "\0", "text without NUL characters, which CSV cannot hold"))
+    try:
+        return text.encode()
+    except UnicodeEncodeError as wrong:
+        raise DataError(Problem(str(path), "text", text[wrong.start], "a Unicode character")) from None

@@ -1,0 +1,129 @@
+"""Files: written whole or not at all, read whole or refused.
+
+Here: whole-or-nothing writing, frames in and out in any supported format. Not here: what a file is (formats.py),
+what the columns mean (logfile.py, mapping.py), CSV cells (csvfile.py).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from campaignrl.errors import DataError, Problem, UsageError, nearest
+from campaignrl.tables import csvfile
+from campaignrl.tables.formats import is_parquet, reading, refuse_foreign
+
+ROW_GROUP = 131_072  # rows; fixed, so that the same rows give the same bytes
+
+
+def write_whole(path: str | Path, write: Callable[[BinaryIO], None]) -> None:
+    """Give `write` a handle; `path` appears complete and on disk, or stays exactly as it was."""
+    target = Path(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _write_then_rename(target, write)
+    except OSError as wrong:
+        raise UsageError(f"{target}: cannot be written: {wrong.strerror or wrong}.") from wrong
+
+
+def write_frame(frame: pd.DataFrame, path: str | Path) -> None:
+    """CSV or Parquet by suffix, without the index; the same frame gives the same bytes."""
+    target = Path(path)
+    if is_parquet(target):
+        table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+        write_whole(target, lambda out: write_parquet(table, out))
+    else:
+        write_whole(target, lambda out: csvfile.write_csv(frame, target, out))
+
+
+def write_parquet(table: pa.Table, out: BinaryIO) -> None:
+    """One table as Parquet with the settings all our files share."""
+    with parquet_writer(table.schema, out) as writer:
+        writer.write_table(table, row_group_size=ROW_GROUP)
+
+
+def parquet_writer(schema: pa.Schema, out: BinaryIO, plain: Sequence[str] = ()) -> pq.ParquetWriter:
+    """A writer with the settings all our files share; `plain` columns hardly repeat and get no dictionary."""
+    with_dictionary = [name for name in schema.names if name not in plain]
+    return pq.ParquetWriter(out, schema, compression="zstd", use_dictionary=with_dictionary, write_page_checksum=True)
+
+
+def read_frame(path: str | Path, columns: Sequence[str] | None = None, text: Sequence[str] = ()) -> pd.DataFrame:
+    """A table from a file. Columns named in `text` stay text to the letter ("007", "1e5"), "" where empty.
+
+    columns: the ones to read (default: all); a missing one is a DataError, all named at once.
+    """
+    source = Path(path)
+    table = read_table(source, columns)
+    with reading(source):
+        ready = {n: as_text(table[n]) if n in text else _natural(table[n], source) for n in table.column_names}
+        frame: pd.DataFrame = pa.table(ready).to_pandas()
+    return frame
+
+
+def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """The Arrow table of a file: Parquet in its own types, CSV all text."""
+    source = Path(path)
+    names = column_names(source)
+    if columns is not None:
+        require_columns(source, columns, names)
+    with reading(source):
+        if not is_parquet(source):
+            return csvfile.read_text(source, columns)
+        wanted = None if columns is None else list(columns)
+        with pq.ParquetFile(source, page_checksum_verification=True) as file:
+            return file.read(columns=wanted)
+
+
+def column_names(path: str | Path) -> list[str]:
+    """The columns of a file, in its order; also the check that it is what its name says."""
+    source = Path(path)
+    refuse_foreign(source)
+    with reading(source):
+        return list(pq.read_schema(source).names) if is_parquet(source) else csvfile.csv_columns(source)
+
+
+def require_columns(path: str | Path, wanted: Sequence[str], present: Sequence[str]) -> None:
+    """DataError that names every column of `wanted` that is not `present`, each with the nearest name."""
+    missing = [name for name in dict.fromkeys(wanted) if name not in present]
+    if missing:
+        raise DataError([Problem(str(path), "column", name, "in the file", nearest(name, present)) for name in missing])
+
+
+def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Ids and names as text, "" where missing; 17 and 17.0 alike become "17"."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_floating(column.type):
+        with suppress(pa.ArrowInvalid):
+            column = column.cast(pa.int64())
+    return column.cast(pa.string()).fill_null("")
+
+
+def _write_then_rename(target: Path, write: Callable[[BinaryIO], None]) -> None:
+    part = target.with_name(f".{target.name[:200]}.{secrets.token_hex(8)}.part")
+    try:
+        with open(part, "xb") as out:
+            write(out)
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the new name is on disk too
+    finally:
+        os.close(folder)
+
+
+def _natural(column: pa.ChunkedArray, path: Path) -> pa.ChunkedArray:
+    return column if is_parquet(path) else csvfile.typed(column)

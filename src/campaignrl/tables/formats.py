@@ -1,0 +1,93 @@
+"""What a file is: its format by name, by its first bytes and its last, and one line of complaint where they differ.
+
+Here: suffixes, magic numbers, turning what libraries raise on a damaged file into a DataError that names it.
+Not here: reading and writing (files.py). Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+
+from campaignrl.errors import DataError, Problem, unknown
+
+SUFFIXES = (".parquet", ".pq", ".csv", ".csv.gz", ".tsv")
+MAGIC = b"PAR1"
+FOREIGN = {b"\x80": "a pickle, which is never opened", b"PK": "a zip archive", b"\x1f\x8b": "compressed by gzip"}
+
+
+def is_parquet(path: Path) -> bool:
+    """By suffix; a suffix that we cannot handle is a DataError."""
+    name = path.name.lower()
+    if not name.endswith(SUFFIXES):
+        allowed = "a name that ends in " + " ".join(SUFFIXES)
+        raise DataError(Problem(str(path), "file", path.name, allowed))
+    return name.endswith((".parquet", ".pq"))
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turns what the libraries raise on a damaged file into one line that names it."""
+    try:
+        yield
+    except DataError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as wrong:
+        reason = str(wrong).strip().partition("\n")[0] or type(wrong).__name__
+        raise DataError(f"{path}: cannot be read: {_place_of_bad_byte(path) or reason}") from None
+
+
+def refuse_foreign(path: Path) -> None:
+    """Raise unless the file exists and begins and ends as its name promises."""
+    parquet = is_parquet(path)
+    if not path.exists():
+        folder = path.parent
+        siblings = [p.name for p in folder.iterdir() if p.name.endswith(SUFFIXES)] if folder.is_dir() else []
+        raise unknown("file", path.name, siblings, f"Looked in {folder}.")
+    if not path.is_file():
+        raise DataError(f"{path}: is not a file.")
+    fault = _fault(path, parquet)
+    if fault:
+        raise DataError(f"{path}: {fault}")
+
+
+def _fault(path: Path, parquet: bool) -> str:
+    """What is wrong with the first and last bytes, or ""."""
+    with open(path, "rb") as file:
+        head = file.read(65_536)
+        file.seek(-min(4, path.stat().st_size), os.SEEK_END)
+        tail = file.read()
+    if not head:
+        return "is empty: not even a header."
+    if parquet:
+        if not head.startswith(MAGIC):
+            return f"is not Parquet but {_kind(head)}."
+        return "" if tail == MAGIC and len(head) > 8 else "is cut short: the end of the Parquet file is missing."
+    if path.suffix.lower() == ".gz":
+        return "" if head.startswith(b"\x1f\x8b") else f"is not compressed by gzip but {_kind(head)}."
+    return f"is not text but {_kind(head)}." if head.startswith((MAGIC, *FOREIGN)) or b"\0" in head else ""
+
+
+def _kind(head: bytes) -> str:
+    if head.startswith(MAGIC):
+        return "Parquet (rename it to .parquet)"
+    return next((kind for magic, kind in FOREIGN.items() if head.startswith(magic)), "something else")
+
+
+def _place_of_bad_byte(path: Path) -> str:
+    """Where a text file leaves UTF-8, or ""; only asked once reading has failed."""
+    if is_parquet(path):
+        return ""
+    try:
+        data = gzip.decompress(path.read_bytes()) if path.suffix.lower() == ".gz" else path.read_bytes()
+        data.decode("utf-8")
+    except UnicodeDecodeError as wrong:
+        return f"byte {wrong.start} is not UTF-8. Save the file as UTF-8."
+    except (OSError, EOFError):
+        return ""
+    return ""
