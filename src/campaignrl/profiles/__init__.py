@@ -1,1 +1,4 @@
-"""profiles."""
+"""From customer data to what is known of customers.
+
+lifecycle.py  the lifecycle stage, from the order history
+"""

@@ -43,7 +43,14 @@ def check(model: type[Model], data: Mapping[str, Any], where: str) -> Model:
     try:
         return model.model_validate(dict(data))
     except ValidationError as wrong:
-        raise SpecError([_problem(e, where, model) for e in wrong.errors(include_url=False)]) from None
+        raise SpecError([p for e in wrong.errors(include_url=False) for p in _problems(e, where, model)]) from None
+
+
+def _problems(error: Any, where: str, model: type[Spec]) -> list[Problem]:
+    inner = error.get("ctx", {}).get("error")
+    if isinstance(inner, SpecError):  # raised by a validator of ours: it has said it all
+        return [p._replace(where=f"{where} {p.where}") for p in inner.problems]
+    return [_problem(error, where, model)]
 
 
 def _problem(error: Any, where: str, model: type[Spec]) -> Problem:
@@ -56,7 +63,9 @@ def _problem(error: Any, where: str, model: type[Spec]) -> Problem:
         return Problem(place, "key", last, "a known key", nearest(str(last), known) or f"Known: {', '.join(known)}.")
     if kind == "missing":
         return Problem(place, str(last), "(absent)", "given", "Add it.")
-    return Problem(place, str(last), error["input"], message.removeprefix("Value error, ").removeprefix("Input should be "))
+    return Problem(
+        place, str(last), error["input"], message.removeprefix("Value error, ").removeprefix("Input should be ")
+    )
 
 
 def _known_keys(model: type[BaseModel], parents: list[Any]) -> list[str]:

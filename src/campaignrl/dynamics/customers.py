@@ -1,0 +1,198 @@
+"""Traits (fixed) and state (changing) of n customers, as one array per field, and drawing them for day 0.
+
+Purchase and drop-out rates are gamma-distributed and lifetimes exponential: Pareto/NBD (Schmittlein, Morrison
+& Colombo 1987, "Counting Your Customers", Management Science 33(1)). A customer joined some time before day 0, so
+the panel starts mid-life: the order history before day 0 follows the same process, with nothing sent.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from campaignrl import rng
+from campaignrl.rng import Purpose
+from campaignrl.specs.world import World
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+Int8 = npt.NDArray[np.int8]
+Bool = npt.NDArray[np.bool_]
+
+NO_OFFER = -1
+
+
+class Traits(NamedTuple):
+    """What never changes. Rates are latent; tags and attributes are what is known."""
+
+    key: npt.NDArray[np.uint64]  # (n,) of all draws
+    segment: Int8  # (n,) the true one
+    rate: Float32  # (n,) orders per day while alive
+    drop_rate: Float32  # (n,) drop-outs per day
+    sensitivity: Float32  # (n,) log-hazard of buying per 10 % off
+    log_basket: Float32  # (n,) log of the median order value, currency
+    affinity: Float32  # (c, n) log-odds of opening, segment's part included
+    joined: Float32  # (n,) days before day 0
+    segment_tag: Int8  # (n,) observed; -1: missing
+    price_tag: Int8  # (n,) observed; -1: missing
+    attributes: Int8  # (a, n) level codes
+    held_out: Bool  # (n,) never contacted
+
+    def rows(self, part: slice) -> Traits:
+        """The same traits of some customers, as views."""
+        return Traits._make(field[..., part] for field in self)
+
+
+class State(NamedTuple):
+    """What a day may change. Histories are bits: bit j is the day j + 1 days ago."""
+
+    alive: Bool  # (n,) latent
+    consent: Bool  # (c, n)
+    fatigue: Float32  # (n,) decayed contacts; latent
+    live_offer: Int8  # (n,) the offer the customer holds, or -1
+    live_days: Int8  # (n,) days it is still usable
+    orders: npt.NDArray[np.int16]  # (n,)
+    discounted: npt.NDArray[np.int16]  # (n,) orders that used an offer
+    spend: Float32  # (n,) currency, all orders
+    first_order: Float32  # (n,) day of it, negative before day 0; nan: never
+    last_order: Float32  # (n,) likewise
+    sent: npt.NDArray[np.uint64]  # (c, n) contact history by channel
+    opened: npt.NDArray[np.uint64]  # (n,) open history
+    clicked: npt.NDArray[np.uint64]  # (n,) click history
+
+    def rows(self, part: slice) -> State:
+        """The same state of some customers, as views."""
+        return State._make(field[..., part] for field in self)
+
+
+def draw_customers(world: World, keys: npt.NDArray[np.uint64], seed: int) -> tuple[Traits, State]:
+    """Traits and day-0 state of the customers with these keys (n,); each depends on its key and the seed alone."""
+    segments = list(world.segments.values())
+    u = [rng.uniform(keys, seed, 0, Purpose.PROFILE, k) for k in range(4)]
+    segment = np.searchsorted(np.cumsum([s.share for s in segments])[:-1], u[0], side="right").astype(np.int8)
+    z = rng.normals(keys, seed, 0, Purpose.PROFILE, 2 + len(world.channels))
+    rate = _gamma(u[1], [(s.purchase.rate, s.purchase.spread) for s in segments], segment)
+    drop_rate = _gamma(u[2], [(1.0 / s.lifetime.days, s.lifetime.spread) for s in segments], segment)
+    joined = u[3] * world.tenure_days
+    sensitivity = _lognormal(z[0], [(s.price_sensitivity.mean, s.price_sensitivity.spread) for s in segments], segment)
+    log_basket = np.log(_lognormal(z[1], [(s.basket.mean, s.basket.spread) for s in segments], segment))
+    within = np.array([s.basket.within for s in segments], dtype=np.float32)[segment]
+    log_basket -= np.float32(0.5) * np.log1p(within * within)  # a mean of order values -> their median
+    segment_tag, price_tag = _tags(world, keys, seed, segment, sensitivity)
+    traits = Traits(
+        key=keys,
+        segment=segment,
+        rate=rate.astype(np.float32),
+        drop_rate=drop_rate.astype(np.float32),
+        sensitivity=sensitivity,
+        log_basket=log_basket,
+        affinity=_affinity(world, segment, z[2:]),
+        joined=joined.astype(np.float32),
+        segment_tag=segment_tag,
+        price_tag=price_tag,
+        attributes=_attributes(world, keys, seed, segment),
+        held_out=rng.uniform(keys, world.guard.holdout_salt, 0, Purpose.HOLDOUT) < world.guard.holdout,
+    )
+    return traits, _start(world, traits, rate, drop_rate, joined, seed)
+
+
+def _start(world: World, traits: Traits, rate: Float64, drop_rate: Float64, joined: Float64, seed: int) -> State:
+    """State at day 0: alive or not, orders so far, consents; nothing sent yet."""
+    keys, n = traits.key, len(traits.key)
+    u = [rng.uniform(keys, seed, 0, Purpose.HISTORY, k) for k in range(6)]
+    lifetime = -np.log1p(-u[0]) / drop_rate
+    active = np.minimum(lifetime, joined)
+    gap = -np.log1p(-u[1]) / rate  # from the end of the active time back to the last order
+    ordered = gap < active
+    earlier = np.where(ordered, poisson_quantile(u[2], rate * np.maximum(active - gap, 0.0)), 0)
+    orders = np.where(ordered, earlier + 1, 0)
+    last = active - gap - joined  # days from day 0, negative
+    first_gap = (active - gap) * -np.expm1(np.log1p(-u[3]) / np.maximum(earlier, 1))  # least of `earlier` uniforms
+    first = np.where(earlier > 0, first_gap - joined, last)
+    mean_share = np.float32(0.2) * traits.sensitivity / np.float32(0.3)  # of past orders that used an offer
+    discounted = np.minimum(orders * np.minimum(mean_share, 0.9) + u[4], orders).astype(np.int16)
+    spend = orders * np.exp(traits.log_basket)
+    consents = np.array([[s.consent[c] for c in world.channels] for s in world.segments.values()])
+    draws = [rng.uniform(keys, seed, 0, Purpose.HISTORY, 6 + c) for c in range(len(world.channels))]
+    zero = np.zeros(n, dtype=np.uint64)
+    return State(
+        alive=lifetime > joined,
+        consent=np.array([u_c < consents[traits.segment, c] for c, u_c in enumerate(draws)]),
+        fatigue=np.zeros(n, dtype=np.float32),
+        live_offer=np.full(n, NO_OFFER, dtype=np.int8),
+        live_days=np.zeros(n, dtype=np.int8),
+        orders=orders.astype(np.int16),
+        discounted=discounted,
+        spend=spend.astype(np.float32),
+        first_order=np.where(ordered, first, np.nan).astype(np.float32),
+        last_order=np.where(ordered, last, np.nan).astype(np.float32),
+        sent=np.zeros((len(world.channels), n), dtype=np.uint64),
+        opened=zero,
+        clicked=zero.copy(),
+    )
+
+
+def poisson_quantile(u: Float64, mean: Float64) -> npt.NDArray[np.int64]:
+    """Smallest x with P(Poisson(mean) <= x) > u, by adding up terms; mean (n,) below 700."""
+    term = np.exp(-np.minimum(mean, 700.0))
+    total = term.copy()
+    x = np.zeros(len(u), dtype=np.int64)
+    open_rows = np.flatnonzero(total <= u)
+    while len(open_rows) and x[open_rows[0]] < 5_000:
+        x[open_rows] += 1
+        term[open_rows] *= mean[open_rows] / x[open_rows]
+        total[open_rows] += term[open_rows]
+        open_rows = open_rows[(total[open_rows] <= u[open_rows]) & (term[open_rows] > 1e-18)]
+    return x
+
+
+def _gamma(u: Float64, mean_cv: list[tuple[float, float]], segment: Int8) -> Float64:
+    """Gamma quantiles with each segment's mean and coefficient of variation; never exactly 0."""
+    mean, cv = np.array(mean_cv).T
+    shape = 1.0 / cv**2
+    quantile = special.gammaincinv(shape[segment], u) * (mean / shape)[segment]
+    rates: Float64 = np.maximum(quantile, 1e-12)
+    return rates
+
+
+def _lognormal(z: Float32, mean_cv: list[tuple[float, float]], segment: Int8) -> Float32:
+    mean, cv = np.array(mean_cv, dtype=np.float32).T
+    sigma = np.sqrt(np.log1p(cv * cv))
+    values: Float32 = np.exp(z * sigma[segment] + (np.log(mean) - sigma * sigma / 2)[segment])
+    return values
+
+
+def _affinity(world: World, segment: Int8, z: list[Float32]) -> Float32:
+    rows = []
+    for (name, channel), z_c in zip(world.channels.items(), z, strict=True):
+        of_segment = np.array([s.affinity.get(name, 0.0) for s in world.segments.values()], dtype=np.float32)
+        rows.append(of_segment[segment] + np.float32(channel.affinity_spread) * z_c)
+    return np.array(rows)
+
+
+def _attributes(world: World, keys: npt.NDArray[np.uint64], seed: int, segment: Int8) -> Int8:
+    codes = np.empty((len(world.attributes), len(keys)), dtype=np.int8)
+    for a, (name, levels) in enumerate(world.attributes.items()):
+        shares = np.array([[s.profile[name].get(level, 0.0) for level in levels] for s in world.segments.values()])
+        cuts = np.cumsum(shares, axis=1)[:, :-1]
+        u = rng.uniform(keys, seed, 0, Purpose.PROFILE, 16 + a)
+        codes[a] = sum((u >= cuts[segment, j]).astype(np.int8) for j in range(cuts.shape[1]))
+    return codes
+
+
+def _tags(
+    world: World, keys: npt.NDArray[np.uint64], seed: int, segment: Int8, sensitivity: Float32
+) -> tuple[Int8, Int8]:
+    """Segment and price tags as observed: some wrong, some missing."""
+    low, high = world.tags.price
+    price = (sensitivity >= low).astype(np.int8) + (sensitivity >= high).astype(np.int8)
+    tags = []
+    for t, (truth, levels) in enumerate(((segment, len(world.segments)), (price, 3))):
+        wrong, missing, other = (rng.uniform(keys, seed, 0, Purpose.TAG, 3 * t + k) for k in range(3))
+        shift = 1 + np.floor(other * max(levels - 1, 1)).astype(np.int8)
+        tag = np.where(wrong < world.tags.wrong, (truth + shift) % levels, truth)
+        tags.append(np.where(missing < world.tags.missing, -1, tag).astype(np.int8))
+    return tags[0], tags[1]

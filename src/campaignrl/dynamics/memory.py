@@ -1,0 +1,51 @@
+"""What a day leaves behind: fatigue, the usable offer, contact and order history.
+
+Here: the state of tomorrow from the state and the events of today. Not here: the events (advance.py). Ad-stock,
+satisfaction, reference price and the post-promotion stock will be further stocks of this file.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from campaignrl.dynamics.customers import NO_OFFER
+
+Float32 = npt.NDArray[np.float32]
+Int8 = npt.NDArray[np.int8]
+UInt64 = npt.NDArray[np.uint64]
+Bool = npt.NDArray[np.bool_]
+
+_ONE = np.uint64(1)
+
+
+def next_fatigue(fatigue: Float32, added: Float32, decay: float) -> Float32:
+    """(n,) stock of tomorrow: what is left of today's, and today's contacts (units by channel)."""
+    result: Float32 = fatigue * np.float32(decay) + added
+    return result
+
+
+def usable_offer(
+    live_offer: Int8, live_days: Int8, seen_offer: Int8, opened: Bool, valid_days: Int8
+) -> tuple[Int8, Int8]:
+    """(offer, days left) usable today: an offer seen today replaces the one held."""
+    offer = np.where(opened, seen_offer, live_offer)
+    days = np.where(opened, valid_days[seen_offer], live_days)
+    return offer, days
+
+
+def next_offer(offer: Int8, days: Int8, redeemed: Bool) -> tuple[Int8, Int8]:
+    """(offer, days left) of tomorrow: used up by redeeming, else one day shorter."""
+    keep = (days > 0) & ~redeemed
+    return np.where(keep, offer, np.int8(NO_OFFER)), np.where(keep, days - np.int8(1), np.int8(0))
+
+
+def next_history(bits: UInt64, today: Bool) -> UInt64:
+    """Histories one day on: bit j is the day j + 1 days before tomorrow's decision."""
+    return (bits << _ONE) | today
+
+
+def days_with(bits: UInt64, days: int) -> npt.NDArray[np.uint8]:
+    """Number of the last `days` days (at most 64) whose bit is set."""
+    count: npt.NDArray[np.uint8] = np.bitwise_count(bits & np.uint64((1 << days) - 1))
+    return count

@@ -1,0 +1,31 @@
+"""What a customer-day earns and costs, in currency.
+
+reward = margin - discount - send cost - value of a lost permission, always in these parts.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from campaignrl.dynamics.parameters import Parameters
+
+Float32 = npt.NDArray[np.float32]
+Int = npt.NDArray[np.integer]
+Bool = npt.NDArray[np.bool_]
+
+
+def gross_margin(revenue: Float32, segment: Int, p: Parameters) -> Float32:
+    """(n,) margin at full price."""
+    return revenue * p.margin[segment]
+
+
+def discount_given(revenue: Float32, offer: Int, redeemed: Bool, p: Parameters) -> Float32:
+    """(n,) given away: the share of the basket and the face value, where the offer was redeemed."""
+    return np.where(redeemed, revenue * p.discount[offer] + p.face_value[offer], np.float32(0.0))
+
+
+def reward(margin: Float32, discount: Float32, cost: Float32, unsubscribed: Bool, p: Parameters) -> Float32:
+    """(n,) contribution of the day."""
+    lost = np.where(unsubscribed, np.float32(p.unsubscribe_cost), np.float32(0.0))
+    return margin - discount - cost - lost

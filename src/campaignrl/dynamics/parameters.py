@@ -1,0 +1,103 @@
+"""A world's numbers as arrays, indexed by segment, channel, offer or action; computed once per run.
+
+Indices: g segments, c channels, o offers, k actions. Offer -1 and channel -1 (the action `none`) index the last
+row of each table, which holds zeros.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from campaignrl.specs.world import World
+
+Float32 = npt.NDArray[np.float32]
+
+
+class Parameters(NamedTuple):
+    """Float tables in natural units: days, currency, log-odds, log-hazards."""
+
+    # channels, (c,)
+    deliver: Float32  # probability
+    open_logit: Float32  # of a delivered send, at no fatigue and no affinity
+    click_logit: Float32  # of an opened send
+    unsubscribe_logit: Float32  # of a delivered send, at no fatigue
+    unsubscribe_fatigue: Float32  # log-odds per unit of fatigue
+    fatigue_weight: Float32  # units added by one send
+    # offers, (o + 1,)
+    discount: Float32  # share of the basket
+    face_value: Float32  # currency
+    price_cut: Float32  # share off that the customer feels, discount included
+    appeal: Float32  # log-hazard while usable
+    redeem: Float32  # probability, given an order while usable
+    retention: Float32  # log of the drop-out hazard taken away while usable
+    revives: Float32  # probability of return on opening
+    valid_days: npt.NDArray[np.int8]
+    # segment x ..., (g, c) and (g, o + 1)
+    affinity: Float32  # log-odds of opening
+    taste: Float32  # log-odds of opening, log-hazard of buying while usable
+    # segments, (g,)
+    basket_sigma: Float32  # sd of log order value within a customer
+    margin: Float32  # share of the full price
+    # actions, (k,)
+    offer_of: npt.NDArray[np.int16]
+    channel_of: npt.NDArray[np.int16]
+    send_cost: Float32  # currency
+    send_cost_minor: npt.NDArray[np.int64]
+    # scalars
+    click_lift: float
+    open_lift: float
+    dropped_open: float
+    fatigue_decay: float  # share left after a day
+    fatigue_open: float
+    fatigue_drop_out: float
+    unsubscribe_cost: float  # currency
+
+
+def parameters(world: World) -> Parameters:
+    """All tables of a world."""
+    catalog, channels, offers = world.catalog, list(world.channels.values()), list(world.offers.values())
+    segments = list(world.segments.values())
+    minor = world.money.minor_per_unit
+    return Parameters(
+        deliver=_f([c.reach.deliver for c in channels]),
+        open_logit=_logit([c.reach.open for c in channels]),
+        click_logit=_logit([c.reach.click for c in channels]),
+        unsubscribe_logit=_logit([c.unsubscribe.base for c in channels]),
+        unsubscribe_fatigue=_f([c.unsubscribe.per_fatigue for c in channels]),
+        fatigue_weight=_f([c.fatigue for c in channels]),
+        discount=_f([*(o.discount for o in offers), 0.0]),
+        face_value=_f([*(o.face_value for o in offers), 0.0]),
+        price_cut=_f([*(o.discount + o.feels_like for o in offers), 0.0]),
+        appeal=_f([*(o.appeal for o in offers), 0.0]),
+        redeem=_f([*(o.redeem for o in offers), 0.0]),
+        retention=_f([*(o.retention for o in offers), 0.0]),
+        revives=_f([*(o.revives for o in offers), 0.0]),
+        valid_days=np.array([*(o.valid_days for o in offers), 0], dtype=np.int8),
+        affinity=_f([[s.affinity.get(c, 0.0) for c in world.channels] for s in segments]),
+        taste=_f([[*(s.taste.get(o.kind, 0.0) for o in offers), 0.0] for s in segments]),
+        basket_sigma=_f([np.sqrt(np.log1p(s.basket.within**2)) for s in segments]),
+        margin=_f([s.basket.margin for s in segments]),
+        offer_of=catalog.offer_of,
+        channel_of=catalog.channel_of,
+        send_cost=_f(catalog.cost_of / minor),
+        send_cost_minor=catalog.cost_of,
+        click_lift=world.response.click_lift,
+        open_lift=world.response.open_lift,
+        dropped_open=world.response.dropped_open,
+        fatigue_decay=float(0.5 ** (1.0 / world.fatigue.half_life_days)),
+        fatigue_open=world.fatigue.open,
+        fatigue_drop_out=world.fatigue.drop_out,
+        unsubscribe_cost=world.money.unsubscribe,
+    )
+
+
+def _f(values: object) -> Float32:
+    return np.array(values, dtype=np.float32)
+
+
+def _logit(values: list[float]) -> Float32:
+    p = np.array(values, dtype=np.float64)
+    return np.log(p / (1.0 - p)).astype(np.float32)

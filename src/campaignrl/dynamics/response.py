@@ -1,0 +1,42 @@
+"""How a customer answers a send: delivered, opened, clicked, unsubscribed.
+
+Here: probabilities as pure functions of arrays. Not here: whether a send is allowed (guard/), what a click is
+worth (purchase.py), the draws (advance.py). m sends.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from campaignrl.dynamics.parameters import Parameters
+
+Float32 = npt.NDArray[np.float32]
+Int = npt.NDArray[np.integer]
+
+
+def sigmoid(x: Float32) -> Float32:
+    """1 / (1 + exp(-x))."""
+    result: Float32 = np.float32(1.0) / (np.float32(1.0) + np.exp(-x))
+    return result
+
+
+def open_probability(
+    channel: Int, affinity: Float32, taste: Float32, fatigue: Float32, alive: npt.NDArray[np.bool_], p: Parameters
+) -> Float32:
+    """(m,) chance that a delivered send is opened; falls with fatigue, and for customers who dropped out.
+
+    affinity, taste: (m,) log-odds of this customer for this channel and this kind of offer.
+    """
+    logit = p.open_logit[channel] + affinity + taste - np.float32(p.fatigue_open) * fatigue
+    return sigmoid(logit - np.float32(p.dropped_open) * ~alive)
+
+
+def click_probability(channel: Int, taste: Float32, p: Parameters) -> Float32:
+    """(m,) chance that an opened send is clicked."""
+    return sigmoid(p.click_logit[channel] + taste)
+
+
+def unsubscribe_probability(channel: Int, fatigue: Float32, p: Parameters) -> Float32:
+    """(m,) chance that a delivered send costs the permission for its channel; grows with fatigue."""
+    return sigmoid(p.unsubscribe_logit[channel] + p.unsubscribe_fatigue[channel] * fatigue)

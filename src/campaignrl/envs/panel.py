@@ -1,0 +1,108 @@
+"""n customers side by side, day by day: the engine under every environment and every simulation.
+
+Holds traits and state as one array per field and calls dynamics/ and guard/ in blocks of customers on threads; no
+gymnasium in here. Results do not depend on the block size, the number of threads, or who else is in the panel.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from campaignrl import rng
+from campaignrl.dynamics.advance import Outcome, advance
+from campaignrl.dynamics.customers import State, Traits, draw_customers
+from campaignrl.dynamics.memory import days_with
+from campaignrl.dynamics.observe import observe
+from campaignrl.dynamics.parameters import parameters
+from campaignrl.features import Context
+from campaignrl.guard.rules import Facts, allowed, rules_of
+from campaignrl.specs.world import World
+
+Bool = npt.NDArray[np.bool_]
+Int = npt.NDArray[np.integer]
+T = TypeVar("T")
+Fields = TypeVar("Fields", Traits, State, Outcome)
+
+BLOCK = 32_768  # customers; a block's arrays stay in the cache
+
+
+class Panel:
+    """Customers of one world from day 0 to its horizon.
+
+    customers: how many (ids 0 .. n-1), or their ids (n,) as whole numbers. A customer's life depends on world,
+    seed, id and what is sent to it, and on nothing else.
+    """
+
+    def __init__(
+        self, world: World, customers: int | Int, seed: int = 0, threads: int | None = None, block: int = BLOCK
+    ) -> None:
+        ids = np.arange(customers) if isinstance(customers, int | np.integer) else np.asarray(customers)
+        self.world, self.seed, self.ids, self.day = world, seed, ids, 0
+        self.rules = rules_of(world)
+        self._parameters = parameters(world)
+        self._parts = [slice(i, min(i + block, len(ids))) for i in range(0, len(ids), block)]
+        self._threads = max(1, min(threads or os.cpu_count() or 1, len(self._parts)))
+        keys = rng.customer_keys(ids)
+        drawn = self.over_blocks(lambda part: draw_customers(world, keys[part], seed))
+        self.traits = _joined(Traits, [t for t, _ in drawn])
+        self.state = _joined(State, [s for _, s in drawn])
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def done(self) -> bool:
+        """True when the last day of the horizon is over."""
+        return self.day >= self.world.horizon
+
+    def over_blocks(self, work: Callable[[slice], T]) -> list[T]:
+        """`work` for each block of customers, in order of blocks, on this panel's threads."""
+        if self._threads == 1:
+            return [work(part) for part in self._parts]
+        with ThreadPoolExecutor(self._threads) as pool:
+            return list(pool.map(work, self._parts))
+
+    def observe(self, part: slice = slice(None)) -> Context:
+        """What may be seen of the customers before today's decision."""
+        return observe(self.world, self.traits.rows(part), self.state.rows(part), self.day)
+
+    def facts(self, context: Context, part: slice = slice(None)) -> Facts:
+        """What the guard needs to know of the customers today."""
+        state = self.state.rows(part)
+
+        def contacts(channel: int | None, days: int) -> npt.NDArray[np.uint8]:
+            bits = np.bitwise_or.reduce(state.sent, axis=0) if channel is None else state.sent[channel]
+            return days_with(bits, days)
+
+        return Facts(self.traits.held_out[part], None, state.consent, context, contacts)
+
+    def allowed(self, context: Context, part: slice = slice(None)) -> Bool:
+        """(n, k) what may be sent today."""
+        return allowed(self.rules, self.facts(context, part))
+
+    def step(self, action: Int) -> Outcome:
+        """One day: action (n,) as the guard allows; returns what happened, and moves on to the next day."""
+        parts = self.over_blocks(lambda part: self._step(action, part))
+        self.day += 1
+        return _joined(Outcome, parts)
+
+    def _step(self, action: Int, part: slice) -> Outcome:
+        tomorrow, outcome = advance(
+            self.traits.rows(part), self.state.rows(part), action[part], self.day, self.seed, self._parameters
+        )
+        for field, value in zip(self.state, tomorrow, strict=True):
+            field[..., part] = value
+        return outcome
+
+
+def _joined(kind: type[Fields], parts: list[Fields]) -> Fields:
+    """The same fields with the customers of all parts, in order."""
+    if len(parts) == 1:
+        return parts[0]
+    return kind._make(np.concatenate(pieces, axis=-1) for pieces in zip(*parts, strict=True))
