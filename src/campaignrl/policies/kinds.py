@@ -1,0 +1,55 @@
+"""Which kinds of policy exist. The table is literal: no spec and no bundle ever decides what is imported.
+
+A kind's module is imported when it is first asked for, so an optional library loads only with the kind that
+needs it. Not here: building one from a spec (catalog.py), or from a file (bundle.py).
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, Protocol
+
+from campaignrl.actions import Catalog
+from campaignrl.errors import unknown
+from campaignrl.features import FeatureSchema
+from campaignrl.policies.base import Policy, Shapes, Tensors
+from campaignrl.specs.toml import Spec
+
+KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        "none": "campaignrl.policies.fixed:NonePolicy",
+        "uniform": "campaignrl.policies.fixed:UniformPolicy",
+        "always": "campaignrl.policies.fixed:AlwaysPolicy",
+        "rules": "campaignrl.policies.rules:RulesPolicy",
+        "lin_ts": "campaignrl.policies.linear:LinTS",
+        "dr_greedy": "campaignrl.policies.learned:DRGreedy",
+    }
+)
+
+
+class Stored(Policy, Protocol):
+    """What every kind of the table offers beside deciding: to be built, and to be kept in a bundle."""
+
+    Config: ClassVar[type[Spec]]
+    schema: FeatureSchema
+
+    def __init__(self, catalog: Catalog, schema: FeatureSchema, config: Any, name: str) -> None:
+        """A policy that has learned nothing yet."""
+
+    @classmethod
+    def shapes(cls, catalog: Catalog, schema: FeatureSchema, config: Any) -> Shapes:
+        """Name, dtype and shape of every tensor of such a policy."""
+
+    def restore(self, tensors: Tensors) -> None:
+        """Take back what `tensors` gave."""
+
+
+def policy_class(kind: str) -> type[Stored]:
+    """The class of a kind; an unknown kind is an UnknownName with the nearest one."""
+    if kind not in KINDS:
+        raise unknown("kind of policy", kind, KINDS)
+    module, _, name = KINDS[kind].partition(":")
+    found: type[Stored] = getattr(importlib.import_module(module), name)
+    return found
