@@ -1,0 +1,148 @@
+"""What a policy would do on a log's rows: its probabilities, block by block, checked.
+
+A target is a Policy, the name or file of one, an array, a frame or a table file of probabilities, or the word
+"logged" (the policy that wrote the log). Not here: what those probabilities imply (weights.py, evidence.py).
+n rows, k actions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from campaignrl.errors import SHOWN, DataError, Problem, UsageError, nearest
+from campaignrl.policies.base import Policy
+from campaignrl.policies.catalog import load_policy
+from campaignrl.tables.decisions import DecisionLog
+from campaignrl.tables.files import read_frame
+
+Bool = npt.NDArray[np.bool_]
+Array = npt.NDArray[Any]
+Given = Policy | str | Path | Array | pd.DataFrame
+
+LOGGED = "logged"
+TABLES = (".parquet", ".pq", ".csv", ".csv.gz", ".tsv")  # what a file of probabilities ends in
+TOLERANCE = 1e-5  # of a row's sum; float32 files of a hundred actions stay inside
+
+
+@dataclass(frozen=True)
+class Target:
+    """A policy to be valued. `answer(rows)` gives (m, k) probabilities; None: the logging policy itself."""
+
+    name: str
+    answer: Callable[[slice], Array] | None = None
+
+    def probabilities(self, log: DecisionLog, rows: slice) -> Array:
+        """(m, k) for a block of rows: each sums to 1 and stays within what was eligible, or DataError."""
+        if self.answer is None:
+            raise UsageError("the log does not hold the probabilities of the actions it did not take")
+        p = np.asarray(self.answer(rows))
+        problems = _row_problems(p, log.allowed(rows), rows.start, self.name)
+        if problems:
+            raise DataError(problems)
+        return p
+
+
+def of_kept_rows(policy: Given, log: DecisionLog, kept: Array | None) -> Given:
+    """Probabilities given for every row of `log`, less the rows that are not kept; policies pass as they are.
+
+    So a caller gives (n, k) for the log it has, and need not know which rows are immature.
+    """
+    if isinstance(policy, pd.DataFrame) or (isinstance(policy, str | Path) and str(policy).endswith(TABLES)):
+        policy = read_probabilities(policy, log)
+    if not isinstance(policy, np.ndarray):
+        return policy
+    expected = (len(log), len(log.catalog))
+    if policy.shape != expected or policy.dtype.kind not in "fiub":
+        raise DataError(Problem("probabilities", "shape", policy.shape, f"numbers of shape {expected}"))
+    return policy if kept is None else policy[kept]
+
+
+def target_of(policy: Given, log: DecisionLog) -> Target:
+    """The target named or given by `policy`, for the rows of `log`."""
+    if isinstance(policy, str | Path):
+        if policy == LOGGED:
+            return Target(LOGGED)
+        policy = load_policy(policy, log.catalog, log.context.schema)
+    if isinstance(policy, np.ndarray):
+        return Target("given probabilities", lambda rows: policy[rows])
+    if not isinstance(policy, Policy):
+        allowed = 'a policy, the name or file of one, probabilities, or "logged"'
+        raise UsageError(Problem("evaluate", "policy", type(policy).__name__, allowed))
+    if policy.catalog.names != log.catalog.names:
+        differing = sorted(set(policy.catalog.names) ^ set(log.catalog.names)) or ["the same names in another order"]
+        fix = "Actions that differ: " + ", ".join(differing[:SHOWN])
+        raise DataError(Problem(f"policy {policy.name}", "actions", len(policy.catalog), "the log's actions", fix))
+    return Target(policy.name, lambda rows: policy.probabilities(log.context.take(rows), log.allowed(rows)))
+
+
+def read_probabilities(source: str | Path | pd.DataFrame, log: DecisionLog) -> npt.NDArray[np.float64]:
+    """(n, k) probabilities from a file or frame: `decision_id`, then one column an action, named after it.
+
+    Rows are met by decision_id, in any order; a decision of the log without a row is an error. An action
+    without a column has probability 0 (the rows' sums would tell a forgotten one).
+    """
+    frame = source if isinstance(source, pd.DataFrame) else read_frame(source, text=("decision_id",))
+    where = "probabilities" if isinstance(source, pd.DataFrame) else Path(source).name
+    _check_columns(frame, log, where)
+    rows = pd.Index(frame["decision_id"].astype(str)).get_indexer(pd.Index(log.decision_id))
+    absent = np.flatnonzero(rows < 0)
+    if len(absent):
+        shown = ", ".join(str(x) for x in log.decision_id[absent[:SHOWN]])
+        raise DataError(
+            Problem(where, "decision_id", shown, "present", f"{len(absent)} decisions of the log lack a row.")
+        )
+    out = np.zeros((len(log), len(log.catalog)))
+    for a, name in enumerate(log.catalog.names):
+        if name in frame:
+            out[:, a] = frame[name].to_numpy(dtype=np.float64, na_value=np.nan)[rows]
+    return out
+
+
+def _check_columns(frame: pd.DataFrame, log: DecisionLog, where: str) -> None:
+    names = [str(c) for c in frame.columns]
+    if "decision_id" not in names:
+        raise DataError(Problem(where, "columns", names[:SHOWN], "with a decision_id", nearest("decision_id", names)))
+    unknown = [n for n in names if n != "decision_id" and n not in log.catalog.names]
+    problems = [Problem(where, "column", n, "an action of the log", nearest(n, log.catalog.names)) for n in unknown]
+    problems += [
+        Problem(where, f"column {n}", str(frame[n].dtype), "numbers")
+        for n in names
+        if n in log.catalog.names and not pd.api.types.is_numeric_dtype(frame[n])
+    ]
+    twice = frame["decision_id"][frame["decision_id"].duplicated()]
+    if len(twice):
+        problems.append(Problem(where, "decision_id", str(twice.iloc[0]), f"there once ({len(twice)} are repeated)"))
+    if problems:
+        raise DataError(problems)
+
+
+def _row_problems(p: Array, allowed: Bool, first: int, name: str) -> list[Problem]:
+    if p.shape != allowed.shape:
+        return [Problem(f"policy {name}", "probabilities", p.shape, f"of shape {allowed.shape}")]
+    sums = p.sum(axis=1)
+    off = np.flatnonzero(~(np.abs(sums - 1.0) <= TOLERANCE) | (p.min(axis=1) < 0.0))
+    problems = []
+    if len(off):
+        fix = "Every row must be a probability for each action, adding up to 1."
+        problems.append(Problem(_where(name, off + first), "sum", float(sums[off[0]]), "1, with no part below 0", fix))
+    outside = np.flatnonzero(np.where(allowed, 0.0, p).max(axis=1) > 0.0)
+    if len(outside):
+        row = outside[0]
+        action = int(np.argmax(np.where(allowed[row], 0.0, p[row])))
+        fix = f"Action {action} was not eligible there; give it probability 0."
+        problems.append(
+            Problem(_where(name, outside + first), "mass", float(p[row, action]), "within the eligible", fix)
+        )
+    return problems
+
+
+def _where(name: str, rows: Array) -> str:
+    shown = ", ".join(str(r) for r in rows[:SHOWN]) + (f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else "")
+    return f"policy {name}, matured row{'s' if len(rows) > 1 else ''} {shown}"
