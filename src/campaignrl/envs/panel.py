@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -96,7 +96,8 @@ class Panel:
         tomorrow, outcome = advance(
             self.traits.rows(part), self.state.rows(part), action[part], self.day, self.seed, self._parameters
         )
-        for field, value in zip(self.state, tomorrow, strict=True):
+        fields: list[npt.NDArray[Any]] = list(self.state)
+        for field, value in zip(fields, tomorrow, strict=True):
             field[..., part] = value
         return outcome
 

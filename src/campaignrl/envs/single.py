@@ -1,0 +1,54 @@
+"""One customer as a gymnasium Env: the vector environment with n = 1, in plain Python numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+
+from campaignrl.envs.vector import LifecycleVectorEnv
+from campaignrl.specs.world import World
+
+Float32 = npt.NDArray[np.float32]
+
+
+class LifecycleEnv(gymnasium.Env[Float32, np.int64]):
+    """One customer of a world, one decision a day, until the horizon.
+
+    Decision, observation, actions, reward, end and what is hidden: as in `LifecycleVectorEnv`. `info["action_mask"]`
+    (k,) says what the guard allows. `reset(options={"customer": i})` meets customer i; else each episode meets
+    the next one.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": []}
+
+    def __init__(self, world: str | World = "ecommerce", seed: int = 0, render_mode: str | None = None) -> None:
+        self._vector = LifecycleVectorEnv(1, world, seed, threads=1, autoreset_mode="Disabled")
+        self.world, self.render_mode = self._vector.world, render_mode
+        self.observation_space = self._vector.single_observation_space
+        self.action_space = self._vector.single_action_space
+
+    def action_masks(self) -> npt.NDArray[np.bool_]:
+        """(k,) what the guard allows now."""
+        mask: npt.NDArray[np.bool_] = self._vector.action_masks()[0]
+        return mask
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Float32, dict[str, Any]]:
+        """Meet the first customer of `seed` (None: the next customer of the last seed)."""
+        super().reset(seed=seed)
+        observation, infos = self._vector.reset(seed=seed, options=options)
+        return observation[0], {"action_mask": infos["action_mask"][0].astype(np.int8)}
+
+    def step(self, action: np.int64) -> tuple[Float32, float, bool, bool, dict[str, Any]]:
+        """One day."""
+        observation, reward, ended, _, infos = self._vector.step(np.array([action]))
+        info = {
+            "action_mask": infos["action_mask"][0].astype(np.int8),
+            "invalid": bool(infos["invalid"][0]),
+            "cost": float(infos["cost"][0]),
+        }
+        return observation[0], float(reward[0]), bool(ended[0]), False, info

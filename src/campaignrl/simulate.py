@@ -1,0 +1,223 @@
+"""The verb that joins a world and a policy: run a campaign, keep its totals and, if asked, its decision log.
+
+Here: the daily loop, the log it writes, the totals it keeps. Not here: behaviour (dynamics/), what is allowed
+(guard/), estimates from logs (evaluate/). n customers, T days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from campaignrl import rng
+from campaignrl.dynamics.advance import Outcome
+from campaignrl.envs.panel import BLOCK, Panel
+from campaignrl.errors import Problem, UsageError
+from campaignrl.features import Context
+from campaignrl.policies.base import Policy, sample
+from campaignrl.policies.catalog import is_trained, load_policy
+from campaignrl.rng import Purpose
+from campaignrl.specs.world import World, load_world
+from campaignrl.tables.decisions import DecisionLog
+
+Progress = Callable[[int, int], None]  # (days done, days in all)
+Int = npt.NDArray[np.integer[Any]]
+Float = npt.NDArray[np.float64]
+
+MAX_LOG_ROWS = 30_000_000  # about 4 GB in memory
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was decided for n customers on one day."""
+
+    context: Context
+    allowed: npt.NDArray[np.bool_]  # (n, k)
+    action: Int  # (n,)
+    propensity: Float  # (n,)
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """One policy in one world, from the first to the last day.
+
+    totals: per field of Outcome (reward, revenue, sent, bought ...) the sum over the days, (n,) float64;
+    daily: the same summed over customers, (T,). segment: (n,) true codes. log: None unless it was asked for.
+    """
+
+    world: World
+    policy: str
+    seed: int
+    segment: npt.NDArray[np.int8]
+    totals: dict[str, Float]
+    daily: dict[str, Float]
+    active: dict[str, npt.NDArray[np.bool_]]  # (n,) "start" and "end": alive, which only the simulator knows
+    orders_before: Int  # (n,) before day 0
+    action_counts: Float  # (segments, k) decisions by true segment
+    log: DecisionLog | None = None
+
+    @property
+    def value(self) -> Float:
+        """(n,) contribution of each customer over the campaign, currency."""
+        return self.totals["reward"]
+
+
+def simulate(
+    world: str | Path | World,
+    policy: str | Path | Policy = "uniform",
+    *,
+    customers: int | Int = 20_000,
+    seed: int = 0,
+    threads: int | None = None,
+    block: int = BLOCK,
+    progress: Progress | None = None,
+) -> DecisionLog:
+    """Run `policy` in `world` and return its decision log, customer by customer, day by day.
+
+    customers: how many, or their ids. The reward of a row is the customer's contribution over the world's outcome
+    window, from the day of the decision on; rows whose window ends after the horizon are not matured.
+    """
+    campaign = run_campaign(
+        world, policy, customers=customers, seed=seed, threads=threads, block=block, progress=progress, keep_log=True
+    )
+    assert campaign.log is not None
+    return campaign.log
+
+
+def run_campaign(
+    world: str | Path | World,
+    policy: str | Path | Policy,
+    *,
+    customers: int | Int = 20_000,
+    seed: int = 0,
+    threads: int | None = None,
+    block: int = BLOCK,
+    progress: Progress | None = None,
+    keep_log: bool = False,
+) -> Campaign:
+    """Run `policy` in `world` to the horizon; same arguments as `simulate`."""
+    world = load_world(world)
+    playing = ready_policy(policy, world)
+    panel = Panel(world, customers, seed, threads, block)
+    recorder = _Recorder(panel, playing) if keep_log else None
+    before, start = panel.state.orders.copy(), panel.state.alive.copy()
+    totals = {name: np.zeros(len(panel)) for name in Outcome._fields}
+    daily = {name: np.zeros(world.horizon) for name in Outcome._fields}
+    counts = np.zeros((len(world.segments), len(world.catalog)))
+    while not panel.done:
+        day = panel.day
+        choice = decide_day(panel, playing)
+        outcome = panel.step(choice.action)
+        np.add.at(counts, (panel.traits.segment, choice.action), 1.0)
+        for name, values in zip(Outcome._fields, outcome, strict=True):
+            totals[name] += values.astype(np.float64)
+            daily[name][day] = values.sum(dtype=np.float64)
+        if recorder is not None:
+            recorder.add(day, choice, outcome)
+        if progress is not None:
+            progress(day + 1, world.horizon)
+    log = recorder.log() if recorder is not None else None
+    active = {"start": start, "end": panel.state.alive.copy()}
+    segment = panel.traits.segment
+    return Campaign(world, playing.name, seed, segment, totals, daily, active, before, counts, log)
+
+
+def ready_policy(policy: str | Path | Policy, world: World) -> Policy:
+    """The policy itself, or the one a reference names; a learner that has seen no data is a UsageError."""
+    playing = load_policy(policy, world.catalog, world.features) if isinstance(policy, str | Path) else policy
+    if not is_trained(playing):
+        fix = f"Train it first: campaignrl train {playing.name} --world {world.name} -o {playing.name}.bundle"
+        raise UsageError(Problem("policy", "name", playing.name, "a policy that has learned", fix))
+    return playing
+
+
+def decide_day(panel: Panel, policy: Policy) -> Choice:
+    """Today's decision of `policy` for every customer of the panel, block by block."""
+    parts = panel.over_blocks(lambda part: _decide(panel, policy, part))
+    if len(parts) == 1:
+        return parts[0]
+    names = parts[0].context.columns
+    columns = {name: np.concatenate([p.context.columns[name] for p in parts]) for name in names}
+    return Choice(
+        Context(parts[0].context.schema, columns),
+        np.concatenate([p.allowed for p in parts]),
+        np.concatenate([p.action for p in parts]),
+        np.concatenate([p.propensity for p in parts]),
+    )
+
+
+def _decide(panel: Panel, policy: Policy, part: slice) -> Choice:
+    context = panel.observe(part)
+    allowed = panel.allowed(context, part)
+    probabilities = policy.probabilities(context, allowed)
+    u = rng.uniform(panel.traits.key[part], panel.seed, panel.day, Purpose.ACTION)
+    action = sample(probabilities, u)
+    return Choice(context, allowed, action, probabilities[np.arange(len(action)), action])
+
+
+class _Recorder:
+    """Collects days (T, n) and turns them into a log of customers (n, T)."""
+
+    def __init__(self, panel: Panel, policy: Policy) -> None:
+        self._panel, self._policy, world = panel, policy, panel.world
+        rows = len(panel) * world.horizon
+        if rows > MAX_LOG_ROWS:
+            fix = f"Simulate at most {MAX_LOG_ROWS // world.horizon} customers at a time (customers=ids of a part)."
+            raise UsageError(Problem("simulate", "rows of the log", rows, f"at most {MAX_LOG_ROWS}", fix))
+        self._days: list[tuple[Choice, Outcome]] = []
+
+    def add(self, day: int, choice: Choice, outcome: Outcome) -> None:
+        self._days.append((choice, outcome))
+
+    def log(self) -> DecisionLog:
+        panel, world, days = self._panel, self._panel.world, len(self._days)
+        n, choices = len(panel), [choice for choice, _ in self._days]
+        reward = np.array([outcome.reward for _, outcome in self._days], dtype=np.float64)
+        action = _by_customer([c.action.astype(np.int16) for c in choices])
+        step = np.tile(np.arange(days, dtype=np.int32), n)
+        columns = {
+            name: _by_customer([c.context.columns[name] for c in choices]) for name in choices[0].context.columns
+        }
+        return DecisionLog(
+            catalog=world.catalog,
+            customers=np.array([str(i) for i in panel.ids], dtype=object),
+            customer=np.repeat(np.arange(n, dtype=np.int32), days),
+            step=step,
+            day=step,
+            context=Context(world.features, columns),
+            action=action,
+            propensity=_by_customer([c.propensity for c in choices]),
+            reward=_by_customer(list(windowed(reward, world.outcome_days))),
+            cost=world.catalog.cost_of[action],
+            matured=step + world.outcome_days <= days,
+            eligible=_by_customer([c.allowed for c in choices]),
+            meta={
+                "policy_id": self._policy.name,
+                "world": world.name,
+                "seed": panel.seed,
+                "horizon": world.horizon,
+                "outcome_days": world.outcome_days,
+                "reward": f"{world.money.currency}, contribution over {world.outcome_days} days",
+                "currency": world.money.currency,
+                "minor_per_unit": world.money.minor_per_unit,
+            },
+        )
+
+
+def windowed(daily: Float, days: int) -> Float:
+    """(T, n) sum over `days` days from each day on, shorter at the end. daily: (T, n)."""
+    before = np.concatenate([np.zeros((1, daily.shape[1])), np.cumsum(daily, axis=0)])
+    last = np.minimum(np.arange(len(daily)) + days, len(daily))
+    result: Float = before[last] - before[:-1]
+    return result
+
+
+def _by_customer(days: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """T arrays (n, ...) -> (n * T, ...), one customer's days after another."""
+    stacked = np.stack(days, axis=1)
+    return stacked.reshape(-1, *stacked.shape[2:])
