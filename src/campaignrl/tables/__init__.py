@@ -1,7 +1,16 @@
 """Contracts of the tables that go in and out: customers, events, decisions.
 
-decisions.py  the decision log in memory and its contract
-logfile.py    decision logs as Parquet and CSV files
-mapping.py    foreign logs, read by a mapping TOML
-files.py      whole-or-nothing writing, tables of any supported format
+decisions.py        the decision log in memory and its contract
+logfile.py          decision logs as Parquet and CSV files: write_log, read_log
+logtable.py         a decision log -> the columns of its file
+logread.py          the columns of a file -> a decision log, everything checked
+columns.py          one column -> one array, with the rows that do not fit
+mapping.py          what a mapping TOML may say about a foreign log
+foreign.py          a foreign log, read by a mapping
+foreign_actions.py  which actions a foreign log holds
+foreign_context.py  what was known at each of its rows
+expressions.py      arithmetic on columns
+files.py            whole-or-nothing writing, frames of any supported format
+formats.py          what a file is, by name and by content
+csvfile.py          CSV as exact text
 """

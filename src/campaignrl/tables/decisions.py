@@ -97,20 +97,33 @@ def contract_problems(log: DecisionLog) -> list[Problem]:
         return problems
     p, action = log.propensity, log.action
     known = (action >= 0) & (action < k)
-    problems += _rows(~known, "action", action, f"an action id from 0 to {k - 1}")
+    problems += row_problems(~known, "action", action, f"an action id from 0 to {k - 1}")
     fix = "Give the probability after masks and caps; a row with none cannot be evaluated."
-    problems += _rows(~((p > 0.0) & (p <= 1.0)), "propensity", p, "in (0, 1]", fix)
-    problems += _rows(~np.isfinite(log.reward), "reward", log.reward, "a finite number")
+    problems += row_problems(~((p > 0.0) & (p <= 1.0)), "propensity", p, "in (0, 1]", fix)
+    problems += row_problems(~np.isfinite(log.reward), "reward", log.reward, "a finite number")
     if log.eligible is not None:
         barred = known & ~log.eligible[np.arange(n), np.where(known, action, 0)]
-        problems += _rows(barred, "action", action, "among the row's eligible actions")
+        problems += row_problems(barred, "action", action, "among the row's eligible actions")
     return problems
 
 
-def _rows(bad: Bool, name: str, values: npt.NDArray[Any], allowed: str, fix: str = "") -> list[Problem]:
+def repeated(customer: Int, step: Int) -> Bool:
+    """(n,) True for a row whose customer and step an earlier row already has."""
+    order = np.lexsort((step, customer))
+    same = (np.diff(customer[order]) == 0) & (np.diff(step[order]) == 0)
+    again = np.zeros(len(order), dtype=bool)
+    again[order[1:][same]] = True
+    return again
+
+
+def row_problems(
+    bad: Bool, name: str, values: npt.NDArray[Any], allowed: str, fix: str = "", table: str = "decision log"
+) -> list[Problem]:
+    """One problem for all rows where `bad`, with their numbers (0-based, capped) and the first value; or none."""
     rows = np.flatnonzero(bad)
     if not len(rows):
         return []
     shown = ", ".join(str(r) for r in rows[:SHOWN]) + (f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else "")
-    where = f"decision log row{'s' if len(rows) > 1 else ''} {shown}"
-    return [Problem(where, name, values[rows[0]].item(), allowed, fix)]
+    first = values[rows[0]]
+    value = first.item() if isinstance(first, np.generic) else first
+    return [Problem(f"{table} row{'s' if len(rows) > 1 else ''} {shown}", name, value, allowed, fix)]

@@ -52,7 +52,8 @@ def write_parquet(table: pa.Table, out: BinaryIO) -> None:
 
 def parquet_writer(schema: pa.Schema, out: BinaryIO, plain: Sequence[str] = ()) -> pq.ParquetWriter:
     """A writer with the settings all our files share; `plain` columns hardly repeat and get no dictionary."""
-    with_dictionary = [name for name in schema.names if name not in plain]
+    leaves = {f.name: f"{f.name}.list.element" if pa.types.is_list(f.type) else f.name for f in schema}
+    with_dictionary = [leaf for name, leaf in leaves.items() if name not in plain]
     return pq.ParquetWriter(out, schema, compression="zstd", use_dictionary=with_dictionary, write_page_checksum=True)
 
 
