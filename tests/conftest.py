@@ -2,7 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from campaignrl.actions import Catalog, Channel, Offer
+from campaignrl.features import UNKNOWN, Context, Feature, FeatureSchema
+from campaignrl.tables.decisions import DecisionLog
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
@@ -14,3 +19,74 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the real data sets are not beside this checkout")
     return SHARED
+
+
+class Shop:
+    """A world small enough to read, for tests of policies: three offers, two channels, seven actions, four features."""
+
+    catalog = Catalog.product(
+        [
+            Offer(name="content"),
+            Offer(name="coupon10", kind="coupon", discount=0.1),
+            Offer(name="coupon20", kind="coupon", discount=0.2),
+        ],
+        [Channel(name="push"), Channel(name="sms", cost=4)],
+        [(o, c) for o in ("content", "coupon10", "coupon20") for c in ("push", "sms")],
+    )
+    schema = FeatureSchema(
+        (
+            Feature(name="segment", levels=("loyal", "price_sensitive", "leisure")),
+            Feature(name="orders", high=50.0, log=True),
+            Feature(name="basket", high=200.0, nullable=True),
+            Feature(name="contacts_7d", high=7.0),
+        )
+    )
+
+    def context(self, n: int, seed: int = 0) -> Context:
+        """n customers, some without a segment, some without a basket."""
+        chance = np.random.default_rng(seed)
+        basket = chance.uniform(0, 200, n)
+        basket[chance.random(n) < 0.2] = np.nan
+        columns = {
+            "segment": chance.integers(UNKNOWN, 3, n),
+            "orders": chance.poisson(3, n).astype(np.float64),
+            "basket": basket,
+            "contacts_7d": chance.integers(0, 8, n).astype(np.float64),
+        }
+        return Context(self.schema, columns)
+
+    def allowed(self, n: int, seed: int = 0) -> np.ndarray:
+        """(n, 7) masks; `none` is always allowed."""
+        mask = np.random.default_rng(seed + 1).random((n, len(self.catalog))) < 0.6
+        mask[:, 0] = True
+        return mask
+
+    def log(self, n: int, seed: int = 0, masked: bool = True) -> DecisionLog:
+        """n decisions of three days a customer, logged by uniform; price-sensitive customers like coupon20."""
+        chance = np.random.default_rng(seed + 2)
+        context = self.context(n, seed)
+        allowed = self.allowed(n, seed) if masked else np.ones((n, len(self.catalog)), dtype=bool)
+        p = allowed / allowed.sum(axis=1, keepdims=True)
+        action = np.array([chance.choice(len(self.catalog), p=row) for row in p])
+        likes = (context.columns["segment"] == 1) & np.isin(action, [5, 6])
+        reward = 1.0 * likes - 0.3 * (action > 0) + chance.normal(0, 0.5, n)
+        return DecisionLog(
+            catalog=self.catalog,
+            customers=np.array([f"c{i}" for i in range(n // 3 + 1)], dtype=object),
+            customer=np.arange(n) // 3,
+            step=np.arange(n) % 3,
+            day=np.arange(n) % 3,
+            context=context,
+            action=action,
+            propensity=p[np.arange(n), action],
+            reward=reward,
+            cost=self.catalog.cost_of[action],
+            matured=chance.random(n) < 0.9,
+            eligible=allowed,
+        )
+
+
+@pytest.fixture(scope="session")
+def shop() -> Shop:
+    """The small world of the policy tests."""
+    return Shop()

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
-from typing_extensions import TypedDict
+from pydantic import BaseModel, ValidationError
 
 from campaignrl.actions import Action, Catalog, Channel, Offer
 from campaignrl.errors import ArtifactError, CampaignError, Problem, UsageError, nearest
@@ -30,22 +29,19 @@ KEY = "campaignrl"
 PARTS = ("catalog", "features", "format", "kind", "name", "settings", "trained_on")
 
 
-class _Parts(TypedDict):
+class _Parts(BaseModel):
     offers: list[Offer]
     channels: list[Channel]
     actions: list[Action]
 
 
-class _Manifest(TypedDict):
+class _Types(BaseModel):
     """The types of what is built by classes of ours that take them on trust."""
 
     catalog: _Parts
     features: list[Feature]
     settings: dict[str, Any]
     trained_on: dict[str, Any]
-
-
-_Types = TypeAdapter(_Manifest)
 
 
 def save_bundle(policy: Policy, path: str | Path, facts: Mapping[str, Any] | None = None) -> Path:
@@ -144,7 +140,7 @@ def _manifest(texts: dict[str, str], where: str) -> dict[str, Any]:
 def _contents(manifest: dict[str, Any], found: type[Stored], where: str) -> tuple[Catalog, FeatureSchema, Spec]:
     """Catalog, features and settings, checked by their own classes."""
     try:
-        _Types.validate_python(manifest)
+        _Types.model_validate(manifest)
         catalog = Catalog.from_dict(manifest["catalog"])
         schema = FeatureSchema.from_list(manifest["features"])
         config = check(found.Config, manifest["settings"], "settings")

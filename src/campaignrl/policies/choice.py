@@ -43,6 +43,7 @@ def certainly(action: npt.NDArray[np.integer[Any]], allowed: Bool) -> Float:
     p[rows, taken] = 1.0
     barred = ~allowed[rows, taken]
     if barred.any():
+        require_choice(allowed)
         p[barred] = uniform_over(allowed[barred])
     return p
 
