@@ -30,7 +30,7 @@ from campaignrl.evaluate.intervals import (
     cressie_read,
     std_error,
 )
-from campaignrl.evaluate.weights import cluster_range
+from campaignrl.evaluate.weights import customer_range
 
 Float = npt.NDArray[np.float64]
 
@@ -130,20 +130,23 @@ class Weighted(NamedTuple):
 def likelihood_interval(part: Weighted, clusters: Clusters, alpha: float) -> tuple[float, float]:
     """Empirical-likelihood interval of that mean, given that the mean weight is 1.
 
-    What may have been missed is a customer of the least or largest weight whose every residual is extreme.
+    What may have been missed is a customer with one row of extreme weight and residual, whose other rows are as
+    rows are on average; or as extreme as the customers that were seen.
     """
     middle = float(part.base.mean())
     terms = part.base - middle + (part.weight - part.offset) * part.residual
-    sums = PairSums.of(clusters.scaled(part.weight), clusters.scaled(terms))
-    low, high = [], []
-    for weight, size in zip(
-        cluster_range(clusters, part.weight_range), cluster_range(clusters, (1.0, 1.0)), strict=True
-    ):
-        ends = [Extreme(weight, r, -part.offset * size * r) for r in part.residual_range]
-        ends.sort(key=lambda end: end.slope * (end.weight - part.offset * size))
-        low.append(ends[0])
-        high.append(ends[-1])
-    lower, upper = cressie_read(sums, low, high, alpha)
+    weight, outcome = clusters.scaled(part.weight), clusters.scaled(terms)
+    row, usual = len(clusters) / clusters.rows, float(terms.mean()) / max(float(part.weight.mean()), 1e-12)
+    # Weights that never vary tell nothing of how outcomes go with weights; one that did would tell all of it.
+    bounds = (1.0, 1.0) if np.allclose(part.weight, 1.0, rtol=0.0, atol=1e-9) else part.weight_range
+    least, largest = customer_range(weight, clusters, bounds)
+    ends = [
+        [row * (bound - part.offset) * r + (total - row * bound) * usual for r in part.residual_range]
+        for bound, total in zip(bounds, (least, largest), strict=True)
+    ]
+    low = [Extreme(least, min(ends[0])), Extreme(largest, min(*ends[1], float(outcome.min())))]
+    high = [Extreme(least, max(ends[0])), Extreme(largest, max(*ends[1], float(outcome.max())))]
+    lower, upper = cressie_read(PairSums.of(weight, outcome), low, high, alpha)
     return middle + lower, middle + upper
 
 

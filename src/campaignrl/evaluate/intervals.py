@@ -108,20 +108,20 @@ class PairSums:
 
 
 class Extreme(NamedTuple):
-    """An observation that may have been missed: its weight, and its outcome `slope x weight + shift`."""
+    """An observation that may have been missed. An infinite weight is meant with an outcome of slope x weight."""
 
-    weight: float  # may be infinite
-    slope: float
-    shift: float = 0.0
+    weight: float
+    outcome: float
+    slope: float = 0.0
 
     def mirrored(self) -> Extreme:
         """The same with its outcome negated."""
-        return Extreme(self.weight, -self.slope, -self.shift)
+        return Extreme(self.weight, -self.outcome, -self.slope)
 
 
 def reward_extremes(weights: tuple[float, float], reward: float) -> list[Extreme]:
     """The least and the largest weight, each with an outcome of weight x reward."""
-    return [Extreme(weight, reward) for weight in weights]
+    return [Extreme(w, 0.0 if math.isinf(w) else w * reward, reward) for w in weights]
 
 
 def cressie_read(sums: PairSums, low: list[Extreme], high: list[Extreme], alpha: float) -> tuple[float, float]:
@@ -187,7 +187,7 @@ def _lower_end(sums: PairSums, extreme: Extreme, budget: float) -> float | None:
         residual = (square - (sums.y - extreme.slope * sums.w) ** 2 / sums.n) / m
         room = budget - m / sums.n
     else:
-        w, y = extreme.weight, extreme.slope * extreme.weight + extreme.shift
+        w, y = extreme.weight, extreme.outcome
         mean_w, mean_y = (sums.w + w) / m, (sums.y + y) / m
         variance = (sums.ww + w * w) / m - mean_w * mean_w
         covariance = (sums.wy + w * y) / m - mean_w * mean_y

@@ -40,16 +40,19 @@ def mean_weight_p_value(weight: Float, clusters: Clusters, weight_range: tuple[f
     An empirical-likelihood test on customers' sums: unlike a z test it grants one heavy row that chance may
     have left out, so rare actions raise no false alarm.
     """
-    least, largest = cluster_range(clusters, weight_range)
     total = clusters.scaled(weight)
-    distance = mean_weight_statistic(PairSums.of(total, total), least, largest)
+    distance = mean_weight_statistic(PairSums.of(total, total), *customer_range(total, clusters, weight_range))
     return float(stats.f.sf(distance, 1, len(clusters)))
 
 
-def cluster_range(clusters: Clusters, weight_range: tuple[float, float]) -> tuple[float, float]:
-    """The least and the largest weight of a customer (`Clusters.scaled`) given those of a row."""
-    size = clusters.sizes * (len(clusters) / clusters.rows)
-    return float(weight_range[0] * size.min()), float(weight_range[1] * size.max())
+def customer_range(total: Float, clusters: Clusters, weight_range: tuple[float, float]) -> tuple[float, float]:
+    """The least and the largest weight (`Clusters.scaled`, total: (C,)) that a customer may be granted to have.
+
+    That of a customer with one row at the bound of a row and the others at their mean of 1, or what was seen.
+    """
+    row = len(clusters) / clusters.rows
+    least, largest = (row * bound + 1.0 - row for bound in weight_range)
+    return min(least, float(total.min())), max(largest, float(total.max()))
 
 
 def weight_bound(most_wanted: Float, action: Array, propensity: Float, floor: float | None) -> float:

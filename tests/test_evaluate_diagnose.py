@@ -1,0 +1,83 @@
+"""The verdict: which figures make which, and in what words."""
+
+import pytest
+
+from campaignrl.evaluate.diagnose import CHECKS, Figures, diagnose
+
+SOUND = Figures(
+    n=10_000,
+    customers=8_000,
+    ess=5_000.0,
+    max_weight_share=0.001,
+    max_customer_share=0.002,
+    mean_weight=1.001,
+    mean_weight_p=0.8,
+    off_support=0.0,
+    outcomes=400,
+    one_reward=False,
+    dropped_share=0.0,
+    certain_share=0.0,
+    clipped_mass=0.0,
+    half_precision=False,
+    disagreement_p=0.5,
+    snips=0.1,
+    dr=0.1,
+    supported_value=0.1,
+    reward_range=(0.0, 1.0),
+    mix=(0.2, 3_900.0),
+)
+
+
+def test_sound_figures_are_trusted_without_a_word():
+    assert diagnose(SOUND) == ("trust", ())
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict", "words"),
+    [
+        ({"ess": 999.0}, "caution", "about 999 of 10,000 rows carry the estimate"),
+        ({"ess": 2.1}, "refuse", "effective sample size 2.1"),
+        ({"ess": 0.0}, "refuse", "none of 10,000 rows speaks"),
+        ({"max_weight_share": 0.06}, "caution", "one row holds 6% of the weight"),
+        ({"max_weight_share": 0.68}, "refuse", "one row holds 68% of the weight"),
+        ({"max_customer_share": 0.3}, "refuse", "one customer holds 30% of the weight"),
+        ({"customers": 1}, "refuse", "only 1 customer:"),
+        ({"customers": 40}, "caution", "only 40 customers:"),
+        ({"mean_weight": 0.95, "mean_weight_p": 1e-6}, "caution", "mean weight is 0.950"),
+        ({"mean_weight": 1.4, "mean_weight_p": 1e-6}, "refuse", "do not belong to this log."),
+        ({"mean_weight": 0.4, "mean_weight_p": 1e-6}, "refuse", "was never tried"),
+        ({"off_support": 0.005}, "caution", "0.5% of what this policy would do was never tried"),
+        ({"off_support": 0.4}, "refuse", "anything from 0.1 to 0.5"),
+        ({"off_support": 0.4, "certain_share": 1.0}, "refuse", "only dm, the model's guess"),
+        ({"certain_share": 1.0}, "trust", ""),  # it asks only about what was done
+        ({"outcomes": 1}, "caution", "only 1 row with a reward other than 0 speaks"),
+        ({"one_reward": True, "outcomes": 0}, "caution", "every reward is the same"),
+        ({"dropped_share": 0.5}, "caution", "50% of the rows are left out"),
+        ({"half_precision": True}, "caution", "rounded to 16-bit"),
+        ({"disagreement_p": 1e-5, "snips": 0.3}, "caution", "with the model the value is 0.1, without it 0.3"),
+        ({"clipped_mass": 0.12}, "trust", "ips_clip leaves out 12%"),
+    ],
+)
+def test_each_finding(changes, verdict, words):
+    said, reasons = diagnose(SOUND._replace(**changes))
+    assert said == verdict
+    assert words in " ".join(reasons)
+
+
+def test_every_check_can_speak_and_the_worst_comes_first():
+    bad = SOUND._replace(
+        ess=50.0, max_weight_share=0.3, customers=40, mean_weight=0.4, mean_weight_p=0.0, off_support=0.2, outcomes=2,
+        certain_share=0.5, dropped_share=0.5, clipped_mass=0.3, half_precision=True, disagreement_p=0.0,
+    )  # fmt: skip
+    assert all(check(bad) is not None for check in CHECKS)
+    verdict, reasons = diagnose(bad)
+    assert verdict == "refuse"
+    assert "ips_clip" in reasons[-2]  # a note comes last, before the way out
+
+
+def test_a_refusal_says_what_would_help():
+    _, reasons = diagnose(SOUND._replace(ess=2.1))
+    assert "log with at least 1 % exploration on every action" in reasons[-1]
+    assert "`--mix 0.2` would have an effective sample size of about 3,900" in reasons[-1]
+    _, reasons = diagnose(SOUND._replace(ess=2.1, mix=None))
+    assert reasons[-1].endswith("every action.")

@@ -1,0 +1,93 @@
+"""Golden values of a log made without a random generator, computed once by the public tools named at each value."""
+
+import math
+
+import numpy as np
+import pytest
+
+from campaignrl.evaluate import bandit, weights
+from campaignrl.evaluate.intervals import Clusters, PairSums, cressie_read, cressie_read_point, reward_extremes
+
+N, K = 2000, 4
+
+
+def _rows_of(a: int, b: int) -> np.ndarray:
+    i, k = np.arange(N)[:, None], np.arange(K)[None, :]
+    base = 1.0 + (a + i * (b + 2 * k) + k * k) % 11
+    return base / base.sum(axis=1, keepdims=True)
+
+
+I = np.arange(N)  # noqa: E741  the letter of the formulas
+LOGGING, TARGET = _rows_of(3, 7), _rows_of(5, 4)
+U, V = ((I + 1) * (math.sqrt(5) - 1) / 2) % 1, ((I + 1) * math.sqrt(2)) % 1
+ACTION = (np.cumsum(LOGGING, axis=1) < U[:, None]).sum(axis=1)
+TRUE = 0.05 + 0.08 * np.arange(K) + 0.10 * ((I[:, None] + np.arange(K)) % 3)
+R = (TRUE[I, ACTION] > V).astype(float)
+Q = 0.8 * TRUE + 0.02
+W = TARGET[I, ACTION] / LOGGING[I, ACTION]
+PREDICTED, EXPECTED = Q[I, ACTION], (TARGET * Q).sum(axis=1)
+MODEL = (R, PREDICTED, EXPECTED)
+
+
+def test_the_log_is_the_documented_one():
+    assert np.bincount(ACTION).tolist() == [479, 438, 645, 438]
+    assert R.mean() == 0.2745
+    assert (TARGET * TRUE).sum(axis=1).mean() == pytest.approx(0.268380077247, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("point", "value"),  # Open Bandit Pipeline 0.5.7
+    [
+        (bandit.ips(W, R), 0.258235962067),
+        (bandit.ips_clip(W, R, 5.0), 0.250531713701),
+        (bandit.snips(W, R), 0.260362076945),
+        (bandit.dm(EXPECTED), 0.234704061797),
+        (bandit.dr(W, *MODEL), 0.260670490323),
+        (bandit.dr(np.minimum(W, 5.0), *MODEL), 0.263094111741),
+        (bandit.sndr(W, *MODEL), 0.260884277782),
+        (bandit.switch_dr(W, *MODEL, 2.0), 0.258190378408),
+        (bandit.dros(W, *MODEL, 3.0), 0.254932179802),
+    ],
+    ids=["ips", "ips_clip", "snips", "dm", "dr", "dr clipped", "sndr", "switch_dr", "dros"],
+)
+def test_estimators(point, value):
+    assert point.value == pytest.approx(value, abs=1e-10)
+    assert point.influence.mean() == pytest.approx(0.0, abs=1e-12)
+
+
+def test_weights():
+    assert W.mean() == pytest.approx(0.991834007075, abs=1e-10)
+    assert weights.effective_sample_size(W) == pytest.approx(950.184661, abs=1e-6)
+    assert weights.max_weight_share(W) * W.sum() == pytest.approx(10.352941, abs=1e-6)
+
+
+def test_empirical_likelihood_agrees_with_the_vw_estimators():
+    sums = PairSums.of(W, W * R)
+    unbounded = (0.0, math.inf)
+    low, high = cressie_read(sums, reward_extremes(unbounded, 0.0), reward_extremes(unbounded, 1.0), 0.05)
+    assert (low, high) == pytest.approx((0.23107682735, 0.31207565974), abs=1e-10)
+    assert cressie_read_point(sums, *unbounded, float(R.mean())) == pytest.approx(0.260477527125, abs=1e-10)
+
+
+def test_knowing_the_largest_weight_narrows_the_interval():
+    sums = PairSums.of(W, W * R)
+    low, high = cressie_read(sums, reward_extremes((0.0, 11.0), 0.0), reward_extremes((0.0, 11.0), 1.0), 0.05)
+    assert 0.2310 < low < 0.2684 < high < 0.3120
+
+
+def test_sums_of_two_parts_of_the_customers_add_up():
+    first, second = Clusters(I[:900]), Clusters(I[900:])
+    whole = PairSums.of(W, W * R)
+    parts = PairSums.of(first.sums(W[:900]), first.sums((W * R)[:900])) + PairSums.of(
+        second.sums(W[900:]), second.sums((W * R)[900:])
+    )
+    assert [parts.n, parts.w, parts.ww, parts.y, parts.wy, parts.yy] == pytest.approx(
+        [whole.n, whole.w, whole.ww, whole.y, whole.wy, whole.yy], rel=1e-12
+    )
+
+
+def test_one_row_of_weight_two():
+    sums = PairSums.of(np.array([2.0]), np.array([2.0]))  # p 0.3, target 0.6, reward 1
+    assert bandit.ips(np.array([2.0]), np.array([1.0])).value == 2.0
+    assert bandit.snips(np.array([2.0]), np.array([1.0])).value == 1.0
+    assert cressie_read_point(sums, 0.0, math.inf, 1.0) == pytest.approx(1.0)

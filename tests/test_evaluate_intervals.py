@@ -1,0 +1,173 @@
+"""Intervals: hand-made arrays, laws, and how often they hold the truth."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from campaignrl.evaluate import bandit
+from campaignrl.evaluate.estimators import difference, estimate
+from campaignrl.evaluate.evidence import Evidence
+from campaignrl.evaluate.intervals import (
+    Clusters,
+    PairSums,
+    clustered_t,
+    cressie_read,
+    cressie_read_point,
+    reward_extremes,
+    std_error,
+)
+from campaignrl.evaluate.weights import mean_weight_p_value
+
+
+def evidence(weight, reward, customer=None, bound=50.0, q=0.0, value=0.0, rewards=(0.0, 1.0)):
+    n = len(weight)
+    clusters = Clusters(np.arange(n) if customer is None else customer)
+    predicted = (q, q) if np.isscalar(q) else (float(np.min(q)), float(np.max(q)))
+    q, value = np.full(n, q, dtype=float), np.full(n, value, dtype=float)
+    return Evidence(np.asarray(reward, float), q, np.asarray(weight, float), value, clusters, 0.0, (0.0, bound),
+                    rewards, predicted)  # fmt: skip
+
+
+# ---- standard errors, by hand
+
+
+def test_one_row_a_customer_is_the_ordinary_standard_error():
+    x = np.array([1.0, 2.0, 4.0, 9.0])
+    point = bandit.dm(x)
+    e = clustered_t(point, Clusters(np.arange(4)), 0.05)
+    assert e.value == 4.0
+    assert e.std_error == pytest.approx(x.std(ddof=1) / 2)
+    assert (e.ci_low, e.ci_high) == pytest.approx(stats.t.interval(0.95, 3, 4.0, x.std(ddof=1) / 2))
+
+
+def test_unequal_customers_by_hand():
+    # customer 7: rows 1, 3; customer 2: row 5. Mean 3; sums of deviations -2 and 2; sqrt(2/1 * 8) / 3.
+    assert std_error(np.array([-2.0, 0.0, 2.0]), Clusters(np.array([7, 7, 2]))) == pytest.approx(4 / 3)
+
+
+def test_a_ratio_by_hand():
+    point = bandit.snips(np.array([1.0, 3.0]), np.array([0.0, 1.0]))
+    assert point.value == 0.75
+    assert point.influence.tolist() == [-0.375, 0.375]  # w (r - 3/4) / mean w, mean w = 2
+
+
+def test_one_customer_has_no_standard_error():
+    assert math.isnan(std_error(np.array([0.5, -0.5]), Clusters(np.array([0, 0]))))
+
+
+def test_every_row_twice_narrows_nothing():
+    rng = np.random.default_rng(0)
+    w, r = rng.choice([0.5, 3.0], 500, p=[0.8, 0.2]), (rng.random(500) < 0.2).astype(float)
+    once, twice = evidence(w, r), evidence(np.repeat(w, 2), np.repeat(r, 2), np.repeat(np.arange(500), 2))
+    for name in ("ips", "snips", "dr", "ips_clip"):
+        a, b = estimate(name, once, 0.05), estimate(name, twice, 0.05)
+        assert a.std_error == pytest.approx(b.std_error, rel=1e-9)
+        assert b.ci_high - b.ci_low >= 0.98 * (a.ci_high - a.ci_low)
+
+
+# ---- empirical likelihood, laws
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from([0.0, 0.2, 1.0, 4.0]), st.integers(0, 10)), min_size=2, max_size=30),
+    st.floats(-5, 5),
+    st.floats(0.1, 100),
+)
+def test_rewards_in_another_unit_give_the_same_interval_in_that_unit(rows, shift, scale):
+    w, r = np.array([x for x, _ in rows]), np.array([x / 10 for _, x in rows])
+    bounds = (0.0, 8.0)
+
+    def interval(reward, low, high):
+        sums = PairSums.of(w, w * reward)
+        return cressie_read(sums, reward_extremes(bounds, low), reward_extremes(bounds, high), 0.05)
+
+    plain, moved = interval(r, 0.0, 1.0), interval(shift + scale * r, shift, shift + scale)
+    assert plain[0] <= plain[1]
+    assert moved == pytest.approx([shift + scale * end for end in plain], rel=1e-6, abs=1e-6 * scale)
+
+
+def test_more_confidence_is_a_wider_interval():
+    rng = np.random.default_rng(1)
+    e = evidence(rng.choice([0.5, 3.0], 300, p=[0.8, 0.2]), (rng.random(300) < 0.1).astype(float), bound=3.0)
+    inner, outer = estimate("ips", e, 0.2), estimate("ips", e, 0.01)
+    assert outer.ci_low < inner.ci_low < inner.ci_high < outer.ci_high
+
+
+def test_weights_that_are_all_one_leave_the_mean_of_rewards():
+    r = np.array([0.0, 1.0, 1.0, 0.0, 1.0])
+    sums = PairSums.of(np.ones(5), r)
+    assert cressie_read_point(sums, 1.0, 1.0, float(r.mean())) == pytest.approx(0.6)
+    low, high = cressie_read(sums, reward_extremes((1.0, 1.0), 0.0), reward_extremes((1.0, 1.0), 1.0), 0.05)
+    # joined by a sixth row of reward 1 the mean is 4/6 and the variance 2/9; below, 3/6 and 1/4
+    cut = stats.f.isf(0.05, 1, 5)
+    assert (low, high) == pytest.approx((3 / 6 - math.sqrt(cut / 4 / 6), 4 / 6 + math.sqrt(cut * 2 / 9 / 6)))
+
+
+@pytest.mark.parametrize("reward", [0.0, 1.0])
+def test_equal_rewards_give_a_finite_interval_that_is_open_to_one_side(reward):
+    e = estimate("ips", evidence(np.ones(200), np.full(200, reward), bound=2.0), 0.05)
+    assert e.value == reward
+    assert 0.0 <= e.ci_low <= reward <= e.ci_high <= 1.0
+    assert 0.0 < e.ci_high - e.ci_low < 0.1
+
+
+def test_a_policy_differs_from_itself_by_exactly_nothing():
+    rng = np.random.default_rng(2)
+    e = evidence(rng.choice([0.5, 3.0], 100), rng.random(100), q=0.3, value=0.4)
+    assert difference(e, e, 0.05)[:4] == (0.0, 0.0, 0.0, 0.0)
+
+
+# ---- how often they hold the truth
+
+
+PROPENSITY, TARGET = np.r_[0.01, np.full(9, 0.11)], np.r_[0.5, np.full(9, 0.5 / 9)]
+
+
+def study(n, runs, rate, seed, name, bound=50.0):
+    """Share of runs whose interval holds `rate`, and mean width; half the target is on an action logged 1 %."""
+    rng, held, width = np.random.default_rng(seed), 0, 0.0
+    for _ in range(runs):
+        action = rng.choice(10, n, p=PROPENSITY)
+        e = evidence((TARGET / PROPENSITY)[action], rng.random(n) < rate, bound=bound, q=0.03, value=0.03)
+        made = clustered_t(bandit.ips(e.weight, e.reward), e.clusters, 0.05) if name == "t" else estimate(name, e, 0.05)
+        held += made.ci_low <= rate <= made.ci_high
+        width += (made.ci_high - made.ci_low) / runs
+    return held / runs, width
+
+
+def test_rare_conversions_fool_the_t_interval():
+    covered, _ = study(1000, 200, 0.02, 0, "t")
+    assert covered < 0.60
+
+
+@pytest.mark.parametrize("name", ["ips", "dr"])
+def test_rare_conversions_do_not_fool_empirical_likelihood(name):
+    covered, width = study(1000, 200, 0.02, 0, name)
+    assert covered >= 0.93
+    assert width <= 0.16
+
+
+@pytest.mark.parametrize("name", ["ips", "dr"])
+def test_ordinary_rates_are_covered_at_the_stated_rate(name):
+    covered, _ = study(4000, 300, 0.4, 1, name)
+    assert 0.91 <= covered <= 1.0
+
+
+def test_the_mean_weight_test_is_silent_on_a_true_log_with_a_rare_action():
+    rng = np.random.default_rng(3)
+    alarms = 0
+    for _ in range(400):
+        w = (TARGET / PROPENSITY)[rng.choice(10, 1000, p=PROPENSITY)]
+        alarms += mean_weight_p_value(w, Clusters(np.arange(1000)), (0.0, 50.0)) < 0.001
+    assert alarms <= 4  # a z test alarms in about 2 % of such runs
+
+
+def test_the_mean_weight_test_finds_propensities_that_are_ten_percent_off():
+    rng = np.random.default_rng(4)
+    w = np.array([0.5, 1.5])[rng.integers(0, 2, 5000)] / 0.9
+    assert mean_weight_p_value(w, Clusters(np.arange(5000)), (0.0, 2.0)) < 1e-9
