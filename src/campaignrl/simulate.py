@@ -30,6 +30,7 @@ Int = npt.NDArray[np.integer[Any]]
 Float = npt.NDArray[np.float64]
 
 MAX_LOG_ROWS = 30_000_000  # about 4 GB in memory
+GROUPS = 50  # of customers, for the spread of daily sums without keeping every customer's every day
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Campaign:
     active: dict[str, npt.NDArray[np.bool_]]  # (n,) "start" and "end": alive, which only the simulator knows
     orders_before: Int  # (n,) before day 0
     action_counts: Float  # (segments, k) decisions by true segment
+    reward_by_group: Float  # (T, groups) daily reward of each group of customers; a customer's group is its place
     log: DecisionLog | None = None
 
     @property
@@ -109,6 +111,8 @@ def run_campaign(
     totals = {name: np.zeros(len(panel)) for name in Outcome._fields}
     daily = {name: np.zeros(world.horizon) for name in Outcome._fields}
     counts = np.zeros((len(world.segments), len(world.catalog)))
+    group = np.arange(len(panel)) % GROUPS
+    grouped = np.zeros((world.horizon, min(GROUPS, len(panel))))
     while not panel.done:
         day = panel.day
         choice = decide_day(panel, playing)
@@ -117,6 +121,7 @@ def run_campaign(
         for name, values in zip(Outcome._fields, outcome, strict=True):
             totals[name] += values.astype(np.float64)
             daily[name][day] = values.sum(dtype=np.float64)
+        grouped[day] = np.bincount(group, weights=outcome.reward)
         if recorder is not None:
             recorder.add(day, choice, outcome)
         if progress is not None:
@@ -124,7 +129,7 @@ def run_campaign(
     log = recorder.log() if recorder is not None else None
     active = {"start": start, "end": panel.state.alive.copy()}
     segment = panel.traits.segment
-    return Campaign(world, playing.name, seed, segment, totals, daily, active, before, counts, log)
+    return Campaign(world, playing.name, seed, segment, totals, daily, active, before, counts, grouped, log)
 
 
 def ready_policy(policy: str | Path | Policy, world: World) -> Policy:
