@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from campaignrl.actions import Catalog
-from campaignrl.errors import DataError, Problem, nearest
+from campaignrl.errors import SHOWN, DataError, Problem, nearest
 from campaignrl.features import UNKNOWN, Context, Feature, FeatureSchema
 from campaignrl.tables.columns import Converted, days, numbers, truths, whole_numbers
 from campaignrl.tables.decisions import DecisionLog, repeated, row_problems
@@ -76,6 +76,7 @@ def built(problems: list[Problem], where: str, **parts: Any) -> DecisionLog:
         log = DecisionLog(**parts)
     except DataError as wrong:
         said = {p.field for p in problems}
+        said |= {"action"} if said & {"offer", "channel"} else set()  # it is made of them
         own = (p for p in wrong.problems if p.field not in said)
         problems = problems + [p._replace(where=p.where.replace("decision log", where, 1)) for p in own]
     if problems:
@@ -122,10 +123,14 @@ def _action(table: pa.Table, catalog: Catalog, where: str) -> tuple[Ints, list[P
             problems += unknown_names(texts, named, name, known, where, f"a known {name}")
     if "action" in table.column_names:
         action, bad = whole_numbers(table["action"], "action", where)
-        return action, problems + bad + _disagreements(action, codes, catalog, where)
+        return action, problems + (bad or _disagreements(action, codes, catalog, where))
     pairs = np.full((len(offers) + 1, len(channels) + 1), UNKNOWN, dtype=np.int64)
     pairs[catalog.offer_of, catalog.channel_of] = np.arange(len(catalog))  # -1, `none`, is the last row and column
-    return pairs[codes["offer"], codes["channel"]], problems
+    action = pairs[codes["offer"], codes["channel"]]
+    if not problems and (action == UNKNOWN).any():
+        words = pc.binary_join_element_wise(as_text(table["offer"]), as_text(table["channel"]), "@").to_numpy()
+        problems = row_problems(action == UNKNOWN, "action", words, "an offer on a channel of the catalog", "", where)
+    return action, problems
 
 
 def unknown_names(
@@ -135,10 +140,13 @@ def unknown_names(
     lost = np.flatnonzero(codes == UNKNOWN)
     words = np.array([*texts.take(pa.array(lost)).to_pylist(), None], dtype=object)[:-1]
     problems = []
-    for word in sorted(set(words)):
+    distinct = sorted(set(words))
+    for word in distinct[:SHOWN]:
         bad = np.zeros(len(codes), dtype=bool)
         bad[lost[words == word]] = True
         problems += row_problems(bad, name, np.full(len(bad), word, dtype=object), allowed, nearest(word, known), where)
+    if len(distinct) > SHOWN:
+        problems.append(Problem(where, name, f"{len(distinct) - SHOWN} more values", allowed))
     return problems
 
 
