@@ -38,11 +38,11 @@ def design(X, action, l2):
     offers = np.zeros((k, 3))
     offers[[1, 2], 0] = offers[[3, 4], 1] = offers[[5, 6], 2] = 1
     blocks = np.hstack([members, offers, np.eye(k)])
-    # Kind y is offer c and stands once. all: 0.01; shared and none's own: 1; pairs: 4.
+    # Kind y is offer c and stands once. all: 0.01; shared and none's own: 1; pairs: 4. An intercept has 0.03 of each.
     penalty = l2 * np.array([0.01, 1, 1, 1, 1, 1, 1, 1, 4, 4, 4, 4, 4, 4])
     phi = np.hstack([np.ones((len(X), 1)), X.astype(np.float64)])
     Z = (blocks[action][:, :, None] * phi[:, None, :]).reshape(len(X), -1)
-    return blocks, Z, np.repeat(penalty, d + 1)
+    return blocks, Z, np.outer(penalty, [0.03, 1, 1, 1]).ravel()
 
 
 @pytest.mark.parametrize("l2", [0.5, 1.0, 50.0])

@@ -20,7 +20,7 @@ from scipy.linalg import cho_solve, cholesky, solve_triangular
 
 from campaignrl.actions import Catalog
 from campaignrl.policies.base import Tensors, in_chunks
-from campaignrl.policies.blocks import Blocks, blocks_of
+from campaignrl.policies.blocks import INTERCEPT, Blocks, blocks_of
 from campaignrl.policies.threads import one_blas_thread
 
 Bool = npt.NDArray[np.bool_]
@@ -133,7 +133,7 @@ def fit_ridge(stats: RidgeStatistics, catalog: Catalog, l2: float | None = 1.0) 
 class Posterior:
     """The precision of all coefficients in factors, and their mean; sigma2 apart.
 
-    own_factor: (k, D, D) inverse lower Cholesky factors of gram_a + own_penalty_a I; shared_factor: (B D, B D)
+    own_factor: (k, D, D) inverse lower Cholesky factors of gram_a + own penalty; shared_factor: (B D, B D)
     lower Cholesky factor of the precision of the shared blocks, own blocks integrated out.
     """
 
@@ -168,15 +168,17 @@ class Posterior:
 
 def _fit(stats: RidgeStatistics, blocks: Blocks, l2: float) -> RidgeModel:
     D = stats.moment.shape[1]
-    eye, own_l2 = np.eye(D), (l2 * blocks.own_penalty)[:, None, None]
-    own_cholesky = np.linalg.cholesky(stats.gram + own_l2 * eye)
+    column = np.where(np.arange(D) == 0, INTERCEPT, 1.0)
+    own, shared = l2 * np.outer(blocks.own_penalty, column), l2 * np.outer(blocks.penalty, column)  # (k, D), (B, D)
+    own_prior = own[:, :, None] * np.eye(D)
+    own_cholesky = np.linalg.cholesky(stats.gram + own_prior)
     own_factor = np.linalg.inv(own_cholesky)
     own_covariance = own_factor.transpose(0, 2, 1) @ own_factor
     # What the rows of action a still say about shared blocks once its own block is integrated out:
-    # G - G (G + p I)^-1 G = p I - p^2 (G + p I)^-1, and likewise for the moments.
-    information = own_l2 * eye - own_l2**2 * own_covariance
-    moment = own_l2[:, :, 0] * (own_covariance @ stats.moment[:, :, None])[:, :, 0]
-    shared_factor = cholesky(_assemble(information, blocks, l2), lower=True, overwrite_a=True, check_finite=False)
+    # G - G (G + P)^-1 G = P - P (G + P)^-1 P, and likewise for the moments.
+    information = own_prior - own[:, :, None] * own_covariance * own[:, None, :]
+    moment = own * (own_covariance @ stats.moment[:, :, None])[:, :, 0]
+    shared_factor = cholesky(_assemble(information, blocks, shared), lower=True, overwrite_a=True, check_finite=False)
     right = (blocks.members.T.astype(np.float64) @ moment).ravel()
     shared_mean = cho_solve((shared_factor, True), right).reshape(-1, D)
 
@@ -186,14 +188,14 @@ def _fit(stats: RidgeStatistics, blocks: Blocks, l2: float) -> RidgeModel:
     # One pseudo-observation of unit variance: with no rows, or rewards that are all equal, draws still differ.
     sigma2 = (residual + 1.0) / (n + 1.0)
     log_determinant = 2.0 * (_log_diagonal(own_cholesky) + _log_diagonal(shared_factor[None]))
-    log_prior = D * (np.log(l2 * blocks.own_penalty).sum() + np.log(l2 * blocks.penalty).sum())
+    log_prior = np.log(own).sum() + np.log(shared).sum()
     log_evidence = 0.5 * (log_prior - log_determinant) - 0.5 * n * np.log(sigma2)
     return RidgeModel(np.ascontiguousarray(beta.T, dtype=np.float32), sigma2, l2, float(log_evidence), posterior)
 
 
-def _assemble(information: Float, blocks: Blocks, l2: float) -> Float:
-    """Precision (B D, B D) of the shared blocks from what each action says, (k, D, D)."""
-    B, D = len(blocks.penalty), information.shape[1]
+def _assemble(information: Float, blocks: Blocks, penalty: Float) -> Float:
+    """Precision (B D, B D) of the shared blocks from what each action says, (k, D, D), and penalty (B, D)."""
+    B, D = penalty.shape
     big = np.zeros((B, D, B, D))
     for a, members in enumerate(blocks.members):
         used = np.flatnonzero(members)
@@ -201,7 +203,7 @@ def _assemble(information: Float, blocks: Blocks, l2: float) -> Float:
             for j in used:
                 big[i, :, j, :] += information[a]
     flat = big.reshape(B * D, B * D)
-    flat[np.diag_indices(B * D)] += np.repeat(l2 * blocks.penalty, D)
+    flat[np.diag_indices(B * D)] += penalty.ravel()
     return flat
 
 
