@@ -144,10 +144,17 @@ def likelihood_interval(part: Weighted, clusters: Clusters, alpha: float) -> tup
         [row * (bound - part.offset) * r + (total - row * bound) * usual for r in part.residual_range]
         for bound, total in zip(bounds, (least, largest), strict=True)
     ]
-    low = [Extreme(least, min(ends[0])), Extreme(largest, min(*ends[1], float(outcome.min())))]
-    high = [Extreme(least, max(ends[0])), Extreme(largest, max(*ends[1], float(outcome.max())))]
+    ends[1] += _ends_of(outcome[weight > 1.0])
+    if part.offset:  # a weight far below the offset moves the outcome as one above it does
+        ends[0] += _ends_of(outcome[weight < 1.0])
+    low = [Extreme(least, min(ends[0])), Extreme(largest, min(ends[1]))]
+    high = [Extreme(least, max(ends[0])), Extreme(largest, max(ends[1]))]
     lower, upper = cressie_read(PairSums.of(weight, outcome), low, high, alpha)
     return middle + lower, middle + upper
+
+
+def _ends_of(values: Float) -> list[float]:
+    return [float(values.min()), float(values.max())] if len(values) else []
 
 
 def _residual(evidence: Evidence) -> tuple[Float, Range]:

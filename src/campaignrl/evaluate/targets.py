@@ -89,6 +89,7 @@ def read_probabilities(source: str | Path | pd.DataFrame, log: DecisionLog) -> n
     without a column has probability 0 (the rows' sums would tell a forgotten one).
     """
     frame = source if isinstance(source, pd.DataFrame) else read_frame(source, text=("decision_id",))
+    frame = frame.drop(columns=[c for c in frame if str(c).startswith("__index_level_")])  # pandas leaves these
     where = "probabilities" if isinstance(source, pd.DataFrame) else Path(source).name
     _check_columns(frame, log, where)
     rows = pd.Index(frame["decision_id"].astype(str)).get_indexer(pd.Index(log.decision_id))
