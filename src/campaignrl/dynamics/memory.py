@@ -45,7 +45,10 @@ def next_history(bits: UInt64, today: Bool) -> UInt64:
     return (bits << _ONE) | today
 
 
-def days_with(bits: UInt64, days: int) -> npt.NDArray[np.uint8]:
-    """Number of the last `days` days (at most 64) whose bit is set."""
-    count: npt.NDArray[np.uint8] = np.bitwise_count(bits & np.uint64((1 << days) - 1))
+def days_with(bits: UInt64, window: int) -> npt.NDArray[np.uint8]:
+    """Days with their bit set in the `window` days that end today, before today's decision.
+
+    So the days from today - window + 1 to yesterday count: what happened on day d is gone on day d + window.
+    """
+    count: npt.NDArray[np.uint8] = np.bitwise_count(bits & np.uint64((1 << (window - 1)) - 1))
     return count

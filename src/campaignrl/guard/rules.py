@@ -29,7 +29,9 @@ class Facts(NamedTuple):
     suppressed: Bool | None  # (n,) on the suppression list; None: the caller has no such list
     consent: Bool  # (c, n) known permission by channel; unknown is False
     context: Context
-    contacts: Callable[[int | None, int], Counts]  # (channel or None for all, days) -> (n,) sends in the last days
+    contacts: Callable[
+        [int | None, int], Counts
+    ]  # (channel or None for all, days) -> (n,) sends in the days that end today
 
 
 class Rules(NamedTuple):
@@ -57,6 +59,11 @@ def rules_of(world: World) -> Rules:
     return Rules(world.catalog, conditions, caps)
 
 
+def cap_windows(world: World) -> list[tuple[str | None, int]]:
+    """(channel or None for all, days) of every cap: the contact counts a customers table must bring."""
+    return list(dict.fromkeys((cap.channel, cap.per_days) for cap in world.guard.caps))
+
+
 def blocks(rules: Rules, facts: Facts) -> list[Block]:
     """Every refusal, strongest rule first; the first that hits an action is its reason."""
     found = [] if facts.suppressed is None else [Block("suppressed", facts.suppressed)]
@@ -68,8 +75,8 @@ def blocks(rules: Rules, facts: Facts) -> list[Block]:
         found.append(Block(f"not eligible: {name}", ~condition.holds(facts.context), offer=offer))
     for channel, cap in rules.caps:
         scope = "all channels" if channel is None else channels[channel].name
-        # A send on day d counts until day d + per_days: the window holds today and the per_days - 1 days before it.
-        full = facts.contacts(channel, cap.per_days - 1) >= cap.at_most
+        # The window of per_days days ends today, so a send on day d no longer counts on day d + per_days.
+        full = facts.contacts(channel, cap.per_days) >= cap.at_most
         found.append(Block(f"cap: {cap.at_most} in {cap.per_days} days on {scope}", full, channel=channel))
     return found
 

@@ -1,0 +1,109 @@
+"""`campaignrl decide`: today's send list for a customers table."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from campaignrl.cli.console import progress, say, say_json, say_table, talk
+from campaignrl.cli.options import Json, Output, Seed
+from campaignrl.errors import DataError, Problem, UsageError
+from campaignrl.guard.rules import cap_windows
+from campaignrl.policies.bundle import read_manifest
+from campaignrl.policies.catalog import load_policy
+from campaignrl.send.decide import Decisions
+from campaignrl.send.decide import decide as decide_for
+from campaignrl.specs.bundled import bundled_files
+from campaignrl.specs.world import World, load_world
+from campaignrl.tables.customers import ID, CustomerTable, read_customers
+from campaignrl.tables.files import read_frame, write_frame
+
+
+def decide(
+    policy: Annotated[str, typer.Argument(help="Bundle, spec file, bundled name, or always:ACTION.")],
+    customers: Annotated[Path, typer.Argument(help="Customers table, Parquet or CSV: one row a customer.")],
+    output: Output,
+    world: Annotated[
+        str | None,
+        typer.Option("--world", "-w", help="World whose rules hold; default: the bundled one it was trained in."),
+    ] = None,
+    as_of: Annotated[str | None, typer.Option(help="Day of the decision, YYYY-MM-DD; default: today.")] = None,
+    suppress: Annotated[Path | None, typer.Option(help="Table of customer_id never to be contacted.")] = None,
+    decisions: Annotated[
+        Path | None, typer.Option(help="Also write every decision, sending nothing included: tomorrow's log.")
+    ] = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Decide what to send to each customer today, within consent, caps and eligibility; write the send list."""
+    rules = load_world(world or _world_of(policy))
+    playing = load_policy(policy, rules.catalog, rules.features)
+    table = read_customers(customers, rules.features, list(rules.channels), cap_windows(rules), _suppressed(suppress))
+    with progress(f"decide    {playing.name}") as step:
+        found = decide_for(playing, table, rules, day=_day(as_of), seed=seed, progress=step)
+    write_frame(found.sends(), output)
+    if decisions is not None:
+        write_frame(found.frame(), decisions)
+    for note, count in table.notes.items():
+        talk(f"{count:,} customers with {note}")
+    _answer(found, table, rules, output, as_json)
+
+
+def _answer(found: Decisions, table: CustomerTable, world: World, output: Path, as_json: bool) -> None:
+    sends, minor = int((found.action != 0).sum()), world.money.minor_per_unit
+    cost = f"{found.cost / minor:,.2f} {world.money.currency}"
+    blocked = found.blocked_counts()
+    if as_json:
+        facts = {"customers": len(table), "sends": sends, "cost_minor": found.cost, "currency": world.money.currency}
+        say_json({**facts, "blocked": blocked, "repaired": table.notes, "send_list": str(output)})
+        return
+    say(f"{len(table):,} customers, {sends:,} sends for {cost}: {output}")
+    say("refused to some: " + " · ".join(f"{rule} {count:,}" for rule, count in list(blocked.items())[:8]) + "\n")
+    channels = [*world.channels, "none"]
+    say_table(("segment", *channels), _by_segment(found, table, channels))
+
+
+def _by_segment(found: Decisions, table: CustomerTable, channels: Sequence[str]) -> list[list[str]]:
+    """Sends by segment tag and channel; `none` is the last column."""
+    channel = found.catalog.channel_of[found.action]
+    tags = table.context.labels("segment")
+    rows = []
+    for tag in sorted(set(tags), key=lambda t: (t == "", t)):
+        counts = np.bincount(np.where(channel < 0, len(channels) - 1, channel)[tags == tag], minlength=len(channels))
+        rows.append([tag or "(no tag)", *(f"{count:,}" for count in counts)])
+    return rows
+
+
+def _world_of(policy: str) -> str:
+    """The bundled world that a bundle says it was trained in; only a name of ours is ever followed."""
+    path = Path(policy)
+    trained_in = "ecommerce"
+    if path.is_file() and path.suffix == ".bundle":
+        trained_in = str(read_manifest(path).get("trained_on", {}).get("world", ""))
+    if trained_in not in bundled_files("envs"):
+        raise UsageError(f"{policy} does not say which bundled world it was trained in: give its rules with --world.")
+    return trained_in
+
+
+def _suppressed(path: Path | None) -> frozenset[str] | None:
+    if path is None:
+        return None
+    ids = frozenset(read_frame(path, [ID], text=[ID])[ID])
+    if not ids:
+        fix = "An empty list is more often a failed export than nobody suppressed; leave --suppress out if it is meant."
+        raise DataError(Problem(str(path), ID, "no rows", "at least one row", fix))
+    return ids
+
+
+def _day(text: str | None) -> datetime.date:
+    if text is None:
+        return datetime.date.today()
+    try:
+        return datetime.date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--as-of {text!r} is not a day; write it as 2026-11-21.") from None

@@ -1,0 +1,71 @@
+"""`campaignrl evaluate`: what a policy would earn, from a log; exit code 4 where the log cannot say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from campaignrl.cli.console import progress, say, say_json
+from campaignrl.cli.options import Json, Seed
+from campaignrl.errors import SupportError, UsageError
+from campaignrl.evaluate.estimators import ESTIMATORS
+from campaignrl.evaluate.evaluate import evaluate as evaluate_policy
+from campaignrl.evaluate.targets import LOGGED
+from campaignrl.tables.logfile import read_log
+
+
+def evaluate(
+    log: Annotated[Path, typer.Argument(help="Decision log: Parquet or CSV; with --mapping, any table.")],
+    policy: Annotated[
+        str,
+        typer.Option(
+            "--policy",
+            "-p",
+            help="Bundle, spec file, bundled name, always:ACTION, logged, or a table of probabilities.",
+        ),
+    ],
+    mapping: Annotated[Path | None, typer.Option("--mapping", "-m", help="Mapping TOML of a foreign log.")] = None,
+    reward: Annotated[str | None, typer.Option(help="Which of the mapping's rewards; default: its first.")] = None,
+    estimator: Annotated[
+        str, typer.Option(help=f"all, or some of {' '.join(ESTIMATORS)} with commas between.")
+    ] = "all",
+    against: Annotated[str, typer.Option(help="What the lift is over: logged, or another policy.")] = LOGGED,
+    mix: Annotated[
+        float, typer.Option(help="Value the policy used this share of the time, else the logged one.")
+    ] = 1.0,
+    reward_range: Annotated[
+        str | None, typer.Option(help="Least and largest reward possible, as LOW,HIGH; sharpens intervals.")
+    ] = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Value POLICY on a recorded LOG of another policy's decisions, and say how sure that is."""
+    chosen = tuple(ESTIMATORS) if estimator == "all" else tuple(estimator.split(","))
+    with progress("evaluate"):
+        found = evaluate_policy(
+            read_log(log, mapping, reward=reward),
+            policy,
+            estimators=chosen,
+            reference=against,
+            mix=mix,
+            reward_range=_range(reward_range),
+            seed=seed,
+        )
+    if as_json:
+        say_json(found.to_dict())
+    else:
+        say(str(found))
+    if found.verdict == "refuse":
+        raise typer.Exit(SupportError.exit_code)
+
+
+def _range(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"--reward-range {text!r} is not LOW,HIGH; write 0,1 for rewards from 0 to 1.") from None
+    return low, high

@@ -1,0 +1,149 @@
+"""One decision for every customer of a table: the guard first, the policy inside it, an exact propensity.
+
+Deterministic: the same customers, policy, day and seed give the same decisions, whatever the order of the rows. Not
+here: what is allowed (guard/rules.py), the policy's probabilities (policies/). n customers, k actions.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from campaignrl import rng
+from campaignrl.actions import NONE, Catalog
+from campaignrl.errors import ArtifactError, Problem
+from campaignrl.guard.rules import Facts, Rules, allowed, blocks, rules_of
+from campaignrl.policies.base import Policy, sample
+from campaignrl.rng import Purpose
+from campaignrl.specs.world import World
+from campaignrl.tables.customers import ID, CustomerTable
+
+Bool = npt.NDArray[np.bool_]
+Objects = npt.NDArray[np.object_]
+
+ROWS_AT_A_TIME = 65_536
+EPOCH = datetime.date(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What was decided for n customers on one day.
+
+    action: (n,) ids; propensity: (n,) probability with which that action was taken, after the guard; best: (n,) it
+    was also the most probable one; reason, blocked: (n,) texts for people.
+    """
+
+    catalog: Catalog
+    day: datetime.date
+    ids: Objects
+    action: npt.NDArray[np.int64]
+    propensity: npt.NDArray[np.float64]
+    reason: Objects
+    blocked: Objects
+    policy: str
+
+    def frame(self) -> pd.DataFrame:
+        """Every decision, also to send nothing, in the order of the customers."""
+        offers = np.array([a.offer or "" for a in self.catalog.actions], dtype=object)
+        channels = np.array([a.channel or "" for a in self.catalog.actions], dtype=object)
+        return pd.DataFrame(
+            {
+                ID: self.ids,
+                "ts": self.day.isoformat(),
+                "offer": offers[self.action],
+                "channel": channels[self.action],
+                "propensity": self.propensity,
+                "reason": self.reason,
+                "blocked": self.blocked,
+                "policy_id": self.policy,
+                "catalog_hash": self.catalog.hash,
+            }
+        )
+
+    def sends(self) -> pd.DataFrame:
+        """The send list: only customers to whom something is sent."""
+        sent: pd.DataFrame = self.frame()[self.action != NONE].reset_index(drop=True)
+        return sent
+
+    @property
+    def cost(self) -> int:
+        """Cost of all sends, minor units."""
+        return int(self.catalog.cost_of[self.action].sum())
+
+    def blocked_counts(self) -> dict[str, int]:
+        """Customers hit by each rule, most frequent first."""
+        rules = pd.Series(self.blocked).str.split("; ").explode()
+        return {str(rule): int(count) for rule, count in rules[rules != ""].value_counts().items()}
+
+
+def decide(
+    policy: Policy,
+    customers: CustomerTable,
+    world: World,
+    *,
+    day: datetime.date,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Decisions:
+    """Decide for every customer what to send on `day`, within the rules of `world`."""
+    if policy.catalog.hash != world.catalog.hash:
+        where, fix = f"policy {policy.name}", "Train it again in this world, or give the world it was trained in."
+        raise ArtifactError(Problem(where, "catalog", policy.catalog.hash, f"that of {world.name}", fix))
+    rules, keys, n = rules_of(world), rng.customer_keys(customers.ids), len(customers)
+    held_out = rng.uniform(keys, world.guard.holdout_salt, 0, Purpose.HOLDOUT) < world.guard.holdout
+    u = rng.uniform(keys, seed, (day - EPOCH).days, Purpose.ACTION)
+    action, propensity = np.zeros(n, dtype=np.int64), np.ones(n)
+    reason, blocked = np.full(n, "", dtype=object), np.full(n, "", dtype=object)
+    for start in range(0, n, ROWS_AT_A_TIME):
+        part = slice(start, start + ROWS_AT_A_TIME)
+        facts = facts_of(customers.take(part), held_out[part], world)
+        mask = allowed(rules, facts)
+        probabilities = policy.probabilities(facts.context, mask)
+        action[part] = sample(probabilities, u[part])
+        propensity[part] = probabilities[np.arange(len(mask)), action[part]]
+        reason[part] = _reason(action[part], propensity[part], probabilities, mask)
+        blocked[part] = _blocked(rules, facts)
+        if progress is not None:
+            progress(min(start + ROWS_AT_A_TIME, n), n)
+    return Decisions(world.catalog, day, customers.ids, action, propensity, reason, blocked, policy.name)
+
+
+def facts_of(customers: CustomerTable, held_out: Bool, world: World) -> Facts:
+    """What the guard needs to know, from a customers table."""
+    names = [None, *world.channels]
+
+    def contacts(channel: int | None, days: int) -> npt.NDArray[np.int64]:
+        return customers.contacts[names[0 if channel is None else channel + 1], days]
+
+    return Facts(held_out, customers.suppressed, customers.consent, customers.context, contacts)
+
+
+def _reason(
+    action: npt.NDArray[np.int64],
+    propensity: npt.NDArray[np.float64],
+    probabilities: npt.NDArray[np.float64],
+    mask: Bool,
+) -> Objects:
+    """Why this action, in words."""
+    options = mask.sum(axis=1)
+    best = propensity >= probabilities.max(axis=1)
+    words = np.where(best, "best", "exploring")
+    texts = [
+        f"{word}: probability {p:.3f} among {m} allowed" if m > 1 else "nothing may be sent"
+        for word, p, m in zip(words, propensity, options, strict=True)
+    ]
+    return np.array(texts, dtype=object)
+
+
+def _blocked(rules: Rules, facts: Facts) -> Objects:
+    """Which rules refuse something to each customer, "; " between them; one text per distinct pattern."""
+    found = blocks(rules, facts)
+    refused = np.array([block.refused for block in found]).T  # (n, rules)
+    patterns, which = np.unique(refused, axis=0, return_inverse=True)
+    texts = ["; ".join(block.reason for block, hit in zip(found, row, strict=True) if hit) for row in patterns]
+    return np.array(texts, dtype=object)[which.ravel()]

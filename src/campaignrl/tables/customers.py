@@ -1,0 +1,153 @@
+"""The customers table: what is known of real customers on the morning of a decision.
+
+One row a customer: `customer_id`, a column per feature in its own unit, and for every frequency cap the sends so far
+in the window that ends today (`contacts_7d`, `contacts_sms_7d`). Consent that is not known is no consent, a contact
+count that is not known is a full one. Not here: what the guard makes of it (guard/), decision logs (logfile.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from campaignrl.errors import DataError, Problem
+from campaignrl.features import UNKNOWN, Context, Feature, FeatureSchema, Rows
+from campaignrl.tables.columns import numbers, truths
+from campaignrl.tables.decisions import row_problems
+from campaignrl.tables.files import as_text, read_table, require_columns
+from campaignrl.tables.logread import category_codes
+
+Bool = npt.NDArray[np.bool_]
+Window = tuple[str | None, int]  # (channel or None for all, days that end today)
+
+TABLE = "customers"
+ID = "customer_id"
+FULL = 10_000  # sends; what an unknown contact count stands for
+AT_THE_START = "days_to_go"  # a campaign feature: where the table has no such column, the campaign begins
+
+
+@dataclass(frozen=True)
+class CustomerTable:
+    """n customers in the order of their file.
+
+    consent: (c, n) known permission; contacts: (n,) sends so far by window; suppressed: (n,) on the suppression
+    list, None where there is no such list; notes: what was repaired on reading, counted.
+    """
+
+    ids: npt.NDArray[np.object_]
+    context: Context
+    consent: Bool
+    contacts: dict[Window, npt.NDArray[np.int64]]
+    suppressed: Bool | None
+    notes: dict[str, int]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, rows: Rows) -> CustomerTable:
+        """Some of the customers."""
+        return CustomerTable(
+            self.ids[rows],
+            self.context.take(rows),
+            self.consent[:, rows],
+            {window: counts[rows] for window, counts in self.contacts.items()},
+            None if self.suppressed is None else self.suppressed[rows],
+            self.notes,
+        )
+
+
+def contact_column(window: Window) -> str:
+    """Name of the column that counts sends in a window."""
+    channel, days = window
+    return f"contacts_{days}d" if channel is None else f"contacts_{channel}_{days}d"
+
+
+def read_customers(
+    source: str | Path | pd.DataFrame,
+    schema: FeatureSchema,
+    channels: Sequence[str],
+    windows: Sequence[Window],
+    suppressed: frozenset[str] | None = None,
+) -> CustomerTable:
+    """Customers from a file or frame; every bad row and missing column is reported at once.
+
+    schema: the features that policy and rules need; windows: those of the frequency caps; suppressed: ids never to
+    be contacted.
+    """
+    where = TABLE if isinstance(source, pd.DataFrame) else str(source)
+    table = (
+        pa.Table.from_pandas(source, preserve_index=False) if isinstance(source, pd.DataFrame) else read_table(source)
+    )
+    features = [f.name for f in schema.features if f.name != AT_THE_START]
+    require_columns(where, [ID, *features, *map(contact_column, windows)], table.column_names)
+    ids = np.array(as_text(table[ID]).to_pylist(), dtype=object)
+    problems = _id_problems(ids, where)
+    notes: dict[str, int] = {}
+    columns: dict[str, npt.NDArray[Any]] = {}
+    for feature in schema.features:
+        if feature.name not in table.column_names:
+            columns[feature.name] = np.full(len(ids), feature.high)
+            continue
+        values, wrong = _feature(table[feature.name], feature, where, notes)
+        columns[feature.name] = values
+        problems += wrong
+    consent = np.zeros((len(channels), len(ids)), dtype=bool)
+    for c, channel in enumerate(channels):
+        consent[c] = columns[f"consent_{channel}"] == 1.0
+    contacts = {}
+    for window in windows:
+        contacts[window], wrong = _counts(table[contact_column(window)], window, where)
+        problems += wrong
+    listed = None if suppressed is None else np.isin(ids, list(suppressed))
+    if "suppressed" in table.column_names:
+        marked, wrong = truths(table["suppressed"], "suppressed", where)
+        problems += wrong
+        listed = marked if listed is None else marked | listed
+    if problems:
+        raise DataError(problems)
+    return CustomerTable(ids, Context(schema, columns), consent, contacts, listed, notes)
+
+
+def _id_problems(ids: npt.NDArray[np.object_], where: str) -> list[Problem]:
+    twice = pd.Series(ids).duplicated().to_numpy()
+    fix = "One row a customer, or the same person is contacted twice."
+    return row_problems(ids == "", ID, ids, "given", "", where) + row_problems(twice, ID, ids, "unique", fix, where)
+
+
+def _feature(
+    column: pa.ChunkedArray, feature: Feature, where: str, notes: dict[str, int]
+) -> tuple[npt.NDArray[Any], list[Problem]]:
+    if feature.levels:
+        texts = as_text(column)
+        codes = category_codes(texts, feature.levels)
+        unheard = (codes == UNKNOWN) & (np.array(texts.to_pylist(), dtype=object) != "")
+        _note(notes, f"{feature.name}: level not known to the policy, taken as missing", unheard)
+        return codes, []
+    values, problems = numbers(column, feature.name, where)
+    problems = problems + row_problems(np.isinf(values), feature.name, values, "a finite number", "", where)
+    _note(notes, f"{feature.name}: missing", np.isnan(values))
+    _note(notes, f"{feature.name}: outside {feature.low:g} to {feature.high:g}, clipped", _outside(values, feature))
+    return values, problems
+
+
+def _outside(values: npt.NDArray[Any], feature: Feature) -> Bool:
+    return np.asarray((values < feature.low) | (values > feature.high))
+
+
+def _note(notes: dict[str, int], text: str, hit: Bool) -> None:
+    if hit.any():
+        notes[text] = int(hit.sum())
+
+
+def _counts(column: pa.ChunkedArray, window: Window, where: str) -> tuple[npt.NDArray[np.int64], list[Problem]]:
+    name = contact_column(window)
+    values, problems = numbers(column, name, where)
+    problems = problems + row_problems(values < 0, name, values, "at least 0", "", where)
+    return np.where(np.isnan(values), FULL, np.clip(values, 0, FULL)).astype(np.int64), problems
