@@ -1,5 +1,7 @@
 """What every kind of policy must do; a new kind is covered once it is in the table and has a spec here."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -113,6 +115,13 @@ def test_a_row_alone_has_the_bytes_it_has_in_a_batch(policy, shop):
     for start, stop in [(0, 1), (511, 513), (699, 700), (100, 650)]:
         part = policy.probabilities(context.take(slice(start, stop)), allowed[start:stop])
         assert part.tobytes() == whole[start:stop].tobytes()
+
+
+def test_threads_do_not_disturb_each_other(policy, shop):
+    context, allowed = shop.context(N), shop.allowed(N)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: policy.probabilities(context, allowed).tobytes(), range(8)))
+    assert set(answers) == {policy.probabilities(context, allowed).tobytes()}
 
 
 def test_row_order_does_not_matter(policy, shop):
