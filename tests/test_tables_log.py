@@ -149,6 +149,14 @@ def test_a_log_that_could_not_be_read_back_is_not_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_refused_log_leaves_the_old_one_readable(tmp_path):
+    path = tmp_path / "log.csv"
+    write_log(small_log(), path)
+    with pytest.raises(DataError):
+        write_log(replace(small_log(), customers=np.array(["a\0", "b"], dtype=object)), path)
+    assert_same(read_log(path), small_log())
+
+
 # --- what is wrong with a file, said by row -------------------------------------------------------------------------
 
 

@@ -18,7 +18,7 @@ from campaignrl.errors import Problem
 from campaignrl.tables.decisions import row_problems
 
 TRUTHS = {"true": True, "false": False, "1": True, "0": False}
-EPOCH_UNIT = pa.timestamp("us")
+WORDS = pa.array(["true", "false", "True", "False", "TRUE", "FALSE", None])
 
 
 class Converted(NamedTuple):
@@ -29,7 +29,10 @@ class Converted(NamedTuple):
 
 
 def numbers(column: pa.ChunkedArray, name: str, table: str) -> Converted:
-    """float64; missing is NaN."""
+    """float64; missing is NaN, and a column of true and false is one of 1 and 0."""
+    column = _blank_is_null(column)
+    if pa.types.is_string(column.type) and pc.all(pc.is_in(column, WORDS), min_count=0).as_py():
+        column = pc.equal(pc.utf8_lower(column), "true")
     return _converted(column, name, table, "a number", _float, np.float64, np.nan)
 
 

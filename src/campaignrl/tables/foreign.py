@@ -50,12 +50,17 @@ def foreign_log(path: Path, mapping: LogMapping, reward: str | None = None) -> D
 def _log(table: pa.Table, mapping: LogMapping, context: ContextPart, chosen: str, path: Path) -> DecisionLog:
     where, n = str(path), table.num_rows
     catalog, action, origin, problems = actions_of(table, mapping.action, path)
+    blamed = {"action"} if problems else set()
 
-    def take(result: Converted) -> npt.NDArray[Any]:
+    def take(result: Converted, part: str = "") -> npt.NDArray[Any]:
         problems.extend(result.problems)
+        blamed.update([part] if result.problems else [])
         return result.values
 
     customers, customer = _customers(table, mapping)
+    if mapping.customer is not None:
+        nobody = (customers == "")[customer]
+        problems += row_problems(nobody, mapping.customer.column, customers[customer], "a customer", "", where)
     time = _time(table, mapping, where)
     moment = take(time.moment)
     step = take(_steps(table, mapping, customer, moment, where))
@@ -66,14 +71,15 @@ def _log(table: pa.Table, mapping: LogMapping, context: ContextPart, chosen: str
     offered = _none_offered(mapping, action)
     rows: dict[str, Any] = {
         **{"customer": customer, "step": step, "day": moment // time.per_day, "action": action},
-        "propensity": take(_known(table, mapping.propensity, catalog, action, mapping.source, where)),
-        "reward": take(_reward(table, mapping.reward[chosen], where)),
+        "propensity": take(_known(table, mapping.propensity, catalog, action, mapping.source, where), "propensity"),
+        "reward": take(_reward(table, mapping.reward[chosen], where), "reward"),
         "cost": take(_known(table, mapping.cost, catalog, action, mapping.source, where)),
         "matured": np.ones(n, dtype=bool),
     }
     return built(
         problems,
         where,
+        blamed,
         catalog=catalog,
         customers=customers,
         context=Context(FeatureSchema(tuple(feature for feature, _ in columns)), values),

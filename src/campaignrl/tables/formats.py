@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from campaignrl.errors import DataError, Problem, unknown
+from campaignrl.errors import CampaignError, DataError, Problem, unknown
 
 SUFFIXES = (".parquet", ".pq", ".csv", ".csv.gz", ".tsv")
 MAGIC = b"PAR1"
@@ -35,7 +35,7 @@ def reading(path: Path) -> Iterator[None]:
     """Turns what the libraries raise on a damaged file into one line that names it."""
     try:
         yield
-    except DataError:
+    except CampaignError:
         raise
     except (pa.ArrowException, OSError, ValueError, OverflowError) as wrong:
         reason = str(wrong).strip().partition("\n")[0] or type(wrong).__name__

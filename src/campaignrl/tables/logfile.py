@@ -7,6 +7,7 @@ Here: writing and reading our own logs, and sending foreign ones to their mappin
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +47,11 @@ def write_log(log: DecisionLog, path: str | Path) -> None:
         schema = log_schema(log, {KEY: head})
         write_whole(target, lambda out: _write_parquet(log, schema, out))
         return
-    frame = _text_frame(log)
-    side = sidecar(target)
-    side.unlink(missing_ok=True)  # while the rows are replaced, no sidecar may vouch for them
-    write_whole(target, lambda out: csvfile.write_csv(frame, target, out))
-    write_whole(side, lambda out: _write_bytes(out, head + b"\n"))
+    rows = BytesIO()
+    csvfile.write_csv(_text_frame(log), target, rows)
+    sidecar(target).unlink(missing_ok=True)  # while the rows are replaced, no sidecar may vouch for them
+    write_whole(target, lambda out: _write_bytes(out, rows.getvalue()))
+    write_whole(sidecar(target), lambda out: _write_bytes(out, head + b"\n"))
 
 
 def read_log(

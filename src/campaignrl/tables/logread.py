@@ -6,7 +6,7 @@ n rows, k actions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,25 +59,26 @@ def log_from(table: pa.Table, facts: Facts, where: str) -> DecisionLog:
     }
     problems += _row_facts(table, facts, customer, step, where)
     context = Context(facts.features, columns)
+    blamed = {p.field for p in problems}
+    blamed |= {"action"} if blamed & {"offer", "channel"} else set()  # it is made of them
     return built(
         problems,
         where,
+        blamed,
         **{"catalog": catalog, "customers": customers, "customer": customer, "step": step, "context": context},
         **{"action": action, "eligible": eligible, "meta": facts.meta, **body},
     )
 
 
-def built(problems: list[Problem], where: str, **parts: Any) -> DecisionLog:
+def built(problems: list[Problem], where: str, blamed: Iterable[str], /, **parts: Any) -> DecisionLog:
     """DecisionLog(**parts), unless it or `problems` finds fault: then one DataError with everything.
 
-    A column that is already complained of is not complained of twice.
+    Fields that are `blamed` in `problems` already are not complained of twice.
     """
     try:
         log = DecisionLog(**parts)
     except DataError as wrong:
-        said = {p.field for p in problems}
-        said |= {"action"} if said & {"offer", "channel"} else set()  # it is made of them
-        own = (p for p in wrong.problems if p.field not in said)
+        own = (p for p in wrong.problems if p.field not in blamed)
         problems = problems + [p._replace(where=p.where.replace("decision log", where, 1)) for p in own]
     if problems:
         raise DataError(problems)
