@@ -5,7 +5,8 @@ model's errors and the rewards it is compared with are independent (Chernozhukov
 machine learning"). Folds are drawn by customer from the counter-based generator. Each fold's model is the
 factorised ridge of policies/ridge.py, fitted from sums: the total less the fold's, so rows are read once
 however many folds. Its penalty is the likeliest of a grid, by evidence: with a fixed small one, rare clicks and
-heavy weights made DR three times noisier than IPS on the Open Bandit sample. Here: fitting and predicting by blocks. Not here: estimators (bandit.py).
+heavy weights made DR three times noisier than IPS on the Open Bandit sample. Here: fitting and predicting by
+blocks. Not here: estimators (bandit.py).
 """
 
 from __future__ import annotations
