@@ -156,6 +156,14 @@ def decide_day(panel: Panel, policy: Policy) -> Choice:
     )
 
 
+def decide_rows(panel: Panel, policy: Policy, rows: Int) -> Int:
+    """(m,) today's actions of `policy` for some customers of the panel only."""
+    context = panel.observe()
+    allowed = panel.allowed(context)[rows]
+    probabilities = policy.probabilities(context.take(rows), allowed)
+    return sample(probabilities, rng.uniform(panel.traits.key[rows], panel.seed, panel.day, Purpose.ACTION))
+
+
 def _decide(panel: Panel, policy: Policy, part: slice) -> Choice:
     context = panel.observe(part)
     allowed = panel.allowed(context, part)

@@ -1,8 +1,8 @@
 """What a policy is truly worth, which only the simulator knows; the yardstick for every estimate.
 
-Two questions, two answers. `decision_value`: one decision by the target, everything else by the logging policy:
-exactly what a bandit estimator reads off a decision log. `campaign_lift`: the whole campaign by one policy against
-the whole campaign by another, on the same customers with the same luck. Not here: estimates from logs (evaluate/).
+Two questions, two answers. `decision_value` and `decision_lift`: one decision by the target, everything else by the
+logging policy, which is exactly what a bandit estimator reads off a decision log. `campaign_lift`: a whole campaign
+by one policy against one by another, on the same customers with the same luck. Not here: estimates (evaluate/).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from campaignrl import rng
 from campaignrl.envs.panel import Panel
 from campaignrl.policies.base import Policy
 from campaignrl.rng import Purpose
-from campaignrl.simulate import Campaign, decide_day, ready_policy
+from campaignrl.simulate import Campaign, decide_day, decide_rows, ready_policy
 from campaignrl.specs.world import World, load_world
 
 Float = npt.NDArray[np.float64]
@@ -64,17 +64,41 @@ def decision_value(
     log's rows that IPS and DR estimate, with an error that falls as 1 / sqrt(customers).
     """
     world = load_world(world)
-    target, logging = ready_policy(target, world), ready_policy(logging, world)
-    panel = Panel(world, customers, seed)
-    window = world.outcome_days
+    return mean_value(_one_decision(world, target, logging, customers, seed))
+
+
+def decision_lift(
+    world: str | Path | World,
+    target: str | Path | Policy,
+    reference: str | Path | Policy | None = None,
+    logging: str | Path | Policy = "uniform",
+    *,
+    customers: int = 100_000,
+    seed: int = 0,
+) -> Value:
+    """`decision_value` of `target` less that of `reference` (None: of `logging`), the same customers and luck."""
+    world = load_world(world)
+    ours = _one_decision(world, target, logging, customers, seed)
+    theirs = _one_decision(world, reference, logging, customers, seed)
+    return mean_value(ours - theirs)
+
+
+def _one_decision(
+    world: World, target: str | Path | Policy | None, logging: str | Path | Policy, customers: int, seed: int
+) -> Float:
+    """(n,) reward over the window that begins with each customer's one decision by `target`."""
+    usual = ready_policy(logging, world)
+    once = usual if target is None else ready_policy(target, world)
+    panel, window = Panel(world, customers, seed), world.outcome_days
     u = rng.uniform(panel.traits.key, seed, 0, Purpose.RESAMPLE)
     chosen = np.floor(u * (world.horizon - window + 1)).astype(np.int64)
     value = np.zeros(customers)
     while not panel.done:
         day = panel.day
-        action = decide_day(panel, logging).action
-        deviates = chosen == day
-        action = np.where(deviates, decide_day(panel, target).action, action)
+        action = decide_day(panel, usual).action.copy()
+        deviates = np.flatnonzero(chosen == day)
+        if once is not usual and len(deviates):
+            action[deviates] = decide_rows(panel, once, deviates)
         reward = panel.step(action).reward
         value += np.where((chosen <= day) & (day < chosen + window), reward, np.float32(0.0))
-    return mean_value(value)
+    return value

@@ -188,6 +188,10 @@ class World(Spec):
             raise SpecError(problems)
         return self
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Cross to a worker process as the file's own content; compiled conditions are made again there."""
+        return check, (World, self.model_dump(exclude_unset=True), self.name)
+
     def minor(self, amount: float) -> int:
         """Currency -> whole minor units, exactly; an amount that does not fit is a SpecError."""
         exact = Decimal(str(amount)) * self.money.minor_per_unit

@@ -1,0 +1,139 @@
+"""The main job end to end on a bundled world: simulate, train, evaluate offline, decide, report.
+
+What a newcomer runs first, and an example of how the pieces join. Here: the order of the steps and the files they
+leave. Not here: any of the steps; printing (cli/demo.py).
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from campaignrl.envs.export import customers_frame
+from campaignrl.envs.panel import Panel
+from campaignrl.evaluate.evaluate import compare_on_log, evaluate
+from campaignrl.evaluate.intervals import Estimate
+from campaignrl.evaluate.result import Evaluation
+from campaignrl.guard.rules import cap_windows
+from campaignrl.policies.base import Policy
+from campaignrl.policies.bundle import save_bundle
+from campaignrl.report.html import ReportContent, write_report
+from campaignrl.send.decide import Decisions, decide
+from campaignrl.simulate import Campaign, Progress, decide_day, ready_policy, run_campaign, simulate
+from campaignrl.specs.world import World, load_world
+from campaignrl.tables.customers import read_customers
+from campaignrl.tables.decisions import DecisionLog
+from campaignrl.tables.files import write_frame
+from campaignrl.tables.logfile import write_log
+from campaignrl.train import train
+from campaignrl.true_value import Value, campaign_lift, decision_lift
+
+Watch = Callable[[str], AbstractContextManager[Progress | None]]  # a progress bar by title
+
+BASELINE = "rules"
+TITLES = {"none": "nothing sent", BASELINE: "today's rules", "uniform": "random offers"}
+SEND_DAY = datetime.date(2026, 11, 21)  # of the send list; fixed, so that the demo gives the same bytes
+
+
+@dataclass(frozen=True)
+class Row:
+    """One policy of the answer: what the log says, what the simulator knows, and the whole campaign."""
+
+    policy: str
+    from_log: Estimate  # gain of one decision over the baseline, estimated from the log
+    truth: Value  # the same gain, known to the simulator
+    evaluation: Evaluation
+    campaign: Campaign
+    campaign_gain: Value  # over the baseline, the whole campaign
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What the demo found and where it left its files."""
+
+    world: World
+    log: DecisionLog
+    rows: tuple[Row, ...]
+    decisions: Decisions
+    folder: Path
+
+    @property
+    def report(self) -> Path:
+        """The HTML page."""
+        return self.folder / "report.html"
+
+
+def run_demo(world: str | Path | World, learner: str, folder: Path, customers: int, seed: int, watch: Watch) -> Demo:
+    """Everything once. `learner` learns from the log of one half of 2 x customers and is valued on the other."""
+    found = load_world(world)
+    first, second = np.arange(customers), np.arange(customers, 2 * customers)
+    with watch("simulate  random offers") as step:
+        learning = simulate(found, "uniform", customers=first, seed=seed, progress=step)
+    with watch(f"train     {learner}"):
+        policy = train(learner, learning)
+        save_bundle(policy, folder / f"{learner}.bundle", {"world": found.name, "customers": customers, "seed": seed})
+    with watch("simulate  a log to judge by") as step:
+        log = simulate(found, "uniform", customers=second, seed=seed, progress=step)
+        write_log(log, folder / "log.parquet")
+    campaigns = {}
+    for name, playing in (("none", "none"), (BASELINE, BASELINE), (learner, policy)):
+        with watch(f"simulate  {TITLES.get(name, name)}") as step:
+            campaigns[name] = run_campaign(found, playing, customers=second, seed=seed, progress=step)
+    rows = []
+    for name, playing in (("none", "none"), (learner, policy)):
+        with watch(f"evaluate  {TITLES.get(name, name)}"):
+            rows.append(_row(found, log, name, playing, campaigns, customers, seed))
+    decisions = _send_list(found, policy, folder, customers, seed)
+    _report(found, folder, campaigns, rows, seed, customers)
+    return Demo(found, log, tuple(rows), decisions, folder)
+
+
+def _row(
+    world: World,
+    log: DecisionLog,
+    name: str,
+    policy: str | Policy,
+    campaigns: dict[str, Campaign],
+    customers: int,
+    seed: int,
+) -> Row:
+    playing, baseline = ready_policy(policy, world), ready_policy(BASELINE, world)
+    return Row(
+        policy=name,
+        from_log=compare_on_log(log, playing, baseline, seed=seed),
+        truth=decision_lift(world, playing, baseline, "uniform", customers=2 * customers, seed=seed + 1),
+        evaluation=evaluate(log, playing, seed=seed),
+        campaign=campaigns[name],
+        campaign_gain=campaign_lift(campaigns[name], campaigns[BASELINE]),
+    )
+
+
+def _send_list(world: World, policy: Policy, folder: Path, customers: int, seed: int) -> Decisions:
+    """A morning in the middle of a campaign: today's rules have played for a third of it; now the learner decides."""
+    panel = Panel(world, np.arange(2 * customers, 3 * customers), seed)
+    rules = ready_policy(BASELINE, world)
+    for _ in range(world.horizon // 3):
+        panel.step(decide_day(panel, rules).action)
+    write_frame(customers_frame(panel), folder / "customers.parquet")
+    table = read_customers(folder / "customers.parquet", world.features, list(world.channels), cap_windows(world))
+    decisions = decide(policy, table, world, day=SEND_DAY, seed=seed)
+    write_frame(decisions.sends(), folder / "sends.csv")
+    return decisions
+
+
+def _report(
+    world: World, folder: Path, campaigns: dict[str, Campaign], rows: list[Row], seed: int, customers: int
+) -> None:
+    content = ReportContent(
+        world=world,
+        campaigns=tuple(campaigns.values()),
+        evaluations=tuple((row.evaluation, None) for row in rows),
+        titles=TITLES,
+        facts={"seed": seed, "customers": customers},
+    )
+    write_report(folder / "report.html", content)
