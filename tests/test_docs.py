@@ -1,0 +1,124 @@
+"""Every command shown in README.md and docs/ is run, and prints what is shown.
+
+A block fenced as `console` holds lines `$ command`, each followed by its output (stdout, then stderr where it
+fails) and, for a failing command, a line `exit N`. `...` alone on a line stands for lines left out. Numbers are
+compared with a small tolerance, because another machine's arithmetic may round a decision differently.
+`make docs` writes the outputs again.
+"""
+
+import math
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```console\n(.*?)^```$", re.M | re.S)
+NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?")
+TOLERANCE = 0.02
+# What the README says to a newcomer, and what that runs once everything is installed.
+INSTALLED = {"make demo": "campaignrl demo"}
+NOT_RUN = ("git clone", "make test", "make setup", "pip install", "campaignrl serve")
+
+
+class Shown(NamedTuple):
+    """One command of a page with the output shown below it."""
+
+    command: str
+    output: str
+
+
+def shown(block: str) -> list[Shown]:
+    parts = re.split(r"^\$ ", block, flags=re.M)
+    pairs = (part.partition("\n") for part in parts if part.strip())
+    return [Shown(command, output.rstrip()) for command, _, output in pairs]
+
+
+def run(command: str, folder: Path) -> str:
+    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "120", "NO_COLOR": "1"}
+    done = subprocess.run(
+        INSTALLED.get(command, command), shell=True, cwd=folder, env=env, capture_output=True, text=True, check=False
+    )
+    if done.returncode == 0:
+        return done.stdout.rstrip()
+    return f"{done.stdout}{done.stderr}".rstrip() + f"\nexit {done.returncode}"
+
+
+@pytest.fixture
+def workplace(tmp_path: Path) -> Path:
+    """A folder like the checkout, with the data sets beside it where they are."""
+    folder = tmp_path / "campaignrl"
+    folder.mkdir()
+    for name in ("experiments", "envs", "policies"):
+        (folder / name).symlink_to(ROOT / name)
+    if (ROOT.parent / "shared").is_dir():
+        (tmp_path / "shared").symlink_to(ROOT.parent / "shared")
+    return folder
+
+
+def same_line(expected: str, actual: str) -> bool:
+    """Equal but for numbers, which may differ by the tolerance, and for runs of spaces."""
+    words = [" ".join(NUMBER.sub("#", text).split()) for text in (expected, actual)]
+    numbers = [[float(n.replace(",", "")) for n in NUMBER.findall(text)] for text in (expected, actual)]
+    if words[0] != words[1]:
+        return False
+    largest = max((abs(n) for n in numbers[0]), default=0.0)
+    close = (math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=TOLERANCE * largest) for a, b in zip(*numbers, strict=True))
+    return all(close)
+
+
+def assert_as_shown(expected: str, actual: str, command: str) -> None:
+    lines = iter(actual.splitlines())
+    skipping = False
+    for line in expected.splitlines():
+        if line.strip() == "...":
+            skipping = True
+            continue
+        for found in lines:
+            if same_line(line, found):
+                break
+            assert skipping, f"`{command}` printed {found!r} where the page shows {line!r}"
+        else:
+            pytest.fail(f"`{command}` never printed {line!r}")
+        skipping = False
+    rest = [] if skipping else list(lines)
+    assert not rest, f"`{command}` printed more than the page shows: {rest[:3]}"
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_commands_print_what_the_page_shows(page: Path, workplace: Path, request: pytest.FixtureRequest) -> None:
+    text = page.read_text(encoding="utf-8")
+    refresh = request.config.getoption("--refresh-docs")
+    for block in BLOCK.findall(text):
+        fresh = block
+        for command, output in shown(block):
+            if command.startswith(NOT_RUN) or ("../shared/" in command and not (workplace.parent / "shared").is_dir()):
+                continue
+            actual = run(command, workplace)
+            if refresh and "..." not in output.splitlines():
+                fresh = fresh.replace(f"$ {command}\n{output}", f"$ {command}\n{actual}".rstrip() + "")
+            elif not refresh:
+                assert_as_shown(output, actual, command)
+        text = text.replace(block, fresh)
+    if refresh:
+        page.write_text(text, encoding="utf-8")
+
+
+def test_a_wrong_output_is_noticed() -> None:
+    assert same_line("value 1.00 of 20,000", "value 1.01 of  20,000")
+    assert not same_line("value 1.00", "value 1.20")
+    assert not same_line("trust", "refuse")
+
+
+def test_every_verb_stands_in_the_readme() -> None:
+    from campaignrl.cli.main import app
+
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    verbs = [c.name or c.callback.__name__ for c in app.registered_commands] + [g.name for g in app.registered_groups]
+    assert [verb for verb in verbs if f"`{verb}`" not in readme and f"campaignrl {verb}" not in readme] == []
