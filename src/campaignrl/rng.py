@@ -76,7 +76,8 @@ def customer_keys(ids: npt.NDArray[np.integer] | Sequence[str] | npt.NDArray[np.
 
 
 def _text_key(text: str) -> int:
-    if text.isascii() and text.isdigit() and len(text) < 19 and (text[0] != "0" or text == "0"):
+    plain = text.isascii() and text.isdigit() and len(text) <= 20 and (text[0] != "0" or text == "0")
+    if plain and int(text) <= _MASK64:
         return _mix_int(int(text) + _GOLDEN)
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
@@ -114,7 +115,7 @@ def uniform(keys: UInt64, seed: int, day: int, purpose: Purpose, k: int = 0) -> 
 
 
 def normals(keys: UInt64, seed: int, day: int, purpose: Purpose, count: int) -> list[Float32]:
-    """`count` arrays (n,) of float32 standard normals (Box & Muller 1958); up to 5.8 in size."""
+    """`count` arrays (n,) of float32 standard normals (Box & Muller 1958); up to 5.9 in size."""
     result: list[Float32] = []
     for pair in range((count + 1) // 2):
         h = _hashes(keys, seed, day, purpose, pair + (1 << 33))
