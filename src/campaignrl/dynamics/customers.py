@@ -23,6 +23,8 @@ Int8 = npt.NDArray[np.int8]
 Bool = npt.NDArray[np.bool_]
 
 NO_OFFER = -1
+SUMMED = 100.0  # orders; above, adding up Poisson terms is slower than inverting the distribution
+MOST_ORDERS = 25_000  # before day 0; leaves room in 16 bits for one order a day over the longest horizon
 
 
 class Traits(NamedTuple):
@@ -108,13 +110,14 @@ def _start(world: World, traits: Traits, rate: Float64, drop_rate: Float64, join
     gap = -np.log1p(-u[1]) / rate  # from the end of the active time back to the last order
     ordered = gap < active
     earlier = np.where(ordered, poisson_quantile(u[2], rate * np.maximum(active - gap, 0.0)), 0)
-    orders = np.where(ordered, earlier + 1, 0)
+    orders = np.minimum(np.where(ordered, earlier + 1, 0), MOST_ORDERS)
     last = active - gap - joined  # days from day 0, negative
     first_gap = (active - gap) * -np.expm1(np.log1p(-u[3]) / np.maximum(earlier, 1))  # least of `earlier` uniforms
     first = np.where(earlier > 0, first_gap - joined, last)
     mean_share = np.float32(0.2) * traits.sensitivity / np.float32(0.3)  # of past orders that used an offer
     discounted = np.minimum(orders * np.minimum(mean_share, 0.9) + u[4], orders).astype(np.int16)
-    spend = orders * np.exp(traits.log_basket)
+    within = np.array([s.basket.within for s in world.segments.values()])[traits.segment]
+    spend = orders * np.exp(traits.log_basket) * np.sqrt(1.0 + within * within)  # the median of orders -> their mean
     consents = np.array([[s.consent[c] for c in world.channels] for s in world.segments.values()])
     draws = [rng.uniform(keys, seed, 0, Purpose.HISTORY, 6 + c) for c in range(len(world.channels))]
     zero = np.zeros(n, dtype=np.uint64)
@@ -136,17 +139,26 @@ def _start(world: World, traits: Traits, rate: Float64, drop_rate: Float64, join
 
 
 def poisson_quantile(u: Float64, mean: Float64) -> npt.NDArray[np.int64]:
-    """Smallest x with P(Poisson(mean) <= x) > u, by adding up terms; mean (n,) below 700."""
-    term = np.exp(-np.minimum(mean, 700.0))
-    total = term.copy()
+    """Smallest x with P(Poisson(mean) <= x) > u, (n,): terms added up, large means by the incomplete gamma."""
+    large = mean > SUMMED
     x = np.zeros(len(u), dtype=np.int64)
+    x[large] = _large_poisson_quantile(u[large], mean[large])
+    term = np.exp(-mean)
+    total = np.where(large, 1.0, term)  # above any u: nothing left to add
     open_rows = np.flatnonzero(total <= u)
-    while len(open_rows) and x[open_rows[0]] < 5_000:
+    while len(open_rows):
         x[open_rows] += 1
         term[open_rows] *= mean[open_rows] / x[open_rows]
         total[open_rows] += term[open_rows]
-        open_rows = open_rows[(total[open_rows] <= u[open_rows]) & (term[open_rows] > 1e-18)]
+        rising = x[open_rows] < mean[open_rows]  # before the mode, terms may be tiny and still grow
+        open_rows = open_rows[(total[open_rows] <= u[open_rows]) & (rising | (term[open_rows] > 1e-18))]
     return x
+
+
+def _large_poisson_quantile(u: Float64, mean: Float64) -> Float64:
+    x = np.maximum(np.ceil(special.pdtrik(u, mean)), 0.0)
+    quantile: Float64 = np.where((x > 0) & (special.pdtr(np.maximum(x - 1.0, 0.0), mean) > u), x - 1.0, x)
+    return quantile
 
 
 def _gamma(u: Float64, mean_cv: list[tuple[float, float]], segment: Int8) -> Float64:

@@ -1,7 +1,7 @@
 """A world's numbers as arrays, indexed by segment, channel, offer or action; computed once per run.
 
-Indices: g segments, c channels, o offers, k actions. Offer -1 and channel -1 (the action `none`) index the last
-row of each table, which holds zeros.
+Indices: g segments, c channels, o offers, k actions. Offer -1 (the action `none`) indexes the last row of each table
+of offers, which holds zeros; tables of channels have no such row, so channel -1 must be masked.
 """
 
 from __future__ import annotations
