@@ -63,7 +63,7 @@ class Feature:
         x = np.clip(values, self.low, self.high).astype(np.float32)
         low, high = (np.log1p(self.low), np.log1p(self.high)) if self.log else (self.low, self.high)
         x = np.log1p(x) if self.log else x
-        out[:, 0] = (x - np.float32(low)) / np.float32(high - low)
+        out[:, 0] = np.minimum((x - np.float32(low)) / np.float32(high - low), np.float32(1.0))  # rounding may pass 1
         if self.nullable:
             out[:, 1] = np.isnan(values)
         np.nan_to_num(out[:, 0], copy=False, nan=0.0)
