@@ -25,6 +25,7 @@ Test = Callable[[Context], Bool]
 
 MAX_LENGTH = 2_000  # characters; a longer rule is a table, not a condition
 MAX_DEPTH = 30
+LARGEST = 1e30  # a larger number is a slip, and would not fit single precision
 
 _NUMERIC: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Lt: operator.lt,
@@ -71,7 +72,7 @@ def _build(node: ast.expr, schema: FeatureSchema, where: str, depth: int) -> Tes
         return lambda context: ~inner(context)
     if isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.left, ast.Name):
         return _comparison(node.left.id, node.ops[0], node.comparators[0], schema, where)
-    raise _bad(where, ast.unparse(node), "a comparison of a feature, or `and`, `or`, `not` of such")
+    raise _bad(where, _source(node), "a comparison of a feature, or `and`, `or`, `not` of such")
 
 
 def _comparison(name: str, op: ast.cmpop, right: ast.expr, schema: FeatureSchema, where: str) -> Test:
@@ -79,8 +80,8 @@ def _comparison(name: str, op: ast.cmpop, right: ast.expr, schema: FeatureSchema
         raise SpecError(Problem(where, "feature", name, "a known feature", nearest(name, schema.names)))
     try:
         value = ast.literal_eval(right)
-    except ValueError:
-        raise _bad(where, ast.unparse(right), "a literal number, text or list") from None
+    except (ValueError, TypeError, RecursionError, MemoryError):
+        raise _bad(where, _source(right), "a literal number, text or list") from None
     feature = schema[name]
     return _of_category(feature, op, value, where) if feature.levels else _of_number(feature, op, value, where)
 
@@ -103,13 +104,23 @@ def _of_number(feature: Feature, op: ast.cmpop, value: object, where: str) -> Te
     compare = _NUMERIC.get(type(op))
     if compare is None or isinstance(value, bool) or not isinstance(value, int | float):
         raise _bad(where, f"{feature.name} {type(op).__name__} {value!r}", "a number compared by < <= > >= == !=")
-    limit = float(value)
+    if not abs(value) <= LARGEST:
+        raise _bad(where, f"{feature.name} {type(op).__name__} {value!r}", f"a number up to {LARGEST:g} in size")
+    limit = np.float32(value)
 
     def test(context: Context) -> Bool:
-        column = context.columns[feature.name]
+        # Single precision on both sides: a share of 0.2 is 0.2, simulated (float32) or from a file (float64).
+        column = np.asarray(context.columns[feature.name], dtype=np.float32)
         return np.asarray(compare(column, limit) & ~np.isnan(column))
 
     return test
+
+
+def _source(node: ast.expr) -> str:
+    try:
+        return ast.unparse(node)
+    except RecursionError:
+        return "a deeply nested expression"
 
 
 def _bad(where: str, value: object, allowed: str) -> SpecError:
