@@ -25,6 +25,8 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Rate = Annotated[float, Field(gt=0.0, lt=1.0)]  # a probability whose log-odds exist
 Positive = Annotated[float, Field(gt=0.0)]
 NotNegative = Annotated[float, Field(ge=0.0)]
+Amount = Annotated[float, Field(ge=0.0, le=1_000_000.0)]  # currency; sums of whole minor units stay exact
+MOST = 60  # segments, offers or levels: their codes are 8-bit whole numbers
 OfferKind = Literal["content", "gift", "coupon", "free_shipping", "perk", "winback"]
 
 
@@ -33,7 +35,7 @@ class Money(Spec):
 
     currency: str = "EUR"
     minor_per_unit: Annotated[int, Field(ge=1, le=1_000_000)] = 100
-    unsubscribe: NotNegative = 0.0  # what one lost permission is worth, in currency
+    unsubscribe: Amount = 0.0  # what one lost permission is worth, in currency
 
 
 class Purchase(Spec):
@@ -100,7 +102,7 @@ class ChannelSpec(Spec):
     """One channel."""
 
     title: str = ""
-    cost: NotNegative  # currency, per send
+    cost: Amount  # currency, per send
     reach: Reach
     unsubscribe: Unsubscribe
     fatigue: NotNegative = 1.0  # added to the fatigue stock by one send
@@ -114,7 +116,7 @@ class OfferSpec(Spec):
     kind: OfferKind
     channels: Annotated[list[str], Field(min_length=1)]
     discount: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0  # share of the basket given away when redeemed
-    face_value: NotNegative = 0.0  # currency paid by us when redeemed (gift, postage)
+    face_value: Amount = 0.0  # currency paid by us when redeemed (gift, postage)
     feels_like: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0  # further share off that it feels like to the customer
     valid_days: Annotated[int, Field(ge=0, le=60)] = 0  # days it stays usable after the day it is seen
     appeal: float = 0.0  # log-hazard of buying while usable, beside the price effect
@@ -173,9 +175,9 @@ class World(Spec):
     outcome_days: Annotated[int, Field(ge=1)] = 7  # an action's reward is counted from its day on, this long
     tenure_days: Positive = 720.0  # customers joined evenly over the days before day 0
     money: Money = Money()
-    segments: Annotated[dict[str, Segment], Field(min_length=1)]
+    segments: Annotated[dict[str, Segment], Field(min_length=1, max_length=MOST)]
     channels: Annotated[dict[str, ChannelSpec], Field(min_length=1)]
-    offers: Annotated[dict[str, OfferSpec], Field(min_length=1)]
+    offers: Annotated[dict[str, OfferSpec], Field(min_length=1, max_length=MOST)]
     response: Response = Response()
     fatigue: Fatigue = Fatigue()
     tags: Tags = Tags()
@@ -262,7 +264,7 @@ def world_problems(world: World) -> list[Problem]:
         exact = Decimal(str(amount)) * world.money.minor_per_unit
         if exact != exact.to_integral_value():
             problems.append(Problem(where, field, amount, f"whole in 1/{world.money.minor_per_unit} of the currency"))
-    return problems or _condition_problems(world)
+    return problems or _name_problems(world) or _condition_problems(world)
 
 
 def _segment_problems(name: str, segment: Segment, world: World) -> list[Problem]:
@@ -296,6 +298,21 @@ def _unknown_channels(where: str, field: str, names: Any, world: World) -> list[
         for name in names
         if name not in world.channels
     ]
+
+
+def _name_problems(world: World) -> list[Problem]:
+    """Names that would meet in the catalog or among the features, and attributes with more levels than codes."""
+    problems = [
+        Problem("[segments] profile", name, f"{len(levels)} levels", f"of at most {MOST} levels")
+        for name, levels in world.attributes.items()
+        if len(levels) > MOST
+    ]
+    for build in (lambda: world.catalog, lambda: world.features):
+        try:
+            build()
+        except SpecError as wrong:
+            problems += wrong.problems
+    return problems
 
 
 def _condition_problems(world: World) -> list[Problem]:
