@@ -16,6 +16,7 @@ from scipy import stats
 
 from campaignrl import rng
 from campaignrl.envs.panel import Panel
+from campaignrl.errors import Problem, UsageError
 from campaignrl.policies.base import Policy
 from campaignrl.rng import Purpose
 from campaignrl.simulate import Campaign, decide_day, decide_rows, ready_policy
@@ -87,6 +88,9 @@ def _one_decision(
     world: World, target: str | Path | Policy | None, logging: str | Path | Policy, customers: int, seed: int
 ) -> Float:
     """(n,) reward over the window that begins with each customer's one decision by `target`."""
+    if world.outcome_days > world.horizon:
+        fix = "Else no decision's outcome window ends within the campaign."
+        raise UsageError(Problem(world.name, "outcome_days", world.outcome_days, f"at most {world.horizon}", fix))
     usual = ready_policy(logging, world)
     once = usual if target is None else ready_policy(target, world)
     panel, window = Panel(world, customers, seed), world.outcome_days

@@ -20,6 +20,7 @@ from campaignrl.dynamics.customers import State, Traits, draw_customers
 from campaignrl.dynamics.memory import days_with
 from campaignrl.dynamics.observe import observe
 from campaignrl.dynamics.parameters import parameters
+from campaignrl.errors import Problem, UsageError
 from campaignrl.features import Context
 from campaignrl.guard.rules import Facts, allowed, rules_of
 from campaignrl.specs.world import World
@@ -42,11 +43,11 @@ class Panel:
     def __init__(
         self, world: World, customers: int | Int, seed: int = 0, threads: int | None = None, block: int = BLOCK
     ) -> None:
-        ids = np.arange(customers) if isinstance(customers, int | np.integer) else np.asarray(customers)
+        ids = _ids(customers)
         self.world, self.seed, self.ids, self.day = world, seed, ids, 0
         self.rules = rules_of(world)
         self._parameters = parameters(world)
-        self._parts = [slice(i, min(i + block, len(ids))) for i in range(0, len(ids), block)]
+        self._parts = [slice(i, min(i + block, len(ids))) for i in range(0, max(len(ids), 1), block)]
         self._threads = max(1, min(threads or os.cpu_count() or 1, len(self._parts)))
         keys = rng.customer_keys(ids)
         drawn = self.over_blocks(lambda part: draw_customers(world, keys[part], seed))
@@ -100,6 +101,22 @@ class Panel:
         for field, value in zip(fields, tomorrow, strict=True):
             field[..., part] = value
         return outcome
+
+
+def _ids(customers: int | Int) -> Int:
+    """(n,) ids, each once: a customer that stood twice in a panel would be contacted twice."""
+    if isinstance(customers, int | np.integer):
+        if customers < 0:
+            raise UsageError(Problem("customers", "count", customers, "at least 0"))
+        return np.arange(customers)
+    ids = np.asarray(customers)
+    if ids.ndim != 1 or ids.dtype.kind not in "iu":
+        given = f"{ids.dtype} of shape {ids.shape}"
+        raise UsageError(Problem("customers", "ids", given, "a list of whole numbers", "Or give how many."))
+    known, count = np.unique(ids, return_counts=True)
+    if len(known) < len(ids):
+        raise UsageError(Problem("customers", "ids", int(known[count > 1][0]), "given once"))
+    return ids
 
 
 def _joined(kind: type[Fields], parts: list[Fields]) -> Fields:

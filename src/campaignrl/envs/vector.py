@@ -102,7 +102,7 @@ class LifecycleVectorEnv(VectorEnv[Float32, Int, Bool]):
         if self._ended and mode == AutoresetMode.NEXT_STEP:  # this call only starts the next episode
             observation, infos = self._start()
             return observation, np.zeros(self.num_envs), none, none.copy(), infos
-        action = np.asarray(actions)
+        action = self._checked(actions)
         invalid = ~self._mask[np.arange(self.num_envs), action]
         outcome = self.panel.step(np.where(invalid, NONE, action))
         ended = np.full(self.num_envs, self.panel.done)
@@ -115,6 +115,18 @@ class LifecycleVectorEnv(VectorEnv[Float32, Int, Bool]):
             self._ended = self.panel.done
         infos |= {"invalid": invalid, "_invalid": ~none, "cost": outcome.cost.astype(np.float64), "_cost": ~none}
         return observation, outcome.reward.astype(np.float64), ended, none, infos
+
+    def _checked(self, actions: Int) -> Int:
+        """The actions, if they are ids of the catalog, one a customer; anything else is a slip of the caller."""
+        action = np.asarray(actions)
+        k = len(self.world.catalog)
+        if action.shape != (self.num_envs,) or action.dtype.kind not in "iu":
+            given = f"{action.dtype} of shape {action.shape}"
+            raise UsageError(Problem("step", "actions", given, f"whole numbers of shape ({self.num_envs},)"))
+        outside = (action < 0) | (action >= k)
+        if outside.any():
+            raise UsageError(Problem("step", "actions", int(action[outside][0]), f"an action id from 0 to {k - 1}"))
+        return action
 
     def _start(self) -> tuple[Float32, dict[str, Any]]:
         ids = np.arange(self._next, self._next + self.num_envs)
