@@ -29,7 +29,7 @@ Window = tuple[str | None, int]  # (channel or None for all, days that end today
 
 TABLE = "customers"
 ID = "customer_id"
-FULL = 10_000  # sends; what an unknown contact count stands for
+FULL = 1 << 53  # sends; what an unknown contact count stands for, above any cap
 AT_THE_START = "days_to_go"  # a campaign feature: where the table has no such column, the campaign begins
 
 
@@ -82,9 +82,7 @@ def read_customers(
     be contacted.
     """
     where = TABLE if isinstance(source, pd.DataFrame) else str(source)
-    table = (
-        pa.Table.from_pandas(source, preserve_index=False) if isinstance(source, pd.DataFrame) else read_table(source)
-    )
+    table = _frame_table(source) if isinstance(source, pd.DataFrame) else read_table(source)
     features = [f.name for f in schema.features if f.name != AT_THE_START]
     require_columns(where, [ID, *features, *map(contact_column, windows)], table.column_names)
     ids = np.array(as_text(table[ID]).to_pylist(), dtype=object)
@@ -105,7 +103,7 @@ def read_customers(
     for window in windows:
         contacts[window], wrong = _counts(table[contact_column(window)], window, where)
         problems += wrong
-    listed = None if suppressed is None else np.isin(ids, list(suppressed))
+    listed = None if suppressed is None else pd.Series(ids, dtype=object).isin(suppressed).to_numpy()
     if "suppressed" in table.column_names:
         marked, wrong = truths(table["suppressed"], "suppressed", where)
         problems += wrong
@@ -113,6 +111,14 @@ def read_customers(
     if problems:
         raise DataError(problems)
     return CustomerTable(ids, Context(schema, columns), consent, contacts, listed, notes)
+
+
+def _frame_table(frame: pd.DataFrame) -> pa.Table:
+    try:
+        return pa.Table.from_pandas(frame, preserve_index=False)
+    except (pa.ArrowException, ValueError, TypeError) as wrong:  # mixed kinds in a column, a column twice, no Unicode
+        text = " ".join(str(part) for part in wrong.args)
+        raise DataError(Problem(TABLE, "frame", text, "one kind of value a column, each column once")) from None
 
 
 def _id_problems(ids: npt.NDArray[np.object_], where: str) -> list[Problem]:
@@ -149,5 +155,6 @@ def _note(notes: dict[str, int], text: str, hit: Bool) -> None:
 def _counts(column: pa.ChunkedArray, window: Window, where: str) -> tuple[npt.NDArray[np.int64], list[Problem]]:
     name = contact_column(window)
     values, problems = numbers(column, name, where)
-    problems = problems + row_problems(values < 0, name, values, "at least 0", "", where)
+    broken = (values < 0) | (values != np.floor(values)) & ~np.isnan(values)
+    problems = problems + row_problems(broken, name, values, "a whole number of at least 0", "", where)
     return np.where(np.isnan(values), FULL, np.clip(values, 0, FULL)).astype(np.int64), problems
