@@ -1,16 +1,22 @@
 """What several test files share."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from campaignrl.actions import Catalog, Channel, Offer
 from campaignrl.features import UNKNOWN, Context, Feature, FeatureSchema
+from campaignrl.specs.world import World, load_world
 from campaignrl.tables.decisions import DecisionLog
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--refresh-docs", action="store_true", help="write the outputs shown in README.md and docs/ again")
 
 
 @pytest.fixture(scope="session")
@@ -90,3 +96,15 @@ class Shop:
 def shop() -> Shop:
     """The small world of the policy tests."""
     return Shop()
+
+
+@pytest.fixture(scope="session")
+def small_world() -> World:
+    """The world of `tests/worlds/small.toml`."""
+    return load_world(ROOT / "tests" / "worlds" / "small.toml")
+
+
+@pytest.fixture
+def tables(small_world: World) -> dict[str, Any]:
+    """The same world as plain tables, to be changed at will; build it with `check(World, tables, "test")`."""
+    return small_world.model_dump(exclude_unset=True)
