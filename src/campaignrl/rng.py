@@ -83,10 +83,13 @@ def _text_key(text: str) -> int:
 
 
 def stream(seed: int, day: int, purpose: Purpose, k: int = 0) -> np.uint64:
-    """The 64-bit number of one stream of draws; each part passes through the mixer before the next joins."""
-    h = _mix_int(seed + _GOLDEN)
-    for part in (day, int(purpose), k):
-        h = _mix_int((h ^ _mix_int(part + _GOLDEN)) + _GOLDEN)
+    """The 64-bit number of one stream of draws: each part picks an output of the SplitMix64 that the last one seeded.
+
+    The order of the parts counts, so that day 2 of seed 1 is not day 1 of seed 2.
+    """
+    h = 0
+    for part in (seed, day, int(purpose), k):
+        h = _mix_int(h + (part + 1) * _GOLDEN)
     return np.uint64(h)
 
 
