@@ -42,11 +42,12 @@ def test_low_bits_of_a_draw_are_as_random_as_its_high_ones():
         assert stats.chisquare(np.bincount((bits & np.uint64(15)).astype(int), minlength=16)).pvalue > 1e-3
 
 
-def test_uniforms_never_reach_one():
-    # The largest hash there is gives the largest uniform: keys that mix to all ones.
-    top = np.float32((1 << 24) - 1) * np.float32(2.0**-24)
-    assert top < 1.0
-    assert max(u.max() for u in rng.uniforms(KEYS, 3, 1, Purpose.FUNNEL, 8)) <= top
+@pytest.mark.parametrize("everywhere", [0, 2**64 - 1])
+def test_the_most_extreme_hashes_give_uniforms_below_one_and_finite_normals(monkeypatch, everywhere):
+    monkeypatch.setattr(rng, "_hashes", lambda keys, *stream: np.full(len(keys), everywhere, dtype=np.uint64))
+    draws = [*rng.uniforms(KEYS[:1], 0, 0, Purpose.TAG, 2), rng.uniform(KEYS[:1], 0, 0, Purpose.TAG)]
+    assert all(0.0 <= float(u[0]) < 1.0 for u in draws)
+    assert all(np.isfinite(z[0]) for z in rng.normals(KEYS[:1], 0, 0, Purpose.TAG, 2))
 
 
 def test_normals_have_the_moments_of_a_standard_normal():
