@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import os
 import pickle
 from pathlib import Path
 
@@ -43,6 +44,8 @@ def test_the_same_frame_gives_the_same_bytes(path):
     first = path.read_bytes()
     write_frame(FRAME.copy(), path)
     assert path.read_bytes() == first
+    if path.suffix == ".gz":
+        assert first[4:8] == bytes(4), "no time of day in the header"
 
 
 def test_ids_are_text_even_when_nobody_says_so(tmp_path):
@@ -104,6 +107,26 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
         write_whole(path / "below_a_file.bin", lambda out: None)
 
 
+def test_bytes_are_on_disk_before_the_name_is_taken(tmp_path, monkeypatch):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    calls = []
+    fsync, rename = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda fd: (calls.append("fsync"), fsync(fd)))
+    monkeypatch.setattr(os, "replace", lambda *names: (calls.append("replace"), rename(*names)))
+    write_whole(path, lambda out: out.write(b"new") and None)
+    assert calls == ["fsync", "replace", "fsync"]
+    assert path.read_bytes() == b"new"
+
+    def full(*names):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(UsageError, match="No space left"):
+        write_whole(path, lambda out: out.write(b"newer") and None)
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("a.bin", b"new")]
+
+
 def one_line(caught) -> str:
     text = str(caught.value)
     assert "\n" not in text
@@ -145,7 +168,7 @@ def test_parquet_cut_anywhere_is_refused(tmp_path):
     write_frame(FRAME, whole)
     data = whole.read_bytes()
     cut = tmp_path / "cut.parquet"
-    for length in range(len(data)):
+    for length in [*range(0, len(data), 5), *range(len(data) - 12, len(data))]:
         cut.write_bytes(data[:length])
         with pytest.raises(DataError) as caught:
             read_frame(cut)

@@ -56,7 +56,9 @@ def logs(draw) -> DecisionLog:
     catalog = Catalog.from_names(names)
     n, k = draw(st.integers(0, 6)), len(catalog)
     ids = draw(st.lists(ID, min_size=6, max_size=6, unique=True))
-    number, category = draw(st.lists(NAME | st.sampled_from(["action", "offer"]), min_size=2, max_size=2, unique=True))
+    number, category = draw(
+        st.lists(NAME | st.sampled_from(["action", "context.action"]), min_size=2, max_size=2, unique=True)
+    )
     levels = tuple(draw(st.lists(NAME, min_size=1, max_size=3, unique=True)))
     dtype = draw(st.sampled_from([np.float32, np.float64]))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
@@ -125,6 +127,27 @@ def test_the_columns_are_the_contract(tmp_path):
     assert {"eligible", "wave"}.isdisjoint(pq.read_schema(tmp_path / "log.parquet").names)
 
 
+def test_features_may_have_the_names_of_columns(tmp_path):
+    names = ("action", "context.action", "context.context.action")
+    context = Context(
+        FeatureSchema(tuple(Feature(name=n) for n in names)), {n: np.full(4, i) for i, n in enumerate(names)}
+    )
+    write_log(replace(small_log(), context=context), tmp_path / "log.parquet")
+    back = read_log(tmp_path / "log.parquet")
+    assert {n: column.tolist() for n, column in back.context.columns.items()} == {
+        n: [i] * 4 for i, n in enumerate(names)
+    }
+
+
+def test_a_row_without_a_list_of_eligible_actions_allows_all(path, tmp_path):
+    spoil(path, eligible=[[0], None, [2], [0, 1]])
+    assert read_log(path).eligible.tolist() == [[1, 0, 0], [1, 1, 1], [0, 0, 1], [1, 1, 0]]
+    spoil(path, eligible=["0 2", "", "2", "0  1"])
+    assert read_log(path).eligible.tolist() == [[1, 0, 1], [1, 1, 1], [0, 0, 1], [1, 1, 0]]
+    spoil(path, eligible=["0 x", "-1", "2", "1 1.5"])
+    assert problems_of(path)[0] == ("eligible", "rows 0, 1, 3")
+
+
 def test_row_groups_do_not_show(tmp_path, monkeypatch):
     write_log(small_log(), tmp_path / "one.parquet")
     monkeypatch.setattr("campaignrl.tables.logfile.ROW_GROUP", 3)
@@ -183,7 +206,7 @@ def path(tmp_path):
 
 
 SPOILT = {
-    "propensity 0 or above 1": ({"propensity": [0.0, 0.5, 1.5, -1.0]}, [("propensity", "rows 0, 2, 3")]),
+    "propensity 0 or above 1": ({"propensity": [0.0, 1.0, 1.0001, -1.0]}, [("propensity", "rows 0, 2, 3")]),
     "propensity missing": ({"propensity": [None, 0.5, np.nan, 0.1]}, [("propensity", "rows 0, 2")]),
     "propensity no number": ({"propensity": ["0.5", "half", "1", "x"]}, [("propensity", "rows 1, 3")]),
     "reward NaN": ({"reward": [np.nan, 0, np.inf, 0]}, [("reward", "rows 0, 2")]),
@@ -197,6 +220,7 @@ SPOILT = {
     "action not eligible": ({"eligible": [[0], [0], [2], [0]]}, [("action", "rows 1, 3")]),
     "eligible unknown": ({"eligible": [[0], [1], [2], [1, 3]]}, [("eligible", "row 3")]),
     "decision twice": ({"decision_id": ["a", "b", "a", "b"]}, [("decision_id", "rows 2, 3")]),
+    "row twice": ({"decision_id": ["a", "b", "a", "c"], "step": [0, 0, 0, 1]}, [("decision_id", "row 2")]),
     "decision without id": ({"decision_id": ["a", None, "c", "d"]}, [("decision_id", "row 1")]),
     "customer and step twice": ({"step": [0, 0, 0, 0]}, [("step", "rows 2, 3")]),
     "customer missing": ({"customer_id": ["007", "b", None, "b"]}, [("customer_id", "row 2")]),
@@ -259,7 +283,7 @@ def test_many_bad_rows_are_counted_not_listed(path, tmp_path):
 
 def test_a_log_cut_short_anywhere_is_refused(path):
     data = path.read_bytes()
-    for length in range(0, len(data), 7):
+    for length in range(0, len(data), 29):
         path.write_bytes(data[:length])
         with pytest.raises(DataError) as caught:
             read_log(path)

@@ -170,6 +170,22 @@ def test_a_header_alone_is_a_log_of_no_decisions(tmp_path):
     assert log.context.encode().shape[0] == 0
 
 
+def test_an_empty_action_is_none_only_where_the_mapping_says_so(tmp_path):
+    parts = {"propensity": {"column": "p"}, "reward": {"column": "y"}}
+    (tmp_path / "log.csv").write_text("a,p,y\nx,1,1\n,1,0\n")
+    with pytest.raises(DataError, match="row 1: a = '' is not an action"):
+        read_log(tmp_path / "log.csv", parse_mapping(parts | {"action": {"column": "a"}}))
+    said = {"column": "a", "values": {"": "none", "x": "x"}}
+    assert read_log(tmp_path / "log.csv", parse_mapping(parts | {"action": said})).action.tolist() == [1, 0]
+
+
+def test_a_log_scale_needs_numbers_from_0_up(tmp_path):
+    contexts = {"numbers": ["age"], "log": ["age"]}
+    assert read(tmp_path, {"contexts": contexts}).context.schema["age"].log
+    with pytest.raises(DataError, match=r"row 2: age = -40\.0 is not at least 0"):
+        read(tmp_path, {"contexts": contexts}, text=LOG.replace("40", "-40"))
+
+
 # --- bad tables ------------------------------------------------------------------------------------------------------
 
 BAD_TABLES = {
