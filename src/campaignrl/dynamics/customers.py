@@ -35,11 +35,9 @@ class Traits(NamedTuple):
     rate: Float32  # (n,) orders per day while alive
     drop_rate: Float32  # (n,) drop-outs per day
     sensitivity: Float32  # (n,) log-hazard of buying per 10 % off
-    log_basket: Float32  # (n,) log of the median order value, currency
+    basket: Float32  # (n,) mean order value, currency
     affinity: Float32  # (c, n) log-odds of opening, segment's part included
     joined: Float32  # (n,) days before day 0
-    segment_tag: Int8  # (n,) observed; -1: missing
-    price_tag: Int8  # (n,) observed; -1: missing
     attributes: Int8  # (a, n) level codes
     held_out: Bool  # (n,) never contacted
 
@@ -54,6 +52,13 @@ class State(NamedTuple):
     alive: Bool  # (n,) latent
     consent: Bool  # (c, n)
     fatigue: Float32  # (n,) decayed contacts; latent
+    adstock: Float32  # (n,) decayed impressions; latent
+    satisfaction: Float32  # (n,) log-odds above or below the level; latent
+    expected_price: Float32  # (n,) share of the full price; latent
+    stockpile: Float32  # (n,) decayed orders bought on an offer; latent
+    intent: Float32  # (n,) effect of past clicks still to come; latent
+    segment_tag: Int8  # (n,) observed; -1: missing
+    price_tag: Int8  # (n,) observed; -1: missing
     live_offer: Int8  # (n,) the offer the customer holds, or -1
     live_days: Int8  # (n,) days it is still usable
     orders: npt.NDArray[np.int16]  # (n,)
@@ -80,21 +85,15 @@ def draw_customers(world: World, keys: npt.NDArray[np.uint64], seed: int) -> tup
     drop_rate = _gamma(u[2], [(1.0 / s.lifetime.days, s.lifetime.spread) for s in segments], segment)
     joined = u[3] * world.tenure_days
     sensitivity = _lognormal(z[0], [(s.price_sensitivity.mean, s.price_sensitivity.spread) for s in segments], segment)
-    log_basket = np.log(_lognormal(z[1], [(s.basket.mean, s.basket.spread) for s in segments], segment))
-    within = np.array([s.basket.within for s in segments], dtype=np.float32)[segment]
-    log_basket -= np.float32(0.5) * np.log1p(within * within)  # a mean of order values -> their median
-    segment_tag, price_tag = _tags(world, keys, seed, segment, sensitivity)
     traits = Traits(
         key=keys,
         segment=segment,
         rate=rate.astype(np.float32),
         drop_rate=drop_rate.astype(np.float32),
         sensitivity=sensitivity,
-        log_basket=log_basket,
+        basket=_basket(world, segment, z[1]),
         affinity=_affinity(world, segment, z[2:]),
         joined=joined.astype(np.float32),
-        segment_tag=segment_tag,
-        price_tag=price_tag,
         attributes=_attributes(world, keys, seed, segment),
         held_out=rng.uniform(keys, world.guard.holdout_salt, 0, Purpose.HOLDOUT) < world.guard.holdout,
     )
@@ -116,20 +115,26 @@ def _start(world: World, traits: Traits, rate: Float64, drop_rate: Float64, join
     first = np.where(earlier > 0, first_gap - joined, last)
     mean_share = np.float32(0.2) * traits.sensitivity / np.float32(0.3)  # of past orders that used an offer
     discounted = np.minimum(orders * np.minimum(mean_share, 0.9) + u[4], orders).astype(np.int16)
-    within = np.array([s.basket.within for s in world.segments.values()])[traits.segment]
-    spend = orders * np.exp(traits.log_basket) * np.sqrt(1.0 + within * within)  # the median of orders -> their mean
     consents = np.array([[s.consent[c] for c in world.channels] for s in world.segments.values()])
     draws = [rng.uniform(keys, seed, 0, Purpose.HISTORY, 6 + c) for c in range(len(world.channels))]
-    zero = np.zeros(n, dtype=np.uint64)
+    zero, nothing = np.zeros(n, dtype=np.uint64), np.zeros(n, dtype=np.float32)
+    segment_tag, price_tag = observed_tags(world, traits, 0, seed)
     return State(
         alive=lifetime > joined,
         consent=np.array([u_c < consents[traits.segment, c] for c, u_c in enumerate(draws)]),
-        fatigue=np.zeros(n, dtype=np.float32),
+        fatigue=nothing,
+        adstock=nothing.copy(),
+        satisfaction=nothing.copy(),
+        expected_price=np.ones(n, dtype=np.float32),
+        stockpile=nothing.copy(),
+        intent=nothing.copy(),
+        segment_tag=segment_tag,
+        price_tag=price_tag,
         live_offer=np.full(n, NO_OFFER, dtype=np.int8),
         live_days=np.zeros(n, dtype=np.int8),
         orders=orders.astype(np.int16),
         discounted=discounted,
-        spend=spend.astype(np.float32),
+        spend=(orders * traits.basket).astype(np.float32),
         first_order=np.where(ordered, first, np.nan).astype(np.float32),
         last_order=np.where(ordered, last, np.nan).astype(np.float32),
         sent=np.zeros((len(world.channels), n), dtype=np.uint64),
@@ -177,6 +182,19 @@ def _lognormal(z: Float32, mean_cv: list[tuple[float, float]], segment: Int8) ->
     return values
 
 
+def _basket(world: World, segment: Int8, z: Float32) -> Float32:
+    """(n,) mean order value of each customer: lognormal, or p / nu of the gamma-gamma model with nu gamma."""
+    segments = list(world.segments.values())
+    values = _lognormal(z, [(s.basket.mean, s.basket.spread) for s in segments], segment)
+    for g, s in enumerate(segments):
+        if s.basket.model == "gamma_gamma":
+            rows = segment == g
+            q = 2.0 + s.basket.spread**-2.0  # an inverse gamma with this shape has the wanted spread
+            nu = special.gammaincinv(q, special.ndtr(-z[rows].astype(np.float64)))
+            values[rows] = s.basket.mean * (q - 1.0) / np.maximum(nu, 1e-12)
+    return values
+
+
 def _affinity(world: World, segment: Int8, z: list[Float32]) -> Float32:
     rows = []
     for (name, channel), z_c in zip(world.channels.items(), z, strict=True):
@@ -195,15 +213,13 @@ def _attributes(world: World, keys: npt.NDArray[np.uint64], seed: int, segment: 
     return codes
 
 
-def _tags(
-    world: World, keys: npt.NDArray[np.uint64], seed: int, segment: Int8, sensitivity: Float32
-) -> tuple[Int8, Int8]:
-    """Segment and price tags as observed: some wrong, some missing."""
+def observed_tags(world: World, traits: Traits, period: int, seed: int) -> tuple[Int8, Int8]:
+    """Segment and price tags as observed in a period: some wrong, some missing, by luck drawn anew each period."""
     low, high = world.tags.price
-    price = (sensitivity >= low).astype(np.int8) + (sensitivity >= high).astype(np.int8)
+    price = (traits.sensitivity >= low).astype(np.int8) + (traits.sensitivity >= high).astype(np.int8)
     tags = []
-    for t, (truth, levels) in enumerate(((segment, len(world.segments)), (price, 3))):
-        wrong, missing, other = (rng.uniform(keys, seed, 0, Purpose.TAG, 3 * t + k) for k in range(3))
+    for t, (truth, levels) in enumerate(((traits.segment, len(world.segments)), (price, 3))):
+        wrong, missing, other = (rng.uniform(traits.key, seed, period, Purpose.TAG, 3 * t + k) for k in range(3))
         shift = 1 + np.floor(other * max(levels - 1, 1)).astype(np.int8)
         tag = np.where(wrong < world.tags.wrong, (truth + shift) % levels, truth)
         tags.append(np.where(missing < world.tags.missing, -1, tag).astype(np.int8))

@@ -1,7 +1,7 @@
-"""What a day leaves behind: fatigue, the usable offer, contact and order history.
+"""What a day leaves behind: fatigue, ad-stock, expected price, stockpile, intent, the usable offer, histories.
 
-Here: the state of tomorrow from the state and the events of today. Not here: the events (advance.py). Ad-stock,
-satisfaction, reference price and the post-promotion stock will be further stocks of this file.
+Here: the state of tomorrow from the state and the events of today. Not here: the events (advance.py),
+satisfaction (satisfaction.py).
 """
 
 from __future__ import annotations
@@ -23,6 +23,30 @@ def next_fatigue(fatigue: Float32, added: Float32, decay: float) -> Float32:
     """(n,) stock of tomorrow: what is left of today's, and today's contacts (units by channel)."""
     result: Float32 = fatigue * np.float32(decay) + added
     return result
+
+
+def next_adstock(adstock: Float32, added: Float32, decay: float) -> Float32:
+    """(n,) stock of impressions of tomorrow. added: (n,) units by channel of what was opened today."""
+    result: Float32 = adstock * np.float32(decay) + added
+    return result
+
+
+def next_expected_price(expected: Float32, offered: Float32, exposed: Bool, memory: float) -> Float32:
+    """(n,) share of the full price expected tomorrow: drawn towards the price seen or paid today."""
+    kept = np.float32(memory)
+    return np.where(exposed, kept * expected + (np.float32(1.0) - kept) * offered, expected)
+
+
+def next_stockpile(stockpile: Float32, redeemed: Bool, decay: float) -> Float32:
+    """(n,) orders bought on an offer and not yet used up."""
+    result: Float32 = stockpile * np.float32(decay) + redeemed
+    return np.asarray(result, dtype=np.float32)
+
+
+def next_intent(intent: Float32, clicked: Bool, today: float, decay: float) -> Float32:
+    """(n,) share of a click's effect that falls on tomorrow; all days after a click add up to 1 - today."""
+    left: Float32 = np.float32(decay) * intent + np.float32((1.0 - today) * (1.0 - decay)) * clicked
+    return left
 
 
 def usable_offer(

@@ -1,7 +1,7 @@
 """What a policy may see of each customer on a day: the feature schema filled from simulated state.
 
 Counts and order history are exact, because they are logs; tags are noisy; rates, sensitivity, fatigue and being
-alive are never shown. Tags refreshed on a period will change here.
+alive are never shown.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def observe(world: World, traits: Traits, state: State, day: int) -> Context:
     contacts = np.bitwise_or.reduce(state.sent, axis=0)  # at most one send a day
     some = np.maximum(orders, np.float32(1.0))
     columns: dict[str, npt.NDArray[Any]] = {
-        "segment": traits.segment_tag,
-        "price_tag": traits.price_tag,
+        "segment": state.segment_tag,
+        "price_tag": state.price_tag,
         "stage": stage(state.orders, recency, first_age),
         **dict(zip(world.attributes, traits.attributes, strict=True)),
         "recency_days": recency,

@@ -1,24 +1,48 @@
 """Buying, redeeming, order value, dropping out.
 
-Hazards are per day and constant within a day, so a probability is 1 - exp(-hazard). With nothing sent the hazards
-are the customer's own rates: Pareto/NBD. Seasonality and delayed conversion will multiply and shift the hazard
-here. Not here: the draws (advance.py), what an order earns (money.py).
+Hazards are per day and constant within a day; an event happens when an exponential clock runs out before the day
+does, so its chance is 1 - exp(-hazard). With nothing sent and no effect switched on the hazards are the customer's own
+rates: Pareto/NBD. Not here: the draws (advance.py), the stocks (memory.py), what an order earns (money.py).
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from campaignrl.dynamics.parameters import Parameters
+from campaignrl.dynamics.satisfaction import contentment
+from campaignrl.specs.effects import AdStock, ReferencePrice
 
 Float32 = npt.NDArray[np.float32]
 Int = npt.NDArray[np.integer]
 Bool = npt.NDArray[np.bool_]
 
 
+class Mood(NamedTuple):
+    """What past days left in n customers that moves their hazards; each (n,), as in `State`."""
+
+    fatigue: Float32
+    adstock: Float32
+    satisfaction: Float32  # log-odds above or below the level
+    expected_price: Float32
+    stockpile: Float32
+    intent: Float32
+
+
 def purchase_hazard(
-    rate: Float32, sensitivity: Float32, taste: Float32, offer: Int, opened: Bool, clicked: Bool, p: Parameters
+    rate: Float32,
+    sensitivity: Float32,
+    taste: Float32,
+    offer: Int,
+    opened: Bool,
+    clicked: Bool,
+    mood: Mood,
+    day: int,
+    p: Parameters,
 ) -> Float32:
     """(n,) orders per day of a live customer.
 
@@ -26,16 +50,47 @@ def purchase_hazard(
     this customer for this kind of offer. An offer counts on every day on which it is usable, whether or not the
     order would have come anyway: that is what makes given-away discounts measurable.
     """
-    lift = p.appeal[offer] + taste + np.float32(10.0) * sensitivity * p.price_cut[offer]
+    lift = p.appeal[offer] + taste
+    lift += np.float32(10.0) * sensitivity * price_gain(p.price_cut[offer], mood.expected_price, p.reference_price)
     lift += np.float32(p.open_lift) * opened
-    lift += np.float32(p.click_lift) * clicked
-    result: Float32 = rate * np.exp(lift)
+    lift += np.float32(p.click_lift) * (np.float32(p.click_today) * clicked + mood.intent)
+    if p.adstock is not None:
+        lift += np.float32(p.adstock.effect) * hill(mood.adstock, p.adstock)
+    if p.satisfaction is not None and p.satisfaction.purchase:
+        lift += np.float32(p.satisfaction.purchase) * contentment(mood.satisfaction, p)
+    if p.stockpile is not None:
+        lift -= np.float32(p.stockpile.effect) * mood.stockpile
+    result: Float32 = rate * p.season[day] * np.exp(lift)
     return result
 
 
-def drop_out_hazard(drop_rate: Float32, fatigue: Float32, offer: Int, p: Parameters) -> Float32:
-    """(n,) drop-outs per day of a live customer; grows with fatigue, falls while a retaining offer is usable."""
-    result: Float32 = drop_rate * np.exp(np.float32(p.fatigue_drop_out) * fatigue - p.retention[offer])
+def drop_out_hazard(drop_rate: Float32, mood: Mood, offer: Int, p: Parameters) -> Float32:
+    """(n,) drop-outs per day of a live customer; grows with fatigue, falls with satisfaction and retaining offers."""
+    log = np.float32(p.fatigue_drop_out) * mood.fatigue - p.retention[offer]
+    if p.satisfaction is not None and p.satisfaction.drop_out:
+        log -= np.float32(p.satisfaction.drop_out) * contentment(mood.satisfaction, p)
+    result: Float32 = drop_rate * np.exp(log)
+    return result
+
+
+def price_gain(cut: Float32, expected: Float32, reference: ReferencePrice | None) -> Float32:
+    """(n,) how far the price offered lies below the one expected, as a share of the full price; losses weigh more.
+
+    cut: (n,) share off. Kalyanaram & Winer 1995, "Empirical Generalizations from Reference Price Research".
+    """
+    if reference is None:
+        return cut
+    gain = cut + expected - np.float32(1.0)
+    felt: Float32 = np.minimum(gain, np.float32(reference.loss_aversion) * gain)  # loss aversion is at least 1
+    return felt
+
+
+def hill(stock: Float32, adstock: AdStock) -> Float32:
+    """(n,) share in [0, 1) of the full effect that a stock reaches."""
+    if adstock.shape == 1.0:
+        return stock / (stock + np.float32(adstock.half_saturation))
+    power = stock ** np.float32(adstock.shape)
+    result: Float32 = power / (power + np.float32(adstock.half_saturation**adstock.shape))
     return result
 
 
@@ -50,7 +105,15 @@ def redeem_probability(offer: Int, p: Parameters) -> Float32:
     return p.redeem[offer]
 
 
-def order_value(log_basket: Float32, segment: Int, z: Float32, p: Parameters) -> Float32:
-    """(n,) full price of an order, currency; lognormal around the customer's median. z: (n,) standard normal."""
-    result: Float32 = np.exp(log_basket + p.basket_sigma[segment] * z)
-    return result
+def order_value(basket: Float32, segment: Int, z: Float32, p: Parameters) -> Float32:
+    """(n,) full price of an order, currency, around the customer's mean. z: (n,) standard normal.
+
+    Lognormal, or gamma with the quantile of the same z (Fader, Hardie & Lee 2005, "RFM and CLV").
+    """
+    sigma = p.basket_sigma[segment]
+    value: Float32 = basket * np.exp(sigma * z - np.float32(0.5) * sigma * sigma)
+    rows = np.flatnonzero(p.gamma_basket[segment])
+    if len(rows):
+        shape = p.basket_shape[segment[rows]].astype(np.float64)
+        value[rows] = basket[rows] * special.gammaincinv(shape, special.ndtr(z[rows].astype(np.float64))) / shape
+    return value

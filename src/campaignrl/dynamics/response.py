@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.dynamics.parameters import Parameters
+from campaignrl.dynamics.satisfaction import contentment
 
 Float32 = npt.NDArray[np.float32]
 Int = npt.NDArray[np.integer]
@@ -37,6 +38,12 @@ def click_probability(channel: Int, taste: Float32, p: Parameters) -> Float32:
     return sigmoid(p.click_logit[channel] + taste)
 
 
-def unsubscribe_probability(channel: Int, fatigue: Float32, p: Parameters) -> Float32:
-    """(m,) chance that a delivered send costs the permission for its channel; grows with fatigue."""
-    return sigmoid(p.unsubscribe_logit[channel] + p.unsubscribe_fatigue[channel] * fatigue)
+def unsubscribe_probability(channel: Int, fatigue: Float32, satisfaction: Float32, p: Parameters) -> Float32:
+    """(m,) chance that a delivered send costs the permission for its channel; grows with fatigue.
+
+    satisfaction: (m,) log-odds above or below the level; a satisfied customer bears more.
+    """
+    logit = p.unsubscribe_logit[channel] + p.unsubscribe_fatigue[channel] * fatigue
+    if p.satisfaction is not None and p.satisfaction.unsubscribe:
+        logit = logit - np.float32(p.satisfaction.unsubscribe) * contentment(satisfaction, p)
+    return sigmoid(logit)

@@ -95,7 +95,13 @@ class Panel:
 
     def _step(self, action: Int, part: slice) -> Outcome:
         tomorrow, outcome = advance(
-            self.traits.rows(part), self.state.rows(part), action[part], self.day, self.seed, self._parameters
+            self.world,
+            self.traits.rows(part),
+            self.state.rows(part),
+            action[part],
+            self.day,
+            self.seed,
+            self._parameters,
         )
         fields: list[npt.NDArray[Any]] = list(self.state)
         for field, value in zip(fields, tomorrow, strict=True):

@@ -16,7 +16,8 @@ import numpy.typing as npt
 from campaignrl.actions import NONE, Catalog
 from campaignrl.features import Context
 from campaignrl.specs.conditions import Condition
-from campaignrl.specs.world import Cap, World
+from campaignrl.specs.market import Cap
+from campaignrl.specs.world import World
 
 Bool = npt.NDArray[np.bool_]
 Counts = npt.NDArray[np.integer]

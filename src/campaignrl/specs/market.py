@@ -1,0 +1,83 @@
+"""What a world's file says of money, channels, offers and rules.
+
+Not here: who the customers are (people.py), how strongly they respond (effects.py).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from campaignrl.specs.quantities import Amount, NotNegative, Rate, Share
+from campaignrl.specs.toml import Spec
+
+OfferKind = Literal["content", "gift", "coupon", "free_shipping", "perk", "winback"]
+
+
+class Money(Spec):
+    """The currency and the smallest amount that is booked."""
+
+    currency: str = "EUR"
+    minor_per_unit: Annotated[int, Field(ge=1, le=1_000_000)] = 100
+    unsubscribe: Amount = 0.0  # what one lost permission is worth, in currency
+
+
+class Reach(Spec):
+    """The funnel of one send: each rate given the step before it."""
+
+    deliver: Rate
+    open: Rate
+    click: Rate
+
+
+class Unsubscribe(Spec):
+    """Chance that a delivered send costs the permission, and how fatigue raises its log-odds."""
+
+    base: Rate
+    per_fatigue: NotNegative = 0.0
+
+
+class ChannelSpec(Spec):
+    """One channel."""
+
+    title: str = ""
+    cost: Amount  # currency, per send
+    reach: Reach
+    unsubscribe: Unsubscribe
+    fatigue: NotNegative = 1.0  # added to the fatigue stock by one send
+    adstock: NotNegative = 1.0  # added to the ad-stock by one open
+    affinity_spread: NotNegative = 0.5  # sd over customers of the log-odds of opening
+
+
+class OfferSpec(Spec):
+    """One offer."""
+
+    title: str = ""
+    kind: OfferKind
+    channels: Annotated[list[str], Field(min_length=1)]
+    discount: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0  # share of the basket given away when redeemed
+    face_value: Amount = 0.0  # currency paid by us when redeemed (gift, postage)
+    feels_like: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0  # further share off that it feels like to the customer
+    valid_days: Annotated[int, Field(ge=0, le=60)] = 0  # days it stays usable after the day it is seen
+    appeal: float = 0.0  # log-hazard of buying while usable, beside the price effect
+    redeem: Share = 0.0  # chance that an order placed while it is usable uses it
+    retention: NotNegative = 0.0  # log by which it lowers the drop-out hazard while usable
+    revives: Share = 0.0  # chance that a customer who dropped out returns on opening it
+    only_if: str = ""  # who is eligible; empty: everybody
+
+
+class Cap(Spec):
+    """At most `at_most` sends within any `per_days` days, on one channel or on all together."""
+
+    channel: str | None = None
+    per_days: Annotated[int, Field(ge=1, le=60)]
+    at_most: Annotated[int, Field(ge=0)]
+
+
+class GuardSpec(Spec):
+    """What may never be broken."""
+
+    caps: list[Cap] = []
+    holdout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0  # share of customers who are never contacted
+    holdout_salt: int = 0  # change it to draw the holdout anew

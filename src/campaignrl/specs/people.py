@@ -1,0 +1,58 @@
+"""What a world's file says of its customers: segments and the distribution of their traits.
+
+Not here: effects that all segments share (effects.py).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from campaignrl.specs.market import OfferKind
+from campaignrl.specs.quantities import Positive, Share
+from campaignrl.specs.toml import Spec
+
+
+class Purchase(Spec):
+    """Orders while the customer is alive: Poisson with a gamma-distributed rate (Pareto/NBD)."""
+
+    rate: Positive  # orders per day, mean over customers
+    spread: Positive  # coefficient of variation over customers
+
+
+class Lifetime(Spec):
+    """Silent drop-out: exponential lifetime with a gamma-distributed rate (Pareto/NBD)."""
+
+    days: Positive  # 1 / mean drop-out rate
+    spread: Positive  # coefficient of variation of the rate over customers
+
+
+class Basket(Spec):
+    """Order value: around a customer's own mean, which differs between customers."""
+
+    model: Literal["lognormal", "gamma_gamma"] = "lognormal"  # of both; gamma_gamma: Fader, Hardie & Lee 2005
+    mean: Positive  # currency, mean over customers
+    spread: Positive  # coefficient of variation between customers
+    within: Positive = 0.4  # coefficient of variation between one customer's orders
+    margin: Share  # gross margin as a share of the full price
+
+
+class Sensitivity(Spec):
+    """Price sensitivity: log of the purchase hazard per 10 % off, lognormal over customers."""
+
+    mean: Positive
+    spread: Positive = 0.5
+
+
+class Segment(Spec):
+    """One archetype: its share of the customers and the distribution of their traits."""
+
+    share: Share
+    says: str = ""  # one sentence for people
+    purchase: Purchase
+    lifetime: Lifetime
+    basket: Basket
+    price_sensitivity: Sensitivity
+    consent: dict[str, Share]  # share of customers who allow each channel
+    affinity: dict[str, float] = {}  # log-odds of opening, by channel
+    taste: dict[OfferKind, float] = {}  # log-odds of opening, and log-hazard while usable, by kind of offer
+    profile: dict[str, dict[str, Share]] = {}  # share of each level of each attribute
