@@ -8,4 +8,6 @@ intervals.py     customer-clustered t and empirical likelihood
 diagnose.py      trust, caution or refuse, in plain words
 result.py        the answer and how it is shown
 evaluate.py      the verb that joins them
+differences.py   what an interval of a difference lets one say; the difference between two logs
+personalising.py does treating customers differently pay? In one sentence
 """

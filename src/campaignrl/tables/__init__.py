@@ -1,6 +1,7 @@
 """Contracts of the tables that go in and out: customers, events, decisions.
 
 decisions.py        the decision log in memory and its contract
+split.py            a log in two parts, by customer
 logfile.py          decision logs as Parquet and CSV files: write_log, read_log
 logtable.py         a decision log -> the columns of its file
 logread.py          the columns of a file -> a decision log, everything checked
