@@ -96,8 +96,9 @@ def _of_category(feature: Feature, op: ast.cmpop, value: object, where: str) -> 
             raise SpecError(Problem(where, feature.name, level, f"a known {feature.name}", fix))
     codes = np.array([feature.levels.index(str(level)) for level in wanted], dtype=np.int64)
     others = np.setdiff1d(np.arange(len(feature.levels)), codes)  # UNKNOWN is in neither
-    among = others if isinstance(op, ast.NotEq | ast.NotIn) else codes
-    return lambda context: np.isin(context.columns[feature.name], among)
+    holds = np.zeros(len(feature.levels) + 1, dtype=bool)  # the last row answers for UNKNOWN
+    holds[others if isinstance(op, ast.NotEq | ast.NotIn) else codes] = True
+    return lambda context: holds[context.columns[feature.name]]
 
 
 def _of_number(feature: Feature, op: ast.cmpop, value: object, where: str) -> Test:
@@ -111,7 +112,8 @@ def _of_number(feature: Feature, op: ast.cmpop, value: object, where: str) -> Te
     def test(context: Context) -> Bool:
         # Single precision on both sides: a share of 0.2 is 0.2, simulated (float32) or from a file (float64).
         column = np.asarray(context.columns[feature.name], dtype=np.float32)
-        return np.asarray(compare(column, limit) & ~np.isnan(column))
+        met = np.asarray(compare(column, limit))  # never by a missing value, but for !=
+        return met & ~np.isnan(column) if compare is operator.ne else met
 
     return test
 
