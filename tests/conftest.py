@@ -1,12 +1,17 @@
 """What several test files share."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from campaignrl import rng
 from campaignrl.actions import Catalog, Channel, Offer
+from campaignrl.dynamics.advance import advance
+from campaignrl.dynamics.customers import State, draw_customers
+from campaignrl.dynamics.parameters import parameters
 from campaignrl.features import UNKNOWN, Context, Feature, FeatureSchema
 from campaignrl.specs.world import World, load_world
 from campaignrl.tables.decisions import DecisionLog
@@ -108,3 +113,22 @@ def small_world() -> World:
 def tables(small_world: World) -> dict[str, Any]:
     """The same world as plain tables, to be changed at will; build it with `check(World, tables, "test")`."""
     return small_world.model_dump(exclude_unset=True)
+
+
+def _days_of(world: World, n: int, seed: int, actions: Callable[[int, State], np.ndarray]) -> Iterator[tuple[Any, ...]]:
+    p = parameters(world)
+    traits, state = draw_customers(world, rng.customer_keys(np.arange(n)), seed)
+    for day in range(world.horizon):
+        action = actions(day, state)
+        after, outcome = advance(world, traits, state, action, day, seed, p)
+        yield traits, state, action, outcome, after
+        state = after
+
+
+@pytest.fixture(scope="session")
+def days_of() -> Callable[..., Iterator[tuple[Any, ...]]]:
+    """n customers day by day under `actions(day, state)`, which may ignore every rule.
+
+    Yields (traits, state before, action, outcome, state after).
+    """
+    return _days_of
