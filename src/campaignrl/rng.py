@@ -43,6 +43,7 @@ class Purpose(IntEnum):
     FOLD = 9  # cross-fitting folds, by customer
     POSTERIOR = 10  # posterior draws of a learner
     RESAMPLE = 11  # bootstrap weights, splits
+    THROTTLE = 12  # who is served first when a budget or a channel is too small
 
 
 def mix(x: UInt64, out: UInt64 | None = None) -> UInt64:

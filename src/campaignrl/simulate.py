@@ -7,7 +7,7 @@ Here: the daily loop, the log it writes, the totals it keeps. Not here: behaviou
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl import rng
+from campaignrl.actions import NONE
 from campaignrl.dynamics.advance import Outcome
 from campaignrl.envs.panel import BLOCK, Panel
 from campaignrl.errors import Problem, UsageError
 from campaignrl.features import Context
+from campaignrl.guard.budget import Ledger, propensity_after, throttle
 from campaignrl.policies.base import Policy, sample
 from campaignrl.policies.catalog import is_trained, load_policy
 from campaignrl.rng import Purpose
@@ -41,6 +43,8 @@ class Choice:
     allowed: npt.NDArray[np.bool_]  # (n, k)
     action: Int  # (n,)
     propensity: Float  # (n,)
+    none: Float  # (n,) chance of `none`
+    by_channel: Float  # (n, c) chance of a send by channel
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,7 @@ def run_campaign(
     playing = ready_policy(policy, world)
     panel = Panel(world, customers, seed, threads, block)
     recorder = _Recorder(panel, playing) if keep_log else None
+    ledger = Ledger(world, len(panel))
     before, start = panel.state.orders.copy(), panel.state.alive.copy()
     totals = {name: np.zeros(len(panel)) for name in Outcome._fields}
     daily = {name: np.zeros(world.horizon) for name in Outcome._fields}
@@ -116,6 +121,8 @@ def run_campaign(
     while not panel.done:
         day = panel.day
         choice = decide_day(panel, playing)
+        if ledger.is_limited:
+            choice = _served(choice, panel, ledger)
         outcome = panel.step(choice.action)
         np.add.at(counts, (panel.traits.segment, choice.action), 1.0)
         for name, values in zip(Outcome._fields, outcome, strict=True):
@@ -152,8 +159,20 @@ def decide_day(panel: Panel, policy: Policy) -> Choice:
         Context(parts[0].context.schema, columns),
         np.concatenate([p.allowed for p in parts]),
         np.concatenate([p.action for p in parts]),
-        np.concatenate([p.propensity for p in parts]),
+        *(np.concatenate([getattr(p, name) for p in parts]) for name in ("propensity", "none", "by_channel")),
     )
+
+
+def _served(choice: Choice, panel: Panel, ledger: Ledger) -> Choice:
+    """The choice after budget and capacity of the day, with the propensity after both."""
+    u = rng.uniform(panel.traits.key, panel.seed, panel.day, Purpose.THROTTLE)
+    catalog = panel.world.catalog
+    found = throttle(catalog, choice.action, u, ledger.limits(panel.day))
+    ledger.book(found.cost)
+    dropped = found.action != choice.action
+    before = np.where(dropped, choice.none, choice.propensity)
+    after = propensity_after(before, choice.by_channel, choice.none, found.action, catalog, found.served)
+    return replace(choice, action=found.action, propensity=after)
 
 
 def decide_rows(panel: Panel, policy: Policy, rows: Int) -> Int:
@@ -170,7 +189,12 @@ def _decide(panel: Panel, policy: Policy, part: slice) -> Choice:
     probabilities = policy.probabilities(context, allowed)
     u = rng.uniform(panel.traits.key[part], panel.seed, panel.day, Purpose.ACTION)
     action = sample(probabilities, u)
-    return Choice(context, allowed, action, probabilities[np.arange(len(action)), action])
+    channel = panel.world.catalog.channel_of
+    by_channel = np.stack(
+        [probabilities[:, channel == c].sum(axis=1) for c in range(len(panel.world.channels))], axis=1
+    )
+    taken = probabilities[np.arange(len(action)), action]
+    return Choice(context, allowed, action, taken, probabilities[:, NONE], by_channel)
 
 
 class _Recorder:

@@ -95,10 +95,9 @@ def allowed(rules: Rules, facts: Facts) -> Bool:
         elif block.offer is not None:
             target = by_offer[block.offer]
         target &= ~block.refused
+    by_channel &= anything
     mask = np.ones((len(catalog), n), dtype=bool)
-    for k in range(1, len(catalog)):
-        np.logical_and(by_channel[catalog.channel_of[k]], by_offer[catalog.offer_of[k]], out=mask[k])
-        mask[k] &= anything
+    np.logical_and(by_channel[catalog.channel_of[1:]], by_offer[catalog.offer_of[1:]], out=mask[1:])
     return mask.T
 
 

@@ -38,6 +38,12 @@ class Unsubscribe(Spec):
     per_fatigue: NotNegative = 0.0
 
 
+class Capacity(Spec):
+    """How many sends a channel can serve; the unit is part of the key, because the number of customers varies."""
+
+    sends_per_day_per_1000_customers: Annotated[float, Field(ge=0.0)]
+
+
 class ChannelSpec(Spec):
     """One channel."""
 
@@ -48,6 +54,7 @@ class ChannelSpec(Spec):
     fatigue: NotNegative = 1.0  # added to the fatigue stock by one send
     adstock: NotNegative = 1.0  # added to the ad-stock by one open
     affinity_spread: NotNegative = 0.5  # sd over customers of the log-odds of opening
+    capacity: Capacity | None = None  # None: without limit
 
 
 class OfferSpec(Spec):
@@ -75,9 +82,16 @@ class Cap(Spec):
     at_most: Annotated[int, Field(ge=0)]
 
 
+class Budget(Spec):
+    """What the sends of a whole campaign may cost; it is released evenly by day, and what is left carries over."""
+
+    amount_per_1000_customers: Amount  # currency
+
+
 class GuardSpec(Spec):
     """What may never be broken."""
 
+    budget: Budget | None = None  # None: without limit
     caps: list[Cap] = []
     holdout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0  # share of customers who are never contacted
     holdout_salt: int = 0  # change it to draw the holdout anew

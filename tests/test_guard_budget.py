@@ -1,0 +1,107 @@
+"""Budget and capacity: never exceeded at any prefix, propensities exact, money in whole minor units."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from campaignrl.actions import Catalog, Channel, Offer
+from campaignrl.errors import SpecError
+from campaignrl.guard.budget import Ledger, Limits, propensity_after, throttle
+from campaignrl.simulate import run_campaign, simulate
+from campaignrl.specs.world import load_world
+
+CATALOG = Catalog.product(
+    [Offer(name="content")],
+    [Channel(name="push", cost=1), Channel(name="sms", cost=4)],
+    [("content", "push"), ("content", "sms")],
+)
+EVERYTHING = Limits(np.array([np.inf, np.inf]), np.inf)
+
+
+def test_without_limits_everybody_is_served() -> None:
+    action = np.array([0, 1, 2, 2])
+    found = throttle(CATALOG, action, np.array([0.1, 0.9, 0.5, 0.7]), EVERYTHING)
+    assert (found.action == action).all()
+    assert found.cost == 9
+    assert (found.served == 1.0).all()
+
+
+def test_a_channel_serves_the_first_in_the_drawn_order() -> None:
+    u = np.array([0.9, 0.2, 0.6, 0.1])
+    found = throttle(CATALOG, np.array([2, 2, 2, 1]), u, Limits(np.array([np.inf, 2.0]), np.inf))
+    assert found.action.tolist() == [0, 2, 2, 1]
+    assert found.served.tolist() == [1.0, 0.9]
+
+
+def test_the_budget_stops_before_the_first_send_it_cannot_pay() -> None:
+    u = np.array([0.9, 0.2, 0.6, 0.1])
+    found = throttle(CATALOG, np.array([1, 2, 2, 2]), u, Limits(np.array([np.inf, np.inf]), 9.0))
+    assert found.action.tolist() == [0, 2, 0, 2]
+    assert found.cost == 8
+
+
+@given(st.integers(0, 2**31), st.integers(0, 60), st.integers(0, 40))
+def test_never_over_capacity_or_money(seed: int, money: int, capacity: int) -> None:
+    chance = np.random.default_rng(seed)
+    action, u = chance.integers(0, 3, 50), chance.random(50)
+    found = throttle(CATALOG, action, u, Limits(np.array([np.inf, float(capacity)]), float(money)))
+    assert found.cost == CATALOG.cost_of[found.action].sum() <= money
+    assert (found.action == 2).sum() <= capacity
+    assert ((found.action == action) | (found.action == 0)).all()
+
+
+def test_propensities_after_serving_match_repeated_draws() -> None:
+    chance = np.random.default_rng(3)
+    n, rounds = 4, 40_000
+    p = np.array([[0.2, 0.3, 0.5]] * n)
+    taken = np.zeros((n, 3))
+    stated = np.zeros((n, 3))
+    for _ in range(rounds):
+        action = (chance.random(n)[:, None] > np.cumsum(p, axis=1)).sum(axis=1)
+        found = throttle(CATALOG, action, chance.random(n), Limits(np.array([np.inf, 1.0]), np.inf))
+        taken[np.arange(n), found.action] += 1.0
+        for a in range(3):
+            ids = np.full(n, a)
+            stated[:, a] += propensity_after(p[:, a], p[:, 1:], p[:, 0], ids, CATALOG, found.served)
+    # The cut of a row that is not served is that of the whole day, not of the others: of order 1 / n, here 4.
+    assert stated.sum(axis=1) / rounds == pytest.approx(np.ones(n))
+    assert taken[:, 1] / rounds == pytest.approx(stated[:, 1] / rounds, abs=0.01)
+
+
+def test_a_campaign_never_spends_more_than_was_released() -> None:
+    world = load_world("ecommerce", horizon=12)
+    spec = world.model_dump(exclude_unset=True)
+    spec["guard"] = {**spec["guard"], "budget": {"amount_per_1000_customers": 30.0}}
+    spec["channels"]["sms"]["capacity"] = {"sends_per_day_per_1000_customers": 5.0}
+    limited = type(world).model_validate(spec)
+    log = simulate(limited, "uniform", customers=1_000, seed=3)
+    by_day = np.bincount(log.day, weights=log.cost, minlength=12)
+    released = 3_000 * (np.arange(12) + 1) // 12
+    assert (np.cumsum(by_day) <= released).all()
+    sms = limited.catalog.channel_of[log.action] == list(limited.channels).index("sms")
+    assert np.bincount(log.day[sms], minlength=12).max() <= 5
+    assert ((log.propensity > 0) & (log.propensity <= 1)).all()
+    free = run_campaign(world, "uniform", customers=1_000, seed=3)
+    assert by_day.sum() / 100 < free.totals["cost"].sum()
+
+
+def test_weights_against_the_throttled_log_have_mean_one() -> None:
+    world = load_world("ecommerce", horizon=15)
+    spec = world.model_dump(exclude_unset=True)
+    spec["guard"] = {**spec["guard"], "budget": {"amount_per_1000_customers": 60.0}}
+    log = simulate(type(world).model_validate(spec), "uniform", customers=4_000, seed=5)
+    weight = (log.action == 0) / log.propensity  # of the policy that always sends nothing
+    error = weight.std() / np.sqrt(4_000)
+    assert weight.mean() == pytest.approx(1.0, abs=4 * error)
+
+
+def test_a_ledger_without_limits_says_so() -> None:
+    assert not Ledger(load_world("ecommerce"), 100).is_limited
+
+
+def test_capacity_without_its_unit_is_refused() -> None:
+    spec = load_world("ecommerce").model_dump(exclude_unset=True)
+    spec["channels"]["sms"]["capacity"] = {"sends": 5}
+    with pytest.raises(SpecError, match="sends_per_day_per_1000_customers"):
+        load_world(load_world("ecommerce"), channels=spec["channels"])
