@@ -7,6 +7,7 @@ customers with the same luck. So the difference per seed is what is averaged, an
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -47,14 +48,14 @@ def paired_difference(base: Float, candidate: Float, alpha: float = 0.05) -> Pai
     relative = (candidate - base) / scale
     relative = np.where(np.abs(relative) <= ROUNDING, 0.0, relative)
     mean, error = float(relative.mean()), float(relative.std(ddof=1) / math.sqrt(n))
-    half = float(stats.t.isf(alpha / 2, n - 1)) * error
+    half = _t(alpha / 2, n - 1) * error
     least = detectable_difference(error, n, alpha)
     return Paired(n, float(base.mean()), float(candidate.mean()), mean, mean - half, mean + half, least)
 
 
 def detectable_difference(error: float, n: int, alpha: float = 0.05, power: float = POWER) -> float:
     """Minimal detectable effect, (t(1 - alpha/2) + t(power)) x standard error (Bloom 1995, Evaluation Review 19)."""
-    return float(stats.t.isf(alpha / 2, n - 1) + stats.t.isf(1 - power, n - 1)) * error
+    return (_t(alpha / 2, n - 1) + _t(1 - power, n - 1)) * error
 
 
 def verdict(ci_low: float, ci_high: float, margin: float) -> str:
@@ -72,3 +73,8 @@ def verdict(ci_low: float, ci_high: float, margin: float) -> str:
 def seeds_needed(seeds: int, detectable: float, margin: float) -> int:
     """About how many seeds would tell a loss of `margin` from none, the spread staying as it is."""
     return math.ceil(seeds * (detectable / margin) ** 2)
+
+
+@cache
+def _t(tail: float, freedom: int) -> float:
+    return float(stats.t.isf(tail, freedom))
