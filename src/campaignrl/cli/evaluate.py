@@ -12,6 +12,7 @@ from campaignrl.cli.options import Json, Seed
 from campaignrl.errors import SupportError, UsageError
 from campaignrl.evaluate.estimators import ESTIMATORS
 from campaignrl.evaluate.evaluate import evaluate as evaluate_policy
+from campaignrl.evaluate.sequential_estimators import SEQUENTIAL
 from campaignrl.evaluate.targets import LOGGED
 from campaignrl.tables.logfile import read_log
 
@@ -29,7 +30,11 @@ def evaluate(
     mapping: Annotated[Path | None, typer.Option("--mapping", "-m", help="Mapping TOML of a foreign log.")] = None,
     reward: Annotated[str | None, typer.Option(help="Which of the mapping's rewards; default: its first.")] = None,
     estimator: Annotated[
-        str, typer.Option(help=f"all, or some of {' '.join(ESTIMATORS)} with commas between.")
+        str,
+        typer.Option(
+            help=f"all, or some of {' '.join(ESTIMATORS)} with commas between; "
+            f"or, for whole episodes, of {' '.join(SEQUENTIAL)}."
+        ),
     ] = "all",
     against: Annotated[str, typer.Option(help="What the lift is over: logged, or another policy.")] = LOGGED,
     mix: Annotated[
@@ -38,6 +43,10 @@ def evaluate(
     reward_range: Annotated[
         str | None, typer.Option(help="Least and largest reward possible, as LOW,HIGH; sharpens intervals.")
     ] = None,
+    horizon: Annotated[
+        int | None, typer.Option(help="Steps of an episode to value; default: the longest episode of the log.")
+    ] = None,
+    discount: Annotated[float, typer.Option(help="Of each further step of an episode, in (0, 1].")] = 1.0,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -52,6 +61,8 @@ def evaluate(
             mix=mix,
             reward_range=_range(reward_range),
             seed=seed,
+            horizon=horizon,
+            discount=discount,
         )
     if as_json:
         say_json(found.to_dict())

@@ -16,11 +16,13 @@ from scipy import stats
 from campaignrl.errors import DataError, Problem, SupportError, UsageError, unknown
 from campaignrl.evaluate import weights
 from campaignrl.evaluate.diagnose import ESS_CAUTION, Figures, diagnose
+from campaignrl.evaluate.episodes import evaluate_episodes
 from campaignrl.evaluate.estimators import ESTIMATORS, HEAVY, difference, estimate
 from campaignrl.evaluate.evidence import Evidence, Range, gather
 from campaignrl.evaluate.intervals import NOT_TO_BE_HAD, Estimate, std_error
 from campaignrl.evaluate.result import Evaluation
 from campaignrl.evaluate.reward_model import CrossFitted, GivenPredictions, RewardModel
+from campaignrl.evaluate.sequential_estimators import SEQUENTIAL
 from campaignrl.evaluate.targets import LOGGED, Given, of_kept_rows, target_of
 from campaignrl.tables.decisions import DecisionLog
 
@@ -44,6 +46,8 @@ def evaluate(
     alpha: float = 0.05,
     folds: int = 5,
     seed: int = 0,
+    horizon: int | None = None,
+    discount: float = 1.0,
 ) -> Evaluation:
     """Value `policy` on `log`, per decision in the log's unit, with intervals and a verdict.
 
@@ -52,8 +56,17 @@ def evaluate(
     often and the logged one otherwise. q: (n, k) reward predictions, else a ridge is cross-fitted over `folds` of
     customers. reward_range: least and largest reward possible, else the log's own facts, 0 to 1 for rewards of
     0 and 1, else what was observed.
+
+    The sequential estimators (pdis wpdis sdr wdr fqe msis) answer another question, what a whole episode by the
+    policy would earn per customer over `horizon` steps (default: the longest), so they are asked for apart; discount:
+    of each further step. The answer is then an EpisodeEvaluation.
     """
     _check_words(estimators, mix, alpha, folds)
+    if _about_episodes(estimators, horizon, discount, q, reward_range):
+        return evaluate_episodes(
+            log, policy, estimators=estimators, reference=reference, horizon=horizon, discount=discount, mix=mix,
+            alpha=alpha, folds=folds, seed=seed,
+        )  # fmt: skip
     used, (target, base), predictions, dropped = _matured(log, (policy, reference), q)
     bounds, bounds_from = _reward_range(used, reward_range)
     modelled = any(ESTIMATORS[name].model for name in estimators)
@@ -117,8 +130,8 @@ def compare_on_log(
 
 def _check_words(estimators: Sequence[str], mix: float, alpha: float, folds: int) -> None:
     for name in estimators:
-        if name not in ESTIMATORS:
-            raise unknown("estimator", name, ESTIMATORS)
+        if name not in ESTIMATORS and name not in SEQUENTIAL:
+            raise unknown("estimator", name, [*ESTIMATORS, *SEQUENTIAL])
     problems = [
         Problem("evaluate", name, value, allowed)
         for name, value, allowed, fine in (
@@ -130,6 +143,25 @@ def _check_words(estimators: Sequence[str], mix: float, alpha: float, folds: int
     ]
     if problems:
         raise UsageError(problems)
+
+
+def _about_episodes(
+    estimators: Sequence[str], horizon: int | None, discount: float, q: Predictions, reward_range: Range | None
+) -> bool:
+    """Whether the question is about whole episodes; words of both questions at once are a UsageError."""
+    episodes = [name for name in estimators if name in SEQUENTIAL]
+    single = [name for name in estimators if name not in SEQUENTIAL]
+    if episodes and single:
+        fix = f"{', '.join(single)} value one decision, {', '.join(episodes)} a whole episode: ask for them apart."
+        raise UsageError(Problem("evaluate", "estimators", list(estimators), "of one kind", fix))
+    fix = "It is for the estimators of single decisions." if episodes else f"It is for {', '.join(SEQUENTIAL)}."
+    given = {"q": q is not None, "reward_range": reward_range is not None}
+    if not episodes:
+        given = {"horizon": horizon is not None, "discount": discount != 1.0}
+    problems = [Problem("evaluate", name, "given", "asked for here", fix) for name, there in given.items() if there]
+    if problems:
+        raise UsageError(problems)
+    return bool(episodes)
 
 
 def _matured(

@@ -1,0 +1,190 @@
+"""What whole episodes would earn: the sequential half of `evaluate`.
+
+A bandit estimator values one decision by the policy in a campaign that another one runs; these value the campaign. So
+they answer in the reward of a customer over `horizon` steps, and are asked for apart. Estimators whose weights run out
+before the horizon are not to be had; `fqe` and `wdr` go on with the model alone, and the verdict says from which step.
+Not here: which estimators there are (sequential_estimators.py), the verdict's words (step_curve.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from campaignrl.errors import Problem, UsageError, unknown
+from campaignrl.evaluate import sequential
+from campaignrl.evaluate.bandit import Point
+from campaignrl.evaluate.distribution import distribution_of
+from campaignrl.evaluate.episode_result import EpisodeEvaluation
+from campaignrl.evaluate.fqe import Kind
+from campaignrl.evaluate.intervals import CLUSTERED_T, NOT_TO_BE_HAD, Clusters, Estimate, clustered_t
+from campaignrl.evaluate.sequential_estimators import BEST_FIRST, SEQUENTIAL, Episodes, Fitting, gather_episodes
+from campaignrl.evaluate.step_curve import judged, lasting_steps
+from campaignrl.evaluate.targets import LOGGED, Given, Target, of_kept_rows, target_of
+from campaignrl.evaluate.trajectories import Trajectories, known_steps, trajectories, why_not_additive
+from campaignrl.tables.decisions import DecisionLog
+
+SHARES = (0.1, 0.5, 0.9)  # of the quantiles shown
+NONE_HAD = Estimate(NOT_TO_BE_HAD, NOT_TO_BE_HAD, NOT_TO_BE_HAD, NOT_TO_BE_HAD, "none")
+
+
+def evaluate_episodes(
+    log: DecisionLog,
+    policy: Given,
+    *,
+    estimators: Sequence[str] = tuple(SEQUENTIAL),
+    reference: Given = LOGGED,
+    horizon: int | None = None,
+    discount: float = 1.0,
+    mix: float = 1.0,
+    alpha: float = 0.05,
+    folds: int = 5,
+    seed: int = 0,
+    model: Kind = "ridge",
+) -> EpisodeEvaluation:
+    """Value `policy` over the first `horizon` steps of every customer (default: of the longest episode).
+
+    discount: of each further step, in (0, 1]. model: what Q is fitted with, "ridge" or "boosting"; the rest as in
+    `evaluate`.
+    """
+    _check_words(estimators, discount, model)
+    paths, fitting = trajectories(log, horizon), Fitting(model, folds, seed)
+    target, base = (target_of(of_kept_rows(given, log, None), log) for given in (policy, reference))
+    facts = _facts(log, paths, (target, base), discount=discount, mix=mix, alpha=alpha)
+    reason = why_not_additive(log) or _unknown_outcomes(log, paths)
+    if reason is not None:
+        return _refusal(facts, estimators, reason)
+    ours = gather_episodes(log, paths, target, estimators, discount=discount, mix=mix, fitting=fitting)
+    points = {name: SEQUENTIAL[name].point(ours) for name in estimators if ours.believed(name)}
+    clusters = Clusters(np.arange(len(paths)))
+    estimates = {
+        name: clustered_t(points[name], clusters, alpha, SEQUENTIAL[name].interval) if name in points else NONE_HAD
+        for name in estimators
+    }
+    lift_by = next((name for name in BEST_FIRST if name in points), "none")
+    lift = NONE_HAD
+    if lift_by != "none":
+        theirs = _reference_point(log, paths, base, lift_by, ours, fitting)
+        lift = _difference(points[lift_by], theirs, clusters, alpha)
+    verdict, reasons = judged(ours.curve, ours.figures)
+    return EpisodeEvaluation(
+        **facts,
+        **_of_last_step(ours),
+        lift=lift.value,
+        lift_ci_low=lift.ci_low,
+        lift_ci_high=lift.ci_high,
+        lift_by=lift_by,
+        verdict=verdict,
+        reasons=reasons + _missing(estimates, points, ours),
+        estimates=estimates,
+    )
+
+
+def _check_words(names: Sequence[str], discount: float, model: str) -> None:
+    for name in names:
+        if name not in SEQUENTIAL:
+            raise unknown("sequential estimator", name, SEQUENTIAL)
+    problems = [
+        Problem("evaluate", field, value, allowed)
+        for field, value, allowed, fine in (
+            ("discount", discount, "in (0, 1]", 0.0 < discount <= 1.0),
+            ("model", model, "ridge or boosting", model in ("ridge", "boosting")),
+        )
+        if not fine
+    ]
+    if problems:
+        raise UsageError(problems)
+
+
+def _unknown_outcomes(log: DecisionLog, paths: Trajectories) -> str | None:
+    """Dropping immature rows would cut episodes short and make them look poor, so nothing is dropped here."""
+    known = known_steps(log)
+    if paths.steps <= known:
+        return None
+    way = f"Ask for horizon={known}." if known else "Evaluate it later."
+    return f"outcomes from step {known + 1} on are not all known yet. {way}"
+
+
+def _facts(
+    log: DecisionLog, paths: Trajectories, targets: tuple[Target, Target], *, discount: float, mix: float, alpha: float
+) -> dict[str, Any]:
+    """What is known before anything is estimated."""
+    name, rewards = targets[0].name, log.reward[paths.row[paths.going_on]]
+    return {
+        "policy": name if mix >= 1.0 else f"{mix:g} {name} + {1 - mix:g} logged",
+        "log_policy": log.policy_id,
+        "reference": targets[1].name,
+        "reward": str(log.meta.get("reward", "reward")),
+        "reward_range": (float(rewards.min()), float(rewards.max())),
+        "reward_range_from": "observed",
+        "actions_from": log.meta.get("actions_from"),
+        "alpha": alpha,
+        "n": len(rewards),
+        "dropped": 0,
+        "customers": len(paths),
+        "logged_value": float(sequential.returns(paths.aligned(log.reward, 0.0), discount).mean()),
+        "horizon": paths.steps,
+        "discount": discount,
+    }
+
+
+def _refusal(facts: dict[str, Any], names: Sequence[str], reason: str) -> EpisodeEvaluation:
+    """No figure at all, and why."""
+    figures = ("ess", "max_weight_share", "mean_weight", "off_support_mass", "lift", "lift_ci_low", "lift_ci_high")
+    return EpisodeEvaluation(
+        **{**facts, "logged_value": NOT_TO_BE_HAD, **dict.fromkeys(figures, NOT_TO_BE_HAD)},
+        lasting=0,
+        quantiles=(),
+        worst_tenth=NOT_TO_BE_HAD,
+        curve=(),
+        lift_by="none",
+        verdict="refuse",
+        reasons=(reason,),
+        estimates=dict.fromkeys(names, NONE_HAD),
+    )
+
+
+def _of_last_step(e: Episodes) -> dict[str, Any]:
+    """The curve's end, and the spread of returns where the weights last that far."""
+    last, lasting = e.curve[-1], lasting_steps(e.curve)
+    spread: dict[str, Any] = {"quantiles": (), "worst_tenth": NOT_TO_BE_HAD}
+    if lasting == len(e.curve):
+        found = distribution_of(sequential.returns(e.reward, e.discount), e.cumulative[:, -1])
+        spread = {"quantiles": tuple((s, found.quantile(s)) for s in SHARES), "worst_tenth": found.cvar(0.1)}
+    return {
+        "ess": last.ess,
+        "max_weight_share": last.max_weight_share,
+        "mean_weight": last.mean_weight,
+        "off_support_mass": e.figures.off_support,
+        "lasting": lasting,
+        "curve": e.curve,
+        **spread,
+    }
+
+
+def _reference_point(
+    log: DecisionLog, paths: Trajectories, target: Target, name: str, ours: Episodes, fitting: Fitting
+) -> Point | None:
+    """The reference by the same estimator; the logged policy's own mean return needs none."""
+    if target.answer is None:
+        own = sequential.returns(ours.reward, ours.discount)
+        return Point(float(own.mean()), own - own.mean())
+    theirs = gather_episodes(log, paths, target, (name,), discount=ours.discount, fitting=fitting)
+    return SEQUENTIAL[name].point(theirs) if theirs.believed(name) else None
+
+
+def _difference(a: Point, b: Point | None, clusters: Clusters, alpha: float) -> Estimate:
+    if b is None:
+        return NONE_HAD
+    return clustered_t(Point(a.value - b.value, a.influence - b.influence), clusters, alpha, CLUSTERED_T)
+
+
+def _missing(estimates: dict[str, Estimate], points: dict[str, Point], ours: Episodes) -> tuple[str, ...]:
+    """Why figures are null."""
+    nulls = [name for name in estimates if name not in points]
+    if not nulls:
+        return ()
+    steps = f"{len(ours.curve)} step{'s' * (len(ours.curve) != 1)}"
+    return (f"{', '.join(nulls)}: not to be had over {steps}, the weights run out before.",)
