@@ -116,6 +116,8 @@ def _ids(customers: int | Int) -> Int:
             raise UsageError(Problem("customers", "count", customers, "at least 0"))
         return np.arange(customers)
     ids = np.asarray(customers)
+    if ids.shape == (0,):
+        return np.arange(0)
     if ids.ndim != 1 or ids.dtype.kind not in "iu":
         given = f"{ids.dtype} of shape {ids.shape}"
         raise UsageError(Problem("customers", "ids", given, "a list of whole numbers", "Or give how many."))

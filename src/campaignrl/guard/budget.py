@@ -41,8 +41,8 @@ class Ledger:
 
     def __init__(self, world: World, customers: int) -> None:
         limits = [c.capacity for c in world.channels.values()]
-        per_thousand = [np.inf if c is None else c.sends_per_day_per_1000_customers for c in limits]
-        self._sends = np.floor(np.array(per_thousand) * customers / 1000.0)
+        sends = [np.inf if c is None else c.sends_per_day_per_1000_customers * customers // 1000.0 for c in limits]
+        self._sends = np.array(sends, dtype=np.float64)
         budget = world.guard.budget
         self._budget = None if budget is None else world.minor(budget.amount_per_1000_customers) * customers // 1000
         self._days, self.spent = world.horizon, 0
