@@ -159,4 +159,5 @@ def _f(values: object) -> Float32:
 
 def _logit(values: list[float]) -> Float32:
     p = np.array(values, dtype=np.float64)
-    return np.log(p / (1.0 - p)).astype(np.float32)
+    with np.errstate(divide="ignore"):  # log-odds of what never happens: -inf
+        return np.log(p / (1.0 - p)).astype(np.float32)

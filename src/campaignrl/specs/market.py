@@ -34,7 +34,7 @@ class Reach(Spec):
 class Unsubscribe(Spec):
     """Chance that a delivered send costs the permission, and how fatigue raises its log-odds."""
 
-    base: Rate
+    base: Annotated[float, Field(ge=0.0, lt=1.0)]  # 0: nobody ever does
     per_fatigue: NotNegative = 0.0
 
 
