@@ -1,44 +1,38 @@
 """`campaignrl benchmark` and `campaignrl compare`: policies over many seeds, and the gate for CI.
 
-Thin: read the arguments, call experiments/, print. Data on stdout, progress on stderr and only on a terminal.
+Thin: read the arguments, call experiments/, print.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.text import Text
 
+from campaignrl.cli.console import progress, say, say_json
+from campaignrl.cli.options import Json
 from campaignrl.experiments.compare import compare as compare_results
 from campaignrl.experiments.junit import to_junit
-from campaignrl.experiments.paired import NO_EVIDENCE, REGRESSION
-from campaignrl.experiments.run import Progress as Tell
 from campaignrl.experiments.run import benchmark as run_benchmark
 from campaignrl.tables.files import write_whole
 
 
 def benchmark(
     suite: Annotated[str, typer.Argument(help="A bundled suite by name (smoke), or a TOML file.")],
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Results file (JSON), for `compare`.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Results file (JSON), for `compare`.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds instead of the suite's own number.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes; the results are the same for any number.")] = 1,
     fresh: Annotated[bool, typer.Option("--fresh", help="Play every run again, even finished ones.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Play every policy of SUITE in every world, for every seed, on the same customers.
 
     An interrupted benchmark goes on where it stopped when it is run again with the same -o.
     """
-    with _progress("benchmark") as tell:
-        results = run_benchmark(suite, out=out, seeds=seeds, workers=workers, progress=tell, resume=not fresh)
-    _print(results.to_json() if as_json else str(results))
+    with progress(f"benchmark {suite}") as tell:
+        results = run_benchmark(suite, out=output, seeds=seeds, workers=workers, progress=tell, resume=not fresh)
+    say(results.to_json().rstrip("\n") if as_json else str(results))
 
 
 def compare(
@@ -49,7 +43,7 @@ def compare(
     policy_candidate: Annotated[
         str | None, typer.Option("--policy-cand", "--policy-candidate", help="Policy of CANDIDATE in question.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
     markdown: Annotated[Path | None, typer.Option(help="Also write a Markdown summary here.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Also write JUnit XML here.")] = None,
 ) -> None:
@@ -63,25 +57,5 @@ def compare(
         if path is not None:
             content = text.encode()
             write_whole(path, lambda out, content=content: out.write(content))  # type: ignore[misc]
-    _print(json.dumps(found.to_dict(), ensure_ascii=False, indent=1) if as_json else str(found))
+    say_json(found.to_dict()) if as_json else say(str(found))
     raise typer.Exit(found.exit_code)
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Tell | None]:
-    """A bar on stderr, or nothing where nobody watches."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield None
-        return
-    parts = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*parts, console=console, transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _print(text: str) -> None:
-    """As it is, on one line each; the verdicts that matter stand out on a terminal."""
-    shown = Text(text.rstrip("\n"))
-    shown.highlight_words([REGRESSION, "No comparison", NO_EVIDENCE], "bold red")
-    Console(soft_wrap=True).print(shown)
