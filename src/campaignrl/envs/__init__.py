@@ -1,7 +1,20 @@
 """Worlds that can be stepped.
 
 panel.py         n customers day by day: the engine (no gymnasium)
-single.py        one customer as a gymnasium Env
+cohorts.py       customers who share a calendar, and their places in a batch
 vector.py        n customers as a gymnasium VectorEnv
+single.py        one customer as a gymnasium Env
+bandit.py        one decision a customer, single and vector
+sb3.py           the vector environments for stable-baselines3 (extra `rl`); `campaignrl.envs.sb3` loads it when named
+check.py         what must hold of a vector environment
 registration.py  the ids that `gymnasium.make` finds
 """
+
+from importlib import import_module
+from types import ModuleType
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name != "sb3":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module(f"{__name__}.sb3")

@@ -6,6 +6,7 @@ gymnasium in here. Results do not depend on the block size, the number of thread
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -47,8 +48,8 @@ class Panel:
         self.world, self.seed, self.ids, self.day = world, seed, ids, 0
         self.rules = rules_of(world)
         self._parameters = parameters(world)
-        self._parts = [slice(i, min(i + block, len(ids))) for i in range(0, max(len(ids), 1), block)]
-        self._threads = max(1, min(threads or os.cpu_count() or 1, len(self._parts)))
+        self._block, self._wanted = block, threads or os.cpu_count() or 1
+        self._parts = _parts(len(ids), block)
         keys = rng.customer_keys(ids)
         drawn = self.over_blocks(lambda part: draw_customers(world, keys[part], seed))
         self.traits = _joined(Traits, [t for t, _ in drawn])
@@ -64,10 +65,27 @@ class Panel:
 
     def over_blocks(self, work: Callable[[slice], T]) -> list[T]:
         """`work` for each block of customers, in order of blocks, on this panel's threads."""
-        if self._threads == 1:
+        threads = min(self._wanted, len(self._parts))
+        if threads <= 1:
             return [work(part) for part in self._parts]
-        with ThreadPoolExecutor(self._threads) as pool:
+        with ThreadPoolExecutor(threads) as pool:
             return list(pool.map(work, self._parts))
+
+    def take(self, rows: Int) -> Panel:
+        """The customers of these rows on the same day, apart from this panel from now on."""
+        part = copy.copy(self)
+        part.ids, part._parts = self.ids[rows], _parts(len(rows), self._block)
+        part.traits = Traits._make(field[..., rows] for field in self.traits)
+        part.state = State._make(field[..., rows] for field in self.state)
+        return part
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Crosses to a worker process without what holds compiled conditions; they are made again there."""
+        return {name: value for name, value in vars(self).items() if name not in ("rules", "_parameters")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.rules, self._parameters = rules_of(self.world), parameters(self.world)
 
     def observe(self, part: slice = slice(None)) -> Context:
         """What may be seen of the customers before today's decision."""
@@ -107,6 +125,10 @@ class Panel:
         for field, value in zip(fields, tomorrow, strict=True):
             field[..., part] = value
         return outcome
+
+
+def _parts(n: int, block: int) -> list[slice]:
+    return [slice(i, min(i + block, n)) for i in range(0, max(n, 1), block)]
 
 
 def _ids(customers: int | Int) -> Int:

@@ -9,13 +9,16 @@ from __future__ import annotations
 import gymnasium
 
 LIFECYCLE = "campaignrl/Lifecycle-v0"
+BANDIT = "campaignrl/Bandit-v0"
+
+ENVIRONMENTS = {  # id -> the single and the native vector environment
+    LIFECYCLE: ("campaignrl.envs.single:LifecycleEnv", "campaignrl.envs.vector:LifecycleVectorEnv"),
+    BANDIT: ("campaignrl.envs.bandit:BanditEnv", "campaignrl.envs.bandit:BanditVectorEnv"),
+}
 
 
 def register_environments() -> None:
-    """Register `campaignrl/Lifecycle-v0` as a single and as a native vector environment; again is harmless."""
-    if LIFECYCLE not in gymnasium.registry:
-        gymnasium.register(
-            id=LIFECYCLE,
-            entry_point="campaignrl.envs.single:LifecycleEnv",
-            vector_entry_point="campaignrl.envs.vector:LifecycleVectorEnv",
-        )
+    """Register every id as a single and as a native vector environment; again is harmless."""
+    for name, (single, vector) in ENVIRONMENTS.items():
+        if name not in gymnasium.registry:
+            gymnasium.register(id=name, entry_point=single, vector_entry_point=vector)

@@ -7,25 +7,21 @@ from typing import Any
 import gymnasium
 import numpy as np
 import numpy.typing as npt
+from gymnasium.vector import AutoresetMode
 
-from campaignrl.envs.vector import LifecycleVectorEnv
+from campaignrl.envs.vector import CustomersVectorEnv, LifecycleVectorEnv
 from campaignrl.specs.world import World
 
 Float32 = npt.NDArray[np.float32]
 
 
-class LifecycleEnv(gymnasium.Env[Float32, np.int64]):
-    """One customer of a world, one decision a day, until the horizon.
-
-    Decision, observation, actions, reward, end and what is hidden: as in `LifecycleVectorEnv`. `info["action_mask"]`
-    (k,) says what the guard allows. `reset(options={"customer": i})` meets customer i; else each episode meets
-    the next one.
-    """
+class CustomerEnv(gymnasium.Env[Float32, np.int64]):
+    """What the single environments share: the only place of a vector environment, unpacked."""
 
     metadata: dict[str, Any] = {"render_modes": []}
 
-    def __init__(self, world: str | World = "ecommerce", seed: int = 0, render_mode: str | None = None) -> None:
-        self._vector = LifecycleVectorEnv(1, world, seed, threads=1, autoreset_mode="Disabled")
+    def __init__(self, kind: type[CustomersVectorEnv], world: str | World, seed: int, render_mode: str | None) -> None:
+        self._vector = kind(1, world, seed, threads=1, autoreset_mode=AutoresetMode.DISABLED)
         self.world, self.render_mode = self._vector.world, render_mode
         self.observation_space = self._vector.single_observation_space
         self.action_space = self._vector.single_action_space
@@ -44,7 +40,7 @@ class LifecycleEnv(gymnasium.Env[Float32, np.int64]):
         return observation[0], {"action_mask": infos["action_mask"][0].astype(np.int8)}
 
     def step(self, action: np.int64) -> tuple[Float32, float, bool, bool, dict[str, Any]]:
-        """One day."""
+        """One decision."""
         observation, reward, ended, _, infos = self._vector.step(np.array([action]))
         info = {
             "action_mask": infos["action_mask"][0].astype(np.int8),
@@ -52,3 +48,15 @@ class LifecycleEnv(gymnasium.Env[Float32, np.int64]):
             "cost": float(infos["cost"][0]),
         }
         return observation[0], float(reward[0]), bool(ended[0]), False, info
+
+
+class LifecycleEnv(CustomerEnv):
+    """One customer of a world, one decision a day, until the horizon.
+
+    Decision, observation, actions, reward, end and what is hidden: as in `LifecycleVectorEnv`. `info["action_mask"]`
+    (k,) says what the guard allows. `reset(options={"customer": i})` meets customer i; else each episode meets
+    the next one.
+    """
+
+    def __init__(self, world: str | World = "ecommerce", seed: int = 0, render_mode: str | None = None) -> None:
+        super().__init__(LifecycleVectorEnv, world, seed, render_mode)

@@ -1,12 +1,12 @@
 """n customers as one native gymnasium VectorEnv: a thin face over the panel.
 
-Not here: what happens to a customer (dynamics/), what is allowed (guard/). Every customer has the same horizon, so
-all episodes end on the same day; the next episode meets the next n customers.
+Here: spaces, masks, seeds, resets, the three autoreset modes, infos. Not here: what happens to a customer (dynamics/),
+what is allowed (guard/), the one-decision environment (bandit.py).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
@@ -15,13 +15,16 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from campaignrl.actions import NONE
+from campaignrl.envs.cohorts import Cohort, gathered
 from campaignrl.envs.panel import Panel
 from campaignrl.errors import Problem, UsageError
 from campaignrl.specs.world import World, load_world
 
 Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
 Int = npt.NDArray[np.integer[Any]]
 Bool = npt.NDArray[np.bool_]
+Step = tuple[Float32, Float64, Bool, Bool, dict[str, Any]]
 
 
 def observation_space(world: World) -> gymnasium.spaces.Box:
@@ -29,17 +32,19 @@ def observation_space(world: World) -> gymnasium.spaces.Box:
     return gymnasium.spaces.Box(0.0, 1.0, (world.features.width,), np.float32)
 
 
-class LifecycleVectorEnv(VectorEnv[Float32, Int, Bool]):
-    """Customers of a world, one decision a day each, until the horizon.
+class Rhythm(NamedTuple):
+    """When decisions fall, in days: one `every` so many days, `until` the episode is over."""
 
-    Decision: one action of the catalog per customer and day. Observation: (n, D) float32, the world's features
-    encoded to [0, 1]. Actions: Discrete(k), 0 is `none`; `infos["action_mask"]` (n, k) says what the guard allows,
-    and an action outside it is treated as `none` and flagged in `infos["invalid"]`. Reward: contribution of the
-    day in currency. End: `terminated` after the last day, with the time to go in the observation; never truncated.
-    Hidden: rates, price sensitivity, fatigue, and whether a customer has dropped out.
+    every: int
+    until: int
 
-    customer ids start at `first_customer`; each episode takes the next n. The life of customer i under the same
-    actions is the same as in `LifecycleEnv` and in a simulation with the same seed.
+
+class CustomersVectorEnv(VectorEnv[Float32, Int, Bool]):
+    """What the vector environments of a world share; a subclass states its rhythm.
+
+    customer ids start at `first_customer`; each episode takes the next ones. The life of customer i under the same
+    actions is the same as in the single environment and in a simulation with the same seed. An episode ends by
+    `terminated`, with the time to go in the observation; never by `truncated`, so no value is bootstrapped.
     """
 
     metadata: dict[str, Any] = {"render_modes": [], "autoreset_mode": AutoresetMode.SAME_STEP}
@@ -54,23 +59,30 @@ class LifecycleVectorEnv(VectorEnv[Float32, Int, Bool]):
         autoreset_mode: str | AutoresetMode = AutoresetMode.SAME_STEP,
         render_mode: str | None = None,
     ) -> None:
-        self.metadata = {**type(self).metadata, "autoreset_mode": AutoresetMode(autoreset_mode)}
+        self._mode = AutoresetMode(autoreset_mode)
+        self.metadata = {**type(self).metadata, "autoreset_mode": self._mode}
         self.world, self.num_envs, self.render_mode = load_world(world), num_envs, render_mode
         self._seed, self._first, self._next, self._threads = seed, first_customer, first_customer, threads
+        self._rhythm = self.rhythm(self.world)
         self.single_observation_space = observation_space(self.world)
         self.single_action_space = gymnasium.spaces.Discrete(len(self.world.catalog))
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._panel: Panel | None = None
+        self._places = np.arange(num_envs)
+        self._cohorts: list[Cohort] = []
         self._mask: Bool = np.zeros((num_envs, len(self.world.catalog)), dtype=bool)
-        self._ended = False
+
+    @classmethod
+    def rhythm(cls, world: World) -> Rhythm:
+        """When decisions fall in this world."""
+        raise NotImplementedError
 
     @property
     def panel(self) -> Panel:
-        """The customers of the current episode."""
-        if self._panel is None:
+        """The customers of the current episode; several panels after a partial reset, of which this is the first."""
+        if not self._cohorts:
             raise UsageError("call reset() before step()")
-        return self._panel
+        return self._cohorts[0].panel
 
     def action_masks(self) -> Bool:
         """(n, k) what the guard allows now."""
@@ -79,42 +91,42 @@ class LifecycleVectorEnv(VectorEnv[Float32, Int, Bool]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Float32, dict[str, Any]]:
-        """Start with customers `first_customer ...` of `seed` (None: the next n customers of the last seed).
+        """Place i meets customer `first_customer + i` of `seed` (None: the next customers of the last seed).
 
-        options: `{"customer": i}` starts with customer i. All customers share one calendar, so a `reset_mask`
-        (DISABLED mode) must name them all.
+        options: `{"customer": c}` lets place i meet customer c + i; `{"reset_mask": (n,) bool}` resets these places
+        alone, and lets the others go on from where they are.
         """
         super().reset(seed=seed)
         options = options or {}
-        if not np.all(options.get("reset_mask", True)):
-            raise UsageError(Problem("reset", "reset_mask", "partly False", "all True", "All episodes end together."))
+        starting = self._reset_mask(options)
+        first = self._customer(options)
         if seed is not None:
-            self._seed, self._next = seed, self._first
-        self._next = int(options.get("customer", self._next))
-        return self._start()
+            self._seed, first = seed, self._first if first is None else first
+        self._meet(starting, first)
+        observation = self._look()
+        return observation, {"action_mask": self._mask.copy(), "_action_mask": np.ones(self.num_envs, dtype=bool)}
 
-    def step(self, actions: Int) -> tuple[Float32, npt.NDArray[np.float64], Bool, Bool, dict[str, Any]]:  # type: ignore[override]
-        """One day for every customer."""
-        none = np.zeros(self.num_envs, dtype=bool)
-        if self._panel is None or (self._ended and self.metadata["autoreset_mode"] == AutoresetMode.DISABLED):
+    def step(self, actions: Int) -> Step:  # type: ignore[override]
+        """One decision for every customer."""
+        waiting = self._over()  # episodes that ended on an earlier call: this one only starts the next
+        if not self._cohorts or (self._mode == AutoresetMode.DISABLED and waiting.any()):
             raise UsageError("the episode is over, or has not begun: call reset() first")
-        mode = self.metadata["autoreset_mode"]
-        if self._ended and mode == AutoresetMode.NEXT_STEP:  # this call only starts the next episode
-            observation, infos = self._start()
-            return observation, np.zeros(self.num_envs), none, none.copy(), infos
         action = self._checked(actions)
-        invalid = ~self._mask[np.arange(self.num_envs), action]
-        outcome = self.panel.step(np.where(invalid, NONE, action))
-        ended = np.full(self.num_envs, self.panel.done)
-        observation, infos = self._look()
-        if self.panel.done and mode == AutoresetMode.SAME_STEP:
-            final = observation
-            observation, infos = self._start()
-            infos |= {"final_obs": final, "_final_obs": ended.copy()}
-        else:
-            self._ended = self.panel.done
-        infos |= {"invalid": invalid, "_invalid": ~none, "cost": outcome.cost.astype(np.float64), "_cost": ~none}
-        return observation, outcome.reward.astype(np.float64), ended, none, infos
+        invalid = ~self._mask[self._places, action] & ~waiting
+        reward, cost = self._live(np.where(invalid, NONE, action))
+        if waiting.any():
+            self._meet(waiting)
+        acted, ended = ~waiting, self._over()
+        observation = self._look()
+        infos: dict[str, Any] = {"invalid": invalid, "_invalid": acted, "cost": cost, "_cost": acted.copy()}
+        if self._mode == AutoresetMode.SAME_STEP and ended.any():
+            final = {k: v.copy() for k, v in infos.items()} | {"action_mask": self._mask, "_action_mask": ended.copy()}
+            infos |= {"final_obs": observation, "_final_obs": ended.copy(), "final_info": final}
+            infos["_final_info"] = ended.copy()
+            self._meet(ended)
+            observation = self._look()
+        infos |= {"action_mask": self._mask.copy(), "_action_mask": np.ones(self.num_envs, dtype=bool)}
+        return observation, reward, ended, np.zeros(self.num_envs, dtype=bool), infos
 
     def _checked(self, actions: Int) -> Int:
         """The actions, if they are ids of the catalog, one a customer; anything else is a slip of the caller."""
@@ -128,15 +140,76 @@ class LifecycleVectorEnv(VectorEnv[Float32, Int, Bool]):
             raise UsageError(Problem("step", "actions", int(action[outside][0]), f"an action id from 0 to {k - 1}"))
         return action
 
-    def _start(self) -> tuple[Float32, dict[str, Any]]:
-        ids = np.arange(self._next, self._next + self.num_envs)
-        self._next += self.num_envs
-        self._ended = False
-        self._panel = Panel(self.world, ids, self._seed, self._threads)
-        return self._look()
+    def _reset_mask(self, options: dict[str, Any]) -> Bool:
+        """(n,) places to reset; a part of them only once all have begun."""
+        mask = options.get("reset_mask", np.ones(self.num_envs, dtype=bool))
+        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (self.num_envs,):
+            given = f"{mask.dtype} of shape {mask.shape}" if isinstance(mask, np.ndarray) else type(mask).__name__
+            raise UsageError(Problem("reset", "reset_mask", given, f"a bool array of shape ({self.num_envs},)"))
+        if not mask.any() and self.num_envs:
+            raise UsageError(Problem("reset", "reset_mask", "all False", "True somewhere"))
+        if not self._cohorts and not mask.all():
+            raise UsageError(Problem("reset", "reset_mask", "partly False", "all True in the first reset"))
+        return mask
 
-    def _look(self) -> tuple[Float32, dict[str, Any]]:
-        context = self.panel.observe()
-        self._mask = self.panel.allowed(context)
-        everywhere = np.ones(self.num_envs, dtype=bool)
-        return context.encode(), {"action_mask": self._mask.copy(), "_action_mask": everywhere}
+    def _customer(self, options: dict[str, Any]) -> int | None:
+        customer = options.get("customer")
+        if customer is None:
+            return None
+        if isinstance(customer, bool) or not isinstance(customer, int | np.integer) or customer < 0:
+            raise UsageError(Problem("reset", "customer", customer, "a customer's number, 0 or more"))
+        return int(customer)
+
+    def _meet(self, starting: Bool, first: int | None = None) -> None:
+        """New customers on day 0 in these places: `first` + place, or simply the next ones."""
+        staying = (cohort.without(starting) for cohort in self._cohorts)
+        places = np.flatnonzero(starting)
+        if first is None:
+            ids = np.arange(self._next, self._next + len(places))
+            self._next += len(places)
+        else:
+            ids, self._next = first + places, first + self.num_envs
+        new = Cohort(Panel(self.world, ids, self._seed, self._threads), places)
+        self._cohorts = [*(cohort for cohort in staying if cohort is not None), new]
+
+    def _ended(self, cohort: Cohort) -> bool:
+        return cohort.panel.day >= self._rhythm.until
+
+    def _over(self) -> Bool:
+        """(n,) places whose episode is over."""
+        over = np.zeros(self.num_envs, dtype=bool)
+        for cohort in self._cohorts:
+            over[cohort.places] = self._ended(cohort)
+        return over
+
+    def _live(self, action: Int) -> tuple[Float64, Float64]:
+        """(n,) contribution and send cost until the next decision; 0 where the episode is over."""
+        going = [cohort for cohort in self._cohorts if not self._ended(cohort)]
+        if not going:
+            return np.zeros(self.num_envs), np.zeros(self.num_envs)
+        found: tuple[Float64, Float64] = gathered(
+            going, self.num_envs, lambda cohort: cohort.live(action[cohort.places], self._rhythm.every)
+        )
+        return found
+
+    def _look(self) -> Float32:
+        """(n, D) what may be seen now; keeps the mask that belongs to it."""
+        observation: Float32
+        observation, self._mask = gathered(self._cohorts, self.num_envs, Cohort.look)
+        return observation
+
+
+class LifecycleVectorEnv(CustomersVectorEnv):
+    """Customers of a world, one decision a day each, until the horizon.
+
+    Decision: one action of the catalog per customer and day. Observation: (n, D) float32, the world's features
+    encoded to [0, 1]. Actions: Discrete(k), 0 is `none`; `infos["action_mask"]` (n, k) says what the guard allows,
+    and an action outside it is treated as `none` and flagged in `infos["invalid"]`. Reward: contribution of the
+    day in currency. End: `terminated` after the last day. Hidden: rates, price sensitivity, fatigue, and whether a
+    customer has dropped out.
+    """
+
+    @classmethod
+    def rhythm(cls, world: World) -> Rhythm:
+        """A decision a day, to the world's horizon."""
+        return Rhythm(1, world.horizon)
