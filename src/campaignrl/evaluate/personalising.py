@@ -41,7 +41,7 @@ def personalising(lifts: Mapping[str, Estimate], best: str, gain: Estimate) -> F
         text = f"{text[:-1]}, while {best} itself gains {interval(gain)} over none."
     alike = [name for name, lift in lifts.items() if lift.ci_low == lift.ci_high == 0.0]
     if alike and found in (Bearing.SAME, Bearing.UNKNOWN):
-        text += f" {' and '.join(alike)} would treat everybody alike."
+        text += f" {_listed(alike)} would treat everybody alike."
     return Finding(found, margin, text)
 
 
@@ -62,9 +62,16 @@ def _same(lifts: Mapping[str, Estimate], best: str, margin: float) -> str:
 
 
 def _unknown(lifts: Mapping[str, Estimate], best: str, margin: float) -> str:
-    name = max(lifts, key=lambda name: math.inf if math.isnan(lifts[name].ci_high) else lifts[name].ci_high)
+    silent = [name for name, lift in lifts.items() if math.isnan(lift.ci_high)]
+    if silent:
+        return f"This log cannot tell whether personalising pays: it says too little about {_listed(silent)}"
+    name = max(lifts, key=lambda name: lifts[name].ci_high)
     bar = f" (up to {margin:.3g} would be almost nothing)" if margin > 0.0 else ""
     return f"This log cannot tell whether personalising pays: {name} earns {interval(lifts[name])} over {best}{bar}"
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 _SENTENCES = {Bearing.BETTER: _better, Bearing.WORSE: _worse, Bearing.SAME: _same, Bearing.UNKNOWN: _unknown}
