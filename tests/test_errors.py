@@ -83,6 +83,10 @@ def test_the_nearest_name_is_offered_whatever_its_case(name, hint):
     assert nearest(name, ["price_sensitive", "loyal", "leisure"]) == hint
 
 
+def test_a_name_that_differs_in_case_alone_is_nearer_than_any_other():
+    assert nearest("consent_sms", ["consent_push", "consent_SMS "]) == "Did you mean 'consent_SMS '?"
+
+
 def test_an_unknown_name_tells_the_nearest_and_all_the_known_ones():
     text = str(unknown("world", "ecomerce", ["ecommerce", "bank"], "Or give a path."))
     assert text == "no world named 'ecomerce'. Did you mean 'ecommerce'? Known: bank, ecommerce. Or give a path."

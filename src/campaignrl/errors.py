@@ -94,10 +94,10 @@ class MissingExtra(CampaignError, ImportError):
 def nearest(name: str, known: Iterable[str]) -> str:
     """A "Did you mean ...?" sentence for a mistyped name, or "" when nothing is near."""
     choices = list(known)
-    near = difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
-    if not near:  # difflib minds case; people do not
-        folded = {c.casefold().strip(): c for c in choices}
-        near = [folded[m] for m in difflib.get_close_matches(name.casefold().strip(), folded, n=1)]
+    folded = {c.casefold().strip(): c for c in choices}
+    plain = name.casefold().strip()  # difflib minds case and spaces; people do not
+    near = [folded[plain]] if plain in folded else difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
+    near = near or [folded[match] for match in difflib.get_close_matches(plain, folded, n=1)]
     return f"Did you mean {near[0]!r}?" if near else ""
 
 
