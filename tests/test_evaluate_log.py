@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from campaignrl.actions import Catalog
 from campaignrl.errors import CampaignError, DataError, SupportError, UnknownName, UsageError
-from campaignrl.evaluate.estimators import ESTIMATORS
+from campaignrl.evaluate.estimators import USUAL
 from campaignrl.evaluate.evaluate import compare_on_log, evaluate
 from campaignrl.evaluate.result import FIGURES
 from campaignrl.evaluate.reward_model import CrossFitted, folds_of
@@ -142,7 +142,7 @@ def test_other_action_ids_change_nothing():
         eligible=log.eligible[:, order],
     )
     before, after = evaluate(log, within(log), q=q), evaluate(moved, within(log)[:, order], q=q[:, order])
-    for name in ESTIMATORS:
+    for name in USUAL:
         assert before.estimates[name][:4] == pytest.approx(after.estimates[name][:4], rel=1e-12)
 
 
@@ -150,7 +150,7 @@ def test_rows_in_another_order_change_nothing():
     log = make_log(rows=3)
     order = np.random.default_rng(5).permutation(len(log))
     before, after = evaluate(log, within(log)), evaluate(log.take(order), within(log)[order])
-    for name in ESTIMATORS:
+    for name in USUAL:
         assert before.estimates[name][:4] == pytest.approx(after.estimates[name][:4], rel=1e-6)
 
 
@@ -171,7 +171,7 @@ def test_blocks_are_invisible(monkeypatch):
     whole = evaluate(log, Fixed())
     monkeypatch.setattr(importlib.import_module("campaignrl.evaluate.reward_model"), "BLOCK", 700)
     parts = evaluate(log, Fixed())
-    for name in ESTIMATORS:
+    for name in USUAL:
         assert parts.estimates[name][:4] == pytest.approx(whole.estimates[name][:4], rel=1e-6)
 
 
@@ -462,7 +462,7 @@ def test_json_has_the_documented_keys_and_plain_values():
     log = make_log(500)
     told = evaluate(log, within(log)).to_dict()
     assert set(FIGURES) | {"verdict", "reasons", "estimates", "policy", "reward"} <= set(told)
-    assert set(told["estimates"]) == set(ESTIMATORS)
+    assert set(told["estimates"]) == set(USUAL)
     for estimate in told["estimates"].values():
         assert list(estimate) == ["value", "std_error", "ci_low", "ci_high", "interval"]
     assert json.loads(json.dumps(told, allow_nan=False)) == told
@@ -472,7 +472,7 @@ def test_text_names_every_estimator_and_html_escapes():
     log = make_log(500, meta={"policy_id": "<b>rules</b>", "reward": "a & b", "actions_from": "the mapping"})
     e = evaluate(log, within(log))
     text, page = str(e), e._repr_html_()
-    assert all(name in text for name in ESTIMATORS)
+    assert all(name in text for name in USUAL)
     assert "actions from the mapping" in text
     assert "&lt;b&gt;rules&lt;/b&gt;" in page
     assert "a &amp; b" in page

@@ -262,7 +262,7 @@ BAD_MAPPINGS = {
         {"action": {"column": "a", "items": {"file": "../secret.csv", "column": "c"}}},
         "the name of a file beside the log",
     ),
-    "estimated": ({"propensity": {"estimate": True}}, "estimate = True is not available yet"),
+    "estimated though known": ({"propensity": {"estimate": True, "constant": 0.5}}, "given beside constant"),
     "no propensity": ({"propensity": {}}, "exactly one way"),
     "two propensities": ({"propensity": {"column": "p", "constant": 0.5}}, "exactly one way"),
     "propensity 0": ({"propensity": {"constant": 0}}, "constant = 0"),

@@ -2,9 +2,16 @@
 
 targets.py       what a policy would do on a log's rows, block by block, checked
 reward_model.py  the expected reward of every action, cross-fitted by customer
+learned_rewards.py  reward models by name: ridge, logistic, boosting, calibrated
+logging_policy.py   what the logging policy would have done instead
+propensity.py    propensities that nobody wrote down
 weights.py       importance weights and what they tell: effective sample size, mean weight, support
+marginals.py     weights of what an action is made of: its offer, its channel, whether anything is sent
 bandit.py        the estimators, as pure functions of row arrays
+estimators.py    which estimators there are, their ids and their intervals
+tuning.py        how strongly to hold back heavy weights
 intervals.py     customer-clustered t and empirical likelihood
+bounds.py        textbook intervals and bounds, to compare with
 diagnose.py      trust, caution or refuse, in plain words
 result.py        the answer and how it is shown
 evaluate.py      the verb that joins them

@@ -37,7 +37,7 @@ def ips(weight: Float, reward: Float) -> Point:
 
 def ips_clip(weight: Float, reward: Float, clip: float) -> Point:
     """IPS with weights cut at `clip` (Ionides 2008). Biased down for rewards >= 0."""
-    return _mean_of(np.minimum(weight, clip) * reward)
+    return _mean_of(clipped(weight, clip) * reward)
 
 
 def snips(weight: Float, reward: Float) -> Point:
@@ -57,13 +57,59 @@ def sndr(weight: Float, reward: Float, predicted: Float, expected: Float) -> Poi
 
 
 def dros(weight: Float, reward: Float, predicted: Float, expected: Float, shrink: float) -> Point:
-    """DR with optimistic shrinkage: w becomes shrink w / (w^2 + shrink) (Su et al. 2020). 0: dm, infinite: dr."""
-    return dr(shrink * weight / (weight * weight + shrink), reward, predicted, expected)
+    """DR with optimistic shrinkage of the weights (Su et al. 2020). shrink 0: dm, infinite: dr."""
+    return dr(shrunk(weight, shrink), reward, predicted, expected)
 
 
 def switch_dr(weight: Float, reward: Float, predicted: Float, expected: Float, threshold: float) -> Point:
     """DR that leaves rows with a weight above `threshold` to the model (Wang, Agarwal & Dudik 2017)."""
-    return dr(np.where(weight <= threshold, weight, 0.0), reward, predicted, expected)
+    return dr(switched(weight, threshold), reward, predicted, expected)
+
+
+def mips(marginal: Float, reward: Float) -> Point:
+    """IPS with marginal weights p(e|x, pi_e) / p(e|x, pi_b) of what an action is made of (Saito & Joachims 2022).
+
+    marginal: (n,) of the logged action's offer, say. Unbiased only if the reward depends on the action through e
+    alone; the interval does not count what it is off by otherwise.
+    """
+    return ips(marginal, reward)
+
+
+def offcem(marginal: Float, reward: Float, predicted: Float, expected: Float) -> Point:
+    """DR with marginal weights: the model must only get differences within a cluster right (Saito et al. 2023).
+
+    marginal: (n,) weights of the logged action's cluster; ours are offers.
+    """
+    return dr(marginal, reward, predicted, expected)
+
+
+def pseudo_inverse(offer: Float, channel: Float, contact: Float, reward: Float) -> Point:
+    """Two-slot pseudo-inverse: mean of r (w_offer + w_channel - w_contact) (Swaminathan et al. 2017).
+
+    offer, channel, contact: (n,) marginal weights, the last of sending at all. Unbiased if offer and channel
+    effects add up, and the logging policy draws the channel of a send independently of its offer.
+    """
+    return ips(offer + channel - contact, reward)
+
+
+def clipped(weight: Float, largest: float) -> Float:
+    """Weights cut at `largest` (Ionides 2008)."""
+    return np.minimum(weight, largest)
+
+
+def shrunk(weight: Float, shrink: float) -> Float:
+    """Weights of shrink w / (w^2 + shrink): at most sqrt(shrink) / 2, at w = sqrt(shrink) (Su et al. 2020)."""
+    return weight if np.isinf(shrink) else shrink * weight / (weight * weight + shrink)
+
+
+def switched(weight: Float, threshold: float) -> Float:
+    """Weights above `threshold` become 0 (Wang, Agarwal & Dudik 2017)."""
+    return np.where(weight <= threshold, weight, 0.0)
+
+
+def subgaussian(weight: Float, tilt: float) -> Float:
+    """Weights of w / (1 - tilt + tilt w), at most 1 / tilt (Metelli, Russo & Restelli 2021)."""
+    return weight / (1.0 - tilt + tilt * weight)
 
 
 def _mean_of(terms: Float) -> Point:

@@ -49,6 +49,7 @@ class Figures(NamedTuple):
     supported_value: float  # mean w r: what the supported part of the policy earns
     reward_range: tuple[float, float]
     mix: tuple[float, float] | None
+    calibration_gap: float | None = None  # of estimated propensities; None: they are known
 
 
 # With 100 effective rows and a conversion of 2 % two conversions speak; below that the interval is the prior.
@@ -169,6 +170,13 @@ def _rounded(f: Figures) -> Finding | None:
     )
 
 
+def _estimated(f: Figures) -> Finding | None:
+    if f.calibration_gap is None:
+        return None
+    text = f"the propensities are estimated from the log (off by {_share(f.calibration_gap)} on average); whatever"
+    return Finding(Level.CAUTION, f"{text} drove the choice and is not among the contexts biases every estimate.")
+
+
 def _disagreement(f: Figures) -> Finding | None:
     if f.disagreement_p >= P_ALARM:
         return None
@@ -187,6 +195,7 @@ CHECKS: tuple[Callable[[Figures], Finding | None], ...] = (
     _disagreement,
     _dropped,
     _rounded,
+    _estimated,
     _clipped,
 )
 

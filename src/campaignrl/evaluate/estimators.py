@@ -2,8 +2,10 @@
 
 ips, snips, dr and sndr weigh rows by weights whose mean is 1, which is what empirical likelihood leans on:
 theirs is the interval of the value given that constraint, so ips and snips share one, and dr and sndr another.
+mips_* and offcem do the same with the weights of what an action is made of, and mrdr is dr with a model fitted for it.
 dm leans on no weights, and ips_clip, dros and switch_dr change theirs, at the price of a bias that no interval
-shows: they get the customer-clustered t interval. Not here: the formulas (bandit.py, intervals.py).
+shows: they get the customer-clustered t interval, and so does pi, whose weights may be negative. Not here: the
+formulas (bandit.py, intervals.py).
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ from campaignrl.evaluate.intervals import (
     cressie_read,
     std_error,
 )
+from campaignrl.evaluate.marginals import Marginal, Marginals
+from campaignrl.evaluate.tuning import FIXED, GRID, choose
 from campaignrl.evaluate.weights import customer_range
 
 Float = npt.NDArray[np.float64]
@@ -39,6 +43,14 @@ Float = npt.NDArray[np.float64]
 HEAVY = 10.0
 
 
+class Held(NamedTuple):
+    """How an estimator holds heavy weights back, by one number; an infinite one holds nothing back."""
+
+    weight: Callable[[Float, float], Float]  # (w, number) -> w'
+    usual: float
+    grid: tuple[float, ...] = GRID
+
+
 class Estimator(NamedTuple):
     """One row of the table below."""
 
@@ -46,6 +58,12 @@ class Estimator(NamedTuple):
     model: bool  # leans on the reward model
     weights: bool = True  # leans on importance weights
     likelihood: bool = False  # its interval is empirical likelihood
+    marginal: Callable[[Marginals], Marginal] | None = None  # the weights it takes instead of the action's
+    held: Held | None = None
+
+
+def _ips(e: Evidence) -> Point:
+    return bandit.ips(e.weight, e.reward)
 
 
 def _snips(e: Evidence) -> Point:
@@ -60,31 +78,64 @@ def _sndr(e: Evidence) -> Point:
     return bandit.sndr(e.weight, e.reward, e.predicted, e.expected)
 
 
-def _dros(e: Evidence) -> Point:
-    return bandit.dros(e.weight, e.reward, e.predicted, e.expected, HEAVY**2)
-
-
-def _switch(e: Evidence) -> Point:
-    return bandit.switch_dr(e.weight, e.reward, e.predicted, e.expected, HEAVY)
+def _slots(m: Marginals) -> Marginal:
+    """The weights of the two-slot pseudo-inverse."""
+    (_, offer), (_, channel), (_, contact) = m.offer.range, m.channel.range, m.contact.range
+    weight = m.offer.weight + m.channel.weight - m.contact.weight
+    return Marginal(weight, (-contact, offer + channel), max(m.offer.off_support, m.channel.off_support))
 
 
 ESTIMATORS: Mapping[str, Estimator] = MappingProxyType(
     {
         "dm": Estimator(lambda e: bandit.dm(e.expected), model=True, weights=False),
-        "ips": Estimator(lambda e: bandit.ips(e.weight, e.reward), model=False, likelihood=True),
-        "ips_clip": Estimator(lambda e: bandit.ips_clip(e.weight, e.reward, HEAVY), model=False),
+        "ips": Estimator(_ips, model=False, likelihood=True),
+        "ips_clip": Estimator(_ips, model=False, held=Held(bandit.clipped, HEAVY)),
         "snips": Estimator(_snips, model=False, likelihood=True),
         "dr": Estimator(_dr, model=True, likelihood=True),
         "sndr": Estimator(_sndr, model=True, likelihood=True),
-        "dros": Estimator(_dros, model=True),
-        "switch_dr": Estimator(_switch, model=True),
+        "dros": Estimator(_dr, model=True, held=Held(bandit.shrunk, HEAVY**2, tuple(s * s for s in GRID))),
+        "switch_dr": Estimator(_dr, model=True, held=Held(bandit.switched, HEAVY)),
+        "mips_offer": Estimator(_ips, model=False, likelihood=True, marginal=lambda m: m.offer),
+        "mips_channel": Estimator(_ips, model=False, likelihood=True, marginal=lambda m: m.channel),
+        "offcem": Estimator(_dr, model=True, likelihood=True, marginal=lambda m: m.offer),
+        "pi": Estimator(_ips, model=False, marginal=_slots),
+        "mrdr": Estimator(_dr, model=True, likelihood=True),
     }
 )
+USUAL = ("dm", "ips", "ips_clip", "snips", "dr", "sndr", "dros", "switch_dr")  # need nothing but a log
 
 
-def estimate(name: str, evidence: Evidence, alpha: float) -> Estimate:
-    """The value by one estimator, with its interval at level 1 - alpha."""
-    estimator = ESTIMATORS[name]
+def seen_by(name: str, evidence: Evidence) -> Evidence:
+    """The evidence with the weights that an estimator takes: the action's, or those of what it is made of."""
+    of = ESTIMATORS[name].marginal
+    if of is None or evidence.marginals is None:
+        return evidence
+    weight, weight_range, off_support = of(evidence.marginals)
+    return evidence._replace(weight=weight, weight_range=weight_range, off_support=off_support)
+
+
+def setting_of(name: str, evidence: Evidence, tuning: str) -> float | None:
+    """The number by which an estimator holds weights back, usual or chosen from the log; None if it has none."""
+    estimator, held = ESTIMATORS[name], ESTIMATORS[name].held
+    if held is None or tuning == FIXED:
+        return None if held is None else held.usual
+    weight, residual = evidence.weight, evidence.reward - (evidence.predicted if estimator.model else 0.0)
+    return choose(
+        tuning,
+        held.grid,
+        lambda setting: estimator.point(evidence._replace(weight=held.weight(weight, setting))),
+        lambda setting: (weight - held.weight(weight, setting)) * residual,
+        weight,
+        evidence.clusters,
+    )
+
+
+def estimate(name: str, evidence: Evidence, alpha: float, setting: float | None = None) -> Estimate:
+    """The value by one estimator, with its interval at level 1 - alpha. setting: of `setting_of`, else the usual."""
+    estimator, evidence = ESTIMATORS[name], seen_by(name, evidence)
+    if estimator.held is not None:
+        number = estimator.held.usual if setting is None else setting
+        evidence = evidence._replace(weight=estimator.held.weight(evidence.weight, number))
     point = estimator.point(evidence)
     if not estimator.likelihood:
         return clustered_t(point, evidence.clusters, alpha, CLUSTERED_T if estimator.weights else MODEL_T)

@@ -6,31 +6,42 @@ Immature rows are dropped first and counted. Then one pass over blocks gathers w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
-from campaignrl.errors import DataError, Problem, SupportError, UsageError, unknown
+from campaignrl.errors import Problem, SupportError, UsageError, unknown
 from campaignrl.evaluate import weights
+from campaignrl.evaluate.absent import beyond, blind, cannot, missing
 from campaignrl.evaluate.diagnose import ESS_CAUTION, Figures, diagnose
 from campaignrl.evaluate.episodes import evaluate_episodes
-from campaignrl.evaluate.estimators import ESTIMATORS, HEAVY, difference, estimate
+from campaignrl.evaluate.estimators import ESTIMATORS, HEAVY, USUAL, difference, estimate, seen_by, setting_of
 from campaignrl.evaluate.evidence import Evidence, Range, gather
 from campaignrl.evaluate.intervals import NOT_TO_BE_HAD, Estimate, std_error
+from campaignrl.evaluate.learned_rewards import MODELS
+from campaignrl.evaluate.logging_policy import propensities_unknown
+from campaignrl.evaluate.preparing import (
+    Predictions,
+    certain_share,
+    described,
+    fitted_model,
+    matured,
+    more_robust,
+    of_matured,
+    propensities,
+    reward_range_of,
+)
+from campaignrl.evaluate.propensity import calibration_gap
 from campaignrl.evaluate.result import Evaluation
-from campaignrl.evaluate.reward_model import CrossFitted, GivenPredictions, RewardModel
 from campaignrl.evaluate.sequential_estimators import SEQUENTIAL
-from campaignrl.evaluate.targets import LOGGED, Given, of_kept_rows, target_of
+from campaignrl.evaluate.targets import LOGGED, Given, target_of
+from campaignrl.evaluate.tuning import FIXED, METHODS
 from campaignrl.tables.decisions import DecisionLog
 
 __all__ = ["Evaluation", "compare_on_log", "evaluate"]
 
-Predictions = npt.NDArray[Any] | None
-
-DEFAULT = tuple(ESTIMATORS)
+DEFAULT = USUAL
 NONE_HAD = Estimate(NOT_TO_BE_HAD, NOT_TO_BE_HAD, NOT_TO_BE_HAD, NOT_TO_BE_HAD, "none")
 
 
@@ -42,6 +53,9 @@ def evaluate(
     reference: Given = LOGGED,
     mix: float = 1.0,
     q: Predictions = None,
+    model: str = "ridge",
+    tuning: str = FIXED,
+    logging: Given | None = None,
     reward_range: Range | None = None,
     alpha: float = 0.05,
     folds: int = 5,
@@ -53,33 +67,51 @@ def evaluate(
 
     policy: a Policy, the name or file of one, probabilities as an (n, k) array or as a frame or table file by
     decision_id, or "logged". reference: what the lift is over. mix: value the policy that follows `policy` this
-    often and the logged one otherwise. q: (n, k) reward predictions, else a ridge is cross-fitted over `folds` of
-    customers. reward_range: least and largest reward possible, else the log's own facts, 0 to 1 for rewards of
-    0 and 1, else what was observed.
+    often and the logged one otherwise. q: (n, k) reward predictions, else `model` (ridge, logistic, boosting,
+    calibrated_ridge ...) is cross-fitted over `folds` of customers. tuning: of what holds heavy weights back: fixed,
+    slope or mse. logging: the logging policy's probabilities of every action, in any form a policy may have, or
+    "estimate"; mips_offer, mips_channel, offcem and pi need them where the log does not show them. reward_range:
+    least and largest reward possible, else the log's own facts, 0 to 1 for rewards of 0 and 1, else what was observed.
 
     The sequential estimators (pdis wpdis sdr wdr fqe msis) answer another question, what a whole episode by the
     policy would earn per customer over `horizon` steps (default: the longest), so they are asked for apart; discount:
     of each further step. The answer is then an EpisodeEvaluation.
     """
     _check_words(estimators, mix, alpha, folds)
+    _check_names(model, tuning)
     if _about_episodes(estimators, horizon, discount, q, reward_range):
+        if propensities_unknown(log):
+            raise SupportError("this log's propensities are not known; over whole episodes their errors multiply.")
         return evaluate_episodes(
             log, policy, estimators=estimators, reference=reference, horizon=horizon, discount=discount, mix=mix,
             alpha=alpha, folds=folds, seed=seed,
         )  # fmt: skip
-    used, (target, base), predictions, dropped = _matured(log, (policy, reference), q)
-    bounds, bounds_from = _reward_range(used, reward_range)
+    used, (target, base), predictions, dropped = matured(log, (policy, reference), q)
+    used, estimated, logged = propensities(used, of_matured(logging, log), estimators, folds, seed)
+    bounds, bounds_from = reward_range_of(used, reward_range)
     modelled = any(ESTIMATORS[name].model for name in estimators)
-    model = _reward_model(used, predictions, bounds, folds, seed) if modelled else None
+    fitted = fitted_model(used, predictions, bounds, folds, seed, model) if modelled else None
     targets = [target_of(given, used) for given in (target, base)]
-    evidence, other = gather(used, targets, model, bounds)
-    evidence = evidence.mixed(mix) if mix < 1.0 else evidence
+    whole, other = gather(used, targets, fitted, bounds, logged)
+    views = dict.fromkeys(estimators, whole)
+    if "mrdr" in estimators:
+        views["mrdr"] = more_robust(used, whole, targets[0], bounds, folds, seed, model)
+    views = {name: view.mixed(mix) if mix < 1.0 else view for name, view in views.items()}
+    evidence = whole.mixed(mix) if mix < 1.0 else whole
 
-    certain = _certain_share(used)
-    estimates = {name: _if_possible(name, evidence, certain, alpha) for name in estimators}
-    lift = NONE_HAD if _blind(evidence, certain) or _blind(other, certain) else difference(evidence, other, alpha)
-    figures = _figures(used, evidence, certain, dropped)
-    verdict, reasons = diagnose(figures)
+    certain = certain_share(used)
+    without = cannot(estimators, evidence)
+    found = {name: setting_of(name, view, tuning) for name, view in views.items()}
+    settings = {name: setting for name, setting in found.items() if setting is not None}
+    estimates = {
+        name: NONE_HAD if name in without else _if_possible(name, view, certain, alpha, found[name])
+        for name, view in views.items()
+    }
+    lift = NONE_HAD if blind(evidence, certain) or blind(other, certain) else difference(evidence, other, alpha)
+    curve = () if estimated is None else estimated.calibration()
+    figures = _figures(used, evidence, certain, dropped, settings)
+    gap = calibration_gap(curve) if propensities_unknown(used) else None
+    verdict, reasons = diagnose(figures._replace(calibration_gap=gap))
     return Evaluation(
         policy=targets[0].name if mix >= 1.0 else f"{mix:g} {targets[0].name} + {1 - mix:g} logged",
         log_policy=log.policy_id,
@@ -101,8 +133,13 @@ def evaluate(
         lift_ci_low=lift.ci_low,
         lift_ci_high=lift.ci_high,
         verdict=verdict,
-        reasons=reasons + _missing(estimates),
+        reasons=reasons + missing(estimates, without) + beyond(estimators, evidence),
         estimates=estimates,
+        settings=settings,
+        settings_from=tuning,
+        reward_model=described(fitted, model, len(used)),
+        logging_policy=logged.name if logged is not None else "",
+        calibration=curve,
     )
 
 
@@ -112,6 +149,7 @@ def compare_on_log(
     b: Given,
     *,
     q: Predictions = None,
+    model: str = "ridge",
     reward_range: Range | None = None,
     alpha: float = 0.05,
     folds: int = 5,
@@ -119,13 +157,14 @@ def compare_on_log(
 ) -> Estimate:
     """Value of policy a less that of policy b, doubly robust, on the same rows and paired by customer."""
     _check_words((), 1.0, alpha, folds)
-    used, given, predictions, _ = _matured(log, (a, b), q)
-    bounds, _ = _reward_range(used, reward_range)
-    model = _reward_model(used, predictions, bounds, folds, seed)
-    first, second = gather(used, [target_of(policy, used) for policy in given], model, bounds)
-    certain = _certain_share(used)
-    blind = _blind(first, certain) or _blind(second, certain)
-    return NONE_HAD if blind else difference(first, second, alpha)
+    used, given, predictions, _ = matured(log, (a, b), q)
+    bounds, _ = reward_range_of(used, reward_range)
+    used, _, _ = propensities(used, None, (), folds, seed)
+    fitted = fitted_model(used, predictions, bounds, folds, seed, model)
+    first, second = gather(used, [target_of(policy, used) for policy in given], fitted, bounds)
+    certain = certain_share(used)
+    silent = blind(first, certain) or blind(second, certain)
+    return NONE_HAD if silent else difference(first, second, alpha)
 
 
 def _check_words(estimators: Sequence[str], mix: float, alpha: float, folds: int) -> None:
@@ -143,6 +182,12 @@ def _check_words(estimators: Sequence[str], mix: float, alpha: float, folds: int
     ]
     if problems:
         raise UsageError(problems)
+
+
+def _check_names(model: str, tuning: str) -> None:
+    for kind, name, known in (("reward model", model, MODELS), ("tuning", tuning, METHODS)):
+        if name not in known:
+            raise unknown(kind, name, known)
 
 
 def _about_episodes(
@@ -164,63 +209,14 @@ def _about_episodes(
     return bool(episodes)
 
 
-def _matured(
-    log: DecisionLog, policies: tuple[Given, Given], q: Predictions
-) -> tuple[DecisionLog, tuple[Given, Given], Predictions, int]:
-    """The rows whose outcome is known, what was given for them, and how many rows were left out."""
-    kept = None if log.matured.all() else np.flatnonzero(log.matured)
-    rows = len(log) if kept is None else len(kept)
-    if not rows:
-        raise SupportError(f"none of the log's {len(log):,} decisions has a known outcome yet; evaluate it later.")
-    a, b = (of_kept_rows(policy, log, kept) for policy in policies)
-    if q is not None:
-        GivenPredictions(q, log)  # its shape is that of the whole log
-        q = q if kept is None else q[kept]
-    return log if kept is None else log.take(kept), (a, b), q, len(log) - rows
+def _if_possible(name: str, evidence: Evidence, certain: float, alpha: float, setting: float | None) -> Estimate:
+    silent = ESTIMATORS[name].weights and blind(seen_by(name, evidence), certain)
+    return NONE_HAD if silent else estimate(name, evidence, alpha, setting)
 
 
-def _reward_model(log: DecisionLog, q: Predictions, bounds: Range, folds: int, seed: int) -> RewardModel:
-    return CrossFitted(log, bounds, folds, seed) if q is None else GivenPredictions(q, log)
-
-
-def _reward_range(log: DecisionLog, given: Range | None) -> tuple[Range, str]:
-    """What a reward can be, and how that is known."""
-    least, largest = float(log.reward.min()), float(log.reward.max())
-    known = given if given is not None else log.meta.get("reward_range")
-    if known is None:
-        binary = bool(((log.reward == 0.0) | (log.reward == 1.0)).all())
-        return ((0.0, 1.0), "0 or 1") if binary else ((least, largest), "observed")
-    bounds = (float(known[0]), float(known[1]))
-    if not bounds[0] <= least <= largest <= bounds[1]:
-        raise DataError(Problem("evaluate", "reward_range", bounds, f"around all rewards, {least:g} to {largest:g}"))
-    return bounds, "given" if given is not None else "the log's facts"
-
-
-def _certain_share(log: DecisionLog) -> float:
-    """Share of rows whose action was certain, of those where another was eligible."""
-    choice = np.ones(len(log), dtype=bool) if log.eligible is None else log.eligible.sum(axis=1) > 1
-    rows = int(choice.sum())
-    return float((log.propensity[choice] >= weights.CERTAIN).sum() / rows) if rows else 0.0
-
-
-def _blind(evidence: Evidence, certain: float) -> bool:
-    """Whether weighting says nothing: no row speaks, or a deterministic log is asked about something else."""
-    return not evidence.weight.any() or (certain == 1.0 and evidence.off_support > 1e-9)
-
-
-def _if_possible(name: str, evidence: Evidence, certain: float, alpha: float) -> Estimate:
-    return NONE_HAD if ESTIMATORS[name].weights and _blind(evidence, certain) else estimate(name, evidence, alpha)
-
-
-def _missing(estimates: dict[str, Estimate]) -> tuple[str, ...]:
-    """Why figures are null."""
-    nulls = [name for name, e in estimates.items() if np.isnan(e.value)]
-    reasons = (f"{', '.join(nulls)}: not to be had, no row or only certain actions speak.",) if nulls else ()
-    errors = any(np.isnan(e.std_error) and not np.isnan(e.value) for e in estimates.values())
-    return (*reasons, "std. errors: not to be had from one customer.") if errors else reasons
-
-
-def _figures(log: DecisionLog, evidence: Evidence, certain: float, dropped: int) -> Figures:
+def _figures(
+    log: DecisionLog, evidence: Evidence, certain: float, dropped: int, settings: Mapping[str, float]
+) -> Figures:
     w, r, clusters = evidence.weight, evidence.reward, evidence.clusters
     snips, dr = (ESTIMATORS[name].point(evidence) for name in ("snips", "dr"))
     apart = std_error(snips.influence - dr.influence, clusters)
@@ -238,7 +234,7 @@ def _figures(log: DecisionLog, evidence: Evidence, certain: float, dropped: int)
         one_reward=bool((r == r[0]).all()),
         dropped_share=dropped / (dropped + len(w)),
         certain_share=certain,
-        clipped_mass=float(np.maximum(w - HEAVY, 0.0).mean()),
+        clipped_mass=float(np.maximum(w - settings.get("ips_clip", HEAVY), 0.0).mean()),
         half_precision=weights.rounded_to_half_precision(log.propensity),
         disagreement_p=float(2 * stats.norm.sf(z)),
         snips=snips.value,

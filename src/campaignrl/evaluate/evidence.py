@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.evaluate.intervals import Clusters
+from campaignrl.evaluate.marginals import MarginalGathering, Marginals
 from campaignrl.evaluate.reward_model import RewardModel, blocks
 from campaignrl.evaluate.targets import Target
 from campaignrl.evaluate.weights import mixed, off_support, weight_bound
@@ -34,6 +35,7 @@ class Evidence(NamedTuple):
     weight_range: Range
     reward_range: Range
     predicted_range: Range
+    marginals: Marginals | None = None  # None: not asked for, or the logging policy is not known that far
 
     def mixed(self, share: float) -> Evidence:
         """The evidence on the policy that follows this one with probability `share`, else the logged one.
@@ -47,20 +49,22 @@ class Evidence(NamedTuple):
             expected=expected,
             off_support=share * self.off_support,
             weight_range=(low, high),
+            marginals=None if self.marginals is None else self.marginals.mixed(share),
         )
 
 
 class _Gathering:
     """One target's row numbers while blocks pass by."""
 
-    def __init__(self, target: Target, log: DecisionLog) -> None:
+    def __init__(self, target: Target, log: DecisionLog, marginals: bool) -> None:
         n, k = len(log), len(log.catalog)
+        self.marginals = MarginalGathering(log) if marginals else None
         self.target, self.log = target, log
         self.weight, self.expected, self.off = np.ones(n), np.zeros(n), np.zeros(n)
         self.most_wanted = np.zeros(k)
         self.untried = np.bincount(log.action, minlength=k) == 0
 
-    def take(self, rows: slice, q: npt.NDArray[Any] | None, predicted: Float) -> None:
+    def take(self, rows: slice, q: npt.NDArray[Any] | None, predicted: Float, logging: npt.NDArray[Any] | None) -> None:
         if self.target.answer is None:  # the logging policy: see Evidence.mixed
             self.expected[rows] = predicted
             return
@@ -68,6 +72,8 @@ class _Gathering:
         chosen = p[np.arange(len(p)), self.log.action[rows]].astype(np.float64)
         self.weight[rows] = chosen / propensity
         self.off[rows] = off_support(p, chosen, self.untried, propensity)
+        if self.marginals is not None and logging is not None:
+            self.marginals.take(rows, p, logging)
         np.maximum(self.most_wanted, p.max(axis=0), out=self.most_wanted)
         if q is not None:
             self.expected[rows] = np.einsum("ij,ij->i", p, q)
@@ -81,10 +87,14 @@ class _Gathering:
 
 
 def gather(
-    log: DecisionLog, targets: Sequence[Target], model: RewardModel | None, reward_range: Range
+    log: DecisionLog,
+    targets: Sequence[Target],
+    model: RewardModel | None,
+    reward_range: Range,
+    logging: Target | None = None,
 ) -> list[Evidence]:
-    """Evidence on each target from the same rows and the same model."""
-    parts = [_Gathering(target, log) for target in targets]
+    """Evidence on each target from the same rows and the same model; with marginal weights if `logging` is given."""
+    parts = [_Gathering(target, log, logging is not None) for target in targets]
     predicted, least, largest = np.zeros(len(log)), [0.0], [0.0]
     for rows in blocks(len(log)):
         q = None if model is None else model.predict(rows)
@@ -92,8 +102,9 @@ def gather(
             predicted[rows] = q[np.arange(len(q)), log.action[rows]]
             least.append(float(q.min()))
             largest.append(float(q.max()))
+        logged = None if logging is None else logging.probabilities(log, rows)
         for part in parts:
-            part.take(rows, q, predicted[rows])
+            part.take(rows, q, predicted[rows], logged)
     clusters = Clusters(log.customer)
     reward = log.reward.astype(np.float64)
     predicted_range = (min(least[1:], default=0.0), max(largest[1:], default=0.0))
@@ -101,6 +112,7 @@ def gather(
         Evidence(
             reward, predicted, part.weight, part.expected, clusters, float(part.off.mean()),
             part.weight_range(), reward_range, predicted_range,
+            None if part.marginals is None else part.marginals.result(),
         )
         for part in parts
     ]  # fmt: skip

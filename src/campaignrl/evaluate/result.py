@@ -8,10 +8,11 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from campaignrl.evaluate.intervals import Estimate
+from campaignrl.evaluate.propensity import CalibrationBin
 
 FIGURES = (
     "n",
@@ -53,10 +54,17 @@ class Evaluation:
     verdict: str  # trust | caution | refuse
     reasons: tuple[str, ...]
     estimates: Mapping[str, Estimate]
+    settings: Mapping[str, float] = field(default_factory=dict)  # of estimators that hold weights back; may be infinite
+    settings_from: str = "fixed"  # fixed | slope | mse
+    reward_model: str = ""  # which, and on how many rows it was fitted
+    logging_policy: str = ""  # where its probabilities of other actions come from, if they were needed
+    calibration: tuple[CalibrationBin, ...] = ()  # of estimated propensities
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; None where a figure cannot be had."""
         facts = {name: _json(getattr(self, name)) for name in self.__dataclass_fields__ if name != "estimates"}
+        facts["settings"] = {name: _json(value) for name, value in self.settings.items()}
+        facts["calibration"] = [part._asdict() for part in self.calibration]
         facts["estimates"] = {
             name: {field: _json(value) for field, value in estimate._asdict().items()}
             for name, estimate in self.estimates.items()
@@ -97,8 +105,17 @@ class Evaluation:
             f"mean weight {_number(self.mean_weight)}   heaviest row {self.max_weight_share:.2%}   "
             f"never tried {self.off_support_mass:.2%}",
             *([f"actions from {self.actions_from}"] if self.actions_from else []),
+            *([f"logging policy {self.logging_policy}"] if self.logging_policy else []),
+            *([self._how()] if self.reward_model or self.settings else []),
             f"{self.verdict}" + (": " if self.reasons else "") + " ".join(self.reasons),
         ]
+
+    def _how(self) -> str:
+        """Which model and settings the estimates were made with."""
+        held = ", ".join(f"{name} {value:g}" for name, value in self.settings.items())
+        parts = [f"reward model {self.reward_model}" if self.reward_model else ""]
+        parts += [f"weights held back at {held} ({self.settings_from})" if held else ""]
+        return "   ".join(part for part in parts if part)
 
 
 def _json(value: object) -> Any:

@@ -6,7 +6,7 @@ machine learning"). Folds are drawn by customer from the counter-based generator
 factorised ridge of policies/ridge.py, fitted from sums: the total less the fold's, so rows are read once
 however many folds. Its penalty is the likeliest of a grid, by evidence: with a fixed small one, rare clicks and
 heavy weights made DR three times noisier than IPS on the Open Bandit sample. Here: fitting and predicting by
-blocks. Not here: estimators (bandit.py).
+blocks. Not here: models of other kinds (learned_rewards.py), estimators (bandit.py).
 """
 
 from __future__ import annotations
@@ -45,12 +45,31 @@ def folds_of(customers: npt.NDArray[Any], folds: int, seed: int) -> Int:
     return (uniform(customer_keys(customers), seed, 0, Purpose.FOLD) * folds).astype(np.int64)
 
 
-class CrossFitted:
-    """One ridge model per fold, each for the customers it has not seen; predictions stay in the reward range."""
+def capped(log: DecisionLog, rows: int, seed: int) -> Int:
+    """Row numbers of about `rows` rows, or all: those of customers drawn by id, so that every part of a log agrees."""
+    if len(log) <= rows:
+        return np.arange(len(log))
+    kept = uniform(customer_keys(log.customers), seed, 0, Purpose.FOLD, k=1) < rows / len(log)  # apart from folds
+    return np.flatnonzero(kept[log.customer])
 
-    def __init__(self, log: DecisionLog, reward_range: tuple[float, float], folds: int, seed: int) -> None:
-        self._log, self._range = log, reward_range
+
+class CrossFitted:
+    """One ridge model per fold, each for the customers it has not seen; predictions stay in the reward range.
+
+    weight: (n,) how many rows each row counts for; None: one.
+    """
+
+    def __init__(
+        self,
+        log: DecisionLog,
+        reward_range: tuple[float, float],
+        folds: int,
+        seed: int,
+        weight: npt.NDArray[np.float64] | None = None,
+    ) -> None:
+        self._log, self._range, self._weight = log, reward_range, weight
         self.fold = folds_of(log.customers, folds, seed)[log.customer]  # (n,)
+        self.rows_used = len(log)
         self._models = self._fit(folds)
 
     def _fit(self, folds: int) -> list[RidgeModel]:
@@ -60,7 +79,8 @@ class CrossFitted:
             X, fold = log.context.take(rows).encode(), self.fold[rows]
             for f, part in enumerate(parts):
                 mine = np.flatnonzero(fold == f)
-                part.add(X[mine], log.action[rows][mine], log.reward[rows][mine])
+                weight = None if self._weight is None else self._weight[rows][mine]
+                part.add(X[mine], log.action[rows][mine], log.reward[rows][mine], weight)
         total = sum(parts[1:], parts[0])
         return [fit_ridge(total - part, log.catalog, l2=None) for part in parts]
 

@@ -43,7 +43,7 @@ class RidgeStatistics:
     gram: Float  # (k, D, D) sums of phi phi^T
     moment: Float  # (k, D) sums of phi r
     square: Float  # (k,) sums of r^2
-    count: Float  # (k,) rows
+    count: Float  # (k,) rows, or their weights
 
     @classmethod
     def zeros(cls, catalog: Catalog, width: int) -> Self:
@@ -51,26 +51,33 @@ class RidgeStatistics:
         k, D = len(catalog), width + 1
         return cls(np.zeros((k, D, D)), np.zeros((k, D)), np.zeros(k), np.zeros(k))
 
-    def add(self, X: Float32, action: npt.NDArray[np.integer[Any]], reward: Float) -> None:
-        """Take in m rows: X (m, d) encoded without intercept, action (m,), reward (m,)."""
+    def add(self, X: Float32, action: npt.NDArray[np.integer[Any]], reward: Float, weight: Float | None = None) -> None:
+        """Take in m rows: X (m, d) encoded without intercept, action, reward, weight (m,): rows each counts for."""
         with one_blas_thread():
             for start in range(0, len(X), ROWS_AT_A_TIME):
                 rows = slice(start, start + ROWS_AT_A_TIME)
-                self._add_block(X[rows], np.asarray(action[rows]), np.asarray(reward[rows], dtype=np.float64))
+                counts = None if weight is None else weight[rows]
+                self._add_block(X[rows], np.asarray(action[rows]), np.asarray(reward[rows], dtype=np.float64), counts)
 
-    def _add_block(self, X: Float32, action: npt.NDArray[np.integer[Any]], reward: Float) -> None:
+    def _add_block(self, X: Float32, action: npt.NDArray[np.integer[Any]], reward: Float, weight: Float | None) -> None:
         order = np.argsort(action, kind="stable")
         phi, r = with_intercept(X[order]).astype(np.float64), reward[order]
-        ends = np.cumsum(np.bincount(action, minlength=len(self.count)))
-        for a, (start, end) in enumerate(zip(ends - np.diff(ends, prepend=0), ends, strict=True)):
+        rows = np.bincount(action, minlength=len(self.count))
+        ends = np.cumsum(rows)
+        counts: Float = rows.astype(np.float64)
+        if weight is not None:
+            root = np.sqrt(weight[order])
+            phi, r = phi * root[:, None], r * root
+            counts = np.bincount(action, weight, minlength=len(self.count)).astype(np.float64)
+        for a, (start, end) in enumerate(zip(ends - rows, ends, strict=True)):
             if end > start:
-                self._add_rows(a, phi[start:end], r[start:end])
+                self._add_rows(a, phi[start:end], r[start:end], counts[a])
 
-    def _add_rows(self, a: int, phi: Float, r: Float) -> None:
+    def _add_rows(self, a: int, phi: Float, r: Float, count: float) -> None:
         self.gram[a] += phi.T @ phi
         self.moment[a] += phi.T @ r
         self.square[a] += r @ r
-        self.count[a] += len(r)
+        self.count[a] += count
 
     def add_targets(self, X: Float32, targets: Float, allowed: Bool) -> None:
         """Take in a target for every allowed action of m rows: X (m, d), targets and allowed (m, k)."""
@@ -80,7 +87,7 @@ class RidgeStatistics:
                 phi = with_intercept(X[rows]).astype(np.float64)
                 for a in range(len(self.count)):
                     mask = allowed[rows, a]
-                    self._add_rows(a, phi[mask], targets[rows, a][mask])
+                    self._add_rows(a, phi[mask], targets[rows, a][mask], float(mask.sum()))
 
     def __add__(self, other: Self) -> Self:
         return type(self)(**{name: value + other.tensors()[name] for name, value in self.tensors().items()})

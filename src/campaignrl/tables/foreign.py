@@ -150,6 +150,9 @@ def _known(
     money = isinstance(part, CostPart)
     if part.column is not None:
         return (whole_numbers if money else numbers)(table[part.column], part.column, where)
+    if isinstance(part, PropensityPart) and part.estimate:  # shares, until an evaluation estimates them by context
+        share = np.bincount(action, minlength=len(catalog)) / max(len(action), 1)
+        return Converted(share[action], [])
     dtype = np.int64 if money else np.float64
     if part.per_action is None:
         return Converted(np.full(len(action), part.constant, dtype=dtype), [])
@@ -187,9 +190,8 @@ def _all_but_none(n: int, k: int) -> npt.NDArray[np.bool_]:
 
 def _meta(mapping: LogMapping, reward: str, actions_from: str, none_offered: bool, path: Path) -> dict[str, Any]:
     part = mapping.propensity
-    source = (
-        f"column {part.column}" if part.column else "per action" if part.per_action else f"constant {part.constant:.6g}"
-    )
+    source = "estimate" if part.estimate else f"column {part.column}" if part.column else "per action"
+    source = f"constant {part.constant:.6g}" if part.constant is not None else source
     return {
         "policy_id": mapping.policy_id,
         "source": path.name,

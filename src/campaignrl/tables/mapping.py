@@ -6,7 +6,8 @@ set, not for one file of it. Tables of the file:
 [action]      column (or offer_column and channel_column); values: raw value -> action name, "none" is no contact;
               made_of: action name -> offer and channel; items: a table beside the log with every action's value;
               name: action name from a value, e.g. "item{value}"; none_offered: could the logging policy do nothing?
-[propensity]  column, or constant (a fraction such as "1/3" may be written so), or per_action
+[propensity]  column, or constant (a fraction such as "1/3" may be written so), or per_action; or estimate = true
+              where nobody knows: the evaluation then estimates them from the contexts, and says so
 [reward]      column or expression, unit; or several named tables [reward.NAME], the first being the default
 [contexts]    numbers, categories (both may hold wildcards: "affinity_*"), units, log (numbers read on a log scale)
 [customer]    column; left out, each row is a customer of its own
@@ -111,10 +112,12 @@ class PropensityPart(Spec):
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        if self.estimate:
-            fix = "Give the propensity the log was made with: column, constant or per_action."
-            raise SpecError(Problem("[propensity]", "estimate", True, "available yet", fix))
-        _exactly_one("[propensity]", self)
+        given = [name for name in ("column", "constant", "per_action") if getattr(self, name) is not None]
+        if self.estimate and given:
+            fix = "What is known need not be estimated: leave out one of them."
+            raise SpecError(Problem("[propensity]", "estimate", True, f"given beside {', '.join(given)}", fix))
+        if not self.estimate:
+            _exactly_one("[propensity]", self)
         return self
 
 

@@ -1,0 +1,229 @@
+"""Reward models by name: ridge, logistic, boosting, and each of them calibrated.
+
+All are cross-fitted by customer like the ridge of reward_model.py, and predict every action of a row. Ridge reads all
+rows, as sums; the others are fitted on the rows of at most about MAX_ROWS / rows of the customers, and say on how many.
+Not here: the ridge itself (reward_model.py), estimators (bandit.py). n rows, k actions, d encoded columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.isotonic import IsotonicRegression
+from threadpoolctl import threadpool_limits
+
+from campaignrl.actions import Catalog
+from campaignrl.errors import Problem, UsageError, unknown
+from campaignrl.evaluate.reward_model import CrossFitted, RewardModel, capped, folds_of
+from campaignrl.policies.ridge import RidgeStatistics, fit_ridge
+from campaignrl.policies.threads import one_blas_thread
+from campaignrl.rng import Purpose, customer_keys, uniform
+from campaignrl.tables.decisions import DecisionLog
+
+Array = npt.NDArray[Any]
+Float = npt.NDArray[np.float64]
+Float32 = npt.NDArray[np.float32]
+Int = npt.NDArray[np.integer[Any]]
+Range = tuple[float, float]
+
+MAX_ROWS = 200_000  # fitted on, unless the caller says otherwise; a fit is then some ten seconds
+CALIBRATED = "calibrated_"
+MAX_LEVELS = 255  # of a category, in scikit-learn's histograms
+L2_GRID = (1.0, 10.0, 100.0)  # of log-odds: standard deviation 1, 0.3, 0.1 of an effect shared by actions
+NEWTON_STEPS = 12
+
+
+class Fitted(Protocol):
+    """A fitted model of rewards scaled to [0, 1]."""
+
+    def predict(self, X: Float32) -> Array:
+        """(m, d) -> (m, k)."""
+
+
+# (catalog, X (m, d), action (m,), reward (m,) in [0, 1], weight (m,)) -> model
+Fitter = Callable[[Catalog, Float32, Int, Float, Float], Fitted]
+
+
+class Boosting:
+    """Histogram gradient boosting on the context, the action, its offer and its channel (scikit-learn)."""
+
+    def __init__(self, catalog: Catalog, X: Float32, action: Int, reward: Float, weight: Float) -> None:
+        codes = np.stack([np.arange(len(catalog)), catalog.offer_of + 1, catalog.channel_of + 1], axis=1)
+        self._codes = codes.astype(np.float32)
+        self._constant = float(np.average(reward, weights=weight)) if len(reward) and weight.sum() > 0 else 0.0
+        self._model: HistGradientBoostingClassifier | HistGradientBoostingRegressor | None = None
+        if len(np.unique(reward)) < 2:
+            return
+        binary = bool(((reward == 0.0) | (reward == 1.0)).all())
+        kind = HistGradientBoostingClassifier if binary else HistGradientBoostingRegressor
+        categories = [X.shape[1] + j for j in range(3) if codes[:, j].max() < MAX_LEVELS]
+        model = kind(random_state=0, max_iter=100, categorical_features=categories)
+        with threadpool_limits(1):  # scikit-learn's OpenMP threads wait by spinning: on a busy machine 100 times slower
+            self._model = model.fit(np.concatenate([X, self._codes[action]], axis=1), reward, sample_weight=weight)
+
+    def predict(self, X: Float32) -> Array:
+        """(m, d) -> (m, k)."""
+        q = np.full((len(X), len(self._codes)), self._constant, dtype=np.float32)
+        if self._model is None or not len(X):
+            return q
+        binary = isinstance(self._model, HistGradientBoostingClassifier)
+        with threadpool_limits(1):
+            for a, code in enumerate(self._codes):
+                rows = np.concatenate([X, np.broadcast_to(code, (len(X), 3))], axis=1)
+                q[:, a] = self._model.predict_proba(rows)[:, 1] if binary else self._model.predict(rows)
+        return q
+
+
+class Logistic:
+    """Log-odds linear in the context, with the blocks that actions share: the ridge of policies/ridge.py, reweighted.
+
+    Newton's method as iterated ridge regressions (McCullagh & Nelder 1989, 2.5). The prior is the one of L2_GRID
+    under which a fifth of the rows, left out, is likeliest.
+    """
+
+    def __init__(self, catalog: Catalog, X: Float32, action: Int, reward: Float, weight: Float) -> None:
+        if not ((reward == 0.0) | (reward == 1.0)).all():
+            fix = "Use the model ridge or boosting."
+            raise UsageError(Problem("evaluate", "model", "logistic", "made for rewards of two values only", fix))
+        out = np.arange(len(X)) % 5 == 4
+        fits = partial(_logistic, catalog, X[~out], action[~out], reward[~out], weight[~out])
+        l2 = min(L2_GRID, key=lambda l2: _log_loss(fits(l2), X[out], action[out], reward[out], weight[out]))
+        self._coefficients = _logistic(catalog, X, action, reward, weight, l2)
+
+    def predict(self, X: Float32) -> Array:
+        """(m, d) -> (m, k)."""
+        with one_blas_thread():
+            return np.asarray(expit(_log_odds(X, self._coefficients)))
+
+
+class Linear:
+    """The ridge of policies/ridge.py on a sample; for calibration only, the plain one needs no sample."""
+
+    def __init__(self, catalog: Catalog, X: Float32, action: Int, reward: Float, weight: Float) -> None:
+        stats = RidgeStatistics.zeros(catalog, X.shape[1])
+        stats.add(X, action, reward, weight)
+        self._model = fit_ridge(stats, catalog, l2=None)
+
+    def predict(self, X: Float32) -> Array:
+        """(m, d) -> (m, k)."""
+        return self._model.predict(X)
+
+
+class Calibrated:
+    """Another model, fitted on four fifths of the customers, then straightened on the last fifth (isotonic)."""
+
+    def __init__(
+        self, fitter: Fitter, catalog: Catalog, X: Float32, action: Int, reward: Float, weight: Float, late: Array
+    ) -> None:
+        self._model = fitter(catalog, X[~late], action[~late], reward[~late], weight[~late])
+        self._line: IsotonicRegression | None = None
+        if late.any() and weight[late].sum() > 0:
+            predicted = self._model.predict(X[late])[np.arange(int(late.sum())), action[late]]
+            line = IsotonicRegression(out_of_bounds="clip")
+            self._line = line.fit(predicted.astype(np.float64), reward[late], sample_weight=weight[late])
+
+    def predict(self, X: Float32) -> Array:
+        """(m, d) -> (m, k)."""
+        q = self._model.predict(X)
+        if self._line is None or not len(X):
+            return q
+        return np.asarray(self._line.predict(q.astype(np.float64).ravel())).reshape(q.shape)
+
+
+FITTERS: Mapping[str, Fitter] = MappingProxyType({"ridge": Linear, "logistic": Logistic, "boosting": Boosting})
+MODELS = ("ridge", "logistic", "boosting", *(CALIBRATED + name for name in FITTERS))
+
+
+class CrossFittedSample:
+    """One model per fold, each for the customers it has not seen, fitted on a sample of the others."""
+
+    def __init__(
+        self, log: DecisionLog, reward_range: Range, folds: int, seed: int, name: str, weight: Float | None, rows: int
+    ) -> None:
+        self._log, self._range = log, reward_range
+        self.fold = folds_of(log.customers, folds, seed)[log.customer]
+        chosen = capped(log, rows, seed)
+        self.rows_used = len(chosen)
+        X, fold = log.context.take(chosen).encode(), self.fold[chosen]
+        low, high = reward_range
+        reward = (log.reward[chosen] - low) / ((high - low) or 1.0)
+        counts = np.ones(len(chosen)) if weight is None else weight[chosen]
+        fifth = uniform(customer_keys(log.customers), seed, 0, Purpose.FOLD, k=2) < 0.2  # apart from folds and sample
+        late = fifth[log.customer[chosen]]
+        self._models = [
+            _fit(name, log.catalog, X[m], log.action[chosen][m], reward[m], counts[m], late[m])
+            for m in (fold != f for f in range(folds))
+        ]
+
+    def predict(self, rows: slice) -> Float32:
+        """(m, k) float32, in the reward range; each row by the model of the folds it is not in."""
+        X, fold, (low, high) = self._log.context.take(rows).encode(), self.fold[rows], self._range
+        q = np.empty((len(X), len(self._log.catalog)), dtype=np.float32)
+        for f, model in enumerate(self._models):
+            mine = np.flatnonzero(fold == f)
+            if len(mine):
+                q[mine] = np.clip(model.predict(X[mine]), 0.0, 1.0) * (high - low) + low
+        return q
+
+
+def reward_model(
+    name: str,
+    log: DecisionLog,
+    reward_range: Range,
+    folds: int,
+    seed: int,
+    weight: Float | None = None,
+    rows: int = MAX_ROWS,
+) -> RewardModel:
+    """The cross-fitted model of that name; `rows_used` of it says how many rows it was fitted on.
+
+    weight: (n,) how many rows each row counts for; None: one. Rewards of two values at the ends of the range are
+    conversions to `boosting`, and needed by `logistic`.
+    """
+    if name not in MODELS:
+        raise unknown("reward model", name, MODELS)
+    if name == "ridge":
+        return CrossFitted(log, reward_range, folds, seed, weight)
+    return CrossFittedSample(log, reward_range, folds, seed, name, weight, rows)
+
+
+def _fit(name: str, catalog: Catalog, X: Float32, action: Int, reward: Float, weight: Float, late: Array) -> Fitted:
+    fitter = FITTERS[name.removeprefix(CALIBRATED)]
+    if name.startswith(CALIBRATED) and len(X):
+        return Calibrated(fitter, catalog, X, action, reward, weight, late)
+    return fitter(catalog, X, action, reward, weight)
+
+
+def _logistic(catalog: Catalog, X: Float32, action: Int, reward: Float, weight: Float, l2: float) -> Float:
+    """(d + 1, k) coefficients of log-odds, intercept first: the posterior mode."""
+    rate = (float(weight @ reward) + 0.5) / (float(weight.sum()) + 1.0)
+    coefficients = np.zeros((X.shape[1] + 1, len(catalog)))
+    coefficients[0] = np.log(rate / (1.0 - rate))
+    for _ in range(NEWTON_STEPS):
+        odds = _log_odds(X, coefficients)[np.arange(len(X)), action]
+        p = expit(odds)
+        curve = np.maximum(p * (1.0 - p), 1e-6)
+        stats = RidgeStatistics.zeros(catalog, X.shape[1])
+        stats.add(X, action, odds + (reward - p) / curve, weight * curve)
+        fresh = fit_ridge(stats, catalog, l2).coefficients.astype(np.float64)
+        step = float(np.abs(fresh - coefficients).max())
+        coefficients = fresh
+        if step < 1e-4:
+            break
+    return coefficients
+
+
+def _log_odds(X: Float32, coefficients: Float) -> Float:
+    return np.asarray(X @ coefficients[1:] + coefficients[0])
+
+
+def _log_loss(coefficients: Float, X: Float32, action: Int, reward: Float, weight: Float) -> float:
+    odds = _log_odds(X, coefficients)[np.arange(len(X)), action]
+    return float(weight @ (np.logaddexp(0.0, odds) - reward * odds))

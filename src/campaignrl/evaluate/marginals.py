@@ -1,0 +1,128 @@
+"""Importance weights of what an action is made of: its offer, its channel, and whether anything is sent at all.
+
+They need the logging policy's probabilities of every action that shares the offer (logging_policy.py), not only of
+the one it took. `none` is an offer and a channel of its own. Not here: estimators that use them (bandit.py).
+n rows, k actions.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from campaignrl.actions import NONE
+from campaignrl.evaluate.weights import mixed
+from campaignrl.tables.decisions import DecisionLog
+
+Array = npt.NDArray[Any]
+Float = npt.NDArray[np.float64]
+Range = tuple[float, float]
+
+AT_A_TIME = 8_192  # rows whose pairs are laid out at once
+SAME = 1e-6  # two probabilities this close are equal; float32 tables of a hundred actions stay inside
+
+
+class Marginal(NamedTuple):
+    """Weights p(e|x, pi_e) / p(e|x, pi_b) of one dimension."""
+
+    weight: Float  # (n,) of the logged action's e
+    range: Range  # what a weight can be
+    off_support: float  # mean mass of the valued policy on what the logging policy would not do there
+
+
+class Marginals(NamedTuple):
+    """The three dimensions, and whether the logging policy draws offer and channel of a send independently."""
+
+    offer: Marginal
+    channel: Marginal
+    contact: Marginal
+    independent: bool
+
+    def mixed(self, share: float) -> Marginals:
+        """Those of the policy that follows the valued one with probability `share`, else the logged one."""
+        offer, channel, contact = (
+            Marginal(mixed(m.weight, share), _pair(mixed(np.array(m.range), share)), share * m.off_support)
+            for m in (self.offer, self.channel, self.contact)
+        )
+        return Marginals(offer, channel, contact, self.independent)
+
+
+def memberships(of: Array) -> Float:
+    """(k,) group of each action, -1 for `none` -> (k, groups) 0/1, `none` in the first group alone."""
+    return np.eye(int(of.max(initial=-1)) + 2)[np.asarray(of, dtype=np.int64) + 1]
+
+
+class _Dimension:
+    """One dimension's row numbers while blocks pass by."""
+
+    def __init__(self, of: Array, rows: int) -> None:
+        self.group, self.members = np.asarray(of, dtype=np.int64) + 1, memberships(of)
+        self.weight, self.off = np.ones(rows), np.zeros(rows)
+        self.wanted, self.floor = np.zeros(self.members.shape[1]), np.ones(self.members.shape[1])
+
+    def take(self, rows: slice, action: Array, target: Array, logging: Array) -> None:
+        p, b = target @ self.members, logging @ self.members
+        at = (np.arange(len(p)), self.group[action])
+        self.weight[rows] = p[at] / b[at]
+        self.off[rows] = np.where(b > 0.0, 0.0, p).sum(axis=1)
+        np.maximum(self.wanted, p.max(axis=0), out=self.wanted)
+        np.minimum(self.floor, np.where((b > 0.0) & (p > 0.0), b, 1.0).min(axis=0), out=self.floor)
+
+    def result(self) -> Marginal:
+        bound = max(float((self.wanted / self.floor).max()), float(self.weight.max()), 1.0)
+        return Marginal(self.weight, (0.0, bound), float(self.off.mean()))
+
+
+class MarginalGathering:
+    """The marginal weights of one target, gathered in one pass over blocks."""
+
+    def __init__(self, log: DecisionLog) -> None:
+        n, catalog = len(log), log.catalog
+        self._action = log.action
+        self._offer, self._channel = _Dimension(catalog.offer_of, n), _Dimension(catalog.channel_of, n)
+        self._contact = _Dimension(np.where(np.arange(len(catalog)) == NONE, -1, 0), n)
+        self._pairs = memberships(_pair_of(catalog.offer_of, catalog.channel_of))
+        self._independent = True
+
+    def take(self, rows: slice, target: Array, logging: Array) -> None:
+        """target, logging: (m, k) probabilities of a block."""
+        action = self._action[rows]
+        for part in (self._offer, self._channel, self._contact):
+            part.take(rows, action, target, logging)
+        if self._independent:
+            self._independent = independent(logging, self._offer.members, self._channel.members, self._pairs)
+
+    def result(self) -> Marginals:
+        """Of all rows."""
+        return Marginals(self._offer.result(), self._channel.result(), self._contact.result(), self._independent)
+
+
+def independent(logging: Array, offers: Float, channels: Float, pairs: Float) -> bool:
+    """Whether p(o, c) p(send) = p(o) p(c) for all offers and channels of sends, in every row of logging (m, k).
+
+    offers, channels, pairs: `memberships`, of pairs offer x channels + channel. A pair that is no action has
+    probability 0, and then they are not independent.
+    """
+    for start in range(0, len(logging), AT_A_TIME):
+        p = logging[start : start + AT_A_TIME]
+        o, c = (p @ offers)[:, 1:], (p @ channels)[:, 1:]
+        both = np.zeros((len(p), o.shape[1] * c.shape[1]))
+        both[:, : pairs.shape[1] - 1] = (p @ pairs)[:, 1:]
+        sent = o.sum(axis=1)
+        product = (o[:, :, None] * c[:, None, :]).reshape(len(p), -1)
+        if (np.abs(both * sent[:, None] - product) > SAME).any():
+            return False
+    return True
+
+
+def _pair_of(offer: Array, channel: Array) -> Array:
+    """(k,) number of each action's pair, -1 for `none`."""
+    channels = int(channel.max(initial=-1)) + 1
+    return np.where(offer < 0, -1, offer.astype(np.int64) * channels + channel)
+
+
+def _pair(values: Float) -> Range:
+    low, high = values.tolist()
+    return low, high
