@@ -60,7 +60,7 @@ def evaluate_episodes(
     points = {name: SEQUENTIAL[name].point(ours) for name in estimators if ours.believed(name)}
     clusters = Clusters(np.arange(len(paths)))
     estimates = {
-        name: clustered_t(points[name], clusters, alpha, SEQUENTIAL[name].interval) if name in points else NONE_HAD
+        name: clustered_t(points[name], clusters, alpha, ours.interval(name)) if name in points else NONE_HAD
         for name in estimators
     }
     lift_by = next((name for name in BEST_FIRST if name in points), "none")

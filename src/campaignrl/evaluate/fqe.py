@@ -21,6 +21,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 
 from campaignrl.actions import Catalog
 from campaignrl.evaluate.reward_model import blocks, folds_of
+from campaignrl.evaluate.states import states
 from campaignrl.evaluate.trajectories import ENDED, Trajectories, next_rows
 from campaignrl.policies.ridge import RidgeStatistics, fit_ridge, with_intercept
 from campaignrl.policies.threads import one_blas_thread
@@ -85,7 +86,7 @@ def fitted_q(
     number of steps to go, which leans on a context that tells what a step's rewards and changes depend on. None:
     apart where every step has rows enough for it.
     """
-    X = np.concatenate([log.context.take(rows).encode() for rows in blocks(len(log))])
+    X = states(log)
     fold = folds_of(log.customers, folds, seed)[log.customer]
     following, T = next_rows(log), paths.steps
     each_step = _rows_for_each_step(log, paths) if apart is None else apart

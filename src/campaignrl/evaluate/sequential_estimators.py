@@ -57,6 +57,12 @@ class Episodes(NamedTuple):
         estimator = SEQUENTIAL[name]
         return estimator.goes_on or lasting_steps(self.curve, estimator.marginal) == len(self.curve)
 
+    def interval(self, name: str) -> str:
+        """How the interval of an estimator is made; where the model speaks alone its error is not counted."""
+        if name == "fqe" or (SEQUENTIAL[name].goes_on and lasting_steps(self.curve) < len(self.curve)):
+            return MODEL_T
+        return CLUSTERED_T
+
 
 class SequentialEstimator(NamedTuple):
     """One row of the table below."""
@@ -65,7 +71,6 @@ class SequentialEstimator(NamedTuple):
     model: bool = False  # leans on Q
     marginal: bool = False  # leans on the ratios of states
     goes_on: bool = False  # answers beyond the step where the weights run out, by the model
-    interval: str = CLUSTERED_T
 
 
 def _sdr(e: Episodes) -> Point:
@@ -95,7 +100,7 @@ SEQUENTIAL: Mapping[str, SequentialEstimator] = MappingProxyType(
         "wpdis": SequentialEstimator(lambda e: sequential.wpdis(e.weight, e.reward, e.discount)),
         "sdr": SequentialEstimator(_sdr, model=True),
         "wdr": SequentialEstimator(_wdr, model=True, goes_on=True),
-        "fqe": SequentialEstimator(_fqe, model=True, goes_on=True, interval=MODEL_T),
+        "fqe": SequentialEstimator(_fqe, model=True, goes_on=True),
         "msis": SequentialEstimator(_msis, marginal=True),
     }
 )

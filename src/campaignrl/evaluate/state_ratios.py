@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
-from campaignrl.evaluate.reward_model import blocks, folds_of
+from campaignrl.evaluate.reward_model import folds_of
+from campaignrl.evaluate.states import states
 from campaignrl.evaluate.trajectories import Trajectories
 from campaignrl.policies.threads import one_blas_thread
 from campaignrl.tables.decisions import DecisionLog
@@ -34,7 +35,7 @@ def state_ratios(log: DecisionLog, paths: Trajectories, weight: Float, folds: in
 
     weight: (N, T) of single decisions, 1 after the end.
     """
-    X = np.concatenate([log.context.take(rows).encode() for rows in blocks(len(log))])
+    X = states(log)
     fold = folds_of(log.customers, folds, seed)[paths.customer]
     going, ratio = paths.going_on, np.ones(paths.row.shape)
     with one_blas_thread():
