@@ -23,7 +23,7 @@ Arrays = list[npt.NDArray[Any]]
 Columns = Mapping[str, npt.NDArray[Any]]
 Rows = slice | npt.NDArray[Any]
 
-ENCODED_AT_ONCE = 1 << 16  # numbers; rows are encoded in blocks of about so many, which stay in the cache
+ENCODED_AT_ONCE = 1 << 18  # numbers; rows are encoded in blocks of about so many, which stay in the cache
 UNKNOWN = -1  # code of a category value outside the levels, or missing
 
 
@@ -98,7 +98,7 @@ def encoding(features: Sequence[Feature]) -> Encoding:
         nullable=np.array([i for i, f in enumerate(numbers) if f.nullable], dtype=np.intp),
         categories=tuple(categories),
         category_of=np.array([c for c, _, _ in levels], dtype=np.intp),
-        code_of=column([j for _, j, _ in levels], np.int32),
+        code_of=column([j for _, j, _ in levels], np.int16 if len(levels) < 2**15 else np.int64),
         level_at=np.array([column for _, _, column in levels], dtype=np.intp),
     )
 
@@ -236,14 +236,15 @@ def _encode_rows(
             row[:] = values if values.dtype == np.float32 else np.clip(values, feature.low, feature.high)
         if len(tables.nullable):
             scratch[tables.number_at[tables.nullable] + 1] = np.isnan(x[tables.nullable])
-        np.clip(x, tables.low, tables.high, out=x)
+        np.maximum(x, tables.low, out=x)  # three times as fast as clip when the ends differ by row
+        np.minimum(x, tables.high, out=x)
         np.log1p(x[: tables.logs], out=x[: tables.logs])
         x -= tables.base
         x /= tables.span
         np.minimum(x, np.float32(1.0), out=x)  # rounding may pass 1
         scratch[tables.number_at] = np.fmax(x, np.float32(0.0), out=x)  # missing becomes 0
     if codes:
-        code = np.empty((len(codes), len(out)), dtype=np.int32)
+        code = np.empty((len(codes), len(out)), dtype=tables.code_of.dtype)
         for row, values in zip(code, codes, strict=True):
             row[:] = values
         scratch[tables.level_at] = code[tables.category_of] == tables.code_of

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from enum import IntEnum
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -83,6 +84,7 @@ def _text_key(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
+@lru_cache(maxsize=8_192)  # blocks of customers and later episodes ask for the same streams again
 def stream(seed: int, day: int, purpose: Purpose, k: int = 0) -> np.uint64:
     """The 64-bit number of one stream of draws: each part picks an output of the SplitMix64 that the last one seeded.
 
