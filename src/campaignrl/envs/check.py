@@ -30,6 +30,7 @@ from campaignrl.envs.played import (
     wrong,
 )
 from campaignrl.errors import CampaignError, Problem
+from campaignrl.rng import Purpose, generator
 
 CHECKS = (
     "spaces",
@@ -121,7 +122,7 @@ def _masks(env: Env) -> Iterator[Problem]:
     """The mask has a column an action, allows `none` always, and is the same by info and by method."""
     k = int(env.single_action_space.n)  # type: ignore[attr-defined]
     played = start(env, SEED)
-    chance = np.random.default_rng(SEED)
+    chance = generator(SEED, Purpose.ACTION)
     for _ in range(LONGEST):
         mask = np.asarray(played.infos.get("action_mask"))
         if mask.dtype != np.bool_ or mask.shape != (env.num_envs, k):

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from gymnasium.vector import VectorEnv
 
 from campaignrl.errors import Problem
+from campaignrl.rng import Purpose, generator
 
 Array = npt.NDArray[Any]
 Env = VectorEnv[Any, Any, Any]
@@ -53,7 +54,7 @@ def masked_actions(env: Env, mask: Array, chance: np.random.Generator) -> Array:
 
 def episode(env: Env, seed: int = SEED, actions: list[Array] | None = None) -> tuple[list[Played], list[Array]]:
     """Reset and steps up to the first call with an end, and the actions taken (given, else drawn under the mask)."""
-    chance = np.random.default_rng(seed)
+    chance = generator(seed, Purpose.ACTION)
     taken: list[Array] = []
     played = [start(env, seed)]
     while not played[-1].ended.any():
