@@ -1,0 +1,209 @@
+"""The command line: exit codes, one plain message for bad input, nothing written, data on stdout only."""
+
+import io
+import json
+import pickle
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from campaignrl.cli import main as cli
+from campaignrl.envs.export import customers_frame
+from campaignrl.envs.panel import Panel
+from campaignrl.specs.bundled import bundled_folder
+from campaignrl.specs.world import load_world
+
+
+class Said:
+    """What a call printed and how it ended."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def lines(self) -> int:
+        return len(self.err.strip().splitlines())
+
+
+@pytest.fixture
+def campaignrl(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Call the command line as a shell would."""
+
+    def call(*words: object) -> Said:
+        monkeypatch.setattr(sys, "argv", ["campaignrl", *map(str, words)])
+        code: object = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = end.code or 0
+        captured = capsys.readouterr()
+        return Said(int(str(code)), captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def small_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundled world with a horizon of 12 days."""
+    text = (bundled_folder("envs") / "ecommerce.toml").read_text(encoding="utf-8")
+    path = tmp_path_factory.mktemp("worlds") / "small.toml"
+    path.write_text(text.replace("horizon = 90", "horizon = 12"), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def log(campaignrl, small_world: Path, tmp_path: Path) -> Path:
+    """A small decision log, as CSV with its description beside it."""
+    path = tmp_path / "log.csv"
+    assert campaignrl("simulate", "--world", small_world, "-n", 60, "-o", path).code == 0
+    return path
+
+
+def test_simulate_train_evaluate_decide(campaignrl, small_world: Path, tmp_path: Path) -> None:
+    log, bundle, sends = tmp_path / "log.parquet", tmp_path / "lin.bundle", tmp_path / "sends.csv"
+    simulated = campaignrl("simulate", "--world", small_world, "-n", 800, "-o", log, "--json")
+    assert json.loads(simulated.out)["customers"] == 800
+    assert campaignrl("train", "lin_ts", "--log", log, "-o", bundle).code == 0
+    valued = campaignrl("evaluate", log, "--policy", bundle, "--json")
+    answer = json.loads(valued.out)
+    assert valued.code == (4 if answer["verdict"] == "refuse" else 0)
+    assert {"value", "std_error", "ci_low", "ci_high", "interval"} <= answer["estimates"]["dr"].keys()
+    customers = tmp_path / "customers.parquet"
+    customers_frame(Panel(load_world(small_world), 300, seed=4)).to_parquet(customers)
+    decided = campaignrl(
+        "decide", bundle, customers, "-o", sends, "--world", small_world, "--as-of", "2026-11-21", "--json"
+    )
+    assert decided.code == 0, decided.err
+    assert json.loads(decided.out)["customers"] == 300
+    listed = pd.read_csv(sends, dtype=str)
+    assert list(listed.columns[:7]) == ["customer_id", "ts", "offer", "channel", "propensity", "reason", "blocked"]
+    assert len(listed) == json.loads(decided.out)["sends"] > 0
+    again = tmp_path / "again.csv"
+    campaignrl("decide", bundle, customers, "-o", again, "--world", small_world, "--as-of", "2026-11-21")
+    assert again.read_bytes() == sends.read_bytes()
+
+
+def test_missing_column(campaignrl, log: Path) -> None:
+    frame = pd.read_csv(log, dtype=str).rename(columns={"propensity": "propensities"})
+    frame.to_csv(log, index=False)
+    said = campaignrl("evaluate", log, "--policy", "uniform")
+    assert (said.code, said.out, said.lines) == (3, "", 1)
+    assert "propensity" in said.err
+    assert "Did you mean 'propensities'?" in said.err
+
+
+@pytest.mark.parametrize("wrong", ["0", "1.5", "-0.1", "nan"])
+def test_propensity_out_of_range(campaignrl, log: Path, wrong: str) -> None:
+    frame = pd.read_csv(log, dtype=str)
+    frame.loc[[3, 5], "propensity"] = wrong
+    frame.to_csv(log, index=False)
+    said = campaignrl("evaluate", log, "--policy", "uniform")
+    assert (said.code, said.out, said.lines) == (3, "", 1)
+    assert "3, 5" in said.err
+    assert "in (0, 1]" in said.err
+
+
+def test_unknown_action(campaignrl, log: Path) -> None:
+    said = campaignrl("evaluate", log, "--policy", "always:coupon20@smss")
+    assert (said.code, said.out, said.lines) == (2, "", 1)
+    assert "Did you mean 'coupon20@sms'?" in said.err
+
+
+def test_unknown_segment_in_a_world(campaignrl, small_world: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.toml"
+    broken.write_text(small_world.read_text().replace("segment == 'high_value'", "segment == 'high_valeu'"))
+    said = campaignrl("simulate", "--world", broken, "-o", tmp_path / "log.parquet")
+    assert (said.code, said.out, said.lines) == (3, "", 1)
+    assert "[offers.vip_perk]" in said.err
+    assert "Did you mean 'high_value'?" in said.err
+    assert not (tmp_path / "log.parquet").exists()
+
+
+def test_unknown_world(campaignrl, tmp_path: Path) -> None:
+    said = campaignrl("train", "lin_ts", "--world", "ecomerce", "-o", tmp_path / "x.bundle")
+    assert (said.code, said.out, said.lines) == (2, "", 1)
+    assert "Did you mean 'ecommerce'?" in said.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_truncated_parquet(campaignrl, small_world: Path, tmp_path: Path) -> None:
+    whole = tmp_path / "log.parquet"
+    campaignrl("simulate", "--world", small_world, "-n", 50, "-o", whole)
+    content = whole.read_bytes()
+    for size in (0, 3, 100, len(content) // 2, len(content) - 1):
+        whole.write_bytes(content[:size])
+        said = campaignrl("evaluate", whole, "--policy", "uniform")
+        assert (said.code, said.out, said.lines) == (3, "", 1), said.err
+        assert "log.parquet" in said.err
+
+
+class Canary:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_pickle_offered_as_a_bundle(campaignrl, small_world: Path, tmp_path: Path) -> None:
+    sung, bundle = tmp_path / "sung", tmp_path / "evil.bundle"
+    bundle.write_bytes(pickle.dumps(Canary(sung)))
+    said = campaignrl("simulate", "--world", small_world, "--policy", bundle)
+    assert (said.code, said.out, said.lines) == (3, "", 1)
+    assert "pickle" in said.err
+    assert not sung.exists()
+
+
+def test_duplicate_customers_and_missing_columns(campaignrl, small_world: Path, tmp_path: Path) -> None:
+    customers, sends = tmp_path / "customers.csv", tmp_path / "sends.csv"
+    frame = customers_frame(Panel(load_world(small_world), 6, seed=4))
+    pd.concat([frame, frame.iloc[:2]]).to_csv(customers, index=False)
+    said = campaignrl("decide", "rules", customers, "-o", sends, "--world", small_world)
+    assert said.code == 3
+    assert "6, 7" in said.err
+    frame.drop(columns=["contacts_7d", "recency_days"]).to_csv(customers, index=False)
+    said = campaignrl("decide", "rules", customers, "-o", sends, "--world", small_world)
+    assert said.code == 3
+    assert "contacts_7d" in said.err
+    assert "recency_days" in said.err
+    assert not sends.exists()
+
+
+def test_usage_errors_exit_2(campaignrl, tmp_path: Path) -> None:
+    assert campaignrl("evaluate").code == 2
+    assert campaignrl("nonsense").code == 2
+    assert campaignrl("train", "lin_ts", "-o", tmp_path / "x.bundle").code == 2
+    assert campaignrl("train", "uniform", "--world", "ecommerce", "-o", tmp_path / "x.bundle").code == 2
+
+
+def test_interrupt_exits_130(campaignrl, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "app", interrupted)
+    assert campaignrl("demo").code == 130
+
+
+def test_every_verb_has_help(campaignrl) -> None:
+    for command in cli.app.registered_commands:
+        name = command.name or command.callback.__name__
+        said = campaignrl(name, "--help")
+        assert said.code == 0
+        assert len(said.out) > 100, name
+
+
+def test_control_characters_never_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    from campaignrl.cli.console import say, say_table, talk
+
+    say("\x1b[31mred")
+    say_table(("name",), [("\x1b]0;title\x07",)])
+    talk("[bold]markup\x1b[0m")
+    captured = capsys.readouterr()
+    assert "\x1b]" not in captured.out
+    assert "\x1b[31m" not in captured.out
+    assert "[bold]markup" in captured.err
+    assert io.StringIO(captured.out).read().count("\\x1b") == 2
