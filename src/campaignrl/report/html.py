@@ -1,0 +1,75 @@
+"""The report as one HTML page that needs nothing but itself: no network, no script.
+
+Every text from data is escaped by the template; only our own drawings go in as they are. Not here: what the page
+says (sections.py), its layout (page.html.j2).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import BinaryIO
+
+from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup
+
+from campaignrl.report import sections
+from campaignrl.report.sections import Gain, Picture, ReportContent
+from campaignrl.tables.files import write_whole
+
+__all__ = ["Gain", "ReportContent", "page", "write_report"]
+
+
+def write_report(path: str | Path, content: ReportContent) -> None:
+    """Write the page to `path`, whole or not at all."""
+    text = page(content).encode("utf-8", errors="replace")
+
+    def write(out: BinaryIO) -> None:
+        out.write(text)
+
+    write_whole(path, write)
+
+
+def page(content: ReportContent) -> str:
+    """The page as text; the same content gives the same text."""
+    shown = sections.over_days(content)
+    return _template().render(
+        content=content,
+        reference=_reference(content),
+        unit=_unit(content),
+        headline=sections.headline(content),
+        rows=sections.first_table(content),
+        cards=sections.cards(content),
+        forest=[_safe(picture) for picture in sections.forest(content)],
+        over_days=_safe(shown) if shown is not None else None,
+        heatmaps=[_safe(picture) for picture in sections.heatmaps(content)],
+        kpis=sections.kpi_table(content),
+        made_of=sections.made_of(content),
+        estimators=sections.estimator_tables(content),
+    )
+
+
+def _reference(content: ReportContent) -> str:
+    """What the first table measures against, "" where there is nothing to measure against."""
+    if content.campaigns:
+        return "" if content.reference is None else content.label(content.reference.policy)
+    references = {e.reference for e, _ in content.evaluations}
+    return " / ".join(content.label(name) for name in sorted(references))
+
+
+def _unit(content: ReportContent) -> str:
+    if content.campaigns:
+        return f"{content.currency} per customer, {content.campaigns[0].world.horizon} days"
+    return f"{content.evaluations[0][0].reward}, per decision" if content.evaluations else ""
+
+
+def _safe(picture: Picture) -> Picture:
+    return picture._replace(svg=Markup(picture.svg))  # made by inline.py, its texts escaped there
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    source = resources.files("campaignrl.report").joinpath("page.html.j2").read_text(encoding="utf-8")
+    return environment.from_string(source)
