@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from campaignrl.evaluate.result import Evaluation
 from campaignrl.guard.rules import cap_windows
 from campaignrl.policies.base import Policy
 from campaignrl.policies.bundle import save_bundle
-from campaignrl.report.html import ReportContent, write_report
+from campaignrl.report.html import Gain, ReportContent, write_report
 from campaignrl.send.decide import Decisions, decide
 from campaignrl.simulate import Campaign, Progress, decide_day, ready_policy, run_campaign, simulate
 from campaignrl.specs.world import World, load_world
@@ -31,7 +31,7 @@ from campaignrl.tables.decisions import DecisionLog
 from campaignrl.tables.files import write_frame
 from campaignrl.tables.logfile import write_log
 from campaignrl.train import train
-from campaignrl.true_value import Value, campaign_lift, decision_lift
+from campaignrl.true_value import Value, campaign_lift, decision_lifts
 
 Watch = Callable[[str], AbstractContextManager[Progress | None]]  # a progress bar by title
 
@@ -42,14 +42,14 @@ SEND_DAY = datetime.date(2026, 11, 21)  # of the send list; fixed, so that the d
 
 @dataclass(frozen=True)
 class Row:
-    """One policy of the answer: what the log says, what the simulator knows, and the whole campaign."""
+    """One policy of the answer; what is measured against the baseline is None for the baseline itself."""
 
     policy: str
-    from_log: Estimate  # gain of one decision over the baseline, estimated from the log
-    truth: Value  # the same gain, known to the simulator
-    evaluation: Evaluation
-    campaign: Campaign
-    campaign_gain: Value  # over the baseline, the whole campaign
+    evaluation: Evaluation  # what the log says
+    campaign: Campaign  # the whole campaign
+    campaign_gain: Value | None  # of the whole campaign
+    from_log: Estimate | None  # gain of one decision, estimated from the log
+    truth: Value | None  # the same gain, known to the simulator
 
 
 @dataclass(frozen=True)
@@ -80,14 +80,19 @@ def run_demo(world: str | Path | World, learner: str, folder: Path, customers: i
     with watch("simulate  a log to judge by") as step:
         log = simulate(found, "uniform", customers=second, seed=seed, progress=step)
         write_log(log, folder / "log.parquet")
+    playing: dict[str, str | Policy] = {"none": "none", BASELINE: BASELINE, learner: policy}
     campaigns = {}
-    for name, playing in (("none", "none"), (BASELINE, BASELINE), (learner, policy)):
+    for name, played in playing.items():
         with watch(f"simulate  {TITLES.get(name, name)}") as step:
-            campaigns[name] = run_campaign(found, playing, customers=second, seed=seed, progress=step)
-    rows = []
-    for name, playing in (("none", "none"), (learner, policy)):
-        with watch(f"evaluate  {TITLES.get(name, name)}"):
-            rows.append(_row(found, log, name, playing, campaigns, customers, seed))
+            campaigns[name] = run_campaign(found, played, customers=second, seed=seed, progress=step)
+    rows = [_row(found, log, name, playing[name], campaigns, seed, watch) for name in playing]
+    with watch("evaluate  the truth"):
+        others = [name for name in playing if name != BASELINE]
+        lifts = decision_lifts(
+            found, [playing[name] for name in others], BASELINE, customers=2 * customers, seed=seed + 1
+        )
+        truths = dict(zip(others, lifts, strict=True))
+    rows = [replace(row, truth=truths.get(row.policy)) for row in rows]
     decisions = _send_list(found, policy, folder, customers, seed)
     _report(found, folder, campaigns, rows, seed, customers)
     return Demo(found, log, tuple(rows), decisions, folder)
@@ -99,18 +104,19 @@ def _row(
     name: str,
     policy: str | Policy,
     campaigns: dict[str, Campaign],
-    customers: int,
     seed: int,
+    watch: Watch,
 ) -> Row:
-    playing, baseline = ready_policy(policy, world), ready_policy(BASELINE, world)
-    return Row(
-        policy=name,
-        from_log=compare_on_log(log, playing, baseline, seed=seed),
-        truth=decision_lift(world, playing, baseline, "uniform", customers=2 * customers, seed=seed + 1),
-        evaluation=evaluate(log, playing, seed=seed),
-        campaign=campaigns[name],
-        campaign_gain=campaign_lift(campaigns[name], campaigns[BASELINE]),
-    )
+    playing, is_baseline = ready_policy(policy, world), name == BASELINE
+    with watch(f"evaluate  {TITLES.get(name, name)}"):
+        return Row(
+            policy=name,
+            evaluation=evaluate(log, playing, seed=seed),
+            campaign=campaigns[name],
+            campaign_gain=None if is_baseline else campaign_lift(campaigns[name], campaigns[BASELINE]),
+            from_log=None if is_baseline else compare_on_log(log, playing, ready_policy(BASELINE, world), seed=seed),
+            truth=None,
+        )
 
 
 def _send_list(world: World, policy: Policy, folder: Path, customers: int, seed: int) -> Decisions:
@@ -133,6 +139,10 @@ def _report(
         world=world,
         campaigns=tuple(campaigns.values()),
         evaluations=tuple((row.evaluation, None) for row in rows),
+        gains=tuple(Gain(row.policy, row.from_log, row.truth) for row in rows if row.from_log is not None),
+        baseline=BASELINE,
+        gains=tuple(Gain(row.policy, row.from_log, row.truth) for row in rows),
+        baseline=BASELINE,
         titles=TITLES,
         facts={"seed": seed, "customers": customers},
     )

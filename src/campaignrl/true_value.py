@@ -7,6 +7,7 @@ by one policy against one by another, on the same customers with the same luck. 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -78,10 +79,22 @@ def decision_lift(
     seed: int = 0,
 ) -> Value:
     """`decision_value` of `target` less that of `reference` (None: of `logging`), the same customers and luck."""
+    return decision_lifts(world, [target], reference, logging, customers=customers, seed=seed)[0]
+
+
+def decision_lifts(
+    world: str | Path | World,
+    targets: Sequence[str | Path | Policy],
+    reference: str | Path | Policy | None = None,
+    logging: str | Path | Policy = "uniform",
+    *,
+    customers: int = 100_000,
+    seed: int = 0,
+) -> list[Value]:
+    """`decision_lift` of several targets over one reference, which is played once."""
     world = load_world(world)
-    ours = _one_decision(world, target, logging, customers, seed)
     theirs = _one_decision(world, reference, logging, customers, seed)
-    return mean_value(ours - theirs)
+    return [mean_value(_one_decision(world, target, logging, customers, seed) - theirs) for target in targets]
 
 
 def _one_decision(

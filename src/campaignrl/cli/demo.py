@@ -10,8 +10,9 @@ import typer
 
 from campaignrl.cli.console import progress, say, say_json, say_table, talk
 from campaignrl.cli.options import Customers, Json, Seed, WorldName
-from campaignrl.demo import BASELINE, TITLES, Demo, run_demo
-from campaignrl.true_value import campaign_value
+from campaignrl.demo import BASELINE, TITLES, Demo, Row, run_demo
+from campaignrl.evaluate.intervals import Estimate
+from campaignrl.true_value import Value, campaign_value
 
 
 def demo(
@@ -41,26 +42,23 @@ def _answer(found: Demo) -> None:
         f"{n:,} customers, {segments} segments, {world.horizon} days, {actions} actions, {len(found.log):,} decisions\n"
     )
     header = ("policy", f"{money} per customer", "against today's rules", "the log had said", "in truth", "trust")
-    rows = []
-    for row in found.rows:
-        gain, log = row.campaign_gain, row.from_log
-        rows.append(
-            (
-                TITLES.get(row.policy, row.policy),
-                f"{campaign_value(row.campaign).value:.2f}",
-                f"{gain.value:+.2f} [{gain.ci_low:+.2f}, {gain.ci_high:+.2f}]",
-                f"{log.value:+.2f} [{log.ci_low:+.2f}, {log.ci_high:+.2f}]",
-                f"{row.truth.value:+.2f}",
-                row.evaluation.verdict,
-            )
-        )
-    say_table(header, rows)
+    say_table(header, [_line(row) for row in found.rows])
     days, window = world.horizon, world.outcome_days
     say(f"\nLeft: a simulated campaign of {days} days. Right: what one decision earns in {window} days")
     say("more than by today's rules, estimated from the log before anything was sent, and as the simulator knows it.")
     sends = int((found.decisions.action != 0).sum())
     say(f"\nreport     {found.report}")
     say(f"send list  {found.folder / 'sends.csv'} ({sends:,} of {len(found.decisions.ids):,} customers)")
+
+
+def _line(row: Row) -> tuple[str, ...]:
+    earned = f"{campaign_value(row.campaign).value:.2f}"
+    gains = [_gain(row.campaign_gain), _gain(row.from_log), "-" if row.truth is None else f"{row.truth.value:+.2f}"]
+    return (TITLES.get(row.policy, row.policy), earned, *gains, row.evaluation.verdict)
+
+
+def _gain(gain: Value | Estimate | None) -> str:
+    return "-" if gain is None else f"{gain.value:+.2f} [{gain.ci_low:+.2f}, {gain.ci_high:+.2f}]"
 
 
 def _facts(found: Demo) -> dict[str, object]:
@@ -72,9 +70,9 @@ def _facts(found: Demo) -> dict[str, object]:
         "policies": {
             row.policy: {
                 "value": campaign_value(row.campaign)._asdict(),
-                "gain": row.campaign_gain._asdict(),
-                "gain_of_one_decision_from_log": row.from_log._asdict(),
-                "gain_of_one_decision_in_truth": row.truth._asdict(),
+                "gain": row.campaign_gain and row.campaign_gain._asdict(),
+                "gain_of_one_decision_from_log": row.from_log and row.from_log._asdict(),
+                "gain_of_one_decision_in_truth": row.truth and row.truth._asdict(),
                 "verdict": row.evaluation.verdict,
             }
             for row in found.rows
