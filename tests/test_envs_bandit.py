@@ -74,6 +74,18 @@ def test_a_window_longer_than_the_campaign_is_refused(small_world):
         BanditVectorEnv(2, load_world(small_world, outcome_days=13))
 
 
+def test_the_number_of_threads_changes_nothing(small_world):
+    """More customers than a block holds, so that two threads do share the work."""
+    n, answers = 40_000, []
+    for threads in (1, 2):
+        env = LifecycleVectorEnv(n, small_world, threads=threads)
+        first, infos = env.reset(seed=2)
+        action = infos["action_mask"].cumsum(axis=1).argmax(axis=1)
+        observation, reward, _, _, infos = env.step(action)
+        answers.append((first, observation, reward, infos["action_mask"], infos["cost"]))
+    assert all(np.array_equal(one, two) for one, two in zip(*answers, strict=True))
+
+
 # ------------------------------------------------------------------ several calendars at once
 
 

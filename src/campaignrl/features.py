@@ -245,7 +245,7 @@ def _encode_rows(
         scratch[tables.number_at] = np.fmax(x, np.float32(0.0), out=x)  # missing becomes 0
     if codes:
         code = np.empty((len(codes), len(out)), dtype=tables.code_of.dtype)
-        for row, values in zip(code, codes, strict=True):
-            row[:] = values
+        for c, values in enumerate(codes):
+            code[c] = values
         scratch[tables.level_at] = code[tables.category_of] == tables.code_of
     out[:] = scratch.T
