@@ -93,20 +93,15 @@ def evaluate(
     fitted = fitted_model(used, predictions, bounds, folds, seed, model) if modelled else None
     targets = [target_of(given, used) for given in (target, base)]
     whole, other = gather(used, targets, fitted, bounds, logged)
-    views = dict.fromkeys(estimators, whole)
-    if "mrdr" in estimators:
-        views["mrdr"] = more_robust(used, whole, targets[0], bounds, folds, seed, model)
-    views = {name: view.mixed(mix) if mix < 1.0 else view for name, view in views.items()}
-    evidence = whole.mixed(mix) if mix < 1.0 else whole
+    robust = more_robust(used, whole, targets[0], bounds, folds, seed, model) if "mrdr" in estimators else whole
+    views = {name: _mixed(robust if name == "mrdr" else whole, mix) for name in estimators}
+    evidence = _mixed(whole, mix)
 
     certain = certain_share(used)
     without = cannot(estimators, evidence)
     found = {name: setting_of(name, view, tuning) for name, view in views.items()}
     settings = {name: setting for name, setting in found.items() if setting is not None}
-    estimates = {
-        name: NONE_HAD if name in without else _if_possible(name, view, certain, alpha, found[name])
-        for name, view in views.items()
-    }
+    estimates = _estimates(views, without, certain, alpha, found)
     lift = NONE_HAD if blind(evidence, certain) or blind(other, certain) else difference(evidence, other, alpha)
     curve = () if estimated is None else estimated.calibration()
     figures = _figures(used, evidence, certain, dropped, settings)
@@ -207,6 +202,23 @@ def _about_episodes(
     if problems:
         raise UsageError(problems)
     return bool(episodes)
+
+
+def _mixed(evidence: Evidence, mix: float) -> Evidence:
+    return evidence.mixed(mix) if mix < 1.0 else evidence
+
+
+def _estimates(
+    views: Mapping[str, Evidence],
+    without: Mapping[str, str],
+    certain: float,
+    alpha: float,
+    found: Mapping[str, float | None],
+) -> dict[str, Estimate]:
+    return {
+        name: NONE_HAD if name in without else _if_possible(name, view, certain, alpha, found[name])
+        for name, view in views.items()
+    }
 
 
 def _if_possible(name: str, evidence: Evidence, certain: float, alpha: float, setting: float | None) -> Estimate:
