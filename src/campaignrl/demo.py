@@ -141,8 +141,6 @@ def _report(
         evaluations=tuple((row.evaluation, None) for row in rows),
         gains=tuple(Gain(row.policy, row.from_log, row.truth) for row in rows if row.from_log is not None),
         baseline=BASELINE,
-        gains=tuple(Gain(row.policy, row.from_log, row.truth) for row in rows),
-        baseline=BASELINE,
         titles=TITLES,
         facts={"seed": seed, "customers": customers},
     )
