@@ -21,7 +21,7 @@ $(RUN_STAMP): pyproject.toml constraints.txt
 	touch $@
 
 $(DEV_STAMP): $(RUN_STAMP)
-	$(BIN)/python -m pip install -q -c constraints.txt $(DEV)
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[rl]' $(DEV)
 	touch $@
 
 demo: $(RUN_STAMP)   ## the main job on the bundled world, ending in a report
@@ -38,8 +38,9 @@ check: $(DEV_STAMP)  ## lint and types
 slow: $(DEV_STAMP)   ## the full-size studies behind the figures in the docs
 	$(BIN)/python -m pytest -q -m slow --timeout 3600
 
-bench: $(RUN_STAMP)  ## speed, as ratios measured in one run
+bench: $(DEV_STAMP)  ## speed, as ratios measured in one run
 	$(BIN)/python benchmarks/panel.py
+	$(BIN)/python benchmarks/envs.py
 
 docs: $(DEV_STAMP)   ## write the outputs shown in docs/ and README.md again
 	$(BIN)/python -m pytest -q tests/test_docs.py --refresh-docs
