@@ -144,8 +144,9 @@ def test_the_seed_of_a_spec_wins_over_the_seed_of_the_call(shop):
 
 
 @pytest.mark.parametrize("name", sorted(bundled_files("policies")))
-def test_bundled_policies_fit_the_ecommerce_world(name):
-    world = load_world("ecommerce")
+def test_bundled_policies_fit_the_world_they_are_for(name):
+    table_of = name.removeprefix("rules_")
+    world = load_world(table_of if table_of in bundled_files("envs") else "ecommerce")
     policy = load_policy(name, world.catalog, world.features)
     assert policy.name == name
 

@@ -5,14 +5,17 @@ Not here: who the customers are (people.py), how strongly they respond (effects.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from campaignrl.specs.quantities import Amount, NotNegative, Rate, Share
+from campaignrl.specs.quantities import Amount, NotNegative, Positive, Rate, Share
 from campaignrl.specs.toml import Spec
 
-OfferKind = Literal["content", "gift", "coupon", "free_shipping", "perk", "winback"]
+OfferKind = Literal[
+    "content", "gift", "coupon", "free_shipping", "perk", "winback", "wealth", "card", "insurance"
+]  # what customers have a taste for; only perk has a further meaning (effects.py: Satisfaction)
 
 
 class Money(Spec):
@@ -39,9 +42,30 @@ class Unsubscribe(Spec):
 
 
 class Capacity(Spec):
-    """How many sends a channel can serve; the unit is part of the key, because the number of customers varies."""
+    """How many sends a channel can serve; the unit is part of the key, because the number of customers varies.
+
+    By day alone, what is too much is not sent; on the clock of hours it waits, with the servers that follow from the
+    length of one send and the hours that are not quiet.
+    """
 
     sends_per_day_per_1000_customers: Annotated[float, Field(ge=0.0)]
+    minutes_per_send: Positive | None = None  # a server's time for one; None: a single server does them all
+    service: Literal["constant", "exponential"] = "constant"  # how that time varies between sends
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_unit(cls, given: Any) -> Any:
+        if isinstance(given, int | float | str):
+            example = "capacity = { sends_per_day_per_1000_customers = 10.0 }"
+            raise PydanticCustomError("unit", "given with its unit, as in {example}", {"example": example})
+        return given
+
+
+class Retry(Spec):
+    """Trying again on the same day, on the clock of hours, when a send was not delivered."""
+
+    at_most: Annotated[int, Field(ge=1, le=10)]
+    after_hours: Annotated[float, Field(gt=0.0, lt=24.0)]
 
 
 class ChannelSpec(Spec):
@@ -55,6 +79,8 @@ class ChannelSpec(Spec):
     adstock: NotNegative = 1.0  # added to the ad-stock by one open
     affinity_spread: NotNegative = 0.5  # sd over customers of the log-odds of opening
     capacity: Capacity | None = None  # None: without limit
+    patience_hours: Positive | None = None  # a send that has queued for so long is given up; None: never
+    retry: Retry | None = None  # None: one attempt
 
 
 class OfferSpec(Spec):
@@ -71,6 +97,7 @@ class OfferSpec(Spec):
     redeem: Share = 0.0  # chance that an order placed while it is usable uses it
     retention: NotNegative = 0.0  # log by which it lowers the drop-out hazard while usable
     revives: Share = 0.0  # chance that a customer who dropped out returns on opening it
+    expires_after_hours: Positive | None = None  # from the decision on, if it has not been sent by then; None: never
     only_if: str = ""  # who is eligible; empty: everybody
 
 
@@ -88,10 +115,24 @@ class Budget(Spec):
     amount_per_1000_customers: Amount  # currency
 
 
+class QuietHours(Spec):
+    """Hours of the day, local time, in which nothing leaves; `from_hour` may be later than `to_hour` (over night)."""
+
+    from_hour: Annotated[float, Field(ge=0.0, lt=24.0)]
+    to_hour: Annotated[float, Field(ge=0.0, lt=24.0)]
+
+    @model_validator(mode="after")
+    def _some_hours(self) -> QuietHours:
+        if self.from_hour == self.to_hour:
+            raise PydanticCustomError("hours", "from one hour to another; leave quiet_hours out for none")
+        return self
+
+
 class GuardSpec(Spec):
     """What may never be broken."""
 
     budget: Budget | None = None  # None: without limit
     caps: list[Cap] = []
+    quiet_hours: QuietHours | None = None  # None: none
     holdout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0  # share of customers who are never contacted
     holdout_salt: int = 0  # change it to draw the holdout anew
