@@ -1,0 +1,13 @@
+"""What only the simulator knows: what a send truly brought, and the best that could be had.
+
+twins.py     the same customers with the same luck and other sends: incremental value, cannibalised discounts
+oracle.py    the greedy oracle: the true expected gain of every action over its outcome window
+lattice.py   the reduced state: usable offer x expected price x fatigue x used caps
+payoff.py    one day of the reduced model: orders, offers used, drop-out, from tomorrow's values
+reduced.py   the reduced model, backward in time: values and action values
+planner.py   a far-sighted policy that reads the reduced model's action values at the true state
+bound.py     an upper bound on every policy's value, also under a budget or capacity; regret
+
+Whoever decides here sees the true state, so it is a function of the panel (`Decide`) and not a policy. Not here:
+policies run on the same customers (simulate.py), intervals (true_value.py).
+"""

@@ -1,0 +1,102 @@
+"""Counterfactual twins: the same customers with the same luck, under two ways of deciding.
+
+Every draw is keyed by customer and day, so whatever differs between twins was caused by what was sent. An order of
+today "happens in the twin as well" when the twin orders on the same day. Not here: means and their errors
+(true_value.py). n customers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from campaignrl import rng
+from campaignrl.actions import NONE
+from campaignrl.dynamics.advance import Outcome
+from campaignrl.envs.panel import Panel
+from campaignrl.guard.budget import Ledger, throttle
+from campaignrl.rng import Purpose
+from campaignrl.specs.world import World
+
+Int = npt.NDArray[np.integer[Any]]
+Float = npt.NDArray[np.float64]
+Decide = Callable[[Panel], Int]  # (n,) today's actions, each allowed by the guard
+
+
+@dataclass(frozen=True)
+class Twins:
+    """Two lives of each customer; sums over the campaign.
+
+    ours, other: per field of Outcome (reward, discount, bought ...) its sum over the days, (n,). The twins share
+    their luck.
+    """
+
+    ours: dict[str, Float]
+    other: dict[str, Float]
+    cannibalised: Float  # (n,) our discounts on orders that the other one places on the same day, currency
+    cannibalised_orders: Float  # (n,) how many those are
+
+    def incremental(self, field: str = "reward") -> Float:
+        """(n,) what deciding our way caused, e.g. in `reward`, `bought` or `cost`."""
+        return self.ours[field] - self.other[field]
+
+
+class Life:
+    """Customers of a world who meet one way of deciding; budget and capacity are kept as in a campaign."""
+
+    def __init__(self, world: World, decide: Decide, customers: int | Int, seed: int) -> None:
+        self.panel, self._decide = Panel(world, customers, seed), decide
+        self._ledger = Ledger(world, len(self.panel))
+        self.totals = {name: np.zeros(len(self.panel)) for name in Outcome._fields}
+
+    def day(self) -> Outcome:
+        """Decide, serve, and live through one day."""
+        panel, action = self.panel, self._decide(self.panel)
+        if self._ledger.is_limited:
+            u = rng.uniform(panel.traits.key, panel.seed, panel.day, Purpose.THROTTLE)
+            served = throttle(panel.world.catalog, action, u, self._ledger.limits(panel.day))
+            self._ledger.book(served.cost)
+            action = served.action
+        outcome = panel.step(action)
+        for name, values in zip(Outcome._fields, outcome, strict=True):
+            self.totals[name] += values
+        return outcome
+
+
+def nothing(panel: Panel) -> Int:
+    """Send nothing to anybody."""
+    return np.full(len(panel), NONE, dtype=np.int16)
+
+
+def always(action: int) -> Decide:
+    """Send the same action whenever it is allowed, else nothing."""
+
+    def decide(panel: Panel) -> Int:
+        parts = panel.over_blocks(lambda part: panel.allowed(panel.observe(part), part)[:, action])
+        return np.where(np.concatenate(parts), action, NONE)
+
+    return decide
+
+
+def live(world: World, decide: Decide, *, customers: int | Int, seed: int = 0) -> dict[str, Float]:
+    """Per field of Outcome its sum over the campaign, (n,)."""
+    life = Life(world, decide, customers, seed)
+    while not life.panel.done:
+        life.day()
+    return life.totals
+
+
+def twins(world: World, decide: Decide, other: Decide = nothing, *, customers: int | Int, seed: int = 0) -> Twins:
+    """`decide` against `other` on the same customers and luck, from the first to the last day."""
+    ours, theirs = (Life(world, way, customers, seed) for way in (decide, other))
+    cannibalised, orders = np.zeros(len(ours.panel)), np.zeros(len(ours.panel))
+    while not ours.panel.done:
+        today, twin = ours.day(), theirs.day()
+        anyway = today.redeemed & twin.bought
+        cannibalised += np.where(anyway, today.discount, np.float32(0.0))
+        orders += anyway
+    return Twins(ours.totals, theirs.totals, cannibalised, orders)
