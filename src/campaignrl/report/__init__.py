@@ -1,9 +1,12 @@
 """What was found, for people: figures with intervals, pictures, one page.
 
 kpi.py       the figures a marketing team steers by, from simulated campaigns
+ratios.py    their intervals
 figures.py   the pictures of the report; panels.py  the picture of an experiment
 inline.py    a picture as an element of the page, in the page's colours
 words.py     numbers and what they say
-sections.py  what stands in each part of the page
+content.py   everything a report is made of
+pictures.py  which pictures it has
+sections.py  what else stands in each part of the page
 html.py      the page, written whole or not at all; page.html.j2  its layout
 """

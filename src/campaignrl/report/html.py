@@ -1,7 +1,7 @@
 """The report as one HTML page that needs nothing but itself: no network, no script.
 
 Every text from data is escaped by the template; only our own drawings go in as they are. Not here: what the page
-says (sections.py), its layout (page.html.j2).
+says (sections.py, pictures.py), its layout (page.html.j2).
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import BinaryIO
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from campaignrl.report import sections
-from campaignrl.report.sections import Gain, Picture, ReportContent
+from campaignrl.report import pictures, sections
+from campaignrl.report.content import Gain, ReportContent
+from campaignrl.report.pictures import Picture
 from campaignrl.tables.files import write_whole
 
 __all__ = ["Gain", "ReportContent", "page", "write_report"]
@@ -33,7 +34,7 @@ def write_report(path: str | Path, content: ReportContent) -> None:
 
 def page(content: ReportContent) -> str:
     """The page as text; the same content gives the same text."""
-    shown = sections.over_days(content)
+    shown = pictures.over_days(content)
     return _template().render(
         content=content,
         reference=_reference(content),
@@ -41,9 +42,9 @@ def page(content: ReportContent) -> str:
         headline=sections.headline(content),
         rows=sections.first_table(content),
         cards=sections.cards(content),
-        forest=[_safe(picture) for picture in sections.forest(content)],
+        forest=[_safe(picture) for picture in pictures.forest(content)],
         over_days=_safe(shown) if shown is not None else None,
-        heatmaps=[_safe(picture) for picture in sections.heatmaps(content)],
+        heatmaps=[_safe(picture) for picture in pictures.heatmaps(content)],
         kpis=sections.kpi_table(content),
         made_of=sections.made_of(content),
         estimators=sections.estimator_tables(content),

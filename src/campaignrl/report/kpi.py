@@ -1,7 +1,7 @@
 """The figures a marketing team steers by, from simulated campaigns, each with a unit and a 95 % interval.
 
-Customers are independent, so every interval comes from the spread between customers. Not here: what the figures look
-like on a page (words.py, html.py), estimates from logs (evaluate/). n customers.
+Not here: how the intervals are made (ratios.py), what the figures look like on a page (words.py, html.py), estimates
+from logs (evaluate/). n customers.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import pandas as pd
 from scipy import stats
 
 from campaignrl.errors import Problem, UsageError
+from campaignrl.report.ratios import UNKNOWN, per_customer, ratio, share
 from campaignrl.simulate import Campaign
 from campaignrl.specs.people import Segment
 from campaignrl.specs.world import World
@@ -23,8 +24,6 @@ from campaignrl.true_value import Value
 Float = npt.NDArray[np.float64]
 
 NONE = "none"  # the policy that never sends
-UNKNOWN = Value(np.nan, np.nan, np.nan, np.nan)
-Z = float(stats.norm.isf(0.025))
 
 
 class Kpi(NamedTuple):
@@ -69,43 +68,6 @@ def check_same_customers(campaigns: Sequence[Campaign]) -> None:
             theirs = f"world {c.world.name}, seed {c.seed}, {len(c.segment)} customers"
             ours = f"world {first.world.name}, seed {first.seed} and the {len(first.segment)} customers"
             raise UsageError(Problem(f"campaign of {c.policy}", "played in", theirs, f"{ours} of {first.policy}"))
-
-
-def ratio(numerator: Float, denominator: Float) -> Value:
-    """Sum over sum, (n,) each, with the linearised error of independent customers (Cochran 1977, section 6.3)."""
-    total, n = float(denominator.sum()), len(denominator)
-    if total == 0.0:
-        return UNKNOWN
-    value = float(numerator.sum()) / total
-    if n < 2:
-        return Value(value, np.nan, np.nan, np.nan)
-    influence = (numerator - value * denominator) * (n / total)
-    error = float(influence.std(ddof=1) / np.sqrt(n))
-    return Value(value, error, value - Z * error, value + Z * error)
-
-
-def share(hits: Float, of: Float) -> Value:
-    """Hits over chances, hits <= of, (n,) each: `ratio` with a Wilson interval, which none or all hits do not close.
-
-    The interval is that of as many independent chances as have the linearised error (Korn & Graubard 1998, "Confidence
-    intervals for proportions with small expected number of positive counts estimated from survey data"). Where all
-    chances end alike their error is unknown, and each customer counts as one chance.
-    """
-    value, error, *_ = ratio(hits, of)
-    if not np.isfinite(error):
-        return Value(value, error, np.nan, np.nan)
-    value = min(max(value, 0.0), 1.0)  # sums of fractions round
-    mixed = value * (1.0 - value) > 1e-12 and error > 0.0
-    chances = value * (1.0 - value) / error**2 if mixed else float(np.count_nonzero(of))
-    centre = (value + Z**2 / (2 * chances)) / (1 + Z**2 / chances)
-    half = Z * np.sqrt(value * (1 - value) / chances + Z**2 / (4 * chances**2)) / (1 + Z**2 / chances)
-    # at 0 and 1 centre and half meet exactly; rounding must not leave the value outside
-    return Value(value, error, min(value, float(centre - half)), max(value, float(centre + half)))
-
-
-def per_customer(values: Float) -> Value:
-    """Mean over customers."""
-    return ratio(values, np.ones(len(values)))
 
 
 def top_segment(world: World) -> int:
