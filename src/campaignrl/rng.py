@@ -45,6 +45,7 @@ class Purpose(IntEnum):
     POSTERIOR = 10  # posterior draws of a learner
     RESAMPLE = 11  # bootstrap weights, splits
     THROTTLE = 12  # who is served first when a budget or a channel is too small
+    CLOCK = 13  # when things happen within a day, and how long they take
 
 
 def mix(x: UInt64, out: UInt64 | None = None) -> UInt64:

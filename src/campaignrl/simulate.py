@@ -17,6 +17,7 @@ import numpy.typing as npt
 from campaignrl import rng
 from campaignrl.actions import NONE
 from campaignrl.dynamics.advance import Outcome
+from campaignrl.envs.clock import Hours, run_clock
 from campaignrl.envs.panel import BLOCK, Panel
 from campaignrl.errors import Problem, UsageError
 from campaignrl.features import Context
@@ -137,6 +138,24 @@ def run_campaign(
     active = {"start": start, "end": panel.state.alive.copy()}
     segment = panel.traits.segment
     return Campaign(world, playing.name, seed, segment, totals, daily, active, before, counts, grouped, log)
+
+
+def simulate_hours(
+    world: str | Path | World,
+    policy: str | Path | Policy = "uniform",
+    *,
+    customers: int | Int = 5_000,
+    seed: int = 0,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Hours:
+    """Run `policy` in `world` on a clock of hours, where sends queue, wait and expire: an event log and channel loads.
+
+    Customers share the channels, so unlike in `simulate` who else is there makes a difference.
+    """
+    world = load_world(world)
+    playing = ready_policy(policy, world)
+    return run_clock(Panel(world, customers, seed, threads), lambda panel: decide_day(panel, playing).action, progress)
 
 
 def ready_policy(policy: str | Path | Policy, world: World) -> Policy:

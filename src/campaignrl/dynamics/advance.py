@@ -50,11 +50,21 @@ class _Funnel(NamedTuple):
 
 
 def advance(
-    world: World, traits: Traits, state: State, action: Int, day: int, seed: int, p: Parameters
+    world: World,
+    traits: Traits,
+    state: State,
+    action: Int,
+    day: int,
+    seed: int,
+    p: Parameters,
+    attempts: Int | None = None,
 ) -> tuple[State, Outcome]:
-    """The state after `day` and what happened on it. action: (n,) catalog ids, already allowed by the guard."""
+    """The state after `day` and what happened on it. action: (n,) catalog ids, already allowed by the guard.
+
+    attempts: (n,) how often delivery was tried today, at least 1 for a send; None: once.
+    """
     offer, channel = p.offer_of[action].astype(np.int8), p.channel_of[action]
-    funnel = _funnel(traits, state, action, day, seed, p)
+    funnel = _funnel(traits, state, action, attempts, day, seed, p)
     u_buy, u_redeem, u_drop, u_revive = rng.uniforms(traits.key, seed, day, Purpose.PURCHASE, 4)
     alive = state.alive | (funnel.opened & (u_revive < p.revives[offer]))
     held, days_left = memory.usable_offer(state.live_offer, state.live_days, offer, funnel.opened, p.valid_days)
@@ -141,14 +151,17 @@ def _tags(
     return observed_tags(world, traits, (day + 1) // p.tags_refresh, seed)
 
 
-def _funnel(traits: Traits, state: State, action: Int, day: int, seed: int, p: Parameters) -> _Funnel:
+def _funnel(
+    traits: Traits, state: State, action: Int, attempts: Int | None, day: int, seed: int, p: Parameters
+) -> _Funnel:
     """The funnel, worked out for the customers who are sent something and spread back over all."""
     sent = action > 0
     rows = np.flatnonzero(sent)
     channel, segment, offer = p.channel_of[action[rows]], traits.segment[rows], p.offer_of[action[rows]]
     fatigue, taste, satisfaction = state.fatigue[rows], p.taste[segment, offer], state.satisfaction[rows]
     u_deliver, u_open, u_click, u_unsubscribe = rng.uniforms(traits.key[rows], seed, day, Purpose.FUNNEL, 4)
-    delivered = u_deliver < p.deliver[channel]
+    tries = None if attempts is None else attempts[rows]
+    delivered = u_deliver < response.delivery_probability(channel, tries, p)
     affinity = traits.affinity[channel, rows]
     opens = response.open_probability(channel, affinity, taste, fatigue, state.alive[rows], p)
     opened = delivered & (u_open < opens)

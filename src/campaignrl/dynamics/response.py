@@ -22,6 +22,18 @@ def sigmoid(x: Float32) -> Float32:
     return result
 
 
+def delivery_probability(channel: Int, attempts: Int | None, p: Parameters) -> Float32:
+    """(m,) chance that a send is delivered by one of its attempts (m,) of the day; None: one each.
+
+    One draw below it decides, so the same luck tells at which attempt the send arrives.
+    """
+    once = p.deliver[channel]
+    if attempts is None:
+        return once
+    never = (np.float32(1.0) - once) ** attempts.astype(np.float32)
+    return np.where(attempts == 1, once, np.float32(1.0) - never)
+
+
 def open_probability(
     channel: Int, affinity: Float32, taste: Float32, fatigue: Float32, alive: npt.NDArray[np.bool_], p: Parameters
 ) -> Float32:

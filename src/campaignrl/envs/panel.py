@@ -105,13 +105,16 @@ class Panel:
         """(n, k) what may be sent today."""
         return allowed(self.rules, self.facts(context, part))
 
-    def step(self, action: Int) -> Outcome:
-        """One day: action (n,) as the guard allows; returns what happened, and moves on to the next day."""
-        parts = self.over_blocks(lambda part: self._step(action, part))
+    def step(self, action: Int, attempts: Int | None = None) -> Outcome:
+        """One day: action (n,) as the guard allows; returns what happened, and moves on to the next day.
+
+        attempts: (n,) how often delivery is tried; None: once.
+        """
+        parts = self.over_blocks(lambda part: self._step(action, attempts, part))
         self.day += 1
         return _joined(Outcome, parts)
 
-    def _step(self, action: Int, part: slice) -> Outcome:
+    def _step(self, action: Int, attempts: Int | None, part: slice) -> Outcome:
         tomorrow, outcome = advance(
             self.world,
             self.traits.rows(part),
@@ -120,6 +123,7 @@ class Panel:
             self.day,
             self.seed,
             self._parameters,
+            None if attempts is None else attempts[part],
         )
         fields: list[npt.NDArray[Any]] = list(self.state)
         for field, value in zip(fields, tomorrow, strict=True):
