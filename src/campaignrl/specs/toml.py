@@ -43,26 +43,34 @@ def check(model: type[Model], data: Mapping[str, Any], where: str) -> Model:
     try:
         return model.model_validate(dict(data))
     except ValidationError as wrong:
-        raise SpecError([p for e in wrong.errors(include_url=False) for p in _problems(e, where, model)]) from None
+        raise SpecError(
+            [p._replace(where=f"{where} {p.where}".rstrip()) for p in field_problems(wrong, model)]
+        ) from None
 
 
-def _problems(error: Any, where: str, model: type[Spec]) -> list[Problem]:
-    inner = error.get("ctx", {}).get("error")
-    if isinstance(inner, SpecError):  # raised by a validator of ours: it has said it all
-        return [p._replace(where=f"{where} {p.where}") for p in inner.problems]
-    return [_problem(error, where, model)]
+def field_problems(wrong: ValidationError, model: type[Spec]) -> list[Problem]:
+    """Each mistake that pydantic found, in our words, with its table; those our own validators found as they are."""
+    problems: list[Problem] = []
+    for error in wrong.errors(include_url=False):
+        inner = error.get("ctx", {}).get("error")
+        problems += inner.problems if isinstance(inner, SpecError) else [_problem(error, model)]
+    return problems
 
 
-def _problem(error: Any, where: str, model: type[Spec]) -> Problem:
+def _problem(error: Any, model: type[Spec]) -> Problem:
     *parents, last = error["loc"] or ("(whole)",)
-    table = ".".join(str(p) for p in parents)
-    place = f"{where} [{table}]" if table else where
+    place = f"[{'.'.join(str(p) for p in parents)}]" if parents else ""
     kind, message = error["type"], error["msg"]
     if kind == "extra_forbidden":
         known = _known_keys(model, parents)
         return Problem(place, "key", last, "a known key", nearest(str(last), known) or f"Known: {', '.join(known)}.")
     if kind == "missing":
         return Problem(place, str(last), "(absent)", "given", "Add it.")
+    if kind in ("too_short", "too_long"):
+        return Problem(place, str(last), error["input"], "of " + message.split("should have ")[-1].split(" after ")[0])
+    if kind == "model_type":  # capacity = 20, where the key inside says what of
+        keys = ", ".join(_known_keys(model, [*parents, last]))
+        return Problem(place, str(last), error["input"], f"a table with {keys}")
     return Problem(
         place, str(last), error["input"], message.removeprefix("Value error, ").removeprefix("Input should be ")
     )

@@ -6,12 +6,13 @@ parts (people.py, market.py, effects.py), the arithmetic of behaviour (dynamics/
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
 from campaignrl.actions import Catalog, Channel, Offer
 from campaignrl.errors import Problem, SpecError
@@ -23,7 +24,7 @@ from campaignrl.specs.market import ChannelSpec, GuardSpec, Money, OfferSpec
 from campaignrl.specs.people import Segment
 from campaignrl.specs.quantities import MOST, Positive
 from campaignrl.specs.schema import feature_schema
-from campaignrl.specs.toml import Spec, check, read_toml
+from campaignrl.specs.toml import Spec, check, field_problems, read_toml
 from campaignrl.specs.world_problems import world_problems
 
 
@@ -49,12 +50,19 @@ class World(Spec):
     tags: Tags = Tags()
     guard: GuardSpec = GuardSpec()
 
-    @model_validator(mode="after")
-    def _consistent(self) -> World:
-        problems = world_problems(self)
+    @model_validator(mode="wrap")
+    @classmethod
+    def _every_mistake(cls, data: Any, build: ModelWrapValidatorHandler[World]) -> World:
+        """Mistakes in single fields and those that no single field can know, all in one error."""
+        try:
+            world = build(data)
+        except ValidationError as wrong:
+            beside = world_problems(data) if isinstance(data, Mapping) else []
+            raise SpecError([*field_problems(wrong, cls), *beside]) from None
+        problems = world_problems(world.model_dump())
         if problems:
             raise SpecError(problems)
-        return self
+        return world
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Cross to a worker process as the file's own content; compiled conditions are made again there."""
