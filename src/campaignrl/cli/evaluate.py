@@ -10,8 +10,9 @@ import typer
 from campaignrl.cli.console import progress, say, say_json
 from campaignrl.cli.options import Json, Seed
 from campaignrl.errors import SupportError, UsageError
-from campaignrl.evaluate.estimators import ESTIMATORS
+from campaignrl.evaluate.estimators import ESTIMATORS, USUAL
 from campaignrl.evaluate.evaluate import evaluate as evaluate_policy
+from campaignrl.evaluate.learned_rewards import MODELS
 from campaignrl.evaluate.sequential_estimators import SEQUENTIAL
 from campaignrl.evaluate.targets import LOGGED
 from campaignrl.tables.logfile import read_log
@@ -32,10 +33,21 @@ def evaluate(
     estimator: Annotated[
         str,
         typer.Option(
-            help=f"all, or some of {' '.join(ESTIMATORS)} with commas between; "
+            help=f"usual, all, or some of {' '.join(ESTIMATORS)} with commas between; "
             f"or, for whole episodes, of {' '.join(SEQUENTIAL)}."
         ),
-    ] = "all",
+    ] = "usual",
+    model: Annotated[str, typer.Option(help=f"Reward model: {', '.join(MODELS)}.")] = "ridge",
+    tuning: Annotated[
+        str, typer.Option(help="How strongly heavy weights are held back: fixed, slope or mse.")
+    ] = "fixed",
+    logging: Annotated[
+        str | None,
+        typer.Option(
+            help="Policy that wrote the log, its table of probabilities, or estimate; for mips_*, offcem and pi, "
+            "where the log does not show what it might have done instead."
+        ),
+    ] = None,
     against: Annotated[str, typer.Option(help="What the lift is over: logged, or another policy.")] = LOGGED,
     mix: Annotated[
         float, typer.Option(help="Value the policy used this share of the time, else the logged one.")
@@ -51,7 +63,8 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Value POLICY on a recorded LOG of another policy's decisions, and say how sure that is."""
-    chosen = tuple(ESTIMATORS) if estimator == "all" else tuple(estimator.split(","))
+    named = {"all": tuple(ESTIMATORS), "usual": USUAL}
+    chosen = named.get(estimator) or tuple(estimator.split(","))
     with progress("evaluate"):
         found = evaluate_policy(
             read_log(log, mapping, reward=reward),
@@ -59,6 +72,9 @@ def evaluate(
             estimators=chosen,
             reference=against,
             mix=mix,
+            model=model,
+            tuning=tuning,
+            logging=logging,
             reward_range=_range(reward_range),
             seed=seed,
             horizon=horizon,

@@ -43,7 +43,8 @@ def matured(
 
 def of_matured(logging: Given | None, log: DecisionLog) -> Given | None:
     """The logging policy as it was given, for the rows that are kept."""
-    return logging if logging is None or log.matured.all() else of_kept_rows(logging, log, np.flatnonzero(log.matured))
+    kept = None if log.matured.all() else np.flatnonzero(log.matured)
+    return None if logging is None else of_kept_rows(logging, log, kept)
 
 
 def propensities(

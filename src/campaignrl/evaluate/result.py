@@ -13,6 +13,7 @@ from typing import Any
 
 from campaignrl.evaluate.intervals import Estimate
 from campaignrl.evaluate.propensity import CalibrationBin
+from campaignrl.evaluate.tuning import FIXED
 
 FIGURES = (
     "n",
@@ -55,7 +56,7 @@ class Evaluation:
     reasons: tuple[str, ...]
     estimates: Mapping[str, Estimate]
     settings: Mapping[str, float] = field(default_factory=dict)  # of estimators that hold weights back; may be infinite
-    settings_from: str = "fixed"  # fixed | slope | mse
+    settings_from: str = FIXED  # fixed | slope | mse
     reward_model: str = ""  # which, and on how many rows it was fitted
     logging_policy: str = ""  # where its probabilities of other actions come from, if they were needed
     calibration: tuple[CalibrationBin, ...] = ()  # of estimated propensities
@@ -106,16 +107,17 @@ class Evaluation:
             f"never tried {self.off_support_mass:.2%}",
             *([f"actions from {self.actions_from}"] if self.actions_from else []),
             *([f"logging policy {self.logging_policy}"] if self.logging_policy else []),
-            *([self._how()] if self.reward_model or self.settings else []),
+            *self._how(),
             f"{self.verdict}" + (": " if self.reasons else "") + " ".join(self.reasons),
         ]
 
-    def _how(self) -> str:
-        """Which model and settings the estimates were made with."""
-        held = ", ".join(f"{name} {value:g}" for name, value in self.settings.items())
-        parts = [f"reward model {self.reward_model}" if self.reward_model else ""]
-        parts += [f"weights held back at {held} ({self.settings_from})" if held else ""]
-        return "   ".join(part for part in parts if part)
+    def _how(self) -> list[str]:
+        """Which model and settings the estimates were made with, where they are not the usual ones."""
+        told = [f"reward model {self.reward_model}"] if self.reward_model not in ("", "ridge") else []
+        if self.settings_from != FIXED and self.settings:
+            held = ", ".join(f"{name} {value:g}" for name, value in self.settings.items())
+            told.append(f"weights held back at {held} ({self.settings_from})")
+        return told
 
 
 def _json(value: object) -> Any:
