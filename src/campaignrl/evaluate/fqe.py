@@ -13,17 +13,20 @@ estimators (sequential.py). n rows, k actions, N trajectories, T steps.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import cho_solve
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from campaignrl.actions import Catalog
 from campaignrl.evaluate.reward_model import blocks, folds_of
 from campaignrl.evaluate.states import states
 from campaignrl.evaluate.trajectories import ENDED, Trajectories, next_rows
-from campaignrl.policies.ridge import RidgeStatistics, fit_ridge, with_intercept
+from campaignrl.policies.blocks import INTERCEPT
+from campaignrl.policies.ridge import RidgeModel, RidgeStatistics, fit_ridge, with_intercept
 from campaignrl.policies.threads import one_blas_thread
 from campaignrl.tables.decisions import DecisionLog
 
@@ -33,7 +36,7 @@ Int = npt.NDArray[np.integer[Any]]
 
 Kind = Literal["ridge", "boosting"]
 APART = 300  # rows of each action at each step; from there on every step can have a model of its own
-REFRESH = 8  # steps to go after which the ridge penalty is chosen anew; fits in between keep it
+REFRESH = 10  # steps to go after which the ridge penalty is chosen anew; fits in between keep it
 
 
 class Behaviour(NamedTuple):
@@ -136,37 +139,55 @@ def _bounded(q: Float32, span: tuple[float, float], room: float) -> Float32:
 
 
 class _Ridge:
-    """The factorised Bayesian ridge; what depends on the rows alone is summed once."""
+    """The factorised Bayesian ridge; what depends on the rows alone is summed and factorised once."""
 
     def __init__(self, X: Float32, action: Int, catalog: Catalog) -> None:
         self._X, self._action, self._catalog = X, action, catalog
         self._rows: Int | None = None
-        self._l2: float | None = None
+        self._model: RidgeModel | None = None
+        self._stats = RidgeStatistics.zeros(catalog, X.shape[1])
 
     def fit(self, rows: Int, target: Float, steps_to_go: int) -> Callable[[Int], Float32]:
-        k = len(self._catalog)
         if self._rows is None or not np.array_equal(rows, self._rows):
-            self._rows, self._stats = rows, RidgeStatistics.zeros(self._catalog, self._X.shape[1])
-            self._stats.add(self._X[rows], self._action[rows], target)
-            self._l2 = None
-            order = np.argsort(self._action[rows], kind="stable")
-            self._order, self._phi = order, with_intercept(self._X[rows[order]])
-            self._ends = np.cumsum(np.bincount(self._action[rows], minlength=k))
+            self._take_rows(rows, target)
         else:
             self._take(target)
-        if steps_to_go % REFRESH == 0:
-            self._l2 = None
-        model = fit_ridge(self._stats, self._catalog, self._l2)
-        self._l2 = model.l2
-        return lambda at: np.asarray(with_intercept(self._X[at]) @ model.coefficients)
+        if self._model is None or steps_to_go % REFRESH == 0:
+            self._model = fit_ridge(self._stats, self._catalog, None)
+            coefficients = self._model.coefficients
+        else:
+            coefficients = _refitted(self._model, self._stats.moment)
+        return lambda at: np.asarray(with_intercept(self._X[at]) @ coefficients)
+
+    def _take_rows(self, rows: Int, target: Float) -> None:
+        self._rows, self._model = rows, None
+        self._stats = RidgeStatistics.zeros(self._catalog, self._X.shape[1])
+        self._stats.add(self._X[rows], self._action[rows], target)
+        self._order = np.argsort(self._action[rows], kind="stable")
+        self._phi = with_intercept(self._X[rows[self._order]])
+        self._ends = np.cumsum(np.bincount(self._action[rows], minlength=len(self._catalog)))
 
     def _take(self, target: Float) -> None:
         """New targets of the same rows: moments and squares only."""
         y = target[self._order]
         starts = self._ends - np.diff(self._ends, prepend=0)
         for a, (start, end) in enumerate(zip(starts, self._ends, strict=True)):
-            self._stats.moment[a] = y[start:end] @ self._phi[start:end]
+            self._stats.moment[a] = y[start:end].astype(np.float32) @ self._phi[start:end]
             self._stats.square[a] = y[start:end] @ y[start:end]
+
+
+def _refitted(model: RidgeModel, moment: Float) -> Float32:
+    """Coefficients (D, k) of the same rows and penalties for other rewards: sums moment (k, D).
+
+    The steps of `fit_ridge` after its factorisations, which are most of its work.
+    """
+    old = model.posterior
+    column = np.where(np.arange(moment.shape[1]) == 0, INTERCEPT, 1.0)
+    own = model.l2 * np.outer(old.blocks.own_penalty, column)
+    solved = old.own_factor.transpose(0, 2, 1) @ (old.own_factor @ moment[:, :, None])
+    right = (old.blocks.members.T.astype(np.float64) @ (own * solved[:, :, 0])).ravel()
+    shared = cho_solve((old.shared_factor, True), right).reshape(old.shared_mean.shape)
+    return np.ascontiguousarray(replace(old, moment=moment, shared_mean=shared).mean().T, dtype=np.float32)
 
 
 class _Boosting:
