@@ -102,7 +102,8 @@ def test_commands_print_what_the_page_shows(page: Path, workplace: Path, request
                 continue
             actual = run(command, workplace)
             if refresh and "..." not in output.splitlines():
-                fresh = fresh.replace(f"$ {command}\n{output}", f"$ {command}\n{actual}".rstrip() + "")
+                old = f"$ {command}\n{output}\n" if output else f"$ {command}\n"
+                fresh = fresh.replace(old, f"$ {command}\n{actual}\n")
             elif not refresh:
                 assert_as_shown(output, actual, command)
         text = text.replace(block, fresh)
