@@ -1,0 +1,223 @@
+"""The reduced model backward in time: what each type is worth at each point of the lattice, and each action there.
+
+Two models, one recursion. The honest one is for planning: typical values of what the lattice leaves out, offers with
+conditions not counted on. The optimistic one is for bounds: its value is at least that of every policy in the full
+model, because each step is at least as good as the best the full model allows at any state that maps to the point:
+
+- prices are rounded up, fatigue down, caps counted in fixed blocks (lattice.py); stocks at the most they bring
+  (stocks.py); permissions are never lost, satisfaction at its highest for drop-out and unsubscribing
+- every offer is open to everybody; traits, and whether a customer is still alive, are known
+- values are made to rise with the expected price and to fall with fatigue, as rounding requires
+
+Not here: running the plan (planner.py), budgets (bound.py). m types, k actions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from campaignrl.dynamics.parameters import Parameters, parameters
+from campaignrl.envs.truth import payoff
+from campaignrl.envs.truth.lattice import AXIS_C, AXIS_F, AXIS_R, Lattice, Size, lattice
+from campaignrl.envs.truth.payoff import After, Rates, Types
+from campaignrl.envs.truth.stocks import Effects, Prices, effects, intent_of_a_click, no_prices, prices_before
+from campaignrl.specs.world import World
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+Bool = npt.NDArray[np.bool_]
+Array = npt.NDArray[Any]
+
+
+class Toll(NamedTuple):
+    """Prices of what ties customers together, on top of a send's cost."""
+
+    money: float = 0.0  # per unit of money that sends cost
+    sends: tuple[float, ...] = ()  # currency per send, by channel; empty: nothing
+
+
+class Values(NamedTuple):
+    """What a day and all after it are worth at every point."""
+
+    alive: Float32  # (m, C, F, R, L)
+    dead: Float32  # (m, C, F, R)
+    prices: Prices
+
+
+@dataclass(frozen=True)
+class ReducedModel:
+    """The reduced model of a world for some types."""
+
+    world: World
+    types: Types
+    optimistic: bool
+    lat: Lattice
+    p: Parameters
+    e: Effects
+    rates: Rates
+    charge: Float64  # (k,) cost of a send with its toll, currency
+    counted: Bool  # (k,) actions that plans count on
+
+    @property
+    def last(self) -> Values:
+        """After the last day."""
+        shape = (len(self.types.traits.rate), *self.lat.shape)
+        return Values(np.zeros(shape, np.float32), np.zeros(shape[:-1], np.float32), no_prices(shape[0]))
+
+    def backward(self) -> Iterator[tuple[int, Values]]:
+        """(day, values of that day), from the last day to the first."""
+        values = self.last
+        for day in range(self.world.horizon - 1, -1, -1):
+            values = self.before(values, day)
+            yield day, values
+
+    def before(self, later: Values, day: int) -> Values:
+        """The values of `day` from those of the next."""
+        step = _Day(self, later, day)
+        alive, dead = step.best()
+        if self.optimistic:
+            alive, dead = _monotone(np.maximum(alive, dead[..., None])), _monotone(dead)
+        return Values(alive, dead, prices_before(later.prices, step.reach, self.e))
+
+    def action_values(self, later: Values, day: int) -> Iterator[tuple[Float32, Float32]]:
+        """What each action is worth on `day`, given the values of the next: (m, C, F, R, L) alive, (m, C, F, R) dead.
+
+        Action by action; -inf where permission or caps forbid it.
+        """
+        step = _Day(self, later, day)
+        for a in range(len(self.charge)):
+            yield step.action(a)
+
+
+def reduced_model(
+    world: World, types: Types, optimistic: bool, size: Size | None = None, toll: Toll | None = None
+) -> ReducedModel:
+    """The reduced model of `world` for these customers."""
+    p, toll = parameters(world), toll or Toll()
+    e, lat = effects(world, p, optimistic), lattice(world, p, optimistic, size or Size())
+    sends = np.array([*toll.sends, 0.0]) if toll.sends else np.zeros(len(world.channels) + 1)
+    charge = p.send_cost.astype(np.float64) * (1.0 + toll.money) + sends[p.channel_of]
+    conditional = np.array([name in world.conditions for name in world.offers] + [False])
+    counted = np.ones(len(charge), dtype=bool) if optimistic else ~conditional[p.offer_of]
+    return ReducedModel(world, types, optimistic, lat, p, e, payoff.rates(types, lat, p, e), charge, counted)
+
+
+class _Day:
+    """One step of the recursion; what depends on the channel alone is worked out once."""
+
+    def __init__(self, model: ReducedModel, later: Values, day: int) -> None:
+        self._m, self._prices, self._day = model, later.prices, day
+        self._after = payoff.after_tonight(later.alive, later.dead, model.rates, model.lat)
+        self._dead = later.dead
+        self._known: dict[int | None, _Group] = {}
+        self.reach = np.zeros(len(model.types.traits.rate), dtype=np.float32)
+
+    def best(self) -> tuple[Float32, Float32]:
+        """Values of the best counted action; alive and dead."""
+        alive, dead = self.action(0)
+        for a in np.flatnonzero(self._m.counted)[1:]:
+            other = self.action(int(a))
+            np.maximum(alive, other[0], out=alive)
+            np.maximum(dead, other[1], out=dead)
+        return alive, dead
+
+    def action(self, a: int) -> tuple[Float32, Float32]:
+        """Values of one action, (m, C, F, R, L) alive and (m, C, F, R) dead."""
+        model = self._m
+        if a == 0:
+            idle = self._group(None)
+            self._reached(idle.held.reach.max(axis=-1))
+            return idle.held.value.copy(), idle.dead.copy()
+        r, p, c, o = model.rates, model.p, int(model.p.channel_of[a]), int(model.p.offer_of[a])
+        g = self._group(c)
+        opens, opens_dead = (table[a][:, None, :, None] for table in (r.opened, r.opened_dead))
+        clicks = r.clicked[a][:, None, None, None]
+        seen = clicks * g.clicked.value[..., o] + (1 - clicks) * g.unclicked.value[..., o]
+        reach = clicks * g.clicked.reach[..., o] + (1 - clicks) * g.unclicked.reach[..., o]
+        self._reached(opens * reach + (1 - opens) * g.held.reach.max(axis=-1))
+        seen = seen + (self._prices.adstock * p.adstock_weight[c])[:, None, None, None]
+        unsubscribed = r.unsubscribed[a][:, None] * np.float32(p.unsubscribe_cost)
+        cost = np.float32(model.charge[a]) + unsubscribed[None, None]
+        alive = g.held.value + opens[..., None] * (seen[..., None] - g.held.value) - (cost + self._ignored(a))[..., None]
+        revived = p.revives[o] * seen + (1 - p.revives[o]) * (g.dead_seen[..., o] + self._stocked_dead(a))
+        dead = g.dead + opens_dead * (revived - g.dead) - cost
+        forbidden = ~(model.types.consent[c][:, None] & g.fits)[:, :, None, None]
+        return np.where(forbidden[..., None], -np.inf, alive), np.where(forbidden, -np.inf, dead)
+
+    def _stocked_dead(self, a: int) -> Float32 | float:
+        """What stocks are worth to a customer who dropped out: their price times the chance of ever coming back."""
+        m, p = self._m, self._m.p
+        if not m.optimistic or not p.revives.any():
+            return 0.0
+        most = (m.rates.opened_dead * p.revives[p.offer_of][:, None, None]).max(axis=(0, 2))
+        back = 1 - (1 - most) ** (m.world.horizon - self._day)
+        left = self._prices.intent * m.rates.clicked[a] * np.float32(intent_of_a_click(p))
+        left = left + self._prices.adstock * p.adstock_weight[p.channel_of[a]]
+        left = left + self._prices.satisfaction * p.satisfying[p.offer_of[a]]
+        return np.asarray((back * left)[:, None, None, None], dtype=np.float32)
+
+    def _ignored(self, a: int) -> Float32 | float:
+        """What satisfaction loses by a send that stays unopened; the optimistic model forgets it."""
+        p, r = self._m.p, self._m.rates
+        if self._m.optimistic or p.satisfaction is None:
+            return 0.0
+        unopened = p.deliver[p.channel_of[a]] - r.opened[a]
+        lost = self._prices.satisfaction[:, None] * np.float32(p.satisfaction.ignored) * unopened
+        return np.asarray(lost[:, None, :, None], dtype=np.float32)
+
+    def _reached(self, reach: Float32) -> None:
+        """Optimistic: the most over all points and actions. Honest: a customer at rest who buys at the full price."""
+        if self._m.optimistic:
+            self.reach = np.maximum(self.reach, reach.max(axis=(1, 2, 3)))
+        elif not self.reach.any():
+            season = self._m.p.season[self._day]
+            self.reach = self._m.rates.hazard[:, -1, -1] * season * self._m.rates.margin
+
+    def _group(self, channel: int | None) -> _Group:
+        """What is the same for all actions of a channel (None: no send)."""
+        if channel not in self._known:
+            self._known[channel] = _group(self._m, self._after, self._dead, self._prices, self._day, channel)
+        return self._known[channel]
+
+
+class _Group(NamedTuple):
+    """All that can happen on a day on which `channel` is used."""
+
+    fits: Bool  # (C,)
+    held: payoff.Worth  # (m, C, F, R, L) not opened
+    dead: Float32  # (m, C, F, R) not opened
+    unclicked: payoff.Worth  # (m, C, F, R, o)
+    clicked: payoff.Worth
+    dead_seen: Float32  # (m, C, F, R, o) opened by a customer who dropped out and stays so
+
+
+def _group(
+    model: ReducedModel, after: After, dead: Float32, prices: Prices, day: int, channel: int | None
+) -> _Group:
+    lat, r, p = model.lat, model.rates, model.p
+    to, fits = lat.cap_move(day, channel)
+    tired = lat.fatigue_moves[-1 if channel is None else channel]
+
+    def moved(values: Array) -> Array:
+        return tired(np.take(values, to, axis=AXIS_C), AXIS_F)
+
+    after, dead = After(*(moved(v) for v in after)), moved(dead)
+    season, up = float(p.season[day]), model.optimistic
+    held = payoff.held_value(after, r, lat, p, prices, season, up)
+    if channel is None:
+        return _Group(fits, held, dead, held, held, dead)
+    opened = [payoff.opened_value(after, clicks, r, lat, p, prices, season, up) for clicks in (False, True)]
+    offers = range(after.seen.shape[-1])
+    dead_seen = [lat.price_moves[o](dead, AXIS_R) if p.price_cut[o] else dead for o in offers]
+    return _Group(fits, held, dead, *opened, np.stack(dead_seen, axis=-1))
+
+
+def _monotone(values: Float32) -> Float32:
+    """At least as much at a higher expected price and at less fatigue."""
+    rising = np.maximum.accumulate(values, axis=AXIS_R)
+    return np.flip(np.maximum.accumulate(np.flip(rising, AXIS_F), axis=AXIS_F), AXIS_F)
