@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from starbucks_log import read_starbucks
+from starbucks_log import per_day, read_starbucks
 
 import campaignrl as crl
 from campaignrl.evaluate.diagnose import ESS_REFUSE
@@ -98,7 +98,8 @@ def main() -> None:
     words.add_argument("folder", type=Path, nargs="?", default=FOLDER)
     words.add_argument("-o", "--output", type=Path, default=Path("runs/starbucks"))
     chosen = words.parse_args()
-    daily, log = read_starbucks(chosen.folder, per_day=True), read_starbucks(chosen.folder)
+    log = read_starbucks(chosen.folder)
+    daily = per_day(log)
     decisions, found = one_decision(daily), series(log)
     for row in decisions:
         own = f"{row['value']:.3f} +- {row['std_error']:.3f}"

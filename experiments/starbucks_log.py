@@ -7,6 +7,7 @@ customer spends until the next wave; of the last one, until the last recorded ho
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from campaignrl.tables.decisions import DecisionLog
 
 WAVES = np.array([0, 168, 336, 408, 504, 576])  # hours
 END = 714  # last recorded hour
+DAYS = np.diff(np.append(WAVES, END)) / 24  # from each wave to the next
 OFFERED, NOTHING = 0.075, 0.25  # probability of each of ten offers, and of none
 
 
@@ -57,15 +59,20 @@ class Events:
         return self.total("offer received", lambda value: catalog.id_of(value["offer id"][:8])).astype(int)
 
 
-def read_starbucks(folder: Path, per_day: bool = False) -> DecisionLog:
-    """The decision log, customer by customer; per_day: rewards in dollars per day until the next wave."""
+def per_day(log: DecisionLog) -> DecisionLog:
+    """The same log with rewards in dollars per day until the next wave, as waves are not equally far apart."""
+    meta = {**log.meta, "reward": "dollars per day until the next wave"}
+    return replace(log, reward=log.reward / DAYS[log.step], meta=meta)
+
+
+def read_starbucks(folder: Path) -> DecisionLog:
+    """The decision log, customer by customer."""
     portfolio, profile = read_lines(folder / "portfolio.json"), read_lines(folder / "profile.json.gz")
     catalog = catalog_of(portfolio)
     events = Events(read_lines(folder / "transcript.json.gz"), profile.id)
     spend, action = events.total("transaction", lambda value: value["amount"]), events.actions(catalog)
-    days = np.diff(np.append(WAVES, END)) / 24
     n, T = action.shape
-    context = context_of(profile, events, spend, action, days, catalog)
+    context = context_of(profile, events, spend, action, catalog)
     step = np.tile(np.arange(T, dtype=np.int32), n)
     flat = action.ravel()
     return DecisionLog(
@@ -77,15 +84,15 @@ def read_starbucks(folder: Path, per_day: bool = False) -> DecisionLog:
         context=context,
         action=flat,
         propensity=np.where(flat == 0, NOTHING, OFFERED),
-        reward=(spend / days if per_day else spend).ravel(),
+        reward=spend.ravel(),
         cost=np.zeros(n * T, dtype=np.int64),
         matured=np.ones(n * T, dtype=bool),
         wave=step,
-        meta={"policy_id": "at random", "reward": "dollars " + ("per day " if per_day else "") + "until the next wave"},
+        meta={"policy_id": "at random", "reward": "dollars until the next wave"},
     )
 
 
-def context_of(profile, events: Events, spend, action, days, catalog: Catalog) -> Context:
+def context_of(profile, events: Events, spend, action, catalog: Catalog) -> Context:
     """What was known before each wave: the person, the wave, and what came of the waves before."""
     kinds = (NONE_NAME, *dict.fromkeys(offer.kind for offer in catalog.offers))
     kind_of = np.array([0, *(kinds.index(offer.kind) for offer in catalog.offers)])
@@ -93,7 +100,7 @@ def context_of(profile, events: Events, spend, action, days, catalog: Catalog) -
     def before(values: np.ndarray) -> np.ndarray:  # of the wave before; 0 at the first
         return np.concatenate([np.zeros((len(values), 1)), values[:, :-1]], axis=1)
 
-    so_far = np.cumsum(before(spend), axis=1) / np.maximum(np.cumsum(before(np.tile(days, (len(spend), 1))), axis=1), 1)
+    so_far = np.cumsum(before(spend), axis=1) / np.maximum(np.cumsum(before(np.tile(DAYS, (len(spend), 1))), axis=1), 1)
     person = {
         "age": np.where(profile.age == 118, np.nan, profile.age),
         "income": profile.income.to_numpy(dtype=float) / 1000,
@@ -102,7 +109,7 @@ def context_of(profile, events: Events, spend, action, days, catalog: Catalog) -
     }
     waves = {
         "wave": np.tile(np.arange(len(WAVES)), (len(spend), 1)),
-        "spend_before": before(spend / days),
+        "spend_before": before(spend / DAYS),
         "spend_so_far": so_far,
         "orders_before": before(events.total("transaction")),
         "viewed_before": before(events.total("offer viewed")),

@@ -17,4 +17,14 @@ result.py        the answer and how it is shown
 evaluate.py      the verb that joins them
 differences.py   what an interval of a difference lets one say; the difference between two logs
 personalising.py does treating customers differently pay? In one sentence
+
+Whole episodes instead of single decisions:
+
+trajectories.py  a log as aligned trajectories
+sequential.py    the estimators, as pure functions of (trajectories, steps) arrays
+states.py        context joined by traces of past sends, for the models
+fqe.py           fitted-Q evaluation; state_ratios.py: how much more often a policy is in a state
+distribution.py  quantiles and worst part of the returns
+step_curve.py    how far into an episode the log lasts, and the verdict
+sequential_estimators.py, episodes.py, episode_result.py   the table, the verb, the answer
 """
