@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,17 +32,15 @@ from campaignrl.envs.events import EventLog, channel_load
 from campaignrl.envs.hours import DAY, Draw, Quiet, planned_hour, service_hours
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.queues import Job, Queue
+from campaignrl.envs.sends import Sends, service
 from campaignrl.guard.budget import Ledger, Limits, throttle
 from campaignrl.rng import Purpose
-from campaignrl.specs.market import ChannelSpec
 from campaignrl.specs.world import World
 
 Int = npt.NDArray[np.integer[Any]]
 Float = npt.NDArray[np.float64]
 Decide = Callable[[Panel], Int]  # (n,) actions for today, as the guard allows
 Progress = Callable[[int, int], None]  # (days done, days in all)
-
-MINUTES = 60.0
 
 
 @dataclass(frozen=True)
@@ -59,19 +57,6 @@ class Hours:
     load: pd.DataFrame
     totals: dict[str, Float]
     daily: dict[str, Float]
-
-
-class Sends(NamedTuple):
-    """m decided sends that have not joined a queue; times are hours since day 0."""
-
-    row: Int
-    action: Int
-    decided: Float
-    leaves: Float  # planned, or when the quiet hours end
-
-    def take(self, which: npt.NDArray[Any]) -> Sends:
-        """Some of them."""
-        return Sends(*(values[which] for values in self))
 
 
 def run_clock(panel: Panel, decide: Decide, progress: Progress | None = None) -> Hours:
@@ -115,9 +100,8 @@ class Clock:
 
     def _queue(self, channel: int) -> Queue:
         spec = self._specs[channel]
-        patience = spec.patience_hours or np.inf
         servers = self._service[channel].servers
-        return Queue(self._env, servers, self._begun, self._ended, self._lost, self.quiet, patience)
+        return Queue(self._env, servers, self._begun, self._ended, self._lost, self.quiet, spec.patience_hours)
 
     def next_day(self) -> Outcome:
         """Decide, let the day pass, and live it."""
@@ -187,6 +171,7 @@ class Clock:
         """Let today's sends join the queues of their channels at their times."""
         world, panel = self.panel.world, self.panel
         sends = sends.take(np.lexsort((panel.traits.key[sends.row], sends.leaves)))
+        self.log.many("queued", sends.leaves, sends.row, sends.action)
         channels = world.catalog.channel_of[sends.action]
         for c, queue in self.queues.items():
             part = sends.take(channels == c)
@@ -256,26 +241,3 @@ class Clock:
         outcome = self.panel.step(action, attempts if (attempts > 1).any() else None)
         write_answers(self.log, self.panel, outcome, action, held, reached)
         return outcome
-
-
-class Service(NamedTuple):
-    """The servers of one channel for n customers, whole ones, and the hours each takes for a send."""
-
-    servers: int
-    hours: float
-    varies: bool
-
-
-def service(spec: ChannelSpec, customers: int, open_hours: float) -> Service:
-    """As many servers as the length of a send asks for, and a length that gives exactly the capacity with them.
-
-    capacity per day = servers x open hours / hours per send; rounding to whole servers stretches or shortens a send.
-    """
-    if spec.capacity is None:
-        return Service(1, 0.0, varies=False)
-    per_day = spec.capacity.sends_per_day_per_1000_customers * customers / 1000.0
-    if per_day <= 0.0:
-        return Service(0, 0.0, varies=False)
-    wanted = per_day * (spec.capacity.minutes_per_send or 0.0) / MINUTES / open_hours
-    servers = max(1, round(wanted))
-    return Service(servers, servers * open_hours / per_day, spec.capacity.service == "exponential")

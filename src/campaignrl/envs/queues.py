@@ -1,4 +1,4 @@
-"""A channel as a queue: whole servers, first come first served, closed in quiet hours.
+"""A channel as a queue: whole servers, first come first served, and nobody served in quiet hours.
 
 Here: waiting and serving on a SimPy clock, and what queueing theory says of it. Not here: which sends join and what
 a served one means (clock.py). Time in hours.
@@ -62,10 +62,13 @@ class Queue:
             self.env.process(self._arrive(jobs))
 
     def join(self, job: Job) -> None:
-        """Queue up now."""
+        """Queue up now: at the end, or at the head for a further attempt, whose turn it was before."""
         job.joined = self.env.now
         job.deadline = min(job.joined + self.patience, max(job.expires, job.joined))
-        self.waiting.append(job)
+        if job.attempts:
+            self.waiting.appendleft(job)
+        else:
+            self.waiting.append(job)
         if self._idle:
             self._idle.pop().succeed()
 

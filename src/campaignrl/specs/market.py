@@ -79,7 +79,7 @@ class ChannelSpec(Spec):
     adstock: NotNegative = 1.0  # added to the ad-stock by one open
     affinity_spread: NotNegative = 0.5  # sd over customers of the log-odds of opening
     capacity: Capacity | None = None  # None: without limit
-    patience_hours: Positive | None = None  # a send that has queued for so long is given up; None: never
+    patience_hours: Positive = 24.0  # on the clock of hours, a send that has queued for so long is given up
     retry: Retry | None = None  # None: one attempt
 
 
