@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from campaignrl.cli.console import say, say_json, say_table
-from campaignrl.cli.options import Json
+from campaignrl.cli.console import say, say_json, say_table, talk
+from campaignrl.cli.options import Customers, Json, Output, Seed
+from campaignrl.errors import Problem, UsageError
+from campaignrl.report.figures import png_bytes
+from campaignrl.report.world_facts import WorldFacts, world_facts
+from campaignrl.report.world_figures import world_figure, world_page
 from campaignrl.specs.bundled import bundled_files
-from campaignrl.specs.world import load_world
+from campaignrl.specs.world import World, load_world
+from campaignrl.tables.files import write_whole
 
 world = typer.Typer(help="List, show and check worlds.", no_args_is_help=True)
+
+BARS = "▁▂▃▄▅▆▇█"
 
 
 @world.command(name="list")
@@ -27,41 +34,27 @@ def list_worlds(as_json: Json = False) -> None:
 
 @world.command()
 def show(
-    name: Annotated[str, typer.Argument(help="Bundled world or path of a TOML file.")], as_json: Json = False
+    name: Annotated[str, typer.Argument(help="Bundled world or path of a TOML file.")],
+    output: Annotated[Path | None, Output.__metadata__[0]] = None,
+    plot: Annotated[bool, typer.Option("--plot", help="Draw it: runs/worlds/NAME.png, or -o FILE.png|html.")] = False,
+    customers: Customers = 5_000,
+    seed: Seed = 0,
+    as_json: Json = False,
 ) -> None:
-    """Segments, channels, offers and rules of one world."""
+    """Who the customers are, how far a message gets, how soon it wears out, and the days with nothing sent."""
     found = load_world(name)
+    target = output or (Path("runs/worlds") / f"{found.name}.png" if plot else None)
+    if target is not None and target.suffix not in (".png", ".html"):
+        raise UsageError(Problem("world show", "output", str(target), "a file that ends in .png or .html"))
+    facts = world_facts(found, customers, seed)
+    if target is not None:
+        page = world_page(facts).encode() if target.suffix == ".html" else png_bytes(world_figure(facts))
+        write_whole(target, lambda file: _write(file, page))
+        talk(f"picture written to {target}")
     if as_json:
-        say_json(found.model_dump(mode="json"))
-        return
-    say(f"{found.name}: {found.title}")
-    say(f"{found.horizon} days, {len(found.catalog)} actions, money in {found.money.currency}\n")
-    segments = [
-        (
-            n,
-            f"{s.share:.0%}",
-            f"{s.purchase.rate * 30:.2f}",
-            f"{s.basket.mean:g}",
-            f"{s.price_sensitivity.mean:.2f}",
-            s.says,
-        )
-        for n, s in found.segments.items()
-    ]
-    say_table(("segment", "share", "orders a month", "basket", "price sensitivity", "who they are"), segments)
-    channels = [
-        (
-            n,
-            f"{c.cost:g}",
-            f"{c.reach.deliver:.0%}",
-            f"{c.reach.open:.1%}",
-            f"{c.reach.click:.1%}",
-            f"{c.unsubscribe.base:.2%}",
-        )
-        for n, c in found.channels.items()
-    ]
-    say_table(("\nchannel", "\ncost", "\ndelivered", "\nopened", "\nclicked", "\nunsubscribe"), channels)
-    offers = [(n, o.title, ", ".join(o.channels), o.only_if or "everybody") for n, o in found.offers.items()]
-    say_table(("\noffer", "\nwhat it is", "\nchannels", "\nwho may get it"), offers)
+        say_json(_as_json(facts))
+    else:
+        _say_facts(facts)
 
 
 @world.command()
@@ -69,3 +62,97 @@ def check(file: Annotated[Path, typer.Argument(help="A world's TOML file.")]) ->
     """Every mistake in a world's file at once; exit code 3 if there is any."""
     found = load_world(file)
     say(f"{file}: fine. {len(found.segments)} segments, {len(found.catalog)} actions, {found.horizon} days.")
+
+
+def _write(file: BinaryIO, page: bytes) -> None:
+    file.write(page)
+
+
+def _say_facts(facts: WorldFacts) -> None:
+    found = facts.world
+    say(f"{found.name}: {found.title}")
+    say(f"{found.horizon} days, {len(found.catalog)} actions, money in {found.money.currency}\n")
+    say_table(
+        ("segment", "share", "orders a month", "basket", "margin", "stays, days", "price sensitivity", "who they are"),
+        [
+            (
+                s.name,
+                f"{s.share:.0%}",
+                f"{s.orders_a_month:.2f}",
+                f"{s.basket:g}",
+                f"{s.margin:.0%}",
+                f"{s.lifetime_days:g}",
+                f"{s.price_sensitivity:.2f}",
+                s.says,
+            )
+            for s in facts.segments
+        ],
+    )
+    say_table(
+        ("channel", "cost", "consent", "delivered", "opened", "clicked", "opened after 7 daily", "unsubscribe"),
+        [
+            (
+                c.name,
+                f"{c.cost:g}",
+                f"{c.consent:.0%}",
+                f"{c.delivered:.0%}",
+                f"{c.opened:.1%}",
+                f"{c.clicked:.2%}",
+                f"{c.opens_by_messages[-1]:.1%}",
+                f"{c.unsubscribes_by_messages[0]:.2%}",
+            )
+            for c in facts.channels
+        ],
+        title="\nshares of messages, to a rested customer",
+    )
+    offers = [(n, o.kind, o.title, ", ".join(o.channels), o.only_if or "everybody") for n, o in found.offers.items()]
+    say("")
+    say_table(("offer", "kind", "what it is", "channels", "who may get it"), offers)
+    say(f"\n{_rules(found)}\n\n{_quiet(facts)}")
+
+
+def _rules(found: World) -> str:
+    """The guard's caps, capacities, budget and holdout in one sentence."""
+    said = [f"{c.at_most} in {c.per_days} days on {c.channel or 'all channels'}" for c in found.guard.caps]
+    for name, channel in found.channels.items():
+        if channel.capacity is not None:
+            per_day = channel.capacity.sends_per_day_per_1000_customers
+            said.append(f"{per_day:g} a day by {name} for 1,000 customers")
+    if found.guard.budget is not None:
+        said.append(
+            f"{found.guard.budget.amount_per_1000_customers:g} {found.money.currency} for 1,000 customers in all"
+        )
+    if found.guard.holdout:
+        said.append(f"{found.guard.holdout:.0%} of customers are never contacted")
+    return f"At most: {'; '.join(said)}." if said else "No caps, budget or holdout."
+
+
+def _quiet(facts: WorldFacts) -> str:
+    """With nothing sent: a bar a week, and what a customer does over the horizon."""
+    weeks = [float(facts.revenue[i : i + 7].mean()) for i in range(0, len(facts.revenue), 7)]
+    top = max(weeks) or 1.0
+    bars = "".join(BARS[round(week / top * (len(BARS) - 1))] for week in weeks)
+    orders, (start, end) = facts.orders, facts.active
+    return (
+        f"With nothing sent: {orders:.2f} orders a customer; {start:.0%} active at the start, {end:.0%} at the end.\n"
+        f"Revenue a day by week, 1,000 customers: {bars} {min(weeks):,.0f} to {top:,.0f} {facts.world.money.currency}"
+    )
+
+
+def _as_json(facts: WorldFacts) -> dict[str, Any]:
+    catalog = facts.world.catalog
+    return {
+        "world": facts.world.model_dump(mode="json"),
+        "actions": list(catalog.names),
+        "catalog_hash": catalog.hash,
+        "segments": [s._asdict() for s in facts.segments],
+        "channels": [
+            {k: v.tolist() if hasattr(v, "tolist") else v for k, v in c._asdict().items()} for c in facts.channels
+        ],
+        "nothing_sent": {
+            "customers": facts.customers,
+            "orders_per_customer": facts.orders,
+            "active": list(facts.active),
+            "revenue_per_day_per_1000_customers": facts.revenue.tolist(),
+        },
+    }
