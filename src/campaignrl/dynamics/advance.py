@@ -6,7 +6,7 @@ customer and day, so a customer's luck is the same whatever is sent and whoever 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -69,7 +69,8 @@ def advance(
     alive = state.alive | (funnel.opened & (u_revive < p.revives[offer]))
     held, days_left = memory.usable_offer(state.live_offer, state.live_days, offer, funnel.opened, p.valid_days)
     mood = purchase.Mood(*(getattr(state, name) for name in purchase.Mood._fields))
-    taste = p.taste[traits.segment, held]
+    live = np.flatnonzero(held != NO_OFFER)
+    taste = _only(live, p.taste[traits.segment[live], held[live]], len(held))
     hazard = purchase.purchase_hazard(
         traits.rate, traits.sensitivity, taste, held, funnel.opened, funnel.clicked, mood, day, p
     )
@@ -77,6 +78,7 @@ def advance(
     redeemed = bought & (held != NO_OFFER) & (u_redeem < purchase.redeem_probability(held, p))
     revenue = _revenue(traits, bought, day, seed, p)
     moods = _moods(state, funnel, bought, redeemed, held, offer, channel, p)
+    first, last = _order_days(state, bought, day)
     drop = purchase.drop_out_hazard(traits.drop_rate, moods, held, p)
     next_offer, next_days = memory.next_offer(held, days_left, redeemed)
     segment_tag, price_tag = _tags(world, traits, state, day, seed, p)
@@ -91,17 +93,25 @@ def advance(
         orders=state.orders + bought,
         discounted=state.discounted + redeemed,
         spend=state.spend + revenue,
-        first_order=np.where(bought & np.isnan(state.first_order), np.float32(day), state.first_order),
-        last_order=np.where(bought, np.float32(day), state.last_order),
+        first_order=first,
+        last_order=last,
         sent=_sent(state.sent, channel, funnel.sent),
         opened=memory.next_history(state.opened, funnel.opened),
         clicked=memory.next_history(state.clicked, funnel.clicked),
     )
     margin = money.gross_margin(revenue, traits.segment, p)
     discount = money.discount_given(revenue, held, redeemed, p)
-    cost = p.send_cost[action]
+    sends = np.flatnonzero(funnel.sent)
+    cost = _only(sends, p.send_cost[action[sends]], len(action))
     reward = money.reward(margin, discount, cost, funnel.unsubscribed, p)
     return tomorrow, Outcome(*funnel, bought, redeemed, revenue, margin, discount, cost, reward)
+
+
+def _only(rows: Int, values: npt.NDArray[Any], n: int) -> npt.NDArray[Any]:
+    """(n,) `values` (m,) at `rows`, zero elsewhere: few customers have an event, so few are worth a look-up."""
+    full = np.zeros(n, dtype=values.dtype)
+    full[rows] = values
+    return full
 
 
 def _clock(u: Float32) -> Float32:
@@ -123,22 +133,29 @@ def _moods(
     """The stocks of tomorrow; those of an effect that is switched off stay as they are."""
     adstock, satisfaction = state.adstock, state.satisfaction
     expected, stockpile, intent = state.expected_price, state.stockpile, state.intent
+    n, sends, opens = len(held), np.flatnonzero(funnel.sent), np.flatnonzero(funnel.opened)
     if p.adstock is not None:
-        adstock = memory.next_adstock(adstock, p.adstock_weight[channel] * funnel.opened, p.adstock_decay)
+        adstock = memory.next_adstock(adstock, _only(opens, p.adstock_weight[channel[opens]], n), p.adstock_decay)
     if p.satisfaction is not None:
-        gained = p.satisfying[offer]
+        gained = _only(opens, p.satisfying[offer[opens]], n)
         experience = (funnel.sent, funnel.delivered, funnel.opened, bought, gained)
         satisfaction = next_satisfaction(satisfaction, *experience, p.satisfaction, p.satisfaction_decay)
     if p.reference_price is not None:
-        seen = funnel.opened & (p.price_cut[offer] > 0)
-        cut = np.where(bought, redeemed * p.price_cut[held], p.price_cut[offer])
-        memory_kept = p.reference_price.memory
-        expected = memory.next_expected_price(expected, np.float32(1.0) - cut, bought | seen, memory_kept)
+        rows = np.flatnonzero(bought | funnel.opened)
+        shown, paid = p.price_cut[offer[rows]], redeemed[rows] * p.price_cut[held[rows]]
+        cut = np.where(bought[rows], paid, shown)
+        exposed = bought[rows] | (shown > 0)
+        kept = p.reference_price.memory
+        expected = expected.copy()
+        expected[rows] = memory.next_expected_price(expected[rows], np.float32(1.0) - cut, exposed, kept)
     if p.stockpile is not None:
-        stockpile = memory.next_stockpile(stockpile, redeemed & (p.price_cut[held] > 0), p.stockpile_decay)
+        used = np.flatnonzero(redeemed)
+        ahead = _only(used, p.price_cut[held[used]] > 0, n)
+        stockpile = memory.next_stockpile(stockpile, ahead, p.stockpile_decay)
     if p.click_today < 1.0:
         intent = memory.next_intent(intent, funnel.clicked, p.click_today, p.intent_decay)
-    fatigue = memory.next_fatigue(state.fatigue, p.fatigue_weight[channel] * funnel.sent, p.fatigue_decay)
+    added = _only(sends, p.fatigue_weight[channel[sends]], n)
+    fatigue = memory.next_fatigue(state.fatigue, added, p.fatigue_decay)
     return purchase.Mood(fatigue, adstock, satisfaction, expected, stockpile, intent)
 
 
@@ -168,12 +185,8 @@ def _funnel(
     clicked = opened & (u_click < response.click_probability(channel, taste, p))
     unsubscribed = delivered & (u_unsubscribe < response.unsubscribe_probability(channel, fatigue, satisfaction, p))
 
-    def spread(values: Bool) -> Bool:
-        full = np.zeros(len(action), dtype=bool)
-        full[rows] = values
-        return full
-
-    return _Funnel(sent, spread(delivered), spread(opened), spread(clicked), spread(unsubscribed))
+    steps = (delivered, opened, clicked, unsubscribed)
+    return _Funnel(sent, *(_only(rows, step, len(action)) for step in steps))
 
 
 def _revenue(traits: Traits, bought: Bool, day: int, seed: int, p: Parameters) -> Float32:
@@ -194,5 +207,18 @@ def _consent(consent: Bool, channel: Int, unsubscribed: Bool) -> Bool:
     return left
 
 
+def _order_days(state: State, bought: Bool, day: int) -> tuple[Float32, Float32]:
+    """(first, last) order day of tomorrow's state."""
+    rows = np.flatnonzero(bought)
+    first, last = state.first_order.copy(), state.last_order.copy()
+    last[rows] = np.float32(day)
+    new = rows[np.isnan(first[rows])]
+    first[new] = np.float32(day)
+    return first, last
+
+
 def _sent(history: npt.NDArray[np.uint64], channel: Int, sent: Bool) -> npt.NDArray[np.uint64]:
-    return np.array([memory.next_history(bits, sent & (channel == c)) for c, bits in enumerate(history)])
+    rows = np.flatnonzero(sent)
+    bits = history << np.uint64(1)  # as memory.next_history, for all channels at once
+    bits[channel[rows], rows] |= np.uint64(1)
+    return bits

@@ -17,12 +17,18 @@ Bool = npt.NDArray[np.bool_]
 
 def gross_margin(revenue: Float32, segment: Int, p: Parameters) -> Float32:
     """(n,) margin at full price."""
-    return revenue * p.margin[segment]
+    rows = np.flatnonzero(revenue)  # few customers order on a day
+    margin = np.zeros_like(revenue)
+    margin[rows] = revenue[rows] * p.margin[segment[rows]]
+    return margin
 
 
 def discount_given(revenue: Float32, offer: Int, redeemed: Bool, p: Parameters) -> Float32:
     """(n,) given away: the share of the basket and the face value, where the offer was redeemed."""
-    return np.where(redeemed, revenue * p.discount[offer] + p.face_value[offer], np.float32(0.0))
+    rows = np.flatnonzero(redeemed)
+    given = np.zeros_like(revenue)
+    given[rows] = revenue[rows] * p.discount[offer[rows]] + p.face_value[offer[rows]]
+    return given
 
 
 def reward(margin: Float32, discount: Float32, cost: Float32, unsubscribed: Bool, p: Parameters) -> Float32:

@@ -50,8 +50,11 @@ def purchase_hazard(
     this customer for this kind of offer. An offer counts on every day on which it is usable, whether or not the
     order would have come anyway: that is what makes given-away discounts measurable.
     """
-    lift = p.appeal[offer] + taste
-    lift += np.float32(10.0) * sensitivity * price_gain(p.price_cut[offer], mood.expected_price, p.reference_price)
+    live = np.flatnonzero(np.asarray(offer) >= 0)  # most customers hold no offer: nothing to look up
+    lift, cut = taste.copy(), np.zeros_like(taste)
+    lift[live] += p.appeal[offer[live]]
+    cut[live] = p.price_cut[offer[live]]
+    lift += np.float32(10.0) * sensitivity * price_gain(cut, mood.expected_price, p.reference_price)
     lift += np.float32(p.open_lift) * opened
     lift += np.float32(p.click_lift) * (np.float32(p.click_today) * clicked + mood.intent)
     if p.adstock is not None:
@@ -66,7 +69,9 @@ def purchase_hazard(
 
 def drop_out_hazard(drop_rate: Float32, mood: Mood, offer: Int, p: Parameters) -> Float32:
     """(n,) drop-outs per day of a live customer; grows with fatigue, falls with satisfaction and retaining offers."""
-    log = np.float32(p.fatigue_drop_out) * mood.fatigue - p.retention[offer]
+    log = np.float32(p.fatigue_drop_out) * mood.fatigue
+    live = np.flatnonzero(np.asarray(offer) >= 0)
+    log[live] -= p.retention[offer[live]]
     if p.satisfaction is not None and p.satisfaction.drop_out:
         log -= np.float32(p.satisfaction.drop_out) * contentment(mood.satisfaction, p)
     result: Float32 = drop_rate * np.exp(log)
