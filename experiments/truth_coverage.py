@@ -26,12 +26,12 @@ from campaignrl.true_value import decision_value
 FAR = 1_000_000_000  # seeds of the truth and of training, away from the seeds of the study
 
 
-def one_seed(seed: int, world, target: str, customers: int) -> tuple[float, float, float]:
-    """Value and interval of the DR estimate from one log."""
+def one_seed(seed: int, world, targets: list[str], customers: int) -> list[tuple[float, float, float]]:
+    """Value and interval of the DR estimate of each target, from one log."""
     log = crl.simulate(world, "uniform", customers=customers, seed=seed, threads=1)
-    found = crl.evaluate(log, crl.load_policy(target, log.catalog, log.context.schema), estimators=("dr",))
-    estimate = found.estimates["dr"]
-    return estimate.value, estimate.ci_low, estimate.ci_high
+    policies = [crl.load_policy(target, log.catalog, log.context.schema) for target in targets]
+    found = [crl.evaluate(log, policy, estimators=("dr",)).estimates["dr"] for policy in policies]
+    return [(estimate.value, estimate.ci_low, estimate.ci_high) for estimate in found]
 
 
 def study(world_name: str, learner: str, seeds: int, customers: int, truth_customers: int, workers: int, **changes):
@@ -40,15 +40,13 @@ def study(world_name: str, learner: str, seeds: int, customers: int, truth_custo
     with tempfile.TemporaryDirectory() as folder:
         bundle = Path(folder) / f"{learner}.bundle"
         save_bundle(crl.train(learner, world, customers=customers, seed=FAR), bundle, {})
-        answers = {}
-        for target in ("rules", str(bundle)):
-            policy = crl.load_policy(target, world.catalog, world.features)
-            truth = decision_value(world, policy, "uniform", customers=truth_customers, seed=FAR + 1)
-            work = partial(one_seed, world=world, target=target, customers=customers)
-            with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-                rows = list(pool.map(work, range(seeds)))
-            answers[policy.name] = (truth, np.array(rows))
-    return answers
+        targets = ["rules", str(bundle)]
+        work = partial(one_seed, world=world, targets=targets, customers=customers)
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            rows = np.array(list(pool.map(work, range(seeds))))  # (seeds, targets, 3)
+        policies = [crl.load_policy(target, world.catalog, world.features) for target in targets]
+        truths = [decision_value(world, p, "uniform", customers=truth_customers, seed=FAR + 1) for p in policies]
+    return {p.name: (truth, rows[:, t]) for t, (p, truth) in enumerate(zip(policies, truths, strict=True))}
 
 
 def summary(truth, rows: np.ndarray) -> dict:
