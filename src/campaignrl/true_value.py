@@ -1,8 +1,10 @@
 """What a policy is truly worth, which only the simulator knows; the yardstick for every estimate.
 
-Two questions, two answers. `decision_value` and `decision_lift`: one decision by the target, everything else by the
+Three questions, three answers. `decision_value` and `decision_lift`: one decision by the target, everything else by the
 logging policy, which is exactly what a bandit estimator reads off a decision log. `campaign_lift`: a whole campaign
-by one policy against one by another, on the same customers with the same luck. Not here: estimates (evaluate/).
+by one policy against one by another, on the same customers with the same luck. `campaign_twins`: the same two lives
+order by order, so that what a campaign caused can be told from what would have come anyway. Not here: estimates
+(evaluate/), the best possible value (envs/truth/).
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from scipy import stats
 
 from campaignrl import rng
 from campaignrl.envs.panel import Panel
+from campaignrl.envs.truth.twins import Decide, Int, Twins, twins
 from campaignrl.errors import Problem, UsageError
 from campaignrl.policies.base import Policy
 from campaignrl.rng import Purpose
@@ -42,6 +45,31 @@ def mean_value(per_customer: Float, alpha: float = 0.05) -> Value:
     return Value(mean, error, mean - z * error, mean + z * error)
 
 
+def ratio_value(numerator: Float, denominator: Float, alpha: float = 0.05) -> Value:
+    """Ratio of two means over the same customers (n,), e.g. cost per incremental order; error by the delta method."""
+    below = float(denominator.mean())
+    if below == 0.0:
+        return Value(*[float("nan")] * 4)
+    ratio = float(numerator.mean()) / below
+    around = mean_value((numerator - ratio * denominator) / below, alpha)
+    return Value(ratio, around.std_error, ratio + around.ci_low, ratio + around.ci_high)
+
+
+def controlled_value(some: Float, control: Float, control_of_all: Float, alpha: float = 0.05) -> Value:
+    """Mean over many customers of what is known of some of them, by a control variate known of all (regression).
+
+    some, control: (m,) of the same customers; control_of_all: (n,), theirs among them. The error is that of the mean
+    over these n customers, not over a population.
+    """
+    slope = float(np.cov(some, control)[0, 1] / control.var(ddof=1)) if control.any() else 0.0
+    rest = mean_value(some - slope * control, alpha)
+    return Value(
+        rest.value + slope * float(control_of_all.mean()),
+        rest.std_error,
+        *(edge + slope * float(control_of_all.mean()) for edge in (rest.ci_low, rest.ci_high)),
+    )
+
+
 def campaign_value(campaign: Campaign) -> Value:
     """Contribution per customer over the campaign."""
     return mean_value(campaign.value)
@@ -50,6 +78,29 @@ def campaign_value(campaign: Campaign) -> Value:
 def campaign_lift(campaign: Campaign, baseline: Campaign) -> Value:
     """Difference per customer between two campaigns on the same customers and seed, paired."""
     return mean_value(campaign.value - baseline.value)
+
+
+def acting(policy: str | Path | Policy, world: World) -> Decide:
+    """The policy as a way of deciding for a panel, with the draws that a campaign would use."""
+    playing = ready_policy(policy, world)
+
+    def decide(panel: Panel) -> Int:
+        return decide_day(panel, playing).action
+
+    return decide
+
+
+def campaign_twins(
+    world: str | Path | World,
+    policy: str | Path | Policy,
+    baseline: str | Path | Policy = "none",
+    *,
+    customers: int | Int = 20_000,
+    seed: int = 0,
+) -> Twins:
+    """Each customer under `policy` and under `baseline`, with the same luck."""
+    world = load_world(world)
+    return twins(world, acting(policy, world), acting(baseline, world), customers=customers, seed=seed)
 
 
 def decision_value(

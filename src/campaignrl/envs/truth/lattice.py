@@ -82,9 +82,9 @@ class Lattice:
             if (day + 1) % cap.per_days == 0:
                 after[:, j] = 0
         most = np.array([cap.at_most for _, cap in self.caps], dtype=np.int64)
-        return np.ravel_multi_index(tuple(np.minimum(after, most).T), tuple(most + 1)) if self.caps else np.zeros(
-            1, dtype=np.int64
-        ), fits
+        if not self.caps:
+            return np.zeros(1, dtype=np.int64), fits
+        return np.ravel_multi_index(tuple(np.minimum(after, most).T), tuple(most + 1)), fits
 
     def place(self, state: State, day: int) -> tuple[Int, Int, Int, Int]:
         """The nearest point (C, F, R, L) of customers in the full model; each (n,)."""
@@ -97,7 +97,12 @@ class Lattice:
         index = np.zeros((int(self.live_offer.max()) + 2, int(self.live_days.max()) + 1), dtype=np.int64)
         index[self.live_offer, self.live_days] = np.arange(len(self.live_offer))
         held = np.where(state.live_offer == NO_OFFER, 0, index[state.live_offer, state.live_days])
-        return c.astype(np.int64), nearest(self.fatigue, state.fatigue), nearest(self.prices, state.expected_price), held
+        return (
+            c.astype(np.int64),
+            nearest(self.fatigue, state.fatigue),
+            nearest(self.prices, state.expected_price),
+            held,
+        )
 
 
 def lattice(world: World, p: Parameters, optimistic: bool, size: Size) -> Lattice:
@@ -128,7 +133,7 @@ def lattice(world: World, p: Parameters, optimistic: bool, size: Size) -> Lattic
 
 
 def fatigue_points(world: World, p: Parameters, optimistic: bool, points: int) -> npt.NDArray[np.float64]:
-    """0, then geometric up to the most that caps allow; optimistic: decay leads from point to point, so none is lost."""
+    """0, then geometric up to the most that caps allow; optimistic: decay goes from point to point, without loss."""
     most = stock_most(world, float(p.fatigue_weight.max()), p.fatigue_decay)
     matters = p.fatigue_open or p.fatigue_drop_out or p.unsubscribe_fatigue.any()
     if points < 2 or most <= 0.0 or not matters:

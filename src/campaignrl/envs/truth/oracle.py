@@ -102,8 +102,10 @@ def _expected_mood(
         adstock = memory.next_adstock(adstock, np.float32(today.adstock) * opened, p.adstock_decay)
     if p.satisfaction is not None:
         gained = np.full(len(orders), p.satisfying[today.offer])
-        went = (opened, opened, opened, orders, gained)  # sent, delivered, opened, bought
-        satisfaction = next_satisfaction(satisfaction, *went, p.satisfaction, p.satisfaction_decay)
+        effect, left = p.satisfaction, p.satisfaction_decay
+        satisfaction = np.float32(effect.order) * orders + next_satisfaction(
+            satisfaction, opened, opened, opened, np.zeros_like(opened), gained, effect, left
+        )
     if p.reference_price is not None:
         pull, cut = np.float32(1.0 - p.reference_price.memory), p.price_cut[held]
         shown = p.price_cut[today.offer]  # of NO_OFFER: 0
@@ -149,9 +151,10 @@ def greedy(panel: Panel) -> Int:
     """(n,) the allowed action with the highest expected gain today; `none` where nothing gains."""
     p = parameters(panel.world)
 
-    def best(part: slice) -> Int:
+    def choose(part: slice) -> Int:
         may = panel.allowed(panel.observe(part), part)
         traits, state = panel.traits.rows(part), panel.state.rows(part)
-        return action_gains(panel.world, traits, state, panel.day, p, may).argmax(axis=1)
+        best: Int = action_gains(panel.world, traits, state, panel.day, p, may).argmax(axis=1)
+        return best
 
-    return np.concatenate(panel.over_blocks(best))
+    return np.concatenate(panel.over_blocks(choose))

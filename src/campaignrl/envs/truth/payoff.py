@@ -122,7 +122,9 @@ def opened_value(
 ) -> Worth:
     """Each offer seen today, with a click or without; (m, C, F, R, o)."""
     offers = np.arange(after.seen.shape[-1])
-    seen = np.stack([_priced(after.seen[..., o], o, lat) if p.price_cut[o] else after.seen[..., o] for o in offers], -1)
+    seen = np.stack(
+        [_priced(after.seen[..., o], int(o), lat) if p.price_cut[o] else after.seen[..., o] for o in offers], -1
+    )
     full, used = _priced(after.seen, NO_OFFER, lat), _redeemed(after.lost, lat)[..., :-1]
     factor = season * np.exp(p.open_lift + p.click_lift * p.click_today * clicks)
     hazard = (r.hazard[..., :-1] * np.float32(factor))[:, None, None]
@@ -137,14 +139,17 @@ def _ordering(
     idle: Float32, full: Float32, used: Float32, offer: Array, hazard: Float32, r: Rates, p: Parameters, prices: Prices,
     up: bool,
 ) -> Worth:  # fmt: skip
-    """Value with the chance of an order. idle, full, used: tomorrow after no order, one at the full price, a redeemed one.
+    """Value with the chance of an order.
 
-    up: an order that costs more than it brings is taken not to happen, for hazards above the true one bound nothing.
+    idle, full, used: tomorrow's value after no order, one at the full price, a redeemed one. up: an order that costs
+    more than it brings is taken not to happen, since a hazard above the true one then bounds nothing.
     """
     redeem = p.redeem[offer]
     stocked = prices.stockpile[:, None] * (p.price_cut[offer] > 0)
     order = 0.0 if p.satisfaction is None else p.satisfaction.order
-    today = r.margin[:, None] - redeem * (r.given[:, offer] + stocked) + prices.satisfaction[:, None] * np.float32(order)
+    today = (
+        r.margin[:, None] - redeem * (r.given[:, offer] + stocked) + prices.satisfaction[:, None] * np.float32(order)
+    )
     gain = today[:, None, None, None, :] + (F1 - redeem) * (full - idle) + redeem * (used - idle)
     if up:
         gain = np.maximum(gain, np.float32(0.0))

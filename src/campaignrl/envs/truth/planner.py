@@ -47,7 +47,8 @@ class FarSighted:
             worth[:, a] = np.where(alive, living[i, c, f, r, held], dead[i, c, f, r])
         may = np.concatenate(panel.over_blocks(lambda part: panel.allowed(panel.observe(part), part)))
         usable = np.where(np.isneginf(worth), worth[:, :1] - np.float32(1e-6), worth)  # a cap on the lattice alone
-        return np.where(may, usable, -np.inf).argmax(axis=1)
+        chosen: Int = np.where(may, usable, -np.inf).argmax(axis=1)
+        return chosen
 
     def _types_of(self, panel: Panel) -> Int:
         if self._met is None or self._met[0] is not panel.traits:

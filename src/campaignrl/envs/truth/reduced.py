@@ -143,7 +143,9 @@ class _Day:
         seen = seen + (self._prices.adstock * p.adstock_weight[c])[:, None, None, None]
         unsubscribed = r.unsubscribed[a][:, None] * np.float32(p.unsubscribe_cost)
         cost = np.float32(model.charge[a]) + unsubscribed[None, None]
-        alive = g.held.value + opens[..., None] * (seen[..., None] - g.held.value) - (cost + self._ignored(a))[..., None]
+        alive = (
+            g.held.value + opens[..., None] * (seen[..., None] - g.held.value) - (cost + self._ignored(a))[..., None]
+        )
         revived = p.revives[o] * seen + (1 - p.revives[o]) * (g.dead_seen[..., o] + self._stocked_dead(a))
         dead = g.dead + opens_dead * (revived - g.dead) - cost
         forbidden = ~(model.types.consent[c][:, None] & g.fits)[:, :, None, None]
@@ -196,9 +198,7 @@ class _Group(NamedTuple):
     dead_seen: Float32  # (m, C, F, R, o) opened by a customer who dropped out and stays so
 
 
-def _group(
-    model: ReducedModel, after: After, dead: Float32, prices: Prices, day: int, channel: int | None
-) -> _Group:
+def _group(model: ReducedModel, after: After, dead: Float32, prices: Prices, day: int, channel: int | None) -> _Group:
     lat, r, p = model.lat, model.rates, model.p
     to, fits = lat.cap_move(day, channel)
     tired = lat.fatigue_moves[-1 if channel is None else channel]
@@ -211,10 +211,10 @@ def _group(
     held = payoff.held_value(after, r, lat, p, prices, season, up)
     if channel is None:
         return _Group(fits, held, dead, held, held, dead)
-    opened = [payoff.opened_value(after, clicks, r, lat, p, prices, season, up) for clicks in (False, True)]
+    unclicked, clicked = (payoff.opened_value(after, clicks, r, lat, p, prices, season, up) for clicks in (False, True))
     offers = range(after.seen.shape[-1])
     dead_seen = [lat.price_moves[o](dead, AXIS_R) if p.price_cut[o] else dead for o in offers]
-    return _Group(fits, held, dead, *opened, np.stack(dead_seen, axis=-1))
+    return _Group(fits, held, dead, unclicked, clicked, np.stack(dead_seen, axis=-1))
 
 
 def _monotone(values: Float32) -> Float32:

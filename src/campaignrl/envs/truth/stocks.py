@@ -59,9 +59,7 @@ def prices_before(later: Prices, reach: Float32, e: Effects) -> Prices:
     """The prices of a day from those of the next. reach: (types,) value of the orders that one unit of phi brings."""
     unit = reach * np.float32(e.kappa)
     slopes = (e.adstock, e.satisfaction, e.intent, e.stockpile)
-    return Prices(
-        *(unit * np.float32(s) + np.float32(d) * v for s, d, v in zip(slopes, e.decay, later, strict=True))
-    )
+    return Prices(*(unit * np.float32(s) + np.float32(d) * v for s, d, v in zip(slopes, e.decay, later, strict=True)))
 
 
 def effects(world: World, p: Parameters, optimistic: bool) -> Effects:

@@ -63,7 +63,7 @@ class Life:
             action = served.action
         outcome = panel.step(action)
         for name, values in zip(Outcome._fields, outcome, strict=True):
-            self.totals[name] += values
+            self.totals[name] += values.astype(np.float64)
         return outcome
 
 
