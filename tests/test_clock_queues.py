@@ -40,7 +40,7 @@ def test_waits_by_hand():
     assert waits.tolist() == [0.0, 2.0, 2.5, 0.0]
     waits, queue, _ = run([0.0, 1.0, 1.5, 9.0], [3.0, 1.0, 1.0, 1.0], 2)
     assert waits.tolist() == [0.0, 0.0, 0.5, 0.0]
-    assert queue.services == [(0.0, 3.0), (1.0, 1.0), (2.0, 1.0), (9.0, 1.0)]
+    assert queue.services == [(0.0, 0.0, 3.0), (1.0, 0.0, 1.0), (2.0, 0.5, 1.0), (9.0, 0.0, 1.0)]
 
 
 @given(

@@ -99,7 +99,7 @@ def channel_load(queues: Mapping[str, Queue], end: float) -> pd.DataFrame:
     """One row an hour and channel: hour, channel, joined, begun, waiting, busy, servers, wait.
 
     joined, begun: how many in the hour; waiting: in the queue when it ends; busy: mean servers at work;
-    wait: mean hours in the queue of those whose wait ended in it (missing where none did).
+    wait: mean hours in the queue of those begun in it (missing where none was).
     """
     edges = np.arange(0.0, end + 1.0)
     frames = [_load(name, queue, edges) for name, queue in queues.items()]
@@ -110,12 +110,10 @@ def channel_load(queues: Mapping[str, Queue], end: float) -> pd.DataFrame:
 def _load(name: str, queue: Queue, edges: Float) -> pd.DataFrame:
     spells = [*queue.spells, *((job.joined, np.inf) for job in queue.waiting)]
     joined, left = np.array(spells, dtype=np.float64).reshape(-1, 2).T
-    begun, hours = np.array(queue.services, dtype=np.float64).reshape(-1, 2).T
+    begun, waited, hours = np.array(queue.services, dtype=np.float64).reshape(-1, 3).T
     arrivals, _ = np.histogram(joined, edges)
     starts, _ = np.histogram(begun, edges)
-    done = np.isfinite(left)
-    leavers, _ = np.histogram(left[done], edges)
-    total, _ = np.histogram(left[done], edges, weights=(left - joined)[done])
+    total, _ = np.histogram(begun, edges, weights=waited)
     return pd.DataFrame(
         {
             "hour": edges[:-1],
@@ -126,7 +124,7 @@ def _load(name: str, queue: Queue, edges: Float) -> pd.DataFrame:
             - np.searchsorted(np.sort(left), edges[1:], "right"),
             "busy": np.diff(_worked(begun, begun + hours, edges)),
             "servers": queue.servers,
-            "wait": np.divide(total, leavers, out=np.full(len(total), np.nan), where=leavers > 0),
+            "wait": np.divide(total, starts, out=np.full(len(total), np.nan), where=starts > 0),
         }
     )
 

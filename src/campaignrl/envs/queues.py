@@ -37,7 +37,7 @@ class Queue:
     """One channel.
 
     begin(job): a server takes it up now; end(job): it has finished; lost(job, time): it left unserved at its deadline.
-    spells: (joined, left) of every wait that is over; services: (begun, hours) of every service.
+    spells: (joined, left) of every wait that is over; services: (begun, waited, hours) of every service.
     """
 
     env: simpy.Environment
@@ -49,7 +49,7 @@ class Queue:
     patience: float = math.inf  # hours
     waiting: deque[Job] = field(default_factory=deque)
     spells: list[tuple[float, float]] = field(default_factory=list)
-    services: list[tuple[float, float]] = field(default_factory=list)
+    services: list[tuple[float, float, float]] = field(default_factory=list)
     _idle: list[simpy.Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -105,7 +105,7 @@ class Queue:
                 continue
             self.spells.append((job.joined, env.now))
             hours = job.service[job.attempts]
-            self.services.append((env.now, hours))
+            self.services.append((env.now, env.now - job.joined, hours))
             job.begun = env.now
             job.attempts += 1
             self.begin(job)

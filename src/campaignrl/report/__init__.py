@@ -4,6 +4,7 @@ kpi.py       the figures a marketing team steers by, from simulated campaigns
 ratios.py    their intervals
 figures.py   the pictures of the report; panels.py  the picture of an experiment
 world_facts.py  what a newcomer wants to know of a world; world_figures.py  its picture and page
+load.py      the load of channels over time
 inline.py    a picture as an element of the page, in the page's colours
 words.py     numbers and what they say
 content.py   everything a report is made of
