@@ -1,6 +1,7 @@
 """Key figures worked out by hand on four customers, and what must hold of any campaign."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -28,16 +29,16 @@ FIELDS = Outcome._fields
 
 
 def made(world, policy, **totals):
-    """A campaign of four customers, loyal, loyal, bargain, bargain; what is not given is zero."""
+    """A campaign of four customers, three of them loyal; what is not given is zero."""
     every = {name: np.array(totals.get(name, [0, 0, 0, 0]), dtype=float) for name in FIELDS}
     return Campaign(
         world=world,
         policy=policy,
         seed=1,
-        segment=np.array([0, 0, 1, 1], dtype=np.int8),
+        segment=np.array([0, 0, 0, 1], dtype=np.int8),
         totals=every,
         daily={name: np.zeros(world.horizon) for name in FIELDS},
-        active={"start": np.array([True, True, True, False]), "end": np.array([True, False, True, False])},
+        active={"start": np.array([True, True, False, True]), "end": np.array([True, False, True, True])},
         orders_before=np.array([3, 0, 0, 0]),
         action_counts=np.zeros((2, len(world.catalog))),
         reward_by_group=np.tile(every["reward"] / world.horizon, (world.horizon, 1)),
@@ -46,7 +47,7 @@ def made(world, policy, **totals):
 
 @pytest.fixture
 def none(small_world):
-    return made(small_world, "none", bought=[1, 1, 0, 0], margin=[20, 10, 0, 0], reward=[20, 10, 0, 0])
+    return made(small_world, "none", bought=[1, 2, 0, 0], margin=[20, 10, 0, 0], reward=[20, 10, 0, 0])
 
 
 @pytest.fixture
@@ -72,17 +73,17 @@ BY_HAND = {
     "gain": 12.5 / 4,
     "roi": (62 - 30 - 17) / 17,
     "marketing": 17 / 4,
-    # customer 1 has one extra order and redeemed two: half of 6; customer 2 none: all of 4; customer 3 one: nothing
+    # customer 1 has one extra order and redeemed two: half of 6; customer 2 one less: all of 4; customer 3 one: nothing
     "discount_anyway": (0.5 * 6 + 4) / 15,
     "conversion": 3 / 4,
     "repurchase": 1 / 3,  # of three buyers only the first had ordered before or ordered twice
-    "retention_high_value": 1 / 2,  # the loyal earn most; one of two who were there is there still
+    "retention_high_value": 1 / 2,  # the loyal earn most; one of the two who were there is there still
     "cac": (4.6 + 6.0) / 2,  # what was spent on the three who had never ordered, of whom two bought
     "sends": 20 / 4,
     "ctr": 4 / 16,
     "cost_per_reach": 2.0 / 16,
     "orders_per_100_sends": 100 * 4 / 20,
-    "extra_orders_per_100_sends": 100 * 2 / 20,
+    "extra_orders_per_100_sends": 100 * 1 / 20,
     "unsubscribes": 1000 * 1 / 20,
 }
 
@@ -203,6 +204,14 @@ def test_the_last_day_of_the_curve_is_the_lift_of_the_campaign(small_world, cust
         assert half[-1] == pytest.approx(stats.t.isf(0.025, 6) * lift.std_error)
     else:
         assert half[-1] / (1.96 * lift.std_error) == pytest.approx(1.0, abs=0.35)
+
+
+def test_customers_who_all_gain_the_same_leave_no_doubt(small_world):
+    ours, none = (run_campaign(small_world, "none", customers=53, seed=3) for _ in range(2))  # groups of one and two
+    size = np.bincount(np.arange(53) % 50)
+    mean, half = gain_by_day(replace(ours, reward_by_group=none.reward_by_group + 0.5 * size), none)
+    assert mean == pytest.approx(0.5 * np.arange(1, small_world.horizon + 1))
+    assert half == pytest.approx(0.0, abs=1e-9)
 
 
 def test_one_group_has_no_band(small_world):

@@ -95,7 +95,7 @@ def heatmaps(content: ReportContent) -> list[Picture]:
     for number, campaign in enumerate(content.campaigns):
         if campaign.action_counts[:, 1:].sum() == 0:
             continue
-        drawing = figures.send_shares(_segment_names(campaign), _sends_by(campaign))
+        drawing = figures.send_shares(_segment_names(campaign), sends_by(campaign))
         caption = f"{words.sentence_start(content.label(campaign.policy))}: share of each segment's sends, in per cent."
         pictures.append(Picture(inline_svg(figures.svg_bytes(drawing), f"sends{number}", caption), caption))
     return pictures
@@ -109,7 +109,7 @@ def _segment_names(campaign: Campaign) -> list[str]:
     return [f"{plain(name)}\n{text}" for name, text in zip(names, each, strict=True)]
 
 
-def _sends_by(campaign: Campaign) -> list[tuple[str, list[str], Float]]:
+def sends_by(campaign: Campaign) -> list[tuple[str, list[str], Float]]:
     """Sends by segment and offer, and by segment and channel, from the counts of actions."""
     catalog, counts = campaign.world.catalog, campaign.action_counts[:, 1:]
     by_offer = _summed(counts, catalog.offer_of[1:], len(catalog.offers))
