@@ -9,6 +9,7 @@ from campaignrl.dynamics.advance import Outcome
 from campaignrl.envs.clock import Clock, run_clock
 from campaignrl.envs.panel import Panel
 from campaignrl.simulate import run_campaign, simulate_hours
+from campaignrl.specs.bundled import bundled_files
 from campaignrl.specs.toml import check
 from campaignrl.specs.world import World, load_world
 from campaignrl.tables.files import read_frame, write_frame
@@ -72,6 +73,16 @@ def test_a_budget_alone_changes_nothing_either(tables, policy):
     by_day = run_campaign(world, policy, customers=800, seed=2)
     by_hour = simulate_hours(world, policy, customers=800, seed=2)
     assert all(np.array_equal(by_day.totals[name], by_hour.totals[name]) for name in Outcome._fields)
+
+
+@pytest.mark.parametrize("name", sorted(bundled_files("envs")))
+def test_every_bundled_world_runs_by_the_hour(name):
+    run = simulate_hours(name, "uniform", customers=200, seed=1)
+    assert np.array_equal(per_customer(run.events, np.arange(200), "sent"), run.totals["sent"])
+    assert len(run.load) == 24 * run.world.horizon * sum(c.capacity is not None for c in run.world.channels.values())
+    if run.load.empty and run.world.guard.quiet_hours is None:
+        by_day = run_campaign(name, "uniform", customers=200, seed=1)
+        assert np.array_equal(by_day.totals["reward"], run.totals["reward"])
 
 
 @pytest.fixture
