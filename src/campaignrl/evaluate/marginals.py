@@ -62,13 +62,14 @@ class _Dimension:
         self.weight, self.off = np.ones(rows), np.zeros(rows)
         self.wanted, self.floor = np.zeros(self.members.shape[1]), np.ones(self.members.shape[1])
 
-    def take(self, rows: slice, action: Array, target: Array, logging: Array) -> None:
-        p, b = target @ self.members, logging @ self.members
+    def take(self, rows: slice, action: Array, p: Float, b: Float) -> None:
         at = (np.arange(len(p)), self.group[action])
         self.weight[rows] = p[at] / b[at]
-        self.off[rows] = np.where(b > 0.0, 0.0, p).sum(axis=1)
+        possible = b > 0.0
+        if not possible.all():
+            self.off[rows] = np.where(possible, 0.0, p).sum(axis=1)
         np.maximum(self.wanted, p.max(axis=0), out=self.wanted)
-        np.minimum(self.floor, np.where((b > 0.0) & (p > 0.0), b, 1.0).min(axis=0), out=self.floor)
+        np.minimum(self.floor, np.where(possible & (p > 0.0), b, 1.0).min(axis=0), out=self.floor)
 
     def result(self) -> Marginal:
         bound = max(float((self.wanted / self.floor).max()), float(self.weight.max()), 1.0)
@@ -88,9 +89,12 @@ class MarginalGathering:
 
     def take(self, rows: slice, target: Array, logging: Array) -> None:
         """target, logging: (m, k) probabilities of a block."""
-        action = self._action[rows]
-        for part in (self._offer, self._channel, self._contact):
-            part.take(rows, action, target, logging)
+        parts = (self._offer, self._channel, self._contact)
+        ends = np.cumsum([part.members.shape[1] for part in parts])[:-1]
+        members = np.concatenate([part.members for part in parts], axis=1)
+        marginals = (np.split(p.astype(np.float64) @ members, ends, axis=1) for p in (target, logging))
+        for part, p, b in zip(parts, *marginals, strict=True):
+            part.take(rows, self._action[rows], p, b)
         if self._independent:
             self._independent = independent(logging, self._offer.members, self._channel.members, self._pairs)
 
