@@ -23,6 +23,7 @@ from campaignrl.envs.panel import Panel
 from campaignrl.specs.world import load_world
 
 SENT_SHARE = 0.4
+RATES = (("per_cpu_s", "CPU second"), ("per_wall_s", "second"))
 
 
 def actions(count: int, k: int, generator: np.random.Generator) -> np.ndarray:
@@ -91,9 +92,8 @@ def main() -> None:
         json.dump(answer, sys.stdout, indent=2)
         return
     for name, row in figures.items():
-        print(
-            f"{name:28} {row['per_cpu_s'] / 1e6:8.3f} M customer-days per CPU s   {row['per_wall_s'] / 1e6:8.3f} M per s"
-        )
+        rates = [f"{row[key] / 1e6:8.3f} M customer-days per {unit}" for key, unit in RATES]
+        print(f"{name:28} {rates[0]}   {rates[1]}")
     print(f"\nblocks against whole arrays      {answer['ratio_to_whole_array']:8.2f} x")
     print(f"against Python per customer      {answer['ratio_to_per_customer_python']:8.0f} x")
     print(f"second thread                    {answer['second_thread']:8.2f} x")

@@ -39,8 +39,7 @@ def next_expected_price(expected: Float32, offered: Float32, exposed: Bool, memo
 
 def next_stockpile(stockpile: Float32, redeemed: Bool, decay: float) -> Float32:
     """(n,) orders bought on an offer and not yet used up."""
-    result: Float32 = stockpile * np.float32(decay) + redeemed
-    return np.asarray(result, dtype=np.float32)
+    return np.asarray(stockpile * np.float32(decay) + redeemed, dtype=np.float32)
 
 
 def next_intent(intent: Float32, clicked: Bool, today: float, decay: float) -> Float32:
