@@ -264,20 +264,41 @@ def test_no_weight_has_no_distribution():
 
 
 # ---------------------------------------------------------------- where the log runs out
+ALL = np.ones((2, 400, 4), dtype=bool)  # everybody goes on and has a choice
+
+
+def test_customers_without_a_choice_do_not_hide_that_nobody_else_is_left():
+    weight = np.ones((400, 4))
+    weight[:200, 2] = 0.0  # the 200 with a choice are gone at step 3; 200 others keep weighing 1
+    choice = np.zeros((400, 4), dtype=bool)
+    choice[:200, 1:] = True
+    curve = curve_of(sequential.cumulative_weights(weight), None, ALL[0], choice)
+    assert [step.choosing for step in curve] == [0, 200, 200, 200]
+    assert [step.ess for step in curve] == [400, 200, 0, 0]
+    assert lasting_steps(curve) == 2
+
+
+def test_missing_weight_ends_what_lasts():
+    weight = np.ones((400, 4))
+    weight[:200, 1] = 0.0  # 200 effective customers are left, but only half of the weight
+    assert lasting_steps(curve_of(sequential.cumulative_weights(weight), None, *ALL)) == 1
+
+
 def test_lasting_steps_stop_at_the_first_gap():
     weight = np.ones((400, 4))
     weight[:, 1] = np.where(np.arange(400) < 50, 8.0, 0.0)  # 50 effective
     weight[:, 2:] = 1.0
-    curve = curve_of(sequential.cumulative_weights(weight), None, np.ones((400, 4), dtype=bool))
+    curve = curve_of(sequential.cumulative_weights(weight), None, *ALL)
     assert [step.ess for step in curve] == pytest.approx([400, 50, 50, 50])
     assert lasting_steps(curve) == 1
-    assert lasting_steps(curve_of(np.ones((400, 4)), None, np.ones((400, 4), dtype=bool))) == 4
+    assert lasting_steps(curve_of(np.ones((400, 4)), None, *ALL)) == 4
 
 
 def test_one_heavy_trajectory_ends_what_lasts():
     heavy = np.ones((1000, 1))
     heavy[0] = 300.0  # 23 % of the weight, but an effective sample size below 100 too; so compare shares
-    curve = curve_of(heavy, None, np.ones((1000, 1), dtype=bool))
+    ones = np.ones((1000, 1), dtype=bool)
+    curve = curve_of(heavy, None, ones, ones)
     assert curve[0].max_weight_share == pytest.approx(300 / 1299)
     assert lasting_steps(curve) == 0
 

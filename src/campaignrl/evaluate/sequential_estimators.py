@@ -22,7 +22,7 @@ from campaignrl.evaluate.state_ratios import state_ratios
 from campaignrl.evaluate.step_curve import EpisodeFigures, Step, curve_of, lasting_steps
 from campaignrl.evaluate.targets import Target
 from campaignrl.evaluate.trajectories import Trajectories
-from campaignrl.evaluate.weights import mean_weight_p_value, mixed, off_support, weight_bound
+from campaignrl.evaluate.weights import CERTAIN, mean_weight_p_value, mixed, off_support, weight_bound
 from campaignrl.tables.decisions import DecisionLog
 
 Float = npt.NDArray[np.float64]
@@ -144,7 +144,8 @@ def gather_episodes(
         model_asked=modelled,
     )
     W = sequential.cumulative_weights(weight)
-    curve = curve_of(W, None if ratio is None else ratio * weight, going)
+    choice = paths.aligned(log.propensity, 1.0) < CERTAIN
+    curve = curve_of(W, None if ratio is None else ratio * weight, going, choice)
     return Episodes(weight, paths.aligned(log.reward, 0.0), discount, q, ratio, curve, figures)
 
 

@@ -1,9 +1,10 @@
 """The state of a customer at each decision, as models of whole episodes see it.
 
 What a log shows of a customer is seldom all that its actions changed: a coupon that is still open, a channel that is
-tiring. So the context is joined by traces of the customer's earlier actions, which the log knows: for each offer and
-each channel the number of past sends, fading by FADES a step. They only inform the model; the valued policy answers
-from the context alone, as before. Not here: models (fqe.py, state_ratios.py). n rows.
+tiring. So the context is joined by traces of the past, which the log knows: for each offer and each channel how often
+it was sent, fading by FADES a step; and how often it could have been, or having got an offer for the best customers
+would be mistaken for what it did. Traces only inform the model; the valued policy answers from the context alone, as
+before. Not here: models (fqe.py, state_ratios.py). n rows, m offers and channels.
 """
 
 from __future__ import annotations
@@ -28,19 +29,25 @@ MANY = 24  # offers; above that their kinds are traced instead, or the traces wo
 def states(log: DecisionLog) -> Float32:
     """(n, d) float32: encoded contexts, then traces."""
     context = np.concatenate([log.context.take(rows).encode() for rows in blocks(len(log))])
-    return np.concatenate([context, *(_traces(log, fade) for fade in FADES)], axis=1)
+    marks = _marks(log.catalog)
+    parts = [context, *(traces(log, marks[log.action], fade) for fade in FADES)]
+    if log.eligible is not None:
+        possible = (log.eligible.astype(np.float32) @ marks > 0.0).astype(np.float32)
+        if not (possible == possible[0]).all():
+            parts.append(traces(log, possible, FADES[-1]))
+    return np.concatenate(parts, axis=1)
 
 
-def _traces(log: DecisionLog, fade: float) -> Float32:
-    """(n, m) faded counts of what was sent before each row, scaled so that a send every step comes to 1."""
-    marks, paths = _marks(log.catalog), trajectories(log)
-    out = np.zeros((len(log), marks.shape[1]), dtype=np.float32)
-    trace = np.zeros((len(paths), marks.shape[1]), dtype=np.float32)
+def traces(log: DecisionLog, happened: Float32, fade: float) -> Float32:
+    """(n, m) faded sums of `happened` (n, m) over the customer's earlier rows; 1 where it always did."""
+    paths = trajectories(log)
+    out = np.zeros_like(happened)
+    trace = np.zeros((len(paths), happened.shape[1]), dtype=np.float32)
     for t in range(paths.steps):
         here = np.flatnonzero(paths.going_on[:, t])
         rows = paths.row[here, t]
         out[rows] = trace[here]
-        trace[here] = np.float32(fade) * trace[here] + np.float32(1.0 - fade) * marks[log.action[rows]]
+        trace[here] = np.float32(fade) * trace[here] + np.float32(1.0 - fade) * happened[rows]
     return out
 
 

@@ -1,12 +1,15 @@
 """How far into an episode a log can follow another policy: effective sample size by step, and the verdict on it.
 
 Every step multiplies a trajectory's weight once more, so the trajectories that still resemble the valued policy thin
-out. Here: the curve, the step where it runs out, the findings in words. Not here: the verdict on single decisions
-(diagnose.py, whose thresholds these are), estimators (sequential.py). N trajectories, T steps.
+out. Customers who never had a choice keep their weight of 1 whatever the policy: the curve leaves them out, or they
+would hide that nobody else is left. Here: the curve, the step where it runs out, the findings in words. Not here: the
+verdict on single decisions (diagnose.py, whose thresholds these are), estimators (sequential.py). N trajectories, T
+steps.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -29,7 +32,9 @@ from campaignrl.evaluate.diagnose import (
 from campaignrl.evaluate.weights import effective_sample_size, max_weight_share
 
 Float = npt.NDArray[np.float64]
+Bool = npt.NDArray[np.bool_]
 
+FAR = 3.3  # standard errors of a mean weight, about 1 / sqrt(effective size): once in a thousand by chance
 ENDED_CAUTION = 0.20  # of episodes over before the horizon: whether they ended or were cut off, the log does not say
 
 
@@ -38,6 +43,7 @@ class Step(NamedTuple):
 
     step: int
     going_on: float  # share of episodes that still decide
+    choosing: int  # customers for whom more than one action was possible up to here; the figures below are theirs
     ess: float
     ess_marginal: float  # of rho_t w_t (estimator msis); NaN where it was not asked for
     max_weight_share: float
@@ -55,23 +61,35 @@ class EpisodeFigures(NamedTuple):
     model_asked: bool  # an estimator that leans on the model is among those asked for
 
 
-def curve_of(cumulative: Float, marginal: Float | None, going_on: npt.NDArray[np.bool_]) -> tuple[Step, ...]:
-    """The curve of cumulative weights (N, T) and, if any, marginal ones (N, T)."""
-    steps = []
+def curve_of(cumulative: Float, marginal: Float | None, going_on: Bool, choice: Bool) -> tuple[Step, ...]:
+    """The curve of cumulative weights (N, T) and, if any, marginal ones (N, T).
+
+    choice: (N, T) whether the logging policy could have done something else at that step.
+    """
+    steps, chosen = [], np.logical_or.accumulate(choice, axis=1)
     for t in range(cumulative.shape[1]):
-        W = cumulative[:, t]
-        marginal_ess = float("nan") if marginal is None else effective_sample_size(marginal[:, t])
-        share, mean = max_weight_share(W), float(W.mean())
-        steps.append(Step(t + 1, float(going_on[:, t].mean()), effective_sample_size(W), marginal_ess, share, mean))
+        here = chosen[:, t]
+        W = cumulative[here, t]
+        count = int(here.sum())
+        if not count:  # nobody had a choice: everybody speaks, for any policy
+            W, here = cumulative[:, t], np.ones(len(cumulative), dtype=bool)
+        ess_marginal = float("nan") if marginal is None else effective_sample_size(marginal[here, t])
+        size, share, mean = effective_sample_size(W), max_weight_share(W), float(W.mean())
+        steps.append(Step(t + 1, float(going_on[:, t].mean()), count, size, ess_marginal, share, mean))
     return tuple(steps)
 
 
 def lasting_steps(curve: Iterable[Step], marginal: bool = False) -> int:
-    """How many first steps have enough effective trajectories, none of which is the answer by itself."""
+    """How many first steps have enough effective customers, none the answer by itself, and all of the weight.
+
+    A mean weight far below 1 tells that those who went the policy's way are missing, and that others are left.
+    """
     steps = list(curve)
     for s in steps:
         ess = s.ess_marginal if marginal else s.ess
-        if not (ess >= ESS_REFUSE and (marginal or s.max_weight_share <= SHARE_REFUSE)):
+        strayed = abs(s.mean_weight - 1.0) > max(MEAN_WEIGHT_REFUSE, FAR / math.sqrt(max(ess, 1.0)))
+        heavy = s.max_weight_share > SHARE_REFUSE or strayed
+        if not ess >= min(ESS_REFUSE, max(s.choosing, 1)) or (heavy and not marginal):
             return s.step - 1
     return len(steps)
 
@@ -92,15 +110,21 @@ def _reach(curve: tuple[Step, ...], figures: EpisodeFigures) -> Finding | None:
             return None
         size = f"about {last.ess:,.0f} of {figures.customers:,} customers carry the last of {T} steps"
         return Finding(Level.CAUTION, f"{size} (at least {ESS_CAUTION:,} are wanted).")
-    out = curve[lasting]
-    if out.ess == 0.0:
-        ends = f"at step {out.step} of {T} none of {figures.customers:,} customers still does what the policy would"
-    else:
-        size = f"{out.ess:,.0f}" if out.ess >= 10 else f"{out.ess:.1f}"
-        ends = f"at step {out.step} of {T} the effective sample size is {size} of {figures.customers:,} customers"
-    alone = f" From step {out.step} on fqe and wdr lean on the model alone." if figures.model_asked else ""
+    alone = f" From step {lasting + 1} on fqe and wdr lean on the model alone." if figures.model_asked else ""
     answerable = f"up to horizon={lasting}" if lasting else "for no step; ask about a policy closer to the logged one"
-    return Finding(Level.REFUSE, f"{ends}: the log can follow this policy {answerable}.{alone}")
+    return Finding(Level.REFUSE, f"{_end(curve[lasting], T)}: the log can follow this policy {answerable}.{alone}")
+
+
+def _end(out: Step, T: int) -> str:
+    """What is wrong at the first step that is out of reach."""
+    at = f"at step {out.step} of {T}"
+    if out.ess == 0.0:
+        return f"{at} none of {out.choosing:,} customers with a choice still does what the policy would"
+    if out.ess >= ESS_REFUSE and out.max_weight_share <= SHARE_REFUSE:
+        missing = "those on the policy's way are missing"
+        return f"{at} the weights add up to {out.mean_weight:.0%} of what they should: {missing}"
+    size = f"{out.ess:,.0f}" if out.ess >= 10 else f"{out.ess:.1f}"
+    return f"{at} the effective sample size is {size} of {out.choosing:,} customers with a choice"
 
 
 def _customers(figures: EpisodeFigures) -> Finding | None:
