@@ -252,3 +252,19 @@ def test_short_queues_leave_the_moments_of_the_panel(tables, policy):
     if policy == "uniform":
         assert len(kind(run.events, "waited")) > 2_000
         assert not np.array_equal(by_day["sent"], run.totals["sent"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", ["uniform", "rules"])
+def test_the_web_shop_by_the_hour_keeps_the_moments_of_the_panel(policy):
+    """Full size: 10,000 customers, 90 days, every channel a queue in which a third of the sends or more wait."""
+    spec = load_world("ecommerce").model_dump(exclude_unset=True)
+    for name, sends in {"push": 330.0, "feed": 330.0, "email": 330.0, "popup": 270.0, "sms": 180.0}.items():
+        capacity = {"sends_per_day_per_1000_customers": sends, "minutes_per_send": 3.0, "service": "exponential"}
+        spec["channels"][name]["capacity"] = capacity
+    world = check(World, spec, "queued shop")
+    run = simulate_hours(world, policy, customers=10_000, seed=1)
+    by_hour = moments(run.totals)
+    for name, (value, error) in moments(run_campaign(world, policy, customers=10_000, seed=1).totals).items():
+        assert abs(by_hour[name][0] - value) <= 3.0 * error, name
+    assert len(kind(run.events, "waited")) > 0.3 * len(kind(run.events, "queued"))
