@@ -44,8 +44,8 @@ def next_stockpile(stockpile: Float32, redeemed: Bool, decay: float) -> Float32:
 
 def next_intent(intent: Float32, clicked: Bool, today: float, decay: float) -> Float32:
     """(n,) share of a click's effect that falls on tomorrow; all days after a click add up to 1 - today."""
-    left: Float32 = np.float32(decay) * intent + np.float32((1.0 - today) * (1.0 - decay)) * clicked
-    return left
+    falls_tomorrow = np.float32((1.0 - today) * (1.0 - decay)) * clicked
+    return np.asarray(np.float32(decay) * intent + falls_tomorrow, dtype=np.float32)
 
 
 def usable_offer(
