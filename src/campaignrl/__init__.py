@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from campaignrl.errors import UnknownName as UnknownName
     from campaignrl.evaluate.evaluate import evaluate as evaluate
     from campaignrl.evaluate.result import Evaluation as Evaluation
+    from campaignrl.experiments.compare import compare as compare
+    from campaignrl.experiments.run import benchmark as benchmark
     from campaignrl.policies.base import Policy as Policy
     from campaignrl.policies.catalog import load_policy as load_policy
+    from campaignrl.send.decide import decide as decide
     from campaignrl.simulate import simulate as simulate
     from campaignrl.specs.world import World as World
     from campaignrl.specs.world import load_world as load_world
