@@ -77,11 +77,12 @@ def test_a_budget_alone_changes_nothing_either(tables, policy):
 
 @pytest.mark.parametrize("name", sorted(bundled_files("envs")))
 def test_every_bundled_world_runs_by_the_hour(name):
-    run = simulate_hours(name, "uniform", customers=200, seed=1)
+    world = load_world(name, horizon=14)
+    run = simulate_hours(world, "uniform", customers=200, seed=1)
     assert np.array_equal(per_customer(run.events, np.arange(200), "sent"), run.totals["sent"])
-    assert len(run.load) == 24 * run.world.horizon * sum(c.capacity is not None for c in run.world.channels.values())
-    if run.load.empty and run.world.guard.quiet_hours is None:
-        by_day = run_campaign(name, "uniform", customers=200, seed=1)
+    assert len(run.load) == 24 * 14 * sum(c.capacity is not None for c in world.channels.values())
+    if run.load.empty and world.guard.quiet_hours is None:
+        by_day = run_campaign(world, "uniform", customers=200, seed=1)
         assert np.array_equal(by_day.totals["reward"], run.totals["reward"])
 
 
