@@ -64,9 +64,11 @@ def advance(
     attempts: (n,) how often delivery was tried today, at least 1 for a send; None: once.
     """
     offer, channel = p.offer_of[action].astype(np.int8), p.channel_of[action]
-    funnel = _funnel(traits, state, action, attempts, day, seed, p)
+    sends = np.flatnonzero(action)
+    funnel = _funnel(traits, state, action, sends, attempts, day, seed, p)
     u_buy, u_redeem, u_drop, u_revive = rng.uniforms(traits.key, seed, day, Purpose.PURCHASE, 4)
-    alive = state.alive | (funnel.opened & (u_revive < p.revives[offer]))
+    opens = np.flatnonzero(funnel.opened)
+    alive = state.alive | _only(opens, u_revive[opens] < p.revives[offer[opens]], len(action))
     held, days_left = memory.usable_offer(state.live_offer, state.live_days, offer, funnel.opened, p.valid_days)
     mood = purchase.Mood(*(getattr(state, name) for name in purchase.Mood._fields))
     live = np.flatnonzero(held != NO_OFFER)
@@ -75,10 +77,12 @@ def advance(
         traits.rate, traits.sensitivity, taste, held, funnel.opened, funnel.clicked, mood, day, p
     )
     bought = alive & (_clock(u_buy) < hazard)
-    redeemed = bought & (held != NO_OFFER) & (u_redeem < purchase.redeem_probability(held, p))
-    revenue = _revenue(traits, bought, day, seed, p)
-    moods = _moods(state, funnel, bought, redeemed, held, offer, channel, p)
-    first, last = _order_days(state, bought, day)
+    orders = np.flatnonzero(bought)
+    redeems = (held[orders] != NO_OFFER) & (u_redeem[orders] < purchase.redeem_probability(held[orders], p))
+    redeemed = _only(orders, redeems, len(action))
+    revenue = _revenue(traits, orders, day, seed, p)
+    moods = _moods(state, funnel, sends, opens, bought, redeemed, held, offer, channel, p)
+    first, last = _order_days(state, orders, day)
     drop = purchase.drop_out_hazard(traits.drop_rate, moods, held, p)
     next_offer, next_days = memory.next_offer(held, days_left, redeemed)
     segment_tag, price_tag = _tags(world, traits, state, day, seed, p)
@@ -95,13 +99,12 @@ def advance(
         spend=state.spend + revenue,
         first_order=first,
         last_order=last,
-        sent=_sent(state.sent, channel, funnel.sent),
+        sent=_sent(state.sent, channel, sends),
         opened=memory.next_history(state.opened, funnel.opened),
         clicked=memory.next_history(state.clicked, funnel.clicked),
     )
     margin = money.gross_margin(revenue, traits.segment, p)
     discount = money.discount_given(revenue, held, redeemed, p)
-    sends = np.flatnonzero(funnel.sent)
     cost = _only(sends, p.send_cost[action[sends]], len(action))
     reward = money.reward(margin, discount, cost, funnel.unsubscribed, p)
     return tomorrow, Outcome(*funnel, bought, redeemed, revenue, margin, discount, cost, reward)
@@ -123,6 +126,8 @@ def _clock(u: Float32) -> Float32:
 def _moods(
     state: State,
     funnel: _Funnel,
+    sends: Int,
+    opens: Int,
     bought: Bool,
     redeemed: Bool,
     held: npt.NDArray[np.int8],
@@ -130,10 +135,10 @@ def _moods(
     channel: Int,
     p: Parameters,
 ) -> purchase.Mood:
-    """The stocks of tomorrow; those of an effect that is switched off stay as they are."""
+    """The stocks of tomorrow; those of an effect that is switched off stay as they are. sends, opens: their rows."""
     adstock, satisfaction = state.adstock, state.satisfaction
     expected, stockpile, intent = state.expected_price, state.stockpile, state.intent
-    n, sends, opens = len(held), np.flatnonzero(funnel.sent), np.flatnonzero(funnel.opened)
+    n = len(held)
     if p.adstock is not None:
         adstock = memory.next_adstock(adstock, _only(opens, p.adstock_weight[channel[opens]], n), p.adstock_decay)
     if p.satisfaction is not None:
@@ -169,11 +174,9 @@ def _tags(
 
 
 def _funnel(
-    traits: Traits, state: State, action: Int, attempts: Int | None, day: int, seed: int, p: Parameters
+    traits: Traits, state: State, action: Int, rows: Int, attempts: Int | None, day: int, seed: int, p: Parameters
 ) -> _Funnel:
-    """The funnel, worked out for the customers who are sent something and spread back over all."""
-    sent = action > 0
-    rows = np.flatnonzero(sent)
+    """The funnel, worked out for the customers who are sent something (their rows) and spread back over all."""
     channel, segment, offer = p.channel_of[action[rows]], traits.segment[rows], p.offer_of[action[rows]]
     fatigue, taste, satisfaction = state.fatigue[rows], p.taste[segment, offer], state.satisfaction[rows]
     u_deliver, u_open, u_click, u_unsubscribe = rng.uniforms(traits.key[rows], seed, day, Purpose.FUNNEL, 4)
@@ -186,16 +189,14 @@ def _funnel(
     unsubscribed = delivered & (u_unsubscribe < response.unsubscribe_probability(channel, fatigue, satisfaction, p))
 
     steps = (delivered, opened, clicked, unsubscribed)
-    return _Funnel(sent, *(_only(rows, step, len(action)) for step in steps))
+    return _Funnel(action > 0, *(_only(rows, step, len(action)) for step in steps))
 
 
-def _revenue(traits: Traits, bought: Bool, day: int, seed: int, p: Parameters) -> Float32:
-    """(n,) full price of today's orders; the value is drawn for buyers only, which changes nobody's luck."""
-    revenue = np.zeros(len(bought), dtype=np.float32)
-    rows = np.flatnonzero(bought)
+def _revenue(traits: Traits, rows: Int, day: int, seed: int, p: Parameters) -> Float32:
+    """(n,) full price of today's orders; the value is drawn for buyers (rows) only, which changes nobody's luck."""
     (z,) = rng.normals(traits.key[rows], seed, day, Purpose.BASKET, 1)
-    revenue[rows] = purchase.order_value(traits.basket[rows], traits.segment[rows], z, p)
-    return revenue
+    value = purchase.order_value(traits.basket[rows], traits.segment[rows], z, p)
+    return _only(rows, value, len(traits.key))
 
 
 def _consent(consent: Bool, channel: Int, unsubscribed: Bool) -> Bool:
@@ -207,9 +208,8 @@ def _consent(consent: Bool, channel: Int, unsubscribed: Bool) -> Bool:
     return left
 
 
-def _order_days(state: State, bought: Bool, day: int) -> tuple[Float32, Float32]:
-    """(first, last) order day of tomorrow's state."""
-    rows = np.flatnonzero(bought)
+def _order_days(state: State, rows: Int, day: int) -> tuple[Float32, Float32]:
+    """(first, last) order day of tomorrow's state; rows: who ordered."""
     first, last = state.first_order.copy(), state.last_order.copy()
     last[rows] = np.float32(day)
     new = rows[np.isnan(first[rows])]
@@ -217,8 +217,8 @@ def _order_days(state: State, bought: Bool, day: int) -> tuple[Float32, Float32]
     return first, last
 
 
-def _sent(history: npt.NDArray[np.uint64], channel: Int, sent: Bool) -> npt.NDArray[np.uint64]:
-    rows = np.flatnonzero(sent)
-    bits = history << np.uint64(1)  # as memory.next_history, for all channels at once
-    bits[channel[rows], rows] |= np.uint64(1)
+def _sent(history: npt.NDArray[np.uint64], channel: Int, rows: Int) -> npt.NDArray[np.uint64]:
+    bits = np.left_shift(history, np.uint64(1), order="C")  # as memory.next_history, for all channels at once
+    place = channel[rows] * np.intp(history.shape[1]) + rows  # one index is looked up faster than two
+    bits.reshape(-1)[place] |= np.uint64(1)
     return bits

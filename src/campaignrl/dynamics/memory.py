@@ -52,15 +52,18 @@ def usable_offer(
     live_offer: Int8, live_days: Int8, seen_offer: Int8, opened: Bool, valid_days: Int8
 ) -> tuple[Int8, Int8]:
     """(offer, days left) usable today: an offer seen today replaces the one held."""
-    offer = np.where(opened, seen_offer, live_offer)
-    days = np.where(opened, valid_days[seen_offer], live_days)
+    offer, days = live_offer.copy(), live_days.copy()
+    rows = np.flatnonzero(opened)  # few open on a day
+    offer[rows] = seen_offer[rows]
+    days[rows] = valid_days[offer[rows]]
     return offer, days
 
 
 def next_offer(offer: Int8, days: Int8, redeemed: Bool) -> tuple[Int8, Int8]:
     """(offer, days left) of tomorrow: used up by redeeming, else one day shorter."""
-    keep = (days > 0) & ~redeemed
-    return np.where(keep, offer, np.int8(NO_OFFER)), np.where(keep, days - np.int8(1), np.int8(0))
+    keep = ((days > 0) & ~redeemed).view(np.int8)
+    # Products instead of np.where: numpy computes them many elements at a time.
+    return (offer - np.int8(NO_OFFER)) * keep + np.int8(NO_OFFER), (days - np.int8(1)) * keep
 
 
 def next_history(bits: UInt64, today: Bool) -> UInt64:

@@ -33,5 +33,6 @@ def discount_given(revenue: Float32, offer: Int, redeemed: Bool, p: Parameters) 
 
 def reward(margin: Float32, discount: Float32, cost: Float32, unsubscribed: Bool, p: Parameters) -> Float32:
     """(n,) contribution of the day."""
-    lost = np.where(unsubscribed, np.float32(p.unsubscribe_cost), np.float32(0.0))
-    return margin - discount - cost - lost
+    lost = np.float32(p.unsubscribe_cost) * unsubscribed
+    result: Float32 = margin - discount - cost - lost
+    return result

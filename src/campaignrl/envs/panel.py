@@ -115,19 +115,21 @@ class Panel:
         return _joined(Outcome, parts)
 
     def _step(self, action: Int, attempts: Int | None, part: slice) -> Outcome:
+        today = self.state.rows(part)
         tomorrow, outcome = advance(
             self.world,
             self.traits.rows(part),
-            self.state.rows(part),
+            today,
             action[part],
             self.day,
             self.seed,
             self._parameters,
             None if attempts is None else attempts[part],
         )
-        fields: list[npt.NDArray[Any]] = list(self.state)
+        fields: list[npt.NDArray[Any]] = list(today)
         for field, value in zip(fields, tomorrow, strict=True):
-            field[..., part] = value
+            if value is not field:  # what no event touched is handed on as it was
+                field[...] = value
         return outcome
 
 
