@@ -64,15 +64,16 @@ def advance(
     attempts: (n,) how often delivery was tried today, at least 1 for a send; None: once.
     """
     offer, channel = p.offer_of[action].astype(np.int8), p.channel_of[action]
-    sends = np.flatnonzero(action)
-    funnel = _funnel(traits, state, action, sends, attempts, day, seed, p)
+    sent = action > 0
+    sends = np.flatnonzero(sent)
+    funnel = _funnel(traits, state, action, sent, sends, attempts, day, seed, p)
     u_buy, u_redeem, u_drop, u_revive = rng.uniforms(traits.key, seed, day, Purpose.PURCHASE, 4)
     opens = np.flatnonzero(funnel.opened)
     alive = state.alive | _only(opens, u_revive[opens] < p.revives[offer[opens]], len(action))
     held, days_left = memory.usable_offer(state.live_offer, state.live_days, offer, funnel.opened, p.valid_days)
     mood = purchase.Mood(*(getattr(state, name) for name in purchase.Mood._fields))
     live = np.flatnonzero(held != NO_OFFER)
-    taste = _only(live, p.taste[traits.segment[live], held[live]], len(held))
+    taste = _only(live, _taste(traits.segment[live], held[live], p), len(held))
     hazard = purchase.purchase_hazard(
         traits.rate, traits.sensitivity, taste, held, funnel.opened, funnel.clicked, mood, day, p
     )
@@ -115,6 +116,12 @@ def _only(rows: Int, values: npt.NDArray[Any], n: int) -> npt.NDArray[Any]:
     full = np.zeros(n, dtype=values.dtype)
     full[rows] = values
     return full
+
+
+def _taste(segment: Int, offer: Int, p: Parameters) -> Float32:
+    """(m,) of these customers for these offers, none of them -1; one index into the flat table is faster than two."""
+    result: Float32 = p.taste.reshape(-1)[segment * np.intp(p.taste.shape[1]) + offer]
+    return result
 
 
 def _clock(u: Float32) -> Float32:
@@ -174,11 +181,20 @@ def _tags(
 
 
 def _funnel(
-    traits: Traits, state: State, action: Int, rows: Int, attempts: Int | None, day: int, seed: int, p: Parameters
+    traits: Traits,
+    state: State,
+    action: Int,
+    sent: Bool,
+    rows: Int,
+    attempts: Int | None,
+    day: int,
+    seed: int,
+    p: Parameters,
 ) -> _Funnel:
     """The funnel, worked out for the customers who are sent something (their rows) and spread back over all."""
-    channel, segment, offer = p.channel_of[action[rows]], traits.segment[rows], p.offer_of[action[rows]]
-    fatigue, taste, satisfaction = state.fatigue[rows], p.taste[segment, offer], state.satisfaction[rows]
+    channel = p.channel_of[action[rows]].astype(np.intp)  # looked up with often: numpy would convert it each time
+    taste = _taste(traits.segment[rows], p.offer_of[action[rows]], p)
+    fatigue, satisfaction = state.fatigue[rows], state.satisfaction[rows]
     u_deliver, u_open, u_click, u_unsubscribe = rng.uniforms(traits.key[rows], seed, day, Purpose.FUNNEL, 4)
     tries = None if attempts is None else attempts[rows]
     delivered = u_deliver < response.delivery_probability(channel, tries, p)
@@ -189,7 +205,7 @@ def _funnel(
     unsubscribed = delivered & (u_unsubscribe < response.unsubscribe_probability(channel, fatigue, satisfaction, p))
 
     steps = (delivered, opened, clicked, unsubscribed)
-    return _Funnel(action > 0, *(_only(rows, step, len(action)) for step in steps))
+    return _Funnel(sent, *(_only(rows, step, len(action)) for step in steps))
 
 
 def _revenue(traits: Traits, rows: Int, day: int, seed: int, p: Parameters) -> Float32:

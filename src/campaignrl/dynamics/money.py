@@ -17,7 +17,7 @@ Bool = npt.NDArray[np.bool_]
 
 def gross_margin(revenue: Float32, segment: Int, p: Parameters) -> Float32:
     """(n,) margin at full price."""
-    rows = np.flatnonzero(revenue)  # few customers order on a day
+    rows = np.flatnonzero(revenue != 0)  # few customers order on a day; truth values are searched fastest
     margin = np.zeros_like(revenue)
     margin[rows] = revenue[rows] * p.margin[segment[rows]]
     return margin
