@@ -1,0 +1,179 @@
+"""How far a customer-day is from what numpy can do here, and where its time goes; all in one run, on one thread.
+
+The bare loop does, in blocks of 32,768 and into arrays made beforehand, as many exps, logs and hashed draws as the
+full model of `ecommerce` takes for a customer-day at a share s = 0.4 of sends, and nothing else:
+
+  exps    4 s  open, click and unsubscribe probability, satisfaction      (dynamics/response.py)
+          4    purchase and drop-out hazard, satisfaction in each         (dynamics/purchase.py)
+  logs    2    exponential clocks of purchase and drop-out                (dynamics/advance.py)
+  draws   2 s  hashes for 4 uniforms of the funnel                        (rng.py; one hash is two uniforms)
+          2    hashes for 4 uniforms of the purchase
+
+Left out, as below 2 % of a day: order values (buyers only) and tags (every 30th day; the run ends before it). "With
+the state" adds one pass over each array of the state, in place: no model that keeps this state does less.
+
+`python benchmarks/limit.py [--customers N] [--rounds R] [--json]`. Rounds alternate the three; the best of each
+counts. The profile adds up the least time of each function over the rounds, the profiler's own cost included.
+"""
+
+import argparse
+import cProfile
+import json
+import pstats
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from panel import SENT_SHARE, actions
+
+from campaignrl import rng
+from campaignrl.envs.panel import BLOCK, Panel
+from campaignrl.specs.world import load_world
+
+EXPS, LOGS, HASHES = (4, 4), (0, 2), (2, 2)  # per send, per customer-day
+SHIFTS = [np.uint64(s) for s in (30, 27, 31, 40)]
+
+PARTS = {
+    "draws": "rng.py:*",
+    "funnel": "response.py:* advance.py:_funnel",
+    "hazards": "purchase.py:*hazard purchase.py:hill purchase.py:price_gain advance.py:_clock advance.py:_taste",
+    "satisfaction": "satisfaction.py:*",
+    "stocks": "advance.py:_moods memory.py:next_fatigue memory.py:next_adstock memory.py:next_expected_price "
+    "memory.py:next_stockpile memory.py:next_intent",
+    "offers held": "memory.py:usable_offer memory.py:next_offer",
+    "histories": "memory.py:next_history advance.py:_sent advance.py:_order_days",
+    "consent": "advance.py:_consent",
+    "money": "money.py:* advance.py:_revenue purchase.py:order_value purchase.py:redeem_probability",
+    "finding rows, spreading back": "fromnumeric.py:* numeric.py:* advance.py:_only",
+    "events (advance itself)": "advance.py:advance",
+    "write-back and joining": "panel.py:*",
+}
+
+
+class Bare:
+    """The same count of exps, logs and hashed draws, and none of the model."""
+
+    def __init__(self, keys: np.ndarray):
+        self.blocks = [keys[i : i + BLOCK] for i in range(0, len(keys), BLOCK)]
+        self.x = np.random.default_rng(0).random(BLOCK, dtype=np.float32) + np.float32(0.5)
+        self.y, self.narrow = np.empty_like(self.x), np.empty(BLOCK, dtype=np.uint32)
+        self.h, self.t = np.empty(BLOCK, dtype=np.uint64), np.empty(BLOCK, dtype=np.uint64)
+
+    def day(self) -> None:
+        """One day of all customers."""
+        for keys in self.blocks:
+            for part, n in enumerate((round(SENT_SHARE * len(keys)), len(keys))):
+                for k in range(HASHES[part]):
+                    self.draw(keys[:n], n, rng.stream(1, k, rng.Purpose.FUNNEL))
+                for _ in range(EXPS[part]):
+                    np.exp(self.x[:n], out=self.y[:n])
+                for _ in range(LOGS[part]):
+                    np.log(self.x[:n], out=self.y[:n])
+
+    def draw(self, keys: np.ndarray, n: int, stream: np.uint64) -> None:
+        """Two float32 uniforms from one hash, as rng.uniforms makes them."""
+        h, t = self.h[:n], self.t[:n]
+        np.bitwise_xor(keys, stream, out=h)
+        for shift, factor in zip(SHIFTS, (rng._MUL1, rng._MUL2, None), strict=False):
+            np.right_shift(h, shift, out=t)
+            np.bitwise_xor(h, t, out=h)
+            if factor is not None:
+                np.multiply(h, factor, out=h)
+        np.right_shift(h, SHIFTS[3], out=t)
+        for half, right in ((t, 0), (h, 8)):
+            np.copyto(self.narrow[:n], half, casting="unsafe")
+            if right:
+                np.right_shift(self.narrow[:n], np.uint32(right), out=self.narrow[:n])
+            np.copyto(self.y[:n], self.narrow[:n], casting="unsafe")
+            np.multiply(self.y[:n], np.float32(2.0**-24), out=self.y[:n])
+
+
+class Memory:
+    """One pass over the state of a panel, block by block, in place."""
+
+    def __init__(self, panel: Panel):
+        self.state, self.n = [field.copy() for field in panel.state], len(panel)
+
+    def day(self) -> None:
+        """Read and write each array once."""
+        for start in range(0, self.n, BLOCK):
+            for field in self.state:
+                piece = field[..., start : start + BLOCK]
+                np.logical_not(piece, out=piece) if piece.dtype == bool else np.add(piece, piece.dtype.type(1), piece)
+
+
+def cpu_seconds(work, *given) -> float:
+    """CPU seconds of one call."""
+    start = time.process_time()
+    work(*given)
+    return time.process_time() - start
+
+
+def functions(work, *given) -> dict[str, float]:
+    """CPU seconds spent in each function itself, numpy's compiled functions counted for their caller."""
+    profiler = cProfile.Profile(time.process_time, builtins=False)
+    profiler.runcall(work, *given)
+    return {f"{Path(file).name}:{name}": row[2] for (file, _, name), row in pstats.Stats(profiler).stats.items()}
+
+
+def by_part(least: dict[str, float]) -> dict[str, float]:
+    """Shares of the time, largest first."""
+    seconds = dict.fromkeys([*PARTS, "other"], 0.0)
+    for name, spent in least.items():
+        home = (part for part, patterns in PARTS.items() if any(_is(name, p) for p in patterns.split()))
+        seconds[next(home, "other")] += spent
+    total = sum(seconds.values())
+    return {part: s / total for part, s in sorted(seconds.items(), key=lambda pair: -pair[1])}
+
+
+def _is(name: str, pattern: str) -> bool:
+    return Path(name).match(pattern)
+
+
+def study(world, customers: int, rounds: int) -> dict:
+    """Everything that is printed."""
+    panel = Panel(world, customers, seed=1, threads=1)
+    plays = [actions(customers, len(world.catalog), np.random.default_rng(d)) for d in range(3)]
+    for day in range(5):  # offers are held and stocks filled
+        panel.step(plays[day % 3])
+    bare, memory = Bare(panel.traits.key), Memory(panel)
+    best, least = {"bare": np.inf, "with the state": np.inf, "panel": np.inf}, {}
+    for day in range(rounds):
+        play = plays[day % 3]
+        once, passes = cpu_seconds(bare.day), cpu_seconds(memory.day)
+        taken = {"bare": once, "with the state": once + passes, "panel": cpu_seconds(panel.step, play)}
+        best = {name: min(best[name], taken[name]) for name in best}
+        for name, spent in functions(panel.step, play).items():
+            least[name] = min(least.get(name, np.inf), spent)
+    return {
+        "world": world.name,
+        "customers": customers,
+        "ns_per_customer_day": {name: seconds / customers * 1e9 for name, seconds in best.items()},
+        "times_bare": best["panel"] / best["bare"],
+        "times_with_the_state": best["panel"] / best["with the state"],
+        "profile": by_part(least),
+    }
+
+
+def main() -> None:
+    """Read the words of the call, run, and say what came out."""
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--customers", type=int, default=8 * BLOCK)
+    words.add_argument("--rounds", type=int, choices=range(1, 12), default=11)
+    words.add_argument("--json", action="store_true")
+    chosen = words.parse_args()
+    answer = study(load_world("ecommerce"), chosen.customers, chosen.rounds)
+    if chosen.json:
+        json.dump(answer, sys.stdout, indent=2)
+        return
+    for name, ns in answer["ns_per_customer_day"].items():
+        print(f"{name:16} {ns:8.1f} ns per customer-day {1e3 / ns:8.2f} M customer-days per CPU second")
+    print(f"\npanel against the bare loop         {answer['times_bare']:6.2f} x its time (asked for: 2)")
+    print(f"panel against it with the state     {answer['times_with_the_state']:6.2f} x its time\n")
+    for part, share in answer["profile"].items():
+        print(f"{part:32} {share:6.1%}")
+
+
+if __name__ == "__main__":
+    main()
