@@ -15,6 +15,7 @@ from campaignrl.envs.truth.oracle import greedy
 from campaignrl.envs.truth.planner import FarSighted
 from campaignrl.envs.truth.stocks import effects
 from campaignrl.envs.truth.twins import always, live, nothing, twins
+from campaignrl.specs.bundled import bundled_files
 from campaignrl.specs.world import load_world
 from campaignrl.true_value import controlled_value
 
@@ -46,6 +47,32 @@ def test_nobody_beats_the_bound(small_world, changes):
         lift = live(world, decide, customers=n, seed=1)["reward"] - none
         assert lift.mean() - 3.0 * lift.std() / np.sqrt(n) < bound.value + 3.0 * bound.std_error
     assert bound.value - 3.0 * bound.std_error > 0.0
+
+
+@pytest.mark.parametrize("name", sorted(bundled_files("envs")))
+def test_bound_oracle_fixed_none_in_every_world(name):
+    world, n, size = load_world(name, horizon=8), 1000, Size(fatigue=1, prices=3, caps=4)
+    none = live(world, nothing, customers=n, seed=1)["reward"]
+    ways = {"greedy": greedy, **{str(a): always(a) for a in range(1, len(world.catalog), 6)}}
+    lifts = {way: live(world, decide, customers=n, seed=1)["reward"] - none for way, decide in ways.items()}
+    oracle = lifts.pop("greedy")
+    bound = over_nothing(world, n, 50, size=size)
+    error = oracle.std() / np.sqrt(n)
+    assert oracle.mean() < bound.value + 3.0 * np.hypot(error, bound.std_error)
+    if name != "coupon_trap":  # where greed is punished
+        assert oracle.mean() > -3.0 * error
+        assert all((oracle - fixed).mean() > -3.0 * (oracle - fixed).std() / np.sqrt(n) for fixed in lifts.values())
+
+
+def test_a_plan_sends_what_is_allowed(small_world):
+    decide, panel = FarSighted(small_world, 30, SMALL), Panel(small_world, 1500, 6)
+    sends = 0
+    while not panel.done:
+        allowed, action = panel.allowed(panel.observe()), decide(panel)
+        assert allowed[np.arange(len(panel)), action].all()
+        sends += (action > 0).sum()
+        panel.step(action)
+    assert sends > 500
 
 
 def test_without_memory_planning_gains_nothing_and_the_bound_is_reached():

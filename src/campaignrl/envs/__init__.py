@@ -10,6 +10,7 @@ check.py         what must hold of a vector environment
 clock.py         the panel by the hour: sends that queue, wait for the morning, are retried, given up or expire
                  queues.py  servers and waits, sends.py  what they are asked for, hours.py  when within a day,
                  answers.py, events.py  the event log and the load of channels
+truth/           what only the simulator knows: twins, oracles, bounds
 registration.py  the ids that `gymnasium.make` finds
 """
 
