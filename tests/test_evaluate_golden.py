@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from campaignrl.evaluate import bandit, bounds, tuning, weights
+from campaignrl.evaluate.anytime import anytime_bounds
 from campaignrl.evaluate.intervals import Clusters, PairSums, cressie_read, cressie_read_point, reward_extremes
 
 N, K = 2000, 4
@@ -137,3 +138,8 @@ def test_tuning(hold, value):
     assert picked[tuning.SLOPE] == 1.0
     assert point(1.0).value == pytest.approx(value, abs=1e-10)
     assert point(picked[tuning.MSE]).value == point(math.inf).value
+
+
+def test_the_confidence_sequence_agrees_with_the_vw_estimators():
+    low, high = anytime_bounds(W, R, 0.05, looks=np.array([N - 1]))
+    assert (low[0], high[0]) == pytest.approx((0.20571096559, 0.35706884557), abs=1e-10)

@@ -13,6 +13,7 @@ from campaignrl.errors import SupportError, UsageError
 from campaignrl.evaluate.estimators import ESTIMATORS, USUAL
 from campaignrl.evaluate.evaluate import evaluate as evaluate_policy
 from campaignrl.evaluate.learned_rewards import MODELS
+from campaignrl.evaluate.other_intervals import INTERVALS
 from campaignrl.evaluate.sequential_estimators import SEQUENTIAL
 from campaignrl.evaluate.targets import LOGGED
 from campaignrl.tables.logfile import read_log
@@ -55,6 +56,7 @@ def evaluate(
     reward_range: Annotated[
         str | None, typer.Option(help="Least and largest reward possible, as LOW,HIGH; sharpens intervals.")
     ] = None,
+    interval: Annotated[str, typer.Option(help=f"How intervals are made: {', '.join(INTERVALS)}.")] = INTERVALS[0],
     horizon: Annotated[
         int | None, typer.Option(help="Steps of an episode to value; default: the longest episode of the log.")
     ] = None,
@@ -76,6 +78,7 @@ def evaluate(
             tuning=tuning,
             logging=logging,
             reward_range=_range(reward_range),
+            interval=interval,
             seed=seed,
             horizon=horizon,
             discount=discount,

@@ -33,17 +33,17 @@ HALVINGS = 50
 class Path(NamedTuple):
     """Where a sum of observations in [0, inf) of mean at most 1 stands after each; arrays (..., n)."""
 
-    count: Float
+    steps: Float
     total: Float
     squares: Float  # sum of squared distances to the guess made before each
 
     @classmethod
     def of(cls, x: Float) -> Path:
         """x: (..., n)."""
-        count = np.broadcast_to(np.arange(1.0, x.shape[-1] + 1.0), x.shape)
+        steps = np.broadcast_to(np.arange(1.0, x.shape[-1] + 1.0), x.shape)
         total = np.cumsum(x, axis=-1)
-        guess = np.minimum((total - x + 0.5) / count, 1.0)  # above 1, where Vowpal Wabbit lets it go, the proof ends
-        return cls(count, total, np.cumsum((x - guess) ** 2, axis=-1))
+        guess = np.minimum((total - x + 0.5) / steps, 1.0)  # above 1, where Vowpal Wabbit lets it go, the proof ends
+        return cls(steps, total, np.cumsum((x - guess) ** 2, axis=-1))
 
     def at(self, looks: npt.NDArray[np.intp]) -> Path:
         """The path at some moments only."""
@@ -51,7 +51,7 @@ class Path(NamedTuple):
 
 
 def log_wealth(excess: Float, squares: Float) -> Float:
-    """Log of the mixture supermartingale (Howard et al. 2021, proposition 10); excess: total - count x candidate.
+    """Log of the mixture supermartingale (Howard et al. 2021, proposition 10); excess: total - steps x candidate.
 
     log of integral over l of exp(l s - psi(l) v) with a gamma-shaped weight on 1 - l; -inf where s + v + rho <= 0.
     """
@@ -60,17 +60,18 @@ def log_wealth(excess: Float, squares: Float) -> Float:
     inside = np.maximum(special.gammainc(v, reach), 1e-300)
     start = math.log(special.gammainc(MIXED, MIXED)) + special.gammaln(MIXED)
     grown = excess + squares + MIXED * math.log(MIXED) - v * np.log(reach) + np.log(inside) + special.gammaln(v) - start
-    return np.where(excess + v > 0.0, grown, -np.inf)
+    wealth: Float = np.where(excess + v > 0.0, grown, -np.inf)
+    return wealth
 
 
 def mixture(path: Path, alpha: float) -> Float:
     """(..., n) lower bounds of the mean: the least candidate whose wealth has not reached 1 / alpha."""
     enough = -math.log(alpha)
-    low, high = np.zeros_like(path.total), np.clip(path.total / path.count, 0.0, 1.0)
+    low, high = np.zeros_like(path.total), np.clip(path.total / path.steps, 0.0, 1.0)
     sure = log_wealth(path.total, path.squares) <= enough
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        out = log_wealth(path.total - path.count * middle, path.squares) > enough
+        out = log_wealth(path.total - path.steps * middle, path.squares) > enough
         low, high = np.where(out, middle, low), np.where(out, high, middle)
     return np.where(sure, 0.0, low)
 
@@ -82,7 +83,8 @@ def stitched(path: Path, alpha: float) -> Float:
     line = (math.sqrt(GROWTH) + 1.0) / 2.0
     epochs = np.log(GROWTH * v) / math.log(GROWTH) + 1.0
     room = DECAY * np.log(epochs) + math.log(special.zeta(DECAY) / alpha)
-    return np.maximum(0.0, (path.total - np.sqrt(curve**2 * room * v + line**2 * room**2) - line * room) / path.count)
+    low: Float = (path.total - np.sqrt(curve**2 * room * v + line**2 * room**2) - line * room) / path.steps
+    return np.maximum(low, 0.0)
 
 
 def anytime_bounds(
@@ -124,7 +126,7 @@ def ever_excluded(
     enough, out = -math.log(alpha / 2), np.zeros(weight.shape[:-1], dtype=bool)
     for x, mean in ((weight * reward, value), (weight * (1.0 - reward), 1.0 - value)):
         path = Path.of(x).at(looks)
-        above = path.total > path.count * mean  # below its mean a path says nothing against it
-        wealth = log_wealth(path.total - path.count * mean, path.squares)
+        above = path.total > path.steps * mean  # below its mean a path says nothing against it
+        wealth = log_wealth(path.total - path.steps * mean, path.squares)
         out |= (above & (wealth > enough)).any(axis=-1)
     return out

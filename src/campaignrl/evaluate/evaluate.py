@@ -18,9 +18,10 @@ from campaignrl.evaluate.diagnose import ESS_CAUTION, Figures, diagnose
 from campaignrl.evaluate.episodes import evaluate_episodes
 from campaignrl.evaluate.estimators import ESTIMATORS, HEAVY, USUAL, difference, estimate, seen_by, setting_of
 from campaignrl.evaluate.evidence import Evidence, Range, gather
-from campaignrl.evaluate.intervals import NOT_TO_BE_HAD, Estimate, std_error
+from campaignrl.evaluate.intervals import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate, std_error
 from campaignrl.evaluate.learned_rewards import MODELS
 from campaignrl.evaluate.logging_policy import propensities_unknown
+from campaignrl.evaluate.other_intervals import INTERVALS, remade, remade_difference
 from campaignrl.evaluate.preparing import (
     Predictions,
     certain_share,
@@ -57,6 +58,7 @@ def evaluate(
     tuning: str = FIXED,
     logging: Given | None = None,
     reward_range: Range | None = None,
+    interval: str = EMPIRICAL_LIKELIHOOD,
     alpha: float = 0.05,
     folds: int = 5,
     seed: int = 0,
@@ -72,13 +74,15 @@ def evaluate(
     slope or mse. logging: the logging policy's probabilities of every action, in any form a policy may have, or
     "estimate"; mips_offer, mips_channel, offcem and pi need them where the log does not show them. reward_range:
     least and largest reward possible, else the log's own facts, 0 to 1 for rewards of 0 and 1, else what was observed.
+    interval: empirical likelihood (t where it does not apply), or for all alike t, betting, anytime (also right if one
+    stops logging because of what one saw) or bootstrap.
 
     The sequential estimators (pdis wpdis sdr wdr fqe msis) answer another question, what a whole episode by the
     policy would earn per customer over `horizon` steps (default: the longest), so they are asked for apart; discount:
     of each further step. The answer is then an EpisodeEvaluation.
     """
     _check_words(estimators, mix, alpha, folds)
-    _check_names(model, tuning)
+    _check_names(model, tuning, interval)
     if _about_episodes(estimators, horizon, discount, q, reward_range):
         if propensities_unknown(log):
             raise SupportError("this log's propensities are not known; over whole episodes their errors multiply.")
@@ -101,8 +105,9 @@ def evaluate(
     without = cannot(estimators, evidence)
     found = {name: setting_of(name, view, tuning) for name, view in views.items()}
     settings = {name: setting for name, setting in found.items() if setting is not None}
-    estimates = _estimates(views, without, certain, alpha, found)
+    estimates = remade(interval, used, views, found, _estimates(views, without, certain, alpha, found), alpha, seed)
     lift = NONE_HAD if blind(evidence, certain) or blind(other, certain) else difference(evidence, other, alpha)
+    lift = remade_difference(interval, used, evidence, other, lift, alpha, seed)
     curve = () if estimated is None else estimated.calibration()
     figures = _figures(used, evidence, certain, dropped, settings)
     gap = calibration_gap(curve) if propensities_unknown(used) else None
@@ -179,8 +184,12 @@ def _check_words(estimators: Sequence[str], mix: float, alpha: float, folds: int
         raise UsageError(problems)
 
 
-def _check_names(model: str, tuning: str) -> None:
-    for kind, name, known in (("reward model", model, MODELS), ("tuning", tuning, METHODS)):
+def _check_names(model: str, tuning: str, interval: str) -> None:
+    for kind, name, known in (
+        ("reward model", model, MODELS),
+        ("tuning", tuning, METHODS),
+        ("interval", interval, INTERVALS),
+    ):
         if name not in known:
             raise unknown(kind, name, known)
 

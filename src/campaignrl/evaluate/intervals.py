@@ -54,6 +54,15 @@ class Clusters:
     def __len__(self) -> int:
         return len(self._present)
 
+    @property
+    def numbers(self) -> npt.NDArray[np.intp]:
+        """(C,) the whole number of each customer, ascending: the order of every (C,) array here."""
+        return self._present
+
+    def of_rows(self) -> npt.NDArray[np.intp]:
+        """(n,) which of the C customers each row belongs to."""
+        return np.searchsorted(self._present, self._customer)
+
     def sums(self, values: Float) -> Float:
         """(n,) -> (C,) sums over each customer's rows."""
         return np.asarray(np.bincount(self._customer, values)[self._present], dtype=np.float64)

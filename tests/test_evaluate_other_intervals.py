@@ -1,0 +1,143 @@
+"""Intervals asked for by name: the value stays, the ends follow, and wrong words or logs are errors."""
+
+import importlib.util
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from campaignrl.errors import DataError, UnknownName
+from campaignrl.evaluate.bootstrap import percentile_interval, resampled_rows
+from campaignrl.evaluate.estimators import ESTIMATORS
+from campaignrl.evaluate.evaluate import evaluate
+from campaignrl.evaluate.intervals import Clusters
+from campaignrl.evaluate.other_intervals import INTERVALS, Orders, customer_bounds
+from campaignrl.evaluate.refit import refit_bootstrap
+
+_SPEC = importlib.util.spec_from_file_location("logs", Path(__file__).with_name("test_evaluate_log.py"))
+LOGS = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(LOGS)
+K, make_log, within = LOGS.K, LOGS.make_log, LOGS.within
+
+EVERY = tuple(name for name, e in ESTIMATORS.items() if e.marginal is None)
+CHANCE = np.random.default_rng
+
+
+# ---- by hand
+
+
+def test_bounds_of_customers_follow_their_rows():
+    # two customers with one and three rows: sums are scaled by 2/4
+    assert customer_bounds((-1.0, 2.0), Clusters(np.array([0, 1, 1, 1]))) == (-1.5, 3.0)
+    assert customer_bounds((1.0, 2.0), Clusters(np.array([0, 1, 1, 1]))) == (0.5, 3.0)
+    assert customer_bounds((0.0, 50.0), Clusters(np.arange(7))) == (0.0, 50.0)
+
+
+def test_a_resample_holds_whole_customers():
+    clusters = Clusters(np.array([4, 4, 9, 2]))
+    rows = list(resampled_rows(clusters, 50, CHANCE(0)))
+    assert len({tuple(r) for r in rows}) > 5
+    for r in rows:
+        times = np.bincount(r, minlength=4)
+        assert times[0] == times[1]  # both rows of customer 4
+        assert times[0] + times[2] + times[3] == 3  # three customers
+
+
+def test_the_bootstrap_of_a_mean_is_about_its_t_interval():
+    x = CHANCE(1).normal(3.0, 2.0, 2_000)
+    low, high = percentile_interval(
+        lambda rows: float(x[rows].mean()), Clusters(np.arange(2_000)), 0.05, CHANCE(2), 500
+    )
+    assert (low, high) == pytest.approx((x.mean() - 1.96 * 2 / 2000**0.5, x.mean() + 1.96 * 2 / 2000**0.5), abs=0.02)
+
+
+def test_a_bootstrap_of_nothing_finite_is_no_interval():
+    ends = percentile_interval(lambda rows: math.nan, Clusters(np.arange(5)), 0.05, CHANCE(0), 5)
+    assert all(math.isnan(end) for end in ends)
+
+
+def test_orders_follow_time_and_ids_but_not_outcomes():
+    log = make_log(400, rows=2)
+    orders = Orders.of(log, Clusters(log.customer))
+    other = make_log(400, rows=2, reward=1.0 - log.reward)
+    assert Orders.of(other, Clusters(other.customer)).by_hash.tolist() == orders.by_hash.tolist()
+    assert sorted(orders.by_hash.tolist()) == sorted(orders.by_time.tolist()) == list(range(200))
+    days = np.repeat(np.arange(200)[::-1], 2)
+    later = make_log(400, rows=2, day=days)
+    assert Orders.of(later, Clusters(later.customer)).by_time.tolist() == list(range(200))[::-1]
+
+
+# ---- laws over all ways and estimators
+
+
+@pytest.mark.parametrize("interval", INTERVALS)
+def test_the_value_stays_and_the_ends_hold_it(interval):
+    log = make_log(600, rows=2)
+    usual, asked = (evaluate(log, within(log), estimators=EVERY, interval=i) for i in (INTERVALS[0], interval))
+    for name, made in asked.estimates.items():
+        assert made.value == usual.estimates[name].value
+        assert made.std_error == usual.estimates[name].std_error
+        assert 0.0 <= made.ci_low <= made.value <= made.ci_high <= 1.0, name
+    assert asked.lift == usual.lift
+    assert asked.lift_ci_low <= asked.lift <= asked.lift_ci_high
+    assert asked.verdict == usual.verdict
+    made_by = {made.interval for made in asked.estimates.values()}
+    assert interval == INTERVALS[0] or len({how.split(",")[0] for how in made_by}) == 1
+
+
+@pytest.mark.parametrize("interval", INTERVALS[2:4])
+def test_what_holds_without_a_large_sample_is_wider(interval):
+    log = make_log(1000)
+    t, asked = (evaluate(log, within(log), estimators=("ips", "dr"), interval=i) for i in ("t", interval))
+    for name in ("ips", "dr"):
+        a, b = t.estimates[name], asked.estimates[name]
+        assert b.ci_high - b.ci_low > a.ci_high - a.ci_low
+
+
+@pytest.mark.parametrize("interval", INTERVALS)
+def test_row_order_changes_no_interval(interval):
+    log = make_log(300)
+    p, order = within(log), CHANCE(3).permutation(300)
+    a = evaluate(log, p, estimators=("ips", "snips"), interval=interval)
+    b = evaluate(log.take(order), p[order], estimators=("ips", "snips"), interval=interval)
+    for name in ("ips", "snips"):
+        assert b.estimates[name][:4] == pytest.approx(a.estimates[name][:4], abs=1e-9)
+
+
+@pytest.mark.parametrize("interval", INTERVALS)
+def test_the_logged_policy_differs_from_itself_by_nothing(interval):
+    found = evaluate(make_log(300), "logged", estimators=("ips",), interval=interval)
+    assert (found.lift, found.lift_ci_low, found.lift_ci_high) == (0.0, 0.0, 0.0)
+
+
+# ---- refitting
+
+
+def test_refitting_counts_what_fitting_adds():
+    log = make_log(400)
+    asked = {"estimators": ("dm", "ips"), "seed": 0}
+    refitted = refit_bootstrap(log, within(log), resamples=40, **asked)
+    fixed = evaluate(log, within(log), interval="bootstrap", **asked).estimates
+    assert refitted["dm"].value == fixed["dm"].value
+    assert refitted["dm"].ci_high - refitted["dm"].ci_low > 2 * (fixed["dm"].ci_high - fixed["dm"].ci_low)
+    width = [e["ips"].ci_high - e["ips"].ci_low for e in (refitted, fixed)]
+    assert width[0] == pytest.approx(width[1], rel=0.4)  # ips fits nothing
+    assert refitted["dm"].interval == "bootstrap over customers, refitted"
+
+
+# ---- wrong input
+
+
+def test_an_unknown_interval_is_named_with_the_nearest():
+    with pytest.raises(UnknownName, match="Did you mean 'bootstrap'"):
+        evaluate(make_log(50), "logged", interval="bootstap")
+
+
+def test_an_anytime_interval_of_an_impossible_log_is_an_error():
+    log = make_log(4000)
+    wrong = make_log(4000, propensity=log.propensity / 4)  # weights of 4 on average
+    p = np.full((4000, K), 0.25)
+    with pytest.raises(DataError, match="anytime bounds cross"):
+        evaluate(wrong, p, estimators=("ips",), interval="anytime")
+    assert evaluate(wrong, p, estimators=("ips",)).verdict == "refuse"
