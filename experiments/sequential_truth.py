@@ -4,7 +4,7 @@ A log of whole campaigns is written by chance; ten policies, most of which keep 
 also run, on other customers of the same world. Prints the values, how far the log can follow each policy, and the rank
 correlation of each estimator with the truth; draws both.
 
-    python experiments/sequential_truth.py --customers 34000
+    python experiments/sequential_truth.py --customers 3400 --seed 0
 """
 
 import argparse
@@ -86,7 +86,10 @@ def picture(found: dict[str, tuple], unit: str) -> bytes:
         return [Spot(x.value, x.ci_low, x.ci_high, 1, believed) for x, believed in rows]
 
     true = [Spot(value.value, value.ci_low, value.ci_high) for _, value in found.values()]
-    columns = [Panel("truth", unit, true), *(Panel(name, unit, spots(name)) for name in ESTIMATORS)]
+    shown = {"truth": true, **{name: spots(name) for name in ESTIMATORS}}
+    ends = [end for each in shown.values() for spot in each for end in (spot.low, spot.high)]
+    limits = (min(ends), max(ends))
+    columns = [Panel(name, unit, each, limits=limits) for name, each in shown.items()]
     note = (
         "hollow: refused, the model speaks alone from where the weights run out, and its error is not in the interval"
     )
@@ -98,7 +101,7 @@ def main() -> None:
     """Read the words of the call, run, and say what came out."""
     words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     words.add_argument("--world", default="ecommerce")
-    words.add_argument("--customers", type=int, default=34_000)
+    words.add_argument("--customers", type=int, default=3_400)
     words.add_argument("--truth-customers", type=int, default=100_000)
     words.add_argument("--horizon", type=int, default=30, help="steps, one a day")
     words.add_argument("--seed", type=int, default=0)

@@ -39,7 +39,7 @@ class Trajectories:
     @property
     def steps(self) -> int:
         """T, the horizon."""
-        return self.row.shape[1]
+        return int(self.row.shape[1])
 
     @property
     def going_on(self) -> Bool:
