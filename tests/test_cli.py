@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+import re
 import sys
 from pathlib import Path
 
@@ -207,3 +208,18 @@ def test_control_characters_never_reach_the_terminal(capsys: pytest.CaptureFixtu
     assert "\x1b[31m" not in captured.out
     assert "[bold]markup" in captured.err
     assert io.StringIO(captured.out).read().count("\\x1b") == 2
+
+
+def test_a_run_by_the_hour_writes_events_and_a_picture(campaignrl, tmp_path: Path) -> None:
+    events, load = tmp_path / "events.parquet", tmp_path / "load.png"
+    text = (bundled_folder("envs") / "bank.toml").read_text(encoding="utf-8")
+    world = tmp_path / "bank_week.toml"
+    world.write_text(re.sub(r"^horizon = \d+", "horizon = 7", text, flags=re.M), encoding="utf-8")
+    words = ("simulate", "--world", world, "-n", 300, "--events", events, "--load", load)
+    said = campaignrl(*words, "--json")
+    assert said.code == 0, said.err
+    assert json.loads(said.out)["per_customer"]["sent"] > 0
+    frame = pd.read_parquet(events)
+    assert {"sent", "delivered", "opened"} <= set(frame["event"])
+    assert load.read_bytes().startswith(b"\x89PNG")
+    assert campaignrl(*words, "-o", tmp_path / "log.parquet").code == 2

@@ -1,15 +1,25 @@
-"""`campaignrl simulate`: run a policy in a world and write its decision log."""
+"""`campaignrl simulate`: run a policy in a world, by the day or by the hour, and write what happened."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
+
+import typer
 
 from campaignrl.cli.console import progress, say_json, say_table, talk
 from campaignrl.cli.options import Customers, Json, Output, PolicyName, Seed, Threads, WorldName
-from campaignrl.simulate import run_campaign
+from campaignrl.envs.clock import Hours
+from campaignrl.errors import UsageError
+from campaignrl.report.figures import png_bytes
+from campaignrl.report.load import channel_load
+from campaignrl.simulate import run_campaign, simulate_hours
+from campaignrl.specs.world import World
+from campaignrl.tables.files import write_frame, write_whole
 from campaignrl.tables.logfile import write_log
-from campaignrl.true_value import campaign_value
+from campaignrl.true_value import Value, mean_value
+
+MONEY = ("revenue", "margin", "discount", "cost")
 
 
 def simulate(
@@ -17,29 +27,58 @@ def simulate(
     policy: PolicyName = "uniform",
     customers: Customers = 20_000,
     output: Annotated[Path | None, Output.__metadata__[0]] = None,
+    events: Annotated[
+        Path | None, typer.Option(help="Run by the hour, with queues and quiet hours; write every event.")
+    ] = None,
+    load: Annotated[Path | None, typer.Option(help="Run by the hour; draw the load of the channels, a PNG.")] = None,
     seed: Seed = 0,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
     """Run POLICY in WORLD from the first day to the last; with -o, write its decision log (Parquet or CSV)."""
+    by_hour = events is not None or load is not None
+    if by_hour and output is not None:
+        raise UsageError("-o writes the decision log of a run by the day; with --events or --load leave it out.")
     with progress(f"simulate  {policy}") as step:
-        campaign = run_campaign(
-            world, policy, customers=customers, seed=seed, threads=threads, progress=step, keep_log=output is not None
-        )
-    if output is not None and campaign.log is not None:
-        write_log(campaign.log, output)
-        talk(f"{len(campaign.log):,} decisions written to {output}")
-    value, totals = campaign_value(campaign), {k: float(v.mean()) for k, v in campaign.totals.items()}
+        if by_hour:
+            hours = simulate_hours(world, policy, customers=customers, seed=seed, threads=threads, progress=step)
+            found, totals = hours.world, hours.totals
+            if events is not None:
+                write_frame(hours.events, events)
+                talk(f"{len(hours.events):,} events written to {events}")
+            if load is not None:
+                _draw(hours, load)
+        else:
+            keep = output is not None
+            campaign = run_campaign(
+                world, policy, customers=customers, seed=seed, threads=threads, progress=step, keep_log=keep
+            )
+            found, totals = campaign.world, campaign.totals
+            if output is not None and campaign.log is not None:
+                write_log(campaign.log, output)
+                talk(f"{len(campaign.log):,} decisions written to {output}")
+    means = {name: float(values.mean()) for name, values in totals.items()}
+    _answer(found, policy, customers, seed, mean_value(totals["reward"]), means, as_json)
+
+
+def _draw(hours: Hours, path: Path) -> None:
+    picture = png_bytes(channel_load(hours.load))
+
+    def write(out: BinaryIO) -> None:
+        out.write(picture)
+
+    write_whole(path, write)
+
+
+def _answer(
+    world: World, policy: str, customers: int, seed: int, value: Value, means: dict[str, float], as_json: bool
+) -> None:
     if as_json:
-        facts = {"world": campaign.world.name, "policy": campaign.policy, "customers": customers, "seed": seed}
-        say_json({**facts, "currency": campaign.world.money.currency, "value": value._asdict(), "per_customer": totals})
+        facts = {"world": world.name, "policy": policy, "customers": customers, "seed": seed}
+        say_json({**facts, "currency": world.money.currency, "value": value._asdict(), "per_customer": means})
         return
-    unit = f"{campaign.world.money.currency} per customer"
+    unit = f"{world.money.currency} per customer"
     rows = [("contribution", f"{value.value:.2f} [{value.ci_low:.2f}, {value.ci_high:.2f}]", unit)]
-    money = ("revenue", "margin", "discount", "cost")
-    rows += [
-        (name, f"{mean:.3f}", unit if name in money else "per customer")
-        for name, mean in totals.items()
-        if name != "reward"
-    ]
-    say_table((f"{campaign.policy} in {campaign.world.name}", f"{campaign.world.horizon} days", "unit"), rows)
+    others = ((name, mean) for name, mean in means.items() if name != "reward")
+    rows += [(name, f"{mean:.3f}", unit if name in MONEY else "per customer") for name, mean in others]
+    say_table((f"{policy} in {world.name}", f"{world.horizon} days", "unit"), rows)
