@@ -187,21 +187,44 @@ def likelihood_interval(part: Weighted, clusters: Clusters, alpha: float) -> tup
     middle = float(part.base.mean())
     terms = part.base - middle + (part.weight - part.offset) * part.residual
     weight, outcome = clusters.scaled(part.weight), clusters.scaled(terms)
-    row, usual = len(clusters) / clusters.rows, float(terms.mean()) / max(float(part.weight.mean()), 1e-12)
     # Weights that never vary tell nothing of how outcomes go with weights; one that did would tell all of it.
     bounds = (1.0, 1.0) if np.allclose(part.weight, 1.0, rtol=0.0, atol=1e-9) else part.weight_range
-    least, largest = customer_range(weight, clusters, bounds)
+    seen = Seen(
+        sums=PairSums.of(weight, outcome),
+        row=len(clusters) / clusters.rows,
+        usual=float(terms.mean()) / max(float(part.weight.mean()), 1e-12),
+        totals=customer_range(weight, clusters, bounds),
+        above=_ends_of(outcome[weight > 1.0]),
+        below=_ends_of(outcome[weight < 1.0]),
+    )
+    lower, upper = ends_given(seen, bounds, part.residual_range, part.offset, alpha)
+    return middle + lower, middle + upper
+
+
+class Seen(NamedTuple):
+    """What customers showed, scaled as in `Clusters.scaled`."""
+
+    sums: PairSums
+    row: float  # what one row counts for in a customer's mean
+    usual: float  # outcome of a unit of weight
+    totals: Range  # the least and the largest weight that a customer is granted
+    above: list[float]  # least and largest outcome of customers of a weight above 1; empty: there are none
+    below: list[float]
+
+
+def ends_given(seen: Seen, bounds: Range, residual_range: Range, offset: float, alpha: float) -> tuple[float, float]:
+    """The interval of a mean of (weight - offset) residual, rows' weights being within `bounds`."""
+    least, largest = seen.totals
     ends = [
-        [row * (bound - part.offset) * r + (total - row * bound) * usual for r in part.residual_range]
-        for bound, total in zip(bounds, (least, largest), strict=True)
+        [seen.row * (bound - offset) * r + (total - seen.row * bound) * seen.usual for r in residual_range]
+        for bound, total in zip(bounds, seen.totals, strict=True)
     ]
-    ends[1] += _ends_of(outcome[weight > 1.0])
-    if part.offset:  # a weight far below the offset moves the outcome as one above it does
-        ends[0] += _ends_of(outcome[weight < 1.0])
+    ends[1] += seen.above
+    if offset:  # a weight far below the offset moves the outcome as one above it does
+        ends[0] += seen.below
     low = [Extreme(least, min(ends[0])), Extreme(largest, min(ends[1]))]
     high = [Extreme(least, max(ends[0])), Extreme(largest, max(ends[1]))]
-    lower, upper = cressie_read(PairSums.of(weight, outcome), low, high, alpha)
-    return middle + lower, middle + upper
+    return cressie_read(seen.sums, low, high, alpha)
 
 
 def _ends_of(values: Float) -> list[float]:

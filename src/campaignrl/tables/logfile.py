@@ -64,9 +64,7 @@ def read_log(
     source = Path(path)
     if mapping is not None:
         return foreign_log(source, mapping if isinstance(mapping, LogMapping) else load_mapping(mapping), reward)
-    refuse_foreign(source)
-    head = _parquet_head(source) if is_parquet(source) else _sidecar_head(source)
-    facts, rows = _facts(head, source)
+    facts, rows = facts_of(source)
     table = read_table(source)
     if not is_parquet(source):
         names = csvfile.restored(pa.array(table.column_names)).to_pylist()
@@ -75,6 +73,12 @@ def read_log(
         raise DataError(Problem(str(source), "rows", table.num_rows, f"the {rows} that were written"))
     with reading(source):
         return log_from(table, facts, str(source))
+
+
+def facts_of(path: Path) -> tuple[Facts, int]:
+    """What one of our logs says about its rows as a whole, and how many rows were written."""
+    refuse_foreign(path)
+    return _facts(_parquet_head(path) if is_parquet(path) else _sidecar_head(path), path)
 
 
 def sidecar(path: Path) -> Path:

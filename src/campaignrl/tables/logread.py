@@ -47,8 +47,8 @@ def log_from(table: pa.Table, facts: Facts, where: str) -> DecisionLog:
         return result.values
 
     step = take(whole_numbers(table["step"], "step", where))
-    columns = {f.name: take(_feature(table, f, where)) for f in facts.features.features}
-    eligible = take(_eligible(table["eligible"], len(catalog), where)) if "eligible" in table.column_names else None
+    columns = {f.name: take(feature_values(table, f, where)) for f in facts.features.features}
+    eligible = take(eligible_masks(table["eligible"], len(catalog), where)) if "eligible" in table.column_names else None
     body: dict[str, Any] = {
         "day": take(days(table["ts"], "ts", where)),
         "propensity": take(numbers(table["propensity"], "propensity", where)),
@@ -167,7 +167,8 @@ def _disagreements(action: Ints, codes: dict[str, Any], catalog: Catalog, where:
     return problems
 
 
-def _feature(table: pa.Table, feature: Feature, where: str) -> Converted:
+def feature_values(table: pa.Table, feature: Feature, where: str) -> Converted:
+    """(n,) values of one feature: a number's own, a category's codes."""
     column = table[context_column(feature.name)]
     if not feature.levels:
         values, problems = numbers(column, feature.name, where)
@@ -175,7 +176,7 @@ def _feature(table: pa.Table, feature: Feature, where: str) -> Converted:
     return Converted(category_codes(as_text(column), feature.levels), [])
 
 
-def _eligible(column: pa.ChunkedArray, k: int, where: str) -> Converted:
+def eligible_masks(column: pa.ChunkedArray, k: int, where: str) -> Converted:
     """(n, k) mask from lists of ids, or from ids with blanks between them; a missing list means all."""
     mask: Bools = np.zeros((len(column), k), dtype=bool)
     strange = np.zeros(len(column), dtype=bool)
