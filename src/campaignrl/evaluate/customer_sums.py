@@ -1,0 +1,195 @@
+"""Sums over customers that add up: what intervals need of a log of any size, in memory that does not grow with it.
+
+Standard errors and empirical likelihood look at sums over a customer's rows only through their totals, their
+products, and their extremes. So a part of a log is reduced to those; the customers at its two ends, whose other rows
+may lie in the parts beside it, wait until the parts are joined. Joined in the order of the file, the same parts give
+the same digits, whoever made them. Here: parts and joining them. Not here: what a row's columns are (streaming.py),
+estimates (streamed_estimates.py). d columns, n rows, C customers, B bins.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from campaignrl.errors import DataError, Problem
+
+Array = npt.NDArray[Any]
+Float = npt.NDArray[np.float64]
+
+COLUMNS = ("one", "weight", "earned", "dr", "expected", "clip", "dros", "switch_dr", "lift_weight", "lift")
+AT = {name: i for i, name in enumerate(COLUMNS)}
+WEIGHTS = ("weight", "lift_weight")  # whose least and largest sum over a customer are kept
+EXTREMES = (("weight", "earned"), ("weight", "dr"), ("lift_weight", "lift"))  # (by whose weight, of what)
+
+# Extremes of outcomes are kept by the customer's mean weight, so that later those of customers above any bound can be
+# told: exactly where the bound is a mean weight of 1 (all customers have as many rows), else to a factor of sqrt(2).
+_POWERS = 2.0 ** np.arange(-8, 8.5, 0.5)
+EDGES = np.sort(np.append(_POWERS, np.nextafter(1.0, 2.0)))
+LEAST_OF_BIN = np.concatenate([[-np.inf], EDGES])  # (B,)
+LARGEST_OF_BIN = np.concatenate([np.nextafter(EDGES, -np.inf), [np.inf]])
+KEYS_KEPT = 1 << 20  # customers by whom rows that are apart are noticed: all of them up to here
+
+
+class Edge(NamedTuple):
+    """A customer at the end of a part, who may go on in the next."""
+
+    customer: str
+    sums: Float  # (d,)
+    first_step: int
+    last_step: int
+
+
+class Extremes(NamedTuple):
+    """Least and largest outcome of customers by their number of rows and their mean weight."""
+
+    sizes: Float  # (s,) ascending
+    low: Float  # (s, B)
+    high: Float
+
+
+class CustomerSums(NamedTuple):
+    """A part of a log; `edges` are not in the sums yet."""
+
+    customers: int
+    totals: Float  # (d,)
+    products: Float  # (d, d)
+    least: Float  # of WEIGHTS
+    largest: Float
+    extremes: tuple[Extremes, ...]  # of EXTREMES
+    keys: Array  # of customers, or of a share of them
+    edges: tuple[Edge, ...] = ()  # none, one, or the first and the last
+
+
+def customer_sums(columns: Float, starts: Array, names: Array, step: Array, sampling: int) -> CustomerSums:
+    """One part. columns: (d, n); starts: (C,) where customers begin; names: (C,) theirs; step: (n,).
+
+    sampling: one customer in so many is remembered.
+    """
+    if not len(starts):
+        return NOTHING
+    sums = columns if len(starts) == columns.shape[1] else np.add.reduceat(columns, starts, axis=1)
+    ends = np.append(starts[1:], len(step)) - 1
+    edges = tuple(
+        Edge(str(names[c]), sums[:, c].copy(), int(step[starts[c]]), int(step[ends[c]]))
+        for c in sorted({0, len(starts) - 1})
+    )
+    keys = _keys(names[1:])  # the first may have begun before; joining sees to it
+    return _of(sums[:, 1:-1])._replace(keys=keys[keys % np.uint64(sampling) == 0], edges=edges)
+
+
+def sampling_of(rows: int) -> int:
+    """One customer in how many is remembered, so that there is room for all."""
+    return -(-rows // KEYS_KEPT)
+
+
+def joined(a: CustomerSums, b: CustomerSums, sampling: int) -> CustomerSums:
+    """Two parts that follow each other."""
+    if not a.edges or not b.edges:
+        return a if a.edges else b
+    left, right = a.edges[-1], b.edges[0]
+    keys = [a.keys, b.keys]
+    if left.customer == right.customer:
+        middle = [_one_customer(left, right)]
+    else:
+        middle = [left, right]
+        key = _keys(np.array([right.customer], dtype=object))
+        keys.append(key[key % np.uint64(sampling) == 0])
+    edges = [*a.edges[:-1], *middle, *b.edges[1:]]
+    inner = np.array([edge.sums for edge in edges[1:-1]]).reshape(-1, len(COLUMNS)).T
+    whole = reduce(_added, [a, b, _of(inner)])
+    return whole._replace(keys=np.concatenate(keys), edges=tuple(edges[:1] + edges[1:][-1:]))
+
+
+def closed(part: CustomerSums) -> CustomerSums:
+    """The whole log: nothing comes before or after. DataError if customers' rows are apart."""
+    keys = np.sort(part.keys)
+    if (keys[1:] == keys[:-1]).any():
+        fix = "Sort the log by customer_id and step, or evaluate it without --stream."
+        raise DataError(Problem("decision log", "customer_id", "in several places", "in rows that stand together", fix))
+    sums = np.array([edge.sums for edge in part.edges]).reshape(-1, len(COLUMNS)).T
+    return _added(part, _of(sums))._replace(edges=())
+
+
+def ends_of(extremes: Extremes, middle: float, bound: float) -> tuple[list[float], list[float]]:
+    """Least and largest of outcome - middle x rows, of customers whose weight is above `bound`, and below it.
+
+    Two numbers each, or none where there are no such customers; see EDGES for how sharp the bound is.
+    """
+    size = extremes.sizes[:, None]
+    low, high = extremes.low - middle * size, extremes.high - middle * size
+    found = []
+    for of_bin in (bound / size < LARGEST_OF_BIN, bound / size > LEAST_OF_BIN):
+        there = of_bin & np.isfinite(extremes.low)
+        found.append([float(low[there].min()), float(high[there].max())] if there.any() else [])
+    return found[0], found[1]
+
+
+def _one_customer(left: Edge, right: Edge) -> Edge:
+    if right.first_step <= left.last_step:
+        allowed, fix = f"above {left.last_step}, the step before", "Sort the log by customer_id and step."
+        raise DataError(Problem(f"decision log, customer {left.customer}", "step", right.first_step, allowed, fix))
+    return Edge(left.customer, left.sums + right.sums, left.first_step, right.last_step)
+
+
+def _of(sums: Float) -> CustomerSums:
+    """(d, C) sums of whole customers as a part without edges."""
+    weights = sums[[AT[name] for name in WEIGHTS]]
+    mean = weights / sums[AT["one"]]
+    size = sums[AT["one"]]
+    return CustomerSums(
+        customers=sums.shape[1],
+        totals=sums.sum(axis=1),
+        products=sums @ sums.T,
+        least=weights.min(axis=1, initial=np.inf),
+        largest=weights.max(axis=1, initial=-np.inf),
+        extremes=tuple(_extremes(size, mean, sums)),
+        keys=np.zeros(0, dtype=np.uint64),
+    )
+
+
+def _extremes(size: Float, mean: Float, sums: Float) -> list[Extremes]:
+    bins = dict(zip(WEIGHTS, np.searchsorted(EDGES, mean, side="right"), strict=True))
+    sizes, at = np.unique(size, return_inverse=True) if len(size) and np.ptp(size) else (size[:1], 0)
+    return [_extreme(sizes, at * len(LEAST_OF_BIN) + bins[by], sums[AT[of]]) for by, of in EXTREMES]
+
+
+def _extreme(sizes: Float, cell: Array, values: Float) -> Extremes:
+    shape = (len(sizes), len(LEAST_OF_BIN))
+    low, high = np.full(shape, np.inf), np.full(shape, -np.inf)
+    np.minimum.at(low.reshape(-1), cell, values)
+    np.maximum.at(high.reshape(-1), cell, values)
+    return Extremes(sizes, low, high)
+
+
+def _added(a: CustomerSums, b: CustomerSums) -> CustomerSums:
+    return CustomerSums(
+        a.customers + b.customers,
+        a.totals + b.totals,
+        a.products + b.products,
+        np.minimum(a.least, b.least),
+        np.maximum(a.largest, b.largest),
+        tuple(_both(x, y) for x, y in zip(a.extremes, b.extremes, strict=True)),
+        np.concatenate([a.keys, b.keys]),
+    )
+
+
+def _both(a: Extremes, b: Extremes) -> Extremes:
+    sizes = np.union1d(a.sizes, b.sizes)
+    low, high = np.full((len(sizes), len(LEAST_OF_BIN)), np.inf), np.full((len(sizes), len(LEAST_OF_BIN)), -np.inf)
+    for part in (a, b):
+        rows = np.searchsorted(sizes, part.sizes)
+        low[rows], high[rows] = np.minimum(low[rows], part.low), np.maximum(high[rows], part.high)
+    return Extremes(sizes, low, high)
+
+
+def _keys(names: Array) -> npt.NDArray[np.uint64]:
+    """(C,) 64-bit numbers that differ where names do; the same in every process."""
+    return pd.util.hash_array(names, categorize=False) if len(names) else np.zeros(0, dtype=np.uint64)
+
+
+NOTHING = _of(np.zeros((len(COLUMNS), 0)))

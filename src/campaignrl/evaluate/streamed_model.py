@@ -1,0 +1,126 @@
+"""Reward models of a log that stays on disk: the ridge, from sums over a capped part of it, or anyone's own.
+
+Cross-fitted by customer exactly as reward_model.py does it: where the whole log is within the cap, it is the same
+model. Beyond, whole row groups are read, spread evenly over the file, and the answer says how many rows that were.
+n rows, k actions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from campaignrl.errors import DataError, Problem
+from campaignrl.evaluate.reward_model import blocks
+from campaignrl.policies.ridge import RidgeModel, RidgeStatistics, fit_ridge
+from campaignrl.rng import Purpose, customer_keys, uniform
+from campaignrl.tables.decisions import DecisionLog
+from campaignrl.tables.logstream import LogStream, pieces
+
+Array = npt.NDArray[Any]
+Float32 = npt.NDArray[np.float32]
+Range = tuple[float, float]
+
+SAMPLE = 1_000_000  # rows the ridge is fitted on, at most about; its sums are then a few seconds
+
+
+class StreamedModel(Protocol):
+    """Anything that predicts rows as they come; it must not have seen their customers."""
+
+    def predict(self, log: DecisionLog) -> Array:
+        """(m, k) expected reward of every action."""
+
+
+@dataclass(frozen=True)
+class GivenModel:
+    """A model that the caller brought, its answers checked."""
+
+    model: StreamedModel
+
+    def predict(self, log: DecisionLog) -> Array:
+        """(m, k), finite."""
+        q, expected = np.asarray(self.model.predict(log)), (len(log), len(log.catalog))
+        if q.shape != expected or not np.isfinite(q).all():
+            raise DataError(Problem("reward model", "q", q.shape, f"finite numbers of shape {expected}"))
+        return q
+
+
+@dataclass(frozen=True)
+class SampledRidge:
+    """One ridge per fold, each for the customers it has not seen; predictions stay in the reward range."""
+
+    models: tuple[RidgeModel, ...]
+    seed: int
+    reward_range: Range
+    rows_used: int
+
+    def predict(self, log: DecisionLog) -> Float32:
+        """(m, k) float32."""
+        X, fold = log.context.encode(), _folds(log, len(self.models), self.seed)
+        q = np.empty((len(X), len(log.catalog)), dtype=np.float32)
+        for f, model in enumerate(self.models):
+            mine = np.flatnonzero(fold == f)
+            if len(mine):
+                q[mine] = model.predict(X[mine])
+        low, high = (np.float32(bound) for bound in self.reward_range)
+        return np.clip(q, low, high, out=q)
+
+
+def fit_sampled_ridge(stream: LogStream, given: Range | None, folds: int, seed: int, rows: int) -> SampledRidge:
+    """Fit on about `rows` rows at most, the matured ones. given: what a reward can be; None: as those rows show."""
+    width = stream.facts.features.width
+    parts = [RidgeStatistics.zeros(stream.facts.catalog, width) for _ in range(folds)]
+    used, least, largest = 0, np.inf, -np.inf
+    for group in sampled_groups(stream.groups, rows):
+        for piece in pieces(stream, group):
+            log = piece.log if piece.log.matured.all() else piece.log.take(np.flatnonzero(piece.log.matured))
+            _take_in(parts, log, seed)
+            used += len(log)
+            least, largest = log.reward.min(initial=least), log.reward.max(initial=largest)
+    total = sum(parts[1:], parts[0])
+    models = tuple(fit_ridge(total - part, stream.facts.catalog, l2=None) for part in parts)
+    return SampledRidge(models, seed, given or _shown(float(least), float(largest)), used)
+
+
+def sampled_groups(groups: tuple[int, ...], rows: int) -> list[int]:
+    """Numbers of the row groups to read: all, or as many as hold about `rows` rows, evenly spread."""
+    wanted = max(1, int(len(groups) * rows / max(sum(groups), 1)))
+    if wanted >= len(groups):
+        return list(range(len(groups)))
+    return [int(g) for g in (np.arange(wanted) + 0.5) * len(groups) / wanted]
+
+
+def _shown(least: float, largest: float) -> Range:
+    return (0.0, 1.0) if {least, largest} <= {0.0, 1.0} else (least, largest)
+
+
+def _take_in(parts: list[RidgeStatistics], log: DecisionLog, seed: int) -> None:
+    fold = _folds(log, len(parts), seed)
+    for rows in blocks(len(log)):
+        X = log.context.take(rows).encode()
+        for f, part in enumerate(parts):
+            mine = np.flatnonzero(fold[rows] == f)
+            part.add(X[mine], log.action[rows][mine], log.reward[rows][mine])
+
+
+def _folds(log: DecisionLog, folds: int, seed: int) -> Array:
+    """(n,) fold of each row's customer, as `folds_of` has it."""
+    start = np.flatnonzero(np.diff(log.customer, prepend=-1))
+    fold = uniform(_customer_keys(log.customers[log.customer[start]]), seed, 0, Purpose.FOLD) * folds
+    return np.repeat(fold.astype(np.int64), np.diff(np.append(start, len(log))))
+
+
+def _customer_keys(names: Array) -> npt.NDArray[np.uint64]:
+    """`customer_keys`, at once where every name is the plain form of a whole number."""
+    texts = pa.array(names, pa.string())
+    try:
+        numbers = texts.cast(pa.uint64())
+    except pa.ArrowInvalid:
+        return customer_keys(names)
+    plain = bool(pc.all(pc.equal(numbers.cast(pa.string()), texts), min_count=0).as_py())
+    return customer_keys(numbers.to_numpy()) if plain else customer_keys(names)

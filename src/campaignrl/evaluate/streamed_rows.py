@@ -1,0 +1,167 @@
+"""One part of a log that stays on disk, as one policy and one reference see it: columns by row, summed by customer.
+
+A part is a row group: a pure function of the file and the question, so any worker may do it. Not here: joining parts
+and answering (streaming.py). m rows of a block, k actions, d columns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from campaignrl.errors import DataError
+from campaignrl.evaluate import bandit, weights
+from campaignrl.evaluate.customer_sums import AT, COLUMNS, NOTHING, CustomerSums, customer_sums, joined, sampling_of
+from campaignrl.evaluate.estimators import HEAVY
+from campaignrl.evaluate.streamed_model import StreamedModel
+from campaignrl.evaluate.tally import EMPTY, Tally
+from campaignrl.evaluate.targets import Target, target_of
+from campaignrl.policies.base import Policy
+from campaignrl.policies.threads import one_blas_thread
+from campaignrl.tables.decisions import DecisionLog
+from campaignrl.tables.logstream import LogStream, Piece, pieces
+
+Array = npt.NDArray[Any]
+Float = npt.NDArray[np.float64]
+
+NUMBERS_AT_ONCE = 1 << 20  # of probabilities: 8 MB, whatever the number of actions
+FIRST = 1 << 16  # propensities kept, to see how they were rounded
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a log; a policy that is None is the logging policy."""
+
+    stream: LogStream
+    policy: Policy | None
+    reference: Policy | None
+    mix: float
+    model: StreamedModel | None
+
+
+class Part(NamedTuple):
+    """What one row group says."""
+
+    customers: CustomerSums
+    rows: Tally
+    propensities: Float  # the first ones of the file
+
+
+def part_of(question: Question, group: int) -> Part:
+    """Row group number `group`."""
+    sums, tally, first = NOTHING, EMPTY, np.zeros(0)
+    sampling = sampling_of(question.stream.rows)
+    with one_blas_thread():
+        for piece in pieces(question.stream, group):
+            try:
+                more, figures, propensities = _of_piece(question, piece, sampling)
+            except DataError as wrong:
+                where = f"{question.stream.path}, matured rows counted from row {piece.first:,}: "
+                raise DataError([p._replace(where=where + p.where) for p in wrong.problems]) from None
+            sums, tally = joined(sums, more, sampling), tally + figures
+            first = propensities if piece.first == 0 else first
+    return Part(sums, tally, first)
+
+
+def _of_piece(question: Question, piece: Piece, sampling: int) -> tuple[CustomerSums, Tally, Float]:
+    log, starts = piece.log, piece.starts
+    dropped = int(len(log) - np.count_nonzero(log.matured))
+    if dropped:
+        log = log.take(np.flatnonzero(log.matured))
+        starts = np.flatnonzero(np.diff(log.customer, prepend=-1))
+    if not len(log):
+        return NOTHING, EMPTY, np.zeros(0)
+    columns = np.empty((len(COLUMNS), len(log)))
+    targets = [None if policy is None else target_of(policy, log) for policy in (question.policy, question.reference)]
+    tally, size = EMPTY, max(1024, NUMBERS_AT_ONCE // len(log.catalog))
+    for start in range(0, len(log), size):
+        rows = slice(start, min(start + size, len(log)))
+        tally += _block(log.take(rows), rows, log, targets, question, columns[:, rows])
+    tally = Tally({**tally.added, "dropped": dropped}, tally.least, tally.largest)
+    sums = customer_sums(columns, starts, log.customers[log.customer[starts]], log.step, sampling)
+    return sums, tally, log.propensity[:FIRST].copy()
+
+
+class _View(NamedTuple):
+    """A block as one target sees it."""
+
+    weight: Float  # (m,)
+    expected: Float
+    added: dict[str, Any]
+    wanted: Float  # (k,)
+
+
+def _block(
+    block: DecisionLog, rows: slice, log: DecisionLog, targets: list[Target | None], question: Question, out: Float
+) -> Tally:
+    """Fill the columns of a block, out (d, m), and give its tally."""
+    reward, k = block.reward, len(block.catalog)
+    q = None if question.model is None else question.model.predict(block)
+    predicted = np.zeros(len(block)) if q is None else q[np.arange(len(q)), block.action].astype(np.float64)
+    view, other = (_seen(target, rows, log, block, q, predicted) for target in targets)
+    weight = view.weight if question.mix >= 1.0 else weights.mixed(view.weight, question.mix)
+    expected = view.expected if question.mix >= 1.0 else predicted + question.mix * (view.expected - predicted)
+    residual = reward - predicted
+    lift_weight, base = 1.0 + weight - other.weight, expected - other.expected
+    lift = base + (lift_weight - 1.0) * residual
+    out[AT["one"]] = 1.0
+    out[AT["weight"]], out[AT["expected"]] = weight, expected
+    np.multiply(weight, reward, out=out[AT["earned"]])
+    np.add(expected, weight * residual, out=out[AT["dr"]])
+    np.multiply(bandit.clipped(weight, HEAVY), reward, out=out[AT["clip"]])
+    np.add(expected, bandit.shrunk(weight, HEAVY**2) * residual, out=out[AT["dros"]])
+    np.add(expected, bandit.switched(weight, HEAVY) * residual, out=out[AT["switch_dr"]])
+    out[AT["lift_weight"]], out[AT["lift"]] = lift_weight, lift
+    propensity = np.full(k, np.inf)
+    np.minimum.at(propensity, block.action, block.propensity)
+    choice = None if block.eligible is None else block.eligible.sum(axis=1) > 1
+    certain = block.propensity >= weights.CERTAIN
+    return Tally(
+        added={
+            "tried": np.bincount(block.action, minlength=k),
+            "reward": float(reward.sum()),
+            "weight_square": float(weight @ weight),
+            "reference_expected": float(other.expected.sum()),
+            "outcomes": int(((weight > 0.0) & (reward != 0.0)).sum()),
+            "clipped": float(np.maximum(weight - HEAVY, 0.0).sum()),
+            "choice": len(block) if choice is None else int(choice.sum()),
+            "certain": int(certain.sum() if choice is None else (certain & choice).sum()),
+            **{f"{name} of {who}": v for who, x in (("a", view), ("b", other)) for name, v in x.added.items()},
+        },
+        least={
+            "propensity": propensity,
+            "reward": float(reward.min()),
+            "q": 0.0 if q is None else float(q.min()),
+        },
+        largest={
+            "reward": float(reward.max()),
+            "not_binary": float(((reward != 0.0) & (reward != 1.0)).any()),
+            "q": 0.0 if q is None else float(q.max()),
+            "weight": float(weight.max()),
+            "weight of a": float(view.weight.max()),
+            "weight of b": float(other.weight.max()),
+            "wanted of a": view.wanted,
+            "wanted of b": other.wanted,
+            "off_one": float(np.abs(weight - 1.0).max()),
+            "off_one_lift": float(np.abs(lift_weight - 1.0).max()),
+            "differs": float(lift.any()),
+        },
+    )
+
+
+def _seen(
+    target: Target | None, rows: slice, log: DecisionLog, block: DecisionLog, q: Array | None, predicted: Float
+) -> _View:
+    k = len(block.catalog)
+    if target is None:  # the logging policy expects what it did
+        return _View(np.ones(len(block)), predicted, {"certain_off": 0.0, "mass": np.zeros(k)}, np.zeros(k))
+    p = target.probabilities(log, rows)
+    chosen = p[np.arange(len(p)), block.action].astype(np.float64)
+    certain = block.propensity >= weights.CERTAIN
+    off = float(np.maximum(1.0 - chosen[certain], 0.0).sum())
+    mass = (~certain).astype(np.float64) @ p
+    expected = np.zeros(len(p)) if q is None else np.einsum("ij,ij->i", p, q).astype(np.float64)
+    return _View(chosen / block.propensity, expected, {"certain_off": off, "mass": mass}, p.max(axis=0))
