@@ -3,6 +3,7 @@
 import pytest
 
 from campaignrl.evaluate.diagnose import CHECKS, Figures, diagnose
+from campaignrl.evaluate.holdout import Holdout
 
 SOUND = Figures(
     n=10_000,
@@ -55,6 +56,13 @@ def test_sound_figures_are_trusted_without_a_word():
         ({"dropped_share": 0.5}, "caution", "50% of the rows are left out"),
         ({"half_precision": True}, "caution", "rounded to 16-bit"),
         ({"disagreement_p": 1e-5, "snips": 0.3}, "caution", "with the model the value is 0.1, without it 0.3"),
+        ({"holdout": Holdout(0.05, 0.048, 0.4, 0)}, "trust", ""),
+        (
+            {"holdout": Holdout(0.05, 0.03, 1e-6, 0)},
+            "caution",
+            "3% of the customers are held out where 5% were planned",
+        ),
+        ({"holdout": Holdout(0.05, 0.05, 0.9, 7)}, "caution", "7 customers who were to be held out were contacted"),
         ({"clipped_mass": 0.12}, "trust", "ips_clip leaves out 12%"),
     ],
 )
@@ -68,7 +76,7 @@ def test_every_check_can_speak_and_the_worst_comes_first():
     bad = SOUND._replace(
         ess=50.0, max_weight_share=0.3, customers=40, mean_weight=0.4, mean_weight_p=0.0, off_support=0.2, outcomes=2,
         certain_share=0.5, dropped_share=0.5, clipped_mass=0.3, half_precision=True, disagreement_p=0.0,
-            calibration_gap=0.02,
+            calibration_gap=0.02, holdout=Holdout(0.05, 0.01, 0.0, 0),
     )  # fmt: skip
     assert all(check(bad) is not None for check in CHECKS)
     verdict, reasons = diagnose(bad)

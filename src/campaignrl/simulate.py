@@ -261,6 +261,8 @@ class _Recorder:
                 "reward": f"{world.money.currency}, contribution over {world.outcome_days} days",
                 "currency": world.money.currency,
                 "minor_per_unit": world.money.minor_per_unit,
+                "holdout": world.guard.holdout,
+                "holdout_salt": world.guard.holdout_salt,
             },
         )
 

@@ -10,6 +10,9 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import NamedTuple
 
+from campaignrl.evaluate.bounds import worst_and_best
+from campaignrl.evaluate.holdout import Holdout
+
 
 class Level(IntEnum):
     """How bad a finding is. A note changes no verdict; it says why a figure is missing."""
@@ -50,6 +53,7 @@ class Figures(NamedTuple):
     reward_range: tuple[float, float]
     mix: tuple[float, float] | None
     calibration_gap: float | None = None  # of estimated propensities; None: they are known
+    holdout: Holdout | None = None  # None: none was planned, or the log does not say
 
 
 # With 100 effective rows and a conversion of 2 % two conversions speak; below that the interval is the prior.
@@ -123,10 +127,23 @@ def _mean_weight(f: Figures) -> Finding | None:
 def _support(f: Figures) -> Finding | None:
     if f.off_support <= 1e-9:
         return None
-    low, high = (f.supported_value + f.off_support * reward for reward in f.reward_range)
+    low, high = worst_and_best(f.supported_value, f.off_support, f.reward_range)
     level = Level.REFUSE if f.off_support > OFF_SUPPORT_REFUSE else Level.CAUTION
     text = f"{_share(f.off_support)} of what this policy would do was never tried in this log"
     return Finding(level, f"{text}; whatever that earns, the value may be anything from {low:.4g} to {high:.4g}.")
+
+
+def _holdout(f: Figures) -> Finding | None:
+    if f.holdout is None:
+        return None
+    planned, observed, p_value, contacted = f.holdout
+    if contacted:
+        who = f"{contacted:,} customers who were to be held out were contacted"
+        return Finding(Level.CAUTION, f"{who}: the holdout shows nothing about doing nothing.")
+    if p_value >= P_ALARM:
+        return None
+    text = f"{_share(observed)} of the customers are held out where {_share(planned)} were planned (p < {P_ALARM:g})"
+    return Finding(Level.CAUTION, f"{text}: customers are missing from this log, and not by chance.")
 
 
 def _certain(f: Figures) -> Finding | None:
@@ -193,6 +210,7 @@ CHECKS: tuple[Callable[[Figures], Finding | None], ...] = (
     _mean_weight,
     _outcomes,
     _disagreement,
+    _holdout,
     _dropped,
     _rounded,
     _estimated,

@@ -18,6 +18,7 @@ from campaignrl.evaluate.diagnose import ESS_CAUTION, Figures, diagnose
 from campaignrl.evaluate.episodes import evaluate_episodes
 from campaignrl.evaluate.estimators import ESTIMATORS, HEAVY, USUAL, difference, estimate, seen_by, setting_of
 from campaignrl.evaluate.evidence import Evidence, Range, gather
+from campaignrl.evaluate.holdout import holdout_of
 from campaignrl.evaluate.intervals import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate, std_error
 from campaignrl.evaluate.learned_rewards import MODELS
 from campaignrl.evaluate.logging_policy import propensities_unknown
@@ -111,7 +112,7 @@ def evaluate(
     curve = () if estimated is None else estimated.calibration()
     figures = _figures(used, evidence, certain, dropped, settings)
     gap = calibration_gap(curve) if propensities_unknown(used) else None
-    verdict, reasons = diagnose(figures._replace(calibration_gap=gap))
+    verdict, reasons = diagnose(figures._replace(calibration_gap=gap, holdout=holdout_of(log)))
     return Evaluation(
         policy=targets[0].name if mix >= 1.0 else f"{mix:g} {targets[0].name} + {1 - mix:g} logged",
         log_policy=log.policy_id,
