@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,7 +15,10 @@ from campaignrl.evaluate.evaluate import evaluate as evaluate_policy
 from campaignrl.evaluate.learned_rewards import MODELS
 from campaignrl.evaluate.other_intervals import INTERVALS
 from campaignrl.evaluate.sequential_estimators import SEQUENTIAL
+from campaignrl.evaluate.streamed_estimates import STREAMED
+from campaignrl.evaluate.streaming import evaluate_stream
 from campaignrl.evaluate.targets import LOGGED
+from campaignrl.evaluate.tuning import FIXED
 from campaignrl.tables.logfile import read_log
 
 
@@ -61,34 +64,54 @@ def evaluate(
         int | None, typer.Option(help="Steps of an episode to value; default: the longest episode of the log.")
     ] = None,
     discount: Annotated[float, typer.Option(help="Of each further step of an episode, in (0, 1].")] = 1.0,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Read a Parquet log of any size in pieces, in bounded memory.")
+    ] = False,
+    workers: Annotated[int, typer.Option(help="Pieces at a time with --stream; results do not depend on it.")] = 1,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
     """Value POLICY on a recorded LOG of another policy's decisions, and say how sure that is."""
-    named = {"all": tuple(ESTIMATORS), "usual": USUAL}
-    chosen = named.get(estimator) or tuple(estimator.split(","))
+    asked: dict[str, Any] = {
+        "estimators": _estimators(estimator, stream),
+        "reference": against,
+        "mix": mix,
+        "model": model,
+        "reward_range": _range(reward_range),
+        "seed": seed,
+    }
+    more: dict[str, Any] = {
+        "tuning": tuning,
+        "logging": logging,
+        "interval": interval,
+        "horizon": horizon,
+        "discount": discount,
+    }
     with progress("evaluate"):
-        found = evaluate_policy(
-            read_log(log, mapping, reward=reward),
-            policy,
-            estimators=chosen,
-            reference=against,
-            mix=mix,
-            model=model,
-            tuning=tuning,
-            logging=logging,
-            reward_range=_range(reward_range),
-            interval=interval,
-            seed=seed,
-            horizon=horizon,
-            discount=discount,
-        )
+        if stream:
+            _refuse_beside_stream({**more, "mapping": mapping, "reward": reward})
+            found = evaluate_stream(log, policy, workers=workers, **asked)
+        else:
+            found = evaluate_policy(read_log(log, mapping, reward=reward), policy, **asked, **more)
     if as_json:
         say_json(found.to_dict())
     else:
         say(str(found))
     if found.verdict == "refuse":
         raise typer.Exit(SupportError.exit_code)
+
+
+def _estimators(words: str, stream: bool) -> tuple[str, ...]:
+    named = {"all": STREAMED if stream else tuple(ESTIMATORS), "usual": USUAL}
+    return named.get(words) or tuple(words.split(","))
+
+
+def _refuse_beside_stream(words: dict[str, Any]) -> None:
+    """UsageError for what takes the whole log at once."""
+    usual = {"tuning": FIXED, "interval": INTERVALS[0], "discount": 1.0}
+    given = [f"--{name}" for name, value in words.items() if value != usual.get(name)]
+    if given:
+        raise UsageError(f"{', '.join(given)} and --stream do not go together: drop one.")
 
 
 def _range(text: str | None) -> tuple[float, float] | None:

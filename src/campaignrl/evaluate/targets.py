@@ -127,13 +127,16 @@ def _check_columns(frame: pd.DataFrame, log: DecisionLog, where: str) -> None:
 def _row_problems(p: Array, allowed: Bool, first: int, name: str) -> list[Problem]:
     if p.shape != allowed.shape:
         return [Problem(f"policy {name}", "probabilities", p.shape, f"of shape {allowed.shape}")]
-    sums = p.sum(axis=1)
-    off = np.flatnonzero(~(np.abs(sums - 1.0) <= TOLERANCE) | (p.min(axis=1) < 0.0))
+    sums = p @ np.ones(p.shape[1], dtype=p.dtype)
+    good = np.abs(sums - 1.0) <= TOLERANCE
+    if not p.min(initial=0.0) >= 0.0:
+        good &= p.min(axis=1) >= 0.0
+    off = np.flatnonzero(~good)
     problems = []
     if len(off):
         fix = "Every row must be a probability for each action, adding up to 1."
         problems.append(Problem(_where(name, off + first), "sum", float(sums[off[0]]), "1, with no part below 0", fix))
-    outside = np.flatnonzero(np.where(allowed, 0.0, p).max(axis=1) > 0.0)
+    outside = np.flatnonzero(() if allowed.all() else ((p > 0.0) & ~allowed).any(axis=1))
     if len(outside):
         row = outside[0]
         action = int(np.argmax(np.where(allowed[row], 0.0, p[row])))
