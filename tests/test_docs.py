@@ -40,7 +40,12 @@ def shown(block: str) -> list[Shown]:
 
 
 def run(command: str, folder: Path) -> str:
-    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "120", "NO_COLOR": "1"}
+    env = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "COLUMNS": "120",
+        "NO_COLOR": "1",
+    }
     done = subprocess.run(
         INSTALLED.get(command, command), shell=True, cwd=folder, env=env, capture_output=True, text=True, check=False
     )
@@ -118,8 +123,7 @@ def test_a_wrong_output_is_noticed() -> None:
 
 
 def test_every_verb_stands_in_the_readme() -> None:
-    from campaignrl.cli.main import app
+    from campaignrl.cli.main import VERBS
 
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    verbs = [c.name or c.callback.__name__ for c in app.registered_commands] + [g.name for g in app.registered_groups]
-    assert [verb for verb in verbs if f"`{verb}`" not in readme and f"campaignrl {verb}" not in readme] == []
+    assert [verb for verb in VERBS if f"campaignrl {verb}" not in readme] == []

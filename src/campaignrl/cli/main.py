@@ -1,31 +1,99 @@
 """The app: which verbs there are, their exit codes, and what happens to errors.
 
 Exit codes: 0 ok, 1 a check failed, 2 usage, 3 bad data, 4 not enough evidence, 130 interrupted. Bad input ends in one
-plain message on stderr, never in a stack trace. Not here: what a verb does (its own file).
+plain message on stderr, never in a stack trace. A verb's file is loaded when it is called, so that help is quick. Not
+here: what a verb does (its own file).
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from campaignrl import __version__
-from campaignrl.cli.benchmark import benchmark, compare
 from campaignrl.cli.console import talk
-from campaignrl.cli.decide import decide
-from campaignrl.cli.demo import demo
-from campaignrl.cli.evaluate import evaluate
-from campaignrl.cli.simulate import simulate
-from campaignrl.cli.train import train
-from campaignrl.cli.world import world
-from campaignrl.errors import CampaignError
+from campaignrl.errors import CampaignError, nearest
 
 INTERRUPTED = 130
 
+# Where each verb lives, and what its docstring says first, which a test compares.
+VERBS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "demo": ("demo:demo", "Simulate, train, evaluate offline, decide and report, on simulated customers."),
+        "world": ("world:world", "List, show and check worlds."),
+        "simulate": ("simulate:simulate", "Run POLICY in WORLD from the first day to the last."),
+        "train": (
+            "train:train",
+            "Teach POLICY from a decision log (--log) or in a simulated world (--world) and write a bundle.",
+        ),
+        "evaluate": (
+            "evaluate:evaluate",
+            "Value POLICY on a recorded LOG of another policy's decisions, and say how sure that is.",
+        ),
+        "decide": (
+            "decide:decide",
+            "Decide what to send to each customer today, within consent, caps and eligibility; write the send list.",
+        ),
+        "benchmark": (
+            "benchmark:benchmark",
+            "Play every policy of SUITE in every world, for every seed, on the same customers.",
+        ),
+        "compare": (
+            "benchmark:compare",
+            "Say whether CANDIDATE is worse than BASE, beyond chance and beyond the margin.",
+        ),
+    }
+)
+
+
+class Verbs(TyperGroup):
+    """The verbs of the table, each loaded on its first use."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names in the order of the table."""
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of one verb, or None for an unknown one."""
+        return load_verb(cmd_name) if cmd_name in VERBS else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """As click does, with the nearest verb for a mistyped one."""
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            ctx.fail(
+                f"no verb named {args[0]!r}. {nearest(args[0], VERBS)} Verbs: {', '.join(VERBS)}.".replace(" .", ".")
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The table, without loading any verb."""
+        with formatter.section("Verbs"):
+            formatter.write_dl([(name, says) for name, (_, says) in VERBS.items()])
+
+
+def load_verb(name: str) -> Any:
+    """The click command of one verb."""
+    module, _, attribute = VERBS[name][0].partition(":")
+    found = getattr(import_module(f"campaignrl.cli.{module}"), attribute)
+    if not isinstance(found, typer.Typer):
+        single = typer.Typer(rich_markup_mode=None, add_completion=False)
+        single.command()(found)
+        found = single
+    command = typer.main.get_command(found)
+    command.name = name
+    return command
+
+
 app = typer.Typer(
     name="campaignrl",
+    cls=Verbs,
     help="Learn which offer to send to whom on which channel: simulate, train, evaluate offline, decide safely.",
     no_args_is_help=True,
     add_completion=True,
@@ -33,9 +101,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (demo, simulate, train, evaluate, decide, benchmark, compare):
-    app.command()(verb)
-app.add_typer(world, name="world")
 
 
 def _version(wanted: bool) -> None:
@@ -46,7 +111,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print it."),
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
     """Learn which offer to send to whom on which channel: simulate, train, evaluate offline, decide safely."""
 
