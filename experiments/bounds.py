@@ -24,9 +24,10 @@ from campaignrl.envs.truth.twins import always, live, nothing, twins
 from campaignrl.true_value import Value, acting, controlled_value, mean_value, ratio_value
 
 PILOT = 1_000_003  # seed of the customers on whom the best fixed action is chosen
-SIZES = {  # (of the plan, of the bound): fine where the effect is
-    "coupon_trap": (Size(prices=31), Size(prices=31)),
-    "ecommerce": (Size(fatigue=4, prices=5, caps=4), Size(fatigue=1, prices=5, caps=4)),
+COARSE = Size(fatigue=4, prices=5, caps=4), Size(fatigue=1, prices=5, caps=4)  # of the plan, of the bound
+SIZES = {
+    "coupon_trap": (Size(prices=31), Size(prices=31)),  # fine where the effect is
+    **dict.fromkeys(("ecommerce", "bank", "retail", "travel"), COARSE),  # many offers that stay usable for days
 }
 
 
