@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy import stats
 
 from campaignrl.errors import Problem, SupportError, UsageError, unknown
 from campaignrl.evaluate import weights
@@ -19,7 +18,7 @@ from campaignrl.evaluate.episodes import evaluate_episodes
 from campaignrl.evaluate.estimators import ESTIMATORS, HEAVY, USUAL, difference, estimate, seen_by, setting_of
 from campaignrl.evaluate.evidence import Evidence, Range, gather
 from campaignrl.evaluate.holdout import holdout_of
-from campaignrl.evaluate.intervals import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate, std_error
+from campaignrl.evaluate.intervals import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate, p_value_of_gap, std_error
 from campaignrl.evaluate.learned_rewards import MODELS
 from campaignrl.evaluate.logging_policy import propensities_unknown
 from campaignrl.evaluate.other_intervals import INTERVALS, remade, remade_difference
@@ -242,7 +241,6 @@ def _figures(
     w, r, clusters = evidence.weight, evidence.reward, evidence.clusters
     snips, dr = (ESTIMATORS[name].point(evidence) for name in ("snips", "dr"))
     apart = std_error(snips.influence - dr.influence, clusters)
-    z = abs(snips.value - dr.value) / apart if apart > 0.0 else 0.0
     return Figures(
         n=len(w),
         customers=len(clusters),
@@ -258,7 +256,7 @@ def _figures(
         certain_share=certain,
         clipped_mass=float(np.maximum(w - settings.get("ips_clip", HEAVY), 0.0).mean()),
         half_precision=weights.rounded_to_half_precision(log.propensity),
-        disagreement_p=float(2 * stats.norm.sf(z)),
+        disagreement_p=p_value_of_gap(snips.value, dr.value, apart),
         snips=snips.value,
         dr=dr.value,
         supported_value=float(np.mean(w * r)),

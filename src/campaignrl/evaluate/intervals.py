@@ -84,6 +84,13 @@ def std_error(influence: Float, clusters: Clusters) -> float:
     return float(np.sqrt(count / (count - 1) * np.sum(totals * totals)) / clusters.rows)
 
 
+def p_value_of_gap(a: float, b: float, error: float) -> float:
+    """How likely two estimates are this far apart by chance; 1 where only rounding is between them."""
+    if not abs(a - b) > 1e-9 * max(abs(a), abs(b)) or not error > 0.0:
+        return 1.0
+    return float(2 * stats.norm.sf(abs(a - b) / error))
+
+
 def clustered_t(point: Point, clusters: Clusters, alpha: float, interval: str = CLUSTERED_T) -> Estimate:
     """Value +- t quantile (C - 1 degrees of freedom) x clustered standard error."""
     error = std_error(point.influence, clusters)

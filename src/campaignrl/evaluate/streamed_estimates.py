@@ -24,6 +24,7 @@ from campaignrl.evaluate.intervals import (
     Estimate,
     PairSums,
     mean_weight_statistic,
+    p_value_of_gap,
 )
 
 Float = npt.NDArray[np.float64]
@@ -113,7 +114,7 @@ def disagreement_p_value(sums: CustomerSums) -> float:
     """How likely snips and dr are this far apart by chance."""
     snips, dr = combination("snips", sums), combination("dr", sums)
     apart = error(snips.influence - dr.influence, sums)
-    return float(2 * stats.norm.sf(abs(snips.value - dr.value) / apart)) if apart > 0.0 else 1.0
+    return p_value_of_gap(snips.value, dr.value, apart)
 
 
 def _likelihood(

@@ -1,0 +1,257 @@
+"""A log evaluated in pieces says what it says as a whole, whoever makes the pieces."""
+
+import itertools
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from campaignrl.errors import DataError, SupportError, UnknownName, UsageError
+from campaignrl.evaluate.customer_sums import AT, COLUMNS, closed, customer_sums, ends_of, joined
+from campaignrl.evaluate.evaluate import evaluate
+from campaignrl.evaluate.streamed_estimates import STREAMED
+from campaignrl.evaluate.streamed_model import sampled_groups
+from campaignrl.evaluate.streaming import evaluate_stream
+from campaignrl.policies.catalog import load_policy
+from campaignrl.tables import logfile
+from campaignrl.tables.logfile import read_log, write_log
+from campaignrl.tables.logstream import open_log, pieces
+
+ROWS = 6_000
+
+
+@pytest.fixture
+def small_groups(monkeypatch):
+    """Files of many row groups, so that customers lie across their ends: 6,000 rows in groups of 700."""
+    monkeypatch.setattr(logfile, "ROW_GROUP", 700)
+
+
+@pytest.fixture
+def written(shop, tmp_path, small_groups):
+    """Writes a log, by default of customers with three matured decisions each; gives its path."""
+
+    def write(log=None):
+        path = tmp_path / "log.parquet"
+        log = shop.log(ROWS) if log is None else log
+        write_log(replace(log, matured=np.ones(len(log), dtype=bool)) if log.matured is None else log, path)
+        return path
+
+    return write
+
+
+def matured(log):
+    return replace(log, matured=np.ones(len(log), dtype=bool))
+
+
+def the_same(a, b, at=""):
+    """Equal to 1e-9, whatever is nested."""
+    if isinstance(a, dict):
+        assert a.keys() == b.keys(), at
+        for name in a:
+            the_same(a[name], b[name], f"{at}.{name}")
+    elif isinstance(a, float) and isinstance(b, float):
+        assert a == pytest.approx(b, rel=1e-9, abs=1e-12), at
+    else:
+        assert a == b, at
+
+
+@pytest.mark.parametrize("words", [{}, {"mix": 0.3}, {"reference": "uniform"}, {"reward_range": (-5.0, 5.0)}])
+@pytest.mark.parametrize("policy", ["always:none", "uniform", "logged"])
+def test_in_pieces_as_in_memory(shop, written, policy, words):
+    path = written(matured(shop.log(ROWS)))
+    the_same(evaluate_stream(path, policy, **words).to_dict(), evaluate(read_log(path), policy, **words).to_dict())
+
+
+def test_a_single_policy_that_differs_everywhere_is_refused_alike(shop, written):
+    path = written(matured(shop.log(ROWS, masked=False)))
+    policy = "always:coupon20@sms"
+    the_same(evaluate_stream(path, policy).to_dict(), evaluate(read_log(path), policy).to_dict())
+
+
+def test_customers_of_unequal_size_only_widen_the_interval(shop, written):
+    """The largest outcome of customers above the mean weight is then known to a factor of the bins only."""
+    path = written(shop.log(ROWS))
+    streamed, whole = evaluate_stream(path, "uniform"), evaluate(read_log(path), "uniform")
+    assert streamed.dropped == whole.dropped > 0
+    for name in STREAMED:
+        a, b = streamed.estimates[name], whole.estimates[name]
+        assert (a.value, a.std_error) == pytest.approx((b.value, b.std_error), rel=1e-9)
+        assert b.ci_low - 0.1 * b.std_error <= a.ci_low <= b.ci_low + 1e-9
+        assert b.ci_high - 1e-9 <= a.ci_high <= b.ci_high + 0.1 * b.std_error
+
+
+def test_any_number_of_workers_gives_the_same_digits(shop, written):
+    path = written(shop.log(ROWS))
+    one, three = (evaluate_stream(path, "uniform", workers=workers).to_dict() for workers in (1, 3))
+    assert one == three
+
+
+def test_a_learned_policy_and_a_model_of_ones_own(shop, written):
+    path, policy = written(matured(shop.log(ROWS))), load_policy("uniform", shop.catalog, shop.schema)
+    k = len(shop.catalog)
+
+    class Constant:
+        def predict(self, log):
+            return np.full((len(log), k), 0.25)
+
+    q = np.full((ROWS, k), 0.25)
+    the_same(evaluate_stream(path, policy, model=Constant()).to_dict(), evaluate(read_log(path), policy, q=q).to_dict())
+
+
+def test_predictions_of_the_wrong_shape_are_refused_with_their_rows(shop, written):
+    class Short:
+        def predict(self, log):
+            return np.zeros((len(log), 2))
+
+    with pytest.raises(DataError, match="q"):
+        evaluate_stream(written(matured(shop.log(ROWS))), "uniform", model=Short())
+
+
+def test_the_cap_of_the_reward_model_is_reported(shop, written):
+    path = written(matured(shop.log(ROWS)))
+    found = evaluate_stream(path, "uniform", sample=1_500)
+    assert found.reward_model == "ridge, fitted on 1,400 of 6,000 rows"
+    assert found.estimates["dr"].value == pytest.approx(
+        evaluate_stream(path, "uniform").estimates["dr"].value, abs=0.05
+    )
+
+
+def test_sampled_groups_are_spread_over_the_file():
+    assert sampled_groups((10,) * 8, 20) == [2, 6]
+    assert sampled_groups((10,) * 8, 5) == [4]
+    assert sampled_groups((10,) * 3, 30) == [0, 1, 2]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=12), st.data())
+def test_parts_joined_are_the_whole(sizes, data):
+    """Cut anywhere, within customers too."""
+    rows = sum(sizes)
+    customer = np.repeat(np.arange(len(sizes)), sizes)
+    step = np.concatenate([np.arange(size) for size in sizes])
+    columns = np.random.default_rng(rows).normal(1.0, 1.0, (len(COLUMNS), rows))
+    columns[AT["one"]] = 1.0
+    names = np.array([f"c{i}" for i in range(len(sizes))], dtype=object)
+    cuts = sorted(data.draw(st.sets(st.integers(1, rows), max_size=6)) | {0, rows})
+
+    def part(start, end):
+        starts = np.flatnonzero(np.diff(customer[start:end], prepend=-1))
+        return customer_sums(columns[:, start:end], starts, names[customer[start:end][starts]], step[start:end], 1)
+
+    whole, pieced = closed(part(0, rows)), part(0, cuts[1])
+    for start, end in itertools.pairwise(cuts[1:]):
+        pieced = joined(pieced, part(start, end), 1)
+    pieced = closed(pieced)
+    assert pieced.customers == whole.customers == len(sizes)
+    totals = np.stack([np.bincount(customer, column) for column in columns])
+    for sums in (whole, pieced):
+        assert sums.totals == pytest.approx(totals.sum(axis=1))
+        assert sums.products == pytest.approx(totals @ totals.T)
+        assert sums.least == pytest.approx(totals[[AT["weight"], AT["lift_weight"]]].min(axis=1))
+        assert sums.largest == pytest.approx(totals[[AT["weight"], AT["lift_weight"]]].max(axis=1))
+
+
+def test_extremes_of_customers_above_a_weight():
+    """Four customers of one row by hand: weights 0, 1, 2, 3 with outcomes 5, 7, -1, 4."""
+    columns = np.ones((len(COLUMNS), 4))
+    columns[AT["weight"]], columns[AT["earned"]] = [0.0, 1.0, 2.0, 3.0], [5.0, 7.0, -1.0, 4.0]
+    names = np.array(list("abcd"), dtype=object)
+    sums = closed(customer_sums(columns, np.arange(4), names, np.zeros(4, dtype=int), 1))
+    assert ends_of(sums.extremes[0], 0.0, 1.0) == ([-1.0, 4.0], [5.0, 5.0])
+    assert ends_of(sums.extremes[0], 0.5, 1.0) == ([-1.5, 3.5], [4.5, 4.5])
+
+
+def test_rows_of_a_customer_that_are_apart_are_refused(shop, written):
+    log = matured(shop.log(ROWS))
+    inside, across = np.arange(ROWS), np.arange(ROWS)
+    inside[[1, 100]] = inside[[100, 1]]  # within a row group
+    across[[1, 5_000]] = across[[5_000, 1]]  # of different ones
+    for order in (inside, across):
+        path = written(log.take(order))
+        with pytest.raises(DataError, match="Sort the log by customer_id and step"):
+            evaluate_stream(path, "uniform")
+        assert evaluate(read_log(path), "uniform").n == ROWS
+
+
+@pytest.mark.parametrize("rows", [(0, 1), (699, 700)])
+def test_steps_that_go_back_are_refused(shop, written, rows):
+    """Within a row group, and from one to the next."""
+    order = np.arange(ROWS)
+    order[list(rows)] = order[list(rows)[::-1]]
+    with pytest.raises(DataError, match="step"):
+        evaluate_stream(written(matured(shop.log(ROWS)).take(order)), "uniform")
+
+
+def test_bad_rows_are_told_as_when_the_log_is_read_whole(shop, written):
+    path = written(matured(shop.log(ROWS)))
+    damage(path, "propensity", {3: 1.5, 650: 0.0, 2_000: -1.0})
+    with pytest.raises(DataError, match=r"rows counted from 0 rows 3, 650: propensity = 1\.5"):
+        list(pieces(open_log(path), 0))
+    with pytest.raises(DataError, match=r"rows counted from 1,400 row 600: propensity = -1\.0"):
+        list(pieces(open_log(path), 2))
+    with pytest.raises(DataError, match="propensity"):
+        read_log(path)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("catalog_hash", "another"),
+        ("policy_id", "another"),
+        ("offer", "coupon99"),
+        ("customer_id", None),
+        ("action", 99),
+    ],
+)
+def test_rows_that_do_not_belong_are_told(shop, written, column, value):
+    path = written(matured(shop.log(ROWS)))
+    damage(path, column, {5: value})
+    with pytest.raises(DataError, match=r"row 5"):
+        evaluate_stream(path, "uniform")
+
+
+def damage(path, column, values):
+    """Write other values into some rows of a file of ours, leaving all else as it is."""
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    table = pq.read_table(path)
+    cells = table[column].to_pylist()
+    for row, value in values.items():
+        cells[row] = value
+    at = table.column_names.index(column)
+    table = table.set_column(at, table.schema.field(at), pa.array(cells, table.schema.field(at).type))
+    pq.write_table(table, path, row_group_size=700)
+
+
+def test_a_log_without_known_outcomes_is_refused(shop, written):
+    log = shop.log(ROWS)
+    with pytest.raises(SupportError, match="none of the log's 6,000"):
+        evaluate_stream(written(replace(log, matured=np.zeros(ROWS, dtype=bool))), "uniform")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [{"estimators": ("mips_offer",)}, {"model": "boosting"}, {"mix": 0.0}, {"folds": 1}, {"workers": 0}],
+)
+def test_what_takes_the_whole_log_is_refused(shop, written, words):
+    with pytest.raises((UsageError, UnknownName)):
+        evaluate_stream(written(matured(shop.log(ROWS))), "uniform", **words)
+
+
+def test_one_customer_has_no_error(shop, written):
+    log = matured(shop.log(3))
+    found = evaluate_stream(written(log), "uniform")
+    assert found.customers == 1
+    assert math.isnan(found.estimates["ips"].std_error)
+
+
+def test_the_command_prints_the_same_keys(shop, written):
+    runner = pytest.importorskip("typer.testing").CliRunner()
+    app = pytest.importorskip("campaignrl.cli.main").app
+    path = str(written(matured(shop.log(ROWS))))
+    words = ["evaluate", path, "--policy", "uniform", "--json"]
+    plain, streamed = (json.loads(runner.invoke(app, [*words, *more]).stdout) for more in ([], ["--stream"]))
+    the_same(streamed, plain)
