@@ -40,6 +40,8 @@ slow: $(DEV_STAMP)   ## the full-size studies behind the figures in the docs
 
 bench: $(DEV_STAMP)  ## speed, as ratios measured in one run
 	$(BIN)/python benchmarks/panel.py
+	$(BIN)/python benchmarks/limit.py
+	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/envs.py
 
 docs: $(DEV_STAMP)   ## write the outputs shown in docs/ and README.md again

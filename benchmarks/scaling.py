@@ -4,7 +4,8 @@
 in a turn each steps as many customer-days as the largest has customers, so that what else the machine does touches
 all alike, and the best turn counts. Every step is the same day, away from the one that draws tags anew. Time is CPU
 time on one thread. The second thread is timed by the clock on the wall, in turns with one, and says little while the
-machine is busy with other work. Memory at its peak is that of a process of its own: drawn, then stepped for three days.
+machine is busy with other work. The trap beside it: CPU time of a product of small matrices, as linear policies make them, when
+BLAS may start a second thread of its own. Memory at its peak is that of a process of its own: drawn, then stepped for three days.
 """
 
 import argparse
@@ -72,18 +73,37 @@ def peak(world, customers: int) -> dict[str, float]:
     }
 
 
+def product_seconds() -> float:
+    """CPU seconds of 300 products (4096, 64) x (64, 64), best of five."""
+    wide, square, best = np.ones((4_096, 64), dtype=np.float32), np.ones((64, 64), dtype=np.float32), np.inf
+    for _ in range(5):
+        start = time.process_time()
+        for _ in range(300):
+            wide @ square
+        best = min(best, time.process_time() - start)
+    return best
+
+
+def child(word: str, blas_threads: int = 1):
+    """What this file prints for one word, in a process of its own."""
+    env = {**os.environ, "OPENBLAS_NUM_THREADS": str(blas_threads), "OMP_NUM_THREADS": str(blas_threads)}
+    done = subprocess.run([sys.executable, __file__, word], env=env, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)
+
+
 def study(world, sizes: list[int], rounds: int) -> dict:
     """Everything that is printed."""
     # First, while this process is small: a child starts with the peak of the one that made it.
-    memory = subprocess.run([sys.executable, __file__, "--peak"], check=True, capture_output=True, text=True)
+    memory = child("--peak")
     best = by_size(world, sizes, rounds)
     return {
         "world": world.name,
         "cores": os.cpu_count(),
         "ns_per_customer_day": best,
         "slowest_over_fastest": max(best.values()) / min(best.values()),
-        "bytes_per_customer": json.loads(memory.stdout),
+        "bytes_per_customer": memory,
         "second_thread": second_thread(world, 1_000_000, rounds),
+        "two_blas_threads": child("--product", 2) / child("--product", 1),
     }
 
 
@@ -94,9 +114,15 @@ def main() -> None:
     words.add_argument("--rounds", type=int, default=3)
     words.add_argument("--json", action="store_true")
     words.add_argument("--peak", action="store_true", help="only the memory of a million customers, as JSON")
+    words.add_argument("--product", action="store_true", help="only the CPU time of small products, as JSON")
     chosen, world = words.parse_args(), load_world("ecommerce")
-    answer = peak(world, 1_000_000) if chosen.peak else study(world, chosen.sizes, chosen.rounds)
-    if chosen.json or chosen.peak:
+    if chosen.product:
+        answer = product_seconds()
+    elif chosen.peak:
+        answer = peak(world, 1_000_000)
+    else:
+        answer = study(world, chosen.sizes, chosen.rounds)
+    if chosen.json or chosen.peak or chosen.product:
         json.dump(answer, sys.stdout, indent=2)
         return
     for n, ns in answer["ns_per_customer_day"].items():
@@ -105,6 +131,7 @@ def main() -> None:
     for name, count in answer["bytes_per_customer"].items():
         print(f"bytes a customer, {name:10}{count:8.0f}")
     print(f"second thread               {answer['second_thread']:8.2f} x on {answer['cores']} cores")
+    print(f"two BLAS threads instead    {answer['two_blas_threads']:8.2f} x the CPU time of a small product")
 
 
 if __name__ == "__main__":
