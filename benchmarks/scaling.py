@@ -4,8 +4,9 @@
 in a turn each steps as many customer-days as the largest has customers, so that what else the machine does touches
 all alike, and the best turn counts. Every step is the same day, away from the one that draws tags anew. Time is CPU
 time on one thread. The second thread is timed by the clock on the wall, in turns with one, and says little while the
-machine is busy with other work. The trap beside it: CPU time of a product of small matrices, as linear policies make them, when
-BLAS may start a second thread of its own. Memory at its peak is that of a process of its own: drawn, then stepped for three days.
+machine is busy with other work. The trap beside it: CPU time of a product of small matrices, as linear policies make
+them, when BLAS may start a second thread of its own. Memory at its peak is that of a process of its own: drawn, then
+stepped for three days.
 """
 
 import argparse
