@@ -21,7 +21,7 @@ Float = npt.NDArray[np.float64]
 
 def cumulative_weights(weight: Float) -> Float:
     """W_t (N, T): how much more often the valued policy would have come this way."""
-    return np.cumprod(weight, axis=1)
+    return np.asarray(np.cumprod(weight, axis=1), dtype=np.float64)
 
 
 def returns(reward: Float, discount: float) -> Float:
