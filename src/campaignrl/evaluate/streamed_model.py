@@ -20,7 +20,7 @@ from campaignrl.evaluate.reward_model import blocks
 from campaignrl.policies.ridge import RidgeModel, RidgeStatistics, fit_ridge
 from campaignrl.rng import Purpose, customer_keys, uniform
 from campaignrl.tables.decisions import DecisionLog
-from campaignrl.tables.logstream import LogStream, pieces
+from campaignrl.tables.logstream import LogInMemory, LogStream, pieces
 
 Array = npt.NDArray[Any]
 Float32 = npt.NDArray[np.float32]
@@ -71,7 +71,9 @@ class SampledRidge:
         return np.clip(q, low, high, out=q)
 
 
-def fit_sampled_ridge(stream: LogStream, given: Range | None, folds: int, seed: int, rows: int) -> SampledRidge:
+def fit_sampled_ridge(
+    stream: LogStream | LogInMemory, given: Range | None, folds: int, seed: int, rows: int
+) -> SampledRidge:
     """Fit on about `rows` rows at most, the matured ones. given: what a reward can be; None: as those rows show."""
     width = stream.facts.features.width
     parts = [RidgeStatistics.zeros(stream.facts.catalog, width) for _ in range(folds)]

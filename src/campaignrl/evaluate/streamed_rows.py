@@ -22,7 +22,7 @@ from campaignrl.evaluate.targets import Target, target_of
 from campaignrl.policies.base import Policy
 from campaignrl.policies.threads import one_blas_thread
 from campaignrl.tables.decisions import DecisionLog
-from campaignrl.tables.logstream import LogStream, Piece, pieces
+from campaignrl.tables.logstream import LogInMemory, LogStream, Piece, pieces
 
 Array = npt.NDArray[Any]
 Float = npt.NDArray[np.float64]
@@ -33,13 +33,13 @@ FIRST = 1 << 16  # propensities kept, to see how they were rounded
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of a log; a policy that is None is the logging policy."""
+    """What is asked of a log; a policy that is None is the logging policy. Arrays are (n, k), for all rows."""
 
-    stream: LogStream
-    policy: Policy | None
-    reference: Policy | None
+    stream: LogStream | LogInMemory
+    policy: Policy | Array | None
+    reference: Policy | Array | None
     mix: float
-    model: StreamedModel | None
+    model: StreamedModel | Array | None
 
 
 class Part(NamedTuple):
@@ -69,17 +69,22 @@ def part_of(question: Question, group: int) -> Part:
 def _of_piece(question: Question, piece: Piece, sampling: int) -> tuple[CustomerSums, Tally, Float]:
     log, starts = piece.log, piece.starts
     dropped = int(len(log) - np.count_nonzero(log.matured))
+    at: slice | Array = slice(piece.first, piece.first + len(log))  # rows of the whole log
     if dropped:
-        log = log.take(np.flatnonzero(log.matured))
+        kept = np.flatnonzero(log.matured)
+        log, at = log.take(kept), kept + piece.first
         starts = np.flatnonzero(np.diff(log.customer, prepend=-1))
     if not len(log):
         return NOTHING, EMPTY, np.zeros(0)
     columns = np.empty((len(COLUMNS), len(log)))
-    targets = [None if policy is None else target_of(policy, log) for policy in (question.policy, question.reference)]
+    targets = [_target(policy, log, at) for policy in (question.policy, question.reference)]
+    given = question.model[at] if isinstance(question.model, np.ndarray) else None
     tally, size = EMPTY, max(1024, NUMBERS_AT_ONCE // len(log.catalog))
     for start in range(0, len(log), size):
         rows = slice(start, min(start + size, len(log)))
-        tally += _block(log.take(rows), rows, log, targets, question, columns[:, rows])
+        block = log if len(log) <= size else log.take(rows)
+        q = _predictions(question.model, block) if given is None else given[rows]
+        tally += _block(block, rows, log, targets, q, question.mix, columns[:, rows])
     tally = Tally({**tally.added, "dropped": dropped}, tally.least, tally.largest)
     sums = customer_sums(columns, starts, log.customers[log.customer[starts]], log.step, sampling)
     return sums, tally, log.propensity[:FIRST].copy()
@@ -94,16 +99,31 @@ class _View(NamedTuple):
     wanted: Float  # (k,)
 
 
+def _target(policy: Policy | Array | None, log: DecisionLog, at: slice | Array) -> Target | None:
+    if policy is None:
+        return None
+    return target_of(policy[at] if isinstance(policy, np.ndarray) else policy, log)
+
+
+def _predictions(model: StreamedModel | Array | None, block: DecisionLog) -> Array | None:
+    return None if model is None or isinstance(model, np.ndarray) else model.predict(block)
+
+
 def _block(
-    block: DecisionLog, rows: slice, log: DecisionLog, targets: list[Target | None], question: Question, out: Float
+    block: DecisionLog,
+    rows: slice,
+    log: DecisionLog,
+    targets: list[Target | None],
+    q: Array | None,
+    mix: float,
+    out: Float,
 ) -> Tally:
-    """Fill the columns of a block, out (d, m), and give its tally."""
+    """Fill the columns of a block, out (d, m), and give its tally. q: (m, k) predictions; None: no model."""
     reward, k = block.reward, len(block.catalog)
-    q = None if question.model is None else question.model.predict(block)
     predicted = np.zeros(len(block)) if q is None else q[np.arange(len(q)), block.action].astype(np.float64)
     view, other = (_seen(target, rows, log, block, q, predicted) for target in targets)
-    weight = view.weight if question.mix >= 1.0 else weights.mixed(view.weight, question.mix)
-    expected = view.expected if question.mix >= 1.0 else predicted + question.mix * (view.expected - predicted)
+    weight = view.weight if mix >= 1.0 else weights.mixed(view.weight, mix)
+    expected = view.expected if mix >= 1.0 else predicted + mix * (view.expected - predicted)
     residual = reward - predicted
     lift_weight, base = 1.0 + weight - other.weight, expected - other.expected
     lift = base + (lift_weight - 1.0) * residual

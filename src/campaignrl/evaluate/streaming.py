@@ -12,10 +12,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from campaignrl.errors import Problem, SupportError, UsageError, unknown
+from campaignrl.errors import DataError, Problem, SupportError, UsageError, unknown
 from campaignrl.evaluate.absent import missing
 from campaignrl.evaluate.customer_sums import AT, NOTHING, CustomerSums, closed, joined, sampling_of
 from campaignrl.evaluate.diagnose import diagnose
@@ -32,21 +34,23 @@ from campaignrl.evaluate.tally import EMPTY, Tally
 from campaignrl.evaluate.targets import LOGGED, TABLES
 from campaignrl.policies.base import Policy
 from campaignrl.policies.catalog import load_policy
-from campaignrl.tables.logstream import LogStream, open_log
+from campaignrl.tables.decisions import DecisionLog
+from campaignrl.tables.logstream import LogInMemory, LogStream, open_log
 
 HELD = {name: held.usual for name in STREAMED if (held := ESTIMATORS[name].held) is not None}
 WHOLE = "Evaluate it without --stream."
+Array = npt.NDArray[Any]
 NONE_HAD = Estimate(NOT_TO_BE_HAD, NOT_TO_BE_HAD, NOT_TO_BE_HAD, NOT_TO_BE_HAD, "none")
 
 
 def evaluate_stream(
-    log: str | Path,
-    policy: Policy | str | Path,
+    log: str | Path | DecisionLog,
+    policy: Policy | str | Path | Array,
     *,
     estimators: Sequence[str] = STREAMED,
-    reference: Policy | str | Path = LOGGED,
+    reference: Policy | str | Path | Array = LOGGED,
     mix: float = 1.0,
-    model: StreamedModel | str = "ridge",
+    model: StreamedModel | str | Array = "ridge",
     reward_range: Range | None = None,
     alpha: float = 0.05,
     folds: int = 5,
@@ -56,13 +60,17 @@ def evaluate_stream(
 ) -> Evaluation:
     """Value `policy` on the Parquet log `log` without ever holding it; see `evaluate` for the words.
 
-    model: "ridge", cross-fitted on about `sample` rows, or anything with `predict(log) -> (m, k)` that has not seen
-    these customers. workers: threads; the answer does not depend on them.
+    log: a file, or a log in memory, for which this takes less memory and time than `evaluate`. policy, reference: also
+    (n, k) arrays of probabilities for all rows of the log, which may be memory-mapped. model: "ridge", cross-fitted on
+    about `sample` rows, (n, k) predictions, or anything with `predict(log) -> (m, k)` that has not seen these
+    customers. workers: threads; the answer does not depend on them.
     """
     _check(estimators, mix, alpha, folds, model, workers)
-    stream = open_log(log)
+    stream = LogInMemory(log) if isinstance(log, DecisionLog) else open_log(log)
     if stream.facts.meta.get("propensity_from") == ESTIMATE:
-        raise UsageError(f"{log}: its propensities are not known, and estimating them takes the whole log. {WHOLE}")
+        raise UsageError(
+            f"{stream.path}: its propensities are not known, and estimating them takes the whole log. {WHOLE}"
+        )
     playing, base = (_policy(given, stream) for given in (policy, reference))
     fitted = _fitted(stream, model, estimators, reward_range, folds, seed, sample)
     question = Question(stream, playing, base, mix, fitted)
@@ -70,7 +78,7 @@ def evaluate_stream(
 
 
 def _check(
-    estimators: Sequence[str], mix: float, alpha: float, folds: int, model: StreamedModel | str, workers: int
+    estimators: Sequence[str], mix: float, alpha: float, folds: int, model: StreamedModel | str | Array, workers: int
 ) -> None:
     for name in estimators:
         if name not in STREAMED:
@@ -91,8 +99,10 @@ def _check(
         raise UsageError(problems)
 
 
-def _policy(given: Policy | str | Path, stream: LogStream) -> Policy | None:
+def _policy(given: Policy | str | Path | Array, stream: LogStream | LogInMemory) -> Policy | Array | None:
     """The policy, once; None for the logging policy."""
+    if isinstance(given, np.ndarray):
+        return _of_all_rows(given, stream, "probabilities")
     if isinstance(given, str | Path):
         if given == LOGGED:
             return None
@@ -104,17 +114,26 @@ def _policy(given: Policy | str | Path, stream: LogStream) -> Policy | None:
     return given
 
 
+def _of_all_rows(given: Array, stream: LogStream | LogInMemory, what: str) -> Array:
+    expected = (stream.rows, len(stream.facts.catalog))
+    if given.shape != expected or given.dtype.kind not in "fiub":
+        raise DataError(Problem(what, "shape", given.shape, f"numbers of shape {expected}"))
+    return given
+
+
 def _fitted(
-    stream: LogStream,
-    model: StreamedModel | str,
+    stream: LogStream | LogInMemory,
+    model: StreamedModel | str | Array,
     estimators: Sequence[str],
     bounds: Range | None,
     folds: int,
     seed: int,
     sample: int,
-) -> StreamedModel | None:
+) -> StreamedModel | Array | None:
     if not any(ESTIMATORS[name].model for name in estimators):
         return None
+    if isinstance(model, np.ndarray):
+        return _of_all_rows(model, stream, "reward model")
     if not isinstance(model, str):
         return GivenModel(model)
     known = bounds if bounds is not None else stream.facts.meta.get("reward_range")
@@ -147,6 +166,8 @@ def _answer(
     stream, (sums, rows, first) = question.stream, merged(parts, question.stream.rows)
     if not rows.added:
         raise SupportError(f"none of the log's {stream.rows:,} decisions has a known outcome yet; evaluate it later.")
+    if not np.isfinite([rows.least["q"], rows.largest["q"]]).all():
+        raise DataError(Problem("reward model", "q", "not a number somewhere", "finite numbers"))
     n, meta, mix = int(sums.totals[AT["one"]]), stream.facts.meta, question.mix
     policies = (question.policy, question.reference)
     reward_range, reward_range_from = reward_range_of(rows, given, meta.get("reward_range"))
@@ -163,7 +184,7 @@ def _answer(
     both = silent or _blind(float(rows.largest["weight of b"]), certain, off_other)
     gained = NONE_HAD if both else _lift(sums, rows, bounds, alpha)
     verdict, reasons = diagnose(figures)
-    name, reference = (LOGGED if policy is None else policy.name for policy in policies)
+    name, reference = (_name(policy) for policy in policies)
     return Evaluation(
         policy=name if mix >= 1.0 else f"{mix:g} {name} + {1 - mix:g} logged",
         log_policy=str(meta.get("policy_id", "unknown")),
@@ -192,6 +213,12 @@ def _answer(
     )
 
 
+def _name(policy: Policy | Array | None) -> str:
+    if policy is None:
+        return LOGGED
+    return "given probabilities" if isinstance(policy, np.ndarray) else policy.name
+
+
 def _blind(heaviest: float, certain: float, off: float) -> bool:
     return heaviest <= 0.0 or (certain == 1.0 and off > 1e-9)
 
@@ -202,7 +229,7 @@ def _lift(sums: CustomerSums, rows: Tally, bounds: Bounds, alpha: float) -> Esti
     return lift(sums, rows.added["reference_expected"] / float(sums.totals[AT["one"]]), bounds, alpha)
 
 
-def _described(model: StreamedModel | None, n: int) -> str:
+def _described(model: StreamedModel | Array | None, n: int) -> str:
     if not isinstance(model, SampledRidge):
         return "" if model is None else "given"
     return "ridge" if model.rows_used == n else f"ridge, fitted on {model.rows_used:,} of {n:,} rows"

@@ -46,6 +46,28 @@ class LogStream(NamedTuple):
     texts: tuple[str, ...]  # of these, what comes as codes and a dictionary
 
 
+class LogInMemory(NamedTuple):
+    """A log that is held already, to be gone through in the same pieces."""
+
+    log: DecisionLog
+    path: str = "decision log"
+
+    @property
+    def facts(self) -> Facts:
+        """What holds of all rows."""
+        return Facts(self.log.catalog, self.log.context.schema, self.log.meta)
+
+    @property
+    def rows(self) -> int:
+        """How many."""
+        return len(self.log)
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """Rows of each piece."""
+        return tuple(min(ROW_GROUP, self.rows - start) for start in range(0, self.rows, ROW_GROUP))
+
+
 class Piece(NamedTuple):
     """Some consecutive rows. Day and cost are not read and stand as 0."""
 
@@ -74,9 +96,14 @@ def open_log(path: str | Path) -> LogStream:
     return LogStream(source, facts, rows, groups, columns, tuple(texts))
 
 
-def pieces(stream: LogStream, group: int) -> Iterator[Piece]:
+def pieces(stream: LogStream | LogInMemory, group: int) -> Iterator[Piece]:
     """The rows of one row group in order, at most ROW_GROUP at a time; DataError with all that is wrong with some."""
     first = sum(stream.groups[:group])
+    if isinstance(stream, LogInMemory):
+        log = stream.log.take(slice(first, first + stream.groups[group]))
+        starts = np.flatnonzero(np.diff(log.customer, prepend=-1))
+        yield Piece(_in_order(log, starts, f"rows counted from {first:,}: decision log"), first, starts)
+        return
     with (
         reading(stream.path),
         pq.ParquetFile(stream.path, read_dictionary=stream.texts, page_checksum_verification=True) as file,

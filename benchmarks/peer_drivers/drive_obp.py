@@ -1,0 +1,51 @@
+"""Open Bandit Pipeline (Saito et al. 2021): `drive_obp.py CASE`. Torch, which its estimators import, is stood in for."""
+
+import sys
+from functools import partial
+
+from stand_in import stand_in_for
+
+stand_in_for("torch", "seaborn", "matplotlib", "pingouin", "pyieoe", "mypy_extensions")
+
+from obp import ope  # noqa: E402
+from rounds import best, report, rounds  # noqa: E402
+
+SIX = (
+    ope.InverseProbabilityWeighting,
+    ope.SelfNormalizedInverseProbabilityWeighting,
+    ope.DirectMethod,
+    ope.DoublyRobust,
+    ope.SwitchDoublyRobust,
+    ope.DoublyRobustWithShrinkage,
+)
+
+
+def evaluation(n: int, k: int):
+    """Its six estimators on n rounds, and what they are asked with."""
+    data = rounds(n, k)
+    feedback = {
+        "n_rounds": n,
+        "n_actions": k,
+        "position": None,
+        **{name: data[name] for name in ("action", "reward", "pscore")},
+    }
+    asked = {"action_dist": data["pi"][:, :, None], "estimated_rewards_by_reg_model": data["q"][:, :, None]}
+    estimators = [kind(lambda_=10.0) if kind in SIX[-2:] else kind() for kind in SIX]
+    return ope.OffPolicyEvaluation(bandit_feedback=feedback, ope_estimators=estimators), asked
+
+
+def values(n: int, k: int) -> dict:
+    """Point estimates only."""
+    six, asked = evaluation(n, k)
+    return best(partial(six.estimate_policy_values, **asked), 2)
+
+
+def intervals(n: int, k: int) -> dict:
+    """Values and intervals by 100 bootstrap samples."""
+    six, asked = evaluation(n, k)
+    return best(partial(six.estimate_intervals, **asked, n_bootstrap_samples=100, random_state=0), 2)
+
+
+CASES = {"values": partial(values, 1_000_000, 20), "intervals": partial(intervals, 100_000, 20)}
+
+report(CASES[sys.argv[1]]())
