@@ -29,6 +29,7 @@ from panel import SENT_SHARE, actions
 
 from campaignrl import rng
 from campaignrl.envs.panel import BLOCK, Panel
+from campaignrl.simulate import run_campaign
 from campaignrl.specs.world import load_world
 
 EXPS, LOGS, HASHES = (4, 4), (0, 2), (2, 2)  # per send, per customer-day
@@ -48,6 +49,14 @@ PARTS = {
     "finding rows, spreading back": "fromnumeric.py:* numeric.py:* advance.py:_only",
     "events (advance itself)": "advance.py:advance",
     "write-back and joining": "panel.py:*",
+}
+
+OF_A_CAMPAIGN = {
+    "an action from probabilities": "base.py:sample",
+    "the step": "panel.py:step",
+    "the policy's probabilities": "fixed.py:probabilities",
+    "observation": "panel.py:observe",
+    "guard": "panel.py:allowed",
 }
 
 
@@ -114,7 +123,22 @@ def functions(work, *given) -> dict[str, float]:
     """CPU seconds spent in each function itself, numpy's compiled functions counted for their caller."""
     profiler = cProfile.Profile(time.process_time, builtins=False)
     profiler.runcall(work, *given)
-    return {f"{Path(file).name}:{name}": row[2] for (file, _, name), row in pstats.Stats(profiler).stats.items()}
+    return _named(profiler, 2)
+
+
+def _named(profiler: cProfile.Profile, column: int) -> dict[str, float]:
+    """Seconds by function; column 2 of pstats is its own time, 3 that of what it calls too."""
+    return {f"{Path(file).name}:{name}": row[column] for (file, _, name), row in pstats.Stats(profiler).stats.items()}
+
+
+def campaign(world) -> dict[str, float]:
+    """Shares of the CPU time of a whole campaign of one block of customers under the simplest policy, no log kept."""
+    profiler = cProfile.Profile(time.process_time, builtins=False)
+    profiler.runcall(run_campaign, world, "uniform", customers=BLOCK, seed=1, threads=1)
+    seconds = _named(profiler, 3)
+    whole = seconds["simulate.py:run_campaign"]
+    shares = {part: seconds[name] / whole for part, name in OF_A_CAMPAIGN.items()}
+    return {**shares, "the rest": 1.0 - sum(shares.values())}
 
 
 def by_part(least: dict[str, float]) -> dict[str, float]:
@@ -153,6 +177,7 @@ def study(world, customers: int, rounds: int) -> dict:
         "times_bare": best["panel"] / best["bare"],
         "times_with_the_state": best["panel"] / best["with the state"],
         "profile": by_part(least),
+        "campaign": campaign(world),
     }
 
 
@@ -171,7 +196,7 @@ def main() -> None:
         print(f"{name:16} {ns:8.1f} ns per customer-day {1e3 / ns:8.2f} M customer-days per CPU second")
     print(f"\npanel against the bare loop         {answer['times_bare']:6.2f} x its time (asked for: 2)")
     print(f"panel against it with the state     {answer['times_with_the_state']:6.2f} x its time\n")
-    for part, share in answer["profile"].items():
+    for part, share in {"OF A STEP": 1.0, **answer["profile"], "OF A CAMPAIGN": 1.0, **answer["campaign"]}.items():
         print(f"{part:32} {share:6.1%}")
 
 
