@@ -7,6 +7,7 @@ from stand_in import stand_in_for
 
 stand_in_for("torch", "seaborn", "matplotlib", "pingouin", "pyieoe", "mypy_extensions")
 
+import numpy as np  # noqa: E402
 from obp import ope  # noqa: E402
 from rounds import best, report, rounds  # noqa: E402
 
@@ -27,6 +28,7 @@ def evaluation(n: int, k: int):
         "n_rounds": n,
         "n_actions": k,
         "position": None,
+        "context": np.zeros((n, 1)),
         **{name: data[name] for name in ("action", "reward", "pscore")},
     }
     asked = {"action_dist": data["pi"][:, :, None], "estimated_rewards_by_reg_model": data["q"][:, :, None]}

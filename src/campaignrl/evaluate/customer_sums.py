@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from campaignrl.errors import DataError, Problem
+from campaignrl.rng import mix
 
 Array = npt.NDArray[Any]
 Float = npt.NDArray[np.float64]
@@ -27,8 +28,11 @@ WEIGHTS = ("weight", "lift_weight")  # whose least and largest sum over a custom
 EXTREMES = (("weight", "earned"), ("weight", "dr"), ("lift_weight", "lift"))  # (by whose weight, of what)
 
 # Extremes of outcomes are kept by the customer's mean weight, so that later those of customers above any bound can be
-# told: exactly where the bound is a mean weight of 1 (all customers have as many rows), else to a factor of sqrt(2).
-_POWERS = 2.0 ** np.arange(-8, 8.5, 0.5)
+# told: exactly where the bound is a mean weight of 1 (all customers have as many rows), else to a factor of 1.5.
+# The bins are half powers of two as floats hold them: a number's exponent and first binary place are its bin.
+_PLACES, _LEAST, _HALVES = 51, -8, 34  # bits below the bin's, log2 of the first edge, how many edges
+_FIRST = int(np.float64(2.0**_LEAST).view(np.int64) >> _PLACES)
+_POWERS = (np.arange(_FIRST, _FIRST + _HALVES, dtype=np.int64) << _PLACES).view(np.float64)
 EDGES = np.sort(np.append(_POWERS, np.nextafter(1.0, 2.0)))
 LEAST_OF_BIN = np.concatenate([[-np.inf], EDGES])  # (B,)
 LARGEST_OF_BIN = np.concatenate([np.nextafter(EDGES, -np.inf), [np.inf]])
@@ -39,6 +43,7 @@ class Edge(NamedTuple):
     """A customer at the end of a part, who may go on in the next."""
 
     customer: str
+    key: Array  # (1,)
     sums: Float  # (d,)
     first_step: int
     last_step: int
@@ -75,7 +80,7 @@ def customer_sums(columns: Float, starts: Array, names: Array, step: Array, samp
     sums = columns if len(starts) == columns.shape[1] else np.add.reduceat(columns, starts, axis=1)
     ends = np.append(starts[1:], len(step)) - 1
     edges = tuple(
-        Edge(str(names[c]), sums[:, c].copy(), int(step[starts[c]]), int(step[ends[c]]))
+        Edge(str(names[c]), _keys(names[c : c + 1]), sums[:, c].copy(), int(step[starts[c]]), int(step[ends[c]]))
         for c in sorted({0, len(starts) - 1})
     )
     keys = _keys(names[1:])  # the first may have begun before; joining sees to it
@@ -97,8 +102,7 @@ def joined(a: CustomerSums, b: CustomerSums, sampling: int) -> CustomerSums:
         middle = [_one_customer(left, right)]
     else:
         middle = [left, right]
-        key = _keys(np.array([right.customer], dtype=object))
-        keys.append(key[key % np.uint64(sampling) == 0])
+        keys.append(right.key[right.key % np.uint64(sampling) == 0])
     edges = [*a.edges[:-1], *middle, *b.edges[1:]]
     inner = np.array([edge.sums for edge in edges[1:-1]]).reshape(-1, len(COLUMNS)).T
     whole = reduce(_added, [a, b, _of(inner)])
@@ -133,7 +137,7 @@ def _one_customer(left: Edge, right: Edge) -> Edge:
     if right.first_step <= left.last_step:
         allowed, fix = f"above {left.last_step}, the step before", "Sort the log by customer_id and step."
         raise DataError(Problem(f"decision log, customer {left.customer}", "step", right.first_step, allowed, fix))
-    return Edge(left.customer, left.sums + right.sums, left.first_step, right.last_step)
+    return Edge(left.customer, left.key, left.sums + right.sums, left.first_step, right.last_step)
 
 
 def _of(sums: Float) -> CustomerSums:
@@ -153,9 +157,15 @@ def _of(sums: Float) -> CustomerSums:
 
 
 def _extremes(size: Float, mean: Float, sums: Float) -> list[Extremes]:
-    bins = dict(zip(WEIGHTS, np.searchsorted(EDGES, mean, side="right"), strict=True))
+    bins = dict(zip(WEIGHTS, bins_of(mean), strict=True))
     sizes, at = np.unique(size, return_inverse=True) if len(size) and np.ptp(size) else (size[:1], 0)
     return [_extreme(sizes, at * len(LEAST_OF_BIN) + bins[by], sums[AT[of]]) for by, of in EXTREMES]
+
+
+def bins_of(mean: Float) -> npt.NDArray[np.int64]:
+    """How many of EDGES are at or below each number, from its bits."""
+    places = (mean.view(np.int64) >> _PLACES) - (_FIRST - 1)
+    return np.clip(places, 0, _HALVES, out=places) + (mean > 1.0)
 
 
 def _extreme(sizes: Float, cell: Array, values: Float) -> Extremes:
@@ -188,7 +198,9 @@ def _both(a: Extremes, b: Extremes) -> Extremes:
 
 
 def _keys(names: Array) -> npt.NDArray[np.uint64]:
-    """(C,) 64-bit numbers that differ where names do; the same in every process."""
+    """(C,) 64-bit numbers that differ where names, texts or numbers, do; the same in every process."""
+    if names.dtype.kind in "iu":
+        return mix(names.astype(np.uint64))
     return pd.util.hash_array(names, categorize=False) if len(names) else np.zeros(0, dtype=np.uint64)
 
 

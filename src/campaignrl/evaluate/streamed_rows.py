@@ -27,7 +27,7 @@ from campaignrl.tables.logstream import LogInMemory, LogStream, Piece, pieces
 Array = npt.NDArray[Any]
 Float = npt.NDArray[np.float64]
 
-NUMBERS_AT_ONCE = 1 << 20  # of probabilities: 8 MB, whatever the number of actions
+NUMBERS_AT_ONCE = 1 << 18  # of probabilities: 2 MB, whatever the number of actions
 FIRST = 1 << 16  # propensities kept, to see how they were rounded
 
 
@@ -40,6 +40,7 @@ class Question:
     reference: Policy | Array | None
     mix: float
     model: StreamedModel | Array | None
+    estimators: tuple[str, ...]
 
 
 class Part(NamedTuple):
@@ -82,11 +83,12 @@ def _of_piece(question: Question, piece: Piece, sampling: int) -> tuple[Customer
     tally, size = EMPTY, max(1024, NUMBERS_AT_ONCE // len(log.catalog))
     for start in range(0, len(log), size):
         rows = slice(start, min(start + size, len(log)))
-        block = log if len(log) <= size else log.take(rows)
-        q = _predictions(question.model, block) if given is None else given[rows]
-        tally += _block(block, rows, log, targets, q, question.mix, columns[:, rows])
+        q = _predictions(question.model, log, rows) if given is None else given[rows]
+        tally += _block(log, rows, targets, q, question, columns[:, rows])
     tally = Tally({**tally.added, "dropped": dropped}, tally.least, tally.largest)
-    sums = customer_sums(columns, starts, log.customers[log.customer[starts]], log.step, sampling)
+    begun = log.customer[starts]
+    names = begun if isinstance(question.stream, LogInMemory) else log.customers[begun]  # numbers tell them apart too
+    sums = customer_sums(columns, starts, names, log.step, sampling)
     return sums, tally, log.propensity[:FIRST].copy()
 
 
@@ -105,23 +107,19 @@ def _target(policy: Policy | Array | None, log: DecisionLog, at: slice | Array) 
     return target_of(policy[at] if isinstance(policy, np.ndarray) else policy, log)
 
 
-def _predictions(model: StreamedModel | Array | None, block: DecisionLog) -> Array | None:
-    return None if model is None or isinstance(model, np.ndarray) else model.predict(block)
+def _predictions(model: StreamedModel | Array | None, log: DecisionLog, rows: slice) -> Array | None:
+    return None if model is None or isinstance(model, np.ndarray) else model.predict(log.take(rows))
 
 
 def _block(
-    block: DecisionLog,
-    rows: slice,
-    log: DecisionLog,
-    targets: list[Target | None],
-    q: Array | None,
-    mix: float,
-    out: Float,
+    log: DecisionLog, rows: slice, targets: list[Target | None], q: Array | None, question: Question, out: Float
 ) -> Tally:
     """Fill the columns of a block, out (d, m), and give its tally. q: (m, k) predictions; None: no model."""
-    reward, k = block.reward, len(block.catalog)
-    predicted = np.zeros(len(block)) if q is None else q[np.arange(len(q)), block.action].astype(np.float64)
-    view, other = (_seen(target, rows, log, block, q, predicted) for target in targets)
+    reward, action, chance = log.reward[rows], log.action[rows], log.propensity[rows]
+    k, mix = len(log.catalog), question.mix
+    predicted = np.zeros(len(action)) if q is None else q[np.arange(len(q)), action].astype(np.float64)
+    certain = chance >= weights.CERTAIN
+    view, other = (_seen(target, rows, log, certain, q, predicted) for target in targets)
     weight = view.weight if mix >= 1.0 else weights.mixed(view.weight, mix)
     expected = view.expected if mix >= 1.0 else predicted + mix * (view.expected - predicted)
     residual = reward - predicted
@@ -131,23 +129,20 @@ def _block(
     out[AT["weight"]], out[AT["expected"]] = weight, expected
     np.multiply(weight, reward, out=out[AT["earned"]])
     np.add(expected, weight * residual, out=out[AT["dr"]])
-    np.multiply(bandit.clipped(weight, HEAVY), reward, out=out[AT["clip"]])
-    np.add(expected, bandit.shrunk(weight, HEAVY**2) * residual, out=out[AT["dros"]])
-    np.add(expected, bandit.switched(weight, HEAVY) * residual, out=out[AT["switch_dr"]])
+    _held_back(question.estimators, weight, reward, residual, expected, out)
     out[AT["lift_weight"]], out[AT["lift"]] = lift_weight, lift
     propensity = np.full(k, np.inf)
-    np.minimum.at(propensity, block.action, block.propensity)
-    choice = None if block.eligible is None else block.eligible.sum(axis=1) > 1
-    certain = block.propensity >= weights.CERTAIN
+    np.minimum.at(propensity, action, chance)
+    choice = None if log.eligible is None else np.count_nonzero(log.eligible[rows], axis=1) > 1
     return Tally(
         added={
-            "tried": np.bincount(block.action, minlength=k),
+            "tried": np.bincount(action, minlength=k),
             "reward": float(reward.sum()),
             "weight_square": float(weight @ weight),
             "reference_expected": float(other.expected.sum()),
             "outcomes": int(((weight > 0.0) & (reward != 0.0)).sum()),
             "clipped": float(np.maximum(weight - HEAVY, 0.0).sum()),
-            "choice": len(block) if choice is None else int(choice.sum()),
+            "choice": len(action) if choice is None else int(choice.sum()),
             "certain": int(certain.sum() if choice is None else (certain & choice).sum()),
             **{f"{name} of {who}": v for who, x in (("a", view), ("b", other)) for name, v in x.added.items()},
         },
@@ -172,16 +167,29 @@ def _block(
     )
 
 
+def _held_back(
+    names: tuple[str, ...], weight: Float, reward: Float, residual: Float, expected: Float, out: Float
+) -> None:
+    """The columns of estimators that hold weights back; 0 where nobody asked."""
+    clip, dros, switch = (out[AT[name]] for name in ("clip", "dros", "switch_dr"))
+    clip[:] = dros[:] = switch[:] = 0.0
+    if "ips_clip" in names:
+        np.multiply(bandit.clipped(weight, HEAVY), reward, out=clip)
+    if "dros" in names:
+        np.add(expected, bandit.shrunk(weight, HEAVY**2) * residual, out=dros)
+    if "switch_dr" in names:
+        np.add(expected, bandit.switched(weight, HEAVY) * residual, out=switch)
+
+
 def _seen(
-    target: Target | None, rows: slice, log: DecisionLog, block: DecisionLog, q: Array | None, predicted: Float
+    target: Target | None, rows: slice, log: DecisionLog, certain: Array, q: Array | None, predicted: Float
 ) -> _View:
-    k = len(block.catalog)
+    k = len(log.catalog)
     if target is None:  # the logging policy expects what it did
-        return _View(np.ones(len(block)), predicted, {"certain_off": 0.0, "mass": np.zeros(k)}, np.zeros(k))
+        return _View(np.ones(len(predicted)), predicted, {"certain_off": 0.0, "mass": np.zeros(k)}, np.zeros(k))
     p = target.probabilities(log, rows)
-    chosen = p[np.arange(len(p)), block.action].astype(np.float64)
-    certain = block.propensity >= weights.CERTAIN
+    chosen = p[np.arange(len(p)), log.action[rows]].astype(np.float64)
     off = float(np.maximum(1.0 - chosen[certain], 0.0).sum())
     mass = (~certain).astype(np.float64) @ p
     expected = np.zeros(len(p)) if q is None else np.einsum("ij,ij->i", p, q).astype(np.float64)
-    return _View(chosen / block.propensity, expected, {"certain_off": off, "mass": mass}, p.max(axis=0))
+    return _View(chosen / log.propensity[rows], expected, {"certain_off": off, "mass": mass}, p.max(axis=0))

@@ -73,7 +73,7 @@ def evaluate_stream(
         )
     playing, base = (_policy(given, stream) for given in (policy, reference))
     fitted = _fitted(stream, model, estimators, reward_range, folds, seed, sample)
-    question = Question(stream, playing, base, mix, fitted)
+    question = Question(stream, playing, base, mix, fitted, tuple(estimators))
     return _answer(question, _parts(question, workers), estimators, reward_range, alpha)
 
 
