@@ -106,6 +106,7 @@ class Linear:
         self.coefficients = np.random.default_rng(3).normal(0.0, 0.005, (width, k)).astype(np.float32)
 
     def predict(self, log: DecisionLog) -> np.ndarray:
+        """(m, k)."""
         return log.context.encode() @ self.coefficients
 
 

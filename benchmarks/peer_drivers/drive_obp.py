@@ -1,4 +1,4 @@
-"""Open Bandit Pipeline (Saito et al. 2021): `drive_obp.py CASE`. Torch, which its estimators import, is stood in for."""
+"""Open Bandit Pipeline (Saito et al. 2021): `drive_obp.py CASE`. Torch, which it imports, is stood in for."""
 
 import sys
 from functools import partial

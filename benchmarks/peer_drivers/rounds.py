@@ -10,7 +10,7 @@ MIB = 2**20
 
 
 def rounds(n: int, k: int) -> dict:
-    """n rounds of k actions by a uniform logger, 2 % conversions; pi: (n, k) of the valued policy, q: predictions."""
+    """N rounds of k actions by a uniform logger, 2 % conversions; pi: (n, k) of the valued policy, q: predictions."""
     chance = np.random.default_rng(1)
     pi = chance.random((n, k))
     pi **= 3
