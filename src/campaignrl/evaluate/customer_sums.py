@@ -36,6 +36,7 @@ _POWERS = (np.arange(_FIRST, _FIRST + _HALVES, dtype=np.int64) << _PLACES).view(
 EDGES = np.sort(np.append(_POWERS, np.nextafter(1.0, 2.0)))
 LEAST_OF_BIN = np.concatenate([[-np.inf], EDGES])  # (B,)
 LARGEST_OF_BIN = np.concatenate([np.nextafter(EDGES, -np.inf), [np.inf]])
+_NO_KEYS = np.zeros(0, dtype=np.uint64)
 KEYS_KEPT = 1 << 20  # customers by whom rows that are apart are noticed: all of them up to here
 
 
@@ -66,7 +67,7 @@ class CustomerSums(NamedTuple):
     least: Float  # of WEIGHTS
     largest: Float
     extremes: tuple[Extremes, ...]  # of EXTREMES
-    keys: Array  # of customers, or of a share of them
+    keys: tuple[Array, ...]  # of customers, or of a share of them
     edges: tuple[Edge, ...] = ()  # none, one, or the first and the last
 
 
@@ -84,7 +85,7 @@ def customer_sums(columns: Float, starts: Array, names: Array, step: Array, samp
         for c in sorted({0, len(starts) - 1})
     )
     keys = _keys(names[1:])  # the first may have begun before; joining sees to it
-    return _of(sums[:, 1:-1])._replace(keys=keys[keys % np.uint64(sampling) == 0], edges=edges)
+    return _of(sums[:, 1:-1])._replace(keys=(keys[keys % np.uint64(sampling) == 0],), edges=edges)
 
 
 def sampling_of(rows: int) -> int:
@@ -97,7 +98,7 @@ def joined(a: CustomerSums, b: CustomerSums, sampling: int) -> CustomerSums:
     if not a.edges or not b.edges:
         return a if a.edges else b
     left, right = a.edges[-1], b.edges[0]
-    keys = [a.keys, b.keys]
+    keys = [*a.keys, *b.keys]
     if left.customer == right.customer:
         middle = [_one_customer(left, right)]
     else:
@@ -106,12 +107,12 @@ def joined(a: CustomerSums, b: CustomerSums, sampling: int) -> CustomerSums:
     edges = [*a.edges[:-1], *middle, *b.edges[1:]]
     inner = np.array([edge.sums for edge in edges[1:-1]]).reshape(-1, len(COLUMNS)).T
     whole = reduce(_added, [a, b, _of(inner)])
-    return whole._replace(keys=np.concatenate(keys), edges=tuple(edges[:1] + edges[1:][-1:]))
+    return whole._replace(keys=tuple(keys), edges=tuple(edges[:1] + edges[1:][-1:]))
 
 
 def closed(part: CustomerSums) -> CustomerSums:
     """The whole log: nothing comes before or after. DataError if customers' rows are apart."""
-    keys = np.sort(part.keys)
+    keys = np.sort(np.concatenate([_NO_KEYS, *part.keys]))
     if (keys[1:] == keys[:-1]).any():
         fix = "Sort the log by customer_id and step, or evaluate it without --stream."
         raise DataError(Problem("decision log", "customer_id", "in several places", "in rows that stand together", fix))
@@ -152,7 +153,7 @@ def _of(sums: Float) -> CustomerSums:
         least=weights.min(axis=1, initial=np.inf),
         largest=weights.max(axis=1, initial=-np.inf),
         extremes=tuple(_extremes(size, mean, sums)),
-        keys=np.zeros(0, dtype=np.uint64),
+        keys=(),
     )
 
 
@@ -184,7 +185,7 @@ def _added(a: CustomerSums, b: CustomerSums) -> CustomerSums:
         np.minimum(a.least, b.least),
         np.maximum(a.largest, b.largest),
         tuple(_both(x, y) for x, y in zip(a.extremes, b.extremes, strict=True)),
-        np.concatenate([a.keys, b.keys]),
+        a.keys + b.keys,
     )
 
 
@@ -201,7 +202,7 @@ def _keys(names: Array) -> npt.NDArray[np.uint64]:
     """(C,) 64-bit numbers that differ where names, texts or numbers, do; the same in every process."""
     if names.dtype.kind in "iu":
         return mix(names.astype(np.uint64))
-    return pd.util.hash_array(names, categorize=False) if len(names) else np.zeros(0, dtype=np.uint64)
+    return pd.util.hash_array(names, categorize=False) if len(names) else _NO_KEYS
 
 
 NOTHING = _of(np.zeros((len(COLUMNS), 0)))

@@ -28,6 +28,7 @@ Array = npt.NDArray[Any]
 Float = npt.NDArray[np.float64]
 
 NUMBERS_AT_ONCE = 1 << 18  # of probabilities: 2 MB, whatever the number of actions
+TOGETHER = 64  # rows
 FIRST = 1 << 16  # propensities kept, to see how they were rounded
 
 
@@ -117,7 +118,7 @@ def _block(
     """Fill the columns of a block, out (d, m), and give its tally. q: (m, k) predictions; None: no model."""
     reward, action, chance = log.reward[rows], log.action[rows], log.propensity[rows]
     k, mix = len(log.catalog), question.mix
-    predicted = np.zeros(len(action)) if q is None else q[np.arange(len(q)), action].astype(np.float64)
+    predicted = np.zeros(len(action)) if q is None else _picked(q, action)
     certain = chance >= weights.CERTAIN
     view, other = (_seen(target, rows, log, certain, q, predicted) for target in targets)
     weight = view.weight if mix >= 1.0 else weights.mixed(view.weight, mix)
@@ -188,8 +189,23 @@ def _seen(
     if target is None:  # the logging policy expects what it did
         return _View(np.ones(len(predicted)), predicted, {"certain_off": 0.0, "mass": np.zeros(k)}, np.zeros(k))
     p = target.probabilities(log, rows)
-    chosen = p[np.arange(len(p)), log.action[rows]].astype(np.float64)
+    chosen = _picked(p, log.action[rows])
     off = float(np.maximum(1.0 - chosen[certain], 0.0).sum())
     mass = (~certain).astype(np.float64) @ p
     expected = np.zeros(len(p)) if q is None else np.einsum("ij,ij->i", p, q).astype(np.float64)
-    return _View(chosen / log.propensity[rows], expected, {"certain_off": off, "mass": mass}, p.max(axis=0))
+    return _View(chosen / log.propensity[rows], expected, {"certain_off": off, "mass": mass}, _largest(p))
+
+
+def _picked(values: Array, action: Array) -> Float:
+    """(m, k) -> (m,) that of each row's action; twice as fast as by two indices."""
+    at = np.arange(len(action)) * values.shape[1] + action
+    return np.asarray(np.ravel(values).take(at), dtype=np.float64)
+
+
+def _largest(values: Array) -> Float:
+    """(m, k) -> (k,) largest of each column; several rows at a time, since short rows are slow."""
+    whole = len(values) - len(values) % TOGETHER
+    if not whole:
+        return np.asarray(values.max(axis=0))
+    folded = values[:whole].reshape(-1, TOGETHER * values.shape[1]).max(axis=0).reshape(TOGETHER, -1).max(axis=0)
+    return np.asarray(np.maximum(folded, values[whole:].max(axis=0, initial=0.0)))
