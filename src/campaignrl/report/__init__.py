@@ -3,6 +3,7 @@
 kpi.py       the figures a marketing team steers by, from simulated campaigns
 ratios.py    their intervals
 figures.py   the pictures of the report; panels.py  the picture of an experiment
+part_figures.py  a lift by segment or wave
 world_facts.py  what a newcomer wants to know of a world; world_figures.py  its picture and page
 load.py      the load of channels over time
 inline.py    a picture as an element of the page, in the page's colours
