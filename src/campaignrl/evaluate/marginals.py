@@ -85,14 +85,20 @@ class MarginalGathering:
         self._offer, self._channel = _Dimension(catalog.offer_of, n), _Dimension(catalog.channel_of, n)
         self._contact = _Dimension(np.where(np.arange(len(catalog)) == NONE, -1, 0), n)
         self._pairs = memberships(_pair_of(catalog.offer_of, catalog.channel_of))
+        dimensions = (self._offer, self._channel, self._contact)
+        self._members = np.concatenate([part.members for part in dimensions], axis=1)
         self._independent = True
 
     def take(self, rows: slice, target: Array, logging: Array) -> None:
-        """target, logging: (m, k) probabilities of a block."""
-        parts = (self._offer, self._channel, self._contact)
+        """target, logging: (m, k) probabilities of a block; gone through in parts that stay in the cache."""
+        for start in range(0, len(target), AT_A_TIME):
+            part = slice(start, start + AT_A_TIME)
+            self._take(rows.start + start, target[part], logging[part])
+
+    def _take(self, first: int, target: Array, logging: Array) -> None:
+        parts, rows = (self._offer, self._channel, self._contact), slice(first, first + len(target))
         ends = np.cumsum([part.members.shape[1] for part in parts])[:-1]
-        members = np.concatenate([part.members for part in parts], axis=1)
-        marginals = (np.split(p.astype(np.float64) @ members, ends, axis=1) for p in (target, logging))
+        marginals = (np.split(np.asarray(p, np.float64) @ self._members, ends, axis=1) for p in (target, logging))
         for part, p, b in zip(parts, *marginals, strict=True):
             part.take(rows, self._action[rows], p, b)
         if self._independent:
