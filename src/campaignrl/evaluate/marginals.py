@@ -63,13 +63,17 @@ class _Dimension:
         self.wanted, self.floor = np.zeros(self.members.shape[1]), np.ones(self.members.shape[1])
 
     def take(self, rows: slice, action: Array, p: Float, b: Float) -> None:
-        at = (np.arange(len(p)), self.group[action])
+        """p, b: (groups, m) probabilities of the two policies; long rows, so that reductions are fast."""
+        at = (self.group[action], np.arange(len(action)))
         self.weight[rows] = p[at] / b[at]
         possible = b > 0.0
-        if not possible.all():
-            self.off[rows] = np.where(possible, 0.0, p).sum(axis=1)
-        np.maximum(self.wanted, p.max(axis=0), out=self.wanted)
-        np.minimum(self.floor, np.where(possible & (p > 0.0), b, 1.0).min(axis=0), out=self.floor)
+        if possible.all():
+            tried = np.where(p > 0.0, b, 1.0)
+        else:
+            self.off[rows] = np.where(possible, 0.0, p).sum(axis=0)
+            tried = np.where(possible & (p > 0.0), b, 1.0)
+        np.maximum(self.wanted, p.max(axis=1), out=self.wanted)
+        np.minimum(self.floor, tried.min(axis=1), out=self.floor)
 
     def result(self) -> Marginal:
         bound = max(float((self.wanted / self.floor).max()), float(self.weight.max()), 1.0)
@@ -98,7 +102,7 @@ class MarginalGathering:
     def _take(self, first: int, target: Array, logging: Array) -> None:
         parts, rows = (self._offer, self._channel, self._contact), slice(first, first + len(target))
         ends = np.cumsum([part.members.shape[1] for part in parts])[:-1]
-        marginals = (np.split(np.asarray(p, np.float64) @ self._members, ends, axis=1) for p in (target, logging))
+        marginals = (np.split(_rows_of(p, self._members), ends) for p in (target, logging))
         for part, p, b in zip(parts, *marginals, strict=True):
             part.take(rows, self._action[rows], p, b)
         if self._independent:
@@ -107,6 +111,11 @@ class MarginalGathering:
     def result(self) -> Marginals:
         """Of all rows."""
         return Marginals(self._offer.result(), self._channel.result(), self._contact.result(), self._independent)
+
+
+def _rows_of(p: Array, members: Float) -> Float:
+    """(m, k), (k, groups) -> (groups, m)."""
+    return np.ascontiguousarray((np.asarray(p, dtype=np.float64) @ members).T)
 
 
 def independent(logging: Array, offers: Float, channels: Float, pairs: Float) -> bool:
