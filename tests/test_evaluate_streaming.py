@@ -241,6 +241,24 @@ def test_what_takes_the_whole_log_is_refused(shop, written, words):
         evaluate_stream(written(matured(shop.log(ROWS))), "uniform", **words)
 
 
+def test_arrays_for_a_log_in_memory(shop):
+    """Immature rows are left out of what is given too."""
+    log = shop.log(ROWS)
+    q, p = np.random.default_rng(0).random((ROWS, 7)), log.eligible / log.eligible.sum(axis=1, keepdims=True)
+    streamed, whole = evaluate_stream(log, p, model=q), evaluate(log, p, q=q)
+    for name in STREAMED:
+        assert streamed.estimates[name][:2] == pytest.approx(whole.estimates[name][:2], rel=1e-9)
+    with pytest.raises(DataError, match="q"):
+        evaluate_stream(log, p, model=np.full((ROWS, 7), np.nan))
+    with pytest.raises(DataError, match="shape"):
+        evaluate_stream(log, p[:-1])
+
+
+def test_a_planned_holdout_is_said_to_be_unchecked(shop, written):
+    log = replace(matured(shop.log(ROWS)), meta={"holdout": 0.1})
+    assert "the holdout's share is not checked" in " ".join(evaluate_stream(written(log), "uniform").reasons)
+
+
 def test_one_customer_has_no_error(shop, written):
     log = matured(shop.log(3))
     found = evaluate_stream(written(log), "uniform")

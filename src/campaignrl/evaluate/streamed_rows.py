@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from campaignrl.errors import DataError
+from campaignrl.errors import DataError, Problem
 from campaignrl.evaluate import bandit, weights
 from campaignrl.evaluate.customer_sums import AT, COLUMNS, NOTHING, CustomerSums, customer_sums, joined, sampling_of
 from campaignrl.evaluate.estimators import HEAVY
@@ -118,6 +118,9 @@ def _block(
     """Fill the columns of a block, out (d, m), and give its tally. q: (m, k) predictions; None: no model."""
     reward, action, chance = log.reward[rows], log.action[rows], log.propensity[rows]
     k, mix = len(log.catalog), question.mix
+    q_range = (0.0, 0.0) if q is None else (float(q.min()), float(q.max()))
+    if not np.isfinite(q_range).all():
+        raise DataError(Problem("reward model", "q", "not a number somewhere", "finite numbers"))
     predicted = np.zeros(len(action)) if q is None else _picked(q, action)
     certain = chance >= weights.CERTAIN
     view, other = (_seen(target, rows, log, certain, q, predicted) for target in targets)
@@ -150,12 +153,12 @@ def _block(
         least={
             "propensity": propensity,
             "reward": float(reward.min()),
-            "q": 0.0 if q is None else float(q.min()),
+            "q": q_range[0],
         },
         largest={
             "reward": float(reward.max()),
             "not_binary": float(((reward != 0.0) & (reward != 1.0)).any()),
-            "q": 0.0 if q is None else float(q.max()),
+            "q": q_range[1],
             "weight": float(weight.max()),
             "weight of a": float(view.weight.max()),
             "weight of b": float(other.weight.max()),

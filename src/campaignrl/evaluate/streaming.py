@@ -3,7 +3,7 @@
 The same answer with the same keys as evaluate.py gives, from sums (customer_sums.py) that are joined in the order of
 the file, so that any number of workers gives the same digits. What it asks for: rows of a customer together, steps
 ascending. What it leaves out: estimators that look at rows more than once (mips_*, offcem, pi, mrdr, those of
-episodes), tuning, estimated propensities, other intervals than the usual ones.
+episodes), tuning, estimated propensities, other intervals than the usual ones, the check of the holdout's share.
 """
 
 from __future__ import annotations
@@ -166,8 +166,6 @@ def _answer(
     stream, (sums, rows, first) = question.stream, merged(parts, question.stream.rows)
     if not rows.added:
         raise SupportError(f"none of the log's {stream.rows:,} decisions has a known outcome yet; evaluate it later.")
-    if not np.isfinite([rows.least["q"], rows.largest["q"]]).all():
-        raise DataError(Problem("reward model", "q", "not a number somewhere", "finite numbers"))
     n, meta, mix = int(sums.totals[AT["one"]]), stream.facts.meta, question.mix
     policies = (question.policy, question.reference)
     reward_range, reward_range_from = reward_range_of(rows, given, meta.get("reward_range"))
@@ -206,11 +204,16 @@ def _answer(
         lift_ci_low=gained.ci_low,
         lift_ci_high=gained.ci_high,
         verdict=verdict,
-        reasons=reasons + missing(estimates, {}),
+        reasons=reasons + missing(estimates, {}) + _unchecked(meta),
         estimates=estimates,
         settings={name: HELD[name] for name in estimators if name in HELD},
         reward_model=_described(question.model, n),
     )
+
+
+def _unchecked(meta: dict[str, Any]) -> tuple[str, ...]:
+    """What the verdict leaves out here."""
+    return ("the holdout's share is not checked where a log is read in pieces.",) if meta.get("holdout") else ()
 
 
 def _name(policy: Policy | Array | None) -> str:
