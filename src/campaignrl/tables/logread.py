@@ -48,7 +48,9 @@ def log_from(table: pa.Table, facts: Facts, where: str) -> DecisionLog:
 
     step = take(whole_numbers(table["step"], "step", where))
     columns = {f.name: take(feature_values(table, f, where)) for f in facts.features.features}
-    eligible = take(eligible_masks(table["eligible"], len(catalog), where)) if "eligible" in table.column_names else None
+    eligible = (
+        take(eligible_masks(table["eligible"], len(catalog), where)) if "eligible" in table.column_names else None
+    )
     body: dict[str, Any] = {
         "day": take(days(table["ts"], "ts", where)),
         "propensity": take(numbers(table["propensity"], "propensity", where)),
