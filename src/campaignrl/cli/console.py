@@ -39,11 +39,18 @@ def say_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str =
     if title:
         say(title)
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    for number, name in enumerate(header):
-        table.add_column(Text(name), justify="left" if number == 0 else "right", no_wrap=True)
+    columns = list(zip(*rows, strict=True)) or [()] * len(header)
+    for name, cells in zip(header, columns, strict=True):
+        # Nothing is ever cut: what does not fit the terminal goes on in the next line of its cell.
+        table.add_column(Text(name), justify="right" if all(map(_is_figure, cells)) else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(_plain(cell)) for cell in row))
     _console(sys.stdout, wide=not sys.stdout.isatty()).print(table)
+
+
+def _is_figure(cell: str) -> bool:
+    """Whether a cell reads as a number, so that its column lines up on the right."""
+    return cell.strip()[:1] in {*"0123456789+-<", ""}
 
 
 @contextmanager

@@ -41,20 +41,29 @@ def _answer(found: Demo) -> None:
     say(
         f"{n:,} customers, {segments} segments, {world.horizon} days, {actions} actions, {len(found.log):,} decisions\n"
     )
-    header = ("policy", f"{money} per customer", "against today's rules", "the log had said", "in truth", "trust")
-    say_table(header, [_line(row) for row in found.rows])
-    days, window = world.horizon, world.outcome_days
-    say(f"\nLeft: a simulated campaign of {days} days. Right: what one decision earns in {window} days")
-    say("more than by today's rules, estimated from the log before anything was sent, and as the simulator knows it.")
+    say(f"A whole campaign of {world.horizon} days, simulated:")
+    say_table(("policy", f"{money} per customer", "against today's rules", "can the log tell?"), _campaigns(found))
+    say(f"\nOne decision, over {world.outcome_days} days, against today's rules:")
+    say_table(("policy", "the log had said", "in truth"), _decisions(found))
     sends = int((found.decisions.action != 0).sum())
     say(f"\nreport     {found.report}")
     say(f"send list  {found.folder / 'sends.csv'} ({sends:,} of {len(found.decisions.ids):,} customers)")
 
 
-def _line(row: Row) -> tuple[str, ...]:
-    earned = f"{campaign_value(row.campaign).value:.2f}"
-    gains = [_gain(row.campaign_gain), _gain(row.from_log), "-" if row.truth is None else f"{row.truth.value:+.2f}"]
-    return (TITLES.get(row.policy, row.policy), earned, *gains, row.evaluation.verdict)
+def _campaigns(found: Demo) -> list[tuple[str, ...]]:
+    return [
+        (_title(row), f"{campaign_value(row.campaign).value:.2f}", _gain(row.campaign_gain), row.evaluation.verdict)
+        for row in found.rows
+    ]
+
+
+def _decisions(found: Demo) -> list[tuple[str, ...]]:
+    rows = [row for row in found.rows if row.truth is not None]
+    return [(_title(row), _gain(row.from_log), f"{row.truth.value:+.2f}" if row.truth else "-") for row in rows]
+
+
+def _title(row: Row) -> str:
+    return TITLES.get(row.policy, row.policy)
 
 
 def _gain(gain: Value | Estimate | None) -> str:
