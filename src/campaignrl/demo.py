@@ -25,6 +25,7 @@ from campaignrl.policies.bundle import save_bundle
 from campaignrl.report.html import Gain, ReportContent, write_report
 from campaignrl.send.decide import Decisions, decide
 from campaignrl.simulate import Campaign, Progress, decide_day, ready_policy, run_campaign, simulate
+from campaignrl.specs.bundled import bundled_files
 from campaignrl.specs.world import World, load_world
 from campaignrl.tables.customers import read_customers
 from campaignrl.tables.decisions import DecisionLog
@@ -35,8 +36,7 @@ from campaignrl.true_value import Value, campaign_lift, decision_lifts
 
 Watch = Callable[[str], AbstractContextManager[Progress | None]]  # a progress bar by title
 
-BASELINE = "rules"
-TITLES = {"none": "nothing sent", BASELINE: "today's rules", "uniform": "random offers"}
+TITLES = {"none": "nothing sent", "rules": "today's rules", "uniform": "random offers"}
 SEND_DAY = datetime.date(2026, 11, 21)  # of the send list; fixed, so that the demo gives the same bytes
 
 
@@ -61,6 +61,7 @@ class Demo:
     rows: tuple[Row, ...]
     decisions: Decisions
     folder: Path
+    baseline: str
 
     @property
     def report(self) -> Path:
@@ -68,9 +69,21 @@ class Demo:
         return self.folder / "report.html"
 
 
+def usual_policy(world: World) -> str:
+    """The bundled table of business as usual in a world: its own, or that of the web shop."""
+    own = f"rules_{world.name}"
+    return own if own in bundled_files("policies") else "rules"
+
+
+def title(policy: str) -> str:
+    """What people call a policy."""
+    return TITLES["rules"] if policy.startswith("rules_") else TITLES.get(policy, policy)
+
+
 def run_demo(world: str | Path | World, learner: str, folder: Path, customers: int, seed: int, watch: Watch) -> Demo:
     """Everything once. `learner` learns from the log of one half of 2 x customers and is valued on the other."""
     found = load_world(world)
+    baseline = usual_policy(found)
     first, second = np.arange(customers), np.arange(customers, 2 * customers)
     with watch("simulate  random offers") as step:
         learning = simulate(found, "uniform", customers=first, seed=seed, progress=step)
@@ -80,22 +93,22 @@ def run_demo(world: str | Path | World, learner: str, folder: Path, customers: i
     with watch("simulate  a log to judge by") as step:
         log = simulate(found, "uniform", customers=second, seed=seed, progress=step)
         write_log(log, folder / "log.parquet")
-    playing: dict[str, str | Policy] = {"none": "none", BASELINE: BASELINE, learner: policy}
+    playing: dict[str, str | Policy] = {"none": "none", baseline: baseline, learner: policy}
     campaigns = {}
     for name, played in playing.items():
-        with watch(f"simulate  {TITLES.get(name, name)}") as step:
+        with watch(f"simulate  {title(name)}") as step:
             campaigns[name] = run_campaign(found, played, customers=second, seed=seed, progress=step)
-    rows = [_row(found, log, name, playing[name], campaigns, seed, watch) for name in playing]
+    rows = [_row(found, log, name, playing[name], campaigns, baseline, seed, watch) for name in playing]
     with watch("evaluate  the truth"):
-        others = [name for name in playing if name != BASELINE]
+        others = [name for name in playing if name != baseline]
         lifts = decision_lifts(
-            found, [playing[name] for name in others], BASELINE, customers=2 * customers, seed=seed + 1
+            found, [playing[name] for name in others], baseline, customers=2 * customers, seed=seed + 1
         )
         truths = dict(zip(others, lifts, strict=True))
     rows = [replace(row, truth=truths.get(row.policy)) for row in rows]
     decisions = _send_list(found, policy, folder, customers, seed)
     _report(found, folder, campaigns, rows, seed, customers)
-    return Demo(found, log, tuple(rows), decisions, folder)
+    return Demo(found, log, tuple(rows), decisions, folder, baseline)
 
 
 def _row(
@@ -104,17 +117,18 @@ def _row(
     name: str,
     policy: str | Policy,
     campaigns: dict[str, Campaign],
+    baseline: str,
     seed: int,
     watch: Watch,
 ) -> Row:
-    playing, is_baseline = ready_policy(policy, world), name == BASELINE
-    with watch(f"evaluate  {TITLES.get(name, name)}"):
+    playing, is_baseline = ready_policy(policy, world), name == baseline
+    with watch(f"evaluate  {title(name)}"):
         return Row(
             policy=name,
             evaluation=evaluate(log, playing, seed=seed),
             campaign=campaigns[name],
-            campaign_gain=None if is_baseline else campaign_lift(campaigns[name], campaigns[BASELINE]),
-            from_log=None if is_baseline else compare_on_log(log, playing, ready_policy(BASELINE, world), seed=seed),
+            campaign_gain=None if is_baseline else campaign_lift(campaigns[name], campaigns[baseline]),
+            from_log=None if is_baseline else compare_on_log(log, playing, ready_policy(baseline, world), seed=seed),
             truth=None,
         )
 
@@ -122,7 +136,7 @@ def _row(
 def _send_list(world: World, policy: Policy, folder: Path, customers: int, seed: int) -> Decisions:
     """A morning in the middle of a campaign: today's rules have played for a third of it; now the learner decides."""
     panel = Panel(world, np.arange(2 * customers, 3 * customers), seed)
-    rules = ready_policy(BASELINE, world)
+    rules = ready_policy(usual_policy(world), world)
     for _ in range(world.horizon // 3):
         panel.step(decide_day(panel, rules).action)
     write_frame(customers_frame(panel), folder / "customers.parquet")
@@ -140,8 +154,8 @@ def _report(
         campaigns=tuple(campaigns.values()),
         evaluations=tuple((row.evaluation, None) for row in rows),
         gains=tuple(Gain(row.policy, row.from_log, row.truth) for row in rows if row.from_log is not None),
-        baseline=BASELINE,
-        titles=TITLES,
+        baseline=usual_policy(world),
+        titles={**TITLES, usual_policy(world): TITLES["rules"]},
         facts={"seed": seed, "customers": customers},
     )
     write_report(folder / "report.html", content)

@@ -10,7 +10,7 @@ import typer
 
 from campaignrl.cli.console import progress, say, say_json, say_table, talk
 from campaignrl.cli.options import Customers, Json, Seed, WorldName
-from campaignrl.demo import BASELINE, TITLES, Demo, Row, run_demo
+from campaignrl.demo import Demo, run_demo, title
 from campaignrl.evaluate.intervals import Estimate
 from campaignrl.true_value import Value, campaign_value
 
@@ -52,18 +52,19 @@ def _answer(found: Demo) -> None:
 
 def _campaigns(found: Demo) -> list[tuple[str, ...]]:
     return [
-        (_title(row), f"{campaign_value(row.campaign).value:.2f}", _gain(row.campaign_gain), row.evaluation.verdict)
+        (
+            title(row.policy),
+            f"{campaign_value(row.campaign).value:.2f}",
+            _gain(row.campaign_gain),
+            row.evaluation.verdict,
+        )
         for row in found.rows
     ]
 
 
 def _decisions(found: Demo) -> list[tuple[str, ...]]:
     rows = [row for row in found.rows if row.truth is not None]
-    return [(_title(row), _gain(row.from_log), f"{row.truth.value:+.2f}" if row.truth else "-") for row in rows]
-
-
-def _title(row: Row) -> str:
-    return TITLES.get(row.policy, row.policy)
+    return [(title(row.policy), _gain(row.from_log), f"{row.truth.value:+.2f}" if row.truth else "-") for row in rows]
 
 
 def _gain(gain: Value | Estimate | None) -> str:
@@ -73,7 +74,7 @@ def _gain(gain: Value | Estimate | None) -> str:
 def _facts(found: Demo) -> dict[str, object]:
     return {
         "world": found.world.name,
-        "baseline": BASELINE,
+        "baseline": found.baseline,
         "report": str(found.report),
         "sends": int((found.decisions.action != 0).sum()),
         "policies": {
