@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campaignrl.profiles.lifecycle import LATE, PRIOR_GAP, stage
+from campaignrl.lifecycle import LATE, PRIOR_GAP, stage
 from campaignrl.specs.schema import STAGES
 
 NEVER = np.nan

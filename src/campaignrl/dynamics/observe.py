@@ -14,7 +14,7 @@ import numpy.typing as npt
 from campaignrl.dynamics.customers import NO_OFFER, State, Traits
 from campaignrl.dynamics.memory import days_with
 from campaignrl.features import Context
-from campaignrl.profiles.lifecycle import stage
+from campaignrl.lifecycle import stage
 from campaignrl.specs.world import World
 
 

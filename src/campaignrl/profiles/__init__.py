@@ -1,4 +1,1 @@
-"""From customer data to what is known of customers.
-
-lifecycle.py  the lifecycle stage, from the order history
-"""
+"""Profiles: intake, tags, segments and population, from raw customer data to the features that a policy sees."""
