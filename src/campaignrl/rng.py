@@ -46,6 +46,7 @@ class Purpose(IntEnum):
     RESAMPLE = 11  # bootstrap weights, splits
     THROTTLE = 12  # who is served first when a budget or a channel is too small
     CLOCK = 13  # when things happen within a day, and how long they take
+    POPULATION = 14  # customers drawn from segments
 
 
 def mix(x: UInt64, out: UInt64 | None = None) -> UInt64:
