@@ -47,6 +47,7 @@ class Purpose(IntEnum):
     THROTTLE = 12  # who is served first when a budget or a channel is too small
     CLOCK = 13  # when things happen within a day, and how long they take
     POPULATION = 14  # customers drawn from segments
+    VISIT = 15  # visits of one's own accord
 
 
 def mix(x: UInt64, out: UInt64 | None = None) -> UInt64:

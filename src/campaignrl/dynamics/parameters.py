@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.specs.effects import AdStock, Fatigue, ReferencePrice, Satisfaction, Season, Stockpile
+from campaignrl.specs.market import OfferSpec
+from campaignrl.specs.people import Segment
 from campaignrl.specs.world import World
 
 Float32 = npt.NDArray[np.float32]
@@ -97,7 +99,7 @@ def parameters(world: World) -> Parameters:
         satisfying=_f([*(_satisfying(o.kind, world.satisfaction) for o in offers), 0.0]),
         valid_days=np.array([*(o.valid_days for o in offers), 0], dtype=np.int8),
         affinity=_f([[s.affinity.get(c, 0.0) for c in world.channels] for s in segments]),
-        taste=_f([[*(s.taste.get(o.kind, 0.0) for o in offers), 0.0] for s in segments]),
+        taste=_f([[*(_taste(s, n, o) for n, o in world.offers.items()), 0.0] for s in segments]),
         basket_shape=_f([s.basket.within**-2.0 for s in segments]),
         gamma_basket=np.array([s.basket.model == "gamma_gamma" for s in segments]),
         basket_sigma=_f([np.sqrt(np.log1p(s.basket.within**2)) for s in segments]),
@@ -141,6 +143,11 @@ def season_factors(season: Season | None, horizon: int) -> Float32:
     for event in season.events:
         factor[(day >= event.day) & (day < event.day + event.days)] *= event.factor
     return _f(factor * year)
+
+
+def _taste(segment: Segment, name: str, offer: OfferSpec) -> float:
+    own = segment.taste.get(name, 0.0) if name != offer.kind else 0.0  # an offer may bear the name of its kind
+    return segment.taste.get(offer.kind, 0.0) + own
 
 
 def _satisfying(kind: str, satisfaction: Satisfaction | None) -> float:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from campaignrl.specs.market import OfferKind
-from campaignrl.specs.quantities import Positive, Share
+from campaignrl.specs.quantities import NotNegative, Positive, Share
 from campaignrl.specs.toml import Spec
 
 
@@ -54,5 +53,7 @@ class Segment(Spec):
     price_sensitivity: Sensitivity
     consent: dict[str, Share]  # share of customers who allow each channel
     affinity: dict[str, float] = {}  # log-odds of opening, by channel
-    taste: dict[OfferKind, float] = {}  # log-odds of opening, and log-hazard while usable, by kind of offer
+    # Log-odds of opening and of clicking, and log-hazard while usable: by kind of offer, and by offer on top of it.
+    taste: dict[str, float] = {}
+    visits: NotNegative = 0.0  # per day while alive, beside those that follow a click; no behaviour depends on them
     profile: dict[str, dict[str, Share]] = {}  # share of each level of each attribute

@@ -22,6 +22,7 @@ from campaignrl.specs.conditions import Condition, compile_condition
 from campaignrl.specs.effects import AdStock, Fatigue, ReferencePrice, Response, Satisfaction, Season, Stockpile, Tags
 from campaignrl.specs.market import ChannelSpec, GuardSpec, Money, OfferSpec
 from campaignrl.specs.people import Segment
+from campaignrl.specs.provenance import Provenance
 from campaignrl.specs.quantities import MOST, Positive
 from campaignrl.specs.schema import feature_schema
 from campaignrl.specs.toml import Spec, check, field_problems, read_toml
@@ -49,6 +50,7 @@ class World(Spec):
     season: Season | None = None
     tags: Tags = Tags()
     guard: GuardSpec = GuardSpec()
+    provenance: dict[str, Provenance] = {}  # where numbers came from, by their place: "segments.all.purchase.rate"
 
     @model_validator(mode="wrap")
     @classmethod

@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, get_args
 
 from campaignrl.actions import Catalog, Channel, Offer
 from campaignrl.errors import Problem, SpecError, nearest
 from campaignrl.features import FeatureSchema
 from campaignrl.specs.conditions import compile_condition
-from campaignrl.specs.market import Money
+from campaignrl.specs.market import Money, OfferKind
+from campaignrl.specs.provenance import provenance_problems
 from campaignrl.specs.quantities import MOST
 from campaignrl.specs.schema import feature_schema
 
@@ -29,12 +30,14 @@ def world_problems(world: Tables) -> list[Problem]:
     problems = [*_share_problems(segments)]
     for name, segment in segments.items():
         problems += _segment_problems(name, segment, channels, _attributes(segments))
+        problems += _taste_problems(name, segment, offers)
     for name, offer in offers.items():
         problems += _unknown_channels(f"[offers.{name}]", "channels", _texts(offer.get("channels")), channels)
     caps = _table(world, "guard").get("caps")
     named = [cap.get("channel") for cap in caps if isinstance(cap, Mapping)] if isinstance(caps, list) else []
     problems += _unknown_channels("[guard]", "caps.channel", _texts(named), channels)
     problems += _amount_problems(_table(world, "money"), channels)
+    problems += provenance_problems(world)
     return [*problems, *_catalog_problems(offers, channels), *_feature_problems(segments, offers, channels)]
 
 
@@ -60,6 +63,14 @@ def _segment_problems(
             problems.append(Problem(f"{where} profile", attribute, round(sum(shares), 6), "a table adding up to 1"))
     missing = sorted(attributes.keys() - profile.keys())
     return problems + [Problem(f"{where} profile", a, "(absent)", "given, as other segments give it") for a in missing]
+
+
+def _taste_problems(name: str, segment: Tables, offers: Mapping[str, Tables]) -> Iterator[Problem]:
+    kinds = get_args(OfferKind)
+    for key in _table(segment, "taste"):
+        if key not in kinds and key not in offers:
+            near = nearest(str(key), [*kinds, *offers]) or f"Kinds: {', '.join(kinds)}."
+            yield Problem(f"[segments.{name}.taste]", "key", key, "a kind of offer, or an offer of this world", near)
 
 
 def _unknown_channels(where: str, field: str, names: Iterable[str], channels: Mapping[str, Tables]) -> list[Problem]:
