@@ -77,6 +77,17 @@ def wide(n: int, k: int) -> dict:
     return {**used, "wall_s": time.perf_counter() - start}
 
 
+def fitted(n: int, k: int, model: str) -> dict:
+    """IPS, SNIPS, DM and DR with a reward model fitted here, cross-fitted in five parts, its penalty chosen."""
+    data = rounds(n, k)
+    log = log_of(data, k)
+    return (
+        best(partial(evaluate_stream, log, data["pi"], model=model, estimators=FOUR), 2)
+        if model == "ridge"
+        else best(partial(evaluate, log, data["pi"], model=model, estimators=FOUR), 1)
+    )
+
+
 def write(path: Path, n: int, k: int) -> dict:
     """A log of n rows, five to a customer, written a million at a time and never held whole."""
     parts, writer = range(0, n, 1_000_000), None
@@ -143,6 +154,8 @@ CASES = {
     "intervals": lambda: four(100_000, 20),
     "marginal": lambda: marginal(1_000_000, 20),
     "wide": lambda: wide(1_000_000, 200),
+    "ridge": lambda: fitted(100_000, 20, "ridge"),
+    "logistic": lambda: fitted(100_000, 20, "logistic"),
     "write": lambda: write(Path(sys.argv[2]), int(sys.argv[3]), 21),
     "parquet": lambda: parquet(Path(sys.argv[2]), int(sys.argv[3])),
 }

@@ -223,3 +223,9 @@ def test_purposes_keep_their_numbers():
     ]
     assert [p.name for p in Purpose][: len(names)] == names
     assert [int(p) for p in Purpose] == list(range(1, len(Purpose) + 1))
+
+
+def test_many_texts_have_the_keys_that_they_have_one_by_one():
+    odd = ["007", "0", "", "1e5", "-3", " 17", "17\n", "１７", "é", "9" * 19, "9" * 20, "18446744073709551615", "😀"]
+    ids = odd + [str(i) for i in range(rng.AT_ONCE)] + [f"m{i}" for i in range(50)]
+    assert np.array_equal(rng.customer_keys(ids), [rng.customer_keys([text])[0] for text in ids])

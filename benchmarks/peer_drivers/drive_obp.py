@@ -10,6 +10,7 @@ stand_in_for("torch", "seaborn", "matplotlib", "pingouin", "pyieoe", "mypy_exten
 import numpy as np  # noqa: E402
 from obp import ope  # noqa: E402
 from rounds import best, report, rounds  # noqa: E402
+from sklearn.linear_model import LogisticRegression, Ridge  # noqa: E402
 
 SIX = (
     ope.InverseProbabilityWeighting,
@@ -48,6 +49,26 @@ def intervals(n: int, k: int) -> dict:
     return best(partial(six.estimate_intervals, **asked, n_bootstrap_samples=100, random_state=0), 2)
 
 
-CASES = {"values": partial(values, 1_000_000, 20), "intervals": partial(intervals, 100_000, 20)}
+def fitted(n: int, k: int, model) -> dict:
+    """Its regression model of six features and the action, cross-fitted in five parts, then the six estimators."""
+    six, asked = evaluation(n, k)
+    chance = np.random.default_rng(2)
+    context = np.c_[chance.random((n, 5)), chance.integers(0, 3, n)]
+    known = {name: six.bandit_feedback[name] for name in ("action", "reward")}
+
+    def whole() -> None:
+        regression = ope.RegressionModel(n_actions=k, base_model=model)
+        q = regression.fit_predict(context=context, **known, n_folds=5, random_state=0)
+        six.estimate_policy_values(action_dist=asked["action_dist"], estimated_rewards_by_reg_model=q)
+
+    return best(whole, 2)
+
+
+CASES = {
+    "ridge": lambda: fitted(100_000, 20, Ridge()),
+    "logistic": lambda: fitted(100_000, 20, LogisticRegression(max_iter=1000)),
+    "values": partial(values, 1_000_000, 20),
+    "intervals": partial(intervals, 100_000, 20),
+}
 
 report(CASES[sys.argv[1]]())

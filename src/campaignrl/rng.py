@@ -29,6 +29,8 @@ _S30, _S27, _S31, _S32, _S40, _S8 = (np.uint64(s) for s in (30, 27, 31, 32, 40, 
 _MASK64 = (1 << 64) - 1
 _INV24 = np.float32(2.0**-24)
 
+AT_ONCE = 1_000  # texts; fewer are not worth the import that makes many fast
+
 
 class Purpose(IntEnum):
     """What a draw is for. Numbers are part of the format: append, never renumber."""
@@ -77,7 +79,23 @@ def customer_keys(ids: npt.NDArray[np.integer] | Sequence[str] | npt.NDArray[np.
     array = np.asarray(ids)
     if array.dtype.kind in "iu":
         return mix(array.astype(np.uint64) + np.uint64(_GOLDEN))
-    return np.fromiter((_text_key(str(i)) for i in ids), dtype=np.uint64, count=len(array))
+    if len(array) < AT_ONCE:
+        return np.fromiter((_text_key(str(i)) for i in ids), dtype=np.uint64, count=len(array))
+    return _text_keys([str(i) for i in ids])
+
+
+def _text_keys(ids: list[str]) -> UInt64:
+    """`_text_key` of many, numbers all at once."""
+    import pyarrow as pa  # slow to import, and only big tables of text need it
+    import pyarrow.compute as pc
+
+    texts = pa.array(ids, pa.string())
+    mask = pc.match_substring_regex(texts, r"\A(0|[1-9][0-9]{0,18})\z")  # nineteen digits always fit 64 bits
+    numbers, plain = texts.filter(mask).cast(pa.uint64()).to_numpy(), mask.to_numpy(zero_copy_only=False)
+    keys = np.empty(len(ids), dtype=np.uint64)
+    keys[plain] = mix(numbers + np.uint64(_GOLDEN))
+    keys[~plain] = [_text_key(ids[i]) for i in np.flatnonzero(~plain)]
+    return keys
 
 
 def _text_key(text: str) -> int:

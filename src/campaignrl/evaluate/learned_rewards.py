@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from functools import cache, partial
+from functools import cache
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -110,9 +110,12 @@ class Logistic:
             fix = "Use the model ridge or boosting."
             raise UsageError(Problem("evaluate", "model", "logistic", "made for rewards of two values only", fix))
         out = np.arange(len(X)) % 5 == 4
-        fits = partial(_logistic, catalog, X[~out], action[~out], reward[~out], weight[~out])
-        l2 = min(L2_GRID, key=lambda l2: _log_loss(fits(l2), X[out], action[out], reward[out], weight[out]))
-        self._coefficients = _logistic(catalog, X, action, reward, weight, l2)
+        seen, left_out = (_by_action(catalog, X[m], action[m], reward[m], weight[m]) for m in (~out, out))
+        fits, start = {}, None
+        for l2 in sorted(L2_GRID, reverse=True):  # each from the last one, which is near
+            start = fits[l2] = _logistic(catalog, seen, l2, start)
+        l2 = min(fits, key=lambda l2: _log_loss(fits[l2], left_out))
+        self._coefficients = _logistic(catalog, _by_action(catalog, X, action, reward, weight), l2, fits[l2])
 
     def predict(self, X: Float32) -> Array:
         """(m, d) -> (m, k)."""
@@ -218,22 +221,58 @@ def _fit(name: str, catalog: Catalog, X: Float32, action: Int, reward: Float, we
     return fitter(catalog, X, action, reward, weight)
 
 
-def _logistic(catalog: Catalog, X: Float32, action: Int, reward: Float, weight: Float, l2: float) -> Float:
+class _Rows(NamedTuple):
+    """Rows sorted by action, so that a step is one small matrix product an action. D = d + 1, intercept first."""
+
+    phi: Float  # (n, D)
+    reward: Float  # (n,)
+    weight: Float  # (n,)
+    parts: list[slice]  # of each action
+
+    def log_odds(self, coefficients: Float) -> Float:
+        """(D, k) -> (n,) of each row's own action."""
+        each = [self.phi[part] @ coefficients[:, a] for a, part in enumerate(self.parts)]
+        return np.concatenate(each) if each else np.zeros(0)
+
+    def statistics(self, target: Float, weight: Float) -> RidgeStatistics:
+        """Of a weighted ridge regression of target on phi; both (n,)."""
+        heavy = self.phi * weight[:, None]
+        pairs = [(heavy[part], part) for part in self.parts]
+        return RidgeStatistics(
+            gram=np.array([rows.T @ self.phi[part] for rows, part in pairs]),
+            moment=np.array([rows.T @ target[part] for rows, part in pairs]),
+            square=np.array([weight[part] @ target[part] ** 2 for part in self.parts]),
+            count=np.array([weight[part].sum() for part in self.parts]),
+        )
+
+
+def _by_action(catalog: Catalog, X: Float32, action: Int, reward: Float, weight: Float) -> _Rows:
+    order = np.argsort(action, kind="stable")
+    ends = np.cumsum(np.bincount(action, minlength=len(catalog)))
+    parts = [slice(int(start), int(end)) for start, end in zip(np.r_[0, ends[:-1]], ends, strict=True)]
+    phi = np.empty((len(X), X.shape[1] + 1))
+    phi[:, 0], phi[:, 1:] = 1.0, X[order]
+    return _Rows(phi, reward[order], weight[order], parts)
+
+
+def _logistic(catalog: Catalog, rows: _Rows, l2: float, start: Float | None) -> Float:
     """(d + 1, k) coefficients of log-odds, intercept first: the posterior mode."""
-    rate = (float(weight @ reward) + 0.5) / (float(weight.sum()) + 1.0)
-    coefficients = np.zeros((X.shape[1] + 1, len(catalog)))
-    coefficients[0] = np.log(rate / (1.0 - rate))
-    for _ in range(NEWTON_STEPS):
-        odds = _log_odds(X, coefficients)[np.arange(len(X)), action]
-        p = expit(odds)
-        curve = np.maximum(p * (1.0 - p), 1e-6)
-        stats = RidgeStatistics.zeros(catalog, X.shape[1])
-        stats.add(X, action, odds + (reward - p) / curve, weight * curve)
-        fresh = fit_ridge(stats, catalog, l2).coefficients.astype(np.float64)
-        step = float(np.abs(fresh - coefficients).max())
-        coefficients = fresh
-        if step < 1e-4:
-            break
+    if start is None:
+        rate = (float(rows.weight @ rows.reward) + 0.5) / (float(rows.weight.sum()) + 1.0)
+        start = np.zeros((rows.phi.shape[1], len(catalog)))
+        start[0] = np.log(rate / (1.0 - rate))
+    coefficients = start
+    with one_blas_thread():
+        for _ in range(NEWTON_STEPS):
+            odds = rows.log_odds(coefficients)
+            p = expit(odds)
+            curve = np.maximum(p * (1.0 - p), 1e-6)
+            stats = rows.statistics(odds + (rows.reward - p) / curve, rows.weight * curve)
+            fresh = fit_ridge(stats, catalog, l2).coefficients.astype(np.float64)
+            step = float(np.abs(fresh - coefficients).max())
+            coefficients = fresh
+            if step < 1e-4:
+                break
     return coefficients
 
 
@@ -241,6 +280,6 @@ def _log_odds(X: Float32, coefficients: Float) -> Float:
     return np.asarray(X @ coefficients[1:] + coefficients[0])
 
 
-def _log_loss(coefficients: Float, X: Float32, action: Int, reward: Float, weight: Float) -> float:
-    odds = _log_odds(X, coefficients)[np.arange(len(X)), action]
-    return float(weight @ (np.logaddexp(0.0, odds) - reward * odds))
+def _log_loss(coefficients: Float, rows: _Rows) -> float:
+    odds = rows.log_odds(coefficients)
+    return float(rows.weight @ (np.logaddexp(0.0, odds) - rows.reward * odds))

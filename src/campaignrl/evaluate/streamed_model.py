@@ -12,8 +12,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from campaignrl.errors import DataError, Problem
 from campaignrl.evaluate.reward_model import blocks
@@ -113,16 +111,5 @@ def _take_in(parts: list[RidgeStatistics], log: DecisionLog, seed: int) -> None:
 def _folds(log: DecisionLog, folds: int, seed: int) -> Array:
     """(n,) fold of each row's customer, as `folds_of` has it."""
     start = np.flatnonzero(np.diff(log.customer, prepend=-1))
-    fold = uniform(_customer_keys(log.customers[log.customer[start]]), seed, 0, Purpose.FOLD) * folds
+    fold = uniform(customer_keys(log.customers[log.customer[start]]), seed, 0, Purpose.FOLD) * folds
     return np.repeat(fold.astype(np.int64), np.diff(np.append(start, len(log))))
-
-
-def _customer_keys(names: Array) -> npt.NDArray[np.uint64]:
-    """`customer_keys`, at once where every name is the plain form of a whole number."""
-    texts = pa.array(names, pa.string())
-    try:
-        numbers = texts.cast(pa.uint64())
-    except pa.ArrowInvalid:
-        return customer_keys(names)
-    plain = bool(pc.all(pc.equal(numbers.cast(pa.string()), texts), min_count=0).as_py())
-    return customer_keys(numbers.to_numpy()) if plain else customer_keys(names)
