@@ -9,6 +9,8 @@ rounds counts; extra memory is the peak above the inputs.
   values      n = 1 M, 20 actions, predictions given: its six estimators; our ips, snips, dm, dr with errors, interval,
               lift and verdict
   intervals   n = 100 k, 20 actions: its six with 100 bootstrap samples; ours as above
+  ridge       n = 100 k, 20 actions, six features: a ridge reward model cross-fitted in five parts, then the estimators
+  logistic    the same with a logistic model; ours also chooses its penalty
   marginal    mips on the offer, n = 1 M, 20 actions, with its interval (its own: 28 s measured once, not run here)
   wide        n = 1 M, 200 actions: dr cross-fitted here, with its interval
   parquet     --rows rows from a file, 21 actions, five decisions a customer, six features: ips, snips, dr with a given
@@ -26,12 +28,15 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PEER = "obp==0.5.7"
 NEEDS = ("numpy", "pandas", "scikit-learn", "scipy", "tqdm", "pyyaml")
+BESIDE = ("values", "intervals", "ridge", "logistic")  # cases that the peer runs, too
 LIMIT = 900  # seconds of one install or one case
 
 ASKED = (  # (case, figure, at most, in words)
     ("values", "of_peer_cpu", 0.1, "of its CPU time"),
     ("values", "of_peer_memory", 0.1, "of its extra memory"),
     ("intervals", "of_peer_cpu", 0.1, "of its CPU time"),
+    ("ridge", "of_peer_cpu", 1 / 3, "of its CPU time"),
+    ("logistic", "of_peer_cpu", 1 / 3, "of its CPU time"),
     ("marginal", "cpu_s", 3.0, "s"),
     ("wide", "cpu_s", 60.0, "s"),
     ("wide", "extra_mib", 2048.0, "MiB"),
@@ -105,7 +110,7 @@ def study(scratch: Path, rows: int, workers: int, rounds: int) -> dict:
         theirs(python, "intervals")
     except Unavailable as reason:
         missing, python = str(reason), None
-    answer: dict = {case: beside(case, python, rounds) for case in ("values", "intervals")}
+    answer: dict = {case: beside(case, python, rounds) for case in BESIDE}
     answer |= {case: ours(case) for case in ("marginal", "wide")}
     log, small = scratch / f"log-{rows}.parquet", scratch / f"log-{rows // 5}.parquet"
     for path, count in ((small, rows // 5), (log, rows)):
@@ -118,7 +123,7 @@ def study(scratch: Path, rows: int, workers: int, rounds: int) -> dict:
 
 def told(answer: dict) -> None:
     """The answer as lines."""
-    for case in ("values", "intervals", "marginal", "wide", "parquet"):
+    for case in (*BESIDE, "marginal", "wide", "parquet"):
         cells = [f"{name} {value:,.3g}" for name, value in answer[case].items() if not isinstance(value, dict)]
         peer = "".join(f", obp {name} {value:,.3g}" for name, value in answer[case].get("peer", {}).items())
         print(f"{case:10} {', '.join(cells)}{peer}")
@@ -126,7 +131,7 @@ def told(answer: dict) -> None:
     for case, figure, most, words in ASKED:
         value = answer[case].get(figure)
         met = "not measured" if value is None else "met" if value <= most else "missed"
-        print(f"{case:10} at most {most:g} {words}: {'-' if value is None else f'{value:.3g}'}, {met}")
+        print(f"{case:10} at most {most:.3g} {words}: {'-' if value is None else f'{value:.3g}'}, {met}")
     file = answer["parquet"]
     print(f"\n100 M rows would take {1e8 / file['rows_per_cpu_s']:,.0f} CPU seconds in the memory of {file['rows']:,}.")
     if answer["missing"]:
