@@ -28,6 +28,10 @@ VERBS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "demo": ("demo:demo", "Simulate, train, evaluate offline, decide and report, on simulated customers."),
         "world": ("world:world", "List, show and check worlds."),
+        "profile": (
+            "profile:profile",
+            "Customer profiles: build tags from raw events, update them, segment customers, show them.",
+        ),
         "simulate": ("simulate:simulate", "Run POLICY in WORLD from the first day to the last."),
         "train": (
             "train:train",
