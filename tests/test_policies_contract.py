@@ -1,6 +1,7 @@
 """What every kind of policy must do; a new kind is covered once it is in the table and has a spec here."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -28,8 +29,20 @@ SPECS = {
     },
     "lin_ts": {},
     "dr_greedy": {"explore": 0.02},
+    "epsilon_greedy": {"by": "segment", "explore": 0.05},
+    "ucb1": {"by": "segment", "alpha": 0.3},
+    "beta_ts": {"by": "segment", "success_above": 0.0},
+    "gaussian_ts": {"by": "segment"},
+    "lin_epsilon": {"explore": 0.05},
+    "lin_ucb": {},
+    "logit_ts": {"low": -0.4, "high": 0.8, "l2": 3.0},
+    "square_cb": {"gamma_scale": 100.0},
+    "reg_cb": {},
+    "bootstrap_ts": {},
 }
-LEARNERS = ("dr_greedy", "lin_ts")
+LEARNERS = tuple(kind for kind in SPECS if hasattr(policy_class(kind), "update"))
+DETERMINISTIC = ("dr_greedy", "epsilon_greedy", "ucb1", "lin_epsilon", "lin_ucb", "square_cb", "reg_cb")  # draw nothing
+HALVES_ONLY_NEARLY = ("logit_ts",)  # a Gaussian stands for the first half when the second one comes
 N = 700  # more than one chunk
 
 
@@ -163,19 +176,49 @@ def test_relabelling_actions_permutes_the_answer(kind, policy_of, shop):
     np.testing.assert_allclose(p, policy_of(kind).probabilities(context, allowed)[:, order], rtol=1e-14)
 
 
+def relabelled(log, catalog, order):
+    """The same decisions where action order[j] is now called j."""
+    return replace(log, catalog=catalog, action=np.argsort(order)[log.action], eligible=log.eligible[:, order])
+
+
 @pytest.mark.parametrize("kind", LEARNERS)
 class TestLearners:
+    def test_relabelling_actions_permutes_what_is_learned(self, kind, shop):
+        order = np.array([0, 4, 2, 6, 1, 5, 3])
+        catalog = Catalog(shop.catalog.offers, shop.catalog.channels, tuple(shop.catalog.actions[a] for a in order))
+        log, context, allowed = shop.log(1500), shop.context(N), shop.allowed(N)
+        here, there = (build_policy(spec(kind), c, shop.schema, seed=5) for c in (shop.catalog, catalog))
+        here.update(log)
+        there.update(relabelled(log, catalog, order))
+        np.testing.assert_allclose(there.scores(context), here.scores(context)[:, order], atol=1e-5)
+        if kind in DETERMINISTIC:
+            p = here.probabilities(context, allowed)[:, order]
+            np.testing.assert_allclose(there.probabilities(context, allowed[:, order]), p, atol=1e-3)
+
+    def test_rows_of_a_log_teach_the_same_in_any_order(self, kind, shop, policy_of):
+        log = shop.log(3000)
+        policy = build_policy(spec(kind), shop.catalog, shop.schema, seed=5)
+        policy.update(log.take(np.random.default_rng(3).permutation(3000)))
+        context = shop.context(N)
+        np.testing.assert_allclose(policy.scores(context), policy_of(kind).scores(context), atol=1e-5)
+
     def test_untrained_all_allowed_actions_are_nearly_alike(self, kind, shop):
-        policy = build_policy({"kind": kind, **({"draws": 255} if kind == "lin_ts" else {})}, shop.catalog, shop.schema)
+        many = {
+            name: most
+            for name, most in [("draws", 255), ("members", 64)]
+            if name in policy_class(kind).Config.model_fields
+        }
+        policy = build_policy({"kind": kind, **many}, shop.catalog, shop.schema)
         p = policy.probabilities(shop.context(N), np.ones((N, 7), dtype=bool))
-        np.testing.assert_allclose(p.mean(axis=0), 1 / 7, atol=0.07)
+        np.testing.assert_allclose(p.mean(axis=0), 1 / 7, atol=0.12 if "members" in many else 0.07)
 
     def test_halves_teach_what_the_whole_does(self, kind, shop, policy_of):
         log, policy = shop.log(3000), build_policy(spec(kind), shop.catalog, shop.schema, seed=5)
         policy.update(log.take(slice(0, 1000)))
         policy.update(log.take(slice(1000, 3000)))
         context = shop.context(N)
-        np.testing.assert_allclose(policy.scores(context), policy_of(kind).scores(context), atol=1e-5)
+        near = 0.05 if kind in HALVES_ONLY_NEARLY else 1e-5
+        np.testing.assert_allclose(policy.scores(context), policy_of(kind).scores(context), atol=near)
 
     def test_rows_whose_window_is_open_teach_nothing(self, kind, shop, policy_of):
         log = shop.log(3000)
@@ -217,7 +260,7 @@ class TestLearners:
     def test_a_log_without_matured_rows_changes_nothing(self, kind, shop):
         log = shop.log(30)
         log.matured[:] = False
-        policy = build_policy(spec(kind), shop.catalog, shop.schema)
+        policy, fresh = (build_policy(spec(kind), shop.catalog, shop.schema) for _ in range(2))
         policy.update(log)
         assert not is_trained(policy)
-        assert not policy.scores(shop.context(5)).any()
+        np.testing.assert_array_equal(policy.scores(shop.context(5)), fresh.scores(shop.context(5)))

@@ -6,9 +6,17 @@ fixed.py      none, uniform, always
 rules.py      a table of rules, first match first
 blocks.py     which coefficients the actions of a catalog share
 ridge.py      Bayesian ridge regression on per-action sums
-linear.py     lin_ts: Thompson sampling
+learning.py   what learners share: settings, and which rows teach
+drift.py      sums that fade
+counts.py     epsilon_greedy, ucb1, beta_ts, gaussian_ts: one mean per group and action
+factorised.py what the linear bandits share
+width.py      how unsure a linear model is of each action
+linear.py     lin_ts, lin_ucb, lin_epsilon
+logistic.py   logit_ts: Thompson sampling for outcomes that happen or not
+square_cb.py  square_cb: inverse gap weighting
+reg_cb.py     reg_cb: optimism over near-best regressors
+ensemble.py   bootstrap_ts: a bootstrapped ensemble
 learned.py    dr_greedy: the best action by a doubly robust regression
-learning.py   what learners share
 threads.py    one BLAS thread for small matrices
 kinds.py      which kinds exist
 catalog.py    building a policy from its name, spec or file

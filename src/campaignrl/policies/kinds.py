@@ -23,8 +23,23 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "uniform": "campaignrl.policies.fixed:UniformPolicy",
         "always": "campaignrl.policies.fixed:AlwaysPolicy",
         "rules": "campaignrl.policies.rules:RulesPolicy",
+        "epsilon_greedy": "campaignrl.policies.counts:EpsilonGreedy",
+        "ucb1": "campaignrl.policies.counts:UCB1",
+        "beta_ts": "campaignrl.policies.counts:BetaTS",
+        "gaussian_ts": "campaignrl.policies.counts:GaussianTS",
+        "lin_epsilon": "campaignrl.policies.linear:LinEpsilon",
+        "lin_ucb": "campaignrl.policies.linear:LinUCB",
         "lin_ts": "campaignrl.policies.linear:LinTS",
+        "logit_ts": "campaignrl.policies.logistic:LogitTS",
+        "square_cb": "campaignrl.policies.square_cb:SquareCB",
+        "reg_cb": "campaignrl.policies.reg_cb:RegCB",
+        "bootstrap_ts": "campaignrl.policies.ensemble:BootstrapTS",
         "dr_greedy": "campaignrl.policies.learned:DRGreedy",
+        "network": "campaignrl.policies.network:NetworkPolicy",
+        "ppo": "campaignrl.policies.agents:PPO",
+        "maskable_ppo": "campaignrl.policies.agents:MaskablePPO",
+        "dqn": "campaignrl.policies.agents:DQN",
+        "qr_dqn": "campaignrl.policies.agents:QRDQN",
     }
 )
 

@@ -1,0 +1,62 @@
+"""`square_cb`: inverse gap weighting (Abe & Long 1999; SquareCB: Foster & Rakhlin 2020, ICML).
+
+With predicted rewards y(x, a), the best allowed action b and m allowed actions,
+
+    p(a) = 1 / (m + gamma (y(b) - y(a))) for a != b,    p(b) = 1 - the sum of the others:
+
+every action keeps a chance that falls with how much worse it looks. gamma = gamma_scale n^gamma_power after n rows;
+gaps are in units of the noise, so that gamma_scale means the same for cents and for clicks. Not here: the
+regression (factorised.py). n rows, k actions.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from campaignrl.policies.base import Bool, Float, Shapes, Tensors
+from campaignrl.policies.factorised import Factorised, FactorisedConfig
+from campaignrl.policies.ridge import Float32, RidgeModel
+from campaignrl.specs.toml import Spec
+
+
+class SquareCBConfig(FactorisedConfig):
+    """gamma_scale, gamma_power: how fast exploration ends; explore: none is needed; the rest as in factorised.py."""
+
+    gamma_scale: float = Field(default=10.0, gt=0.0)
+    gamma_power: float = Field(default=0.5, ge=0.0, le=1.0)
+    explore: float = Field(default=0.0, ge=0.0, le=1.0)
+
+
+class SquareCB(Factorised):
+    """Every action by how much worse it looks than the best."""
+
+    kind: ClassVar[str] = "square_cb"
+    Config: ClassVar[type[Spec]] = SquareCBConfig
+
+    @classmethod
+    def fitted_shapes(cls, config: Any, D: int, k: int) -> Shapes:
+        """Means, and gamma over the noise."""
+        return {"coefficients": ("F32", (D, k)), "sharpness": ("F64", (1,))}
+
+    def _fit(self, model: RidgeModel) -> Tensors:
+        rows = self._sums.total["count"].sum()
+        gamma = self.config.gamma_scale * rows**self.config.gamma_power
+        return {"coefficients": model.coefficients, "sharpness": np.array([gamma / np.sqrt(model.sigma2)])}
+
+    def _shares(self, phi: Float32, allowed: Bool) -> Float:
+        return inverse_gap(self._means(phi).astype(np.float64), allowed, self._fitted["sharpness"][0])
+
+
+def inverse_gap(scores: Float, allowed: Bool, gamma: float) -> Float:
+    """(n, k) probabilities from predicted rewards (n, k); the first of equally good actions is the best one."""
+    rows = np.arange(len(scores))
+    masked = np.where(allowed, scores, -np.inf)
+    best = masked.argmax(axis=1)
+    gap = np.where(allowed, masked[rows, best][:, None] - scores, 0.0)
+    p = np.where(allowed, 1.0 / (allowed.sum(axis=1, keepdims=True) + gamma * gap), 0.0)
+    p[rows, best] = 0.0
+    p[rows, best] = np.maximum(1.0 - p.sum(axis=1), 0.0)  # at least 1 / m; rounding may pass 0 where it is all there is
+    return np.asarray(p)
