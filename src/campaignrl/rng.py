@@ -50,6 +50,7 @@ class Purpose(IntEnum):
     CLOCK = 13  # when things happen within a day, and how long they take
     POPULATION = 14  # customers drawn from segments
     VISIT = 15  # visits of one's own accord
+    LEARNING = 16  # weights to begin with, exploration and minibatches of a deep learner
 
 
 def mix(x: UInt64, out: UInt64 | None = None) -> UInt64:

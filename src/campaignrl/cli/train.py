@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from campaignrl.cli.console import progress, say_json, talk
 from campaignrl.cli.options import Customers, Json, Output, Seed, Threads
 from campaignrl.errors import UsageError
+from campaignrl.policies.base import Policy
 from campaignrl.policies.bundle import save_bundle
+from campaignrl.policies.course import WorldLearner, thinned
 from campaignrl.specs.world import load_world
 from campaignrl.tables.logfile import read_log
+from campaignrl.train import ready_learner
 from campaignrl.train import train as train_policy
 
 
@@ -24,21 +27,50 @@ def train(
     mapping: Annotated[Path | None, typer.Option(help="Mapping TOML of a foreign log.")] = None,
     customers: Customers = 20_000,
     rounds: Annotated[int, typer.Option(min=1, help="Campaigns to learn from in a world; the first one explores.")] = 1,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Customer-days to learn from in a world, instead of --customers.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from OUTPUT.checkpoint, if a training was interrupted there.")
+    ] = False,
+    tensorboard: Annotated[Path | None, typer.Option(help="Folder for TensorBoard, if it is installed.")] = None,
     seed: Seed = 0,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Teach POLICY from a decision log (--log) or in a simulated world (--world) and write a bundle."""
+    """Teach POLICY from a decision log (--log) or in a simulated world (--world) and write a bundle.
+
+    Learners from logs (lin_ts, dr_greedy) are taught by campaigns in a world; deep ones (maskable_ppo, dqn) act in it
+    themselves, and keep a checkpoint beside OUTPUT until they are done.
+    """
     if (world is None) == (log is None):
         raise UsageError("give either --world WORLD or --log LOG, to say what to learn from.")
-    with progress(f"train     {policy}") as step:
-        source = load_world(world) if world is not None else read_log(log or Path(), mapping)
-        learner = train_policy(
-            policy, source, customers=customers, rounds=rounds, seed=seed, threads=threads, progress=step
-        )
-    facts = {"world": world} if world is not None else {"log": (log or Path()).name}
-    facts |= {"seed": str(seed), "customers": str(customers)} if world is not None else {}
+    source = load_world(world) if world is not None else read_log(log or Path(), mapping)
+    learner = ready_learner(policy, source, seed)
+    own: dict[str, Any] = {"resume": resume, "tensorboard": tensorboard}
+    kept = output.with_name(f"{output.name}.checkpoint")
+    if isinstance(learner, WorldLearner) and world is not None:
+        own["checkpoint"] = kept
+    try:
+        with progress(f"train     {policy}") as step:
+            much: dict[str, Any] = {"customers": customers, "rounds": rounds, "steps": steps}
+            train_policy(learner, source, **much, seed=seed, threads=threads, progress=step, **own)
+    except KeyboardInterrupt:
+        if "checkpoint" in own and kept.exists():
+            talk("The same words with --resume go on from where it was.")
+        raise
+    facts = {"log": (log or Path()).name} if world is None else _facts(learner, world, seed, customers)
     save_bundle(learner, output, facts)
+    if "checkpoint" in own:
+        kept.unlink(missing_ok=True)
     if as_json:
         say_json({"policy": learner.name, "kind": learner.kind, "bundle": str(output), **facts})
     talk(f"{learner.name}: trained, saved as {output}")
+
+
+def _facts(learner: Policy, world: str, seed: int, customers: int) -> dict[str, Any]:
+    """What a bundle says of its training in a world."""
+    facts: dict[str, Any] = {"world": world, "seed": str(seed)}
+    if not isinstance(learner, WorldLearner):
+        return facts | {"customers": str(customers)}
+    return facts | {"steps": learner.curve[-1].steps, "curve": [list(m) for m in thinned(learner.curve)]}
