@@ -39,7 +39,13 @@ SPECS = {
     "square_cb": {"gamma_scale": 100.0},
     "reg_cb": {},
     "bootstrap_ts": {},
+    "network": {"hidden": [16], "activation": "tanh", "temperature": 0.5},
+    "ppo": {"hidden": [16, 8]},
+    "maskable_ppo": {"hidden": [16, 8], "explore": 0.0},
+    "dqn": {"hidden": [16], "explore": 0.05},
+    "qr_dqn": {"hidden": []},
 }
+NETWORKS = ("network", "ppo", "maskable_ppo", "dqn", "qr_dqn")  # taught in a world; any weights do here
 LEARNERS = tuple(kind for kind in SPECS if hasattr(policy_class(kind), "update"))
 DETERMINISTIC = ("dr_greedy", "epsilon_greedy", "ucb1", "lin_epsilon", "lin_ucb", "square_cb", "reg_cb")  # draw nothing
 HALVES_ONLY_NEARLY = ("logit_ts",)  # a Gaussian stands for the first half when the second one comes
@@ -48,6 +54,13 @@ N = 700  # more than one chunk
 
 def spec(kind):
     return {"kind": kind, **SPECS[kind]}
+
+
+def fill(network):
+    """Some weights, none of them zero."""
+    chance = np.random.default_rng(3)
+    shapes = {name: array.shape for name, array in network.tensors().items()}
+    network.restore({name: chance.normal(0, 0.7, shape).astype(np.float32) for name, shape in shapes.items()})
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +73,8 @@ def policy_of(shop):
             made[kind] = build_policy(spec(kind), shop.catalog, shop.schema, seed=5)
             if kind in LEARNERS:
                 made[kind].update(shop.log(3000))
+            if kind in NETWORKS:
+                fill(made[kind])
         return made[kind]
 
     return make
@@ -77,7 +92,7 @@ def test_every_kind_of_the_table_resolves_and_is_tested_here(shop):
         made = build_policy(spec(kind), shop.catalog, shop.schema)
         assert isinstance(made, Policy)
         assert isinstance(made, Learner) == (kind in LEARNERS)
-        assert is_trained(made) == (kind not in LEARNERS)
+        assert is_trained(made) == (kind not in LEARNERS + NETWORKS)
 
 
 def test_rows_sum_to_one_and_bar_what_is_not_allowed(policy, shop):
@@ -166,7 +181,7 @@ def test_saved_and_loaded_decides_alike(policy, shop, tmp_path):
     assert save_bundle(again, tmp_path / "q.bundle", {"rows": 3000}).read_bytes() == path.read_bytes()
 
 
-@pytest.mark.parametrize("kind", sorted(set(KINDS) - set(LEARNERS)))
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - set(LEARNERS) - set(NETWORKS)))
 def test_relabelling_actions_permutes_the_answer(kind, policy_of, shop):
     order = np.array([0, 4, 2, 6, 1, 5, 3])
     actions: list[Action] = [shop.catalog.actions[a] for a in order]
