@@ -9,6 +9,7 @@ import typer
 
 from campaignrl.cli.console import say_json, say_table
 from campaignrl.cli.options import Json
+from campaignrl.cli.profile_segment import draw, segment
 from campaignrl.profiles.profile_file import read_profiles_file
 
 profile = typer.Typer(
@@ -28,3 +29,7 @@ def show(
         say_json({"customers": len(frame), **facts})
         return
     say_table(("tag", "known"), [(str(name), f"{frame[name].notna().mean():.0%}") for name in frame.columns[1:]])
+
+
+profile.command()(segment)
+profile.command()(draw)

@@ -16,6 +16,7 @@ import pandas as pd
 
 from campaignrl.errors import DataError, Problem, nearest
 from campaignrl.features import UNKNOWN, Context, Feature, FeatureSchema
+from campaignrl.profiles.profile_file import profile_path
 from campaignrl.specs.conditions import LARGEST
 from campaignrl.specs.toml import Spec
 from campaignrl.tables.customers import ID
@@ -47,8 +48,9 @@ class Tag(Spec):
 
 
 def read_profiles(path: str | Path) -> pd.DataFrame:
-    """A profiles table from Parquet or CSV, its ids kept as text, checked."""
-    return check_profiles(read_frame(path, text=[ID]), str(path))
+    """A profiles table from Parquet or CSV, or from the folder that holds it; its ids kept as text, checked."""
+    source = profile_path(path)
+    return check_profiles(read_frame(source, text=[ID]), str(source))
 
 
 def check_profiles(profiles: pd.DataFrame, where: str = WHERE) -> pd.DataFrame:

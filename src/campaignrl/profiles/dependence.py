@@ -62,7 +62,7 @@ def mutual_information(a: Int, b: Int, sizes: tuple[int, int]) -> float:
     outer = np.outer(joint.sum(axis=1), joint.sum(axis=0))
     seen = joint > 0
     raw = float((joint[seen] * np.log(joint[seen] / outer[seen])).sum())
-    levels = [(joint.sum(axis=axis) > 0).sum() - 1 for axis in (1, 0)]
+    levels = [int((joint.sum(axis=axis) > 0).sum()) - 1 for axis in (1, 0)]
     return max(raw - levels[0] * levels[1] / (2.0 * max(n, 1)), 0.0)
 
 

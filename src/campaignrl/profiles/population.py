@@ -3,7 +3,7 @@
 A customer is drawn from its key alone, so the same id and seed give the same customer in a batch of any size. What is
 kept: each segment's share, every marginal with its bounds and gaps, tables of categories along a tree, rank
 correlations of numbers. What is not: dependence beyond that. It is a model, not a promise of anonymity: extremes and
-rare levels are those of real customers. Not here: fitting a segment (population_fit.py), how alike they are (fidelity.py).
+rare levels are those of real customers. Not here: fitting (population_fit.py), how alike they are (fidelity.py).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pydantic import model_validator
 
 from campaignrl import rng
 from campaignrl.errors import Problem, SpecError, nearest
@@ -46,6 +47,15 @@ class Population(Spec):
     names: tuple[str, ...]
     segments: tuple[SegmentModel, ...]
     left_out: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _shapes(self) -> Population:
+        tags = range(len(self.tags))
+        used = [node.tag for model in self.segments for node in model.nodes]
+        used += [score.tag for model in self.segments for score in model.scores]
+        if len(self.names) != len(self.segments) or any(t not in tags for t in used):
+            raise SpecError(Problem("[population]", "segments", len(self.segments), "one to a name, of known tags"))
+        return self
 
     @property
     def label(self) -> str:

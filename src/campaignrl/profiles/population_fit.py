@@ -14,9 +14,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pydantic import model_validator
 from scipy.special import ndtr, ndtri
 
 from campaignrl import rng
+from campaignrl.errors import Problem, SpecError
 from campaignrl.profiles.columns import Tag, codes_of, numbers_of
 from campaignrl.profiles.dependence import (
     conditional_table,
@@ -69,6 +71,20 @@ class SegmentModel(Spec):
     order: tuple[int, ...]  # nodes, parents first
     scores: tuple[Score, ...]
     root: Matrix  # (p, p) lower triangle: the rests of the scores from independent normals
+
+    @model_validator(mode="after")
+    def _shapes(self) -> SegmentModel:
+        m, p = len(self.nodes), len(self.scores)
+        fits = sorted(self.order) == list(range(m)) and len(self.root) == p and all(len(row) == p for row in self.root)
+        for place, j in enumerate(self.order if fits else ()):
+            node = self.nodes[j]
+            rows = 1 if node.parent < 0 else self.nodes[node.parent].levels if node.parent in self.order[:place] else -1
+            fits = fits and len(node.table) == rows and all(len(row) == node.levels > 0 for row in node.table)
+        sizes = [node.levels for node in self.nodes]
+        fits = fits and all([len(e) for e in s.effects] == sizes for s in self.scores)
+        if not (fits and all(len(s.distribution) == len(GRID) for s in self.scores)):
+            raise SpecError(Problem("[segments]", "tables", f"{m} nodes, {p} scores", "of sizes that fit each other"))
+        return self
 
 
 class Columns(NamedTuple):
@@ -220,13 +236,13 @@ def _tuned(model: SegmentModel, tags: Sequence[Tag], tried: _TryOut, start: Floa
     wanted, best = start.copy(), np.inf
     nearest_root: Float = np.eye(p)
     for _ in range(ROUNDS if p > 1 else 1):
-        correlation = nearest_correlation(wanted)
-        root: Float = np.linalg.cholesky(correlation)
+        root: Float = np.asarray(np.linalg.cholesky(nearest_correlation(wanted)))
         drawn = drawn_values(model.model_copy(update={"root": root.tolist()}), tags, means, tried.normals)
         off = np.nan_to_num(target - rank_correlations(drawn))
         if np.abs(off).sum() < best:
             best, nearest_root = float(np.abs(off).sum()), root
-        wanted = np.clip(wanted + off / np.maximum(np.outer(spreads, spreads), 0.2), -BOUND, BOUND)
+        step = off / np.maximum(np.outer(spreads, spreads), 0.2)
+        wanted = np.asarray(np.clip(wanted + step, -BOUND, BOUND))
         np.fill_diagonal(wanted, 1.0)
     return tuple(tuple(row) for row in nearest_root.tolist())
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import model_validator
 
+from campaignrl.errors import Problem, SpecError
 from campaignrl.profiles.columns import Tag
 from campaignrl.specs.toml import Spec
 
@@ -26,6 +28,13 @@ class Marginal(Spec):
     probabilities: tuple[float, ...]
     values: tuple[float, ...]
 
+    @model_validator(mode="after")
+    def _shapes(self) -> Marginal:
+        at, n = self.probabilities, len(self.values)
+        if not (n == len(at) > 0 and list(at) == sorted(at) and list(self.values) == sorted(self.values)):
+            raise SpecError(Problem("[marginal]", "values", f"{n} values", "ascending, one to a probability"))
+        return self
+
 
 def marginal(values: Float, tag: Tag) -> Marginal:
     """The table of a sample (n,) without gaps; an empty sample gives 0 always."""
@@ -41,8 +50,8 @@ def marginal(values: Float, tag: Tag) -> Marginal:
     light = np.setdiff1d(np.r_[0, wanted, len(distinct) - 1], np.flatnonzero(heavy))
     at = np.concatenate([(start[light] + upto[light]) / 2.0, start[heavy], upto[heavy]])
     value = np.concatenate([distinct[light], distinct[heavy], distinct[heavy]])
-    order = np.lexsort((value, at))
-    at, value = at[order], value[order]
+    order = np.lexsort((at, value))
+    at, value = np.maximum.accumulate(at[order]), value[order]  # rounding may put a start below the end before it
     at[0], at[-1] = 0.0, 1.0  # the ends are reached, never passed
     return Marginal(steps=False, probabilities=tuple(at.tolist()), values=tuple(value.tolist()))
 

@@ -13,9 +13,9 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from campaignrl.errors import DataError, Problem, UsageError
+from campaignrl.errors import DataError, Problem, SpecError, UsageError
 from campaignrl.profiles.columns import Tag, check_profiles, require_tags, tags_of
 from campaignrl.profiles.describe import Description, describe, proposed_names
 from campaignrl.profiles.segments_choice import Candidate, choose
@@ -46,6 +46,13 @@ class Segmentation(Spec):
     descriptions: tuple[Description, ...] = ()
     tried: tuple[Candidate, ...] = ()
     why: str = ""
+
+    @model_validator(mode="after")
+    def _shapes(self) -> Segmentation:
+        if len(self.shares) != len(self.part.names):
+            allowed = f"as many as segments, {len(self.part.names)}"
+            raise SpecError(Problem("[segmentation]", "shares", f"{len(self.shares)} shares", allowed))
+        return self
 
     @property
     def method(self) -> str:

@@ -1,4 +1,4 @@
-"""How many segments: those that come out again when the customers are drawn again, and of them the best BIC.
+"""How many segments: a number that comes out again when the customers are drawn again, with nearly the best BIC.
 
 Stability is the mean adjusted Rand index (Hubert & Arabie 1985) between the segments of the customers and those that a
 bootstrap sample of them gives the same customers. Not here: the fit itself (segments_learned.py).
@@ -21,6 +21,7 @@ Float = npt.NDArray[np.float64]
 MOST_ROWS = 20_000  # customers the clusters are fitted to; the rest are assigned
 REFIT_ROWS = 5_000  # customers of one bootstrap sample
 REFITS = 6
+ENOUGH = 0.9  # of the gain in BIC; with many customers the BIC alone never stops adding segments
 STABLE = 0.75  # mean adjusted Rand index from which a number of segments counts as stable
 
 
@@ -53,8 +54,9 @@ def choose(
     if len(tried) == 1:
         best, why = tried[0], f"{tried[0].k} segments, as asked for"
     elif fair:
-        best = min(fair, key=lambda c: c.bic)
-        why = f"{best.k} segments: the best BIC among those that come out again (adjusted Rand at least {STABLE:g})"
+        aim = fair[0].bic - ENOUGH * (fair[0].bic - min(c.bic for c in fair))
+        best = next(c for c in fair if c.bic <= aim)
+        why = f"{best.k} segments: the fewest with {ENOUGH:.0%} of the gain in BIC among the numbers that come out again"
     else:
         best = max(big or tried, key=lambda c: c.stability)
         why = f"{best.k} segments: no number of segments comes out again, this one most nearly: take them with care"

@@ -13,12 +13,14 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pydantic import model_validator
 from scipy.linalg import solve_triangular
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
+from campaignrl.errors import Problem, SpecError
 from campaignrl.policies.base import in_chunks
 from campaignrl.profiles.columns import require_tags
 from campaignrl.profiles.segments_scale import ScaledTag, scaled
@@ -51,6 +53,19 @@ class Clusters(Spec):
     weights: tuple[float, ...]
     centres: Matrix
     covariances: tuple[Matrix, ...] = ()
+
+    @model_validator(mode="after")
+    def _shapes(self) -> Clusters:
+        k, d = len(self.names), sum(len(part.columns) for part in self.scale)
+        sizes = [len(self.weights), len(self.centres), len(self.covariances) or k]
+        fits = sizes == [k, k, k] and all(len(c) == d for c in self.centres) and len(set(self.names)) == k > 0
+        fits = fits and (len(self.covariances) == k) == (self.method == "gmm")
+        fits = fits and all(len(c) == d and all(len(row) == d for row in c) for c in self.covariances)
+        if not fits:
+            raise SpecError(Problem("[part]", "centres", f"{k} names", "of one size with names, weights and scale"))
+        if any(np.linalg.eigvalsh(np.array(c)).min() <= 0 for c in self.covariances if d):
+            raise SpecError(Problem("[part]", "covariances", "(a matrix)", "positive definite"))
+        return self
 
     @property
     def fit(self) -> Fit:

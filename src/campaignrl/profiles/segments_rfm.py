@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pydantic import model_validator
 
 from campaignrl.errors import DataError, Problem, SpecError, nearest
 from campaignrl.profiles.columns import Tag, numbers_of, require_tags, tags_of
@@ -52,6 +53,14 @@ class RfmGrid(Spec):
     tags: tuple[Tag, ...]  # recency, frequency, money
     edges: tuple[tuple[float, ...], ...]
     groups: bool = True  # names of groups instead of cells; needs five scores
+
+    @model_validator(mode="after")
+    def _shapes(self) -> RfmGrid:
+        ascending = all(list(e) == sorted(e) and e for e in self.edges)
+        right = not self.groups or all(len(e) == len(QUINTILES) for e in self.edges)
+        if not (len(self.tags) == len(self.edges) == len(USUAL) and ascending and right):
+            raise SpecError(Problem("[part]", "edges", self.edges, "three ascending lists, of four edges for groups"))
+        return self
 
     @property
     def names(self) -> tuple[str, ...]:
