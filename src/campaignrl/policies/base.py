@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.actions import Catalog
-from campaignrl.features import Context, FeatureSchema
+from campaignrl.features import Context, FeatureSchema, Rows
 from campaignrl.tables.decisions import DecisionLog
 
 Bool = npt.NDArray[np.bool_]
@@ -87,12 +87,18 @@ def by_chunks(
 ) -> npt.NDArray[Any]:
     """`in_chunks` for a function of contexts and masks: encoding, too, then happens at one shape."""
     n = len(allowed)
-    parts = []
+    if not n:
+        return function(context, allowed)
+    result: npt.NDArray[Any] | None = None
     for start in range(0, n, CHUNK):
         stop = min(start + CHUNK, n)
-        rows = np.arange(start, start + CHUNK)
-        rows[stop - start :] = start
-        whole = stop - start == CHUNK
-        part = function(context.take(slice(start, stop) if whole else rows), allowed[rows])
-        parts.append(part[: stop - start])
-    return np.concatenate(parts) if parts else function(context, allowed)
+        rows: Rows = slice(start, stop)
+        if stop - start < CHUNK:
+            rows = np.arange(start, start + CHUNK)
+            rows[stop - start :] = start
+        part = function(context.take(rows), allowed[rows])
+        if result is None:
+            result = np.empty((n, *part.shape[1:]), dtype=part.dtype)
+        result[start:stop] = part[: stop - start]
+    assert result is not None
+    return result

@@ -23,7 +23,7 @@ from campaignrl.policies.base import Bool, Float, Shapes, Tensors
 from campaignrl.policies.drift import DriftingSums
 from campaignrl.policies.factorised import Factorised, FactorisedConfig
 from campaignrl.policies.learning import Int, fixed_penalty, lessons, require_catalog
-from campaignrl.policies.linear import vote_shares
+from campaignrl.policies.linear import scoring_layout, vote_shares
 from campaignrl.policies.ridge import Float32, RidgeStatistics, fit_ridge
 from campaignrl.specs.toml import Spec
 from campaignrl.tables.decisions import DecisionLog
@@ -95,7 +95,7 @@ class BootstrapTS(Factorised):
 
     def _adopt(self, fitted: Tensors) -> None:
         super()._adopt(fitted)
-        self._by_action = np.ascontiguousarray(fitted["draws"].transpose(0, 2, 1))
+        self._by_action = scoring_layout(fitted["draws"])
 
     def _shares(self, phi: Float32, allowed: Bool) -> Float:
         return vote_shares(self._by_action, phi, allowed)

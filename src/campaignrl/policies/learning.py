@@ -14,7 +14,7 @@ from pydantic import Field
 
 from campaignrl.actions import Catalog
 from campaignrl.errors import DataError, Problem
-from campaignrl.features import FeatureSchema
+from campaignrl.features import FeatureSchema, Rows
 from campaignrl.policies.ridge import ROWS_AT_A_TIME, Float, Float32
 from campaignrl.specs.toml import Spec
 from campaignrl.tables.decisions import DecisionLog
@@ -70,16 +70,16 @@ def require_catalog(log: DecisionLog, catalog: Catalog, name: str) -> None:
 def encoded_blocks(log: DecisionLog, schema: FeatureSchema) -> Iterator[tuple[Int, Float32]]:
     """Row numbers (m,) and encoded contexts (m, d) of the matured rows, a block at a time."""
     for rows in _blocks(np.flatnonzero(log.matured)):
-        yield rows, log.context.take(rows).encode(schema)
+        yield rows, log.context.take(_run(rows)).encode(schema)
 
 
 def lessons(log: DecisionLog, schema: FeatureSchema, config: LearningConfig) -> Iterator[Lesson]:
     """The rows that teach under `config`, a block at a time."""
     seen = log.matured.astype(np.float64) if config.delay_days is None else share_seen(log, config.delay_days)
     for rows in _blocks(np.flatnonzero(seen >= MIN_SEEN)):
-        X = log.context.take(rows).encode(schema)
+        X = log.context.take(_run(rows)).encode(schema)
         weight = uniform_weight(log, rows, config.max_weight) if config.importance else None
-        yield Lesson(rows, X, log.action[rows], expected_reward(log, rows, seen[rows]), weight)
+        yield Lesson(rows, X, log.action[_run(rows)], expected_reward(log, rows, seen[rows]), weight)
 
 
 def uniform_weight(log: DecisionLog, rows: Int, most: float) -> Float:
@@ -115,6 +115,12 @@ def expected_reward(log: DecisionLog, rows: Int, seen: Float) -> Float:
     per_unit = log.meta.get("minor_per_unit")
     cost = log.cost[rows] / float(per_unit) if per_unit else 0.0
     return np.where(seen < 1.0, (reward + cost) / seen - cost, reward)
+
+
+def _run(rows: Int) -> Rows:
+    """The same rows as a slice, if they follow one another: nothing is copied then."""
+    first, last = int(rows[0]), int(rows[-1])
+    return slice(first, last + 1) if last - first + 1 == len(rows) else rows
 
 
 def _blocks(rows: Int) -> Iterator[Int]:

@@ -21,8 +21,11 @@ from campaignrl.policies.base import Bool, Float, Shapes, Tensors
 from campaignrl.policies.choice import best_of
 from campaignrl.policies.factorised import Factorised, FactorisedConfig
 from campaignrl.policies.ridge import Float32, RidgeModel
-from campaignrl.policies.width import marginal_covariances, packed, widths
+from campaignrl.policies.width import marginal_covariances, widths
 from campaignrl.specs.toml import Spec
+
+
+SCORES_AT_ONCE = 400_000  # of all draws and actions; 1.6 MB
 
 
 class LinTSConfig(FactorisedConfig):
@@ -66,7 +69,7 @@ class LinTS(Factorised):
 
     def _adopt(self, fitted: Tensors) -> None:
         super()._adopt(fitted)
-        self._by_action = np.ascontiguousarray(fitted["draws"].transpose(0, 2, 1))  # (S, k, D), the layout of scoring
+        self._by_action = scoring_layout(fitted["draws"])
 
     def _shares(self, phi: Float32, allowed: Bool) -> Float:
         if self.config.greedy:
@@ -83,12 +86,12 @@ class LinUCB(Factorised):
     @classmethod
     def fitted_shapes(cls, config: Any, D: int, k: int) -> Shapes:
         """Means, and the posterior covariance of each action's coefficients."""
-        return {"coefficients": ("F32", (D, k)), "covariance": ("F32", (k, D * (D + 1) // 2))}
+        return {"coefficients": ("F32", (D, k)), "covariance": ("F32", (k, D, D))}
 
     def _fit(self, model: RidgeModel) -> Tensors:
         # Before the first row all are alike; the prior would only favour actions made of more blocks.
-        covariance = packed(model.sigma2 * self.is_trained * marginal_covariances(model.posterior))
-        return {"coefficients": model.coefficients, "covariance": covariance}
+        covariance = model.sigma2 * self.is_trained * marginal_covariances(model.posterior)
+        return {"coefficients": model.coefficients, "covariance": covariance.astype(np.float32)}
 
     def _shares(self, phi: Float32, allowed: Bool) -> Float:
         bound = widths(self._fitted["covariance"], phi)
@@ -113,20 +116,33 @@ def vote_shares(coefficients: Float32, phi: Float32, allowed: Bool) -> Float:
     return np.asarray(votes / votes.sum(axis=1, keepdims=True))
 
 
+def scoring_layout(draws: Float32) -> Float32:
+    """(S, D, k) draws as (S, k, D), laid out in memory as `winning_draws` reads them."""
+    return np.ascontiguousarray(draws.transpose(2, 0, 1)).transpose(1, 0, 2)
+
+
 def winning_draws(coefficients: Float32, phi: Float32, allowed: Bool) -> npt.NDArray[np.uint8]:
     """(n, k) draws in which each allowed action has the highest score; a tie counts for each of its actions.
 
     coefficients: (S, k, D), S <= 255; phi: (n, D). A row with nothing allowed has no votes.
     """
-    phi_t = np.ascontiguousarray(phi.T)
-    # Actions run down, rows across: every step below is one pass over contiguous memory.
-    barred = np.where(allowed.T, np.float32(0.0), np.float32(-np.inf))
-    score, best = np.empty_like(barred), np.empty(len(phi), dtype=np.float32)
-    wins, votes = np.empty(barred.shape, dtype=bool), np.zeros(barred.shape, dtype=np.uint8)
-    for draw in coefficients:
-        np.matmul(draw, phi_t, out=score)
-        score += barred
-        score.max(axis=0, out=best)
-        np.equal(score, best, out=wins)
-        votes += wins.view(np.uint8)
-    return np.where(allowed, votes.T, np.uint8(0))
+    S, k, D = coefficients.shape
+    stacked = np.ascontiguousarray(coefficients.transpose(1, 0, 2)).reshape(k * S, D)
+    # As many rows at once as leave the scores of all draws in the second-level cache, a power of two.
+    rows = max(32, min(512, 1 << int(np.log2(SCORES_AT_ONCE / (k * S)))))
+    votes = np.empty((k, len(phi)), dtype=np.uint8)
+    for part in (slice(start, start + rows) for start in range(0, len(phi), rows)):
+        _count_wins(stacked, phi[part], allowed[part].T, votes[:, part])
+    return votes.T
+
+
+def _count_wins(stacked: Float32, phi: Float32, allowed: Bool, votes: npt.NDArray[np.uint8]) -> None:
+    """votes (k, m) for stacked coefficients (k S, D), phi (m, D), allowed (k, m)."""
+    k, m = allowed.shape
+    # Actions outside, draws, rows inside: every step is one pass over contiguous memory, and one large product.
+    score = (stacked @ np.ascontiguousarray(phi.T)).reshape(k, -1, m)
+    for action in np.flatnonzero(~allowed.all(axis=1)):
+        score[action] += np.where(allowed[action], np.float32(0.0), np.float32(-np.inf))
+    wins = score == score.max(axis=0)
+    np.add.reduce(wins.view(np.uint8), axis=1, dtype=np.uint8, out=votes)
+    votes *= allowed

@@ -21,7 +21,7 @@ from campaignrl.errors import Problem, SpecError
 from campaignrl.policies.base import Bool, Float, Shapes, Tensors
 from campaignrl.policies.factorised import Factorised
 from campaignrl.policies.learning import LearningConfig, Lesson, lessons, require_catalog
-from campaignrl.policies.linear import vote_shares
+from campaignrl.policies.linear import scoring_layout, vote_shares
 from campaignrl.policies.ridge import Float32, RidgeModel, RidgeStatistics, fit_ridge, with_intercept
 from campaignrl.policies.threads import one_blas_thread
 from campaignrl.specs.toml import Spec
@@ -108,7 +108,7 @@ class LogitTS(Factorised):
 
     def _adopt(self, fitted: Tensors) -> None:
         super()._adopt(fitted)
-        self._by_action = np.ascontiguousarray(fitted["draws"].transpose(0, 2, 1))
+        self._by_action = scoring_layout(fitted["draws"])
 
     def _means(self, phi: Float32) -> Float32:
         """Expected reward at the mode."""

@@ -19,7 +19,7 @@ from campaignrl.policies.base import Bool, Float, Shapes, Tensors
 from campaignrl.policies.choice import best_of, uniform_over
 from campaignrl.policies.factorised import Factorised, FactorisedConfig
 from campaignrl.policies.ridge import Float32, RidgeModel
-from campaignrl.policies.width import marginal_covariances, packed, widths
+from campaignrl.policies.width import marginal_covariances, widths
 from campaignrl.specs.toml import Spec
 
 
@@ -44,11 +44,12 @@ class RegCB(Factorised):
     @classmethod
     def fitted_shapes(cls, config: Any, D: int, k: int) -> Shapes:
         """Means, and the squared half-width of what near-best regressors say."""
-        return {"coefficients": ("F32", (D, k)), "radius": ("F32", (k, D * (D + 1) // 2))}
+        return {"coefficients": ("F32", (D, k)), "radius": ("F32", (k, D, D))}
 
     def _fit(self, model: RidgeModel) -> Tensors:
         excess = self.config.mellowness * np.log1p(self._sums.total["count"].sum()) * model.sigma2
-        return {"coefficients": model.coefficients, "radius": packed(excess * marginal_covariances(model.posterior))}
+        radius = (excess * marginal_covariances(model.posterior)).astype(np.float32)
+        return {"coefficients": model.coefficients, "radius": radius}
 
     def _shares(self, phi: Float32, allowed: Bool) -> Float:
         mean, half = self._means(phi), widths(self._fitted["radius"], phi).T

@@ -14,6 +14,8 @@ from campaignrl.policies.base import Float
 from campaignrl.policies.ridge import Float32, Posterior
 from campaignrl.policies.threads import one_blas_thread
 
+ROWS_AT_ONCE = 256  # whose products stay in the second-level cache
+
 
 def joint_covariance(posterior: Posterior) -> Float:
     """(k, D, k, D) covariance of all actions' coefficients, in units of the noise variance."""
@@ -49,30 +51,16 @@ def _parts(posterior: Posterior) -> tuple[Float, Float, Float]:
     return keep, shared.reshape(B, D, B, D), own
 
 
-def packed(covariance: Float) -> Float32:
-    """(k, D, D) symmetric -> (k, D (D + 1) / 2): its quadratic form as one row of weights for `products`."""
-    D = covariance.shape[-1]
-    i, j = np.triu_indices(D)
-    return np.ascontiguousarray(covariance[:, i, j] * np.where(i == j, 1.0, 2.0), dtype=np.float32)
-
-
-def products(phi: Float32) -> Float32:
-    """(n, D) -> (D (D + 1) / 2, n): all products of two columns, in the order of `packed`."""
-    x = np.ascontiguousarray(phi.T)
-    D, n = x.shape
-    z = np.empty((D * (D + 1) // 2, n), dtype=np.float32)
-    at = 0
-    for i in range(D):
-        np.multiply(x[i], x[i:], out=z[at : at + D - i])
-        at += D - i
-    return z
-
-
-def widths(weights: Float32, phi: Float32) -> Float32:
-    """(k, n) standard deviation of each action's mean reward, phi' C_a phi under the root. weights: from `packed`.
-
-    One product of every pair of columns serves all actions, which halves the work of k quadratic forms.
-    """
-    variance: Float32 = weights @ products(phi)
-    np.maximum(variance, 0.0, out=variance)  # rounding may pass 0
-    return np.asarray(np.sqrt(variance, out=variance))
+def widths(covariance: Float32, phi: Float32) -> Float32:
+    """(k, n) standard deviation of each action's mean reward: the root of phi' C_a phi. covariance: (k, D, D)."""
+    k, D, _ = covariance.shape
+    width = np.empty((k, len(phi)), dtype=np.float32)
+    scratch = np.empty(k * D * min(len(phi), ROWS_AT_ONCE), dtype=np.float32)
+    for start in range(0, len(phi), ROWS_AT_ONCE):
+        x = np.ascontiguousarray(phi[start : start + ROWS_AT_ONCE].T)
+        product = scratch[: k * D * x.shape[1]].reshape(k, D, -1)
+        np.matmul(covariance.reshape(k * D, D), x, out=product.reshape(k * D, -1))  # one large one for all actions
+        product *= x
+        product.sum(axis=1, out=width[:, start : start + ROWS_AT_ONCE])
+    np.maximum(width, 0.0, out=width)  # rounding may pass 0
+    return np.sqrt(width, out=width)
