@@ -35,6 +35,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "reg_cb": "campaignrl.policies.reg_cb:RegCB",
         "bootstrap_ts": "campaignrl.policies.ensemble:BootstrapTS",
         "dr_greedy": "campaignrl.policies.learned:DRGreedy",
+        "neural_linear": "campaignrl.policies.neural_linear:NeuralLinear",
         "network": "campaignrl.policies.network:NetworkPolicy",
         "ppo": "campaignrl.policies.agents:PPO",
         "maskable_ppo": "campaignrl.policies.agents:MaskablePPO",

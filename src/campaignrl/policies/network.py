@@ -122,13 +122,19 @@ def layer_sizes(d: int, hidden: Sequence[int], k: int) -> list[tuple[int, int]]:
 
 def forward(X: Float32, layers: Sequence[Layer], activation: Activation) -> Float32:
     """(n, d) -> (n, k): affine layers with the activation between them."""
+    outputs = hidden_outputs(X, layers[:-1], activation) @ layers[-1].weight
+    outputs += layers[-1].bias
+    return outputs
+
+
+def hidden_outputs(X: Float32, layers: Sequence[Layer], activation: Activation) -> Float32:
+    """(n, d) -> (n, h): affine layers with the activation after each."""
     bend = np.tanh if activation == "tanh" else _relu
-    for layer in layers[:-1]:
+    for layer in layers:
         X = X @ layer.weight
         X += layer.bias
         bend(X, out=X)
-    last = layers[-1]
-    return np.asarray(X @ last.weight + last.bias)
+    return X
 
 
 def answered(outputs: Float32, allowed: Bool, config: NetworkConfig) -> Float:
