@@ -72,7 +72,7 @@ def delay_table(days: npt.ArrayLike, ordered: npt.ArrayLike, horizon: int = HORI
     at_risk = left[::-1].cumsum()[::-1]
     with np.errstate(invalid="ignore", divide="ignore"):
         hazard = np.where(at_risk > 0, events / at_risk, np.nan)
-        survival = np.cumprod(1.0 - np.nan_to_num(hazard))
+        survival = np.cumprod(1.0 - np.nan_to_num(hazard)).astype(np.float64)
         terms = np.where(at_risk > events, events / (at_risk * (at_risk - events)), 0.0)
     std_error: Float = survival * np.sqrt(np.cumsum(np.nan_to_num(terms)))
     return DelayTable(np.arange(horizon + 1.0), at_risk, events, hazard, survival, std_error)
