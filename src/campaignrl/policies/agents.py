@@ -72,6 +72,7 @@ class PPOConfig(AgentConfig):
     """
 
     answer: Answer = "softmax"
+    explore: float = Field(default=0.0, ge=0.0, le=1.0)  # a softmax leaves nothing out
     epochs: int = Field(default=4, ge=1)
     clip: float = Field(default=0.2, gt=0.0)
     gae_lambda: float = Field(default=0.95, ge=0.0, le=1.0)

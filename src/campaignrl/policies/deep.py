@@ -49,13 +49,13 @@ def teach(agent: Agent, world: World, course: Course) -> list[Milestone]:
     """Train `agent` in `world`, give it the weights, and return the curve."""
     config = agent.config.in_world(world.name)
     with torch_threads(course.threads):
-        training = _Training(agent, config, world, course)
+        training = Training(agent, config, world, course)
         curve = training.run()
         agent.restore(named(training.layers()))
     return curve
 
 
-class _Training:
+class Training:
     """One model in one environment, from its first or its last customer-day to the end."""
 
     def __init__(self, agent: Agent, config: AgentConfig, world: World, course: Course) -> None:
@@ -122,7 +122,7 @@ class _Watching(BaseCallback):
     resumed gives the same bytes as one that was not.
     """
 
-    def __init__(self, training: _Training) -> None:
+    def __init__(self, training: Training) -> None:
         super().__init__()
         self._training = training
         self._last = 0  # customer-days at the last milestone
