@@ -12,6 +12,7 @@ counts.py     epsilon_greedy, ucb1, beta_ts, gaussian_ts: one mean per group and
 factorised.py what the linear bandits share
 width.py      how unsure a linear model is of each action
 linear.py     lin_ts, lin_ucb, lin_epsilon
+online.py     the same three row by row
 logistic.py   logit_ts: Thompson sampling for outcomes that happen or not
 square_cb.py  square_cb: inverse gap weighting
 reg_cb.py     reg_cb: optimism over near-best regressors

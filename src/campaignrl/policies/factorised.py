@@ -108,7 +108,9 @@ class Factorised:
         self._fitted = fitted
 
     def _posterior(self) -> RidgeModel:
-        l2 = fixed_penalty(self.config.l2) if self.is_trained else 1.0  # without rows every penalty is as good
+        l2 = fixed_penalty(self.config.l2)
+        if l2 is None and not self.is_trained:
+            l2 = 1.0  # without rows every penalty is as good
         return fit_ridge(RidgeStatistics.from_tensors(self._sums.total), self.catalog, l2)
 
     def _phi(self, context: Context) -> Float32:

@@ -24,7 +24,6 @@ from campaignrl.policies.ridge import Float32, RidgeModel
 from campaignrl.policies.width import marginal_covariances, widths
 from campaignrl.specs.toml import Spec
 
-
 SCORES_AT_ONCE = 400_000  # of all draws and actions; 1.6 MB
 
 
@@ -137,7 +136,7 @@ def winning_draws(coefficients: Float32, phi: Float32, allowed: Bool) -> npt.NDA
 
 
 def _count_wins(stacked: Float32, phi: Float32, allowed: Bool, votes: npt.NDArray[np.uint8]) -> None:
-    """votes (k, m) for stacked coefficients (k S, D), phi (m, D), allowed (k, m)."""
+    """Votes (k, m) for stacked coefficients (k S, D), phi (m, D), allowed (k, m)."""
     k, m = allowed.shape
     # Actions outside, draws, rows inside: every step is one pass over contiguous memory, and one large product.
     score = (stacked @ np.ascontiguousarray(phi.T)).reshape(k, -1, m)
