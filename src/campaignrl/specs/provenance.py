@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from campaignrl.errors import Problem
 from campaignrl.specs.quantities import NotNegative
-from campaignrl.specs.toml import Spec
+from campaignrl.specs.toml import Spec, quoted
 
 PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")  # of a key without quotes
 
@@ -33,7 +33,7 @@ class Provenance(Spec):
 
 def place(path: Sequence[str]) -> str:
     """The text of a path."""
-    return ".".join(part if part and PLAIN.issuperset(part) else _quoted(part) for part in path)
+    return ".".join(part if part and PLAIN.issuperset(part) else quoted(part) for part in path)
 
 
 def leaves(tables: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -54,6 +54,3 @@ def provenance_problems(world: Mapping[str, Any]) -> list[Problem]:
     known = {place(path) for path, _ in leaves(world)}
     return [Problem("[provenance]", "place", key, "a number of this world") for key in named if key not in known]
 
-
-def _quoted(part: str) -> str:
-    return '"' + part.replace("\\", "\\\\").replace('"', '\\"') + '"'

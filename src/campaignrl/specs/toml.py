@@ -5,6 +5,7 @@ Not here: what the models hold (world.py, tables/mapping.py, policies/catalog.py
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,6 +37,11 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise SpecError(Problem(path.name, "syntax", str(wrong), "TOML")) from None
     except OSError as wrong:
         raise SpecError(Problem(path.name, "file", wrong.strerror, "readable")) from None
+
+
+def quoted(text: str) -> str:
+    """A basic string of TOML; JSON's escapes are TOML's, but for one character that TOML escapes as well."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def check(model: type[Model], data: Mapping[str, Any], where: str) -> Model:

@@ -1,0 +1,139 @@
+"""Figures of a campaign's rows with standard errors by customer: rates, lifts over doing nothing, partial pooling.
+
+A row counts for 1 / propensity, so that each action's rows stand for all rows on which it was allowed; weights are
+stabilised by the action's share and clipped. Every figure stands on a scale without bounds (log-odds, logs), where
+errors are nearly normal. Not here: regressions (response.py), which figures a world needs (moments.py). n rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from campaignrl.calibrate.campaign import Campaign
+
+Float = npt.NDArray[np.float64]
+Bool = npt.NDArray[np.bool_]
+Int = npt.NDArray[np.integer[Any]]
+Scale = Literal["logit", "log", "identity"]
+
+CLIP = 20.0  # most that one row may count for
+FEWEST = 5.0  # events, and non-events, below which a figure is not to be had
+
+
+class Figure(NamedTuple):
+    """One figure on its scale; NaN where the rows cannot give it. n: rows, events: how often it happened."""
+
+    value: float
+    se: float
+    n: float = 0.0
+    events: float = 0.0
+
+
+NOTHING = Figure(float("nan"), float("nan"))
+
+
+def weights(campaign: Campaign) -> Float:
+    """(n,) stabilised 1 / propensity: an action's share over its chance, at most CLIP."""
+    rows = campaign.rows
+    share = np.bincount(rows.action, minlength=len(campaign.catalog)) / max(len(rows), 1)
+    return np.minimum(share[rows.action] / rows.propensity, CLIP)
+
+
+def rate(mine: Bool, outcome: Float, customer: Int, weight: Float, scale: Scale, per: Float | None = None) -> Figure:
+    """The weighted mean of an outcome over the rows that are `mine`, per unit of `per` (n,), on its scale."""
+    rows = np.flatnonzero(mine & ~np.isnan(outcome))
+    y, w = outcome[rows], weight[rows]
+    unit = np.ones(len(rows)) if per is None else per[rows]
+    events = float(y.sum())
+    if not _enough(events, float(unit.sum()) - events if scale == "logit" else FEWEST):
+        return NOTHING
+    mean = float((w * y).sum() / (w * unit).sum())
+    residual = by_customer(customer[rows], w * (y - mean * unit)) / (w * unit).sum()
+    return _on_scale(mean, _spread(residual), len(rows), events, scale)
+
+
+def lift(
+    treated: Bool, none: Bool, outcome: Float, customer: Int, weight: Float, per: Float, scale: Scale = "log"
+) -> Figure:
+    """How much more of an outcome per unit of `per` the treated rows have than those with nothing sent.
+
+    log: of the ratio; identity: the difference. Both arms are of the same customers, so errors are by customer over
+    both.
+    """
+    parts = []
+    for arm in (treated, none):
+        rows = np.flatnonzero(arm & ~np.isnan(outcome) & ~np.isnan(per))
+        w, y = weight[rows], outcome[rows]
+        if len(rows) < 2 or (scale == "log" and y.sum() < FEWEST):
+            return NOTHING
+        total = (w * per[rows]).sum()
+        mean = (w * y).sum() / total
+        parts.append((mean, customer[rows], w * (y - mean * per[rows]) / total, len(rows), y.sum()))
+    (a, who_a, psi_a, n_a, events), (b, who_b, psi_b, n_b, _) = parts
+    factor = (1.0 / a, 1.0 / b) if scale == "log" else (1.0, 1.0)
+    psi = by_customer(np.concatenate([who_a, who_b]), np.concatenate([factor[0] * psi_a, -factor[1] * psi_b]))
+    value = np.log(a / b) if scale == "log" else a - b
+    return Figure(float(value), _spread(psi), n_a + n_b, float(events))
+
+
+def pooled(figures: list[Figure], shares: Float) -> list[Figure]:
+    """Each figure drawn towards their common mean, by as much as it may differ from it by luck alone.
+
+    Normal-normal partial pooling with the variance between groups of DerSimonian & Laird 1986, "Meta-analysis in
+    clinical trials". A figure that is not to be had becomes the common mean. shares: (g,) of groups, for the mean where
+    no figure is exact.
+    """
+    value, se = np.array([f.value for f in figures]), np.array([f.se for f in figures])
+    known = np.isfinite(value) & np.isfinite(se) & (se > 0)
+    if not known.any():
+        return figures
+    x, precision = value[known], se[known] ** -2.0
+    common = float((precision * x).sum() / precision.sum())
+    spread = float((precision * (x - common) ** 2).sum()) - (len(x) - 1)
+    between = max(0.0, spread / (precision.sum() - (precision**2).sum() / precision.sum())) if len(x) > 1 else 0.0
+    weight = 1.0 / (se[known] ** 2 + between)
+    mean, mean_se = float((weight * x).sum() / weight.sum()), float(weight.sum() ** -0.5)
+    kept = np.where(known, between / (between + np.where(known, se, 1.0) ** 2), 0.0) if between else np.zeros(len(se))
+    drawn = mean + kept * (np.where(known, value, mean) - mean)
+    variance = np.where(known, kept * np.where(known, se, 0.0) ** 2, between) + ((1.0 - kept) * mean_se) ** 2
+    return [
+        Figure(float(v), float(s), f.n, f.events) for v, s, f in zip(drawn, np.sqrt(variance), figures, strict=True)
+    ]
+
+
+def by_customer(customer: Int, values: Float) -> Float:
+    """Sums of values (n,) by customer, one for each that occurs."""
+    _, code = np.unique(customer, return_inverse=True)
+    total: Float = np.bincount(code, weights=values).astype(np.float64)
+    return total
+
+
+def from_scale(value: float, scale: Scale) -> float:
+    """A figure as a rate again."""
+    if scale == "logit":
+        return float(special.expit(value))
+    return float(np.exp(value)) if scale == "log" else value
+
+
+def to_scale(value: float, scale: Scale) -> float:
+    """A rate on its scale."""
+    if scale == "logit":
+        return float(special.logit(value))
+    return float(np.log(value)) if scale == "log" else value
+
+
+def _enough(events: float, others: float) -> bool:
+    return events >= FEWEST and others >= FEWEST
+
+
+def _spread(psi: Float) -> float:
+    return float(np.sqrt((psi**2).sum() * len(psi) / max(len(psi) - 1, 1)))
+
+
+def _on_scale(mean: float, se: float, n: int, events: float, scale: Scale) -> Figure:
+    slope = {"logit": 1.0 / (mean * (1.0 - mean)) if 0 < mean < 1 else np.inf, "log": 1.0 / mean, "identity": 1.0}
+    return Figure(to_scale(mean, scale), se * float(slope[scale]), n, events)
