@@ -30,8 +30,8 @@ class AgentConfig(NetworkConfig):
     customers: who live side by side; baseline: `twin` rewards what a customer brings over one with the same luck who is
     sent nothing (experience.py), `none` the plain margin; reward_scale: currency units to one unit of reward, so that
     values are of the order of one; gamma: discount a day, 1 where the end is known and the time to go is seen;
-    learning_rate: falls in a straight line to a tenth; batch: rows a gradient step; seed: of weights, customers and
-    exploration; worlds: by name of a world, settings that differ there.
+    learning_rate: falls in a straight line to a tenth; batch: rows a gradient step, at most; max_grad_norm: of a
+    gradient step; seed: of weights, customers and exploration; worlds: by name of a world, settings that differ there.
     """
 
     customers: int = Field(default=512, ge=1)

@@ -14,6 +14,8 @@ from campaignrl.errors import ArtifactError, Problem
 from campaignrl.policies.base import Tensors
 from campaignrl.policies.container import MAX_FILE, pack, unpack
 from campaignrl.policies.course import Milestone
+from campaignrl.specs.toml import Spec
+from campaignrl.specs.world import World
 from campaignrl.tables.files import write_whole
 
 KEY = "campaignrl-checkpoint"
@@ -30,6 +32,18 @@ class Checkpoint(NamedTuple):
     counters: dict[str, int]
     curve: list[Milestone]
     tensors: Tensors
+
+
+def identity(kind: str, config: Spec, world: World, steps: int) -> dict[str, Any]:
+    """What must be the same for a training to go on."""
+    return {
+        "kind": kind,
+        "settings": config.model_dump(mode="json"),
+        "world": world.name,
+        "catalog": world.catalog.hash,
+        "features": list(world.features.encoded),
+        "steps": steps,
+    }
 
 
 def save_checkpoint(found: Checkpoint, path: Path) -> None:

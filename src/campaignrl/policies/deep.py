@@ -7,7 +7,6 @@ Large minibatches and few epochs: updates, not the environment, cost the time.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
@@ -18,8 +17,8 @@ import numpy.typing as npt
 from campaignrl import rng
 from campaignrl.errors import MissingExtra, Problem, SpecError
 from campaignrl.policies.agents import Agent, AgentConfig, DQNConfig, PPOConfig, QRDQNConfig
-from campaignrl.policies.base import sample
-from campaignrl.policies.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from campaignrl.policies.base import Tensors, sample
+from campaignrl.policies.checkpoints import Checkpoint, identity, load_checkpoint, save_checkpoint
 from campaignrl.policies.choice import uniform_over
 from campaignrl.policies.course import Course, Milestone
 from campaignrl.policies.experience import ExperienceVectorEnv
@@ -42,6 +41,7 @@ except ImportError as missing:
     needed = "training a deep learner needs torch, stable-baselines3 and sb3-contrib: pip install 'campaignrl[rl]'"
     raise MissingExtra(needed) from missing
 
+LARGEST = 1e8  # of anything in a network that still learns
 REFUSED = -1e8  # value of an action that is not allowed, as sb3-contrib has it for logits
 
 
@@ -55,6 +55,11 @@ def teach(agent: Agent, world: World, course: Course) -> list[Milestone]:
     return curve
 
 
+def even_part(rows: int, most: int) -> int:
+    """The largest divisor of `rows` that is at most `most`, so that no minibatch is a small remainder."""
+    return next(size for size in range(min(rows, most), 0, -1) if rows % size == 0)
+
+
 class Training:
     """One model in one environment, from its first or its last customer-day to the end."""
 
@@ -62,9 +67,10 @@ class Training:
         self.agent, self.config, self.world, self.course = agent, config, world, course
         self.episode = config.customers * world.horizon  # customer-days of one episode of everybody
         self.steps = -(-course.steps // self.episode) * self.episode
-        self.of = _identity(agent, config, world, self.steps)
+        self.of = identity(agent.kind, config, world, self.steps)
         self.curve: list[Milestone] = []
-        found = _found(course, self.of)
+        kept = course.checkpoint if course.resume else None
+        found = load_checkpoint(kept, self.of) if kept is not None and kept.exists() else None
         done = found.counters["num_timesteps"] if found else 0
         self.env = ExperienceVectorEnv(
             config.customers,
@@ -82,11 +88,16 @@ class Training:
             put(agent.layers, _linears(self.model))
 
     def run(self) -> list[Milestone]:
+        """Learn to the end; returns the curve."""
         begun = self.model.num_timesteps
         if begun < self.steps:
-            logged = 1 if self.course.tensorboard else None
-            callback = _Watching(self)
-            self.model.learn(self.steps - begun, callback=callback, log_interval=logged, reset_num_timesteps=begun == 0)
+            logged = self.config.customers if self.course.tensorboard else None
+            words = {"log_interval": logged, "reset_num_timesteps": begun == 0}
+            try:
+                self.model.learn(self.steps - begun, callback=_Watching(self), **words)
+            except ValueError:  # torch refuses weights that are no numbers in many words
+                self._finite_state()
+                raise
         return self.curve
 
     def layers(self) -> list[Layer]:
@@ -94,15 +105,20 @@ class Training:
         return layers_of(_linears(self.model), len(self.world.catalog))
 
     def checkpoint(self) -> None:
-        """Write where the training stands; a network that has gone astray is an error instead."""
-        tensors = state_of(self.model.policy)
-        if not all(np.isfinite(array).all() for array in tensors.values()):
-            fix = "The network has weights that are no numbers any more. Lower it, or raise reward_scale."
-            rate = self.config.learning_rate
-            raise SpecError(Problem(f"policy {self.agent.name}", "learning_rate", rate, "small enough", fix))
+        """Write where the training stands."""
+        tensors = self._finite_state()
         if self.course.checkpoint is not None:
             counters = {name: getattr(self.model, name) for name in COUNTERS if hasattr(self.model, name)}
             save_checkpoint(Checkpoint(self.of, counters, self.curve, tensors), self.course.checkpoint)
+
+    def _finite_state(self) -> Tensors:
+        """Weights and the optimiser's sums; a network that has gone astray is an error."""
+        tensors = state_of(self.model.policy)
+        if not all(np.isfinite(array).all() and np.abs(array).max(initial=0) < LARGEST for array in tensors.values()):
+            fix = "The network has gone astray. Lower it, or raise reward_scale."
+            rate = self.config.learning_rate
+            raise SpecError(Problem(f"policy {self.agent.name}", "learning_rate", rate, "small enough", fix))
+        return tensors
 
     def _restore(self, found: Checkpoint, where: str) -> None:
         restore_state(self.model.policy, found.tensors, where)
@@ -178,7 +194,7 @@ def _ppo(kind: Any) -> Callable[..., Any]:
             "MlpPolicy",
             env,
             n_steps=env.env.world.horizon,
-            batch_size=config.batch,
+            batch_size=even_part(config.customers * env.env.world.horizon, config.batch),
             n_epochs=config.epochs,
             clip_range=config.clip,
             gae_lambda=config.gae_lambda,
@@ -313,19 +329,6 @@ MAKERS: dict[str, Callable[..., Any]] = {
     "dqn": _dqn(_MaskedDQN, _MaskedDQNPolicy),
     "qr_dqn": _dqn(_MaskedQRDQN, _MaskedQRDQNPolicy),
 }
-
-
-def _identity(agent: Agent, config: AgentConfig, world: World, steps: int) -> dict[str, Any]:
-    """What must be the same for a training to go on."""
-    settings = json.loads(config.model_dump_json())
-    return {"kind": agent.kind, "settings": settings, "world": world.name, "catalog": world.catalog.hash,
-            "features": list(world.features.encoded), "steps": steps}  # fmt: skip
-
-
-def _found(course: Course, of: dict[str, Any]) -> Checkpoint | None:
-    if course.checkpoint is None or not course.resume or not course.checkpoint.exists():
-        return None
-    return load_checkpoint(course.checkpoint, of)
 
 
 def _tensorboard(course: Course) -> str | None:
