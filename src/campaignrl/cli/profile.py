@@ -2,34 +2,193 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from campaignrl.cli.console import say_json, say_table
+from campaignrl.cli.console import progress, say, say_json, say_table, talk
 from campaignrl.cli.options import Json
 from campaignrl.cli.profile_segment import draw, segment
+from campaignrl.errors import Problem, UsageError
+from campaignrl.profiles.build import Profiles
+from campaignrl.profiles.folder import build_folder
+from campaignrl.profiles.intake import intake
 from campaignrl.profiles.profile_file import read_profiles_file
+from campaignrl.profiles.summary import CustomerTag, TagSummary, customer_tags, summarise_tags
+from campaignrl.profiles.update import reweight_folder, update_folder
+from campaignrl.tables.logfile import read_log
 
 profile = typer.Typer(
     help="Customer profiles: build tags from raw events, update them, segment customers, show them.",
     no_args_is_help=True,
 )
 
+Folder = Annotated[Path, typer.Option("--output", "-o", help="Profile folder to write.")]
+AsOf = Annotated[str | None, typer.Option("--as-of", help="Morning of which day, as 2026-11-21; default: the newest.")]
+
+
+@profile.command()
+def build(
+    output: Folder,
+    mapping: Annotated[Path | None, typer.Argument(help="Mapping TOML of the raw exports.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the raw exports; default: the mapping's.")] = None,
+    events: Annotated[Path | None, typer.Option(help="Start from a ready events table, instead of a mapping.")] = None,
+    attributes: Annotated[Path | None, typer.Option(help="One row a customer, beside --events.")] = None,
+    refreshes: Annotated[Path | None, typer.Option(help="Earlier looks at the attributes, beside --events.")] = None,
+    tags: Annotated[str, typer.Option("--tags", "-t", help="Tag set: shop, bank, retail, or a TOML file.")] = "shop",
+    as_of: AsOf = None,
+    world: Annotated[
+        str | None, typer.Option("--world", "-w", help="Also the features that this world's policies read.")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(help="First day of the campaign, with --world; default: --as-of.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Raw exports or ready events -> a folder with profiles.parquet: one row a customer, a column per tag."""
+    if (mapping is None) == (events is None):
+        raise UsageError("give either MAPPING or --events FILE, to say what to start from.")
+    day = _day(as_of, "--as-of")
+    if mapping is not None:
+        with progress(f"intake    {mapping.name}") as step:
+            until = None if day is None else datetime.combine(day, time())
+            taken = intake(mapping, data or mapping.parent, output, until, progress=step)
+        events, attributes = taken.events_path, output / "attributes.parquet"
+    with progress("tags"):
+        made = build_folder(
+            output,
+            events or Path(),
+            attributes,
+            tags,
+            day,
+            refreshes=refreshes,
+            world=world,
+            start=_day(start, "--start"),
+        )
+    talk(f"{len(made.frame):,} customers, {len(made.frame.columns) - 1} tags, written to {output}")
+    _answer(made, as_json, {"folder": str(output)})
+
+
+@profile.command()
+def update(
+    folder: Annotated[Path, typer.Argument(help="Profile folder, as `profile build` leaves it.")],
+    events: Annotated[list[Path] | None, typer.Argument(help="New events tables (Parquet).")] = None,
+    attributes: Annotated[Path | None, typer.Option(help="New attributes, one row a customer.")] = None,
+    as_of: AsOf = None,
+    mapping: Annotated[Path | None, typer.Option(help="Mapping TOML of new raw exports, or of --results.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the new raw exports.")] = None,
+    results: Annotated[Path | None, typer.Option(help="Decision log of a campaign, to weigh a score anew.")] = None,
+    score: Annotated[str, typer.Option(help="The score tag to weigh anew.")] = "engagement",
+    as_json: Json = False,
+) -> None:
+    """Apply new events (late ones too) to a profile folder, or weigh a score anew by a campaign's results."""
+    if results is not None:
+        with progress("weights"):
+            made, table = reweight_folder(folder, score, read_log(results, mapping))
+        rows = [[str(row[0]), *(f"{v:.4g}" for v in row[1:])] for row in table.itertuples(index=False)]
+        if not as_json:
+            say_table([str(name) for name in table.columns], rows, title=f"{score}: response by group, new weights")
+        _answer(made, as_json, {"weights": dict(zip(table["tag"], table["weight"], strict=True))}, quiet=True)
+        return
+    new, day = list(events or []), _day(as_of, "--as-of")
+    if data is not None and mapping is not None:
+        with progress(f"intake    {mapping.name}") as step:
+            inbox = folder / "inbox" / data.name
+            until = None if day is None else datetime.combine(day, time())
+            taken = intake(mapping, data, inbox, until, progress=step)
+        new.append(taken.events_path)
+        attributes = attributes or inbox / "attributes.parquet"
+    if not new and attributes is None and day is None:
+        raise UsageError("nothing new: give events, --attributes, --data with --mapping, --as-of or --results.")
+    with progress("tags"):
+        done = update_folder(folder, new, attributes, day)
+    talk(f"{done.events:,} new events ({done.late:,} late), {done.customers:,} new customers, {folder} is up to date")
+    counts = {"events": done.events, "late": done.late, "new_customers": done.customers}
+    _answer(done.profiles, as_json, {"folder": str(folder), **counts})
+
 
 @profile.command()
 def show(
     profiles: Annotated[Path, typer.Argument(help="Profiles file, or the folder that holds it.")],
+    customer: Annotated[str | None, typer.Option(help="Show the tags of one customer.")] = None,
     as_json: Json = False,
 ) -> None:
-    """The tags of a profiles table: coverage, quantiles, most frequent levels."""
-    frame, facts = read_profiles_file(profiles)
-    if as_json:
-        say_json({"customers": len(frame), **facts})
+    """The tags of a profiles table (coverage, quantiles, most frequent values), or those of one customer."""
+    if customer is not None:
+        _say_customer(customer, customer_tags(profiles, customer), as_json)
         return
-    say_table(("tag", "known"), [(str(name), f"{frame[name].notna().mean():.0%}") for name in frame.columns[1:]])
+    frame, facts = read_profiles_file(profiles)
+    tags = summarise_tags(frame, facts)
+    if as_json:
+        shown = {tag.name: {k: v for k, v in tag._asdict().items() if k != "name"} for tag in tags}
+        about = {key: value for key, value in facts.items() if key != "tags"}
+        say_json({**about, "customers": len(frame), "tags": shown})
+        return
+    _say_tags(len(frame), facts, tags)
 
 
 profile.command()(segment)
 profile.command()(draw)
+
+
+def _answer(made: Profiles, as_json: bool, more: dict[str, Any], quiet: bool = False) -> None:
+    if as_json:
+        say_json({**more, **made.facts})
+    elif not quiet:
+        _say_tags(len(made.frame), made.facts, summarise_tags(made.frame, made.facts))
+
+
+def _say_tags(customers: int, facts: dict[str, Any], tags: list[TagSummary]) -> None:
+    words = [f"{customers:,} customers", f"{len(tags)} tags"]
+    if facts.get("as_of"):
+        words.append(f"as of the morning of {facts['as_of']}")
+    if facts.get("tag_set"):
+        words.append(f"tag set {facts['tag_set']['name']}")
+    say(", ".join(words) + "\n")
+    header = ("tag", "level", "known", "newest", "5 %, median, 95 % or most frequent values")
+    say_table(header, [(t.name, t.level, f"{t.known:.0%}", _moment(t.freshness), _values(t)) for t in tags])
+
+
+def _say_customer(customer: str, tags: list[CustomerTag], as_json: bool) -> None:
+    if as_json:
+        shown = {t.name: {"value": t.value, "unit": t.unit, "freshness": t.freshness} for t in tags}
+        say_json({"customer_id": customer, "tags": shown})
+        return
+    say(f"{customer}\n")
+    say_table(
+        ("tag", "level", "value", "newest event"), [(t.name, t.level, _value(t), _moment(t.freshness)) for t in tags]
+    )
+
+
+def _values(tag: TagSummary) -> str:
+    if tag.quantiles is not None:
+        return " · ".join(_number(q) for q in tag.quantiles)
+    return ", ".join(f"{level} {share:.0%}" for level, share in tag.top)
+
+
+def _value(tag: CustomerTag) -> str:
+    if tag.value is None:
+        return "-"
+    if isinstance(tag.value, bool):
+        return "yes" if tag.value else "no"
+    if isinstance(tag.value, float):
+        unit = f" {tag.unit}" if tag.unit in ("days", "minutes") else ""
+        return f"{_number(tag.value)}{unit}"
+    return str(tag.value)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def _moment(freshness: str | None) -> str:
+    return "" if freshness is None else freshness[:10]
+
+
+def _day(text: str | None, option: str) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(Problem("profile", option, text, "a day, such as 2026-11-21")) from None

@@ -18,8 +18,9 @@ import numpy as np
 import pandas as pd
 
 from campaignrl.errors import Problem, SpecError
+from campaignrl.features import Feature
 from campaignrl.profiles.database import Connection, Events, customers, database, newest_day
-from campaignrl.profiles.features import features_frame
+from campaignrl.profiles.features import features_frame, rests_on
 from campaignrl.profiles.profile_file import Facts, write_profiles
 from campaignrl.profiles.tag_models import histories, model_column
 from campaignrl.profiles.tag_statistics import DERIVED, STATISTICS, Scope
@@ -37,7 +38,7 @@ from campaignrl.profiles.tag_values import (
 from campaignrl.profiles.tags import Tag, TagSet, load_tags
 from campaignrl.specs.world import World
 from campaignrl.tables.customers import ID
-from campaignrl.tables.files import read_frame, write_frame
+from campaignrl.tables.files import write_frame
 
 Table = pd.DataFrame | str | Path
 REFRESHED = "refreshed"  # column of the attributes: when they were last looked up
@@ -82,14 +83,23 @@ def build_profiles(
         ids = customers(connection)
         about = connection.execute("select * from attributes").df()
         made, says = _made(connection, chosen, about, refreshes, day, ids)
-        freshness = _freshness(connection, chosen, about, ids)
+        rests = {name: kinds_of(chosen, name) for name in chosen.tags}
+        rests |= {} if world is None else {name: rests_on(name) for name in world.features.names}
+        freshness = _freshness(connection, rests, about, ids)
     frame = pd.DataFrame({ID: pd.Series(ids, dtype="str"), **{name: _column(made[name]) for name in chosen.tags}})
-    facts = _facts(chosen, day, frame, freshness, says)
+    facts = {
+        "as_of": day.isoformat(),
+        "tag_set": {"name": chosen.name, "hash": chosen.hash, "title": chosen.title},
+        "customers": len(frame),
+    }
+    about_tags = {name: _about_tag(tag, says.get(name)) for name, tag in chosen.tags.items()}
     if world is not None:
         known = about if attributes is not None else pd.DataFrame({ID: pd.Series([], dtype="str")})
         frame = _with_features(frame, features_frame(events, known, world, day, start))
         facts["world"] = world.name
-        facts["tags"] = {name: told for name, told in facts["tags"].items() if name not in world.features.names}
+        about_tags |= {feature.name: _about_feature(feature) for feature in world.features.features}
+    newest = {kind: freshness[kind].max() for kind in freshness.columns if kind != ID}
+    facts["tags"] = {name: {**told, **_seen(frame[name], rests[name], newest)} for name, told in about_tags.items()}
     return Profiles(frame, facts, freshness)
 
 
@@ -174,8 +184,10 @@ def kinds_of(chosen: TagSet, name: str) -> tuple[str, ...]:
 LEARNED_FROM = ("order", "opening", "visit", "cart", "feedback", "sent", "opened", "clicked", "redeemed")
 
 
-def _freshness(connection: Connection, chosen: TagSet, about: pd.DataFrame, ids: Ids) -> pd.DataFrame:
-    kinds = sorted({kind for name in chosen.tags for kind in kinds_of(chosen, name)} - {"attributes"})
+def _freshness(
+    connection: Connection, rests: Mapping[str, tuple[str, ...]], about: pd.DataFrame, ids: Ids
+) -> pd.DataFrame:
+    kinds = sorted({kind for kinds in rests.values() for kind in kinds} - {"attributes"})
     columns: dict[str, Any] = {ID: pd.Series(ids, dtype="str")}
     if kinds:
         newest = ", ".join(f"max(ts) filter (kind = '{kind}') as \"{kind}\"" for kind in kinds)
@@ -188,29 +200,21 @@ def _freshness(connection: Connection, chosen: TagSet, about: pd.DataFrame, ids:
     return pd.DataFrame(columns)
 
 
-def _facts(chosen: TagSet, day: date, frame: pd.DataFrame, freshness: pd.DataFrame, says: Mapping[str, Any]) -> Facts:
-    newest = {kind: freshness[kind].max() for kind in freshness.columns if kind != ID}
-    tags: dict[str, Any] = {}
-    for name, tag in chosen.tags.items():
-        kinds = kinds_of(chosen, name)
-        times = [newest[kind] for kind in kinds if kind in newest and not pd.isna(newest[kind])]
-        unit = STATISTICS[tag.of].unit if tag.kind == "statistic" and not tag.names else ""
-        tags[name] = {
-            "level": tag.level,
-            "kind": tag.kind,
-            "title": tag.title or tag.of,
-            "unit": unit,
-            "rests_on": list(kinds),
-            "freshness": _iso(max(times)) if times else None,
-            "known": round(float(frame[name].notna().mean()), 6) if len(frame) else 0.0,
-            **({"fit": says[name]} if name in says else {}),
-        }
-    return {
-        "as_of": day.isoformat(),
-        "tag_set": {"name": chosen.name, "hash": chosen.hash, "title": chosen.title},
-        "customers": len(frame),
-        "tags": tags,
-    }
+def _about_tag(tag: Tag, fit: Mapping[str, Any] | None) -> Facts:
+    unit = STATISTICS[tag.of].unit if tag.kind == "statistic" and not tag.names else ""
+    told = {"level": tag.level, "kind": tag.kind, "title": tag.title or tag.of, "unit": unit}
+    return told if fit is None else {**told, "fit": fit}
+
+
+def _about_feature(feature: Feature) -> Facts:
+    return {"level": "feature", "kind": "feature", "title": feature.meaning, "unit": feature.unit}
+
+
+def _seen(values: pd.Series[Any], kinds: tuple[str, ...], newest: Mapping[str, Any]) -> Facts:
+    """What a tag rests on, the time of the newest such event of anybody, and the share of customers it is known of."""
+    times = [newest[kind] for kind in kinds if kind in newest and not pd.isna(newest[kind])]
+    known = round(float(values.notna().mean()), 6) if len(values) else 0.0
+    return {"rests_on": list(kinds), "freshness": _iso(max(times)) if times else None, "known": known}
 
 
 def _iso(moment: Any) -> str:
@@ -222,8 +226,3 @@ def _with_features(frame: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
     """The tags, then the features under their own names; ids of both are the same, in the same order."""
     kept = [name for name in frame.columns if name == ID or name not in features.columns]
     return pd.concat([frame[kept], features.drop(columns=ID)], axis=1)
-
-
-def read_table(table: Table | None) -> pd.DataFrame | None:
-    """A frame, or the file that holds it with its ids as text."""
-    return read_frame(table, text=[ID]) if isinstance(table, str | Path) else table

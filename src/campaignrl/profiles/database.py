@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -48,8 +49,9 @@ def text(value: str) -> str:
 @contextmanager
 def database(events: Events, attributes: pd.DataFrame | str | Path | None, as_of: date) -> Iterator[Connection]:
     """A connection with the three views; what DuckDB cannot read is a DataError of one line."""
-    with duckdb.connect() as connection:
+    with TemporaryDirectory(prefix="campaignrl-") as scratch, duckdb.connect() as connection:
         connection.execute(f"set threads={THREADS}; set memory_limit='{MEMORY}'; set enable_progress_bar=false")
+        connection.execute(f"set temp_directory={text(scratch)}")
         try:
             _see(connection, "events", events, COLUMNS)
             connection.execute(f"create view known as select * from events where ts < timestamp '{as_of}'")

@@ -54,6 +54,13 @@ COUNTED = {
     "opens_30d": ("opened", 30),
     "clicks_30d": ("clicked", 30),
 }
+# What a feature rests on, beside the attributes.
+BOUGHT = ("order", "opening")
+RESTS_ON = {
+    **dict.fromkeys(("stage", "recency_days", "orders", "basket_mean", "discount_share"), BOUGHT),
+    **{name: (kind,) for name, (kind, _) in COUNTED.items()},
+    "offer_live": ("opened", "redeemed", "order"),
+}
 # The list price of every order, the opening balance before it, in the order in which they are added up.
 SPENDING = """
 select customer_id, cast(coalesce(amount, 0) + if(kind = 'order', coalesce(discount, 0), 0) as float) as value
@@ -110,6 +117,13 @@ def features_frame(
             sent = sent.set_index(ID).reindex(ids).fillna(0).astype("int64")
             columns |= {name: sent[name].to_numpy() for name in sent.columns}
     return pd.DataFrame(columns)
+
+
+def rests_on(name: str) -> tuple[str, ...]:
+    """Kinds of events that a feature rests on; `attributes` stands for the attributes."""
+    if name.startswith("consent_"):
+        return ("subscribed", "unsubscribed")
+    return RESTS_ON.get(name, ("attributes",))
 
 
 def _history_sql(world: World, as_of: date) -> str:

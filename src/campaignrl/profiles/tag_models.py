@@ -151,20 +151,23 @@ def _learned(connection: Connection, of: str, as_of: date, days: int, ids: Ids) 
     rows = rows[:: max(1, -(-len(rows) // MOST_FITTED))]
     with threadpool_limits(1):  # sums of gradients in one order
         fold = np.arange(len(rows)) % 5 == 0
-        tested = _classifier().fit(before[rows[~fold]], label[rows[~fold]])
+        tested = _fitted(before[rows[~fold]], label[rows[~fold]])
         held_out = tested.predict_proba(before[rows[fold]])[:, 1]
         both = 0 < label[rows[fold]].sum() < fold.sum()
         auc = float(roc_auc_score(label[rows[fold]], held_out)) if both else None
-        fit = _classifier().fit(before[rows], label[rows])
+        fit = _fitted(before[rows], label[rows])
         values[applies] = fit.predict_proba(now[applies])[:, 1]
     says = {"model": "gradient boosting", "days": days, "cut": cut.isoformat(), "fitted_on": len(rows), "auc": auc}
     return ModelTag(values, says | {"share": float(label[rows].mean())})
 
 
-def _classifier() -> HistGradientBoostingClassifier:
-    return HistGradientBoostingClassifier(
+def _fitted(x: Float, y: Bool) -> HistGradientBoostingClassifier:
+    """A classifier; an input that is unknown for everybody says nothing, which the library cannot be told."""
+    inputs = np.where(np.isnan(x).all(axis=0), 0.0, x)
+    model = HistGradientBoostingClassifier(
         max_iter=60, learning_rate=0.1, max_leaf_nodes=15, l2_regularization=1.0, early_stopping=False, random_state=0
     )
+    return model.fit(inputs, y)
 
 
 INPUTS_AT = {name: i for i, name in enumerate(INPUTS)}

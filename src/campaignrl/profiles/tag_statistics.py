@@ -216,9 +216,9 @@ STATISTICS: Mapping[str, Statistic] = MappingProxyType(
         # Made from the order history or the attributes as a whole, in build.py.
         "days since sign-up": Statistic("days", (), lambda s: "null", ()),
         "lifecycle stage": Statistic("", BOUGHT, lambda s: "null", (), "text", levels=STAGES),
-        "recency score": Statistic("1 to 5", BOUGHT, lambda s: "null", ()),
-        "frequency score": Statistic("1 to 5", BOUGHT, lambda s: "null", ()),
-        "monetary score": Statistic("1 to 5", BOUGHT, lambda s: "null", ()),
+        "recency score": Statistic("score", BOUGHT, lambda s: "null", ()),
+        "frequency score": Statistic("score", BOUGHT, lambda s: "null", ()),
+        "monetary score": Statistic("score", BOUGHT, lambda s: "null", ()),
         "RFM cell": Statistic("", BOUGHT, lambda s: "null", (), "text"),
     }
 )
