@@ -115,8 +115,9 @@ def numbers_of(profiles: pd.DataFrame, tag: Tag) -> Float:
 def codes_of(profiles: pd.DataFrame, tag: Tag) -> Int:
     """(n,) codes into the levels of a category; missing and unheard of are UNKNOWN, unless OTHER is a level."""
     texts = profiles[tag.name].astype(object)
-    known = pd.Categorical(texts.where(texts.notna(), "").astype(str), categories=list(tag.levels))
-    codes: Int = known.codes.astype(np.int64)
+    known = pd.Index(list(tag.levels), dtype=object)
+    plain = texts.where(texts.notna(), "").astype(str).astype(object)
+    codes: Int = known.get_indexer(pd.Index(plain)).astype(np.int64)
     if OTHER in tag.levels:
         given = texts.notna().to_numpy() & (texts.astype(str).to_numpy() != "")
         codes = np.where((codes == UNKNOWN) & given, tag.levels.index(OTHER), codes)

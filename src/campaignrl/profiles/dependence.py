@@ -91,11 +91,12 @@ def dependence_tree(codes: Sequence[Int], sizes: Sequence[int]) -> tuple[list[in
 def conditional_table(child: Int, parent: Int | None, sizes: tuple[int, int]) -> Float:
     """(parent levels, child levels) shares of the child's levels, by row cumulated; one row where there is no parent.
 
-    A parent's level that nobody has gets the shares of everyone.
+    A parent's level that nobody has gets the shares of everyone, and equal ones where there is nobody at all.
     """
     rows = np.zeros(len(child), dtype=np.int64) if parent is None else parent
     counts = np.bincount(rows * sizes[1] + child, minlength=sizes[0] * sizes[1]).reshape(sizes).astype(np.float64)
-    counts = np.where(counts.sum(axis=1, keepdims=True) > 0, counts, counts.sum(axis=0))
+    everyone = counts.sum(axis=0) if len(child) else np.ones(sizes[1])
+    counts = np.where(counts.sum(axis=1, keepdims=True) > 0, counts, everyone)
     cumulated: Float = np.cumsum(counts, axis=1)
     return cumulated / cumulated[:, -1:]
 

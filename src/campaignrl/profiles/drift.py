@@ -104,7 +104,7 @@ def _tags(before: pd.DataFrame, after: pd.DataFrame) -> tuple[TagDrift, ...]:
     names = [str(c) for c in before.columns if c != ID and c in after.columns]
     if not names:
         raise DataError(Problem("profiles", "tags", [], "at least one tag that both tables have"))
-    tags = tags_of(before, names)
+    tags = [tag for tag in tags_of(before, names) if tag.kind != "date"]  # dates move with the calendar
     require_tags(after, tags)
     return tuple(_tag(before, after, tag) for tag in tags)
 
@@ -140,9 +140,6 @@ def _tenths(before: pd.DataFrame, after: pd.DataFrame, tag: Tag) -> tuple[tuple[
     word = "median"
     if middles[0] == middles[1] and all(map(len, given)):
         middles, word = [float(g.mean()) for g in given], "mean"
-    if tag.kind == "date":
-        days = [np.datetime_as_string(np.datetime64(round(m), "D")) if m == m else "none" for m in middles]
-        return (counts[0], counts[1]), f"{word} {days[0]} -> {days[1]}"
     return (counts[0], counts[1]), f"{word} {middles[0]:.4g} -> {middles[1]:.4g}"
 
 

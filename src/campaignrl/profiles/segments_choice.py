@@ -56,7 +56,9 @@ def choose(
     elif fair:
         aim = fair[0].bic - ENOUGH * (fair[0].bic - min(c.bic for c in fair))
         best = next(c for c in fair if c.bic <= aim)
-        why = f"{best.k} segments: the fewest with {ENOUGH:.0%} of the gain in BIC among the numbers that come out again"
+        why = (
+            f"{best.k} segments: the fewest with {ENOUGH:.0%} of the gain in BIC among the numbers that come out again"
+        )
     else:
         best = max(big or tried, key=lambda c: c.stability)
         why = f"{best.k} segments: no number of segments comes out again, this one most nearly: take them with care"

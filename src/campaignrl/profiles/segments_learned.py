@@ -124,21 +124,24 @@ def fit_clusters(x: Float, method: Method, k: int, full: bool, chance: np.random
 
 
 def log_likelihood(x: Float, fit: Fit) -> float:
-    """Of the rows under the mixture; for k-means under round Gaussians of one common variance (Pelleg & Moore 2000)."""
+    """Of the rows under the mixture; for k-means of rows and segments under one Gaussian each, of a common diagonal.
+
+    Cutting a single round group in two then costs more (log 2 a row) than the halves gain, which a variance common to
+    all columns (Pelleg & Moore 2000) does not see where one column is wide.
+    """
     if len(fit.covariances):
         return float(np.logaddexp.reduce(_likelihoods(x, fit), axis=1).sum())
-    n, d = x.shape
     codes = np.argmax(_nearness(x, fit), axis=1)
-    squares = float(((x - fit.centres[codes]) ** 2).sum())
-    variance = max(squares / max(d * (n - len(fit.weights)), 1), 1e-12)
+    variance = np.maximum(((x - fit.centres[codes]) ** 2).mean(axis=0), SMALLEST_VARIANCE)
     mixing = float(np.log(np.maximum(fit.weights[codes], 1e-300)).sum())
-    return float(mixing - 0.5 * n * d * np.log(2.0 * np.pi * variance) - 0.5 * squares / variance)
+    squares = float((((x - fit.centres[codes]) ** 2) / variance).sum())
+    return float(mixing - 0.5 * len(x) * np.log(2.0 * np.pi * variance).sum() - 0.5 * squares)
 
 
 def parameters_of(fit: Fit, full: bool) -> int:
     """Free numbers of the model that `log_likelihood` speaks of."""
     k, d = fit.centres.shape
-    spread = (k * d * (d + 1) // 2 if full else k * d) if len(fit.covariances) else 1
+    spread = (k * d * (d + 1) // 2 if full else k * d) if len(fit.covariances) else d
     return int(k - 1 + k * d + spread)
 
 

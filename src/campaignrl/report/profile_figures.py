@@ -70,7 +70,10 @@ def segment_picture(shown: Heat) -> Figure:
     cells.set_xticks(np.arange(m) + 0.5, [_wrapped(name) for name in shown.columns], parse_math=False, fontsize=9)
     cells.xaxis.tick_top()
     cells.set_yticks([])
-    cells.set_xlabel("mean of the segment; colour: above (blue) or below (orange) the mean of all", fontsize=9)
+    cells.set_xlabel(
+        "mean of the segment; colour: above (blue) or below (orange) all customers, on a log scale where skewed",
+        fontsize=9,
+    )
     for ax in (bars, cells):
         _plain_axes(ax)
     return figure
