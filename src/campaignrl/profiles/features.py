@@ -104,8 +104,11 @@ def features_frame(
     ids, context = features(events, attributes, world, as_of, start)
     columns: dict[str, Any] = {ID: pd.Series(ids, dtype="str")}
     for feature in context.schema.features:
-        values = context.labels(feature.name) if feature.levels else context.columns[feature.name]
-        columns[feature.name] = pd.Series(values, dtype="str" if feature.levels else None)
+        if feature.levels:
+            labels = context.labels(feature.name)
+            columns[feature.name] = pd.Series(labels).where(labels != "", None).astype("str")
+        else:
+            columns[feature.name] = pd.Series(context.columns[feature.name])
     windows = cap_windows(world)
     with database(events, attributes, as_of) as connection:
         counts = ", ".join(
@@ -200,7 +203,7 @@ def _labels(about: pd.DataFrame, world: World) -> Columns:
     for name, known in levels.items():
         code = np.full(len(about), UNKNOWN, dtype=np.int8)
         if name in about.columns:
-            code = pd.Categorical(about[name].astype(object), categories=list(known)).codes.astype(np.int8)
+            code = pd.Index(known, dtype=object).get_indexer(about[name].astype(object)).astype(np.int8)
         columns[name] = code
     return columns
 

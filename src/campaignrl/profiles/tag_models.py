@@ -101,8 +101,9 @@ def histories(connection: Connection, as_of: date, ids: Ids) -> Histories:
         return span
 
     amount, first_amount = (found[k].to_numpy(dtype=np.float64) / UNIT for k in ("amount", "first_amount"))
-    repeat = np.where(np.isnan(first_amount), amount * (orders - 1) / orders, amount - first_amount)
-    x = np.where(orders > 0, orders - 1.0, np.nan)
+    repeat = np.where(np.isnan(first_amount), amount * (orders - 1) / np.maximum(orders, 1), amount - first_amount)
+    # Two moments are at least two orders, where half of an opening balance has not arrived yet.
+    x = np.where(np.isnat(first), np.nan, np.maximum(orders - 1.0, last > first))
     m = np.where(x > 0, repeat / np.maximum(x, 1.0), 0.0)
     return Histories(x, weeks(last - first), weeks(end - first), np.where(np.isnan(x), np.nan, m))
 

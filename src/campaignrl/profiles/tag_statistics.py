@@ -190,7 +190,7 @@ STATISTICS: Mapping[str, Statistic] = MappingProxyType(
             "share", (*BOUGHT, "refund"), lambda s: ratio(count(s, ("refund",)), count(s, BOUGHT))
         ),
         "mean days between orders": Statistic("days", BOUGHT, between_orders),
-        "orders a month": Statistic("orders", BOUGHT, a_month),
+        "orders a month": Statistic("orders", BOUGHT, a_month, empty=0.0),
         "share of sends opened": Statistic(
             "share", (*SENT, "opened"), lambda s: ratio(count(s, ("opened",)), count(s, SENT))
         ),

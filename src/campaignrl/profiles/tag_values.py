@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from campaignrl.errors import Problem, SpecError, UsageError, nearest
-from campaignrl.features import UNKNOWN, Context, FeatureSchema
+from campaignrl.features import Context, FeatureSchema
 from campaignrl.lifecycle import stage
 from campaignrl.profiles.database import Connection, quoted
 from campaignrl.profiles.tag_statistics import DERIVED, STATISTICS, Scope
@@ -152,8 +152,8 @@ def _context(tag: Tag, chosen: TagSet, made: Mapping[str, Values]) -> Context:
         values, levels = made[name], chosen.levels_of(name)
         if isinstance(values, np.ndarray) and values.dtype == object:
             feature = rule_feature(name, levels, named, {str(v) for v in pd.unique(values) if v is not None})
-            codes = pd.Categorical(values, categories=list(feature.levels)).codes.astype(np.int64)
-            columns[name] = np.where(codes < 0, UNKNOWN, codes)
+            codes = pd.Index(feature.levels, dtype=object).get_indexer(values)  # -1 where missing, as UNKNOWN is
+            columns[name] = codes.astype(np.int64)
         else:
             feature = rule_feature(name, (), named)
             columns[name] = np.clip(_as_number(values), -LARGEST, LARGEST)
