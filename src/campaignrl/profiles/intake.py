@@ -25,7 +25,7 @@ import pandas as pd
 
 from campaignrl.errors import DataError, UnknownName, UsageError, unknown
 from campaignrl.profiles.identity import identify
-from campaignrl.profiles.intake_files import engine_errors, open_raw
+from campaignrl.profiles.intake_files import absent_columns, engine_errors, open_raw
 from campaignrl.profiles.intake_lookup import with_lookups
 from campaignrl.profiles.intake_mapping import IntakeMapping, Source, load_intake_mapping
 from campaignrl.profiles.intake_rows import Staged, stage
@@ -139,7 +139,7 @@ def _query(
     raw = open_raw(con, source, path, str(n), scratch)
     folder = path.parent
     raw = with_lookups(con, source, raw, str(n), scratch, lambda file: folder / file)
-    problems = raw.missing(plan.columns_of(source))
+    problems = absent_columns(con, raw, plan.columns_of(source))
     if problems:
         raise DataError(problems)
     return query_of(plan, source, raw, as_of)

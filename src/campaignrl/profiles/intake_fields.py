@@ -101,7 +101,7 @@ class Lookup(Spec):
 
     file: str
     format: Literal["csv", "parquet", "jsonl"] | None = None
-    on: str
+    on: Columns
     key: str
     columns: Annotated[dict[str, str], Field(min_length=1)]
 

@@ -11,7 +11,7 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,20 +48,28 @@ class Raw:
     facts: dict[str, object] = field(default_factory=dict)
 
     def cell(self, name: str) -> Cell:
-        """The column called `name`; `known` has been asked before."""
+        """The column called `name`, known to be there (absent_columns)."""
         if name in self.cells or not self.json:
             return self.cells[name]
         pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in name.split("."))
         return Cell(f"json_extract_string(j, {literal(pointer)})", "VARCHAR")
 
-    def missing(self, names: tuple[str, ...]) -> list[Problem]:
-        """A problem for every name that the file does not have, with the nearest it has."""
-        lacking = [name for name in dict.fromkeys(names) if name not in self.cells]
-        return [Problem(self.where, "column", n, "in the file", nearest(n, self.cells)) for n in lacking]
-
     def whole_row(self) -> str:
         """Every cell of a row, for telling rows apart."""
         return "j" if self.json else ", ".join(cell.sql for cell in self.cells.values())
+
+
+def absent_columns(con: duckdb.DuckDBPyConnection, raw: Raw, names: Sequence[str]) -> list[Problem]:
+    """A problem for every name that the file does not have, with the nearest it has.
+
+    Of JSON objects the first lines tell which keys there are; names not among them are looked for in all.
+    """
+    lacking = [name for name in dict.fromkeys(names) if name not in raw.cells]
+    if lacking and raw.json:
+        counts = ", ".join(f"count({raw.cell(name).sql})" for name in lacking)
+        found = con.execute(f"SELECT {counts} FROM {raw.relation}").fetchone() or ()
+        lacking = [name for name, count in zip(lacking, found, strict=True) if not count]
+    return [Problem(raw.where, "column", n, "in the file", nearest(n, raw.cells)) for n in lacking]
 
 
 def open_raw(con: duckdb.DuckDBPyConnection, source: Source, path: Path, tag: str, scratch: Path) -> Raw:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from campaignrl.tables.csvfile import MISSING
 from campaignrl.tables.events import KINDS
 from campaignrl.tables.expressions import compile_expression
 
+NAME = re.compile(r"\be(\d+)_\d+\b")  # of an expression of Steps
 LARGEST = 1e15  # a larger sum of money is a slip, and minor units would not be exact
 FIRST, LAST = "1900-01-01", "2200-01-01"  # moments outside are slips
 IGNORED = 255  # code of a kind that the mapping leaves out
@@ -45,6 +47,38 @@ class Reading(NamedTuple):
     shown: str
 
 
+class Steps:
+    """Expressions by name, each reckoned once a row: the engine would reckon a repeated one again and again.
+
+    A name carries its step, `e2_0`; an expression stands one step above the names that it is made of.
+    """
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+
+    def __call__(self, expression: str) -> str:
+        """The name of an expression."""
+        if NAME.fullmatch(expression):
+            return expression
+        if expression not in self._names:
+            step = max((int(used) + 1 for used in NAME.findall(expression)), default=0)
+            self._names[expression] = f"e{step}_{len(self._names)}"
+        return self._names[expression]
+
+    @property
+    def names(self) -> list[str]:
+        """The columns that `over` adds."""
+        return list(self._names.values())
+
+    def over(self, relation: str) -> str:
+        """`relation` with every named expression as a column more."""
+        steps = sorted({int(name[1 : name.index("_")]) for name in self._names.values()})
+        for step in steps:
+            named = [f"{text} AS {name}" for text, name in self._names.items() if name.startswith(f"e{step}_")]
+            relation = f"(SELECT *, {', '.join(named)} FROM {relation})"
+        return relation
+
+
 def identifier(name: str) -> str:
     """A quoted name."""
     return '"' + name.replace('"', '""') + '"'
@@ -60,47 +94,59 @@ def listing(texts: Sequence[str]) -> str:
     return "(" + ", ".join(map(literal, texts)) + ")"
 
 
-def as_text(cell: Cell) -> str:
+def as_text(cell: Cell, steps: Steps) -> str:
     """The cell as text; 17 and 17.0 alike are "17", and a blank cell is null."""
+    if NAME.fullmatch(cell.sql):
+        return cell.sql
     if cell.type == "VARCHAR":
-        return f"(CASE WHEN trim({cell.sql}) = '' THEN NULL ELSE {cell.sql} END)"
+        text = cell.sql if cell.sql.isidentifier() else steps(cell.sql)
+        return steps(f"CASE WHEN {text} < '!' AND trim({text}) = '' THEN NULL ELSE {text} END")
     if cell.type in ("DOUBLE", "FLOAT"):
         whole = f"{cell.sql} = trunc({cell.sql}) AND abs({cell.sql}) < 9007199254740992"
         number = f"CASE WHEN {whole} THEN CAST(CAST({cell.sql} AS BIGINT) AS VARCHAR) ELSE CAST({cell.sql} AS VARCHAR)"
-        return f"(CASE WHEN isnan({cell.sql}) THEN NULL ELSE {number} END END)"
-    return f"CAST({cell.sql} AS VARCHAR)"
+        return steps(f"CASE WHEN isnan({cell.sql}) THEN NULL ELSE {number} END END")
+    return steps(f"CAST({cell.sql} AS VARCHAR)")
 
 
-def text_field(field: TextField, cells: Sequence[Cell]) -> str:
+def text_field(field: TextField, cells: Sequence[Cell], steps: Steps) -> str:
     """A name: the first cell that is given, in our words where the mapping has some."""
     if field.constant is not None:
         return literal(field.constant)
-    found = _without(_first([as_text(cell) for cell in cells]), field.missing)
-    return _mapped(found, {raw: literal(ours) for raw, ours in field.values.items()}, found)
+    found = _without(_first(cells, steps), field.missing, steps)
+    return steps(_mapped(found, {raw: literal(ours) for raw, ours in field.values.items()}, found))
 
 
-def kind_field(field: KindField, cells: Sequence[Cell]) -> str:
+def kind_field(field: KindField, cells: Sequence[Cell], steps: Steps) -> str:
     """The code of the kind of event (its place in KINDS), IGNORED, or null for a kind nobody knows."""
     if field.constant is not None:
         return _kind_code(field.constant)
-    text = _first([as_text(cell) for cell in cells])
+    text = _first(cells, steps)
     default = "NULL" if field.default is None else _kind_code(field.default)
     if not (field.values or field.patterns or field.default):
-        return _mapped(text, {kind: _kind_code(kind) for kind in KINDS}, "NULL")
+        return steps(_mapped(text, {kind: _kind_code(kind) for kind in KINDS}, "NULL"))
     exact = [f"WHEN {text} = {literal(raw)} THEN {_kind_code(kind)}" for raw, kind in field.values.items()]
     like = [f"WHEN {text} GLOB {literal(raw)} THEN {_kind_code(kind)}" for raw, kind in field.patterns.items()]
     cases = " ".join(exact + like) or "WHEN FALSE THEN NULL"
-    return f"CAST(CASE {cases} ELSE {default} END AS UTINYINT)"
+    return steps(f"CAST(CASE {cases} ELSE {default} END AS UTINYINT)")
 
 
-def number(cells: Sequence[Cell], missing: Sequence[str] = ()) -> Reading:
+def number(cells: Sequence[Cell], steps: Steps, missing: Sequence[str] = ()) -> Reading:
     """A number from the first of some cells that is given."""
     if len(cells) == 1 and _is_numeric(cells[0]) and not missing:
-        value = f"CAST({cells[0].sql} AS DOUBLE)"
-        given = f"({cells[0].sql} IS NOT NULL AND NOT isnan({value}))"
-        return Reading(value, given, as_text(cells[0]))
-    text = _without(f"trim({_first([as_text(cell) for cell in cells])})", (*MISSING, *missing))
-    return Reading(f"TRY_CAST({text} AS DOUBLE)", f"({text} IS NOT NULL)", text)
+        value = steps(f"CAST({cells[0].sql} AS DOUBLE)")
+        return Reading(value, steps(f"{value} IS NOT NULL AND NOT isnan({value})"), value)
+    text = _without(_first(cells, steps), missing, steps)
+    value = steps(f"TRY_CAST({text} AS DOUBLE)")
+    return Reading(value, _given(value, text, steps, f"NOT isnan({value})"), text)
+
+
+def arithmetic(expression: str, cells: Mapping[str, Cell], steps: Steps, missing: Sequence[str] = ()) -> Reading:
+    """A checked expression of tables/expressions.py over some columns; not given where one of them is not."""
+    parts = {name: number([cell], steps, missing) for name, cell in cells.items()}
+    tree = ast.parse(expression.strip(), mode="eval").body
+    given = steps(" AND ".join(part.given for part in parts.values()))
+    shown = "concat_ws(' ; ', " + ", ".join(part.shown for part in parts.values()) + ")"
+    return Reading(steps(_sql_of(tree, {name: part.value for name, part in parts.items()})), given, shown)
 
 
 def columns_of(expression: str) -> tuple[str, ...]:
@@ -108,32 +154,26 @@ def columns_of(expression: str) -> tuple[str, ...]:
     return compile_expression(expression, "[[source]]").columns
 
 
-def arithmetic(expression: str, cells: Mapping[str, Cell], missing: Sequence[str] = ()) -> Reading:
-    """A checked expression of tables/expressions.py over some columns; not given where one of them is not."""
-    parts = {name: number([cell], missing) for name, cell in cells.items()}
-    tree = ast.parse(expression.strip(), mode="eval").body
-    given = " AND ".join(part.given for part in parts.values())
-    shown = "concat_ws(' ; ', " + ", ".join(part.shown for part in parts.values()) + ")"
-    return Reading(_sql_of(tree, {name: part.value for name, part in parts.items()}), f"({given})", shown)
-
-
-def moment(field: TimeField, cells: Sequence[Cell]) -> Reading:
+def moment(field: TimeField, cells: Sequence[Cell], steps: Steps) -> Reading:
     """A moment in UTC, with microseconds."""
     if field.unit is not None:
-        return _clock(field, number(cells))
+        ticks = number(cells, steps)
+        micro = steps(f"{ticks.value} * {MICROSECONDS[field.unit]}.0")
+        since = moment_literal(field.since)
+        value = f"CASE WHEN abs({micro}) < 1e16 THEN {since} + to_microseconds(CAST(round({micro}) AS BIGINT)) END"
+        return Reading(_possible(value, steps), ticks.given, ticks.shown)
     if len(cells) == 1 and (cells[0].type.startswith("TIMESTAMP") or cells[0].type == "DATE"):
         naive = f"CAST({cells[0].sql} AS TIMESTAMP)"
-        zoned = cells[0].type.endswith("TIME ZONE")
-        value = naive if field.zone is None or zoned else _from_zone(naive, field.zone)
-        return Reading(_possible(value), f"({cells[0].sql} IS NOT NULL)", as_text(cells[0]))
-    text = _without(f"trim({_first([as_text(cell) for cell in cells])})", MISSING)
-    if field.format is not None:
-        tried = f"CAST(try_strptime({text}, {literal(field.format)}) AS TIMESTAMP)"
-        zoned = "%z" in field.format
-        value = tried if field.zone is None or zoned else _from_zone(tried, field.zone)
-    else:
+        zone = None if cells[0].type.endswith("TIME ZONE") else field.zone
+        return Reading(_possible(_from_zone(naive, zone), steps), f"{cells[0].sql} IS NOT NULL", naive)
+    text = _first(cells, steps)
+    if field.format is None:
         value = _iso(text, field.zone)
-    return Reading(_possible(value), f"({text} IS NOT NULL)", text)
+    else:
+        tried = f"CAST(try_strptime({text}, {literal(field.format)}) AS TIMESTAMP)"
+        value = _from_zone(tried, None if "%z" in field.format else field.zone)
+    found = _possible(value, steps)
+    return Reading(found, _given(found, text, steps), text)
 
 
 def moment_literal(when: dt.datetime | dt.date) -> str:
@@ -147,33 +187,38 @@ def moment_literal(when: dt.datetime | dt.date) -> str:
 
 def _iso(text: str, zone: str | None) -> str:
     """ISO text; the engine's plain cast drops an offset without a word, so texts with one take the other way."""
-    offset = f"(strpos({text}, '+') > 0 OR strpos(upper({text}), 'Z') > 0 OR strpos(substr({text}, 12), '-') > 0)"
-    plain = f"TRY_CAST({text} AS TIMESTAMP)"
-    here = plain if zone is None else _from_zone(plain, zone)
-    return f"(CASE WHEN {offset} THEN CAST(TRY_CAST({text} AS TIMESTAMPTZ) AS TIMESTAMP) ELSE {here} END)"
+    offset = f"contains({text}, '+') OR contains(upper({text}), 'Z') OR strpos(substr({text}, 12), '-') > 0"
+    here = _from_zone(f"TRY_CAST({text} AS TIMESTAMP)", zone)
+    return f"CASE WHEN {offset} THEN CAST(TRY_CAST({text} AS TIMESTAMPTZ) AS TIMESTAMP) ELSE {here} END"
 
 
-def _from_zone(naive: str, zone: str) -> str:
-    return f"CAST(timezone({literal(zone)}, {naive}) AS TIMESTAMP)"
+def _from_zone(naive: str, zone: str | None) -> str:
+    return naive if zone is None else f"CAST(timezone({literal(zone)}, {naive}) AS TIMESTAMP)"
 
 
-def _clock(field: TimeField, ticks: Reading) -> Reading:
-    micro = f"({ticks.value}) * {MICROSECONDS[field.unit or 'seconds']}.0"
-    since = moment_literal(field.since)
-    value = f"(CASE WHEN abs({micro}) < 1e16 THEN {since} + to_microseconds(CAST(round({micro}) AS BIGINT)) END)"
-    return Reading(_possible(value), ticks.given, ticks.shown)
+def _possible(value: str, steps: Steps) -> str:
+    value = steps(value)
+    within = f"{value} >= TIMESTAMP '{FIRST}' AND {value} < TIMESTAMP '{LAST}'"
+    return steps(f"CASE WHEN {within} THEN {value} END")
 
 
-def _possible(value: str) -> str:
-    return f"(CASE WHEN {value} >= TIMESTAMP '{FIRST}' AND {value} < TIMESTAMP '{LAST}' THEN {value} END)"
+def _given(value: str, text: str, steps: Steps, sound: str = "TRUE") -> str:
+    """A cell that could be read was given; one that could not was, unless it says that it is missing."""
+    said = f"{text} IS NOT NULL AND trim({text}) NOT IN {listing(MISSING)}"
+    return steps(f"CASE WHEN {value} IS NOT NULL AND {sound} THEN TRUE ELSE {said} END")
 
 
-def _first(texts: Sequence[str]) -> str:
-    return texts[0] if len(texts) == 1 else f"coalesce({', '.join(texts)})"
+def _first(cells: Sequence[Cell], steps: Steps) -> str:
+    return first_text([as_text(cell, steps) for cell in cells], steps)
 
 
-def _without(text: str, missing: Sequence[str]) -> str:
-    return f"(CASE WHEN {text} IN {listing(missing)} THEN NULL ELSE {text} END)" if missing else text
+def first_text(texts: Sequence[str], steps: Steps) -> str:
+    """The first of some texts that is not null."""
+    return texts[0] if len(texts) == 1 else steps(f"coalesce({', '.join(texts)})")
+
+
+def _without(text: str, missing: Sequence[str], steps: Steps) -> str:
+    return steps(f"CASE WHEN trim({text}) IN {listing(missing)} THEN NULL ELSE {text} END") if missing else text
 
 
 def _mapped(text: str, values: Mapping[str, str], default: str) -> str:
