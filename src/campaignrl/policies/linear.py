@@ -39,9 +39,9 @@ class LinTSConfig(FactorisedConfig):
 
 
 class LinUCBConfig(FactorisedConfig):
-    """alpha: posterior standard deviations that are added to the mean; the rest as in factorised.py."""
+    """alpha: posterior standard deviations added to the mean; 1 is too sure of itself. The rest as in factorised.py."""
 
-    alpha: float = Field(default=1.0, ge=0.0)
+    alpha: float = Field(default=2.0, ge=0.0)
 
 
 class LinEpsilonConfig(FactorisedConfig):

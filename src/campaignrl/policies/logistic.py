@@ -40,7 +40,7 @@ class LogitTSConfig(LearningConfig):
     """
 
     draws: int = Field(default=64, ge=1, le=255)
-    l2: float = Field(default=1.0, gt=0.0)
+    l2: float = Field(default=0.3, gt=0.0)
     low: float = 0.0
     high: float = 1.0
 

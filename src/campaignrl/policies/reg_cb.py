@@ -30,7 +30,7 @@ class RegCBConfig(FactorisedConfig):
     False for elimination; reward_range: lowest and highest possible reward; the rest as in factorised.py.
     """
 
-    mellowness: float = Field(default=0.1, ge=0.0)
+    mellowness: float = Field(default=0.5, ge=0.0)
     optimistic: bool = True
     reward_range: tuple[float, float] | None = None
 
