@@ -6,17 +6,15 @@ says (sections.py, pictures.py), its layout (page.html.j2).
 
 from __future__ import annotations
 
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import BinaryIO
 
-from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from campaignrl.report import pictures, sections
 from campaignrl.report.content import Gain, ReportContent
 from campaignrl.report.pictures import Picture
+from campaignrl.report.template import style, template
 from campaignrl.tables.files import write_whole
 
 __all__ = ["Gain", "ReportContent", "page", "write_report"]
@@ -35,7 +33,8 @@ def write_report(path: str | Path, content: ReportContent) -> None:
 def page(content: ReportContent) -> str:
     """The page as text; the same content gives the same text."""
     shown = pictures.over_days(content)
-    return _template().render(
+    return template("page.html.j2").render(
+        style=style(),
         content=content,
         reference=_reference(content),
         unit=_unit(content),
@@ -67,10 +66,3 @@ def _unit(content: ReportContent) -> str:
 
 def _safe(picture: Picture) -> Picture:
     return picture._replace(svg=Markup(picture.svg))  # made by inline.py, its texts escaped there
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    source = resources.files("campaignrl.report").joinpath("page.html.j2").read_text(encoding="utf-8")
-    return environment.from_string(source)
