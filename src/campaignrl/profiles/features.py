@@ -203,7 +203,7 @@ def _labels(about: pd.DataFrame, world: World) -> Columns:
     for name, known in levels.items():
         code = np.full(len(about), UNKNOWN, dtype=np.int8)
         if name in about.columns:
-            code = pd.Index(known, dtype=object).get_indexer(about[name].astype(object)).astype(np.int8)
+            code = pd.Index(known, dtype=object).get_indexer(pd.Index(about[name], dtype=object)).astype(np.int8)
         columns[name] = code
     return columns
 

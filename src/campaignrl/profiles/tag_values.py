@@ -152,7 +152,9 @@ def _context(tag: Tag, chosen: TagSet, made: Mapping[str, Values]) -> Context:
         values, levels = made[name], chosen.levels_of(name)
         if isinstance(values, np.ndarray) and values.dtype == object:
             feature = rule_feature(name, levels, named, {str(v) for v in pd.unique(values) if v is not None})
-            codes = pd.Index(feature.levels, dtype=object).get_indexer(values)  # -1 where missing, as UNKNOWN is
+            codes = pd.Index(feature.levels, dtype=object).get_indexer(
+                pd.Index(values, dtype=object)
+            )  # -1 where missing, as UNKNOWN is
             columns[name] = codes.astype(np.int64)
         else:
             feature = rule_feature(name, (), named)

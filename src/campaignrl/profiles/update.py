@@ -60,7 +60,7 @@ def update_folder(
     """Apply new events and attributes (Parquet; attributes also CSV) to the profiles of a folder.
 
     as_of: default the day after the newest event of all, and never before the old one. Attributes that are given
-    replace the old ones, customer by customer; what is missing in the new table keeps its value.
+    replace the old ones, customer by customer and column by column, as `merged_attributes` says.
     """
     home = Path(folder)
     state = read_state(home)
@@ -86,15 +86,21 @@ def update_folder(
 
 
 def merged_attributes(old: pd.DataFrame | None, new: pd.DataFrame) -> pd.DataFrame:
-    """One row a customer: the new value where one is given, else the old one."""
+    """One row a customer, by id: what the new table says of a customer (also that a value is missing), else the old."""
     if new[ID].duplicated().any():
         twice = str(new.loc[new[ID].duplicated(), ID].iloc[0])
         raise DataError(Problem("attributes", ID, twice, "given once"))
     if old is None:
         return new.sort_values(ID, kind="stable", ignore_index=True)
-    joined = new.set_index(ID).combine_first(old.set_index(ID)).sort_index()
     order = [*old.columns, *(name for name in new.columns if name not in old.columns)]
-    return joined.reset_index()[order]
+    before, after = old.set_index(ID), new.set_index(ID)
+    ids = before.index.union(after.index)
+    columns = {}
+    for name in (name for name in order if name != ID):
+        kept = before[name].drop(after.index, errors="ignore") if name in after and name in before else before.get(name)
+        parts = [part for part in (kept, after.get(name)) if part is not None and len(part)]
+        columns[name] = pd.concat(parts).reindex(ids) if parts else pd.Series(index=ids, dtype="str")
+    return pd.DataFrame(columns, index=ids).rename_axis(ID).reset_index()
 
 
 def reweight(tags: TagSet, score: str, profiles: pd.DataFrame, log: DecisionLog) -> tuple[TagSet, pd.DataFrame]:
