@@ -18,6 +18,7 @@ from campaignrl.profiles.intake import intake
 from campaignrl.profiles.profile_file import read_profiles_file
 from campaignrl.profiles.summary import CustomerTag, TagSummary, customer_tags, summarise_tags
 from campaignrl.profiles.update import reweight_folder, update_folder
+from campaignrl.report.quality_page import quality_page
 from campaignrl.tables.logfile import read_log
 
 profile = typer.Typer(
@@ -54,7 +55,7 @@ def build(
     if mapping is not None:
         with progress(f"intake    {mapping.name}") as step:
             until = None if day is None else datetime.combine(day, time())
-            taken = intake(mapping, data or mapping.parent, output, until, progress=step)
+            taken = intake(mapping, data or mapping.parent, output, until, page=quality_page, progress=step)
         events, attributes = taken.events_path, output / "attributes.parquet"
     with progress("tags"):
         made = build_folder(

@@ -71,11 +71,11 @@ def source_quality(con: duckdb.DuckDBPyConnection, one: Staged, counts: Counts) 
 
 
 def _completeness(con: duckdb.DuckDBPyConnection, one: Staged) -> dict[str, float | None]:
-    """Share of the kept rows where a column is given; None where no row was kept."""
+    """Share of all rows where a column is given and can be read; None where there are no rows."""
     ids = dict(zip(one.query.ids, one.ids, strict=True))
     columns = {**ids, **{name.removeprefix("a_"): name for name in one.columns}}
     shares = ", ".join(f"avg(CAST({sql.identifier(name)} IS NOT NULL AS INTEGER))" for name in columns.values())
-    found = _one(con, f"SELECT {shares} FROM who_{one.n}")
+    found = _one(con, f"SELECT {shares} FROM {one.rows}")
     return dict(zip(columns, found, strict=True))
 
 
