@@ -1,0 +1,217 @@
+"""The verb `train`: from logs, in a world by campaigns, in a world step by step; going on after an interruption."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import campaignrl as crl
+from campaignrl.cli import main as cli
+from campaignrl.errors import MissingExtra, UsageError
+from campaignrl.policies import experience
+from campaignrl.policies.bundle import load_bundle, read_manifest
+from campaignrl.policies.catalog import build_policy
+
+SMALL = Path(__file__).parent / "worlds" / "small.toml"
+DEEP = 'kind = "maskable_ppo"\ncustomers = 32\nbatch = 128\nhidden = [8]\n'
+
+
+@pytest.fixture
+def spec(tmp_path):
+    """A deep learner small enough for tests."""
+    path = tmp_path / "deep.toml"
+    path.write_text(DEEP)
+    return path
+
+
+@pytest.fixture
+def campaignrl(monkeypatch, capsys):
+    """Call the command line as a shell would; (exit code, stdout, stderr)."""
+
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["campaignrl", *map(str, words)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = end.code or 0
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+# ------------------------------------------------------------------ learners from logs
+
+
+def test_customers_or_steps_say_how_much_a_campaign_teaches(small_world):
+    """Steps are customer-days, rounded up to whole customers."""
+    days = small_world.horizon
+    by_customers = crl.train("lin_ts", small_world, customers=50, seed=2)
+    by_steps = crl.train("lin_ts", small_world, steps=50 * days - 3, seed=2)
+    for name, tensor in by_customers.tensors().items():
+        np.testing.assert_array_equal(by_steps.tensors()[name], tensor)
+
+
+def test_each_round_meets_new_customers_and_is_played_by_the_learner(small_world):
+    policy = crl.train("lin_ts", small_world, customers=50, rounds=2, seed=2)
+    first = build_policy("lin_ts", small_world.catalog, small_world.features, seed=2)
+    first.update(crl.simulate(small_world, "uniform", customers=50, seed=2))
+    first.update(crl.simulate(small_world, first, customers=np.arange(50, 100), seed=2))
+    np.testing.assert_array_equal(policy.tensors()["gram"], first.tensors()["gram"])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"resume": True}, "resume"),
+        ({"checkpoint": "x"}, "checkpoint"),
+        ({"tensorboard": "x"}, "tensorboard"),
+        ({"watch": lambda m: None}, "watch"),
+    ],
+)
+def test_words_for_learners_that_act_are_refused_by_others(words, said, small_world):
+    with pytest.raises(UsageError, match=f"{said}.*learns from logs"):
+        crl.train("lin_ts", small_world, customers=5, **words)
+
+
+def test_a_log_is_as_long_as_it_is(small_world):
+    log = crl.simulate(small_world, "uniform", customers=20)
+    with pytest.raises(UsageError, match="steps"):
+        crl.train("lin_ts", log, steps=10)
+
+
+def test_what_learns_nothing_is_refused(small_world):
+    with pytest.raises(UsageError, match="a policy that learns"):
+        crl.train("uniform", small_world)
+    with pytest.raises(UsageError, match="a policy that learns"):
+        crl.train("network", small_world)
+
+
+# ------------------------------------------------------------------ learners that act in a world
+
+
+def test_a_learner_that_acts_takes_no_log(small_world, spec):
+    log = crl.simulate(small_world, "uniform", customers=20)
+    with pytest.raises(UsageError, match="one that learns from logs"):
+        crl.train(spec, log)
+
+
+def test_customers_and_rounds_are_lives(small_world, spec):
+    """As many customer-days as a learner from logs would see."""
+    pytest.importorskip("sb3_contrib")
+    policy = crl.train(spec, small_world, customers=64, rounds=2)
+    assert policy.curve[-1].steps == 128 * small_world.horizon
+    assert [m.steps for m in crl.train(spec, small_world, steps=1).curve] == [32 * small_world.horizon]
+
+
+def test_the_seed_is_of_everything(small_world, spec):
+    pytest.importorskip("sb3_contrib")
+    one, same, other = (crl.train(spec, small_world, steps=1, seed=seed) for seed in (4, 4, 5))
+    np.testing.assert_array_equal(one.tensors()["weight_0"], same.tensors()["weight_0"])
+    assert not np.array_equal(one.tensors()["weight_0"], other.tensors()["weight_0"])
+    assert one.curve != other.curve
+
+
+def test_a_checkpoint_is_not_written_over(small_world, spec, tmp_path):
+    kept = tmp_path / "kept"
+    kept.write_bytes(b"of somebody else")
+    with pytest.raises(UsageError, match="--resume"):
+        crl.train(spec, small_world, steps=1, checkpoint=kept)
+    assert kept.read_bytes() == b"of somebody else"
+
+
+@pytest.mark.parametrize("steps", [0, -5])
+def test_nothing_to_learn_from_is_refused(steps, small_world, spec):
+    with pytest.raises(UsageError, match="steps"):
+        crl.train(spec, small_world, steps=steps)
+
+
+def test_tensorboard_is_asked_for_only_if_wanted(small_world, spec, tmp_path, monkeypatch):
+    pytest.importorskip("sb3_contrib")
+    monkeypatch.setattr("campaignrl.policies.deep.find_spec", lambda name: None)
+    with pytest.raises(MissingExtra, match="pip install tensorboard"):
+        crl.train(spec, small_world, steps=1, tensorboard=tmp_path / "events")
+    assert not (tmp_path / "events").exists()
+
+
+# ------------------------------------------------------------------ the command line
+
+
+def test_trained_by_command_it_decides(campaignrl, spec, tmp_path):
+    pytest.importorskip("sb3_contrib")
+    bundle = tmp_path / "p.bundle"
+    code, out, err = campaignrl("train", spec, "--world", SMALL, "--steps", 800, "-o", bundle, "--seed", 3, "--json")
+    assert code == 0, err
+    answer = json.loads(out)
+    assert (answer["kind"], answer["policy"]) == ("maskable_ppo", "deep")
+    days = load_bundle(bundle).config.customers * crl.load_world(SMALL).horizon
+    assert answer["steps"] == -(-800 // days) * days
+    facts = read_manifest(bundle)["trained_on"]
+    assert facts["curve"][-1][0] == answer["steps"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["deep.toml", "p.bundle"]  # no checkpoint is left
+    code, out, _ = campaignrl("simulate", "--world", SMALL, "--policy", bundle, "-n", 50, "--json")
+    assert code == 0
+    assert json.loads(out)["customers"] == 50
+
+
+def test_interrupted_it_says_how_to_go_on_and_does(campaignrl, spec, tmp_path, monkeypatch):
+    pytest.importorskip("sb3_contrib")
+    whole, bundle = tmp_path / "whole.bundle", tmp_path / "p.bundle"
+    words = ["train", spec, "--world", SMALL, "--steps", 1500]
+    assert campaignrl(*words, "-o", whole)[0] == 0
+    step, calls = experience.ExperienceVectorEnv.step, [0]
+
+    def interrupting(self, actions):
+        calls[0] += 1
+        if calls[0] == 30:
+            raise KeyboardInterrupt
+        return step(self, actions)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(experience.ExperienceVectorEnv, "step", interrupting)
+        code, _, err = campaignrl(*words, "-o", bundle)
+    assert code == 130
+    assert "--resume" in err
+    assert not bundle.exists()
+    assert (tmp_path / "p.bundle.checkpoint").exists()
+    code, _, err = campaignrl(*words, "-o", bundle)
+    assert code == 2
+    assert "--resume" in err
+    code, _, err = campaignrl(*words, "-o", bundle, "--resume")
+    assert code == 0, err
+    assert bundle.read_bytes() == whole.read_bytes()
+    assert not (tmp_path / "p.bundle.checkpoint").exists()
+
+
+def test_interrupted_before_anything_was_kept_it_just_ends(campaignrl, spec, tmp_path, monkeypatch):
+    pytest.importorskip("sb3_contrib")
+
+    def interrupting(self, actions):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(experience.ExperienceVectorEnv, "step", interrupting)
+    code, _, err = campaignrl("train", spec, "--world", SMALL, "-o", tmp_path / "p.bundle")
+    assert (code, "--resume" in err) == (130, False)
+    assert [p.name for p in tmp_path.iterdir()] == ["deep.toml"]
+
+
+def test_words_that_do_not_fit(campaignrl, spec, tmp_path):
+    out = tmp_path / "p.bundle"
+    assert campaignrl("train", spec, "-o", out)[0] == 2
+    assert campaignrl("train", "lin_ts", "--world", SMALL, "--resume", "-n", 5, "-o", out)[0] == 2
+    assert campaignrl("train", spec, "--world", SMALL, "--steps", 0, "-o", out)[0] == 2
+    code, _, err = campaignrl("train", "maskable_pppo", "--world", SMALL, "-o", out)
+    assert code == 2
+    assert "maskable_ppo" in err
+    assert not out.exists()
+
+
+def test_without_the_extra_the_command_says_what_to_install(campaignrl, spec, tmp_path, monkeypatch):
+    monkeypatch.delitem(sys.modules, "campaignrl.policies.deep", raising=False)
+    monkeypatch.setitem(sys.modules, "sb3_contrib", None)
+    code, _, err = campaignrl("train", spec, "--world", SMALL, "-o", tmp_path / "p.bundle")
+    assert code == 2
+    assert "pip install 'campaignrl[rl]'" in err
