@@ -11,7 +11,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 # pip 23 has no --group, so the test and lint groups of pyproject.toml stand here again.
 DEV := pytest hypothesis pytest-xdist pytest-timeout ruff mypy pandas-stubs build
 
-.PHONY: setup demo test check bench docs slow clean
+.PHONY: setup demo test check bench pretrained docs slow clean
 setup: $(RUN_STAMP)
 
 $(RUN_STAMP): pyproject.toml constraints.txt
@@ -43,6 +43,9 @@ bench: $(DEV_STAMP)  ## speed, as ratios measured in one run
 	$(BIN)/python benchmarks/limit.py
 	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/envs.py
+
+pretrained: $(DEV_STAMP)  ## train the policy that ships for the web shop again, a minute and a half
+	$(BIN)/campaignrl train maskable_ppo --world ecommerce --customers 40000 --seed 1 -o policies/pretrained/ecommerce.bundle
 
 docs: $(DEV_STAMP)   ## write the outputs shown in docs/ and README.md again
 	$(BIN)/python -m pytest -q tests/test_docs.py --refresh-docs

@@ -16,7 +16,7 @@ from campaignrl.features import FeatureSchema
 from campaignrl.policies.base import Policy
 from campaignrl.policies.bundle import load_bundle
 from campaignrl.policies.kinds import KINDS, policy_class
-from campaignrl.specs.bundled import bundled_files
+from campaignrl.specs.bundled import bundled_files, pretrained_files
 from campaignrl.specs.toml import check, read_toml
 
 ALWAYS = "always:"
@@ -42,12 +42,15 @@ def build_policy(
 
 
 def load_policy(reference: str | Path, catalog: Catalog, schema: FeatureSchema, seed: int = 0) -> Policy:
-    """A policy by reference: a bundle, a spec file, a bundled name, a kind without settings, `always:ACTION`."""
+    """A policy by reference: a bundle, a spec file, a bundled name, a kind without settings, `always:ACTION`.
+
+    Bundled names are those of policies/ and, of trained ones, `pretrained/WORLD`.
+    """
     text = str(reference)
     if text.startswith(ALWAYS):
         catalog.id_of(text.removeprefix(ALWAYS))  # a mistyped name is a word of the call: UnknownName
         return build_policy({"kind": "always", "action": text.removeprefix(ALWAYS)}, catalog, schema, name=text)
-    bundled = bundled_files("policies")
+    bundled = bundled_files("policies") | pretrained_files()
     path = bundled.get(text, Path(text))
     if text not in bundled and not path.is_file():
         if text in KINDS:

@@ -1,4 +1,4 @@
-"""Where the TOML files that ship with the package are: in the wheel, or in the checkout.
+"""Where the files that ship with the package are, specifications and trained policies: in the wheel, or the checkout.
 
 Here: finding files. Not here: reading them (toml.py, world.py).
 """
@@ -24,6 +24,12 @@ def bundled_folder(kind: str) -> Path:
 def bundled_files(kind: str) -> dict[str, Path]:
     """Name -> path of the bundled TOML files of one kind, in order of name."""
     return {path.stem: path for path in sorted(bundled_folder(kind).glob("*.toml"))}
+
+
+def pretrained_files() -> dict[str, Path]:
+    """Name -> path of the trained policies that ship with the package: `pretrained/WORLD`."""
+    folder = bundled_folder("policies") / "pretrained"
+    return {f"{folder.name}/{path.stem}": path for path in sorted(folder.glob("*.bundle"))}
 
 
 def find_file(kind: str, reference: str | Path, noun: str) -> Path:
