@@ -5,6 +5,7 @@ ratios.py    their intervals
 figures.py   the pictures of the report; panels.py  the picture of an experiment
 part_figures.py  a lift by segment or wave
 world_facts.py  what a newcomer wants to know of a world; world_figures.py  its picture and page
+training_facts.py  what a learner has learned; training_figures.py  its picture; training.py  its page
 load.py      the load of channels over time
 inline.py    a picture as an element of the page, in the page's colours
 words.py     numbers and what they say
