@@ -15,10 +15,12 @@ from campaignrl.profiles.dependence import (
     mutual_information,
     nearest_correlation,
     rank_correlations,
+    second_parents,
 )
 from campaignrl.profiles.fidelity import association, fidelity, held_out_fidelity
 from campaignrl.profiles.population import fit_population
 from campaignrl.profiles.population_tables import marginal, quantiles
+from campaignrl.profiles.population_ties import Ties, find_ties
 
 
 def real(n=3000, seed=0):
@@ -186,6 +188,49 @@ def test_mutual_information_by_hand_and_the_tree_of_a_chain():
 def test_conditional_tables_by_hand():
     table = conditional_table(np.array([0, 0, 1, 1]), np.array([0, 0, 0, 2]), (3, 2))
     assert table == pytest.approx(np.array([[2 / 3, 1.0], [0.5, 1.0], [0.0, 1.0]]))
+
+    both = conditional_table(np.array([0, 1]), np.array([0, 3]), (4, 2), np.full((4, 2), [0.25, 1.0]))
+    assert both == pytest.approx(np.array([[1.0, 1.0], [0.25, 1.0], [0.25, 1.0], [0.0, 1.0]]))
+
+
+def test_a_second_parent_is_taken_where_it_says_more():
+    chance = np.random.default_rng(0)
+    a, b, noise = chance.integers(0, 2, (3, 2000))
+    both = a ^ b  # neither alone says anything
+    most = np.where(chance.random(2000) < 0.8, a, 1 - a)
+    codes, sizes = [a, b, np.where(chance.random(2000) < 0.9, both, most), noise], [2, 2, 2, 2]
+    found = second_parents(codes, sizes, [0, 1, 2, 3], [-1, -1, 0, -1])
+    assert found == [-1, -1, 1, -1]
+
+
+def test_exact_relations_are_found_and_obeyed():
+    chance = np.random.default_rng(5)
+    n = 1500
+    orders = chance.poisson(1.2, n) + 1
+    tenure = chance.integers(10, 400, n)
+    recency = np.where(orders == 1, tenure, np.round(tenure * chance.random(n) ** 2)).astype(int)
+    online, store = np.round(np.exp(chance.normal(3, 1, n)), 2), np.round(np.exp(chance.normal(2, 1, n)), 2)
+    spend = np.round(online + store, 2)
+    table = pd.DataFrame(
+        {"customer_id": np.arange(n).astype(str), "recency": recency, "tenure": tenure, "orders": orders}
+        | {"online": online, "store": store, "spend": spend, "mean": np.round(spend / orders, 2)}
+    )
+    found = fit_population(table, (orders > 2).astype(np.int64), ("few", "many"))
+    drawn = found.draw(5000, seed=0)
+    assert len(found.ties.derived) == 2
+    assert (drawn["mean"] - drawn.spend / drawn.orders).abs().max() < 0.0051
+    assert (drawn.spend - drawn.online - drawn.store).abs().max() < 0.0051
+    assert (drawn.recency <= drawn.tenure).all()
+    assert (drawn.recency == drawn.tenure)[drawn.orders == 1].all()
+    for name in ("recency", "tenure", "spend", "mean"):
+        assert ks_2samp(table[name], drawn[name]).statistic < 0.06, name
+
+
+def test_no_relation_is_seen_in_numbers_that_have_none():
+    chance = np.random.default_rng(6)
+    columns = {i: chance.poisson(3, 800).astype(float) for i in range(4)} | {4: np.round(chance.normal(50, 9, 800), 1)}
+    tags = [Tag(name=str(i), kind="number", decimals=0) for i in range(4)] + [Tag(name="4", kind="number", decimals=1)]
+    assert find_ties(columns, tags) == Ties()
 
 
 def test_a_matrix_that_is_no_correlation_is_mended():

@@ -188,41 +188,52 @@ def test_a_file_brings_back_the_same_segments(settings, tmp_path):
     assert (tmp_path / "s.json").read_bytes() == (tmp_path / "t.json").read_bytes()
 
 
-def damage(text, way):
-    if way in ("cut", "pickle"):
-        return text[: len(text) // 2] if way == "cut" else "\x80\x04."
-    data = json.loads(text)
-    part = data["segmentation"]["part"]
-    if way == "infinite":
-        return text.replace(repr(part["centres"][0][0]), "Infinity", 1)
-    segment = data["population"]["segments"][0]
-    if way == "centre":
-        part["centres"][0] = part["centres"][0][:-1]
-    elif way == "covariance":
-        part["covariances"][0][0][0] = -1.0
-    elif way == "names":
-        part["names"][0] = part["names"][1]
-    elif way == "table":
-        segment["nodes"][0]["table"][0].pop()
-    elif way in ("parent", "tag"):
-        segment["nodes" if way == "parent" else "scores"][0][way] = 99
-    elif way == "key":
-        part["centers"] = 1
-    elif way == "version":
-        data["version"] = 2
-    return json.dumps(data)
+PART, SEGMENT = ("segmentation", "part"), ("population", "segments", 0)
+DAMAGED = {
+    "centre": ((*PART, "centres", 0), [0.0]),
+    "covariance": ((*PART, "covariances", 0, 0, 0), -1.0),
+    "names": ((*PART, "names"), ["one", "one"]),
+    "table": ((*SEGMENT, "nodes", 0, "table", 0), [1.0]),
+    "parents": ((*SEGMENT, "nodes", 0, "parents"), [99]),
+    "tag": ((*SEGMENT, "scores", 0, "tag"), 99),
+    "marginal": ((*SEGMENT, "scores", 0, "marginal", "values", 0), 1e9),
+    "ties": (("population", "ties", "ordered"), [[0, 99]]),
+    "key": ((*PART, "centers"), 1),
+    "version": (("version",), 2),
+    "infinite": ((*PART, "weights", 0), float("inf")),
+}
 
 
-@pytest.mark.parametrize(
-    "way",
-    ["centre", "covariance", "names", "table", "parent", "tag", "key", "version", "infinite", "cut", "pickle"],
-)
-def test_damaged_files_are_refused(way, tmp_path):
+@pytest.fixture(scope="module")
+def made():
     table, _ = planted(300)
     found = fitted(table, method="gmm", k=2, tags=("orders", "recency_days"))
+    return found, fit_population(table, found.codes(table), found.names)
+
+
+@pytest.mark.parametrize("way", DAMAGED)
+def test_damaged_files_are_refused(way, made, tmp_path):
     path = tmp_path / "s.json"
-    save_segments(path, found, fit_population(table, found.codes(table), found.names))
-    path.write_text(damage(path.read_text(), way))
+    save_segments(path, *made)
+    data = json.loads(path.read_text())
+    (*parents, last), value = DAMAGED[way]
+    inner = data
+    for key in parents:
+        inner = inner[key]
+    inner[last] = value
+    path.write_text(json.dumps(data))
+    with pytest.raises(ArtifactError):
+        load_segments(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80\x04.", b"{", b"[]", b'{"format": "campaignrl segments"}'])
+def test_foreign_and_cut_files_are_refused(content, made, tmp_path):
+    path = tmp_path / "s.json"
+    path.write_bytes(content)
+    with pytest.raises(ArtifactError):
+        load_segments(path)
+    save_segments(path, *made)
+    path.write_bytes(path.read_bytes()[:-500])
     with pytest.raises(ArtifactError):
         load_segments(path)
 

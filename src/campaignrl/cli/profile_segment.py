@@ -137,6 +137,8 @@ def _settings(method: str, spec: Path | None, tags: str, k: str) -> SegmentSpec:
         given["method"] = method
     if tags:
         given["tags"] = tuple(name.strip() for name in tags.split(",") if name.strip())
+    if k and k != "auto" and not k.isdecimal():
+        raise UsageError(f"--k {k!r} is not a number of segments, nor auto.")
     if k:
         given["k"] = int(k) if k.isdecimal() else k
     return segment_spec(given, "settings" if spec is None else spec.name)

@@ -57,13 +57,18 @@ def nearest_correlation(matrix: Float) -> Float:
 
 def mutual_information(a: Int, b: Int, sizes: tuple[int, int]) -> float:
     """Of two categories, in nats, less what chance alone gives (Miller 1955); at least 0."""
+    information, chance = _information(a, b, sizes)
+    return max(information - chance, 0.0)
+
+
+def _information(a: Int, b: Int, sizes: tuple[int, int]) -> tuple[float, float]:
     n = len(a)
     joint = np.bincount(a * sizes[1] + b, minlength=sizes[0] * sizes[1]).reshape(sizes) / max(n, 1)
     outer = np.outer(joint.sum(axis=1), joint.sum(axis=0))
     seen = joint > 0
     raw = float((joint[seen] * np.log(joint[seen] / outer[seen])).sum())
     levels = [int((joint.sum(axis=axis) > 0).sum()) - 1 for axis in (1, 0)]
-    return max(raw - levels[0] * levels[1] / (2.0 * max(n, 1)), 0.0)
+    return raw, levels[0] * levels[1] / (2.0 * max(n, 1))
 
 
 def dependence_tree(codes: Sequence[Int], sizes: Sequence[int]) -> tuple[list[int], list[int]]:
@@ -88,17 +93,44 @@ def dependence_tree(codes: Sequence[Int], sizes: Sequence[int]) -> tuple[list[in
     return order, parent
 
 
-def conditional_table(child: Int, parent: Int | None, sizes: tuple[int, int]) -> Float:
+def second_parents(
+    codes: Sequence[Int], sizes: Sequence[int], order: Sequence[int], parent: Sequence[int]
+) -> list[int]:
+    """For each category drawn after its parent, the earlier one that says most more about it (-1: none does).
+
+    Most conditional mutual information given the parent, where that is twice what chance alone gives.
+    """
+    found = [-1] * len(codes)
+    for place, j in enumerate(order):
+        best = 0.0
+        for other in order[:place] if parent[j] >= 0 else ():
+            more = 0.0
+            for level in range(sizes[parent[j]]) if other != parent[j] else ():
+                rows = codes[parent[j]] == level
+                more += rows.mean() * _beyond_chance(codes[j][rows], codes[other][rows], (sizes[j], sizes[other]))
+            if more > best:
+                best, found[j] = more, other
+    return found
+
+
+def _beyond_chance(a: Int, b: Int, sizes: tuple[int, int]) -> float:
+    """Mutual information less twice what chance gives; may be negative, so that a sum of many stays fair."""
+    information, chance = _information(a, b, sizes)
+    return information - 2.0 * chance
+
+
+def conditional_table(child: Int, parent: Int | None, sizes: tuple[int, int], else_rows: Float | None = None) -> Float:
     """(parent levels, child levels) shares of the child's levels, by row cumulated; one row where there is no parent.
 
-    A parent's level that nobody has gets the shares of everyone, and equal ones where there is nobody at all.
+    A parent's level that nobody has gets its row of `else_rows`, else the shares of everyone, or equal ones.
     """
     rows = np.zeros(len(child), dtype=np.int64) if parent is None else parent
     counts = np.bincount(rows * sizes[1] + child, minlength=sizes[0] * sizes[1]).reshape(sizes).astype(np.float64)
     everyone = counts.sum(axis=0) if len(child) else np.ones(sizes[1])
-    counts = np.where(counts.sum(axis=1, keepdims=True) > 0, counts, everyone)
-    cumulated: Float = np.cumsum(counts, axis=1)
-    return cumulated / cumulated[:, -1:]
+    seen = counts.sum(axis=1, keepdims=True) > 0
+    cumulated: Float = np.cumsum(np.where(seen, counts, everyone), axis=1)
+    cumulated /= cumulated[:, -1:]
+    return cumulated if else_rows is None else np.where(seen, cumulated, else_rows)
 
 
 def regressed(target: Float, codes: Sequence[Int], sizes: Sequence[int], ridge: float) -> list[Float]:

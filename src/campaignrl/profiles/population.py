@@ -1,9 +1,10 @@
 """A population: any number of customers drawn from segments, alike in their tags to those the segments were made of.
 
 A customer is drawn from its key alone, so the same id and seed give the same customer in a batch of any size. What is
-kept: each segment's share, every marginal with its bounds and gaps, tables of categories along a tree, rank
-correlations of numbers. What is not: dependence beyond that. It is a model, not a promise of anonymity: extremes and
-rare levels are those of real customers. Not here: fitting (population_fit.py), how alike they are (fidelity.py).
+kept: each segment's share, every marginal with its bounds and gaps, tables of the strongest pairs of categories, rank
+correlations of numbers, exact relations between them. What is not: dependence beyond that. It is a model, not a promise
+of anonymity: extremes and rare levels are those of real customers. Not here: fitting (population_fit.py), relations
+(population_ties.py), how alike drawn customers are (fidelity.py).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from campaignrl.profiles.population_fit import (
     drawn_values,
     fit_segment,
 )
+from campaignrl.profiles.population_ties import Ties
 from campaignrl.specs.toml import Spec
 from campaignrl.tables.customers import ID
 
@@ -46,15 +48,24 @@ class Population(Spec):
     tags: tuple[Tag, ...]
     names: tuple[str, ...]
     segments: tuple[SegmentModel, ...]
+    ties: Ties = Ties()
     left_out: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _shapes(self) -> Population:
-        tags = range(len(self.tags))
-        used = [node.tag for model in self.segments for node in model.nodes]
-        used += [score.tag for model in self.segments for score in model.scores]
-        if len(self.names) != len(self.segments) or any(t not in tags for t in used):
-            raise SpecError(Problem("[population]", "segments", len(self.segments), "one to a name, of known tags"))
+        numeric = {t for t, tag in enumerate(self.tags) if tag.kind in ("number", "date")}
+        sizes = [len(tag.levels) if tag.kind == "category" else 2 for tag in self.tags]
+        drawn = numeric - {d.tag for d in self.ties.derived}
+        fits = len(self.names) == len(self.segments) and self.ties.places <= numeric
+        for model in self.segments:
+            fits = fits and {score.tag for score in model.scores} == drawn and len(model.scores) == len(drawn)
+            known = all(0 <= node.tag < len(sizes) for node in model.nodes)
+            fits = fits and known and all(node.levels <= max(sizes[node.tag] + 1, 1) for node in model.nodes)
+        for d in self.ties.derived:  # each is made of what is there by then
+            fits = fits and {d.x, d.y} <= drawn
+            drawn |= {d.tag}
+        if not fits:
+            raise SpecError(Problem("[population]", "segments", len(self.segments), "one to a name, of the tags alone"))
         return self
 
     @property
@@ -102,7 +113,7 @@ class Population(Spec):
         for g, model in enumerate(self.segments):
             rows = np.flatnonzero(segment == g)
             if len(rows):
-                whole.put(rows, model, keys[rows], seed)
+                whole.put(rows, model, self.ties, keys[rows], seed)
         frame = whole.frame(self.tags)
         frame.insert(0, ID, pd.Series(numbers).astype(str))
         frame[self.label] = _texts(segment, self.names)
@@ -120,7 +131,7 @@ def fit_population(profiles: pd.DataFrame, codes: Int, names: Sequence[str]) -> 
     everyone = rank_correlations(columns.values)
     counts = np.bincount(codes, minlength=len(names))
     segments = [fit_segment(columns.take(codes == g), counts[g] / len(codes), everyone) for g in range(len(names))]
-    return Population(tags=tags, names=tuple(names), segments=tuple(segments), left_out=left_out)
+    return Population(tags=tags, names=tuple(names), segments=tuple(segments), ties=columns.ties, left_out=left_out)
 
 
 def _identifies(profiles: pd.DataFrame, tag: Tag) -> bool:
@@ -139,14 +150,14 @@ class _Arrays:
         self.values = {t: np.full(n, np.nan) for t, tag in enumerate(tags) if tag.kind in numeric}
         self.tags = tags
 
-    def put(self, rows: Int, model: SegmentModel, keys: rng.UInt64, seed: int) -> None:
+    def put(self, rows: Int, model: SegmentModel, ties: Ties, keys: rng.UInt64, seed: int) -> None:
         """Draw the customers of one segment into their rows."""
         uniforms = [rng.uniform(keys, seed, 0, rng.Purpose.POPULATION, 1 + j) for j in range(len(model.nodes))]
         normals = rng.normals(keys, seed, 0, rng.Purpose.POPULATION, len(model.scores))
         codes = drawn_codes(model.nodes, model.order, uniforms)
         means = drawn_means(model.scores, codes, len(rows))
-        for score, values in zip(model.scores, drawn_values(model, self.tags, means, normals), strict=True):
-            self.values[score.tag][rows] = values
+        for t, values in drawn_values(model, ties, self.tags, means, normals).items():
+            self.values[t][rows] = values
         for node, code in zip(model.nodes, codes, strict=True):
             missing = self.tags[node.tag].gaps & (code == node.levels - 1)
             if node.tag in self.codes:

@@ -1,13 +1,15 @@
 """The customers of one segment as tables and a Gaussian copula: fitting it.
 
-Categories, yes/no tags and the gaps of numbers are drawn along a tree of conditional tables, so that pairs which
-exclude each other still do. Every number is a normal score: a mean that depends on the categories plus a correlated
-rest, whose correlations are moved until drawn customers have the rank correlations of the real ones ("normal to
-anything", Cario & Nelson 1997). Not here: drawing (population.py). n customers, m categories, p numbers.
+Categories, yes/no tags and the gaps of numbers are drawn one after the other, each from a table by at most two of those
+before it, so that pairs which exclude each other still do. Every number is a normal score: a mean that depends on the
+categories plus a correlated rest, whose correlations are moved until drawn customers have the rank correlations of the
+real ones ("normal to anything", Cario & Nelson 1997). Not here: drawing (population.py), exact relations between
+numbers (population_ties.py). n customers, m categories, p numbers.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -27,8 +29,10 @@ from campaignrl.profiles.dependence import (
     rank_correlations,
     ranks,
     regressed,
+    second_parents,
 )
 from campaignrl.profiles.population_tables import Marginal, marginal, quantiles
+from campaignrl.profiles.population_ties import Ties, find_ties, tied, untied
 from campaignrl.specs.toml import Spec
 
 Float = npt.NDArray[np.float64]
@@ -44,11 +48,11 @@ BOUND = 0.995  # largest correlation of two normal scores
 
 
 class Node(Spec):
-    """One category in the tree. levels: how many codes it has; table: cumulated shares by the parent's code."""
+    """One category in the tree. levels: how many codes it has; table: cumulated shares by the parents' codes."""
 
     tag: int
     levels: int
-    parent: int  # index of a node, -1: none
+    parents: tuple[int, ...]  # none, one or two nodes; the codes of the last turn fastest
     table: Matrix
 
 
@@ -78,7 +82,8 @@ class SegmentModel(Spec):
         fits = sorted(self.order) == list(range(m)) and len(self.root) == p and all(len(row) == p for row in self.root)
         for place, j in enumerate(self.order if fits else ()):
             node = self.nodes[j]
-            rows = 1 if node.parent < 0 else self.nodes[node.parent].levels if node.parent in self.order[:place] else -1
+            known = len(node.parents) <= 2 and all(p in self.order[:place] for p in node.parents)
+            rows = math.prod(self.nodes[p].levels for p in node.parents) if known else -1
             fits = fits and len(node.table) == rows and all(len(row) == node.levels > 0 for row in node.table)
         sizes = [node.levels for node in self.nodes]
         fits = fits and all([len(e) for e in s.effects] == sizes for s in self.scores)
@@ -96,6 +101,7 @@ class Columns(NamedTuple):
     codes: list[Int]
     score_tags: tuple[int, ...]
     values: list[Float]
+    ties: Ties
 
     def take(self, rows: npt.NDArray[np.bool_]) -> Columns:
         """The same columns for some customers."""
@@ -104,22 +110,23 @@ class Columns(NamedTuple):
 
 def columns_for_population(profiles: pd.DataFrame, tags: Sequence[Tag]) -> Columns:
     """Codes and values of a profiles table. A node's last code is "missing" where its tag has gaps."""
-    node_tags, sizes, codes, score_tags, values = [], [], [], [], []
+    node_tags, sizes, codes, numbers = [], [], [], dict[int, Float]()
     for t, tag in enumerate(tags):
         if tag.kind in ("number", "date"):
-            score_tags.append(t)
-            values.append(numbers_of(profiles, tag))
+            numbers[t] = numbers_of(profiles, tag)
             if tag.gaps:
                 node_tags.append(t)
                 sizes.append(2)
-                codes.append(np.isnan(values[-1]).astype(np.int64))
+                codes.append(np.isnan(numbers[t]).astype(np.int64))
             continue
         size = len(tag.levels) if tag.kind == "category" else 2
         code = codes_of(profiles, tag) if tag.kind == "category" else _yes_no(numbers_of(profiles, tag))
         node_tags.append(t)
         sizes.append(max(size + tag.gaps, 1))
         codes.append(np.where(code < 0, sizes[-1] - 1, code))
-    return Columns(tuple(tags), tuple(node_tags), tuple(sizes), codes, tuple(score_tags), values)
+    ties = find_ties(numbers, tags)
+    drawn = untied(numbers, ties)
+    return Columns(tuple(tags), tuple(node_tags), tuple(sizes), codes, tuple(drawn), list(drawn.values()), ties)
 
 
 def fit_segment(columns: Columns, share: float, everyone: Float) -> SegmentModel:
@@ -137,7 +144,7 @@ def fit_segment(columns: Columns, share: float, everyone: Float) -> SegmentModel
     model = SegmentModel(
         share=share, customers=n, nodes=nodes, order=order, scores=tuple(scores), root=np.eye(len(scores)).tolist()
     )
-    return model.model_copy(update={"root": _tuned(model, columns.tags, tried, start, target)})
+    return model.model_copy(update={"root": _tuned(model, columns, tried, start, target)})
 
 
 def drawn_codes(nodes: Sequence[Node], order: Sequence[int], uniforms: Sequence[Float]) -> list[Int]:
@@ -146,7 +153,7 @@ def drawn_codes(nodes: Sequence[Node], order: Sequence[int], uniforms: Sequence[
     for j in order:
         node, u = nodes[j], uniforms[j]
         table = np.array(node.table)
-        rows = table[0] if node.parent < 0 else table[codes[node.parent]]
+        rows = table[_row([codes[p] for p in node.parents], [nodes[p].levels for p in node.parents])]
         codes[j] = np.minimum((u[:, None] >= rows).sum(axis=1), node.levels - 1)
     return codes
 
@@ -164,18 +171,30 @@ def drawn_means(scores: Sequence[Score], codes: Sequence[Int], n: int) -> list[F
 
 
 def drawn_values(
-    model: SegmentModel, tags: Sequence[Tag], means: Sequence[Float], normals: Sequence[npt.NDArray[np.float32]]
-) -> list[Float]:
-    """Values (n,) of every number. Sums run one column at a time: a customer never depends on the batch."""
-    values = []
+    model: SegmentModel,
+    ties: Ties,
+    tags: Sequence[Tag],
+    means: Sequence[Float],
+    normals: Sequence[npt.NDArray[np.float32]],
+) -> dict[int, Float]:
+    """Values (n,) of every number by its tag. Sums run one column at a time: a customer never depends on the batch."""
+    values = {}
     for score, mean, row in zip(model.scores, means, model.root, strict=True):
         z = mean.copy()
         for weight, normal in zip(row, normals, strict=True):
             if weight != 0.0:
                 z += (score.spread * weight) * normal.astype(np.float64)
         u = np.interp(z, GRID, np.array(score.distribution))
-        values.append(quantiles(score.marginal, u, tags[score.tag]))
-    return values
+        values[score.tag] = quantiles(score.marginal, u, tags[score.tag])
+    return tied(values, ties, tags)
+
+
+def _row(codes: Sequence[Int], sizes: Sequence[int]) -> Int:
+    """(n,) row of a table by the codes of its parents; a single 0 where there are none."""
+    row = np.zeros(1, dtype=np.int64)
+    for code, size in zip(codes, sizes, strict=True):
+        row = row * size + code
+    return row
 
 
 class _TryOut(NamedTuple):
@@ -187,12 +206,18 @@ class _TryOut(NamedTuple):
 
 def _nodes(columns: Columns) -> tuple[tuple[Node, ...], tuple[int, ...]]:
     order, parents = dependence_tree(columns.codes, columns.sizes)
+    seconds = second_parents(columns.codes, columns.sizes, order, parents)
     nodes = []
     for j, (t, size) in enumerate(zip(columns.node_tags, columns.sizes, strict=True)):
-        above = parents[j]
-        given, rows = (None, 1) if above < 0 else (columns.codes[above], columns.sizes[above])
-        table = conditional_table(columns.codes[j], given, (rows, size))
-        nodes.append(Node(tag=t, levels=size, parent=above, table=table.tolist()))
+        above = tuple(p for p in (parents[j], seconds[j]) if p >= 0)
+        table: Float | None = None
+        for m in range(len(above) + 1):  # a pair of codes that nobody has falls back on the first
+            codes, sizes = [columns.codes[p] for p in above[:m]], [columns.sizes[p] for p in above[:m]]
+            wider = None if table is None else np.repeat(table, sizes[-1], axis=0)
+            given = np.broadcast_to(_row(codes, sizes), len(columns.codes[j]))
+            table = conditional_table(columns.codes[j], given, (math.prod(sizes), size), wider)
+        assert table is not None
+        nodes.append(Node(tag=t, levels=size, parents=above, table=table.tolist()))
     return tuple(nodes), tuple(order)
 
 
@@ -226,7 +251,7 @@ def _score(values: Float, t: int, columns: Columns, tried: _TryOut) -> tuple[Sco
     return score, rest
 
 
-def _tuned(model: SegmentModel, tags: Sequence[Tag], tried: _TryOut, start: Float, target: Float) -> Matrix:
+def _tuned(model: SegmentModel, columns: Columns, tried: _TryOut, start: Float, target: Float) -> Matrix:
     """The root whose drawn customers come nearest to the wanted rank correlations."""
     p = len(model.scores)
     if p == 0:
@@ -237,8 +262,9 @@ def _tuned(model: SegmentModel, tags: Sequence[Tag], tried: _TryOut, start: Floa
     nearest_root: Float = np.eye(p)
     for _ in range(ROUNDS if p > 1 else 1):
         root: Float = np.asarray(np.linalg.cholesky(nearest_correlation(wanted)))
-        drawn = drawn_values(model.model_copy(update={"root": root.tolist()}), tags, means, tried.normals)
-        off = np.nan_to_num(target - rank_correlations(drawn))
+        trial = model.model_copy(update={"root": root.tolist()})
+        drawn = drawn_values(trial, columns.ties, columns.tags, means, tried.normals)
+        off = np.nan_to_num(target - rank_correlations(list(untied(drawn, columns.ties).values())))
         if np.abs(off).sum() < best:
             best, nearest_root = float(np.abs(off).sum()), root
         step = off / np.maximum(np.outer(spreads, spreads), 0.2)
