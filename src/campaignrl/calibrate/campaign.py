@@ -62,12 +62,17 @@ class Rows:
 
 @dataclass(frozen=True)
 class Campaign:
-    """Rows with the names of their codes. eligible: (n, k) what was allowed; None: everything, always."""
+    """Rows with the names of their codes.
+
+    eligible: (n, k) what was allowed; None: everything, always. parts: of what traits each segment is made, where it is
+    one of a grid ("mens", "high"), so that segments with a trait in common lean on each other.
+    """
 
     catalog: Catalog
     segments: tuple[str, ...]
     rows: Rows
     eligible: Bool | None = None
+    parts: tuple[tuple[str, ...], ...] | None = None
 
     @property
     def shares(self) -> Float:

@@ -11,7 +11,8 @@ import pandas as pd
 
 from campaignrl.calibrate.moments import View, recorded
 from campaignrl.calibrate.response import fit_response
-from campaignrl.calibrate.statistics import NOTHING, Figure, lift, pooled
+from campaignrl.calibrate.statistics import NOTHING, Figure, lift
+from campaignrl.calibrate.together import pooled
 
 MOST_ROWS = 100_000  # of one regression
 STEPS = {"delivered": None, "opened": "delivered", "clicked": "opened", "unsubscribed": "delivered"}
@@ -29,7 +30,7 @@ def effects_table(view: View) -> pd.DataFrame:
         mine = rows.action == action
         cells = [(s, mine & view.of(s), view.none(name.offer, s)) for s in view.campaign.segments]
         own = [_more(view, treated, none) for _, treated, none in cells]
-        drawn = pooled(own, view.campaign.shares) if len(own) > 1 else own
+        drawn = pooled(own) if len(own) > 1 else own
         both = [("", mine, view.none(name.offer)), *cells]
         whole = _more(view, both[0][1], both[0][2])
         for (segment, treated, none), f, p in zip(both, [whole, *own], [whole, *drawn], strict=True):

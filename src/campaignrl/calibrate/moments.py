@@ -17,13 +17,15 @@ import numpy.typing as npt
 
 from campaignrl.calibrate.campaign import Campaign
 from campaignrl.calibrate.response import fit_logistic
-from campaignrl.calibrate.statistics import NOTHING, Figure, Scale, lift, pooled, rate, weights
+from campaignrl.calibrate.statistics import NOTHING, Figure, Scale, lift, rate, weights
+from campaignrl.calibrate.together import pooled, traits_design
 
 Float = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
 Path = tuple[str, ...]
 
 MOST_ROWS = 200_000  # of one regression
+MANY = 30  # orders with nothing sent, by segment, that say enough by themselves
 RESTED = 0.1  # standard deviation of the fatigue stock below which its effect cannot be seen
 
 
@@ -205,7 +207,7 @@ def _affinities(view: View, steps: Recorded) -> list[Moment]:
                         lambda v, c=c, s=s: v.share(v.by(c, None, s), "opened", steps.received))
                 for s in view.campaign.segments
             ]  # fmt: skip
-            found += _pooled(cells, view)
+            found += _pooled(view, cells, "logit")
     elif steps.visited:
         for o in view.offers:
             cells = [
@@ -214,7 +216,7 @@ def _affinities(view: View, steps: Recorded) -> list[Moment]:
                         lambda v, o=o, s=s: v.share(v.by(None, o, s), "visited", None))
                 for s in view.campaign.segments
             ]  # fmt: skip
-            found += _pooled(cells, view)
+            found += _pooled(view, cells, "logit")
     return found
 
 
@@ -240,16 +242,20 @@ def _visits(view: View, steps: Recorded) -> list[Moment]:
                 lambda v, s=s: v.share(v.none(segment=s), "visited", None), early=True)
         for s in view.campaign.segments
     ]  # fmt: skip
-    return _pooled(cells, view)
+    return _pooled(view, cells, "logit")
 
 
 def _rates(view: View) -> list[Moment]:
+    """Orders with nothing sent; where those are too few, all orders of a segment, which lifts raise in the replay too."""
+    seen = [view.orders(view.none(segment=s)).events for s in view.campaign.segments]
+    alone = min(seen) >= MANY
+    by = "orders a day with nothing sent, pooled" if alone else "orders a day in all arms, pooled"
     cells = [
-        _moment(view, ("segments", s, "purchase", "rate"), "log", 1e-7, 2.0, "orders a day with nothing sent, pooled",
-                lambda v, s=s: v.orders(v.none(segment=s)), early=True)
+        _moment(view, ("segments", s, "purchase", "rate"), "log", 1e-7, 2.0, by,
+                lambda v, s=s: v.orders(v.none(segment=s) if alone else v.of(s)), early=alone)
         for s in view.campaign.segments
     ]  # fmt: skip
-    return _pooled(cells, view)
+    return _pooled(view, cells, "log")
 
 
 def _effects(view: View, tables: Mapping[str, Any]) -> Iterator[Moment]:
@@ -270,7 +276,7 @@ def _effects(view: View, tables: Mapping[str, Any]) -> Iterator[Moment]:
                     lambda v, o=reference, s=s: v.lift(v.by(offer=o, segment=s), v.none(o, s)), effect=True)
             for s in view.campaign.segments
         ]  # fmt: skip
-        yield from _pooled(cells, view)
+        yield from _pooled(view, cells)
 
 
 def _cut(tables: Mapping[str, Any], offer: str) -> float:
@@ -284,9 +290,10 @@ def _redeems(view: View, given: str | None) -> Iterator[Moment]:
                       lambda v, o=o: v.used(o, given), effect=True)  # fmt: skip
 
 
-def _pooled(cells: list[Moment], view: View) -> list[Moment]:
-    """The same moments with targets drawn together."""
+def _pooled(view: View, cells: list[Moment], scale: Scale | None = None) -> list[Moment]:
+    """The same moments with targets drawn together; scale: of rates."""
     if len(cells) < 2:
         return cells
-    targets = pooled([cell.target for cell in cells], view.campaign.shares)
+    parts = view.campaign.parts
+    targets = pooled([cell.target for cell in cells], scale, None if parts is None else traits_design(parts))
     return [replace(cell, target=target) for cell, target in zip(cells, targets, strict=True)]

@@ -7,6 +7,7 @@ read off the rows (statistics.py), and how a world is moved until they agree (ma
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,8 +26,8 @@ from campaignrl.specs.world import World
 Int = npt.NDArray[np.integer[Any]]
 Float = npt.NDArray[np.float64]
 
-STEPS = 6_000_000  # customer-days of one replay, at most
-FEWEST, OVER = 20_000, 5  # customers; and how many simulated ones stand for each real one, if there is room
+STEPS, ROWS = 6_000_000, 1_500_000  # customer-days and decisions of one replay: seconds
+FEWEST = 5_000  # customers
 
 
 class _Plan(NamedTuple):
@@ -44,7 +45,8 @@ def replay(world: World, campaign: Campaign, seed: int = 0, customers: int | Non
     start = int(rows.day.min(initial=0))
     plan = _plan(rows, start, world.horizon)
     plan = plan._replace(action=translation(campaign.catalog, world.catalog)[plan.action])
-    n = customers or min(max(OVER * len(plan.first), FEWEST), STEPS // world.horizon)
+    by_rows = ROWS * len(plan.first) // max(len(rows), 1)
+    n = customers or max(FEWEST, min(STEPS // world.horizon, by_rows))
     panel = Panel(world, n, seed, threads=2)
     real = _parts_taken(panel, plan, seed)
     record = _play(panel, plan.action[real])
@@ -54,7 +56,7 @@ def replay(world: World, campaign: Campaign, seed: int = 0, customers: int | Non
     found = _gather(
         rows, row, who, record, start, world.catalog.offer_of[plan.action[real[who], rows.day[row] - start]]
     )
-    return Campaign(campaign.catalog, campaign.segments, found, eligible)
+    return replace(campaign, rows=found, eligible=eligible)
 
 
 def translation(real: Catalog, simulated: Catalog) -> npt.NDArray[np.int16]:

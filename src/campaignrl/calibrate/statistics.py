@@ -1,8 +1,9 @@
-"""Figures of a campaign's rows with standard errors by customer: rates, lifts over doing nothing, partial pooling.
+"""Figures of a campaign's rows with standard errors by customer: rates, and lifts over doing nothing.
 
 A row counts for 1 / propensity, so that each action's rows stand for all rows on which it was allowed; weights are
 stabilised by the action's share and clipped. Every figure stands on a scale without bounds (log-odds, logs), where
-errors are nearly normal. Not here: regressions (response.py), which figures a world needs (moments.py). n rows.
+errors are nearly normal. Not here: segments drawn together (together.py),
+regressions (response.py), which figures a world needs (moments.py). n rows.
 """
 
 from __future__ import annotations
@@ -25,12 +26,19 @@ FEWEST = 5.0  # events, and non-events, below which a figure is not to be had
 
 
 class Figure(NamedTuple):
-    """One figure on its scale; NaN where the rows cannot give it. n: rows, events: how often it happened."""
+    """One figure on its scale; NaN where the rows cannot give it. n: rows, events: how often it happened.
+
+    mean, mean_se, units: of a rate, as it is without a scale, and how many units it is a mean of; it can be pooled
+    even where it is 0.
+    """
 
     value: float
     se: float
     n: float = 0.0
     events: float = 0.0
+    mean: float = float("nan")
+    mean_se: float = float("nan")
+    units: float = 0.0
 
 
 NOTHING = Figure(float("nan"), float("nan"))
@@ -48,12 +56,16 @@ def rate(mine: Bool, outcome: Float, customer: Int, weight: Float, scale: Scale,
     rows = np.flatnonzero(mine & ~np.isnan(outcome))
     y, w = outcome[rows], weight[rows]
     unit = np.ones(len(rows)) if per is None else per[rows]
-    events = float(y.sum())
-    if not _enough(events, float(unit.sum()) - events if scale == "logit" else FEWEST):
+    events, units, whole = float(y.sum()), float(unit.sum()), float((w * unit).sum())
+    if not units:
         return NOTHING
-    mean = float((w * y).sum() / (w * unit).sum())
-    residual = by_customer(customer[rows], w * (y - mean * unit)) / (w * unit).sum()
-    return _on_scale(mean, _spread(residual), len(rows), events, scale)
+    mean = float((w * y).sum()) / whole
+    se = _spread(by_customer(customer[rows], w * (y - mean * unit)) / whole)
+    others = units - events if scale == "logit" else FEWEST
+    known = events >= FEWEST and others >= FEWEST
+    slope = scale_slope(mean, scale) if known else float("nan")
+    value = to_scale(mean, scale) if known else float("nan")
+    return Figure(value, se * slope, len(rows), events, mean, se, units)
 
 
 def lift(
@@ -80,31 +92,6 @@ def lift(
     return Figure(float(value), _spread(psi), n_a + n_b, float(events))
 
 
-def pooled(figures: list[Figure], shares: Float) -> list[Figure]:
-    """Each figure drawn towards their common mean, by as much as it may differ from it by luck alone.
-
-    Normal-normal partial pooling with the variance between groups of DerSimonian & Laird 1986, "Meta-analysis in
-    clinical trials". A figure that is not to be had becomes the common mean. shares: (g,) of groups, for the mean where
-    no figure is exact.
-    """
-    value, se = np.array([f.value for f in figures]), np.array([f.se for f in figures])
-    known = np.isfinite(value) & np.isfinite(se) & (se > 0)
-    if not known.any():
-        return figures
-    x, precision = value[known], se[known] ** -2.0
-    common = float((precision * x).sum() / precision.sum())
-    spread = float((precision * (x - common) ** 2).sum()) - (len(x) - 1)
-    between = max(0.0, spread / (precision.sum() - (precision**2).sum() / precision.sum())) if len(x) > 1 else 0.0
-    weight = 1.0 / (se[known] ** 2 + between)
-    mean, mean_se = float((weight * x).sum() / weight.sum()), float(weight.sum() ** -0.5)
-    kept = np.where(known, between / (between + np.where(known, se, 1.0) ** 2), 0.0) if between else np.zeros(len(se))
-    drawn = mean + kept * (np.where(known, value, mean) - mean)
-    variance = np.where(known, kept * np.where(known, se, 0.0) ** 2, between) + ((1.0 - kept) * mean_se) ** 2
-    return [
-        Figure(float(v), float(s), f.n, f.events) for v, s, f in zip(drawn, np.sqrt(variance), figures, strict=True)
-    ]
-
-
 def by_customer(customer: Int, values: Float) -> Float:
     """Sums of values (n,) by customer, one for each that occurs."""
     _, code = np.unique(customer, return_inverse=True)
@@ -126,14 +113,12 @@ def to_scale(value: float, scale: Scale) -> float:
     return float(np.log(value)) if scale == "log" else value
 
 
-def _enough(events: float, others: float) -> bool:
-    return events >= FEWEST and others >= FEWEST
-
-
 def _spread(psi: Float) -> float:
     return float(np.sqrt((psi**2).sum() * len(psi) / max(len(psi) - 1, 1)))
 
 
-def _on_scale(mean: float, se: float, n: int, events: float, scale: Scale) -> Figure:
-    slope = {"logit": 1.0 / (mean * (1.0 - mean)) if 0 < mean < 1 else np.inf, "log": 1.0 / mean, "identity": 1.0}
-    return Figure(to_scale(mean, scale), se * float(slope[scale]), n, events)
+def scale_slope(mean: float, scale: Scale) -> float:
+    """Of the scale at a rate."""
+    if scale == "logit":
+        return 1.0 / (mean * (1.0 - mean))
+    return 1.0 / mean if scale == "log" else 1.0
