@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from campaignrl.actions import Action, Catalog
-from campaignrl.errors import SpecError
-from campaignrl.policies.bundle import save_bundle
+from campaignrl.errors import ArtifactError, SpecError
+from campaignrl.policies.bundle import load_bundle, save_bundle
 from campaignrl.policies.catalog import build_policy, is_trained
 from campaignrl.policies.network import (
     Layer,
@@ -95,6 +95,18 @@ def test_any_outputs_give_probabilities(outputs, allowed, temperature):
     assert (q >= 0.0).all()
     assert (q[~allowed] == 0.0).all()
     assert (q[:, 1:] <= everything[:, 1:] + 1e-12).all()  # only `none` gains by refusals
+
+
+def test_weights_that_could_overflow_are_refused(shop, tmp_path):
+    """All of them are numbers; what they come to would not be."""
+    policy = build_policy({"kind": "network", "hidden": [64] * 4}, shop.catalog, shop.schema)
+    huge = {name: np.full(a.shape, 1e8, F32) for name, a in policy.tensors().items()}
+    with pytest.raises(ArtifactError, match="outputs"):
+        policy.restore(huge)
+    assert not is_trained(policy)
+    policy._layers = tuple(Layer(huge[f"weight_{i}"], huge[f"bias_{i}"]) for i in range(5))
+    with pytest.raises(ArtifactError, match=r"do not fit together.*outputs"):
+        load_bundle(save_bundle(policy, tmp_path / "huge.bundle"))
 
 
 @pytest.mark.parametrize("kind", ["network", "maskable_ppo", "ppo", "dqn"])

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from campaignrl.actions import NONE, Catalog
+from campaignrl.errors import ArtifactError, Problem
 from campaignrl.features import Context, FeatureSchema
 from campaignrl.policies.base import Bool, Float, Shapes, Tensors, by_chunks
 from campaignrl.policies.choice import best_of, require_choice, uniform_over, with_floor
@@ -25,6 +26,7 @@ from campaignrl.specs.toml import Spec
 Float32 = npt.NDArray[np.float32]
 Activation = Literal["relu", "tanh"]
 Answer = Literal["softmax", "refused_to_none", "greedy"]
+MAX_OUTPUT = 1e30  # far from what single precision can hold, farther from any trained network
 Width = Annotated[int, Field(ge=1, le=4096)]
 
 
@@ -47,7 +49,7 @@ class NetworkConfig(Spec):
     hidden: Annotated[tuple[Width, ...], Field(max_length=8)] = (64, 64)
     activation: Activation = "relu"
     answer: Answer = "softmax"
-    temperature: float = Field(default=1.0, gt=0.0)
+    temperature: float = Field(default=1.0, ge=1e-6, le=1e6)
     explore: float = Field(default=0.01, ge=0.0, le=1.0)
 
 
@@ -105,7 +107,13 @@ class NetworkPolicy:
 
     def restore(self, tensors: Tensors) -> None:
         """Take back what `tensors` gave."""
-        self._layers = tuple(Layer(tensors[f"weight_{i}"], tensors[f"bias_{i}"]) for i in range(len(self._layers)))
+        layers = tuple(Layer(tensors[f"weight_{i}"], tensors[f"bias_{i}"]) for i in range(len(self._layers)))
+        bound = output_bound(layers)
+        if not bound < MAX_OUTPUT:
+            raise ArtifactError(
+                Problem(f"policy {self.name}", "outputs", f"up to {bound:.1e}", f"below {MAX_OUTPUT:.0e}")
+            )
+        self._layers = layers
 
     def _outputs(self, context: Context) -> Float32:
         return forward(context.encode(self.schema), self._layers, self.config.activation)
@@ -125,6 +133,16 @@ def forward(X: Float32, layers: Sequence[Layer], activation: Activation) -> Floa
     outputs = hidden_outputs(X, layers[:-1], activation) @ layers[-1].weight
     outputs += layers[-1].bias
     return outputs
+
+
+def output_bound(layers: Sequence[Layer]) -> float:
+    """How far from zero an output can be for inputs from -1 to 1, so that no customer can make it overflow."""
+    bound = 1.0
+    for layer in layers:
+        bound = bound * float(np.abs(layer.weight).sum(axis=0, dtype=np.float64).max()) + float(
+            np.abs(layer.bias).max()
+        )
+    return bound
 
 
 def hidden_outputs(X: Float32, layers: Sequence[Layer], activation: Activation) -> Float32:
@@ -149,10 +167,11 @@ def answered(outputs: Float32, allowed: Bool, config: NetworkConfig) -> Float:
 
 
 def masked_softmax(outputs: Float32, allowed: Bool, temperature: float = 1.0) -> Float:
-    """(n, k) softmax of outputs / temperature over the allowed actions of each row, in double precision."""
-    logits = np.where(allowed, outputs / np.float64(temperature), -np.inf)
+    """(n, k) softmax of outputs / temperature over the allowed actions; rows sum to 1 in double precision."""
+    logits = np.where(allowed, outputs, np.float32(-np.inf))
     logits -= logits.max(axis=1, keepdims=True)
-    weights = np.exp(logits, out=logits)
+    logits /= np.float32(temperature)
+    weights = np.exp(logits, out=logits).astype(np.float64)
     weights /= weights.sum(axis=1, keepdims=True)
     return np.asarray(weights)
 
