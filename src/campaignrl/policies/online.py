@@ -12,7 +12,6 @@ sums, which bounds rounding and lets an automatic penalty follow. Not here: cont
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy.linalg.blas import sger
 
 from campaignrl import rng
@@ -63,8 +62,9 @@ class Online:
         """Take in the reward of one decision."""
         phi = self._phi(x)
         sums = self.policy._sums.total
-        sums["gram"][action] += np.multiply.outer(phi, phi)
-        sums["moment"][action] += phi * reward
+        gram, moment = sums["gram"][action], sums["moment"][action]
+        gram += phi[:, None] * phi
+        moment += phi * reward
         sums["square"][action] += reward * reward
         sums["count"][action] += 1.0
         self._rows += 1
@@ -106,8 +106,10 @@ class Online:
     def _shares(self, phi: Float, allowed: Bool) -> Float:
         score = self._mean @ phi
         if self._draws:
-            scores = self._around.reshape(-1, self._D) @ phi.astype(np.float32)
-            return _vote(score + self._sigma() * scores.reshape(-1, self._k), allowed)
+            scores = (self._around.reshape(-1, self._D) @ phi.astype(np.float32)).reshape(-1, self._k)
+            scores *= np.float32(self._sigma())
+            scores += score.astype(np.float32)
+            return _vote(scores, allowed)
         if isinstance(self.policy, LinUCB) and self._rows:
             score += self.policy.config.alpha * self._sigma() * np.sqrt(self._variances(phi))
         score[~allowed] = -np.inf
@@ -153,9 +155,8 @@ class Online:
         return np.maximum(variance, 0.0)
 
 
-def _vote(scores: npt.NDArray[np.floating], allowed: Bool) -> Float:
-    """(k,) share of draws (S, k) in which each allowed action is best; a tie counts for each of its actions."""
-    scores = np.ascontiguousarray(scores.T)
-    scores[~allowed] = -np.inf
-    votes = np.count_nonzero(scores == scores.max(axis=0), axis=1)
-    return np.asarray(votes / votes.sum())
+def _vote(scores: Float32, allowed: Bool) -> Float:
+    """(k,) share of draws (S, k) in which each allowed action is best; draws differ, so ties do not come."""
+    if not allowed.all():
+        scores[:, ~allowed] = -np.inf
+    return np.bincount(scores.argmax(axis=1), minlength=len(allowed)) / len(scores)
