@@ -1,15 +1,15 @@
 """The linear bandits beside MABWiser and Vowpal Wabbit, on one machine in one run: rows per CPU second on one thread.
 
 `python benchmarks/learners.py --scratch FOLDER [--rounds R] [--json]`. 20 actions, 32 features. The peers, mabwiser
-2.7.4 and vowpalwabbit 9.11.9, get a virtual environment below FOLDER, outside the project; without --scratch a temporary
-one is made and removed. Cases run in turns in processes of their own, and the best of the rounds counts.
+2.7.4 and vowpalwabbit 9.11.9, get a virtual environment below FOLDER, outside the project; without --scratch a
+temporary one is made and removed. Cases run in turns in processes of their own, and the best of the rounds counts.
 
   fit        a log of 100 k and 1 M rows learned in bulk; ours from raw contexts, theirs from a matrix; VW's file driver
              (`--cb_explore_adf`, epsilon and SquareCB) on 20 k examples
   sums       ours from an encoded matrix, as MABWiser has it, without the posterior
   predict    an action for every row. Ours is drawn from the exact probabilities of all actions, which are kept; for
-             `lin_ts` they come from 64 posterior draws (told beside it: from 16), while MABWiser's LinTS takes one draw a
-             row and states no probability
+             `lin_ts` they come from 64 posterior draws (told beside it: from 16), while MABWiser's LinTS takes one draw
+             a row and states no probability
   online     one row asked for and learned, then the next
   large      exact probabilities by `lin_ts` for 1 M rows, 40 actions, 64 draws
 """
