@@ -18,11 +18,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 import campaignrl as crl
-from campaignrl.calibrate.calibrate import Calibration, calibrate_campaign
+from campaignrl.calibrate.calibrate import calibrate_campaign
 from campaignrl.calibrate.campaign import Campaign, campaign_of_outcomes
 from campaignrl.calibrate.replay import replay
 from campaignrl.report.figures import INK, MUTED, SERIES, png_bytes
-from campaignrl.tables.decisions import DecisionLog
 from campaignrl.tables.files import write_whole
 from campaignrl.tables.split import split_by_customer
 

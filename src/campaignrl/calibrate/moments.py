@@ -246,7 +246,7 @@ def _visits(view: View, steps: Recorded) -> list[Moment]:
 
 
 def _rates(view: View) -> list[Moment]:
-    """Orders with nothing sent; where those are too few, all orders of a segment, which lifts raise in the replay too."""
+    """Orders with nothing sent; where those are too few, all orders: the replay holds what was sent, too."""
     seen = [view.orders(view.none(segment=s)).events for s in view.campaign.segments]
     alone = min(seen) >= MANY
     by = "orders a day with nothing sent, pooled" if alone else "orders a day in all arms, pooled"

@@ -32,6 +32,10 @@ VERBS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "profile:profile",
             "Customer profiles: build tags from raw events, update them, segment customers, show them.",
         ),
+        "calibrate": (
+            "calibrate:calibrate",
+            "Make a world from EVENTS, and from a campaign's decision log: fitted where data say so, and marked.",
+        ),
         "simulate": ("simulate:simulate", "Run POLICY in WORLD from the first day to the last."),
         "train": (
             "train:train",

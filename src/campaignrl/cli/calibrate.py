@@ -1,0 +1,133 @@
+"""`campaignrl calibrate`: a world from one's own data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+import typer
+
+from campaignrl.calibrate.calibrate import Calibration
+from campaignrl.calibrate.calibrate import calibrate as make_world
+from campaignrl.calibrate.realism import untreated_scorecard
+from campaignrl.cli.console import progress, say, say_json, say_table, talk
+from campaignrl.cli.options import Json, Seed
+from campaignrl.errors import Problem, UsageError, nearest
+from campaignrl.tables.events import read_events
+from campaignrl.tables.files import read_frame
+from campaignrl.tables.logfile import read_log
+
+ID = "customer_id"
+
+
+def calibrate(
+    events: Annotated[Path, typer.Argument(help="Events table, or the folder that intake or profile build wrote.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="World's TOML to write; whole or not at all.")],
+    log: Annotated[Path | None, typer.Option("--log", "-l", help="Decision log of a campaign.")] = None,
+    mapping: Annotated[Path | None, typer.Option(help="Mapping TOML of a foreign log.")] = None,
+    segments: Annotated[
+        str | None, typer.Option(help="Labels by customer_id (a file), or a column of the attributes.")
+    ] = None,
+    like: Annotated[str, typer.Option(help="World that lends what no data say.")] = "ecommerce",
+    said: Annotated[
+        list[str] | None, typer.Option("--set", help="A number that is not to be fitted: segments.all.basket.margin=0.4")
+    ] = None,
+    window: Annotated[int | None, typer.Option(min=1, help="Days in which orders count for a decision.")] = None,
+    day_zero: Annotated[str | None, typer.Option(help="Date of the log's day 0; default: as the log says.")] = None,
+    scorecard: Annotated[bool, typer.Option("--scorecard", help="Compare untreated orders with simulated ones.")] = False,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Make a world from EVENTS, and from a campaign's decision log: fitted where data say so, and marked."""
+    table, attributes = _read(events)
+    decisions = read_log(log, mapping) if log is not None else None
+    with progress("calibrate") as step:
+        found = make_world(
+            table,
+            decisions,
+            segments=_labels(segments, attributes),
+            attributes=attributes,
+            like=like,
+            user=_numbers(said or []),
+            window=window,
+            day_zero=day_zero,
+            seed=seed,
+            progress=step,
+        )
+    found.world  # noqa: B018 - what is written must load
+    found.write(output)
+    card = untreated_scorecard(found, table, seed) if scorecard else None
+    if as_json:
+        say_json(_facts(found, output) | ({"scorecard": json.loads(card.to_json())} if card is not None else {}))
+    else:
+        _say(found)
+        if card is not None:
+            say(f"\n{card}")
+    talk(f"world written to {output}; see: campaignrl world show {output}")
+
+
+def _read(place: Path) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Events, and the attributes beside them if there are any."""
+    file = place / "events.parquet" if place.is_dir() else place
+    if not file.is_file():
+        fix = "Give an events table, or a folder with events.parquet."
+        raise UsageError(Problem("calibrate", "events", str(place), "there", fix))
+    beside = file.with_name("attributes.parquet")
+    return read_events(file), read_frame(beside, text=(ID,)) if beside.is_file() else None
+
+
+def _labels(given: str | None, attributes: pd.DataFrame | None) -> pd.Series | None:
+    if given is None:
+        return None
+    if not Path(given).is_file():
+        known = [] if attributes is None else [str(name) for name in attributes.columns]
+        if attributes is None or given not in known:
+            fix = nearest(given, known) or f"Columns: {', '.join(known)}."
+            raise UsageError(Problem("calibrate", "segments", given, "a file, or a column of the attributes", fix))
+        return attributes.set_index(ID)[given]
+    frame = read_frame(given, text=(ID,))
+    column = next((name for name in ("segment", "label") if name in frame), None)
+    if column is None or ID not in frame:
+        raise UsageError(Problem("calibrate", "segments", given, "a table of customer_id and segment"))
+    return frame.set_index(ID)[column].astype(str)
+
+
+def _numbers(said: list[str]) -> dict[str, float]:
+    found = {}
+    for text in said:
+        key, _, value = text.partition("=")
+        try:
+            found[key.strip()] = float(value)
+        except ValueError:
+            raise UsageError(Problem("calibrate", "--set", text, "written as PLACE=NUMBER")) from None
+    return found
+
+
+def _say(found: Calibration) -> None:
+    table = found.table()
+    counts = pd.Series([each.how for each in found.provenance.values()]).value_counts()
+    say(", ".join(f"{n} numbers {how}" for how, n in counts.items()) + "\n")
+    rows = [
+        (str(row.number), f"{row.value:.4g}", _figure(row.se, ".2g"), _figure(row.n, ",.0f"), str(row.by))
+        for row in table.itertuples()
+        if ".profile." not in str(row.number)
+    ]
+    say_table(("number", "value", "std. error", "n", "from"), rows)
+    far = table[table.off.abs() > 1.0]
+    if len(far):
+        say(f"\nnot reached within a standard error: {', '.join(far.number)}")
+
+
+def _figure(value: float, form: str) -> str:
+    return "" if pd.isna(value) else f"{value:{form}}"
+
+
+def _facts(found: Calibration, output: Path) -> dict[str, Any]:
+    def rows(table: pd.DataFrame) -> Any:
+        return json.loads(table.to_json(orient="records"))
+
+    said = {key: each.model_dump(exclude_none=True) for key, each in found.provenance.items()}
+    facts = {"world": str(output), "fitted": rows(found.table()), "provenance": said}
+    return facts | {"effects": rows(found.effects), "responses": rows(found.responses)}
