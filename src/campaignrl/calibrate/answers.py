@@ -35,7 +35,7 @@ class Answers(NamedTuple):
 
 def answers(events: pd.DataFrame) -> Answers | None:
     """None where nothing was sent."""
-    sends = events.loc[events["kind"] == "sent", ["customer_id", "channel", "offer", "ts"]].copy()
+    sends = events.loc[events["kind"] == "sent"].reindex(columns=["customer_id", "channel", "offer", "ts"])
     if sends.empty:
         return None
     sends["channel"] = sends["channel"].astype(object).where(sends["channel"].notna(), "")
@@ -57,7 +57,8 @@ def dip(events: pd.DataFrame) -> float:
     nan where either kind is missing. Days after the table's last 28 are not followed.
     """
     known = ("order", "redeemed")
-    rows = events.loc[events["kind"].isin(known), ["customer_id", "ts", "kind"]].sort_values("ts", kind="stable")
+    rows = events.loc[events["kind"].isin(known), ["customer_id", "ts", "kind"]]
+    rows = rows.sort_values("ts", kind="stable", ignore_index=True)
     orders = rows[rows["kind"] == "order"].reset_index(drop=True)
     used = rows.loc[rows["kind"] == "redeemed", ["customer_id"]].assign(day=rows["ts"].dt.normalize())
     if orders.empty or used.empty:

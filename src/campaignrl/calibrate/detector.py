@@ -12,6 +12,7 @@ import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from threadpoolctl import threadpool_limits
 
 from campaignrl.calibrate.behaviour import Behaviour
 
@@ -32,7 +33,8 @@ def told_apart(real: Behaviour, simulated: Sequence[Behaviour]) -> float:
     y = np.repeat([1, 0], [len(mine), len(theirs)])
     model = HistGradientBoostingClassifier(max_iter=100, max_leaf_nodes=15, min_samples_leaf=50, random_state=0)
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
-    score = cross_val_predict(model, X, y, cv=folds, method="predict_proba")[:, 1]
+    with threadpool_limits(1):  # so little data that threads only wait for each other
+        score = cross_val_predict(model, X, y, cv=folds, method="predict_proba")[:, 1]
     return float(roc_auc_score(y, score))
 
 

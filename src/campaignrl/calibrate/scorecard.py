@@ -36,6 +36,7 @@ TOLERANCES = {
     "orders a customer": 0.03,  # KS, as the next four
     "days between orders": 0.03,
     "days since the last order": 0.03,
+    "irregularity of gaps": 0.01,  # variance of gap / (gap + next gap)
     "order value": 0.03,
     "spend a customer": 0.03,
     "top-tenth share of spend": 0.03,
@@ -101,7 +102,7 @@ class Scorecard:
 
     def write(self, path: str | Path) -> None:
         """The JSON as a file."""
-        text = (self.to_json() + "\\n").encode()
+        text = (self.to_json() + "\n").encode()
 
         def put(out: BinaryIO) -> None:
             out.write(text)
@@ -213,6 +214,7 @@ SCALARS: tuple[tuple[str, Callable[[Behaviour], float], bool], ...] = (
     ("mean orders a customer", lambda b: float(b.counts.mean()), True),
     ("variance of orders", lambda b: float(b.counts.var()), True),
     ("top-tenth share of spend", lambda b: top_share(b.spend), False),
+    ("irregularity of gaps", lambda b: float(b.turns.var()) if len(b.turns) > 1 else float("nan"), False),
 )
 DISTRIBUTIONS: tuple[tuple[str, Callable[[Behaviour], Float]], ...] = (
     ("orders a customer", lambda b: b.counts.astype(np.float64)),

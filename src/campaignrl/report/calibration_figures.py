@@ -93,23 +93,22 @@ def realism(card: Scorecard, title: str, by_segment: Sequence[tuple[str, float, 
     """
     real, samples = card.real.behaviour, [side.behaviour for side in card.simulated]
     heard = [side.answers for side in card.simulated if side.answers is not None]
-    rows = 2 + bool(by_segment or (card.real.answers and heard))
+    told = card.real.answers if heard else None
+    panels = 5 + bool(by_segment) + 2 * bool(told)
+    rows = -(-panels // 3)
     figure = Figure(figsize=(13.0, 3.9 * rows), layout="constrained")
     figure.suptitle(safe(title, 120), x=0.01, ha="left", color=INK, parse_math=False)
-    places = [figure.add_subplot(rows, 3, i + 1) for i in range(5 + 3 * (rows - 2))]
+    places = [figure.add_subplot(rows, 3, i + 1) for i in range(panels)]
     _draw_weekly(_panel(places[0], "Orders so far; the window lies right of the line"), real, samples)
     _draw_counts(_panel(places[1], "Customers by orders in the window, share"), real, samples)
     _draw_quantiles(_panel(places[2], "Order value, quantile against quantile"), real, samples, lambda b: b.values)
     _draw_quantiles(_panel(places[3], "Spend a customer, likewise"), real, samples, lambda b: b.spend[b.spend > 0])
     _draw_retention(_panel(places[4], "Share who order in each month after the first order"), real, samples)
-    if rows > 2:
-        if by_segment:
-            _draw_segments(_panel(places[5], "Orders a customer in the window, by segment"), by_segment)
-        if card.real.answers and heard:
-            _draw_funnel(_panel(places[6], "Of all sends, share"), card.real.answers, heard)
-            _draw_wear(_panel(places[7], "Opened, by sends in the week before"), card.real.answers, heard)
-    for ax in places:
-        ax.set_visible(ax.has_data())
+    if by_segment:
+        _draw_segments(_panel(places[5], "Orders a customer in the window, by segment"), by_segment)
+    if told:
+        _draw_funnel(_panel(places[-2], "Of all sends, share"), told, heard)
+        _draw_wear(_panel(places[-1], "Opened, by sends in the week before"), told, heard)
     return figure
 
 
