@@ -87,6 +87,7 @@ BY_HAND = [
     ("share of orders refunded", {}, (1 / 3, 0, None, None)),
     ("mean days between orders", {}, ((19 + 13 / 24) / 2, 5, None, None)),
     ("orders a month", {}, (3, 5, 0, 0)),
+    ("spend a month", {}, (130, 250, 0, 0)),
     ("share of sends opened", {}, (0.5, None, None, None)),
     ("share of sends opened", {"channel": "push"}, (1, None, None, None)),
     ("share of sends redeemed", {}, (0, None, None, None)),

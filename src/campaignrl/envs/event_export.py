@@ -33,6 +33,7 @@ Progress = Callable[[int, int], None]
 START = date(2026, 1, 1)  # of day 0, unless told otherwise
 DAY_US = 86_400_000_000
 SOURCE = "simulated"
+KNOWN = ("segment", "price_tag")  # tags that somebody looks up, and gets wrong at times
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,15 @@ class History:
 
     events: pd.DataFrame  # the events table
     attributes: pd.DataFrame  # one row a customer
+    refreshes: pd.DataFrame  # every look at the tags that are known facts: customer_id, ts, name, value
     start: date
     as_of: date
 
     def write(self, folder: str | Path) -> None:
-        """`events.parquet` and `attributes.parquet`, as intake leaves them."""
+        """`events.parquet`, `attributes.parquet`, `refreshes.parquet`: what `profile build --events` starts from."""
         write_events(self.events, Path(folder) / "events.parquet")
         write_frame(self.attributes, Path(folder) / "attributes.parquet")
+        write_frame(self.refreshes, Path(folder) / "refreshes.parquet")
 
 
 def play_history(
@@ -62,6 +65,8 @@ def play_history(
     The panel must stand at day 0: of what came before, only its opening balance is known.
     """
     frames = [_opening(panel, start), _permissions(panel, start)]
+    looks = [_look(panel, start)]
+    refresh = panel.world.tags.refresh_days
     until = panel.day + days if days is not None else panel.world.horizon
     while panel.day < until and not panel.done:
         day, action = panel.day, choose(panel)
@@ -69,12 +74,14 @@ def play_history(
         outcome = panel.step(action)
         came = visited(panel.world, panel.traits, before.alive, outcome, day, panel.seed)
         frames.append(_day(panel, before, action, outcome, came, day, start))
+        if refresh and panel.day % refresh == 0:
+            looks.append(_look(panel, start))
         if progress is not None:
             progress(panel.day, until)
     events = pd.concat([frame for frame in frames if len(frame)], ignore_index=True)
     events = events.sort_values([ID, "ts"], kind="stable", ignore_index=True)
     as_of = (np.datetime64(start, "D") + panel.day).astype(date)
-    return History(events, attributes_of(panel, start), start, as_of)
+    return History(events, attributes_of(panel, start), pd.concat(looks, ignore_index=True), start, as_of)
 
 
 def attributes_of(panel: Panel, start: date = START) -> pd.DataFrame:
@@ -87,10 +94,10 @@ def attributes_of(panel: Panel, start: date = START) -> pd.DataFrame:
         "joined": _stamps(-panel.traits.joined.astype(np.float64), start),
         "refreshed": _stamps(np.full(len(panel), float(known)), start),
     }
-    for name in ("segment", "price_tag", *panel.world.attributes):
+    for name in (*KNOWN, *panel.world.attributes):
         columns[name] = context.labels(name)
     frame = pd.DataFrame(columns)
-    for name in ("segment", "price_tag", *panel.world.attributes):
+    for name in (*KNOWN, *panel.world.attributes):
         frame[name] = frame[name].where(frame[name] != "", None).astype("str")
     return frame
 
@@ -113,6 +120,14 @@ def truth_of(panel: Panel) -> pd.DataFrame:
             "joined_days": traits.joined.astype(np.float64) + panel.day,
         }
     )
+
+
+def _look(panel: Panel, start: date) -> pd.DataFrame:
+    """The tags that are known facts, as they show today."""
+    ts = _stamps(np.full(1, float(panel.day)), start)[0]
+    about = attributes_of(panel, start)
+    frames = [pd.DataFrame({ID: about[ID], "ts": ts, "name": name, "value": about[name]}) for name in KNOWN]
+    return pd.concat(frames, ignore_index=True).astype({ID: "str", "name": "str", "value": "str"})
 
 
 def _opening(panel: Panel, start: date) -> pd.DataFrame:

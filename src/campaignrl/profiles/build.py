@@ -21,8 +21,9 @@ from campaignrl.errors import Problem, SpecError
 from campaignrl.features import Feature
 from campaignrl.profiles.database import Connection, Events, customers, database, newest_day
 from campaignrl.profiles.features import features_frame, rests_on
+from campaignrl.profiles.histories import histories
 from campaignrl.profiles.profile_file import Facts, write_profiles
-from campaignrl.profiles.tag_models import histories, model_column
+from campaignrl.profiles.tag_models import model_column
 from campaignrl.profiles.tag_statistics import DERIVED, STATISTICS, Scope
 from campaignrl.profiles.tag_values import (
     Ids,

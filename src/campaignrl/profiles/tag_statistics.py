@@ -128,6 +128,12 @@ def a_month(scope: Scope) -> str:
     return f"({count(scope, BOUGHT)} / {months})"
 
 
+def spend_a_month(scope: Scope) -> str:
+    """Currency a month since the first order, at list price, a first month counting as a whole one."""
+    months = f"greatest({days_since(scope, 'min', BOUGHT)} / {MONTH}, 1.0)"
+    return f"({list_price(scope)} / {months})"
+
+
 def consented(scope: Scope) -> str:
     """The newest word on a channel; at the same moment `no` counts."""
     where = scope.of(("subscribed", "unsubscribed"))
@@ -190,7 +196,8 @@ STATISTICS: Mapping[str, Statistic] = MappingProxyType(
             "share", (*BOUGHT, "refund"), lambda s: ratio(count(s, ("refund",)), count(s, BOUGHT))
         ),
         "mean days between orders": Statistic("days", BOUGHT, between_orders),
-        "orders a month": Statistic("orders", BOUGHT, a_month, empty=0.0),
+        "orders a month": Statistic("orders", BOUGHT, a_month, (), empty=0.0),
+        "spend a month": Statistic("currency", BOUGHT, spend_a_month, (), empty=0.0),
         "share of sends opened": Statistic(
             "share", (*SENT, "opened"), lambda s: ratio(count(s, ("opened",)), count(s, SENT))
         ),

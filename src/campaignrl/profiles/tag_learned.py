@@ -1,0 +1,136 @@
+"""Model tags that learn from an earlier window: what was known before a day `cut`, and what happened after it.
+
+`churn_risk` is the chance of no order within the horizon, `coupon_response` that of using a coupon, `p_active` that of
+being a customer still, by orders and by answers to messages alike. Nothing from after the cut is among the inputs of
+training. Not here: buy-till-you-die models (tag_models.py), statistics (tag_statistics.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import roc_auc_score
+from threadpoolctl import threadpool_limits
+
+from campaignrl.calibrate.btyd import fit_mbg_nbd
+from campaignrl.profiles.database import Connection
+from campaignrl.profiles.histories import FEWEST, MOST_FITTED, WEEK, ModelTag, histories
+from campaignrl.profiles.tag_statistics import Scope
+from campaignrl.profiles.tag_values import Ids, statistic_columns
+
+Float = npt.NDArray[np.float64]
+Bool = npt.NDArray[np.bool_]
+
+# What a classifier sees of a customer: (phrase, window in days).
+INPUTS: Mapping[str, tuple[str, int | None]] = MappingProxyType(
+    {
+        "recency": ("days since the last order", None),
+        "age": ("days since the first order", None),
+        "orders": ("number of orders", None),
+        "orders_90": ("number of orders", 90),
+        "gap": ("mean days between orders", None),
+        "basket": ("average basket at list price", None),
+        "on_discount": ("share of orders on discount", None),
+        "visits_30": ("number of visits", 30),
+        "activities_90": ("number of activities", 90),
+        "last_activity": ("days since the last activity", None),
+        "sends_30": ("number of sends", 30),
+        "opens_90": ("number of opens", 90),
+        "clicks_90": ("number of clicks", 90),
+        "redemptions": ("number of redemptions", None),
+    }
+)
+ORDERS = list(INPUTS).index("orders")
+
+
+def outcome_column(connection: Connection, of: str, as_of: date, days: int, ids: Ids) -> ModelTag:
+    """`churn_risk` or `coupon_response`: a classifier of what happens within `days`, taught on the `days` before."""
+    cut = as_of - timedelta(days=days)
+    label, taught = _labels(connection, of, cut, ids)
+    before, now = _inputs(connection, cut, ids), _inputs(connection, as_of, ids)
+    applies = now[:, ORDERS] > 0 if of == "churn_risk" else np.ones(len(ids), dtype=bool)
+    rows = np.flatnonzero(taught & (before[:, ORDERS] > 0) if of == "churn_risk" else taught)
+    values = np.full(len(ids), np.nan)
+    if min(int(label[rows].sum()), int((~label[rows]).sum())) < FEWEST:
+        return ModelTag(values, {"unknown": f"fewer than {FEWEST} examples of either outcome since {cut}"})
+    rows = rows[:: max(1, -(-len(rows) // MOST_FITTED))]
+    with threadpool_limits(1):  # sums of gradients in one order
+        fold = np.arange(len(rows)) % 5 == 0
+        held_out = _fitted(before[rows[~fold]], label[rows[~fold]]).predict_proba(before[rows[fold]])[:, 1]
+        both = 0 < label[rows[fold]].sum() < fold.sum()
+        auc = float(roc_auc_score(label[rows[fold]], held_out)) if both else None
+        values[applies] = _fitted(before[rows], label[rows]).predict_proba(now[applies])[:, 1]
+    says = {"model": "gradient boosting", "days": days, "cut": cut.isoformat(), "fitted_on": len(rows), "auc": auc}
+    return ModelTag(values, says | {"share": float(label[rows].mean())})
+
+
+def active_column(connection: Connection, as_of: date, days: int, ids: Ids) -> ModelTag:
+    """`p_active`: who was a customer still at the cut shows, in part, in the `days` after it.
+
+    A customer who ordered after the cut was one (1); of the others it is the chance given that silence: with p the
+    chance by MBG/NBD at the cut and q that of no order in the window, p q / (p q + 1 - p). A classifier learns that
+    from all that was known at the cut, opened and ignored messages too, and is asked about today.
+    """
+    cut = as_of - timedelta(days=days)
+    then, now = histories(connection, cut, ids), histories(connection, as_of, ids)
+    values = np.full(len(ids), np.nan)
+    rows, taught = np.flatnonzero(~np.isnan(now.x)), np.flatnonzero(~np.isnan(then.x))
+    if min(int((now.x[rows] > 0).sum()), len(taught)) < FEWEST:
+        return ModelTag(values, {"unknown": f"fewer than {FEWEST} customers ordered before {cut}, or ordered again"})
+    taught = taught[:: max(1, -(-len(taught) // MOST_FITTED))]
+    some = rows[:: max(1, -(-len(rows) // MOST_FITTED))]
+    with threadpool_limits(1):
+        fit = fit_mbg_nbd(now.x[some], now.t_x[some], now.T[some])
+        p = fit.p_alive(then.x[taught], then.t_x[taught], then.T[taught])
+        quiet = silence(fit.parameters, then.x[taught], then.T[taught], days / WEEK)
+        stayed = np.where(now.x[taught] > then.x[taught], 1.0, p * quiet / (p * quiet + 1.0 - p))
+        seen = np.column_stack([_inputs(connection, cut, ids)[taught], p])
+        asked = [_inputs(connection, as_of, ids)[rows], fit.p_alive(now.x[rows], now.t_x[rows], now.T[rows])]
+        both = np.repeat([True, False], len(taught))
+        model = _fitted(np.concatenate([seen, seen]), both, np.concatenate([stayed, 1.0 - stayed]))
+        values[rows] = model.predict_proba(np.column_stack(asked))[:, 1]
+    says = {"model": "MBG/NBD and gradient boosting", "days": days, "cut": cut.isoformat(), "fitted_on": len(taught)}
+    return ModelTag(values, says | {"share": float(stayed.mean())})
+
+
+def silence(parameters: Mapping[str, float], x: Float, total: Float, weeks: float) -> Float:
+    """(n,) chance that a customer who stays does not order for so long: its rate is Gamma(r + x + 1, alpha + T)."""
+    r, alpha = parameters["r"], parameters["alpha"]
+    chance: Float = ((alpha + total) / (alpha + total + weeks)) ** (r + x + 1.0)
+    return chance
+
+
+def _fitted(x: Float, y: Bool, weight: Float | None = None) -> HistGradientBoostingClassifier:
+    """A classifier; an input that is unknown for everybody says nothing, which the library cannot be told."""
+    inputs = np.where(np.isnan(x).all(axis=0), 0.0, x)
+    model = HistGradientBoostingClassifier(
+        max_iter=60, learning_rate=0.1, max_leaf_nodes=8, l2_regularization=5.0, early_stopping=False, random_state=0
+    )
+    return model.fit(inputs, y, sample_weight=weight)
+
+
+def _inputs(connection: Connection, day: date, ids: Ids) -> Float:
+    """(n, inputs) as known on the morning of `day`: later events are not looked at."""
+    wanted = {name: (phrase, Scope(day, window)) for name, (phrase, window) in INPUTS.items()}
+    columns = statistic_columns(connection, wanted, ids, f"(select * from events where ts < timestamp '{day}')")
+    return np.column_stack([columns[name] for name in INPUTS])
+
+
+def _labels(connection: Connection, of: str, cut: date, ids: Ids) -> tuple[Bool, Bool]:
+    """(outcome, taught) of each customer (n,) between the cut and today."""
+    since = f"ts >= timestamp '{cut}'"
+    ordered = f"bool_or(kind = 'order' and {since})"
+    redeemed = f"bool_or({since} and (kind = 'redeemed' or (kind = 'order' and (offer is not null or discount > 0))))"
+    asked = f"bool_or({since} and kind = 'sent' and offer is not null)"
+    sql = f"select customer_id, {ordered} as ordered, {redeemed} as redeemed, {asked} as asked from known group by 1"
+    found = connection.execute(sql).df().set_index("customer_id").reindex(ids)
+    names = ("ordered", "redeemed", "asked")
+    columns: dict[str, Bool] = {name: found[name].astype("boolean").fillna(False).to_numpy(bool) for name in names}
+    if of == "churn_risk":
+        return ~columns["ordered"], np.ones(len(ids), dtype=bool)
+    return columns["redeemed"], columns["asked"]
