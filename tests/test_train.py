@@ -13,6 +13,8 @@ from campaignrl.errors import MissingExtra, UsageError
 from campaignrl.policies import experience
 from campaignrl.policies.bundle import load_bundle, read_manifest
 from campaignrl.policies.catalog import build_policy
+from campaignrl.simulate import run_campaign
+from campaignrl.specs.bundled import pretrained_files
 
 SMALL = Path(__file__).parent / "worlds" / "small.toml"
 DEEP = 'kind = "maskable_ppo"\ncustomers = 32\nbatch = 128\nhidden = [8]\n'
@@ -148,6 +150,7 @@ def test_trained_by_command_it_decides(campaignrl, spec, tmp_path):
     answer = json.loads(out)
     assert (answer["kind"], answer["policy"]) == ("maskable_ppo", "deep")
     days = load_bundle(bundle).config.customers * crl.load_world(SMALL).horizon
+    assert "curve" not in answer
     assert answer["steps"] == -(-800 // days) * days
     facts = read_manifest(bundle)["trained_on"]
     assert facts["curve"][-1][0] == answer["steps"]
@@ -155,6 +158,25 @@ def test_trained_by_command_it_decides(campaignrl, spec, tmp_path):
     code, out, _ = campaignrl("simulate", "--world", SMALL, "--policy", bundle, "-n", 50, "--json")
     assert code == 0
     assert json.loads(out)["customers"] == 50
+
+
+def test_a_report_is_written_if_wanted(campaignrl, tmp_path):
+    page, bundle = tmp_path / "r.html", tmp_path / "p.bundle"
+    words = ["train", "lin_ts", "--world", SMALL, "-n", 200, "-o", bundle, "--report", page, "--json"]
+    code, out, err = campaignrl(*words)
+    assert code == 0, err
+    assert json.loads(out)["report"] == str(page)
+    assert "<svg" in page.read_text()
+    assert page.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_report_shows_the_curve_of_one_that_acted(campaignrl, spec, tmp_path):
+    pytest.importorskip("sb3_contrib")
+    page = tmp_path / "r.html"
+    words = ["train", spec, "--world", SMALL, "--steps", 1500, "-o", tmp_path / "p.bundle", "--report", page]
+    code, _, err = campaignrl(*words)
+    assert code == 0, err
+    assert "deep" in page.read_text()
 
 
 def test_interrupted_it_says_how_to_go_on_and_does(campaignrl, spec, tmp_path, monkeypatch):
@@ -215,3 +237,24 @@ def test_without_the_extra_the_command_says_what_to_install(campaignrl, spec, tm
     code, _, err = campaignrl("train", spec, "--world", SMALL, "-o", tmp_path / "p.bundle")
     assert code == 2
     assert "pip install 'campaignrl[rl]'" in err
+
+
+# ------------------------------------------------------------------ the one that ships
+
+
+def test_the_pretrained_policy_fits_its_world_and_is_small():
+    world = crl.load_world("ecommerce")
+    policy = crl.load_policy("pretrained/ecommerce", world.catalog, world.features)
+    assert policy.is_trained
+    assert set(policy.schema.names) <= set(world.features.names)
+    path = pretrained_files()["pretrained/ecommerce"]
+    assert path.stat().st_size < 1 << 20
+    assert read_manifest(path)["trained_on"]["world"] == "ecommerce"
+
+
+def test_the_pretrained_policy_earns_more_than_the_rules():
+    """By much, on customers it has never met; paired, so that 1,500 of them tell."""
+    ids = np.arange(1 << 41, (1 << 41) + 1500)
+    ours, rules = (run_campaign("ecommerce", p, customers=ids, seed=5).value for p in ("pretrained/ecommerce", "rules"))
+    difference = ours - rules
+    assert difference.mean() > 2 * difference.std() / np.sqrt(len(ids))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,6 +35,9 @@ def train(
         bool, typer.Option("--resume", help="Go on from OUTPUT.checkpoint, if a training was interrupted there.")
     ] = False,
     tensorboard: Annotated[Path | None, typer.Option(help="Folder for TensorBoard, if it is installed.")] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Page (.html) of what it has learned; its picture beside it.")
+    ] = None,
     seed: Seed = 0,
     threads: Threads = None,
     as_json: Json = False,
@@ -63,8 +67,13 @@ def train(
     save_bundle(learner, output, facts)
     if "checkpoint" in own:
         kept.unlink(missing_ok=True)
+    if report is not None:
+        written = import_module("campaignrl.report.training").training_report(learner, source, report, seed=seed)
+        talk(f"report: {written['report']}")
     if as_json:
-        say_json({"policy": learner.name, "kind": learner.kind, "bundle": str(output), **facts})
+        facts.pop("curve", None)  # it is in the bundle, and in the report
+        said = {"policy": learner.name, "kind": learner.kind, "bundle": str(output), **facts}
+        say_json(said | ({"report": str(report)} if report else {}))
     talk(f"{learner.name}: trained, saved as {output}")
 
 
