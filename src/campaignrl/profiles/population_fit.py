@@ -42,6 +42,7 @@ Matrix = tuple[tuple[float, ...], ...]
 GRID = np.linspace(-5.0, 5.0, 201)  # where the distribution function of a normal score is kept
 TRIED = 8192  # customers drawn to see what the correlations come out as
 ROUNDS = 10
+MOST_FITTED = 30_000  # customers of a segment whose dependence is fitted, evenly spaced; marginals are those of all
 RIDGE = 5.0  # customers; a level of a category seen that often is half believed
 POOLED = 50.0  # customers; a segment that small takes half of its correlations from all customers
 BOUND = 0.995  # largest correlation of two normal scores
@@ -103,7 +104,7 @@ class Columns(NamedTuple):
     values: list[Float]
     ties: Ties
 
-    def take(self, rows: npt.NDArray[np.bool_]) -> Columns:
+    def take(self, rows: slice | npt.NDArray[np.bool_]) -> Columns:
         """The same columns for some customers."""
         return self._replace(codes=[c[rows] for c in self.codes], values=[v[rows] for v in self.values])
 
@@ -132,12 +133,13 @@ def columns_for_population(profiles: pd.DataFrame, tags: Sequence[Tag]) -> Colum
 def fit_segment(columns: Columns, share: float, everyone: Float) -> SegmentModel:
     """The model of a segment's customers; everyone: (p, p) rank correlations of all customers."""
     n = len((columns.codes or columns.values)[0])
+    whole, columns = columns, columns.take(slice(None, None, max(n // MOST_FITTED, 1)))
     nodes, order = _nodes(columns)
     target = _pooled(rank_correlations(columns.values), everyone, n)
     scores, rests = [], []
     tried = _try_out(columns, nodes, order)
-    for values, t in zip(columns.values, columns.score_tags, strict=True):
-        score, rest = _score(values, t, columns, tried)
+    for values, everything, t in zip(columns.values, whole.values, columns.score_tags, strict=True):
+        score, rest = _score(values, everything, t, columns, tried)
         scores.append(score)
         rests.append(rest)
     start = np.nan_to_num(rank_correlations(rests)) if rests else np.zeros((0, 0))
@@ -228,7 +230,7 @@ def _try_out(columns: Columns, nodes: Sequence[Node], order: Sequence[int]) -> _
     return _TryOut(drawn_codes(nodes, order, uniforms), normals)
 
 
-def _score(values: Float, t: int, columns: Columns, tried: _TryOut) -> tuple[Score, Float]:
+def _score(values: Float, everything: Float, t: int, columns: Columns, tried: _TryOut) -> tuple[Score, Float]:
     """A number's part of the model, and the rests (n,) of its normal scores."""
     z = ndtri(ranks(values))
     given = ~np.isnan(z)
@@ -243,7 +245,7 @@ def _score(values: Float, t: int, columns: Columns, tried: _TryOut) -> tuple[Sco
     distribution = (counts @ ndtr((GRID - levels[:, None]) / spread)) / TRIED
     score = Score(
         tag=t,
-        marginal=marginal(np.sort(values[given]), columns.tags[t]),
+        marginal=marginal(everything[~np.isnan(everything)], columns.tags[t]),
         effects=[e.tolist() for e in effects],
         spread=spread,
         distribution=tuple(distribution.tolist()),
