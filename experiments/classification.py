@@ -140,11 +140,11 @@ def main() -> int:
     words.add_argument("--seeds", type=int, default=10)
     words.add_argument("--decisions", type=int, default=5_000)
     words.add_argument("--workers", type=int, default=1)
-    words.add_argument("--quick", action="store_true", help="3 seeds, 1,000 decisions")
+    words.add_argument("--quick", action="store_true", help="3 seeds, 500 decisions")
     words.add_argument("-o", "--output", type=Path, default=Path("runs/classification"), help="table and picture")
     words.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     asked = words.parse_args()
-    seeds, decisions = (3, 1_000) if asked.quick else (asked.seeds, asked.decisions)
+    seeds, decisions = (3, 500) if asked.quick else (asked.seeds, asked.decisions)
     if seeds < 2 or decisions < BATCH or decisions % BATCH:
         words.error(f"at least 2 seeds, decisions in steps of {BATCH}")
     table = study(seeds, decisions, asked.workers)

@@ -149,11 +149,11 @@ def main() -> int:
     words.add_argument("--seeds", type=int, default=20)
     words.add_argument("--decisions", type=int, default=20_000)
     words.add_argument("--workers", type=int, default=1)
-    words.add_argument("--quick", action="store_true", help="5 seeds, 4,000 decisions")
+    words.add_argument("--quick", action="store_true", help="4 seeds, 2,000 decisions")
     words.add_argument("-o", "--output", type=Path, default=Path("runs/regret"), help="folder of table and picture")
     words.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     asked = words.parse_args()
-    seeds, decisions = (5, 4_000) if asked.quick else (asked.seeds, asked.decisions)
+    seeds, decisions = (4, 2_000) if asked.quick else (asked.seeds, asked.decisions)
     if seeds < 2 or decisions < 20 * BATCH or decisions % BATCH:
         words.error(f"at least 2 seeds and {20 * BATCH} decisions, in steps of {BATCH}")
     table, curves = study(seeds, decisions, asked.workers)
