@@ -9,12 +9,16 @@ import pytest
 
 import campaignrl as crl
 from campaignrl.cli import main as cli
+from campaignrl.envs.export import customers_frame
+from campaignrl.envs.panel import Panel
 from campaignrl.errors import MissingExtra, UsageError
+from campaignrl.guard.rules import cap_windows
 from campaignrl.policies import experience
 from campaignrl.policies.bundle import load_bundle, read_manifest
 from campaignrl.policies.catalog import build_policy
 from campaignrl.simulate import run_campaign
 from campaignrl.specs.bundled import pretrained_files
+from campaignrl.tables.customers import read_customers
 
 SMALL = Path(__file__).parent / "worlds" / "small.toml"
 DEEP = 'kind = "maskable_ppo"\ncustomers = 32\nbatch = 128\nhidden = [8]\n'
@@ -158,6 +162,28 @@ def test_trained_by_command_it_decides(campaignrl, spec, tmp_path):
     code, out, _ = campaignrl("simulate", "--world", SMALL, "--policy", bundle, "-n", 50, "--json")
     assert code == 0
     assert json.loads(out)["customers"] == 50
+    customers = tmp_path / "customers.csv"
+    customers_frame(Panel(crl.load_world(SMALL), 300, seed=4)).to_csv(customers, index=False)
+    words = ["--world", SMALL, "--as-of", "2026-11-21", "-o", tmp_path / "sends.csv", "--json"]
+    code, out, err = campaignrl("decide", bundle, customers, *words)
+    assert code == 0, err
+    assert json.loads(out)["customers"] == 300
+
+
+def test_a_table_of_customers_is_decided_as_the_panel_is(small_world):
+    """The same probabilities, whether a customer comes from the simulator or from a file."""
+    policy = build_policy({"kind": "maskable_ppo", "hidden": [8]}, small_world.catalog, small_world.features)
+    chance = np.random.default_rng(0)
+    policy.restore({n: chance.normal(0, 0.5, a.shape).astype(np.float32) for n, a in policy.tensors().items()})
+    panel = Panel(small_world, 400, seed=4)
+    for _ in range(3):  # so that the time to go is not what a table without it would be taken for
+        panel.step(np.zeros(400, dtype=int))
+    context = panel.observe()
+    frame = customers_frame(panel)
+    table = read_customers(frame, small_world.features, list(small_world.channels), cap_windows(small_world))
+    np.testing.assert_array_equal(table.context.encode(policy.schema), context.encode(policy.schema))
+    mask = panel.allowed(context)
+    np.testing.assert_array_equal(policy.probabilities(table.context, mask), policy.probabilities(context, mask))
 
 
 def test_a_report_is_written_if_wanted(campaignrl, tmp_path):
