@@ -12,6 +12,8 @@ from campaignrl.cli import main as cli
 from campaignrl.envs.export import customers_frame
 from campaignrl.envs.panel import Panel
 from campaignrl.errors import MissingExtra, UsageError
+from campaignrl.experiments.measure import trained
+from campaignrl.experiments.suite import Training
 from campaignrl.guard.rules import cap_windows
 from campaignrl.policies import experience
 from campaignrl.policies.bundle import load_bundle, read_manifest
@@ -119,6 +121,14 @@ def test_the_seed_is_of_everything(small_world, spec):
     np.testing.assert_array_equal(one.tensors()["weight_0"], same.tensors()["weight_0"])
     assert not np.array_equal(one.tensors()["weight_0"], other.tensors()["weight_0"])
     assert one.curve != other.curve
+
+
+def test_a_benchmark_teaches_it_as_any_learner(small_world, spec):
+    pytest.importorskip("sb3_contrib")
+    policy = trained(small_world, spec, 4, Training(customers=64))
+    assert policy.curve[-1].steps == 64 * small_world.horizon
+    again = crl.train(spec, small_world, customers=64, seed=4)
+    np.testing.assert_array_equal(policy.tensors()["weight_0"], again.tensors()["weight_0"])
 
 
 def test_a_checkpoint_is_not_written_over(small_world, spec, tmp_path):

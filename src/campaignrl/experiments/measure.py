@@ -16,6 +16,7 @@ from campaignrl.experiments.plan import Run
 from campaignrl.experiments.suite import Label, Suite, Training
 from campaignrl.policies.base import Learner, Policy
 from campaignrl.policies.catalog import is_trained, load_policy
+from campaignrl.policies.course import WorldLearner
 from campaignrl.policies.threads import one_blas_thread
 from campaignrl.simulate import Campaign, run_campaign
 from campaignrl.specs.toml import Spec
@@ -58,7 +59,7 @@ def play(world: World, policy: str | Path | Policy, seed: int, customers: int, t
 def trained(world: World, reference: str | Path, seed: int, training: Training) -> Policy:
     """The policy, ready to play; the seed keys both its own draws and the customers it is taught on."""
     policy = load_policy(reference, world.catalog, world.features, seed)
-    if not isinstance(policy, Learner) or is_trained(policy):
+    if not isinstance(policy, Learner | WorldLearner) or is_trained(policy):
         return policy
     n, rounds, explore = training.customers, training.rounds, training.explore
     return train(policy, world, customers=n, rounds=rounds, explore=explore, seed=seed, threads=1)

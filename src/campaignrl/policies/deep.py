@@ -91,8 +91,11 @@ class Training:
         """Learn to the end; returns the curve."""
         begun = self.model.num_timesteps
         if begun < self.steps:
-            logged = self.config.customers if self.course.tensorboard else None
-            words = {"log_interval": logged, "reset_num_timesteps": begun == 0}
+            often = self.config.customers if isinstance(self.config, DQNConfig) else 1  # episodes, or rollouts
+            words: dict[str, Any] = {
+                "log_interval": often if self.course.tensorboard else None,
+                "reset_num_timesteps": begun == 0,
+            }
             try:
                 self.model.learn(self.steps - begun, callback=_Watching(self), **words)
             except ValueError:  # torch refuses weights that are no numbers in many words
