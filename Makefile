@@ -43,6 +43,7 @@ bench: $(DEV_STAMP)  ## speed, as ratios measured in one run
 	$(BIN)/python benchmarks/limit.py
 	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/envs.py
+	$(BIN)/python benchmarks/deep.py
 
 pretrained: $(DEV_STAMP)  ## train the policy that ships for the web shop again, a minute and a half
 	$(BIN)/campaignrl train maskable_ppo --world ecommerce --customers 40000 --seed 1 -o policies/pretrained/ecommerce.bundle
