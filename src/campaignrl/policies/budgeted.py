@@ -1,0 +1,109 @@
+"""`budgeted`: value less a price on what a send costs; the price makes a budget last, and can change any day.
+
+Two heads are learned from a log: what each action brings over the others (contrasts.py) and what it costs. An action is
+worth value - price x cost, the Lagrangian of a budget that ties customers together (weakly coupled decisions: Hawkins
+2003; Adelman & Mersereau 2008; with one policy for every price as in BCORLE, Zhang et al. 2021, NeurIPS). A price of 0
+spends wherever a send pays; at price p every unit of money must bring 1 + p. The price for a budget is found by
+bisection on the contexts of a log or of a wave, so a new budget needs no training. Not here: refusing what is over the
+budget, which is enforced whatever the price (guard/budget.py). n rows, k actions, D = 1 + encoded columns.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from pydantic import Field
+
+from campaignrl.actions import Catalog
+from campaignrl.features import Context, FeatureSchema
+from campaignrl.policies.base import Bool, Float, Shapes, Tensors
+from campaignrl.policies.choice import best_of
+from campaignrl.policies.contrasts import fit_parts
+from campaignrl.policies.offline import FromLogs, OfflineConfig
+from campaignrl.policies.ridge import Float32
+from campaignrl.specs.toml import Spec
+from campaignrl.tables.decisions import DecisionLog
+
+HIGHEST = 1e6  # a price at which nothing that costs anything is sent
+HALVINGS = 60
+COST_L2 = 0.01  # pseudo-observations: what a send costs hardly varies
+SAMPLE = 200_000  # rows of a log on which the price is found
+
+
+class BudgetedConfig(OfflineConfig):
+    """Settings of `budgeted`.
+
+    price: of a unit of money, on top of its cost; spend_per_decision: currency to be spent per decision on average,
+    from which the price is found when a log is learned from (not given: it stays). The rest as in offline.py.
+    """
+
+    price: float = Field(default=0.0, ge=0.0, le=HIGHEST)
+    spend_per_decision: float | None = Field(default=None, ge=0.0)
+
+
+class Budgeted(FromLogs):
+    """Greedy on value less price x cost."""
+
+    kind: ClassVar[str] = "budgeted"
+    Config: ClassVar[type[Spec]] = BudgetedConfig
+    config: BudgetedConfig
+
+    def __init__(self, catalog: Catalog, schema: FeatureSchema, config: BudgetedConfig, name: str) -> None:
+        super().__init__(catalog, schema, config, name)
+        self._fitted["price"] = np.array([config.price], dtype=np.float32)
+
+    @classmethod
+    def fitted_shapes(cls, catalog: Catalog, schema: FeatureSchema, config: Any) -> Shapes:
+        """Both heads, and the price in use."""
+        head = ("F32", (schema.width + 1, len(catalog)))
+        return {"coefficients": head, "costs": head, "price": ("F32", (1,))}
+
+    @property
+    def price(self) -> float:
+        """Of a unit of money, on top of its cost."""
+        return float(self._fitted["price"][0])
+
+    def at_price(self, price: float) -> Self:
+        """The same policy at another price; nothing is learned anew."""
+        other = copy.copy(self)
+        other._fitted = {**self._fitted, "price": np.array([min(max(price, 0.0), HIGHEST)], dtype=np.float32)}
+        return other
+
+    def spend(self, context: Context, allowed: Bool) -> float:
+        """Expected cost of one decision, currency, on these contexts at the price in use."""
+        costs = np.asarray(self._phi(context) @ self._fitted["costs"], dtype=np.float64)
+        return float(np.sum(self.probabilities(context, allowed) * costs) / max(len(allowed), 1))
+
+    def price_for(self, context: Context, allowed: Bool, spend_per_decision: float) -> float:
+        """The least price at which a decision on these contexts costs at most `spend_per_decision` on average."""
+        low, high = 0.0, HIGHEST
+        if self.at_price(low).spend(context, allowed) <= spend_per_decision:
+            return low
+        for _ in range(HALVINGS):
+            middle = np.sqrt((1.0 + low) * (1.0 + high)) - 1.0  # prices matter by their ratio
+            if self.at_price(middle).spend(context, allowed) <= spend_per_decision:
+                high = middle
+            else:
+                low = middle
+            if high - low <= 1e-3 * (1.0 + low):
+                break
+        return float(high)
+
+    def _learn(self, log: DecisionLog) -> Tensors:
+        value = self._models(log, self._sums(log, self._taught(log)))[0]
+        per_unit = float(log.meta.get("minor_per_unit", 1.0))
+        paid = self._taught(log, log.cost[:, None] / per_unit, baseline=False)
+        costs = fit_parts(self._sums(log, paid), self.catalog, 1.0, COST_L2)[0]
+        self._fitted = {**self._fitted, "coefficients": value.coefficients, "costs": costs.coefficients}
+        if self.config.spend_per_decision is None:
+            return self._fitted
+        step = max(1, int(log.matured.sum()) // SAMPLE)
+        some = np.flatnonzero(log.matured)[::step]
+        price = self.price_for(log.context.take(some), log.allowed(some), self.config.spend_per_decision)
+        return {**self._fitted, "price": np.array([price], dtype=np.float32)}
+
+    def _shares(self, phi: Float32, allowed: Bool) -> Float:
+        cost = np.asarray(phi @ self._fitted["costs"])
+        return best_of(self._means(phi) - self._fitted["price"][0] * cost, allowed)
