@@ -84,7 +84,7 @@ def intake(
     mapping: str | Path | IntakeMapping,
     sources: str | Path | Mapping[str, str | Path],
     out: str | Path,
-    as_of: dt.datetime | None = None,
+    as_of: dt.datetime | dt.date | None = None,
     *,
     memory: str = "2GB",
     threads: int = 2,
@@ -197,8 +197,10 @@ def _finder(sources: str | Path | Mapping[str, str | Path]) -> Callable[[Source]
     return find
 
 
-def _naive(moment: dt.datetime) -> dt.datetime:
-    """UTC without saying so."""
+def _naive(moment: dt.datetime | dt.date) -> dt.datetime:
+    """UTC without saying so; a day is its first moment."""
+    if not isinstance(moment, dt.datetime):
+        return dt.datetime(moment.year, moment.month, moment.day)
     return moment if moment.tzinfo is None else moment.astimezone(dt.UTC).replace(tzinfo=None)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -63,6 +64,16 @@ class TimeField(Spec):
     unit: Literal["milliseconds", "seconds", "minutes", "hours", "days", "weeks"] | None = None
     since: Moment = dt.datetime(1970, 1, 1)
     zone: str | None = None
+
+    @model_validator(mode="after")
+    def _known_zone(self) -> Self:
+        if self.zone is not None:
+            try:
+                ZoneInfo(self.zone)
+            except (ZoneInfoNotFoundError, ValueError, OSError):
+                fix = "Such as Asia/Shanghai."
+                raise SpecError(Problem("[[source]]", "zone", self.zone, "a known time zone", fix)) from None
+        return self
 
 
 class KindField(Spec):

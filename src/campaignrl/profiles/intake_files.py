@@ -11,6 +11,7 @@ import csv
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from typing import BinaryIO
 
 import duckdb
 
-from campaignrl.errors import DataError, Problem, SpecError, nearest, unknown
+from campaignrl.errors import DataError, Problem, SpecError, UsageError, nearest, unknown
 from campaignrl.profiles.intake_mapping import Source
 from campaignrl.profiles.intake_sql import Cell, identifier, literal
 from campaignrl.tables.formats import FOREIGN, MAGIC, reading, refuse_foreign
@@ -85,13 +86,31 @@ def open_raw(con: duckdb.DuckDBPyConnection, source: Source, path: Path, tag: st
         return _lines(source, path, plain, tag, facts)
 
 
+def lay_down(con: duckdb.DuckDBPyConnection, table: str, query: str) -> None:
+    """A temporary table with the rows in the order of the query, so that rowid is the number of the row.
+
+    Several threads keep the order where the engine plans to insert by batches; where it does not, one thread does it.
+    """
+    create = f"CREATE TEMP TABLE {table} AS {query}"
+    plan = str(con.execute(f"EXPLAIN {create}").fetchall())
+    if "batch" in plan.lower():
+        con.execute(create)
+        return
+    ((threads,),) = con.execute("SELECT current_setting('threads')").fetchall()
+    con.execute("SET threads = 1")
+    try:
+        con.execute(create)
+    finally:
+        con.execute(f"SET threads = {int(threads)}")
+
+
 @contextmanager
 def engine_errors(where: str) -> Iterator[None]:
     """What the engine says of a damaged file, as one line that names the file and quotes nothing of its content."""
     try:
         yield
     except duckdb.OutOfMemoryException:
-        raise
+        raise UsageError(f"{where}: does not fit into the memory limit, even with spilling: raise it.") from None
     except duckdb.Error as wrong:
         reason = str(wrong).strip().partition("\n")[0]
         raise DataError(f"{where}: cannot be read: {reason}") from None
@@ -170,7 +189,10 @@ def _refuse(path: Path) -> None:
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
     with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else open(path, "rb") as file:
-        yield file  # type: ignore[misc]
+        try:
+            yield file  # type: ignore[misc]
+        except (EOFError, zlib.error) as wrong:
+            raise DataError(f"{path}: cannot be read: {wrong}") from None
 
 
 def _survey(path: Path) -> dict[str, object]:

@@ -14,7 +14,7 @@ import duckdb
 from campaignrl.errors import DataError, Problem
 from campaignrl.profiles import intake_sql as sql
 from campaignrl.profiles.intake_fields import Lookup
-from campaignrl.profiles.intake_files import Raw, absent_columns, open_raw
+from campaignrl.profiles.intake_files import Raw, absent_columns, lay_down, open_raw
 from campaignrl.profiles.intake_mapping import Source
 from campaignrl.profiles.intake_sql import Cell, Steps
 
@@ -28,7 +28,7 @@ def with_lookups(
     problems = absent_columns(con, raw, [name for lookup in source.lookup for name in lookup.on])
     if problems:
         raise DataError(problems)
-    con.execute(f"CREATE TEMP TABLE raw_{tag} AS SELECT * FROM {raw.relation}")
+    lay_down(con, f"raw_{tag}", f"SELECT * FROM {raw.relation}")
     joins, added, cells, steps = "", "", dict(raw.cells), Steps()
     for n, lookup in enumerate(source.lookup):
         table = f"look_{tag}_{n}"

@@ -14,6 +14,7 @@ import duckdb
 
 from campaignrl.profiles import intake_sql as sql
 from campaignrl.profiles.intake_fields import Outliers
+from campaignrl.profiles.intake_files import lay_down
 from campaignrl.profiles.intake_rules import Query
 from campaignrl.tables.events import NUMBERS
 
@@ -56,7 +57,7 @@ class Staged:
 
 def stage(con: duckdb.DuckDBPyConnection, query: Query, n: int) -> Staged:
     """Lay down the rows of a source and settle which of them stay."""
-    con.execute(f"CREATE TEMP TABLE staged_{n} AS {query.text}")
+    lay_down(con, f"staged_{n}", query.text)
     columns = tuple(name for name in query.out if name not in ("dup", "merged") and not name.startswith("id"))
     bounds = {name: _bounds(con, n, name, rule) for name, rule in query.source.rules.outliers.items()}
     reasons, repairs = list(query.reasons), [name for _, name in query.flags]
@@ -112,7 +113,7 @@ def _rows_view(
     selected = ", ".join([*ids, *others, *(f"{value} AS {sql.identifier(name)}" for name, value in values.items())])
     con.execute(
         f"CREATE TEMP VIEW rows_{n} AS SELECT rowid AS row, {selected}, "
-        f"CAST({flags} AS UINTEGER) AS flags, CAST({problem} AS UTINYINT) AS problem, {bad} AS bad FROM staged_{n}"
+        f"CAST({flags} AS UBIGINT) AS flags, CAST({problem} AS USMALLINT) AS problem, {bad} AS bad FROM staged_{n}"
     )
 
 

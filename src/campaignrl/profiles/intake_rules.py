@@ -21,7 +21,7 @@ from campaignrl.tables.csvfile import MISSING
 from campaignrl.tables.events import KINDS, NUMBERS
 
 ORDER, REFUND = KINDS.index("order"), KINDS.index("refund")
-TYPES = {"text": "VARCHAR", "number": "DOUBLE", "whole": "BIGINT", "date": "DATE", "truth": "BOOLEAN"}
+WORDS = {"number": "a number", "whole": "a whole number", "date": "a date", "truth": "true or false"}
 
 
 @dataclass
@@ -71,8 +71,8 @@ class Query:
         bits = " + ".join(f"CASE WHEN {c} THEN {1 << i} ELSE 0 END" for i, (c, _) in enumerate(self.flags)) or "0"
         columns = {
             **self.out,
-            "flags": f"CAST({bits} AS UINTEGER)",
-            "problem": f"CAST(CASE {codes} ELSE 0 END AS UTINYINT)",
+            "flags": f"CAST({bits} AS UBIGINT)",
+            "problem": f"CAST(CASE {codes} ELSE 0 END AS USMALLINT)",
             "bad": f"CAST(CASE {cells} ELSE NULL END AS VARCHAR)",
         }
         outer = ", ".join(f"{value} AS {sql.identifier(name)}" for name, value in columns.items())
@@ -86,13 +86,15 @@ def query_of(mapping: IntakeMapping, source: Source, raw: Raw, as_of: dt.datetim
     if raw.valid:
         query.problems.append((f"NOT coalesce({raw.valid}, FALSE)", "(row)", "NULL", f"not {raw.invalid}"))
     if source.rows == "events":
-        _kind_and_time(query, as_of)
+        _kind(query)
     _ids(query, columns)
     if source.rows == "events":
+        _time(query, as_of)
         _names(query)
         _numbers(query, mapping)
-    for name, attribute in source.attributes.items():
-        _attribute(query, name, attribute)
+    broken = [_attribute(query, name, attribute) for name, attribute in source.attributes.items()]
+    if source.rules.unreadable == "drop_field" and any(broken):
+        query.flags.append((" OR ".join(f"({one})" for one in broken if one), "attributes: unreadable, dropped"))
     query.out["dup"] = _same(query)
     if source.rules.merge:
         query.out["merged"] = _key(query, source.rules.merge)
@@ -110,10 +112,9 @@ def _ids(query: Query, columns: dict[str, str]) -> None:
         query.problems.append((absent, " / ".join(columns.values()), "NULL", "no customer id"))
 
 
-def _kind_and_time(query: Query, as_of: dt.datetime) -> None:
+def _kind(query: Query) -> None:
     source = query.source
     assert source.kind is not None
-    assert source.ts is not None
     query.kind = sql.kind_field(source.kind, query.cells(source.kind.column), query.steps)
     query.out["kind"] = query.kind
     if source.kind.column:
@@ -121,6 +122,11 @@ def _kind_and_time(query: Query, as_of: dt.datetime) -> None:
         query.problems.append((f"{query.kind} = {sql.IGNORED}", "kind", shown, "left out by the mapping"))
         unknown = "a kind of event that the mapping does not name"
         query.problems.append((f"{query.kind} IS NULL", "kind", shown, unknown))
+
+
+def _time(query: Query, as_of: dt.datetime) -> None:
+    source = query.source
+    assert source.ts is not None
     when = sql.moment(source.ts, query.cells(source.ts.column), query.steps)
     query.out["ts"] = when.value
     query.problems.append((f"NOT {when.given}", "ts", "NULL", "no time"))
@@ -212,14 +218,15 @@ def _signed(query: Query, name: str, value: str, found: Mapping[str, str], shown
     return f"abs({value})"
 
 
-def _attribute(query: Query, name: str, attribute: Attribute) -> None:
+def _attribute(query: Query, name: str, attribute: Attribute) -> str:
+    """Read one attribute; the condition on rows whose cell is none, "" where every text will do."""
     columns = attribute.column or (name,)
     cells = query.cells(columns)
     plain = TextField(column=columns, values=attribute.values, missing=attribute.missing)
     text = sql.text_field(plain, cells, query.steps)
     if attribute.type == "text":
         query.out[f"a_{name}"] = text
-        return
+        return ""
     number = query.steps(f"TRY_CAST({text} AS DOUBLE)")
     value = query.steps(
         {
@@ -230,11 +237,10 @@ def _attribute(query: Query, name: str, attribute: Attribute) -> None:
         }[attribute.type]
     )
     query.out[f"a_{name}"] = value
-    broken = f"{value} IS NULL AND {text} IS NOT NULL AND trim({text}) NOT IN {sql.listing(MISSING)}"
+    broken = f"{value} IS NULL AND {text} IS NOT NULL AND NOT {sql.among(f'trim({text})', MISSING)}"
     if query.source.rules.unreadable == "reject":
-        query.problems.append((broken, name, text, f"not a {attribute.type}"))
-    else:
-        query.flags.append((broken, f"{name}: unreadable, dropped"))
+        query.problems.append((broken, name, text, f"not {WORDS[attribute.type]}"))
+    return broken
 
 
 def _date(query: Query, attribute: Attribute, text: str, cells: Sequence[Cell]) -> str:
@@ -247,7 +253,7 @@ def _date(query: Query, attribute: Attribute, text: str, cells: Sequence[Cell]) 
 
 def _truth(text: str) -> str:
     words = {"TRUE": ("true", "yes", "y", "t", "1", "1.0"), "FALSE": ("false", "no", "n", "f", "0", "0.0")}
-    cases = " ".join(f"WHEN lower(trim({text})) IN {sql.listing(said)} THEN {value}" for value, said in words.items())
+    cases = " ".join(f"WHEN {sql.among(f'lower(trim({text}))', said)} THEN {value}" for value, said in words.items())
     return f"CASE {cases} END"
 
 

@@ -89,9 +89,9 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def listing(texts: Sequence[str]) -> str:
-    """`('a', 'b')`."""
-    return "(" + ", ".join(map(literal, texts)) + ")"
+def among(text: str, texts: Sequence[str]) -> str:
+    """Whether a text is one of some; a long IN would become a join, which gives up the order of the rows."""
+    return f"(CASE {text} {' '.join(f'WHEN {literal(one)} THEN TRUE' for one in texts)} ELSE FALSE END)"
 
 
 def as_text(cell: Cell, steps: Steps) -> str:
@@ -204,7 +204,7 @@ def _possible(value: str, steps: Steps) -> str:
 
 def _given(value: str, text: str, steps: Steps, sound: str = "TRUE") -> str:
     """A cell that could be read was given; one that could not was, unless it says that it is missing."""
-    said = f"{text} IS NOT NULL AND trim({text}) NOT IN {listing(MISSING)}"
+    said = f"{text} IS NOT NULL AND NOT {among(f'trim({text})', MISSING)}"
     return steps(f"CASE WHEN {value} IS NOT NULL AND {sound} THEN TRUE ELSE {said} END")
 
 
@@ -218,7 +218,9 @@ def first_text(texts: Sequence[str], steps: Steps) -> str:
 
 
 def _without(text: str, missing: Sequence[str], steps: Steps) -> str:
-    return steps(f"CASE WHEN trim({text}) IN {listing(missing)} THEN NULL ELSE {text} END") if missing else text
+    if not missing:
+        return text
+    return steps(f"CASE WHEN {among(f'trim({text})', missing)} THEN NULL ELSE {text} END")
 
 
 def _mapped(text: str, values: Mapping[str, str], default: str) -> str:
