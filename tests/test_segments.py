@@ -276,6 +276,9 @@ def test_kinds_of_columns_and_what_is_refused():
     text, number = tags_of(table, ["text", "number"])
     assert list(codes_of(table, text)) == [0, -1, -1]
     assert number.decimals == 1
+    assert text.gaps
+    assert number.gaps
+    assert tags_of(frame(a=["x", ""]))[0].gaps  # an empty text is a missing one
     assert list(numbers_of(table, tags_of(table, ["day"])[0])[:2]) == [20454.0, 20455.0]
     with pytest.raises(DataError, match="'number'"):
         tags_of(table, ["numbr"])
@@ -313,6 +316,10 @@ def test_settings_in_toml_and_better_names(tmp_path):
     found = fit_segments(table, read_segment_spec(path), np.random.default_rng(0))
     assert "沉睡" in found.names
     assert "沉睡" in [d.name for d in found.descriptions]
+    names = {"lapse": "x", "price_sensitive": "lapsed"}
+    with pytest.raises(SpecError) as wrong:
+        fitted(table, method="kmeans", k=3, tags=("discount_share", "recency_days"), names=names)
+    assert [p.value for p in wrong.value.problems] == ["lapse", "lapsed"]
 
 
 def test_what_cannot_be_clustered_is_said():

@@ -147,11 +147,12 @@ def _tag(profiles: pd.DataFrame, name: str, kind: Kind) -> Tag:
     gaps = bool(profiles[name].isna().any())
     if kind == "category":
         texts = profiles[name].dropna().astype(str)
-        counts = texts[texts != ""].value_counts().sort_index(kind="stable").sort_values(ascending=False, kind="stable")
+        texts = texts[texts != ""]
+        counts = texts.value_counts().sort_index(kind="stable").sort_values(ascending=False, kind="stable")
         levels = [str(level) for level in counts.index]
         if len(levels) > MOST_LEVELS:
             levels = [*(level for level in levels[: MOST_LEVELS - 1] if level != OTHER), OTHER]
-        return Tag(name=name, kind=kind, levels=tuple(levels), gaps=gaps or len(texts) < len(profiles))
+        return Tag(name=name, kind=kind, levels=tuple(levels), gaps=len(texts) < len(profiles))
     return Tag(name=name, kind=kind, decimals=_decimals(numbers_of(profiles, Tag(name=name, kind=kind))), gaps=gaps)
 
 

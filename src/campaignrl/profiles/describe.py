@@ -127,6 +127,7 @@ def proposed_names(profiles: pd.DataFrame, tags: Sequence[Tag], codes: Int, k: i
     for j in range(k):
         inside = codes == j
         words = [_name_word(columns[c], columns[c].away[inside].mean() > 0) for c in _outstanding(columns, inside)]
+        words = [w for w in words if not w.startswith("not_")] or words  # what a segment is says more than what not
         choices = ["_".join(dict.fromkeys(words[:m])) for m in range(1, len(words) + 1)] or ["middle"]
         name = next((c for c in choices if c not in names), None)
         names.append(name or next(f"{choices[0]}_{i}" for i in range(2, k + 2) if f"{choices[0]}_{i}" not in names))

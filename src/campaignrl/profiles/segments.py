@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import Field, model_validator
 
-from campaignrl.errors import DataError, Problem, SpecError, UsageError
+from campaignrl.errors import DataError, Problem, SpecError, UsageError, nearest
 from campaignrl.profiles.columns import Tag, check_profiles, require_tags, tags_of
 from campaignrl.profiles.describe import Description, describe, proposed_names
 from campaignrl.profiles.segments_choice import Candidate, choose
@@ -141,5 +141,12 @@ def learnable_tags(profiles: pd.DataFrame, names: tuple[str, ...] | None) -> tup
 
 
 def _renamed(names: tuple[str, ...], given: Mapping[str, str]) -> tuple[str, ...]:
-    """Proposed names, replaced where the settings say so."""
-    return tuple(given.get(name, name) for name in names)
+    """Proposed names, replaced where the settings say so; each must have been proposed, and stay unique."""
+    renamed = tuple(given.get(name, name) for name in names)
+    problems = [
+        Problem("[names]", "name", n, "one of the proposed", nearest(n, names)) for n in given if n not in names
+    ]
+    problems += [Problem("[names]", "name", n, "given to one segment") for n in set(renamed) if renamed.count(n) > 1]
+    if problems:
+        raise SpecError([p._replace(fix=p.fix or f"Proposed: {', '.join(names)}.") for p in problems])
+    return renamed

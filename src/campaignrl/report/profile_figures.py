@@ -50,24 +50,32 @@ def heat(profiles: pd.DataFrame, segmentation: Segmentation) -> Heat:
     columns = columns_of(profiles, list(told.values()))
     means = np.array([[c.away[codes == j].mean() for c in columns] for j in rows]).reshape(len(rows), len(columns))
     spread = (counts[rows, None] * means**2).sum(axis=0)
-    kept = np.sort(np.argsort(-spread, kind="stable")[:MOST_COLUMNS])
+    kept = sorted(_telling(columns, spread))
     text = [[_figure(columns[c], codes == j) for c in kept] for j in rows]
     labels = [_label(columns[c]) for c in kept]
     return Heat([segmentation.names[j] for j in rows], counts[rows] / len(codes), labels, means[:, kept], text)
 
 
+def _telling(columns: list[Column], spread: Float) -> list[int]:
+    """The columns that tell segments apart most: one a tag first, then further levels of categories with three."""
+    order = [int(c) for c in np.argsort(-spread, kind="stable")]
+    first = {columns[c].tag.name: c for c in reversed(order)}
+    further = [c for c in order if c not in first.values() and len(columns[c].tag.levels) > 2]
+    return sorted([*first.values(), *further], key=lambda c: (c in further, order.index(c)))[:MOST_COLUMNS]
+
+
 def segment_picture(shown: Heat) -> Figure:
     """Bars of the segments' shares beside the heat map of their means."""
     n, m = len(shown.names), len(shown.columns)
-    figure = Figure(figsize=(4.2 + 0.78 * max(m, 3), 1.9 + 0.42 * n), layout="constrained")
-    bars, cells = figure.subplots(1, 2, gridspec_kw={"width_ratios": [1.5, 0.78 * max(m, 3)]})
+    figure = Figure(figsize=(4.2 + 0.86 * max(m, 3), 1.9 + 0.42 * n), layout="constrained")
+    bars, cells = figure.subplots(1, 2, gridspec_kw={"width_ratios": [1.5, 0.86 * max(m, 3)]})
     _bars(bars, shown)
     cells.set_xlim(0, max(m, 1))
     cells.set_ylim(n, 0)
     for i in range(n):
         for c in range(m):
             _cell(cells, c, i, float(shown.away[i, c]), shown.text[i][c])
-    cells.set_xticks(np.arange(m) + 0.5, [_wrapped(name) for name in shown.columns], parse_math=False, fontsize=9)
+    cells.set_xticks(np.arange(m) + 0.5, [_wrapped(name) for name in shown.columns], parse_math=False, fontsize=8)
     cells.xaxis.tick_top()
     cells.set_yticks([])
     cells.set_xlabel(
