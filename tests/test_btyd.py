@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from scipy import special
+from scipy import integrate, special
 
 from campaignrl.calibrate import beta_geometric, gamma_gamma, nbd, pareto_nbd
 from campaignrl.calibrate.btyd import (
@@ -133,6 +133,7 @@ LIKELIHOODS = {
 
 @pytest.mark.parametrize("name", LIKELIHOODS)
 @given(drawn=history, parameters=st.tuples(positive, positive, positive, positive))
+@example(drawn=(0, 1.0, 1.0), parameters=(1.0, 2.0, 6.0, 0.125))
 @settings(max_examples=60, deadline=None)
 def test_gradients_are_those_of_the_likelihood(name, drawn, parameters):
     likelihood, count = LIKELIHOODS[name]
@@ -168,6 +169,24 @@ def test_pareto_nbd_is_the_textbook_one_on_both_branches(drawn, parameters):
     h = one(drawn)
     told, _ = pareto_nbd.log_likelihood(np.array(parameters), h)
     assert told == pytest.approx(textbook_pareto(parameters, h.x[0], h.t_x[0], h.T[0]), rel=1e-7, abs=1e-7)
+
+
+@given(
+    drawn=st.tuples(st.integers(0, 300), st.floats(0.0, 0.999), st.floats(1.0, 400.0)),
+    parameters=st.tuples(st.floats(0.05, 20.0), st.floats(0.05, 300.0), st.floats(0.05, 20.0), st.floats(0.05, 300.0)),
+)
+@settings(max_examples=60, deadline=None)
+def test_the_integral_is_that_of_adaptive_quadrature(drawn, parameters):
+    h, (r, alpha, s, beta) = one(drawn), parameters
+    a, b = alpha + h.t_x[0], beta + h.t_x[0]
+
+    def integrand(w):  # over log(u - t_x), both bases 1 at t_x
+        u = np.exp(w)
+        return u * np.exp(-(r + h.x[0]) * np.log1p(u / a) - (s + 1.0) * np.log1p(u / b))
+
+    reference, _ = integrate.quad(integrand, -40.0, np.log(h.T[0] - h.t_x[0]), limit=500, epsabs=0.0, epsrel=1e-10)
+    told = pareto_nbd.log_integral(np.array(parameters), h)[0]
+    assert told + (r + h.x[0]) * np.log(a) + (s + 1.0) * np.log(b) == pytest.approx(np.log(reference), abs=1e-8)
 
 
 @pytest.mark.parametrize("name", MODELS)

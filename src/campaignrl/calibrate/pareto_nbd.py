@@ -3,8 +3,8 @@
 Schmittlein, Morrison & Colombo 1987, "Counting Your Customers", Management Science 33(1). The likelihood needs
     I = integral from t_x to T of (alpha + u)^-(r + x) (beta + u)^-(s + 1) du,
 which the papers write as a difference of two Gauss hypergeometric functions, another one for alpha < beta. Here it is
-summed directly (Gauss-Legendre in log(alpha + u)): smooth for any parameters, nothing cancels, and its derivatives
-are sums over the same points. This is the model the simulated world orders by (dynamics/).
+summed directly (Gauss-Legendre, in the logarithm of the smaller base): smooth for any parameters, nothing cancels, and
+its derivatives are sums over the same points. This is the model the simulated world orders by (dynamics/).
 """
 
 from __future__ import annotations
@@ -113,8 +113,13 @@ def log_likelihood(parameters: Float, h: Histories) -> tuple[float, Float]:
 def _p_alive(parameters: Float, h: Histories) -> Float:
     r, alpha, s, beta = parameters
     alive = -(r + h.x) * np.log(alpha + h.T) - s * np.log(beta + h.T)
-    result: Float = special.expit(alive - np.log(s) - _integral(parameters, h)[0])
+    result: Float = special.expit(alive - np.log(s) - log_integral(parameters, h))
     return result
+
+
+def log_integral(parameters: Float, h: Histories) -> Float:
+    """(n,) log I."""
+    return _integral(parameters, h)[0]
 
 
 def _integral(parameters: Float, h: Histories) -> tuple[Float, Float]:
@@ -124,29 +129,31 @@ def _integral(parameters: Float, h: Histories) -> tuple[Float, Float]:
 
 
 def _integral_of(parameters: Float, h: Histories) -> tuple[Float, Float]:
-    """With v = log((alpha + u) / (alpha + t_x)), in which the integrand falls like exp(-(r + x - 1) v) or faster."""
+    """With v = log((own + u) / (own + t_x)), own the smaller of alpha and beta, in which the integrand falls evenly."""
     r, alpha, s, beta = parameters
-    start = alpha + h.t_x
-    length = np.log((alpha + h.T) / start)
-    fall = r + h.x + s * start / (beta + h.t_x)  # at least so steep from the start, near enough
-    length = np.where(fall > 1.0, np.minimum(length, FAR / np.maximum(fall - 1.0, 1e-9)), length)
+    sides = ((alpha, r + h.x), (beta, np.full(len(h.x), s + 1.0)))
+    (own, power), (other, other_power) = sides if alpha <= beta else sides[::-1]
+    start, other_start = own + h.t_x, other + h.t_x
+    length = np.log((own + h.T) / start)
+    fall = power - 1.0 + other_power * start / other_start  # at the start; it only gets steeper
+    length = np.where(fall * length > FAR, FAR / np.maximum(fall, 1e-9), length)
     v = NODES[:, None] * length
     grown = np.expm1(v)
     grown *= start  # u - t_x
-    log_b = np.log1p(grown / (beta + h.t_x))
-    terms = np.exp(-(r + h.x - 1.0) * v - (s + 1.0) * log_b)
+    log_other = np.log1p(grown / other_start)
+    terms = np.exp(-(power - 1.0) * v - other_power * log_other)
     terms *= WEIGHTS[:, None]
     total = terms.sum(axis=0)
     share = np.where(total > 0.0, 1.0 / np.maximum(total, 1e-300), 0.0)
-    base_a, base_b = np.log(start), np.log(beta + h.t_x)
-    moments = np.array(
-        [
-            base_a + (terms * v).sum(axis=0) * share,
-            base_b + (terms * log_b).sum(axis=0) * share,
-            (terms / (start + grown)).sum(axis=0) * share,
-            (terms / (beta + h.t_x + grown)).sum(axis=0) * share,
-        ]
-    )
+    base, other_base = np.log(start), np.log(other_start)
+    means = [
+        base + (terms * v).sum(axis=0) * share,
+        other_base + (terms * log_other).sum(axis=0) * share,
+        (terms / (start + grown)).sum(axis=0) * share,
+        (terms / (other_start + grown)).sum(axis=0) * share,
+    ]
+    if alpha > beta:
+        means = [means[1], means[0], means[3], means[2]]
     with np.errstate(divide="ignore"):  # T = t_x: nobody can have dropped out since
-        log_integral = np.log(total * length) - (r + h.x - 1.0) * base_a - (s + 1.0) * base_b
-    return log_integral, moments
+        log_integral = np.log(total * length) - (power - 1.0) * base - other_power * other_base
+    return log_integral, np.array(means)
