@@ -23,6 +23,7 @@ from campaignrl.profiles.database import Connection, Events, customers, database
 from campaignrl.profiles.features import features_frame, rests_on
 from campaignrl.profiles.histories import histories
 from campaignrl.profiles.profile_file import Facts, write_profiles
+from campaignrl.profiles.tag_learned import inputs_of
 from campaignrl.profiles.tag_models import model_column
 from campaignrl.profiles.tag_statistics import DERIVED, STATISTICS, Scope
 from campaignrl.profiles.tag_values import (
@@ -126,9 +127,9 @@ def _made(
     if problems:
         raise SpecError([Problem(f"tag set {chosen.name}", *problem[1:]) for problem in problems])
     says: dict[str, Any] = {}
-    book = cache(lambda: histories(connection, day, ids))
+    book, now = cache(lambda: histories(connection, day, ids)), cache(lambda: inputs_of(connection, day, ids))
     for name, tag in of_kind.get("model", {}).items():
-        raw[name], says[name] = model_column(connection, tag, day, ids, book)
+        raw[name], says[name] = model_column(connection, tag, day, ids, book, now)
     for name, tag in of_kind.get("manual", {}).items():
         raw[name] = listed(tag.file, ids)
     return _resolved(chosen, raw, len(ids)), says

@@ -51,6 +51,10 @@ class Histories(NamedTuple):
     T: Float  # from the first order to today
     m: Float  # mean value of the repeat orders, at list price; 0 without one
 
+    def take(self, rows: npt.NDArray[np.intp]) -> Histories:
+        """Those of some customers."""
+        return Histories(*(column[rows] for column in self))
+
 
 class ModelTag(NamedTuple):
     """(n,) values and what is worth knowing of the fit, in plain JSON types."""

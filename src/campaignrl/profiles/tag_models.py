@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from campaignrl.calibrate.btyd import fit_gamma_gamma, fit_mbg_nbd
 from campaignrl.profiles.database import Connection
 from campaignrl.profiles.histories import FEWEST, MOST_FITTED, WEEK, Histories, ModelTag
-from campaignrl.profiles.tag_learned import active_column, outcome_column
+from campaignrl.profiles.tag_learned import Now, active_column, outcome_column
 from campaignrl.profiles.tag_values import Ids
 from campaignrl.profiles.tags import Tag
 
@@ -24,13 +24,15 @@ HORIZON = 90  # days, where a tag does not say
 LOOK_BACK = 120  # days, of `p_active`
 
 
-def model_column(connection: Connection, tag: Tag, as_of: date, ids: Ids, book: Callable[[], Histories]) -> ModelTag:
-    """One model tag for every customer; book: the order histories, asked for only by models that need them."""
+def model_column(
+    connection: Connection, tag: Tag, as_of: date, ids: Ids, book: Callable[[], Histories], now: Now
+) -> ModelTag:
+    """One model tag for every customer; book, now: order histories and inputs of today, asked for only when needed."""
     days = tag.days or HORIZON
     if tag.of == "p_active":
-        return active_column(connection, as_of, tag.days or LOOK_BACK, ids)
+        return active_column(connection, as_of, tag.days or LOOK_BACK, ids, book(), now)
     if tag.of in ("churn_risk", "coupon_response"):
-        return outcome_column(connection, tag.of, as_of, days, ids)
+        return outcome_column(connection, tag.of, as_of, days, ids, now)
     h = book()
     known = ~np.isnan(h.x)
     values = np.full(len(ids), np.nan)
