@@ -59,6 +59,27 @@ class Events:
         return self.total("offer received", lambda value: catalog.id_of(value["offer id"][:8])).astype(int)
 
 
+def events_of(folder: Path) -> pd.DataFrame:
+    """Offers sent and viewed, and each day with purchases as one order, as an events table; day 0 is 1970-01-01.
+
+    Everybody may be reached by every set of channels.
+    """
+    transcript = read_lines(folder / "transcript.json.gz").rename(columns={"person": "customer_id"})
+    transcript["ts"] = pd.Timestamp("1970-01-01") + pd.to_timedelta(transcript.time, unit="h")
+    sent = transcript[transcript.event.isin(["offer received", "offer viewed"])]
+    offer = [value["offer id"][:8] for value in sent.value]
+    kind = sent.event.map({"offer received": "sent", "offer viewed": "opened"})
+    sent = sent[["customer_id", "ts"]].assign(kind=kind, offer=offer)
+    paid = transcript[transcript.event == "transaction"]
+    paid = paid.assign(amount=[value["amount"] for value in paid.value], ts=paid.ts.dt.floor("D"))
+    orders = paid.groupby(["customer_id", "ts"], as_index=False).amount.sum().assign(kind="order")
+    channels = sorted({channel.name for channel in catalog_of(read_lines(folder / "portfolio.json")).channels})
+    allowed = pd.MultiIndex.from_product([read_lines(folder / "profile.json.gz").id, channels]).to_frame(index=False)
+    allowed = allowed.set_axis(["customer_id", "channel"], axis=1)
+    allowed = allowed.assign(kind="subscribed", ts=pd.Timestamp("1969-12-31"))
+    return pd.concat([allowed, sent, orders], ignore_index=True)
+
+
 def per_day(log: DecisionLog) -> DecisionLog:
     """The same log with rewards in dollars per day until the next wave, as waves are not equally far apart."""
     meta = {**log.meta, "reward": "dollars per day until the next wave"}

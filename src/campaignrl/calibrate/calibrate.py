@@ -121,11 +121,15 @@ def calibrate_campaign(
     attributes: pd.DataFrame | None = None,
     labels: pd.Series | None = None,
     user: Mapping[str, float] | None = None,
+    by_spend: bool = False,
     title: str = "",
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Calibration:
-    """A world from a campaign's rows. attributes: one row a customer, beside labels (segment names)."""
+    """A world from a campaign's rows. attributes: one row a customer, beside labels (segment names).
+
+    by_spend: offers are to add as much spend as they did, instead of as many orders.
+    """
     template, base = load_world(like), base or Base({}, False)
     tables, said = draft(campaign, template, title or f"Calibrated; what no data say is from {template.name}")
     for path, number in base.numbers.items():
@@ -137,7 +141,7 @@ def calibrate_campaign(
         said |= with_attributes(tables, attributes, labels.to_numpy(dtype=object))
     only_rules_that_hold(tables)
     fixed = _users_words(tables, said, user or {})
-    tables, matched, view = _matched(campaign, tables, base.rates_known, fixed, seed, progress)
+    tables, matched, view = _matched(campaign, tables, base.rates_known, fixed, by_spend, seed, progress)
     for m in matched:
         for path in m.moment.paths:
             said[place(path)] = _source(m, said.get(place(path)))
@@ -147,14 +151,20 @@ def calibrate_campaign(
 
 
 def _matched(
-    campaign: Campaign, tables: Tables, base_known: bool, fixed: set[Path], seed: int, progress: Progress | None
+    campaign: Campaign,
+    tables: Tables,
+    base_known: bool,
+    fixed: set[Path],
+    by_spend: bool,
+    seed: int,
+    progress: Progress | None,
 ) -> tuple[Tables, list[Matched], View]:
     """Moments in two stages: what a whole channel does, then all that is told apart within it."""
     added = {name: float(channel.get("fatigue", 1.0)) for name, channel in tables["channels"].items()}
     decay = float(0.5 ** (1.0 / tables.get("fatigue", {}).get("half_life_days", 7.0)))
 
     def view_of(rows: Campaign) -> View:
-        return View(rows, added, decay)
+        return View(rows, added, decay, by_spend)
 
     view = view_of(campaign)
     moments = [m for m in all_moments(view, tables, base_known) if not fixed.intersection(m.paths)]

@@ -30,9 +30,14 @@ RESTED = 0.1  # standard deviation of the fatigue stock below which its effect c
 
 
 class View:
-    """A campaign with what its figures are made of; `fatigue`: by how much a send adds to the stock, and what stays."""
+    """A campaign with what its figures are made of.
 
-    def __init__(self, campaign: Campaign, added: Mapping[str, float], decay: float) -> None:
+    added, decay: what a send adds to the fatigue stock by channel, and the share that stays for a day; by_spend: an
+    offer's effect is on spend instead of on the number of orders.
+    """
+
+    def __init__(self, campaign: Campaign, added: Mapping[str, float], decay: float, by_spend: bool = False) -> None:
+        self.by_spend = by_spend
         self.campaign, self.rows = campaign, campaign.rows
         self.weight, self._added, self._decay = weights(campaign), added, decay
         catalog, action = campaign.catalog, campaign.rows.action
@@ -76,12 +81,20 @@ class View:
 
     def orders(self, mine: Bool) -> Figure:
         """Orders a day, in logs."""
-        per, mine = self.rows.days, mine & ~np.isnan(self.rows.days)
-        return rate(mine, self.rows.orders, self.rows.customer, self.weight, "log", per)
+        return self._a_day(mine, self.rows.orders)
+
+    def spend(self, mine: Bool) -> Figure:
+        """Spend a day, in logs."""
+        return self._a_day(mine, self.rows.spend)
+
+    def _a_day(self, mine: Bool, outcome: Float) -> Figure:
+        mine = mine & ~np.isnan(self.rows.days)
+        return rate(mine, outcome, self.rows.customer, self.weight, "log", self.rows.days)
 
     def lift(self, treated: Bool, none: Bool) -> Figure:
-        """Log of how many times as many orders follow as with nothing sent."""
-        return lift(treated, none, self.rows.orders, self.rows.customer, self.weight, self.rows.days)
+        """Log of how many times as many orders (as much spend) follow as with nothing sent."""
+        outcome = self.rows.spend if self.by_spend else self.rows.orders
+        return lift(treated, none, outcome, self.rows.customer, self.weight, self.rows.days)
 
     @cached_property
     def fatigue(self) -> Float:
@@ -252,10 +265,17 @@ def _rates(view: View) -> list[Moment]:
     by = "orders a day with nothing sent, pooled" if alone else "orders a day in all arms, pooled"
     cells = [
         _moment(view, ("segments", s, "purchase", "rate"), "log", 1e-7, 2.0, by,
-                lambda v, s=s: v.orders(v.none(segment=s) if alone else v.of(s)), early=alone)
+                lambda v, s=s: v.orders(v.none(segment=s) if alone else v.of(s)))
         for s in view.campaign.segments
     ]  # fmt: skip
-    return _pooled(view, cells, "log")
+    found = _pooled(view, cells, "log")
+    if view.by_spend:
+        found += [
+            _moment(view, ("segments", s, "basket", "mean"), "log", 1e-3, 1e6, "spend a day with nothing sent",
+                    lambda v, s=s: v.spend(v.none(segment=s)))
+            for s in view.campaign.segments
+        ]  # fmt: skip
+    return found
 
 
 def _effects(view: View, tables: Mapping[str, Any]) -> Iterator[Moment]:

@@ -23,7 +23,9 @@ def untreated_scorecard(found: Calibration, events: pd.DataFrame, seed: int = 0,
     Segments are drawn by their shares: the events do not say them. Opening balances are not looked at.
     """
     sends = events.ts[events.kind == "sent"]
-    past = events[(events.kind == "order") & (events.ts < sends.min())] if len(sends) else events[events.kind == "order"]
+    past = (
+        events[(events.kind == "order") & (events.ts < sends.min())] if len(sends) else events[events.kind == "order"]
+    )
     first = past.groupby("customer_id").ts.min()
     if len(first) < FEWEST:
         raise SupportError(f"scorecard: {len(first)} customers ordered before the first send; {FEWEST} are needed.")

@@ -26,7 +26,7 @@ from campaignrl.specs.world import World
 Int = npt.NDArray[np.integer[Any]]
 Float = npt.NDArray[np.float64]
 
-STEPS, ROWS = 6_000_000, 1_500_000  # customer-days and decisions of one replay: seconds
+STEPS, ROWS = 4_000_000, 1_000_000  # customer-days and decisions of one replay: seconds
 FEWEST = 5_000  # customers
 
 

@@ -93,9 +93,8 @@ def lift(
 
 
 def by_customer(customer: Int, values: Float) -> Float:
-    """Sums of values (n,) by customer, one for each that occurs."""
-    _, code = np.unique(customer, return_inverse=True)
-    total: Float = np.bincount(code, weights=values).astype(np.float64)
+    """Sums of values (n,) by customer number; 0 for a number that does not occur."""
+    total: Float = np.bincount(customer, weights=values).astype(np.float64)
     return total
 
 
@@ -114,7 +113,8 @@ def to_scale(value: float, scale: Scale) -> float:
 
 
 def _spread(psi: Float) -> float:
-    return float(np.sqrt((psi**2).sum() * len(psi) / max(len(psi) - 1, 1)))
+    n = max(int(np.count_nonzero(psi)), 2)
+    return float(np.sqrt((psi**2).sum() * n / (n - 1)))
 
 
 def scale_slope(mean: float, scale: Scale) -> float:

@@ -32,11 +32,14 @@ def calibrate(
     ] = None,
     like: Annotated[str, typer.Option(help="World that lends what no data say.")] = "ecommerce",
     said: Annotated[
-        list[str] | None, typer.Option("--set", help="A number that is not to be fitted: segments.all.basket.margin=0.4")
+        list[str] | None,
+        typer.Option("--set", help="A number that is not to be fitted: segments.all.basket.margin=0.4"),
     ] = None,
     window: Annotated[int | None, typer.Option(min=1, help="Days in which orders count for a decision.")] = None,
     day_zero: Annotated[str | None, typer.Option(help="Date of the log's day 0; default: as the log says.")] = None,
-    scorecard: Annotated[bool, typer.Option("--scorecard", help="Compare untreated orders with simulated ones.")] = False,
+    scorecard: Annotated[
+        bool, typer.Option("--scorecard", help="Compare untreated orders with simulated ones.")
+    ] = False,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:

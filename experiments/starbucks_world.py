@@ -1,0 +1,187 @@
+"""A world from the Starbucks rewards log; a policy that has learned nowhere else; its value on the real log.
+
+Segments are of income and membership. The world is moved until its replay of the six waves has the log's view rates by
+channel set and its spend by offer. Two learners then train in it alone, and the real log values one decision of theirs.
+
+    python experiments/starbucks_world.py FOLDER -o runs/starbucks_world
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from starbucks_log import WAVES, events_of, per_day, read_lines, read_starbucks
+
+import campaignrl as crl
+from campaignrl.calibrate.calibrate import calibrate_campaign
+from campaignrl.calibrate.campaign import Campaign, campaign_of_events
+from campaignrl.calibrate.replay import replay
+from campaignrl.evaluate.evaluate import compare_on_log
+from campaignrl.features import Context
+from campaignrl.profiles.features import features
+from campaignrl.report.figures import png_bytes
+from campaignrl.report.panels import Panel, Spot, panels
+from campaignrl.tables.decisions import DecisionLog
+from campaignrl.tables.files import write_whole
+
+HERE = Path(__file__).resolve().parent
+FOLDER = HERE.parents[1] / "shared" / "data" / "starbucks"
+LEARNERS, START = ("lin_ts", "dr_greedy"), date(1970, 1, 1)
+
+
+def campaign_of(log: DecisionLog, events: pd.DataFrame, folder: Path) -> tuple[Campaign, pd.DataFrame]:
+    """The six waves as rows, with how long each offer is valid, and the customers' attributes with their segment."""
+    profile = read_lines(folder / "profile.json.gz")
+    income = pd.cut(profile.income, [0, 50_000, 75_000, np.inf], labels=["low", "middle", "high"])
+    income = income.astype(object).where(profile.income.notna(), "unknown")
+    old = np.where(pd.to_datetime(profile.became_member_on, format="%Y%m%d") < "2017-07-26", "old", "new")
+    labels, joined = income.astype(str) + "_" + old, pd.Timestamp(START)
+    names = tuple(sorted(set(labels)))
+    table = pd.DataFrame({"customer_id": profile.id, "joined": joined, "segment": labels})
+    days = read_lines(folder / "portfolio.json").set_index("id").duration
+    valid = {name[:8]: int(duration) for name, duration in days.items()}
+    offers = tuple(replace(offer, valid_days=valid[offer.name]) for offer in log.catalog.offers)
+    log = replace(log, catalog=replace(log.catalog, offers=offers))
+    code = pd.Categorical(table.set_index("customer_id").segment.loc[log.customers], categories=names).codes
+    found = campaign_of_events(log, events, code.astype(int), names)
+    return replace(found, parts=tuple(tuple(name.split("_")) for name in names)), table
+
+
+def compared(campaign: Campaign, world: crl.World, seed: int) -> pd.DataFrame:
+    """View rates by channel set and spend a day by action: log, world, and standard errors between them."""
+    found = []
+    told = replay(world, campaign, seed + 1, 100_000)
+    for a, action in enumerate(campaign.catalog.actions):
+        found.append(("spend a day", action.name, *(spend_a_day(each, a) for each in (campaign, told))))
+    for c, channel in enumerate(campaign.catalog.channels):
+        found.append(("viewed", channel.name, *(viewed(each, c) for each in (campaign, told))))
+    rows = [
+        (what, name, *real, *ours, (ours[0] - real[0]) / np.hypot(real[1], ours[1])) for what, name, real, ours in found
+    ]
+    return pd.DataFrame(rows, columns=["what", "of", "log", "se", "world", "world_se", "off"])
+
+
+def spend_a_day(campaign: Campaign, action: int) -> tuple[float, float]:
+    """Mean over customers' waves with this action, and its standard error."""
+    rows = campaign.rows.take((campaign.rows.action == action) & ~np.isnan(campaign.rows.days))
+    daily = rows.spend / rows.days
+    return float(daily.mean()), float(daily.std() / np.sqrt(len(rows)))
+
+
+def viewed(campaign: Campaign, channel: int) -> tuple[float, float]:
+    """Share of the sends by this set of channels that was viewed, and its standard error."""
+    seen = campaign.rows.opened[campaign.catalog.channel_of[campaign.rows.action] == channel]
+    return float(seen.mean()), float(seen.std() / np.sqrt(len(seen)))
+
+
+def as_the_world_sees(log: DecisionLog, events: pd.DataFrame, customers: pd.DataFrame, world: crl.World) -> DecisionLog:
+    """The real log with the world's features of its customers on the morning of each wave, and the world's actions."""
+    place = {customer: i for i, customer in enumerate(log.customers)}
+    columns = {name: np.zeros(len(log), dtype=np.float32) for name in world.features.names}
+    for step, hour in enumerate(WAVES):
+        as_of = START + timedelta(days=int(hour) // 24)
+        ids, seen = features(events, customers, world, as_of, START)
+        row = np.empty(len(place), dtype=int)
+        row[[place[i] for i in ids]] = np.arange(len(ids))
+        mine = log.step == step
+        for name, values in seen.columns.items():
+            columns[name] = columns[name].astype(values.dtype)
+            columns[name][mine] = values[row[log.customer[mine]]]
+    actions = [0, *(world.catalog.id_of(f"{a.offer}@{a.channel}") for a in log.catalog.actions[1:])]
+    return replace(
+        log, catalog=world.catalog, context=Context(world.features, columns), action=np.array(actions)[log.action]
+    )
+
+
+def valued(daily: DecisionLog, world: crl.World, seed: int) -> tuple[list[dict], str]:
+    """Policies on the real log, dollars a day until the next wave, with lifts over the best fixed offer."""
+    fixed = [f"always:{name}" for name in daily.catalog.names[1:]]
+    values = {
+        p: crl.evaluate(daily, p, estimators=("snips", "dr"), seed=seed).estimates["dr"] for p in ("none", *fixed)
+    }
+    best = max(fixed, key=lambda p: values[p].value)
+    rows = [{"policy": p, "value": v.value, "low": v.ci_low, "high": v.ci_high} for p, v in values.items()]
+    for name in LEARNERS:
+        policy = crl.train(name, crl.simulate(world, "uniform", customers=20_000, seed=seed + 2))
+        found, lift = (
+            crl.evaluate(daily, policy, estimators=("snips", "dr"), seed=seed),
+            compare_on_log(daily, policy, best),
+        )
+        dr = found.estimates["dr"]
+        rows.append({"policy": name, "value": dr.value, "low": dr.ci_low, "high": dr.ci_high, "verdict": found.verdict})
+        rows[-1] |= {"lift": lift.value, "lift_low": lift.ci_low, "lift_high": lift.ci_high}
+        rows[-1]["not_below"] = bool(lift.ci_high >= 0.0)
+    return rows, best
+
+
+def picture(table: pd.DataFrame, rows: list[dict], best: str) -> bytes:
+    """Log beside world, and what the policies are worth on the log."""
+    names = [f"{row.what}: {row.of}" for row in table.itertuples()]
+    groups = {"log (blue) and calibrated world (orange)": [n for name in names for n in (name, "")]}
+    spots = [
+        Spot(value, value - 2 * se, value + 2 * se, series)
+        for row in table.itertuples()
+        for series, (value, se) in enumerate(((row.log, row.se), (row.world, row.world_se)))
+    ]
+    return png_bytes(
+        panels(
+            conclusion(rows, best), groups, [Panel("share viewed, or dollars a day", "bars: 2 standard errors", spots)]
+        )
+    )
+
+
+def conclusion(rows: list[dict], best: str) -> str:
+    """What follows from the lifts of the learned policies."""
+    parts = []
+    for row in rows[-len(LEARNERS) :]:
+        said = "not below" if row["not_below"] else "below"
+        parts.append(
+            f"{row['policy']} is {said} {best}: {row['lift']:+.2f} [{row['lift_low']:+.2f}, {row['lift_high']:+.2f}]"
+        )
+    return f"Learned in the calibrated world only, valued on the real log, dollars a day: {'; '.join(parts)}."
+
+
+def main() -> None:
+    """Read the words of the call, calibrate, learn, value, and say what came out."""
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("folder", type=Path, nargs="?", default=FOLDER)
+    words.add_argument("--seed", type=int, default=0)
+    words.add_argument("-o", "--output", type=Path, default=Path("runs/starbucks_world"))
+    words.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+    asked = words.parse_args()
+    log, events = read_starbucks(asked.folder), events_of(asked.folder)
+    campaign, customers = campaign_of(log, events, asked.folder)
+    like = HERE / "worlds" / "starbucks_like.toml"
+    found = calibrate_campaign(campaign, like, by_spend=True, title="Starbucks rewards log", seed=asked.seed)
+    found.write(asked.output / "starbucks.toml")
+    table, world = compared(campaign, found.world, asked.seed), found.world
+    rows, best = valued(as_the_world_sees(per_day(log), events, customers, world), world, asked.seed)
+    drawn = picture(table, rows, best)
+    write_whole(asked.output / "world.png", lambda file: file.write(drawn))
+    inside = int((table.off.abs() <= 2.0).sum())
+    if asked.json:
+        facts = {"figures": json.loads(table.to_json(orient="records")), "inside": inside, "of": len(table)}
+        print(
+            json.dumps({**facts, "best_fixed": best, "policies": rows, "conclusion": conclusion(rows, best)}, indent=1)
+        )
+        return
+    print(table.to_string(index=False, float_format="{:.3f}".format))
+    print(f"\n{inside} of {len(table)} figures within two standard errors\n")
+    print(
+        pd.DataFrame(rows).to_string(index=False, float_format="{:.3f}".format, na_rep=""),
+        conclusion(rows, best),
+        sep="\n\n",
+    )
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except crl.CampaignError as wrong:
+        print(wrong, file=sys.stderr)
+        sys.exit(wrong.exit_code)
