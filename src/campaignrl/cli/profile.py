@@ -26,6 +26,7 @@ profile = typer.Typer(
     no_args_is_help=True,
 )
 
+ROOM = 27  # characters for values in a table of 80
 Folder = Annotated[Path, typer.Option("--output", "-o", help="Profile folder to write.")]
 AsOf = Annotated[str | None, typer.Option("--as-of", help="Morning of which day, as 2026-11-21; default: the newest.")]
 
@@ -147,8 +148,9 @@ def _say_tags(customers: int, facts: dict[str, Any], tags: list[TagSummary]) -> 
         words.append(f"as of the morning of {facts['as_of']}")
     if facts.get("tag_set"):
         words.append(f"tag set {facts['tag_set']['name']}")
-    say(", ".join(words) + "\n")
-    header = ("tag", "level", "known", "newest", "5 %, median, 95 % or most frequent values")
+    say(", ".join(words))
+    say("Values: 5 %, median, 95 %, or the most frequent with their shares.\n")
+    header = ("tag", "level", "known", "newest", "values")
     say_table(header, [(t.name, t.level, f"{t.known:.0%}", _moment(t.freshness), _values(t)) for t in tags])
 
 
@@ -164,9 +166,16 @@ def _say_customer(customer: str, tags: list[CustomerTag], as_json: bool) -> None
 
 
 def _values(tag: TagSummary) -> str:
+    """What fits beside the other columns on a terminal of 80; the most frequent value is always said."""
     if tag.quantiles is not None:
         return " · ".join(_number(q) for q in tag.quantiles)
-    return ", ".join(f"{level} {share:.0%}" for level, share in tag.top)
+    text = ""
+    for level, share in tag.top:
+        longer = f"{text}, {level} {share:.0%}" if text else f"{level} {share:.0%}"
+        if text and len(longer) > ROOM:
+            break
+        text = longer
+    return text
 
 
 def _value(tag: CustomerTag) -> str:

@@ -21,6 +21,7 @@ import pandas as pd
 from campaignrl.errors import DataError, Problem
 from campaignrl.tables.events import COLUMNS, REQUIRED, events_table
 from campaignrl.tables.files import column_names, require_columns
+from campaignrl.tables.formats import is_parquet
 
 Events = str | Path | pd.DataFrame
 Connection = duckdb.DuckDBPyConnection
@@ -84,6 +85,9 @@ def _see(connection: Connection, name: str, source: Events, columns: tuple[str, 
         connection.register(name, events_table(source))
         return
     present = column_names(source)
+    if not is_parquet(Path(source)):
+        fix = "Raw exports become events by a mapping: campaignrl profile build MAPPING."
+        raise DataError(Problem(str(source), "file", Path(source).name, "a Parquet file", fix))
     require_columns(source, REQUIRED, present)
     chosen = ", ".join(c if c in present else f"null as {c}" for c in columns)
     connection.execute(f"create view {name} as select {chosen} from read_parquet({text(str(source))})")
