@@ -12,7 +12,7 @@ sums, which bounds rounding and lets an automatic penalty follow. Not here: cont
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg.blas import sger
+from scipy.linalg.blas import dgemm, sger
 
 from campaignrl import rng
 from campaignrl.errors import DataError, Problem, UsageError
@@ -136,8 +136,8 @@ class Online:
         self._pending[self._waiting] = gain / np.sqrt(spread)
         self._waiting += 1
         if self._waiting == PENDING:
-            with one_blas_thread():
-                self._joint -= self._pending.T @ self._pending
+            with one_blas_thread():  # symmetric, so its transpose is what Fortran changes in place
+                dgemm(-1.0, self._pending.T, self._pending.T, 1.0, self._joint.T, trans_b=True, overwrite_c=1)
             self._own, self._waiting = self._diagonal(), 0
 
     def _diagonal(self) -> Float:
