@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 import campaignrl as crl
 from campaignrl.calibrate.calibrate import calibrate
 from campaignrl.calibrate.campaign import campaign_of_events, last_send
+from campaignrl.calibrate.clicks import delay_numbers
 from campaignrl.calibrate.replay import days_needed, replay, translation
 from campaignrl.calibrate.world_file import world_text
 from campaignrl.cli.main import app
@@ -19,7 +20,7 @@ from campaignrl.errors import DataError, SpecError
 from campaignrl.simulate import decide_day, ready_policy
 from campaignrl.specs.provenance import Provenance, leaves, place
 from campaignrl.specs.toml import check
-from campaignrl.specs.world import World
+from campaignrl.specs.world import World, load_world
 from campaignrl.tables.logfile import write_log
 
 N, START = 2_500, "2026-01-01"
@@ -233,3 +234,20 @@ def test_the_verb(material, tmp_path):
     facts = json.loads(result.stdout)
     assert {row["number"] for row in facts["fitted"]} >= {"channels.email.reach.deliver"}
     assert crl.load_world(tmp_path / "w.toml").segments.keys() == {"regular", "saver"}
+
+
+def test_delay_after_a_click_comes_back():
+    tables = json.loads(json.dumps(KNOWN)) | {"horizon": 90}
+    tables["offers"]["news"]["valid_days"] = 0
+    tables["response"] = {"click_lift": 2.5, "same_day": 0.5, "delay_days": 5.0}
+    tables["channels"]["email"]["reach"] |= {"open": 0.5, "click": 0.4}
+    tables["guard"] = {"caps": [{"per_days": 14, "at_most": 1}]}
+    world = check(World, tables, "slow")
+    panel, policy = Panel(world, 6_000, 2), ready_policy("uniform", world)
+    history = play_history(panel, lambda p: decide_day(p, policy).action)
+    log = crl.simulate(load_world(world, horizon=1), "none", customers=6_000, seed=2)  # names the customers
+    found = delay_numbers(history.events, log, {"news": 0, "coupon20": 5})
+    for name, truth in (("same_day", 0.5), ("delay_days", 5.0)):
+        number = found["response", name]
+        assert abs(number.value - truth) < 3.0 * number.se
+    assert delay_numbers(history.events, log, {"news": 3, "coupon20": 5}) == {}

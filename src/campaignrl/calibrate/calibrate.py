@@ -20,6 +20,7 @@ import pandas as pd
 
 from campaignrl.calibrate.base import Fitted, Path
 from campaignrl.calibrate.campaign import Campaign, Rows, campaign_of_events
+from campaignrl.calibrate.clicks import delay_numbers
 from campaignrl.calibrate.effects import effects_table, response_table
 from campaignrl.calibrate.matching import Matched, get, match, put
 from campaignrl.calibrate.moments import Moment, View, all_moments
@@ -107,6 +108,10 @@ def calibrate(
         before = zero + pd.Timedelta(days=int(log.day.min()))
     everybody = labels if segments is None or log is None else labels_of(pd.Index(segments.index), segments)
     base = base_of_events(events, everybody, before, attributes)
+    if log is not None and template.response.click_lift > 0.0:
+        valid = {o.name: o.valid_days for o in log.catalog.offers}
+        valid |= {name: offer.valid_days for name, offer in template.offers.items() if not valid.get(name, 1)}
+        base = base._replace(numbers=base.numbers | delay_numbers(events, log, valid))
     return calibrate_campaign(
         campaign, template, base=base, attributes=_beside(attributes, labels), labels=labels, user=user, seed=seed,
         progress=progress,

@@ -18,7 +18,7 @@ FEWEST = 100  # customers
 
 
 def untreated_scorecard(found: Calibration, events: pd.DataFrame, seed: int = 0, samples: int = 3) -> Scorecard:
-    """Orders before the first send (all, without one), against as many simulated customers who entered on the same days.
+    """Orders before the first send (all, without one), against simulated customers who entered on the same days.
 
     Segments are drawn by their shares: the events do not say them. Opening balances are not looked at.
     """

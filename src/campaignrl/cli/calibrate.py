@@ -112,10 +112,11 @@ def _say(found: Calibration) -> None:
     table = found.table()
     counts = pd.Series([each.how for each in found.provenance.values()]).value_counts()
     say(", ".join(f"{n} numbers {how}" for how, n in counts.items()) + "\n")
+    numbers = table[["value", "se", "n"]].to_numpy(dtype=float)
     rows = [
-        (str(row.number), f"{row.value:.4g}", _figure(row.se, ".2g"), _figure(row.n, ",.0f"), str(row.by))
-        for row in table.itertuples()
-        if ".profile." not in str(row.number)
+        (str(name), f"{value:.4g}", _figure(se, ".2g"), _figure(n, ",.0f"), str(by))
+        for name, (value, se, n), by in zip(table.number, numbers, table.by, strict=True)
+        if ".profile." not in str(name)
     ]
     say_table(("number", "value", "std. error", "n", "from"), rows)
     far = table[table.off.abs() > 1.0]
