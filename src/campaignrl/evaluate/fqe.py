@@ -13,19 +13,17 @@ estimators (sequential.py). n rows, k actions, N trajectories, T steps.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import cho_solve
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from campaignrl.actions import Catalog
 from campaignrl.evaluate.reward_model import blocks, folds_of
 from campaignrl.evaluate.states import states
 from campaignrl.evaluate.trajectories import ENDED, Trajectories, next_rows
-from campaignrl.policies.blocks import INTERCEPT
+from campaignrl.policies.contrasts import refitted
 from campaignrl.policies.ridge import RidgeModel, RidgeStatistics, fit_ridge, with_intercept
 from campaignrl.policies.threads import one_blas_thread
 from campaignrl.tables.decisions import DecisionLog
@@ -156,7 +154,7 @@ class _Ridge:
             self._model = fit_ridge(self._stats, self._catalog, None)
             coefficients = self._model.coefficients
         else:
-            coefficients = _refitted(self._model, self._stats.moment)
+            coefficients = refitted(self._model, self._stats.moment)
         return lambda at: np.asarray(with_intercept(self._X[at]) @ coefficients)
 
     def _take_rows(self, rows: Int, target: Float) -> None:
@@ -174,20 +172,6 @@ class _Ridge:
         for a, (start, end) in enumerate(zip(starts, self._ends, strict=True)):
             self._stats.moment[a] = y[start:end].astype(np.float32) @ self._phi[start:end]
             self._stats.square[a] = y[start:end] @ y[start:end]
-
-
-def _refitted(model: RidgeModel, moment: Float) -> Float32:
-    """Coefficients (D, k) of the same rows and penalties for other rewards: sums moment (k, D).
-
-    The steps of `fit_ridge` after its factorisations, which are most of its work.
-    """
-    old = model.posterior
-    column = np.where(np.arange(moment.shape[1]) == 0, INTERCEPT, 1.0)
-    own = model.l2 * np.outer(old.blocks.own_penalty, column)
-    solved = old.own_factor.transpose(0, 2, 1) @ (old.own_factor @ moment[:, :, None])
-    right = (old.blocks.members.T.astype(np.float64) @ (own * solved[:, :, 0])).ravel()
-    shared = cho_solve((old.shared_factor, True), right).reshape(old.shared_mean.shape)
-    return np.ascontiguousarray(replace(old, moment=moment, shared_mean=shared).mean().T, dtype=np.float32)
 
 
 class _Boosting:

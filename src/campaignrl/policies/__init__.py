@@ -18,6 +18,13 @@ square_cb.py  square_cb: inverse gap weighting
 reg_cb.py     reg_cb: optimism over near-best regressors
 ensemble.py   bootstrap_ts: a bootstrapped ensemble
 learned.py    dr_greedy: the best action by a doubly robust regression
+offline.py    what the learners from finished logs share: joined.py (logs laid together), contrasts.py (what an action
+              does beyond what would have come anyway), returns.py (what comes until the campaign ends), descent.py
+fitted_q.py   fitted_q: returns of trajectories; cql.py, its conservative form
+counterfactual.py  crm: counterfactual risk minimisation
+pessimistic.py     the best lower bound of a gain
+uplift.py     uplift, dr_uplift: what a send changes; propensity_greedy.py, who buys anyway
+budgeted.py   value less a price on money
 threads.py    one BLAS thread for small matrices
 kinds.py      which kinds exist
 catalog.py    building a policy from its name, spec or file

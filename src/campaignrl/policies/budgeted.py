@@ -95,7 +95,7 @@ class Budgeted(FromLogs):
         value = self._models(log, self._sums(log, self._taught(log)))[0]
         per_unit = float(log.meta.get("minor_per_unit", 1.0))
         paid = self._taught(log, log.cost[:, None] / per_unit, baseline=False)
-        costs = fit_parts(self._sums(log, paid), self.catalog, 1.0, COST_L2)[0]
+        costs = fit_parts(self._sums(log, paid), self.catalog, [1.0], COST_L2)[0]
         self._fitted = {**self._fitted, "coefficients": value.coefficients, "costs": costs.coefficients}
         if self.config.spend_per_decision is None:
             return self._fitted

@@ -142,18 +142,24 @@ def _add(sums: Sums, X: Float32, action: Int, rewards: Float, weight: Float | No
         sums.squares[:, a] += (weighted * rewards[rows]).sum(axis=0)
 
 
-def fit_parts(sums: Sequence[Sums], catalog: Catalog, overlap: float, l2: float | None = None) -> list[RidgeModel]:
-    """For each of the P rewards the posterior given all rows; `overlap` rows count for one.
+def fit_parts(
+    sums: Sequence[Sums], catalog: Catalog, overlap: Sequence[float], l2: float | None = None
+) -> list[RidgeModel]:
+    """For each of the P rewards the posterior given all rows, of which overlap[p] count for one.
 
     Decisions of neighbouring days share the rewards of the days they both count, so their rows say less than as many
     independent ones would: the likelihood is tempered by it. l2: penalty in rows so counted; None: by evidence.
     """
     whole = sum(sums[1:], sums[0])
-    stats = RidgeStatistics(**{name: value / overlap for name, value in whole.stats.tensors().items()})
-    fitted = [fit_ridge(stats, catalog, each) for each in ([l2] if l2 is not None else PENALTIES)]
+    fitted: dict[float, tuple[RidgeStatistics, list[RidgeModel]]] = {}  # parts that overlap alike share their factors
     found = []
-    for moment, square in zip(whole.moments / overlap, whole.squares / overlap, strict=True):
-        found.append(max((_of_part(m, stats, moment, square) for m in fitted), key=lambda model: model.log_evidence))
+    for p, shared in enumerate(overlap):
+        if shared not in fitted:
+            stats = RidgeStatistics(**{name: value / shared for name, value in whole.stats.tensors().items()})
+            fitted[shared] = stats, [fit_ridge(stats, catalog, each) for each in ([l2] if l2 else PENALTIES)]
+        stats, models = fitted[shared]
+        parts = [_of_part(model, stats, whole.moments[p] / shared, whole.squares[p] / shared) for model in models]
+        found.append(max(parts, key=lambda model: model.log_evidence))
     return found
 
 
@@ -177,7 +183,7 @@ def out_of_fold(sums: Sequence[Sums], catalog: Catalog, overlap: float, l2: floa
     found = []
     for f in range(len(sums)):
         others = [each for g, each in enumerate(sums) if g != f]
-        found.append(fit_parts(others, catalog, overlap, l2)[0].coefficients)
+        found.append(fit_parts(others, catalog, [overlap], l2)[0].coefficients)
     return np.stack(found)
 
 

@@ -40,7 +40,7 @@ class CRMConfig(OfflineConfig):
     estimator: Literal["dr", "snips"] = "dr"
     max_weight: float = Field(default=100.0, ge=1.0)
     variance_penalty: float = Field(default=1.0, ge=0.0)
-    hold: float = Field(default=1e-3, ge=0.0)
+    hold: float = Field(default=0.1, ge=0.0)
     rows: int = Field(default=60_000, ge=100)
     steps: int = Field(default=60, ge=1)
 
@@ -121,10 +121,10 @@ def softmax(logits: npt.NDArray[np.floating[Any]], allowed: Bool) -> Float:
 
 
 def _temperature(scores: Float32, allowed: Bool) -> float:
-    """A third of the usual lead of the best allowed action over the average one: a start that decides, yet moves."""
+    """A tenth of the usual lead of the best allowed action over the average one: a start that decides, yet moves."""
     masked = np.where(allowed, scores, np.nan)
     lead = float(np.mean(np.nanmax(masked, axis=1) - np.nanmean(masked, axis=1)))
-    return lead / 3.0 or 1.0
+    return lead / 10.0 or 1.0
 
 
 def risk(beta: Float, rows: Scored, estimator: str, variance_penalty: float, scale: float) -> tuple[float, Float]:

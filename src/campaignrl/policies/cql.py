@@ -21,7 +21,7 @@ from campaignrl.policies.counterfactual import softmax
 from campaignrl.policies.descent import descend
 from campaignrl.policies.fitted_q import FittedQConfig
 from campaignrl.policies.offline import FromLogs
-from campaignrl.policies.returns import later_rows, return_parts
+from campaignrl.policies.returns import later_rows, return_parts, widths_of
 from campaignrl.policies.ridge import Float32, with_intercept
 from campaignrl.specs.toml import Spec
 from campaignrl.tables.decisions import DecisionLog
@@ -53,7 +53,7 @@ class CQL(FromLogs):
     def _learn(self, log: DecisionLog) -> Tensors:
         config = self.config
         taught = self._taught(log, return_parts(log, later_rows(log), config.windows))
-        models = self._models(log, self._sums(log, taught))
+        models = self._models(log, self._sums(log, taught), widths_of(taught.rewards.shape[1]))
         start = np.asarray(sum(model.coefficients for model in models), dtype=np.float64)
         drawn = rng.uniform(rng.customer_keys(log.customers), config.seed, 0, rng.Purpose.FOLD, k=2)
         some = np.flatnonzero(drawn[log.customer[taught.rows]] < config.rows / len(taught.rows))

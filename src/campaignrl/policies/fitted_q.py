@@ -21,7 +21,7 @@ from pydantic import Field
 
 from campaignrl.policies.base import Tensors
 from campaignrl.policies.offline import FromLogs, OfflineConfig
-from campaignrl.policies.returns import later_rows, return_parts
+from campaignrl.policies.returns import later_rows, return_parts, widths_of
 from campaignrl.specs.toml import Spec
 from campaignrl.tables.decisions import DecisionLog
 
@@ -41,5 +41,5 @@ class FittedQ(FromLogs):
 
     def _learn(self, log: DecisionLog) -> Tensors:
         parts = return_parts(log, later_rows(log), self.config.windows)
-        models = self._models(log, self._sums(log, self._taught(log, parts)))
+        models = self._models(log, self._sums(log, self._taught(log, parts)), widths_of(parts.shape[1]))
         return {"coefficients": np.asarray(sum(model.coefficients for model in models), dtype=np.float32)}

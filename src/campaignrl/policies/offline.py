@@ -6,6 +6,7 @@ that a kind adds in `_learn` (fitted_q.py, pessimistic.py, uplift.py ...). n row
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -128,8 +129,10 @@ class FromLogs:
     def _sums(self, log: DecisionLog, taught: Taught) -> list[Sums]:
         return sums_by_fold(log, taught, self.schema, self.config.folds)
 
-    def _models(self, log: DecisionLog, sums: list[Sums]) -> list[RidgeModel]:
-        return fit_parts(sums, self.catalog, overlap_of(log), fixed_penalty(self.config.l2))
+    def _models(self, log: DecisionLog, sums: list[Sums], windows: Sequence[int] = (1,)) -> list[RidgeModel]:
+        """One for each reward, which counts so many outcome windows."""
+        overlap = [overlap_of(log) * width for width in windows]
+        return fit_parts(sums, self.catalog, overlap, fixed_penalty(self.config.l2))
 
     def _shares(self, phi: Float32, allowed: Bool) -> Float:
         """(n, k) chance of every action before the floor."""

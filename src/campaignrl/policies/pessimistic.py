@@ -27,7 +27,7 @@ from campaignrl.tables.decisions import DecisionLog
 class PessimisticConfig(OfflineConfig):
     """width: standard deviations taken off; 0 is the plain best mean. The rest as in offline.py."""
 
-    width: float = Field(default=1.0, ge=0.0, le=10.0)
+    width: float = Field(default=0.25, ge=0.0, le=10.0)
 
 
 class Pessimistic(FromLogs):

@@ -45,9 +45,9 @@ def later_rows(log: DecisionLog) -> Int:
 
 def return_parts(log: DecisionLog, later: Int, most: int) -> Float:
     """(n, P) the return after each row in parts of 1, 1, 2, 4 ... windows, at most `most` windows; P >= 1."""
-    longest = _longest(later)
-    parts, here, done, width = [], np.arange(len(log)), 0, 1
-    while done < min(most, longest):
+    parts: list[Float] = []
+    here, done, width = np.arange(len(log)), 0, 1
+    while done < most and (here != ENDED).any():
         part = np.zeros(len(log))
         for _ in range(min(width, most - done)):
             going = here != ENDED
@@ -59,11 +59,6 @@ def return_parts(log: DecisionLog, later: Int, most: int) -> Float:
     return np.stack(parts, axis=1)
 
 
-def _longest(later: Int) -> int:
-    """The most windows that any return has; at least 1."""
-    count, here = 1, np.unique(later[later != ENDED])
-    while len(here):
-        here = np.unique(later[here])
-        here = here[here != ENDED]
-        count += 1
-    return count
+def widths_of(parts: int) -> list[int]:
+    """How many windows each part counts: 1, 1, 2, 4 ..."""
+    return [1] + [1 << p for p in range(parts - 1)]
