@@ -18,6 +18,7 @@ from campaignrl.profiles.intake_files import lay_down
 from campaignrl.profiles.intake_rules import Query
 from campaignrl.tables.events import NUMBERS
 
+DOUBLE = 65_535  # code of a row that repeats another one
 CONSISTENT = 1.4826  # MAD of a normal distribution -> its standard deviation
 
 
@@ -63,8 +64,8 @@ def stage(con: duckdb.DuckDBPyConnection, query: Query, n: int) -> Staged:
     reasons, repairs = list(query.reasons), [name for _, name in query.flags]
     _rows_view(con, query, n, columns, bounds, reasons, repairs)
     staged = Staged(n, query, columns, tuple(reasons), tuple(repairs), bounds)
-    doubles = _find_doubles(con, staged)
-    _kept_view(con, staged, doubles)
+    find_doubles(con, staged)
+    _lay_down_kept(con, staged)
     return staged
 
 
@@ -117,8 +118,8 @@ def _rows_view(
     )
 
 
-def _find_doubles(con: duckdb.DuckDBPyConnection, staged: Staged) -> int:
-    """Fill doubles_n with the rows that repeat another one; how many.
+def find_doubles(con: duckdb.DuckDBPyConnection, staged: Staged) -> None:
+    """Fill doubles_n with the rows that repeat another one (row, of), and mark them.
 
     A first pass finds keys that occur twice by their hash, a second compares the rows themselves, so that a clash of
     hashes loses nothing: rows that share a hash of all their cells must also agree in everything that was read.
@@ -126,7 +127,7 @@ def _find_doubles(con: duckdb.DuckDBPyConnection, staged: Staged) -> int:
     n, rules = staged.n, staged.query.source.rules
     con.execute(f'CREATE TEMP TABLE doubles_{n} ("row" BIGINT, "of" BIGINT)')
     if rules.duplicates == "keep" or staged.query.source.rows == "attributes":
-        return 0
+        return
     whole = rules.duplicates == "row"
     key = "dup" if whole else "hash(dup)"
     con.execute(
@@ -134,26 +135,28 @@ def _find_doubles(con: duckdb.DuckDBPyConnection, staged: Staged) -> int:
         f"WHERE problem = 0 AND dup IS NOT NULL GROUP BY 1 HAVING count(*) > 1"
     )
     same = ", ".join(["dup", *staged.ids, *map(sql.identifier, staged.columns)] if whole else ["dup"])
-    order = "row" if rules.keep == "first" else "row DESC"
-    ranked = (
-        f"SELECT row, first_value(row) OVER w AS of FROM {staged.rows} "
-        f"WHERE problem = 0 AND {key} IN (SELECT h FROM twice_{n}) WINDOW w AS (PARTITION BY {same} ORDER BY {order})"
-    )
-    con.execute(f"INSERT INTO doubles_{n} SELECT row, of FROM ({ranked}) WHERE row <> of")
+    mark_doubles(con, staged, f"(SELECT * FROM {staged.rows} WHERE {key} IN (SELECT h FROM twice_{n}))", same)
     con.execute(f"DROP TABLE twice_{n}")
-    ((found,),) = con.execute(f"SELECT count(*) FROM doubles_{n}").fetchall()
-    return int(found)
 
 
-def _kept_view(con: duckdb.DuckDBPyConnection, staged: Staged, doubles: int) -> None:
-    """The rows that stay; the lines of one order become one row where the mapping says so."""
+def mark_doubles(con: duckdb.DuckDBPyConnection, staged: Staged, rows: str, same: str) -> None:
+    """Of rows without a problem that agree in `same`, all but the first (or last) are doubles."""
     n = staged.n
-    without = f" AND NOT EXISTS (SELECT 1 FROM doubles_{n} d WHERE d.row = r.row)" if doubles else ""
-    kept = f"SELECT * FROM {staged.rows} r WHERE problem = 0{without}"
-    if "merged" in staged.query.out:  # laid down: it is asked for several times
-        con.execute(f"CREATE TEMP TABLE kept_{n} AS {_merged(staged, kept)}")
+    order = "row" if staged.query.source.rules.keep == "first" else "row DESC"
+    con.execute(
+        f"INSERT INTO doubles_{n} SELECT row, of FROM (SELECT row, first_value(row) OVER "
+        f"(PARTITION BY {same} ORDER BY {order}) AS of FROM {rows} WHERE problem = 0) WHERE row <> of"
+    )
+    con.execute(f"UPDATE staged_{n} SET problem = {DOUBLE} FROM doubles_{n} d WHERE staged_{n}.rowid = d.row")
+
+
+def _lay_down_kept(con: duckdb.DuckDBPyConnection, staged: Staged) -> None:
+    """The rows that stay; the lines of one order become one row where the mapping says so."""
+    kept = f"SELECT * FROM {staged.rows} WHERE problem = 0"
+    if "merged" in staged.query.out:  # as a table: it is asked for several times
+        con.execute(f"CREATE TEMP TABLE {staged.kept} AS {_merged(staged, kept)}")
     else:
-        con.execute(f"CREATE TEMP VIEW kept_{n} AS {kept}")
+        con.execute(f"CREATE TEMP VIEW {staged.kept} AS {kept}")
 
 
 def _merged(staged: Staged, kept: str) -> str:

@@ -18,7 +18,7 @@ import pandas as pd
 from campaignrl.errors import UsageError
 from campaignrl.profiles import intake_sql as sql
 from campaignrl.profiles.intake_mapping import IntakeMapping
-from campaignrl.profiles.intake_rows import Staged
+from campaignrl.profiles.intake_rows import DOUBLE, Staged, mark_doubles
 from campaignrl.profiles.quality import aside_rows
 from campaignrl.tables.events import COLUMNS, KINDS, NUMBERS, REQUIRED
 from campaignrl.tables.files import ROW_GROUP, write_frame, write_whole
@@ -33,7 +33,7 @@ def write_tables(
     """All tables into the scratch folder, their rows in an order that depends on nothing but the rows."""
     for one in staged:
         if one.query.source.rows == "attributes":
-            _one_row_a_customer(con, one)
+            mark_doubles(con, one, f"who_{one.n}", "customer_id")  # now that it is known who is who
     _copy(con, _events(staged), scratch / "events.parquet")
     _copy(con, _attributes(staged), scratch / "attributes.parquet")
     _copy(con, _rejects(staged), scratch / "rejects.parquet")
@@ -84,19 +84,6 @@ def _events(staged: Sequence[Staged]) -> str:
     return f"SELECT {columns} FROM ({' UNION ALL '.join(parts)}) AS e ORDER BY e.customer_id, e.ts, e.n, e.row"
 
 
-def _one_row_a_customer(con: duckdb.DuckDBPyConnection, one: Staged) -> None:
-    """Rows of one customer beyond the first (or last) are duplicates, found once it is known who is who."""
-    order = "row" if one.query.source.rules.keep == "first" else "row DESC"
-    con.execute(
-        f"INSERT INTO doubles_{one.n} SELECT row, of FROM (SELECT row, first_value(row) OVER "
-        f"(PARTITION BY customer_id ORDER BY {order}) AS of FROM who_{one.n}) WHERE row <> of"
-    )
-    con.execute(
-        f"CREATE OR REPLACE TEMP VIEW {one.kept} AS SELECT * FROM {one.rows} r WHERE problem = 0 "
-        f"AND NOT EXISTS (SELECT 1 FROM doubles_{one.n} d WHERE d.row = r.row)"
-    )
-
-
 def _attributes(staged: Sequence[Staged]) -> str:
     known = [one for one in staged if one.query.source.rows == "attributes"]
     if not known:
@@ -120,7 +107,7 @@ def _rejects(staged: Sequence[Staged]) -> str:
         reasons = _by_code([reason for _, reason in one.reasons])
         parts.append(
             f"SELECT {one.n} AS n, {name} AS source, row + 1 AS row, {fields} AS field, bad AS value, "
-            f"{reasons} AS reason FROM {one.rows} WHERE problem > 0"
+            f"{reasons} AS reason FROM {one.rows} WHERE problem BETWEEN 1 AND {DOUBLE - 1}"
         )
         parts.append(
             f"SELECT {one.n}, {name}, row + 1, '(row)', NULL, "

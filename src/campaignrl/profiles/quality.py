@@ -5,13 +5,14 @@ Here: the figures of quality.json. Not here: their page (report/quality_page.py)
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import duckdb
 
 from campaignrl.profiles import intake_sql as sql
-from campaignrl.profiles.intake_rows import Staged
+from campaignrl.profiles.intake_rows import DOUBLE, Staged
 from campaignrl.tables.events import KINDS
 
 MONTHS = 240  # months of the picture of a source; longer histories are shown by their end
@@ -35,7 +36,8 @@ class Counts(NamedTuple):
 def counts_of(con: duckdb.DuckDBPyConnection, one: Staged) -> Counts:
     """Count the rows of a source, each figure by itself."""
     aside = _lines_aside(con, one)
-    rows, bad = _one(con, f"SELECT count(*), count(*) FILTER (WHERE problem > 0) FROM {one.rows}")
+    refused = f"problem BETWEEN 1 AND {DOUBLE - 1}"
+    rows, bad = _one(con, f"SELECT count(*), count(*) FILTER (WHERE {refused}) FROM {one.rows}")
     (doubles,) = _one(con, f"SELECT count(*) FROM doubles_{one.n}")
     (kept,) = _one(con, f"SELECT count(*) FROM who_{one.n}")
     merged = 0
@@ -62,10 +64,7 @@ def source_quality(con: duckdb.DuckDBPyConnection, one: Staged, counts: Counts) 
         "file_facts": one.query.raw.facts,
     }
     if source.rows == "events":
-        first, last = _one(con, f"SELECT CAST(min(ts) AS VARCHAR), CAST(max(ts) AS VARCHAR) FROM who_{one.n}")
-        quality["time"] = {"first": first, "last": last, "by_month": _by_month(con, one)}
-        kinds = con.execute(f"SELECT kind, count(*) FROM who_{one.n} GROUP BY 1 ORDER BY 1").fetchall()
-        quality["kinds"] = {KINDS[code]: count for code, count in kinds}
+        quality |= _kinds_and_time(con, one)
     (quality["customers"],) = _one(con, f"SELECT count(DISTINCT customer_id) FROM who_{one.n}")
     return quality
 
@@ -82,7 +81,7 @@ def _completeness(con: duckdb.DuckDBPyConnection, one: Staged) -> dict[str, floa
 def _reasons(con: duckdb.DuckDBPyConnection, one: Staged) -> list[dict[str, Any]]:
     """What rows were refused for, the most frequent first."""
     found = con.execute(f"SELECT problem, count(*) FROM {one.rows} WHERE problem > 0 GROUP BY 1").fetchall()
-    reasons = [(*one.reasons[code - 1], count) for code, count in found]
+    reasons = [(*one.reasons[code - 1], count) for code, count in found if code != DOUBLE]
     if one.query.raw.aside:
         aside = f"SELECT error, count(*) FROM ({aside_rows(one)}) GROUP BY 1"
         reasons += [("(line)", error, count) for error, count in con.execute(aside).fetchall()]
@@ -116,13 +115,24 @@ def _repairs(con: duckdb.DuckDBPyConnection, one: Staged) -> dict[str, int]:
     if not one.repairs:
         return {}
     bits = ", ".join(f"coalesce(sum((flags >> {i}) & 1), 0)" for i in range(len(one.repairs)))
-    found = _one(con, f"SELECT {bits} FROM {one.rows} WHERE problem = 0")
-    return {name: int(count) for name, count in zip(one.repairs, found, strict=True)}
+    found = _one(con, f"SELECT {bits} FROM {one.rows} WHERE problem IN (0, {DOUBLE})")
+    return {name: int(count) for name, count in zip(one.repairs, found, strict=True) if count}
 
 
-def _by_month(con: duckdb.DuckDBPyConnection, one: Staged) -> list[list[Any]]:
-    query = f"SELECT strftime(ts, '%Y-%m'), count(*) FROM who_{one.n} GROUP BY 1 ORDER BY 1 DESC LIMIT {MONTHS}"
-    return [list(row) for row in reversed(con.execute(query).fetchall())]
+def _kinds_and_time(con: duckdb.DuckDBPyConnection, one: Staged) -> dict[str, Any]:
+    """Events by kind, by month, and the first and last moment, in one pass."""
+    found = con.execute(
+        "SELECT kind, CAST(date_trunc('month', ts) AS VARCHAR), count(*), CAST(min(ts) AS VARCHAR), "
+        f"CAST(max(ts) AS VARCHAR) FROM who_{one.n} GROUP BY kind, date_trunc('month', ts) ORDER BY 1, 2"
+    ).fetchall()
+    kinds: Counter[str] = Counter()
+    months: Counter[str] = Counter()
+    for code, month, count, *_ in found:
+        kinds[KINDS[code]] += count
+        months[month[:7]] += count
+    first, last = min((row[3] for row in found), default=None), max((row[4] for row in found), default=None)
+    by_month = [list(month) for month in sorted(months.items())[-MONTHS:]]
+    return {"time": {"first": first, "last": last, "by_month": by_month}, "kinds": dict(kinds)}
 
 
 def _one(con: duckdb.DuckDBPyConnection, query: str) -> Sequence[Any]:
