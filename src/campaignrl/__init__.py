@@ -15,6 +15,7 @@ from campaignrl.envs.registration import register_environments as _register
 
 if TYPE_CHECKING:
     from campaignrl.actions import Catalog as Catalog
+    from campaignrl.calibrate.calibrate import calibrate as calibrate
     from campaignrl.errors import ArtifactError as ArtifactError
     from campaignrl.errors import CampaignError as CampaignError
     from campaignrl.errors import DataError as DataError
@@ -48,6 +49,7 @@ _HOME = {
     "UnknownName": "errors",
     "World": "specs.world",
     "benchmark": "experiments.run",
+    "calibrate": "calibrate.calibrate",
     "compare": "experiments.compare",
     "decide": "send.decide",
     "evaluate": "evaluate.evaluate",

@@ -109,6 +109,7 @@ def _segments(campaign: Campaign, template: World, lent: Tables, said: dict[str,
         own = copy.deepcopy(lent["segments"].get(name, lent["segments"][largest]))
         for part in ("profile", "affinity", "taste", "says"):
             own.pop(part, None)
+        lent_consent = own.get("consent", {})
         share = float(round(shares[g], 6))
         consent: Tables = {}
         found[name] = {**own, "share": share, "consent": consent}
@@ -116,7 +117,10 @@ def _segments(campaign: Campaign, template: World, lent: Tables, said: dict[str,
             float(np.sqrt(share * (1 - share) / n)), n, "share of customers"
         )
         for c, channel in enumerate(campaign.catalog.channels):
-            _share(said, consent, ("segments", name, "consent", channel.name), allowed[code == g, c])
+            if campaign.eligible is None:  # the log does not say who may be reached
+                consent[channel.name] = lent_consent.get(channel.name, 1.0)
+            else:
+                _share(said, consent, ("segments", name, "consent", channel.name), allowed[code == g, c])
     return found
 
 
@@ -140,7 +144,7 @@ def _channels(campaign: Campaign, template: World, lent: Tables, said: dict[str,
         if name not in lent["channels"]:
             usual = Provenance(how="default", by="an e-mail as practice reports it (Campaign Monitor 2022)")
             said |= {place(path): usual for path, _ in leaves({"channels": {name: ANY_CHANNEL}})}
-        if channel.cost:
+        if channel.cost and campaign.rows.action.any():
             found[name]["cost"] = channel.cost / template.money.minor_per_unit
             said[place(("channels", name, "cost"))] = Provenance(how="user", by="the log's catalog")
     return found
@@ -155,7 +159,7 @@ def _offers(campaign: Campaign, lent: Tables, said: dict[str, Provenance]) -> Ta
         kind = offer.kind if offer.kind in kinds else "content"
         found[offer.name] = {"kind": kind, **own, "channels": channels}
         for field in ("discount", "valid_days"):
-            if getattr(offer, field):
+            if getattr(offer, field) and campaign.rows.action.any():
                 found[offer.name][field] = getattr(offer, field)
                 said[place(("offers", offer.name, field))] = Provenance(how="user", by="the log's catalog")
     return found
