@@ -10,7 +10,8 @@ import pytest
 import campaignrl
 from campaignrl.errors import CampaignError
 
-VERBS = {"simulate", "train", "evaluate", "decide", "load_world", "load_policy", "read_log", "benchmark", "compare"}
+VERBS = {"simulate", "train", "evaluate", "decide", "calibrate", "load_world", "load_policy", "read_log", "benchmark"}
+VERBS |= {"compare"}
 
 
 def missing(name):
