@@ -12,10 +12,12 @@ runs are kept, so an interrupted study goes on where it stopped. Writes the tabl
 import argparse
 import hashlib
 import json
+import os
 import sys
+import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +78,7 @@ def priced(world, policy, seed: int):
     """At the price at which pilot campaigns without a limit would spend the budget, by bisection."""
     free = crl.load_world(world, guard=world.guard.model_copy(update={"budget": None}).model_dump(exclude_unset=True))
     amount = world.guard.budget.amount_per_1000_customers / 1000.0
-    low, high = 0.1, 1000.0
+    low, high = 0.01, 100.0
     for _ in range(8):
         middle = float(np.sqrt(low * high))
         spent = measured(free, acting(policy.at_price(middle), free), np.arange(FAR, FAR + PILOT), seed)["cost"]
@@ -177,6 +179,17 @@ def _write(out, text: str) -> None:
     out.write(text.encode())
 
 
+def end_with_parent() -> None:
+    """A worker whose parent was stopped would otherwise go on alone."""
+
+    def wait() -> None:
+        if (parent := parent_process()) is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 def one_cell(name: str, seed: int, learners, sizes, folder: Path):
     """In a worker process."""
     return name, seed, Cell(name, seed, learners, sizes, folder).run()
@@ -187,7 +200,7 @@ def study(worlds, seeds: int, learners, sizes, folder: Path, workers: int) -> di
     found: dict = {name: {} for name in worlds}
     cells = [(name, seed) for seed in range(100, 100 + seeds) for name in worlds]
     with (
-        ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool,
+        ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=end_with_parent) as pool,
         Progress(disable=not sys.stderr.isatty()) as bar,
     ):
         task = bar.add_task("worlds x seeds", total=len(cells))

@@ -1,6 +1,6 @@
 """`budgeted`: value less a price on what a send costs; the price makes a budget last, and can change any day.
 
-Two heads are learned from a log: what each action brings over the others (contrasts.py) and what it costs. An action is
+Two heads are learned from a log: what each action brings over nothing (as in uplift.py) and what it costs. An action is
 worth value - price x cost, the Lagrangian of a budget that ties customers together (weakly coupled decisions: Hawkins
 2003; Adelman & Mersereau 2008; with one policy for every price as in BCORLE, Zhang et al. 2021, NeurIPS). A price of 0
 spends wherever a send pays; at price p every unit of money must bring 1 + p. The price for a budget is found by
@@ -21,8 +21,8 @@ from campaignrl.features import Context, FeatureSchema
 from campaignrl.policies.base import Bool, Float, Shapes, Tensors
 from campaignrl.policies.choice import best_of
 from campaignrl.policies.contrasts import fit_parts
-from campaignrl.policies.offline import FromLogs, OfflineConfig
 from campaignrl.policies.ridge import Float32
+from campaignrl.policies.uplift import DRUplift, DRUpliftConfig
 from campaignrl.specs.toml import Spec
 from campaignrl.tables.decisions import DecisionLog
 
@@ -32,18 +32,18 @@ COST_L2 = 0.01  # pseudo-observations: what a send costs hardly varies
 SAMPLE = 200_000  # rows of a log on which the price is found
 
 
-class BudgetedConfig(OfflineConfig):
+class BudgetedConfig(DRUpliftConfig):
     """Settings of `budgeted`.
 
     price: of a unit of money, on top of its cost; spend_per_decision: currency to be spent per decision on average,
-    from which the price is found when a log is learned from (not given: it stays). The rest as in offline.py.
+    from which the price is found when a log is learned from (not given: it stays). The rest as in uplift.py.
     """
 
     price: float = Field(default=0.0, ge=0.0, le=HIGHEST)
     spend_per_decision: float | None = Field(default=None, ge=0.0)
 
 
-class Budgeted(FromLogs):
+class Budgeted(DRUplift):
     """Greedy on value less price x cost."""
 
     kind: ClassVar[str] = "budgeted"
@@ -92,11 +92,11 @@ class Budgeted(FromLogs):
         return float(high)
 
     def _learn(self, log: DecisionLog) -> Tensors:
-        value = self._models(log, self._sums(log, self._taught(log)))[0]
+        gains = super()._learn(log)["coefficients"]
         per_unit = float(log.meta.get("minor_per_unit", 1.0))
         paid = self._taught(log, log.cost[:, None] / per_unit, baseline=False)
         costs = fit_parts(self._sums(log, paid), self.catalog, [1.0], COST_L2)[0]
-        self._fitted = {**self._fitted, "coefficients": value.coefficients, "costs": costs.coefficients}
+        self._fitted = {**self._fitted, "coefficients": gains, "costs": costs.coefficients}
         if self.config.spend_per_decision is None:
             return self._fitted
         step = max(1, int(log.matured.sum()) // SAMPLE)
