@@ -136,7 +136,7 @@ def test_every_number_has_a_source(found):
     numbers = [
         place(path)
         for path, value in leaves(found.tables)
-        if isinstance(value, int | float) and not isinstance(value, bool) and path != ("horizon",)
+        if isinstance(value, int | float) and not isinstance(value, bool)
     ]
     assert [key for key in numbers if key not in found.provenance] == []
     assert found.provenance["segments.saver.basket.margin"].how == "user"
@@ -177,6 +177,62 @@ def test_without_a_log_responses_are_defaults(material):
     assert found.matched == ()
     assert found.provenance["segments.saver.purchase.rate"].how == "fitted"
     assert found.provenance["channels.sms.reach.open"].how == "default"
+
+
+@pytest.fixture(scope="module")
+def plain_orders():
+    """Orders that a Poisson process gives each of 600 customers over a year: nobody ever leaves, nothing is sent."""
+    chance = np.random.default_rng(3)
+    count = chance.poisson(365 * chance.gamma(4.0, 0.01, 600))
+    ts = pd.Timestamp("2025-01-01") + pd.to_timedelta(chance.uniform(0, 365, count.sum()), unit="D")
+    amount = chance.lognormal(3.0, 0.5, count.sum())
+    who = np.repeat([f"c{i}" for i in range(600)], count)
+    return pd.DataFrame({"customer_id": who, "ts": ts.floor("us"), "kind": "order", "amount": amount, "value": np.nan})
+
+
+def test_orders_alone_say_nothing_of_consent_horizon_and_catalog(plain_orders):
+    found, lent = calibrate(plain_orders), load_world("ecommerce")
+    segment = found.world.segments["all"]
+    assert segment.consent == next(s for s in lent.segments.values() if s.consent == segment.consent).consent
+    assert found.world.horizon == lent.horizon
+    told = found.provenance
+    assert {told[f"segments.all.consent.{name}"].how for name in segment.consent} == {"default"}
+    assert told["horizon"] == Provenance(how="default", by="template ecommerce")
+    assert [key for key, each in told.items() if each.how == "user"] == []
+    assert {key for key, each in told.items() if each.how == "fitted"} >= {"segments.all.purchase.rate"}
+
+
+def test_a_lifetime_that_nobody_is_seen_to_end_is_no_finding(plain_orders):
+    told = calibrate(plain_orders).provenance
+    for name in ("days", "spread"):
+        found = told[f"segments.all.lifetime.{name}"]
+        assert (found.how, found.se) == ("default", None)
+        assert found.by.startswith("not identified by")
+
+
+def test_a_log_says_how_long_its_campaign_was(found):
+    assert found.provenance["horizon"] == Provenance(how="user", by="the days of the log")
+    assert found.world.horizon == KNOWN["horizon"]
+
+
+def test_from_the_folder_of_intake_to_a_world_that_runs(plain_orders, tmp_path):
+    plain_orders.to_parquet(tmp_path / "events.parquet", index=False)
+    (tmp_path / "quality.json").write_text('{"currency": "GBP"}')
+    file = str(tmp_path / "mine.toml")
+
+    def said(*words):
+        result = CliRunner().invoke(app, list(words), catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    answer = said("calibrate", str(tmp_path), "-o", file)
+    assert "not identified by these data" in answer
+    assert "sums lent by ecommerce are in CNY" in answer
+    assert "money in GBP" in said("world", "show", file)
+    assert "GBP per customer" in said("simulate", "-w", file, "-p", "uniform", "-n", "200")
+    (tmp_path / "quality.json").write_text("[")
+    with pytest.raises(DataError, match=r"quality\.json"):
+        said("calibrate", str(tmp_path), "-o", file)
 
 
 def test_customers_of_another_shop_are_refused(material):

@@ -24,16 +24,21 @@ Path = tuple[str, ...]
 FEWEST = 50  # customers with repeat orders below which a model has too little to go by
 LONGEST_LIFE = 36_500.0  # days; where nobody is seen to leave
 WIDEST = 3.0  # coefficient of variation
+VAGUE = 1.0  # standard error of a logarithm from which a number is not known, not even to its order
 STEP = 1e-4  # of log parameters, for the curvature
 
 
 class Fitted(NamedTuple):
-    """A number with its standard error and what it was fitted on."""
+    """A number with its standard error and what it was fitted on.
+
+    known: False where the data do not tell: the value is a bound, or its error is as large as itself.
+    """
 
     value: float
     se: float
     n: float
     by: str
+    known: bool = True
 
 
 def purchase_numbers(table: pd.DataFrame, labels: npt.NDArray[np.object_]) -> dict[Path, Fitted]:
@@ -63,8 +68,13 @@ def pareto_numbers(fit: ParetoNbd, covariance: Float, n: int) -> dict[Path, Fitt
     }
     found: dict[Path, Fitted] = {}
     for path, (contrast, most) in contrasts.items():
-        value = min(float(np.exp(contrast @ logs)), most)
-        found[path] = Fitted(value, value * max(float(contrast @ covariance @ contrast), 0.0) ** 0.5, n, by)
+        fitted, relative = float(np.exp(contrast @ logs)), max(float(contrast @ covariance @ contrast), 0.0) ** 0.5
+        known = fitted < most and relative < VAGUE
+        source = by if known else f"not identified by {n:,} untreated histories"
+        found[path] = Fitted(min(fitted, most), min(fitted, most) * relative, n, source, known)
+    if not found["lifetime", "days"].known:  # nobody is seen to leave, so their differences are not seen either
+        source = found["lifetime", "days"].by
+        found["lifetime", "spread"] = found["lifetime", "spread"]._replace(known=False, by=source)
     return found
 
 

@@ -58,6 +58,12 @@ class Calibration:
         """The world's file, whole or not at all."""
         write_world(self.tables, self.provenance, path)
 
+    def in_currency(self, currency: str) -> Calibration:
+        """The same with the name of the money that the events are in; sums that the template lent are not converted."""
+        tables = {**self.tables, "money": {**self.tables.get("money", {}), "currency": currency}}
+        said = {"money.currency": Provenance(how="user", by="the events' amounts")}
+        return replace(self, tables=tables, provenance={**self.provenance, **said})
+
     def table(self) -> pd.DataFrame:
         """One row a fitted number: place, value, se, n, how; target, simulated and off where it was matched."""
         by_place = {place(path): m for m in self.matched if m.moved for path in m.moment.paths}
@@ -86,6 +92,7 @@ def calibrate(
     user: Mapping[str, float] | None = None,
     window: int | None = None,
     day_zero: str | None = None,
+    currency: str | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Calibration:
@@ -93,7 +100,7 @@ def calibrate(
 
     segments: labels by customer id; attributes: one row a customer (`customer_id`, `joined`, levels, consent_CHANNEL);
     like: the world that lends what no data say; user: numbers by place that are not to be fitted. window, day_zero: as
-    in `campaign_of_events`.
+    in `campaign_of_events`. currency: of the amounts; default: the template's.
     """
     template = load_world(like)
     ids = pd.Index(log.customers) if log is not None else pd.Index(events.customer_id.unique())
@@ -112,10 +119,11 @@ def calibrate(
         valid = {o.name: o.valid_days for o in log.catalog.offers}
         valid |= {name: offer.valid_days for name, offer in template.offers.items() if not valid.get(name, 1)}
         base = base._replace(numbers=base.numbers | delay_numbers(events, log, valid))
-    return calibrate_campaign(
+    found = calibrate_campaign(
         campaign, template, base=base, attributes=_beside(attributes, labels), labels=labels, user=user, seed=seed,
         progress=progress,
     )  # fmt: skip
+    return found if not currency else found.in_currency(currency)
 
 
 def calibrate_campaign(
@@ -150,6 +158,8 @@ def calibrate_campaign(
     for m in matched:
         for path in m.moment.paths:
             said[place(path)] = _source(m, said.get(place(path)))
+    if campaign.rows.action.any():
+        said["horizon"] = Provenance(how="user", by="the days of the log")
     known = {place(path) for path, _ in leaves(tables)}
     kept = {key: found for key, found in said.items() if key in known}
     return Calibration(tables, kept, tuple(matched), effects_table(view), response_table(view, seed))
@@ -173,7 +183,8 @@ def _matched(
 
     view = view_of(campaign)
     moments = [m for m in all_moments(view, tables, base_known) if not fixed.intersection(m.paths)]
-    tables = {**tables, "horizon": days_needed(campaign)}
+    if campaign.rows.action.any():
+        tables = {**tables, "horizon": days_needed(campaign)}
     early = [m for m in moments if m.early]
     tables, first = match(tables, view, early, view_of, seed, progress)
     tables, rest = match(tables, view, [m for m in moments if not m.early], view_of, seed, progress)
@@ -191,7 +202,10 @@ def _write_number(tables: Tables, said: dict[str, Provenance], path: Path, numbe
     if len(path) > 1 and get(tables, path[:2]) is None:  # a segment with nobody in the campaign
         return
     put(tables, path, float(f"{number.value:.6g}"))
-    said[place(path)] = Provenance(how="fitted", se=float(f"{number.se:.3g}"), n=number.n, by=number.by)
+    if number.known:
+        said[place(path)] = Provenance(how="fitted", se=float(f"{number.se:.3g}"), n=number.n, by=number.by)
+    else:
+        said[place(path)] = Provenance(how="default", by=number.by)
 
 
 def _users_words(tables: Tables, said: dict[str, Provenance], user: Mapping[str, float]) -> set[Path]:

@@ -14,7 +14,8 @@ from campaignrl.calibrate.calibrate import calibrate as make_world
 from campaignrl.calibrate.realism import untreated_scorecard
 from campaignrl.cli.console import progress, say, say_json, say_table, talk
 from campaignrl.cli.options import Json, Seed
-from campaignrl.errors import Problem, UsageError, nearest
+from campaignrl.errors import DataError, Problem, UsageError, nearest
+from campaignrl.specs.world import load_world
 from campaignrl.tables.events import read_events
 from campaignrl.tables.files import read_frame
 from campaignrl.tables.logfile import read_log
@@ -56,6 +57,7 @@ def calibrate(
             user=_numbers(said or []),
             window=window,
             day_zero=day_zero,
+            currency=_currency(events),
             seed=seed,
             progress=step,
         )
@@ -68,6 +70,9 @@ def calibrate(
         _say(found)
         if card is not None:
             say(f"\n{card}")
+    lent = load_world(like).money.currency
+    if found.world.money.currency != lent:
+        talk(f"sums lent by {like} are in {lent} as they stand: costs of channels, of a lost consent, of perks")
     talk(f"world written to {output}; see: campaignrl world show {output}")
 
 
@@ -79,6 +84,18 @@ def _read(place: Path) -> tuple[pd.DataFrame, pd.DataFrame | None]:
         raise UsageError(Problem("calibrate", "events", str(place), "there", fix))
     beside = file.with_name("attributes.parquet")
     return read_events(file), read_frame(beside, text=(ID,)) if beside.is_file() else None
+
+
+def _currency(place: Path) -> str | None:
+    """What the amounts are in, if intake was told."""
+    file = place / "quality.json"
+    if not file.is_file():
+        return None
+    try:
+        said = json.loads(file.read_text(encoding="utf-8")).get("currency")
+    except (ValueError, AttributeError):
+        raise DataError(Problem(str(file), "file", "(not shown)", "the JSON that intake wrote")) from None
+    return said if isinstance(said, str) and said else None
 
 
 def _labels(given: str | None, attributes: pd.DataFrame | None) -> pd.Series | None:
@@ -119,6 +136,9 @@ def _say(found: Calibration) -> None:
         if ".profile." not in str(name)
     ]
     say_table(("number", "value", "std. error", "n", "from"), rows)
+    open_ = [key for key, each in found.provenance.items() if each.by.startswith("not identified")]
+    if open_:
+        say(f"\nnot identified by these data, so no more than a guess: {', '.join(open_)}")
     far = table[table.off.abs() > 1.0]
     if len(far):
         say(f"\nnot reached within a standard error: {', '.join(far.number)}")
