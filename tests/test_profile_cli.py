@@ -133,6 +133,43 @@ def test_raw_exports_by_a_mapping(campaignrl, shared_data, tmp_path: Path):
     assert (out / "quality.html").exists()
 
 
+MAPPING = """
+[[source]]
+name = "till"
+file = "till.csv"
+customer = "card"
+ts = "when"
+amount = "paid"
+kind = "order"
+rules = { negative = "reject" }
+"""
+
+
+def test_what_became_of_the_rows_is_said(campaignrl, tmp_path: Path):
+    exports = tmp_path / "exports"
+    exports.mkdir()
+    rows = [
+        "007,2026-01-02,5",
+        "007,2026-01-02,5",
+        ",2026-01-03,7",
+        "1e5,2026-01-04,-3",
+        "1e5,soon,4",
+        "\x1b[31m,2026-01-05,6",
+    ]
+    (exports / "till.csv").write_text("\n".join(["card,when,paid", *rows]))
+    (tmp_path / "till.toml").write_text(MAPPING)
+    missed = campaignrl("profile", "build", tmp_path / "till.toml", "-o", tmp_path / "shop")
+    assert (missed.code, missed.out) == (2, "")
+    assert "--data FOLDER" in missed.err
+    done = campaignrl("profile", "build", tmp_path / "till.toml", "--data", exports, "-o", tmp_path / "shop", "--json")
+    assert done.code == 0
+    assert "till: 6 rows: 2 taken, 1 duplicates, 3 rejected (1 amount: below 0; 1 card: no customer id; " in done.err
+    assert "rejects.parquet" in done.err
+    assert "quality.html" in done.err
+    assert "\x1b" not in done.out + done.err
+    assert len(pd.read_parquet(tmp_path / "shop" / "rejects.parquet")) == 4
+
+
 def test_hostile_ids_and_texts_reach_no_terminal(campaignrl, tmp_path: Path):
     nasty = "\x1b[31m[bold]007\x07"
     rows = [{"customer_id": nasty, "ts": pd.Timestamp(2026, 3, d), "kind": "order", "category": nasty} for d in (1, 2)]

@@ -129,7 +129,7 @@ def test_customers_are_drawn_and_compared(campaignrl, profiles, tmp_path):
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (("segment", "P"), 2, "say how"),
+        (("segment", "P", "--method", "rules"), 2, "[segments.lapsed]"),
         (("segment", "P", "--method", "kmean"), 3, "'kmeans'"),
         (("segment", "P", "--method", "rfm", "--tags", "recency,order,spend"), 3, "'orders'"),
         (("segment", "P", "--method", "kmeans", "--k", "many"), 2, "'many' is not a number"),
@@ -154,6 +154,20 @@ def test_mistakes_end_in_one_plain_message_and_write_nothing(
     assert says in err
     assert "Traceback" not in err
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_without_a_method_customers_are_clustered(campaignrl, profiles):
+    plain, said = (campaignrl("segment", profiles, *words, "--json") for words in ((), ("--method", "kmeans")))
+    assert plain[:2] == said[:2]
+    assert (plain[0], json.loads(plain[1])["method"]) == (0, "kmeans")
+
+
+def test_the_rules_that_the_message_shows_are_rules(campaignrl, profiles, tmp_path):
+    _, _, err = campaignrl("segment", profiles, "--method", "rules")
+    (tmp_path / "rules.toml").write_text(err.partition("such as\n")[2])
+    code, out, _ = campaignrl("segment", profiles, "--spec", tmp_path / "rules.toml", "--json")
+    assert code == 0
+    assert [segment["name"] for segment in json.loads(out)["segments"]] == ["lapsed", "regular", "others"]
 
 
 def test_hostile_texts_cannot_steer_the_terminal(campaignrl, tmp_path):

@@ -14,8 +14,9 @@ from campaignrl.cli.profile_segment import draw, segment
 from campaignrl.errors import Problem, UsageError
 from campaignrl.profiles.build import Profiles
 from campaignrl.profiles.folder import build_folder
-from campaignrl.profiles.intake import intake
+from campaignrl.profiles.intake import IntakeResult, intake
 from campaignrl.profiles.profile_file import read_profiles_file
+from campaignrl.profiles.quality import in_a_line
 from campaignrl.profiles.summary import CustomerTag, TagSummary, customer_tags, summarise_tags
 from campaignrl.profiles.update import reweight_folder, update_folder
 from campaignrl.report.quality_page import quality_page
@@ -57,6 +58,7 @@ def build(
         with progress(f"intake    {mapping.name}") as step:
             until = None if day is None else datetime.combine(day, time())
             taken = intake(mapping, data or mapping.parent, output, until, page=quality_page, progress=step)
+        _say_rows(taken, output)
         events, attributes = taken.events_path, output / "attributes.parquet"
     with progress("tags"):
         made = build_folder(
@@ -99,7 +101,8 @@ def update(
         with progress(f"intake    {mapping.name}") as step:
             inbox = folder / "inbox" / data.name
             until = None if day is None else datetime.combine(day, time())
-            taken = intake(mapping, data, inbox, until, progress=step)
+            taken = intake(mapping, data, inbox, until, page=quality_page, progress=step)
+        _say_rows(taken, inbox)
         new.append(taken.events_path)
         attributes = attributes or inbox / "attributes.parquet"
     if not new and attributes is None and day is None:
@@ -133,6 +136,16 @@ def show(
 
 profile.command()(segment)
 profile.command()(draw)
+
+
+def _say_rows(taken: IntakeResult, folder: Path) -> None:
+    """What became of the rows that were read, and where the rest of that is told."""
+    for source in taken.quality["sources"]:
+        talk(in_a_line(source))
+    if taken.conflicts:
+        what = {"report": "left apart", "merge": "taken as one customer"}.get(taken.quality["links"]["conflicts"], "")
+        talk(f"{taken.conflicts:,} ids are shared by several members, {what}: see links.parquet")
+    talk(f"every row left out is in {folder / 'rejects.parquet'}; the state of the data: {folder / 'quality.html'}")
 
 
 def _answer(made: Profiles, as_json: bool, more: dict[str, Any], quiet: bool = False) -> None:

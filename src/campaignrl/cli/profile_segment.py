@@ -19,18 +19,26 @@ from campaignrl.profiles.fidelity import Fidelity, fidelity
 from campaignrl.profiles.population import LABEL, Population, fit_population
 from campaignrl.profiles.segments import Segmentation, fit_segments
 from campaignrl.profiles.segments_file import load_segments, save_segments
-from campaignrl.profiles.segments_spec import METHODS, SegmentSpec, read_segment_spec, segment_spec
+from campaignrl.profiles.segments_spec import SegmentSpec, read_segment_spec, segment_spec
 from campaignrl.report.figures import png_bytes
 from campaignrl.report.profile_figures import heat, migration_picture, segment_picture
 from campaignrl.tables.customers import ID
 from campaignrl.tables.files import write_frame, write_whole
 
+USUAL = "kmeans"  # method that needs nothing but a table
+# The smallest file of rules; the first that holds counts.
+RULES = '''
+method = "rules"
+[segments.lapsed]
+when = "recency_days > 90"
+[segments.regular]
+when = "orders >= 6"'''
 SHOWN = 12  # rows of a table on the terminal; the rest are counted
 
 
 def segment(
     profiles: Annotated[Path, typer.Argument(help="Profiles table (Parquet or CSV), or the folder that holds it.")],
-    method: Annotated[str, typer.Option(help="rules, rfm, kmeans or gmm.")] = "",
+    method: Annotated[str, typer.Option(help="rules (with --spec), rfm, kmeans or gmm; default: kmeans.")] = "",
     spec: Annotated[
         Path | None, typer.Option(help="Settings in TOML, or a segments.json made earlier, to find its segments again.")
     ] = None,
@@ -130,11 +138,11 @@ def _segments(
 
 def _settings(method: str, spec: Path | None, tags: str, k: str) -> SegmentSpec:
     """The file's settings, with those of the command line over them."""
-    if spec is None and not method:
-        raise UsageError(f"say how: --method {', '.join(METHODS)}, or --spec FILE.")
+    if method == "rules" and spec is None:
+        raise UsageError(f"rules need a file that holds them: --spec FILE, such as{RULES}")
     given: dict[str, Any] = {} if spec is None else read_segment_spec(spec).model_dump(exclude_unset=True)
-    if method:
-        given["method"] = method
+    if method or "method" not in given:
+        given["method"] = method or USUAL
     if tags:
         given["tags"] = tuple(name.strip() for name in tags.split(",") if name.strip())
     if k and k != "auto" and not k.isdecimal():

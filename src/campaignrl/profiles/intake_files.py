@@ -171,7 +171,9 @@ def _refuse(path: Path) -> None:
     """Raise unless the file is there and is text, compressed where its name says so."""
     if not path.exists():
         siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise unknown("file", path.name, siblings, f"Looked in {path.parent}.")
+        raise unknown(
+            "file", path.name, siblings, f"Looked in {path.parent}. Say where the exports are with --data FOLDER."
+        )
     if not path.is_file():
         raise DataError(f"{path}: is not a file.")
     with open(path, "rb") as file:

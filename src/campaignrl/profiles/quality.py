@@ -6,7 +6,7 @@ Here: the figures of quality.json. Not here: their page (report/quality_page.py)
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import duckdb
@@ -15,6 +15,7 @@ from campaignrl.profiles import intake_sql as sql
 from campaignrl.profiles.intake_rows import DOUBLE, Staged
 from campaignrl.tables.events import KINDS
 
+NAMED = 3  # reasons that a line on the terminal names
 MONTHS = 240  # months of the picture of a source; longer histories are shown by their end
 
 
@@ -44,6 +45,20 @@ def counts_of(con: duckdb.DuckDBPyConnection, one: Staged) -> Counts:
     if "merged" in one.query.out:
         (merged,) = _one(con, f"SELECT coalesce(sum(lines - 1), 0) FROM {one.kept}")
     return Counts(int(rows) + aside, int(kept), int(bad) + aside, int(doubles), int(merged))
+
+
+def in_a_line(source: Mapping[str, Any]) -> str:
+    """What became of the rows of one source, from its figures in quality.json; at most three reasons are named."""
+    parts = [f"{source['kept']:,} taken"]
+    if source["merged"]:
+        parts.append(f"{source['merged']:,} put into another row's order")
+    if source["duplicates"]:
+        parts.append(f"{source['duplicates']:,} duplicates")
+    if source["rejected"]:
+        reasons = [f"{r['rows']:,} {r['field']}: {r['reason']}" for r in source["reasons"][:NAMED]]
+        more = [f"{len(source['reasons']) - NAMED} more reasons"] if len(source["reasons"]) > NAMED else []
+        parts.append(f"{source['rejected']:,} rejected ({'; '.join([*reasons, *more])})")
+    return f"{source['name']}: {source['rows']:,} rows: {', '.join(parts)}"
 
 
 def source_quality(con: duckdb.DuckDBPyConnection, one: Staged, counts: Counts) -> dict[str, Any]:
