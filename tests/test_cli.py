@@ -240,3 +240,13 @@ def test_a_run_by_the_hour_writes_events_and_a_picture(campaignrl, tmp_path: Pat
     assert {"sent", "delivered", "opened"} <= set(frame["event"])
     assert load.read_bytes().startswith(b"\x89PNG")
     assert campaignrl(*words, "-o", tmp_path / "log.parquet").code == 2
+
+
+def test_loads_of_a_world_without_queues_are_refused_before_the_run(campaignrl, tmp_path: Path) -> None:
+    events, load = tmp_path / "events.parquet", tmp_path / "load.png"
+    said = campaignrl("simulate", "--world", "coupon_trap", "-n", 100, "--events", events, "--load", load)
+    assert said.code == 2
+    assert "coupon_trap" in said.err
+    assert "a capacity or a retry" in said.err
+    assert not events.exists()
+    assert not load.exists()

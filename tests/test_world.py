@@ -128,6 +128,29 @@ def test_an_unknown_world_is_met_with_the_nearest(reference, words):
     assert words in str(wrong.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "error", "words"),
+    [
+        ("missing.toml", UnknownName, "There is no such file"),
+        ("folder", UnknownName, "is a folder: give a path to a TOML file"),
+        ("shop", UnknownName, r"without a suffix: give a path to a TOML file, such as \./shop\.toml"),
+        ("shop.yaml", SpecError, r"A TOML file is expected \(NAME\.toml\), not \.yaml"),
+    ],
+)
+def test_what_is_no_toml_file_is_told_what_is_expected(tmp_path, name, error, words):
+    (tmp_path / "folder").mkdir()
+    for file in ("shop", "shop.yaml"):
+        (tmp_path / file).write_text("name: shop\n")
+    with pytest.raises(error, match=words):
+        load_world(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["w" * 5_000, "w" * 5_000 + ".toml", "a\0b.toml"])
+def test_a_name_that_no_file_can_have_is_unknown(name):
+    with pytest.raises(UnknownName):
+        load_world(name)
+
+
 def test_bytes_that_are_no_text_are_refused(tmp_path):
     path = tmp_path / "damaged.toml"
     path.write_bytes(b"\xff\xfe\x00horizon")

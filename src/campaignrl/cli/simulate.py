@@ -10,11 +10,11 @@ import typer
 from campaignrl.cli.console import progress, say_json, say_table, talk
 from campaignrl.cli.options import Customers, Json, Output, PolicyName, Seed, Threads, WorldName
 from campaignrl.envs.clock import Hours
-from campaignrl.errors import UsageError
+from campaignrl.errors import Problem, UsageError
 from campaignrl.report.figures import png_bytes
 from campaignrl.report.load import channel_load
 from campaignrl.simulate import run_campaign, simulate_hours
-from campaignrl.specs.world import World
+from campaignrl.specs.world import World, load_world
 from campaignrl.tables.files import write_frame, write_whole
 from campaignrl.tables.logfile import write_log
 from campaignrl.true_value import Value, mean_value
@@ -39,6 +39,8 @@ def simulate(
     by_hour = events is not None or load is not None
     if by_hour and output is not None:
         raise UsageError("-o writes the decision log of a run by the day; with --events or --load leave it out.")
+    if load is not None:
+        _check_queues(load_world(world))
     with progress(f"simulate  {policy}") as step:
         if by_hour:
             hours = simulate_hours(world, policy, customers=customers, seed=seed, threads=threads, progress=step)
@@ -59,6 +61,13 @@ def simulate(
                 talk(f"{len(campaign.log):,} decisions written to {output}")
     means = {name: float(values.mean()) for name, values in totals.items()}
     _answer(found, policy, customers, seed, mean_value(totals["reward"]), means, as_json)
+
+
+def _check_queues(world: World) -> None:
+    """Said before the run: a picture of loads needs a channel that can have one."""
+    if not any(spec.capacity or spec.retry for spec in world.channels.values()):
+        fix = "Give a channel of the world a capacity or a retry, or leave --load out; --events needs neither."
+        raise UsageError(Problem("simulate --load", "world", world.name, "a world with a channel that queues", fix))
 
 
 def _draw(hours: Hours, path: Path) -> None:

@@ -5,6 +5,7 @@ Here: finding files. Not here: reading them (toml.py, world.py).
 
 from __future__ import annotations
 
+import os
 from importlib.resources import files
 from pathlib import Path
 
@@ -39,6 +40,18 @@ def find_file(kind: str, reference: str | Path, noun: str) -> Path:
     if text in known:
         return known[text]
     path = Path(text)
-    if path.suffix and path.is_file():
+    if path.suffix and os.path.isfile(path):
         return path
-    raise unknown(noun, text, known, "Or give a path to a TOML file.")
+    raise unknown(noun, text, known, _what_it_is(path, noun))
+
+
+def _what_it_is(path: Path, noun: str) -> str:
+    """What is wrong with a path that was meant as a file, and what is expected."""
+    expected = f"a path to a TOML file, such as ./{path.stem or noun}.toml"
+    if os.path.isdir(path):  # unlike Path's, never an OSError, however long the name
+        return f"{path} is a folder: give {expected}."
+    if os.path.isfile(path):
+        return f"{path} is a file without a suffix: give {expected}."
+    if path.suffix or len(path.parts) > 1:
+        return "There is no such file: give a path to a TOML file (NAME.toml)."
+    return "Or give a path to a TOML file."

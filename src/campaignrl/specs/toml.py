@@ -34,7 +34,8 @@ def read_toml(path: Path) -> dict[str, Any]:
             raise SpecError(Problem(str(path.name), "size", path.stat().st_size, f"at most {MAX_BYTES} bytes"))
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as wrong:
-        raise SpecError(Problem(path.name, "syntax", str(wrong), "TOML")) from None
+        fix = "" if path.suffix == ".toml" else f"A TOML file is expected (NAME.toml), not {path.suffix}."
+        raise SpecError(Problem(path.name, "syntax", str(wrong), "TOML", fix)) from None
     except OSError as wrong:
         raise SpecError(Problem(path.name, "file", wrong.strerror, "readable")) from None
 
