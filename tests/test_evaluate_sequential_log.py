@@ -312,6 +312,11 @@ def test_wrong_propensities_are_noticed(log):
         ({"estimators": ("wdr",), "discount": 1.1}, UsageError, "in \\(0, 1\\]"),
         ({"estimators": ("dr",), "horizon": 2}, UsageError, "horizon"),
         ({"estimators": ("wdr",), "q": np.zeros((16000, 3))}, UsageError, "single decisions"),
+        ({"estimators": ("wdr",), "tuning": "slope"}, UsageError, "single decisions"),
+        ({"estimators": ("wdr",), "logging": "estimate"}, UsageError, "single decisions"),
+        ({"estimators": ("wdr",), "model": "logistic"}, UsageError, "ridge or boosting"),
+        ({"estimators": ("wdr", "fqe"), "interval": "betting"}, UsageError, "of wdr, fqe = 'betting' is not t or boot"),
+        ({"estimators": ("wdr",), "interval": "anytime"}, UsageError, "is not t or bootstrap"),
     ],
 )
 def test_words_that_do_not_fit(log, words, error, text):
@@ -332,6 +337,30 @@ def _run(monkeypatch, *words) -> int:
     return int(done.value.code or 0)
 
 
+def test_a_bootstrap_interval_is_applied_and_about_as_wide_as_t(log):
+    names = tuple(SEQUENTIAL)
+    usual, drawn = (
+        crl.evaluate(log, wanted(log), estimators=names, interval=way) for way in ("empirical likelihood", "bootstrap")
+    )
+    assert usual == crl.evaluate(log, wanted(log), estimators=names, interval="t")
+    for name in names:
+        t, b = usual.estimates[name], drawn.estimates[name]
+        assert (t.value, t.std_error) == (b.value, b.std_error)
+        assert b.interval.startswith("bootstrap over customers")
+        assert ("not counted" in b.interval) == (name == "fqe")
+        assert b.ci_low != t.ci_low
+        assert b.ci_low < b.value < b.ci_high
+        assert 0.85 < (b.ci_high - b.ci_low) / (t.ci_high - t.ci_low) < 1.15
+    assert drawn.lift == usual.lift
+    assert 0.85 < (drawn.lift_ci_high - drawn.lift_ci_low) / (usual.lift_ci_high - usual.lift_ci_low) < 1.15
+
+
+def test_the_same_policy_twice_differs_by_nothing_in_every_draw(log):
+    asked = {"estimators": ("wpdis",), "reference": wanted(log), "interval": "bootstrap"}
+    found = crl.evaluate(log, wanted(log), **asked)
+    assert (found.lift, found.lift_ci_low, found.lift_ci_high) == (0.0, 0.0, 0.0)
+
+
 def test_the_command_line_answers_and_refuses(log, tmp_path, capsys, monkeypatch):
     path = tmp_path / "chain.parquet"
     write_log(log, path)
@@ -340,6 +369,8 @@ def test_the_command_line_answers_and_refuses(log, tmp_path, capsys, monkeypatch
     answer = json.loads(capsys.readouterr().out)
     assert (answer["horizon"], set(answer["estimates"])) == (2, {"wpdis", "wdr"})
     assert _run(monkeypatch, *words, "--horizon", "9") == 2
+    assert _run(monkeypatch, *words, "--interval", "betting") == 2
+    assert "t or bootstrap" in capsys.readouterr().err
     few = tmp_path / "few.parquet"
     write_log(log.take(log.customer < 40), few)
     assert _run(monkeypatch, few, *words[1:]) == 4  # 40 customers cannot follow it for four steps

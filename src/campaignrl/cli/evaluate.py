@@ -10,6 +10,7 @@ import typer
 from campaignrl.cli.console import progress, say, say_json
 from campaignrl.cli.options import Json, Seed
 from campaignrl.errors import SupportError, UsageError
+from campaignrl.evaluate.episode_intervals import WAYS
 from campaignrl.evaluate.estimators import ESTIMATORS, USUAL
 from campaignrl.evaluate.evaluate import evaluate as evaluate_policy
 from campaignrl.evaluate.learned_rewards import MODELS
@@ -59,7 +60,9 @@ def evaluate(
     reward_range: Annotated[
         str | None, typer.Option(help="Least and largest reward possible, as LOW,HIGH; sharpens intervals.")
     ] = None,
-    interval: Annotated[str, typer.Option(help=f"How intervals are made: {', '.join(INTERVALS)}.")] = INTERVALS[0],
+    interval: Annotated[
+        str, typer.Option(help=f"How intervals are made: {', '.join(INTERVALS)}; of episodes {' or '.join(WAYS)}.")
+    ] = INTERVALS[0],
     horizon: Annotated[
         int | None, typer.Option(help="Steps of an episode to value; default: the longest episode of the log.")
     ] = None,

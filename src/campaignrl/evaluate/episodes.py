@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from campaignrl.errors import Problem, UsageError, unknown
+from campaignrl.errors import Problem, SupportError, UsageError, unknown
 from campaignrl.evaluate import sequential
 from campaignrl.evaluate.bandit import Point
 from campaignrl.evaluate.distribution import distribution_of
+from campaignrl.evaluate.episode_intervals import WAYS, Valued, Way, difference, estimated, mean_point
 from campaignrl.evaluate.episode_result import EpisodeEvaluation
-from campaignrl.evaluate.fqe import Kind
-from campaignrl.evaluate.intervals import CLUSTERED_T, NOT_TO_BE_HAD, Clusters, Estimate, clustered_t
+from campaignrl.evaluate.intervals import NOT_TO_BE_HAD, Estimate
+from campaignrl.evaluate.logging_policy import propensities_unknown
+from campaignrl.evaluate.other_intervals import T
 from campaignrl.evaluate.sequential_estimators import BEST_FIRST, SEQUENTIAL, Episodes, Fitting, gather_episodes
 from campaignrl.evaluate.step_curve import judged, lasting_steps
 from campaignrl.evaluate.targets import LOGGED, Given, Target, of_kept_rows, target_of
@@ -42,15 +42,19 @@ def evaluate_episodes(
     alpha: float = 0.05,
     folds: int = 5,
     seed: int = 0,
-    model: Kind = "ridge",
+    model: str = "ridge",
+    interval: str = T,
 ) -> EpisodeEvaluation:
     """Value `policy` over the first `horizon` steps of every customer (default: of the longest episode).
 
-    discount: of each further step, in (0, 1]. model: what Q is fitted with, "ridge" or "boosting"; the rest as in
-    `evaluate`.
+    discount: of each further step, in (0, 1]. model: what Q is fitted with, "ridge" or "boosting". interval: "t" or
+    "bootstrap", over customers, with the models as they are; the rest as in `evaluate`.
     """
-    _check_words(estimators, discount, model)
-    paths, fitting = trajectories(log, horizon), Fitting(model, folds, seed)
+    _check_words(estimators, discount, model, interval)
+    if propensities_unknown(log):
+        raise SupportError("this log's propensities are not known; over whole episodes their errors multiply.")
+    fitting = Fitting("boosting" if model == "boosting" else "ridge", folds, seed)
+    paths = trajectories(log, horizon)
     target, base = (target_of(of_kept_rows(given, log, None), log) for given in (policy, reference))
     facts = _facts(log, paths, (target, base), discount=discount, mix=mix, alpha=alpha)
     reason = why_not_additive(log) or _unknown_outcomes(log, paths)
@@ -58,16 +62,13 @@ def evaluate_episodes(
         return _refusal(facts, estimators, reason)
     ours = gather_episodes(log, paths, target, estimators, discount=discount, mix=mix, fitting=fitting)
     points = {name: SEQUENTIAL[name].point(ours) for name in estimators if ours.believed(name)}
-    clusters = Clusters(np.arange(len(paths)))
-    estimates = {
-        name: clustered_t(points[name], clusters, alpha, ours.interval(name)) if name in points else NONE_HAD
-        for name in estimators
-    }
+    way = Way(interval, alpha, seed)
+    estimates = {name: estimated(name, ours, way) if name in points else NONE_HAD for name in estimators}
     lift_by = next((name for name in BEST_FIRST if name in points), "none")
     lift = NONE_HAD
     if lift_by != "none":
-        theirs = _reference_point(log, paths, base, lift_by, ours, fitting)
-        lift = _difference(points[lift_by], theirs, clusters, alpha)
+        theirs = _reference(log, paths, base, lift_by, ours, fitting)
+        lift = NONE_HAD if theirs is None else difference(ours.of(lift_by), theirs, way, len(paths))
     verdict, reasons = judged(ours.curve, ours.figures)
     return EpisodeEvaluation(
         **facts,
@@ -82,7 +83,7 @@ def evaluate_episodes(
     )
 
 
-def _check_words(names: Sequence[str], discount: float, model: str) -> None:
+def _check_words(names: Sequence[str], discount: float, model: str, interval: str) -> None:
     for name in names:
         if name not in SEQUENTIAL:
             raise unknown("sequential estimator", name, SEQUENTIAL)
@@ -94,6 +95,9 @@ def _check_words(names: Sequence[str], discount: float, model: str) -> None:
         )
         if not fine
     ]
+    if interval not in WAYS:
+        fix = "What a whole episode is worth has no bound of use; the other intervals are of single decisions."
+        problems.append(Problem("evaluate", f"interval of {', '.join(names)}", interval, " or ".join(WAYS), fix))
     if problems:
         raise UsageError(problems)
 
@@ -164,21 +168,15 @@ def _of_last_step(e: Episodes) -> dict[str, Any]:
     }
 
 
-def _reference_point(
+def _reference(
     log: DecisionLog, paths: Trajectories, target: Target, name: str, ours: Episodes, fitting: Fitting
-) -> Point | None:
+) -> Valued | None:
     """The reference by the same estimator; the logged policy's own mean return needs none."""
     if target.answer is None:
         own = sequential.returns(ours.reward, ours.discount)
-        return Point(float(own.mean()), own - own.mean())
+        return lambda rows: mean_point(own if rows is None else own[rows])
     theirs = gather_episodes(log, paths, target, (name,), discount=ours.discount, fitting=fitting)
-    return SEQUENTIAL[name].point(theirs) if theirs.believed(name) else None
-
-
-def _difference(a: Point, b: Point | None, clusters: Clusters, alpha: float) -> Estimate:
-    if b is None:
-        return NONE_HAD
-    return clustered_t(Point(a.value - b.value, a.influence - b.influence), clusters, alpha, CLUSTERED_T)
+    return theirs.of(name) if theirs.believed(name) else None
 
 
 def _missing(estimates: dict[str, Estimate], points: dict[str, Point], ours: Episodes) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from campaignrl.errors import Problem, SupportError, UsageError, unknown
+from campaignrl.errors import Problem, UsageError, unknown
 from campaignrl.evaluate import weights
 from campaignrl.evaluate.absent import beyond, blind, cannot, missing
 from campaignrl.evaluate.diagnose import ESS_CAUTION, Figures, diagnose
@@ -21,7 +21,7 @@ from campaignrl.evaluate.holdout import holdout_of
 from campaignrl.evaluate.intervals import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate, p_value_of_gap, std_error
 from campaignrl.evaluate.learned_rewards import MODELS
 from campaignrl.evaluate.logging_policy import propensities_unknown
-from campaignrl.evaluate.other_intervals import INTERVALS, remade, remade_difference
+from campaignrl.evaluate.other_intervals import INTERVALS, T, remade, remade_difference
 from campaignrl.evaluate.preparing import (
     Predictions,
     certain_share,
@@ -75,7 +75,7 @@ def evaluate(
     "estimate"; mips_offer, mips_channel, offcem and pi need them where the log does not show them. reward_range:
     least and largest reward possible, else the log's own facts, 0 to 1 for rewards of 0 and 1, else what was observed.
     interval: empirical likelihood (t where it does not apply), or for all alike t, betting, anytime (also right if one
-    stops logging because of what one saw) or bootstrap.
+    stops logging because of what one saw) or bootstrap; of episodes t (the usual) or bootstrap.
 
     The sequential estimators (pdis wpdis sdr wdr fqe msis) answer another question, what a whole episode by the
     policy would earn per customer over `horizon` steps (default: the longest), so they are asked for apart; discount:
@@ -83,12 +83,12 @@ def evaluate(
     """
     _check_words(estimators, mix, alpha, folds)
     _check_names(model, tuning, interval)
-    if _about_episodes(estimators, horizon, discount, q, reward_range):
-        if propensities_unknown(log):
-            raise SupportError("this log's propensities are not known; over whole episodes their errors multiply.")
+    tuned, faded = tuning if tuning != FIXED else None, discount if discount != 1.0 else None
+    single = _given(q=q, reward_range=reward_range, logging=logging, tuning=tuned)
+    if _about_episodes(estimators, single, _given(horizon=horizon, discount=faded)):
         return evaluate_episodes(
             log, policy, estimators=estimators, reference=reference, horizon=horizon, discount=discount, mix=mix,
-            alpha=alpha, folds=folds, seed=seed,
+            alpha=alpha, folds=folds, seed=seed, model=model, interval=T if interval == INTERVALS[0] else interval,
         )  # fmt: skip
     used, (target, base), predictions, dropped = matured(log, (policy, reference), q)
     used, estimated, logged = propensities(used, of_matured(logging, log), estimators, folds, seed)
@@ -194,19 +194,24 @@ def _check_names(model: str, tuning: str, interval: str) -> None:
             raise unknown(kind, name, known)
 
 
+def _given(**words: object) -> dict[str, bool]:
+    return {name: word is not None for name, word in words.items()}
+
+
 def _about_episodes(
-    estimators: Sequence[str], horizon: int | None, discount: float, q: Predictions, reward_range: Range | None
+    estimators: Sequence[str], single_only: Mapping[str, bool], episode_only: Mapping[str, bool]
 ) -> bool:
-    """Whether the question is about whole episodes; words of both questions at once are a UsageError."""
+    """Whether the question is about whole episodes; words of both questions at once are a UsageError.
+
+    single_only, episode_only: whether each word that only one of the questions has was given.
+    """
     episodes = [name for name in estimators if name in SEQUENTIAL]
     single = [name for name in estimators if name not in SEQUENTIAL]
     if episodes and single:
         fix = f"{', '.join(single)} value one decision, {', '.join(episodes)} a whole episode: ask for them apart."
         raise UsageError(Problem("evaluate", "estimators", list(estimators), "of one kind", fix))
     fix = "It is for the estimators of single decisions." if episodes else f"It is for {', '.join(SEQUENTIAL)}."
-    given = {"q": q is not None, "reward_range": reward_range is not None}
-    if not episodes:
-        given = {"horizon": horizon is not None, "discount": discount != 1.0}
+    given = single_only if episodes else episode_only
     problems = [Problem("evaluate", name, "given", "asked for here", fix) for name, there in given.items() if there]
     if problems:
         raise UsageError(problems)

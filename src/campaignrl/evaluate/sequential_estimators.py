@@ -52,6 +52,16 @@ class Episodes(NamedTuple):
         """W_t."""
         return sequential.cumulative_weights(self.weight)
 
+    def take(self, rows: npt.NDArray[np.intp]) -> Episodes:
+        """The trajectories of these numbers; curve and figures stay those of all."""
+        q = None if self.q is None else FittedQ(*(part[rows] for part in self.q))
+        ratio = None if self.ratio is None else self.ratio[rows]
+        return self._replace(weight=self.weight[rows], reward=self.reward[rows], q=q, ratio=ratio)
+
+    def of(self, name: str) -> Callable[[npt.NDArray[np.intp] | None], Point]:
+        """An estimator as a function of which trajectories it sees; None: all."""
+        return lambda rows: SEQUENTIAL[name].point(self if rows is None else self.take(rows))
+
     def believed(self, name: str) -> bool:
         """Whether the weights an estimator leans on last to the horizon, or it goes on without them."""
         estimator = SEQUENTIAL[name]
