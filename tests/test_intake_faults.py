@@ -213,6 +213,14 @@ def test_all_mistakes_of_a_mapping_are_said_at_once():
     assert {p.field for p in wrong.value.problems} >= {"kind", "number", "key"}
 
 
+def test_a_source_with_a_mistake_is_not_also_called_absent():
+    with pytest.raises(SpecError) as wrong:
+        parse_intake_mapping({"source": [{**ORDERS, "customer": {"column": "id"}}]})
+    assert [p.field for p in wrong.value.problems] == ["customer"]
+    with pytest.raises(SpecError, match=r"at least one \[\[source\]\]"):
+        parse_intake_mapping({"source": []})
+
+
 def test_the_name_of_the_mapping_is_in_its_messages(tmp_path):
     (tmp_path / "shop.toml").write_text('[[source]]\nname = "x"\n')
     with pytest.raises(SpecError, match=r"shop\.toml"):

@@ -163,7 +163,7 @@ def test_what_became_of_the_rows_is_said(campaignrl, tmp_path: Path):
     assert "--data FOLDER" in missed.err
     done = campaignrl("profile", "build", tmp_path / "till.toml", "--data", exports, "-o", tmp_path / "shop", "--json")
     assert done.code == 0
-    assert "till: 6 rows: 2 taken, 1 duplicates, 3 rejected (1 amount: below 0; 1 card: no customer id; " in done.err
+    assert "till: 6 rows: 2 taken, 1 repeated, 3 rejected (1 amount: below 0; 1 card: no customer id; " in done.err
     assert "rejects.parquet" in done.err
     assert "quality.html" in done.err
     assert "\x1b" not in done.out + done.err
@@ -200,6 +200,14 @@ def test_what_cannot_be_built_is_said_in_a_line(campaignrl, tmp_path, monkeypatc
     assert says in said.err
     assert "Traceback" not in said.err
     assert not Path("x").exists()
+
+
+def test_a_folder_that_is_not_there_is_named_with_the_nearest(campaignrl, tmp_path: Path):
+    (tmp_path / "shop").mkdir()
+    for words in (("show", tmp_path / "shup"), ("segment", tmp_path / "shup")):
+        said = campaignrl("profile", *words)
+        assert said.code == 2
+        assert "no profiles file or folder named 'shup'. Did you mean 'shop'?" in said.err
 
 
 def test_a_damaged_profiles_file_is_named(campaignrl, tmp_path: Path):

@@ -141,7 +141,7 @@ class IntakeMapping(Spec):
     where: str = Field(default="mapping", exclude=True)  # name of the file, for messages
     ids: Ids = Ids()
     currency: Currency | None = None
-    source: Annotated[tuple[Source, ...], Field(min_length=1)]
+    source: tuple[Source, ...]  # at least one; checked below, so that a mistake in the first is not also "none"
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -224,7 +224,7 @@ def _rule_problems(source: Source, where: str) -> list[Problem]:
 
 
 def _mapping_problems(mapping: IntakeMapping) -> list[Problem]:
-    problems = []
+    problems = [] if mapping.source else [Problem("", "source", "[]", "at least one [[source]]")]
     names = [source.name for source in mapping.source]
     for name in sorted({n for n in names if names.count(n) > 1}):
         problems.append(Problem("[[source]]", "name", name, "given to one source"))

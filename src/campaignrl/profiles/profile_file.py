@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from campaignrl.errors import ArtifactError
+from campaignrl.errors import ArtifactError, unknown
 from campaignrl.tables.files import column_names, read_frame, write_parquet, write_whole
 from campaignrl.tables.formats import is_parquet, reading
 
@@ -33,6 +33,9 @@ def write_profiles(frame: pd.DataFrame, facts: Facts, path: str | Path) -> None:
 def profile_path(path: str | Path) -> Path:
     """The profiles file itself, or the one in a folder as `profile build` leaves it."""
     given = Path(path)
+    if not given.exists():
+        near = [each.name for each in given.parent.iterdir()] if given.parent.is_dir() else []
+        raise unknown("profiles file or folder", given.name, near, f"Looked in {given.parent}.")
     return given / "profiles.parquet" if given.is_dir() else given
 
 

@@ -53,7 +53,7 @@ def in_a_line(source: Mapping[str, Any]) -> str:
     if source["merged"]:
         parts.append(f"{source['merged']:,} put into another row's order")
     if source["duplicates"]:
-        parts.append(f"{source['duplicates']:,} duplicates")
+        parts.append(f"{source['duplicates']:,} repeated")
     if source["rejected"]:
         reasons = [f"{r['rows']:,} {r['field']}: {r['reason']}" for r in source["reasons"][:NAMED]]
         more = [f"{len(source['reasons']) - NAMED} more reasons"] if len(source["reasons"]) > NAMED else []
