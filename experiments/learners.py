@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 from bounds import SIZES, affordable, best_fixed
-from learners_tables import LEARNERS, document, picture, summary
+from learners_tables import DEEP, LEARNERS, document, picture, summary
 from rich.progress import Progress
 
 import campaignrl as crl
@@ -44,6 +44,7 @@ WORLDS = ("ecommerce", "coupon_trap", "no_memory", "churn_rescue", "tight_budget
 TRAINED_ON = {"ecommerce": 50_000, "tight_budget": 50_000}  # customers of the log; 20,000 in the other worlds
 LOG = {"kind": "uniform", "none_share": 0.8}
 DECIDED = ("none", "rules", "best_fixed", "oracle_greedy", "oracle_far_sighted", "untargeted")
+FIRST_SEED = 100  # no setting was chosen on seeds from here on
 FAR, PILOT = 1 << 41, 2_000  # ids and number of customers of pilot campaigns
 
 
@@ -132,7 +133,7 @@ class Cell:
 
     def __init__(self, name: str, seed: int, learners, sizes, folder: Path) -> None:
         self.name, self.seed, self.learners, self.folder = name, seed, learners, folder
-        self.customers, scale = sizes
+        self.customers, scale, self.deep_seeds = sizes
         self.log_size = max(200, int(TRAINED_ON.get(name, 20_000) * scale))
 
     def path(self, learner: str) -> Path:
@@ -149,7 +150,9 @@ class Cell:
             if path.is_file():
                 found[learner] = json.loads(path.read_text())
                 continue
-            if learner not in DECIDED and log is None:
+            if learner in DEEP and self.seed >= FIRST_SEED + self.deep_seeds:
+                continue
+            if learner not in (*DECIDED, *DEEP) and log is None:
                 explore = build_policy(LOG, world.catalog, world.features)
                 log = crl.simulate(world, explore, customers=self.log_size, seed=self.seed, threads=1)
             with one_blas_thread():
@@ -171,6 +174,8 @@ class Cell:
             return far_sighted(self.name)[0]
         if learner in DECIDED:
             return {"none": nothing, "oracle_greedy": greedy}[learner]
+        if learner in DEEP:
+            return acting(crl.train(learner, world, customers=self.log_size // 2, seed=self.seed, threads=1), world)
         policy = taught(world, learner, log, self.seed)
         return None if policy is None else acting(policy, world)
 
@@ -198,7 +203,7 @@ def one_cell(name: str, seed: int, learners, sizes, folder: Path):
 def study(worlds, seeds: int, learners, sizes, folder: Path, workers: int) -> dict:
     """Figures by world, learner and seed; seed by seed, so that an early stop has a few of everything."""
     found: dict = {name: {} for name in worlds}
-    cells = [(name, seed) for seed in range(100, 100 + seeds) for name in worlds]
+    cells = [(name, seed) for seed in range(FIRST_SEED, FIRST_SEED + seeds) for name in worlds]
     with (
         ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=end_with_parent) as pool,
         Progress(disable=not sys.stderr.isatty()) as bar,
@@ -219,6 +224,9 @@ def main() -> None:
     words.add_argument("--worlds", nargs="+", default=list(WORLDS))
     words.add_argument("--learners", nargs="+", default=list(LEARNERS), help="any kind of policies/, or a baseline")
     words.add_argument("--seeds", type=int, default=20)
+    words.add_argument(
+        "--deep-seeds", type=int, default=5, help="of them, those on which deep learners are taught, too"
+    )
     words.add_argument("--customers", type=int, default=3_000, help="evaluated per seed")
     words.add_argument("--scale", type=float, default=1.0, help="of the logs learned from")
     words.add_argument("--workers", type=int, default=2)
@@ -228,10 +236,11 @@ def main() -> None:
     words.add_argument("-o", "--output", type=Path, default=Path("runs/learners"))
     chosen = words.parse_args()
     seeds, sizes = (2, (600, 0.05)) if chosen.quick else (chosen.seeds, (chosen.customers, chosen.scale))
+    sizes = (*sizes, chosen.deep_seeds)
     found = study(chosen.worlds, seeds, chosen.learners, sizes, chosen.output / "results", chosen.workers)
     answer = summary(found)
     picture(answer, chosen.output / "learners.png")
-    text = document(answer, sizes, TRAINED_ON)
+    text = document(answer, sizes[:2], TRAINED_ON)
     if chosen.docs:
         write_whole(chosen.docs, lambda out: _write(out, text))
     print(json.dumps(answer, indent=2) if chosen.json else text)
