@@ -225,8 +225,11 @@ def test_from_the_folder_of_intake_to_a_world_that_runs(plain_orders, tmp_path):
         assert result.exit_code == 0, result.output
         return result.output
 
-    answer = said("calibrate", str(tmp_path), "-o", file)
+    answer = said("calibrate", str(tmp_path), "-o", file, "--scorecard")
     assert "not identified by these data" in answer
+    assert "of 13 within their tolerance" in answer
+    assert "monthly retention" in answer
+    assert "array(" not in answer
     assert "sums lent by ecommerce are in CNY" in answer
     assert "money in GBP" in said("world", "show", file)
     assert "GBP per customer" in said("simulate", "-w", file, "-p", "uniform", "-n", "200")

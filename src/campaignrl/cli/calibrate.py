@@ -12,6 +12,7 @@ import typer
 from campaignrl.calibrate.calibrate import Calibration
 from campaignrl.calibrate.calibrate import calibrate as make_world
 from campaignrl.calibrate.realism import untreated_scorecard
+from campaignrl.calibrate.scorecard import Scorecard
 from campaignrl.cli.console import progress, say, say_json, say_table, talk
 from campaignrl.cli.options import Json, Seed
 from campaignrl.errors import DataError, Problem, UsageError, nearest
@@ -69,7 +70,7 @@ def calibrate(
     else:
         _say(found)
         if card is not None:
-            say(f"\n{card}")
+            _say_card(card)
     lent = load_world(like).money.currency
     if found.world.money.currency != lent:
         talk(f"sums lent by {like} are in {lent} as they stand: costs of channels, of a lost consent, of perks")
@@ -142,6 +143,25 @@ def _say(found: Calibration) -> None:
     far = table[table.off.abs() > 1.0]
     if len(far):
         say(f"\nnot reached within a standard error: {', '.join(far.number)}")
+
+
+def _say_card(card: Scorecard) -> None:
+    say(f"\nrealism: {len(card.rows) - len(card.missed)} of {len(card.rows)} within their tolerance")
+    rows = [
+        (
+            r.name,
+            f"{r.real:.4g}",
+            f"{r.simulated:.4g}",
+            f"{r.distance:.3f}",
+            f"{r.tolerance:.3g}",
+            "" if r.ok else "missed",
+        )
+        for r in card.rows
+    ]
+    say_table(("figure", "real", "simulated", "apart", "tolerance", ""), rows)
+    for row in card.missed:
+        if row.why:
+            say(f"{row.name}: {row.why}")
 
 
 def _figure(value: float, form: str) -> str:
