@@ -133,7 +133,7 @@ class Cell:
 
     def __init__(self, name: str, seed: int, learners, sizes, folder: Path) -> None:
         self.name, self.seed, self.learners, self.folder = name, seed, learners, folder
-        self.customers, scale, self.deep_seeds = sizes
+        self.customers, scale, self.deep_seeds, self.finished = sizes
         self.log_size = max(200, int(TRAINED_ON.get(name, 20_000) * scale))
 
     def path(self, learner: str) -> Path:
@@ -149,6 +149,8 @@ class Cell:
             path = self.path(learner)
             if path.is_file():
                 found[learner] = json.loads(path.read_text())
+                continue
+            if self.finished:
                 continue
             if learner in DEEP and self.seed >= FIRST_SEED + self.deep_seeds:
                 continue
@@ -231,12 +233,13 @@ def main() -> None:
     words.add_argument("--scale", type=float, default=1.0, help="of the logs learned from")
     words.add_argument("--workers", type=int, default=2)
     words.add_argument("--quick", action="store_true", help="2 seeds, small logs, a minute or two")
+    words.add_argument("--finished", action="store_true", help="tell of finished runs only, run nothing")
     words.add_argument("--json", action="store_true", help="figures on stdout")
     words.add_argument("--docs", type=Path, help="write the page of results here, such as docs/results.md")
     words.add_argument("-o", "--output", type=Path, default=Path("runs/learners"))
     chosen = words.parse_args()
     seeds, sizes = (2, (600, 0.05)) if chosen.quick else (chosen.seeds, (chosen.customers, chosen.scale))
-    sizes = (*sizes, chosen.deep_seeds)
+    sizes = (*sizes, chosen.deep_seeds, chosen.finished)
     found = study(chosen.worlds, seeds, chosen.learners, sizes, chosen.output / "results", chosen.workers)
     answer = summary(found)
     picture(answer, chosen.output / "learners.png")

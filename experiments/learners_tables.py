@@ -56,6 +56,8 @@ def summary(found: dict) -> dict:
     """By world: each way's value, gain, share of the greedy oracle's gain and margin over rules; then the questions."""
     answer = {}
     for world, runs in found.items():
+        if "none" not in runs:
+            continue
         seeds = sorted(set.intersection(*(set(by_seed) for way, by_seed in runs.items() if way not in DEEP)))
         of = {way: np.array([runs[way][s]["reward"] for s in seeds]) for way in runs if way not in DEEP}
         ways, asked = {way: _way(way, of) for way in of}, _questions(world, of)
