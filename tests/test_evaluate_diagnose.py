@@ -76,7 +76,7 @@ def test_every_check_can_speak_and_the_worst_comes_first():
     bad = SOUND._replace(
         ess=50.0, max_weight_share=0.3, customers=40, mean_weight=0.4, mean_weight_p=0.0, off_support=0.2, outcomes=2,
         certain_share=0.5, dropped_share=0.5, clipped_mass=0.3, half_precision=True, disagreement_p=0.0,
-            calibration_gap=0.02, holdout=Holdout(0.05, 0.01, 0.0, 0),
+            calibration_gap=0.02, holdout=Holdout(0.05, 0.01, 0.0, 0), learned_from=0.5,
     )  # fmt: skip
     assert all(check(bad) is not None for check in CHECKS)
     verdict, reasons = diagnose(bad)

@@ -15,7 +15,9 @@ from campaignrl.policies.base import Policy
 from campaignrl.policies.bundle import save_bundle
 from campaignrl.policies.course import WorldLearner, thinned
 from campaignrl.specs.world import load_world
+from campaignrl.tables.decisions import DecisionLog
 from campaignrl.tables.logfile import read_log
+from campaignrl.tables.sketch import FACT, CustomerSketch, sketch_of
 from campaignrl.train import ready_learner
 from campaignrl.train import train as train_policy
 
@@ -63,7 +65,11 @@ def train(
         if "checkpoint" in own and kept.exists():
             talk("The same words with --resume go on from where it was.")
         raise
-    facts = {"log": (log or Path()).name} if world is None else _facts(learner, world, seed, customers)
+    before = dict(getattr(learner, "trained_on", {}))  # of the bundle it went on from
+    if isinstance(source, DecisionLog):
+        facts: dict[str, Any] = {"log": (log or Path()).name, FACT: _sketch(source, before)}
+    else:
+        facts = _facts(learner, world or "", seed, customers) | ({FACT: before[FACT]} if FACT in before else {})
     save_bundle(learner, output, facts)
     if "checkpoint" in own:
         kept.unlink(missing_ok=True)
@@ -71,10 +77,17 @@ def train(
         written = import_module("campaignrl.report.training").training_report(learner, source, report, seed=seed)
         talk(f"report: {written['report']}")
     if as_json:
-        facts.pop("curve", None)  # it is in the bundle, and in the report
+        for long in ("curve", FACT):  # they are in the bundle
+            facts.pop(long, None)
         said = {"policy": learner.name, "kind": learner.kind, "bundle": str(output), **facts}
         say_json(said | ({"report": str(report)} if report else {}))
     talk(f"{learner.name}: trained, saved as {output}")
+
+
+def _sketch(log: DecisionLog, before: dict[str, Any]) -> dict[str, Any]:
+    """Whom it has learned from, now and before."""
+    found = sketch_of(log)
+    return (found.joined(CustomerSketch.from_dict(before[FACT], "bundle")) if FACT in before else found).to_dict()
 
 
 def _facts(learner: Policy, world: str, seed: int, customers: int) -> dict[str, Any]:

@@ -54,6 +54,7 @@ class Figures(NamedTuple):
     mix: tuple[float, float] | None
     calibration_gap: float | None = None  # of estimated propensities; None: they are known
     holdout: Holdout | None = None  # None: none was planned, or the log does not say
+    learned_from: float = 0.0  # about which share of these customers the policy has learned from
 
 
 # With 100 effective rows and a conversion of 2 % two conversions speak; below that the interval is the prior.
@@ -194,6 +195,17 @@ def _estimated(f: Figures) -> Finding | None:
     return Finding(Level.CAUTION, f"{text} drove the choice and is not among the contexts biases every estimate.")
 
 
+def _learned_from(f: Figures) -> Finding | None:
+    return None if f.learned_from <= 0.0 else learned_from(f.learned_from)
+
+
+def learned_from(share: float) -> Finding:
+    """Said of a policy that has seen the outcomes it is judged by."""
+    who = "these very customers" if share == 1.0 else f"about {_share(share)} of these customers"
+    fix = "it may look better here than it is. Value it on customers it has not seen, or on later decisions"
+    return Finding(Level.CAUTION, f"this policy has learned from {who}: {fix}.")
+
+
 def _disagreement(f: Figures) -> Finding | None:
     if f.disagreement_p >= P_ALARM:
         return None
@@ -210,6 +222,7 @@ CHECKS: tuple[Callable[[Figures], Finding | None], ...] = (
     _mean_weight,
     _outcomes,
     _disagreement,
+    _learned_from,
     _holdout,
     _dropped,
     _rounded,

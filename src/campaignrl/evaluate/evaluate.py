@@ -109,7 +109,7 @@ def evaluate(
     lift = NONE_HAD if blind(evidence, certain) or blind(other, certain) else difference(evidence, other, alpha)
     lift = remade_difference(interval, used, evidence, other, lift, alpha, seed)
     curve = () if estimated is None else estimated.calibration()
-    figures = _figures(used, evidence, certain, dropped, settings)
+    figures = _figures(used, evidence, certain, dropped, settings)._replace(learned_from=targets[0].learned_from)
     gap = calibration_gap(curve) if propensities_unknown(used) else None
     verdict, reasons = diagnose(figures._replace(calibration_gap=gap, holdout=holdout_of(log)))
     return Evaluation(

@@ -152,6 +152,7 @@ def gather_episodes(
         mean_weight_p=mean_weight_p_value(w, clusters, bounds),
         ended=float(1.0 - going[:, -1].mean()),
         model_asked=modelled,
+        learned_from=target.learned_from,
     )
     W = sequential.cumulative_weights(weight)
     choice = paths.aligned(log.propensity, 1.0) < CERTAIN

@@ -28,6 +28,7 @@ from campaignrl.evaluate.diagnose import (
     SHARE_REFUSE,
     Finding,
     Level,
+    learned_from,
 )
 from campaignrl.evaluate.weights import effective_sample_size, max_weight_share
 
@@ -59,6 +60,7 @@ class EpisodeFigures(NamedTuple):
     mean_weight_p: float
     ended: float  # share of episodes over before the horizon
     model_asked: bool  # an estimator that leans on the model is among those asked for
+    learned_from: float = 0.0  # about which share of these customers the policy has learned from
 
 
 def curve_of(cumulative: Float, marginal: Float | None, going_on: Bool, choice: Bool) -> tuple[Step, ...]:
@@ -96,7 +98,8 @@ def lasting_steps(curve: Iterable[Step], marginal: bool = False) -> int:
 
 def judged(curve: tuple[Step, ...], figures: EpisodeFigures) -> tuple[str, tuple[str, ...]]:
     """Trust, caution or refuse, with reasons, worst first."""
-    found = (_reach(curve, figures), _customers(figures), _weights(figures), _support(figures), _ended(figures))
+    found = [_reach(curve, figures), _customers(figures), _weights(figures), _support(figures), _ended(figures)]
+    found += [learned_from(figures.learned_from)] if figures.learned_from > 0.0 else []
     findings = sorted((f for f in found if f is not None), key=lambda finding: -finding.level)
     worst = max((f.level for f in findings), default=Level.NOTE)
     verdict = {Level.NOTE: "trust", Level.CAUTION: "caution", Level.REFUSE: "refuse"}[worst]

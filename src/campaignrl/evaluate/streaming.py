@@ -36,6 +36,7 @@ from campaignrl.policies.base import Policy
 from campaignrl.policies.catalog import load_policy
 from campaignrl.tables.decisions import DecisionLog
 from campaignrl.tables.logstream import LogInMemory, LogStream, open_log
+from campaignrl.tables.sketch import FACT
 
 HELD = {name: held.usual for name in STREAMED if (held := ESTIMATORS[name].held) is not None}
 WHOLE = "Evaluate it without --stream."
@@ -204,16 +205,18 @@ def _answer(
         lift_ci_low=gained.ci_low,
         lift_ci_high=gained.ci_high,
         verdict=verdict,
-        reasons=reasons + missing(estimates, {}) + _unchecked(meta),
+        reasons=reasons + missing(estimates, {}) + _unchecked(meta, question.policy),
         estimates=estimates,
         settings={name: HELD[name] for name in estimators if name in HELD},
         reward_model=_described(question.model, n),
     )
 
 
-def _unchecked(meta: dict[str, Any]) -> tuple[str, ...]:
+def _unchecked(meta: dict[str, Any], policy: Policy | Array | None) -> tuple[str, ...]:
     """What the verdict leaves out here."""
-    return ("the holdout's share is not checked where a log is read in pieces.",) if meta.get("holdout") else ()
+    left = ["the holdout's share"] if meta.get("holdout") else []
+    left += ["whether the policy has learned from these customers"] if FACT in getattr(policy, "trained_on", {}) else []
+    return tuple(f"{what} is not checked where a log is read in pieces." for what in left)
 
 
 def _name(policy: Policy | Array | None) -> str:

@@ -21,6 +21,7 @@ from campaignrl.policies.base import Policy
 from campaignrl.policies.catalog import load_policy
 from campaignrl.tables.decisions import DecisionLog
 from campaignrl.tables.files import read_frame
+from campaignrl.tables.sketch import FACT, CustomerSketch
 
 Bool = npt.NDArray[np.bool_]
 Array = npt.NDArray[Any]
@@ -37,6 +38,7 @@ class Target:
 
     name: str
     answer: Callable[[slice], Array] | None = None
+    learned_from: float = 0.0  # about which share of the log's customers it has learned from, as far as its file says
 
     def probabilities(self, log: DecisionLog, rows: slice) -> Array:
         """(m, k) for a block of rows: each sums to 1 and stays within what was eligible, or DataError."""
@@ -79,7 +81,14 @@ def target_of(policy: Given, log: DecisionLog) -> Target:
         differing = sorted(set(policy.catalog.names) ^ set(log.catalog.names)) or ["the same names in another order"]
         fix = "Actions that differ: " + ", ".join(differing[:SHOWN])
         raise DataError(Problem(f"policy {policy.name}", "actions", len(policy.catalog), "the log's actions", fix))
-    return Target(policy.name, lambda rows: policy.probabilities(log.context.take(rows), log.allowed(rows)))
+    share = learned_from(policy, log)
+    return Target(policy.name, lambda rows: policy.probabilities(log.context.take(rows), log.allowed(rows)), share)
+
+
+def learned_from(policy: object, log: DecisionLog) -> float:
+    """About which share of the log's customers a policy learned from; 0 where its bundle does not say."""
+    fact = getattr(policy, "trained_on", {}).get(FACT)
+    return 0.0 if fact is None else CustomerSketch.from_dict(fact, "bundle").share_of(log)
 
 
 def read_probabilities(source: str | Path | pd.DataFrame, log: DecisionLog) -> npt.NDArray[np.float64]:

@@ -67,7 +67,10 @@ def save_bundle(policy: Policy, path: str | Path, facts: Mapping[str, Any] | Non
 
 
 def load_bundle(path: str | Path, catalog: Catalog | None = None) -> Policy:
-    """The policy in a file; every fault is an ArtifactError. catalog: the one it must decide for, if known."""
+    """The policy in a file; every fault is an ArtifactError. catalog: the one it must decide for, if known.
+
+    The facts about its training are its attribute `trained_on`.
+    """
     where = str(path)
     manifest, tensors = _read(path)
     found: type[Stored] = policy_class(manifest["kind"])
@@ -80,6 +83,7 @@ def load_bundle(path: str | Path, catalog: Catalog | None = None) -> Policy:
         policy.restore(tensors)
     except CampaignError as wrong:
         raise ArtifactError(f"{where}: its parts do not fit together: {_line(wrong)}") from None
+    vars(policy)["trained_on"] = manifest["trained_on"]  # beside the contract of a policy: only evaluate asks for it
     return policy
 
 

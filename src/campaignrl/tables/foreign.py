@@ -84,7 +84,7 @@ def _log(table: pa.Table, mapping: LogMapping, context: ContextPart, chosen: str
         customers=customers,
         context=Context(FeatureSchema(tuple(feature for feature, _ in columns)), values),
         eligible=None if offered else _all_but_none(n, len(catalog)),
-        meta=_meta(mapping, chosen, origin, offered, path),
+        meta=_meta(mapping, chosen, origin, offered, path, table.num_rows),
         **rows,
     )
 
@@ -188,7 +188,9 @@ def _all_but_none(n: int, k: int) -> npt.NDArray[np.bool_]:
     return np.broadcast_to(np.arange(k) != NONE, (n, k))
 
 
-def _meta(mapping: LogMapping, reward: str, actions_from: str, none_offered: bool, path: Path) -> dict[str, Any]:
+def _meta(
+    mapping: LogMapping, reward: str, actions_from: str, none_offered: bool, path: Path, rows: int
+) -> dict[str, Any]:
     part = mapping.propensity
     source = "estimate" if part.estimate else f"column {part.column}" if part.column else "per action"
     source = f"constant {part.constant:.6g}" if part.constant is not None else source
@@ -202,5 +204,6 @@ def _meta(mapping: LogMapping, reward: str, actions_from: str, none_offered: boo
         "reward": reward,
         "reward_unit": mapping.reward[reward].unit or reward,
         **({"currency": mapping.currency} if mapping.currency else {}),
+        **({"customers_from": f"each of {rows} rows of {path.name}"} if mapping.customer is None else {}),
         **({"day_zero": "1970-01-01"} if mapping.time is not None else {}),
     }
