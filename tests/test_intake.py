@@ -39,6 +39,26 @@ def reasons(result):
     return list(zip(result.rejects["row"], result.rejects["field"], result.rejects["reason"], strict=True))
 
 
+@pytest.mark.parametrize(
+    ("cell", "amount"),
+    [
+        ("12,50", 12.5),
+        ("1.234,5", 1234.5),
+        ("1.234", 1234.0),
+        ("7", 7.0),
+        ("0,1", 0.1),
+        ("12.50", None),
+        ("1,2,3", None),
+    ],
+)
+def test_a_decimal_comma_is_read_where_the_mapping_says_so(tmp_path, cell, amount):
+    (tmp_path / "orders.csv").write_text(f'id;ts;amount\na;2024-01-01;"{cell}"\nb;2024-01-01;1\n', encoding="utf-8")
+    source = {**ORDERS, "separator": ";", "decimal": ","}
+    result = intake(parse_intake_mapping({"source": [source]}), tmp_path, tmp_path / "out", AS_OF)
+    assert result.events.set_index("customer_id").amount.get("a") == amount
+    assert result.rejects["value"].tolist() == ([] if amount is not None else [cell])
+
+
 def test_ids_stay_text_to_the_letter(tmp_path):
     ids = ["007", "1e5", "😀", "00000000000000000001234", "0x1F", "NA", "null", "-0", "=1+1", "张三", " x "]
     text = "id,ts,amount\n" + "".join(f"{i},2024-01-01,1\n" for i in ids)

@@ -9,7 +9,7 @@ about, currency   words; the currency of the result where no [currency] says so
 [[source]]        one file of the data set:
   name, file      the file is looked for under the data folder; rows = "events" | "attributes" | "links"
   format          csv | parquet | jsonl (a JSON object a line) | blanks (cells apart by blanks); default: by name
-  separator, header, columns (names where the file has no header), encoding
+  separator, header, columns (names where the file has no header), encoding, decimal = "," for 1.234,50
   customer        the id column, or ids = { member = "...", device = "..." } by kind
   hash            personal columns -> how they are written first: "exact", "lower", "digits"; then a keyed hash
   lookup          tables beside it: file, on (column here), key (column there), columns = new name -> column there
@@ -75,6 +75,7 @@ class Source(Spec):
     header: bool = True
     columns: tuple[str, ...] = ()
     encoding: str = "utf-8"
+    decimal: Literal[".", ","] = "."
     customer: str | None = None
     ids: dict[str, str] = Field(default_factory=dict)
     hash: dict[str, Literal["exact", "lower", "digits"]] = Field(default_factory=dict)

@@ -183,8 +183,8 @@ def _reading(query: Query, number: NumberField) -> Reading:
         return Reading(f"CAST({number.constant!r} AS DOUBLE)", "TRUE", f"'{number.constant!r}'")
     if number.expression is not None:
         cells = {name: query.cell(name) for name in sql.columns_of(number.expression)}
-        return sql.arithmetic(number.expression, cells, query.steps, number.missing)
-    return sql.number(query.cells(number.column), query.steps, number.missing)
+        return sql.arithmetic(number.expression, cells, query.steps, number.missing, query.source.decimal)
+    return sql.number(query.cells(number.column), query.steps, number.missing, query.source.decimal)
 
 
 def _missing(query: Query, name: str, value: str, absent: str) -> str:
@@ -227,7 +227,7 @@ def _attribute(query: Query, name: str, attribute: Attribute) -> str:
     if attribute.type == "text":
         query.out[f"a_{name}"] = text
         return ""
-    number = query.steps(f"TRY_CAST({text} AS DOUBLE)")
+    number = query.steps(sql.as_number(text, query.source.decimal))
     value = query.steps(
         {
             "number": f"CASE WHEN isfinite({number}) THEN {number} END",

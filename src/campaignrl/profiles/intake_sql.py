@@ -18,6 +18,7 @@ from campaignrl.tables.events import KINDS
 from campaignrl.tables.expressions import compile_expression
 
 NAME = re.compile(r"\be(\d+)_\d+\b")  # of an expression of Steps
+COMMA_NUMBER = r"[-+]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+)(,[0-9]+)?"  # with a decimal comma; dots group thousands
 LARGEST = 1e15  # a larger sum of money is a slip, and minor units would not be exact
 FIRST, LAST = "1900-01-01", "2200-01-01"  # moments outside are slips
 IGNORED = 255  # code of a kind that the mapping leaves out
@@ -130,19 +131,29 @@ def kind_field(field: KindField, cells: Sequence[Cell], steps: Steps) -> str:
     return steps(f"CAST(CASE {cases} ELSE {default} END AS UTINYINT)")
 
 
-def number(cells: Sequence[Cell], steps: Steps, missing: Sequence[str] = ()) -> Reading:
+def as_number(text: str, decimal: str = ".") -> str:
+    """Text as a number; with a decimal comma 1.234,50 is 1234.5, and 12.50, which could be either, is none."""
+    if decimal == ".":
+        return f"TRY_CAST({text} AS DOUBLE)"
+    plain = f"TRY_CAST(replace(replace({text}, '.', ''), ',', '.') AS DOUBLE)"
+    return f"CASE WHEN regexp_full_match(trim({text}), '{COMMA_NUMBER}') THEN {plain} END"
+
+
+def number(cells: Sequence[Cell], steps: Steps, missing: Sequence[str] = (), decimal: str = ".") -> Reading:
     """A number from the first of some cells that is given."""
     if len(cells) == 1 and _is_numeric(cells[0]) and not missing:
         value = steps(f"CAST({cells[0].sql} AS DOUBLE)")
         return Reading(value, steps(f"{value} IS NOT NULL AND NOT isnan({value})"), value)
     text = _without(_first(cells, steps), missing, steps)
-    value = steps(f"TRY_CAST({text} AS DOUBLE)")
+    value = steps(as_number(text, decimal))
     return Reading(value, _given(value, text, steps, f"NOT isnan({value})"), text)
 
 
-def arithmetic(expression: str, cells: Mapping[str, Cell], steps: Steps, missing: Sequence[str] = ()) -> Reading:
+def arithmetic(
+    expression: str, cells: Mapping[str, Cell], steps: Steps, missing: Sequence[str] = (), decimal: str = "."
+) -> Reading:
     """A checked expression of tables/expressions.py over some columns; not given where one of them is not."""
-    parts = {name: number([cell], steps, missing) for name, cell in cells.items()}
+    parts = {name: number([cell], steps, missing, decimal) for name, cell in cells.items()}
     tree = ast.parse(expression.strip(), mode="eval").body
     given = steps(" AND ".join(part.given for part in parts.values()))
     shown = "concat_ws(' ; ', " + ", ".join(part.shown for part in parts.values()) + ")"
