@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from campaignrl.cli.console import progress, say, say_json
+from campaignrl.cli.console import progress, say, say_json, talk
 from campaignrl.cli.options import Json, Seed
 from campaignrl.errors import SupportError, UsageError
 from campaignrl.evaluate.episode_intervals import WAYS
@@ -71,6 +72,7 @@ def evaluate(
         bool, typer.Option("--stream", help="Read a Parquet log of any size in pieces, in bounded memory.")
     ] = False,
     workers: Annotated[int, typer.Option(help="Pieces at a time with --stream; results do not depend on it.")] = 1,
+    report: Annotated[Path | None, typer.Option("--report", help="Page (.html) with pictures of it all.")] = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -96,6 +98,11 @@ def evaluate(
             found = evaluate_stream(log, policy, workers=workers, **asked)
         else:
             found = evaluate_policy(read_log(log, mapping, reward=reward), policy, **asked, **more)
+    if report is not None:
+        page = import_module("campaignrl.report.html")  # draws: only where it is asked for
+        content = page.ReportContent(title=f"What {found.policy} would earn", evaluations=((found, None),))
+        page.write_report(report, content)
+        talk(f"report: {report}")
     if as_json:
         say_json(found.to_dict())
     else:

@@ -33,9 +33,10 @@ from campaignrl.evaluate.preparing import (
     propensities,
     reward_range_of,
 )
-from campaignrl.evaluate.propensity import calibration_gap
+from campaignrl.evaluate.propensity import CalibrationBin, calibration_gap
 from campaignrl.evaluate.result import Evaluation
 from campaignrl.evaluate.sequential_estimators import SEQUENTIAL
+from campaignrl.evaluate.spread import spread_of
 from campaignrl.evaluate.targets import LOGGED, Given, target_of
 from campaignrl.evaluate.tuning import FIXED, METHODS
 from campaignrl.tables.decisions import DecisionLog
@@ -110,8 +111,7 @@ def evaluate(
     lift = remade_difference(interval, used, evidence, other, lift, alpha, seed)
     curve = () if estimated is None else estimated.calibration()
     figures = _figures(used, evidence, certain, dropped, settings)._replace(learned_from=targets[0].learned_from)
-    gap = calibration_gap(curve) if propensities_unknown(used) else None
-    verdict, reasons = diagnose(figures._replace(calibration_gap=gap, holdout=holdout_of(log)))
+    verdict, reasons = diagnose(figures._replace(calibration_gap=_gap(used, curve), holdout=holdout_of(log)))
     return Evaluation(
         policy=targets[0].name if mix >= 1.0 else f"{mix:g} {targets[0].name} + {1 - mix:g} logged",
         log_policy=log.policy_id,
@@ -140,6 +140,7 @@ def evaluate(
         reward_model=described(fitted, model, len(used)),
         logging_policy=logged.name if logged is not None else "",
         calibration=curve,
+        spread=spread_of(used, evidence),
     )
 
 
@@ -216,6 +217,10 @@ def _about_episodes(
     if problems:
         raise UsageError(problems)
     return bool(episodes)
+
+
+def _gap(log: DecisionLog, curve: tuple[CalibrationBin, ...]) -> float | None:
+    return calibration_gap(curve) if propensities_unknown(log) else None
 
 
 def _mixed(evidence: Evidence, mix: float) -> Evidence:

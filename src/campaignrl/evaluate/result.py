@@ -13,6 +13,7 @@ from typing import Any
 
 from campaignrl.evaluate.intervals import Estimate
 from campaignrl.evaluate.propensity import CalibrationBin
+from campaignrl.evaluate.spread import Spread
 from campaignrl.evaluate.tuning import FIXED
 
 FIGURES = (
@@ -60,10 +61,12 @@ class Evaluation:
     reward_model: str = ""  # which, and on how many rows it was fitted
     logging_policy: str = ""  # where its probabilities of other actions come from, if they were needed
     calibration: tuple[CalibrationBin, ...] = ()  # of estimated propensities
+    spread: Spread | None = field(default=None, repr=False, compare=False)  # of weights, for pictures; not in JSON
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; None where a figure cannot be had."""
-        facts = {name: _json(getattr(self, name)) for name in self.__dataclass_fields__ if name != "estimates"}
+        apart = ("estimates", "spread")
+        facts = {name: _json(getattr(self, name)) for name in self.__dataclass_fields__ if name not in apart}
         facts["settings"] = {name: _json(value) for name, value in self.settings.items()}
         facts["calibration"] = [part._asdict() for part in self.calibration]
         facts["estimates"] = {

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from campaignrl.report import pictures, sections
 from campaignrl.report.content import Gain, ReportContent
+from campaignrl.report.evidence_pictures import evidence
 from campaignrl.report.pictures import Picture
 from campaignrl.report.template import style, template
 from campaignrl.tables.files import write_whole
@@ -42,6 +43,7 @@ def page(content: ReportContent) -> str:
         rows=sections.first_table(content),
         cards=sections.cards(content),
         forest=[_safe(picture) for picture in pictures.forest(content)],
+        evidence=[_safe(picture) for picture in evidence(content)],
         over_days=_safe(shown) if shown is not None else None,
         heatmaps=[_safe(picture) for picture in pictures.heatmaps(content)],
         kpis=sections.kpi_table(content),
