@@ -210,6 +210,18 @@ def test_a_lifetime_that_nobody_is_seen_to_end_is_no_finding(plain_orders):
         assert found.by.startswith("not identified by")
 
 
+def test_customers_of_whom_only_attributes_are_known(plain_orders):
+    about = pd.DataFrame({"customer_id": list("abcd"), "region": ["north", "north", "north", "south"]})
+    found = calibrate(plain_orders.head(0), attributes=about)
+    assert found.world.segments["all"].profile["region"] == {"north": 0.75, "south": 0.25}
+    assert {key for key, each in found.provenance.items() if each.how == "fitted"} == {
+        "segments.all.share", "segments.all.profile.region.north", "segments.all.profile.region.south",
+    }  # fmt: skip
+    for nobody in (None, about.head(0)):
+        with pytest.raises(DataError, match="at least one"):
+            calibrate(plain_orders.head(0), attributes=nobody)
+
+
 def test_a_log_says_how_long_its_campaign_was(found):
     assert found.provenance["horizon"] == Provenance(how="user", by="the days of the log")
     assert found.world.horizon == KNOWN["horizon"]

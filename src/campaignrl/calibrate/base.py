@@ -69,7 +69,7 @@ def pareto_numbers(fit: ParetoNbd, covariance: Float, n: int) -> dict[Path, Fitt
     found: dict[Path, Fitted] = {}
     for path, (contrast, most) in contrasts.items():
         fitted, relative = float(np.exp(contrast @ logs)), max(float(contrast @ covariance @ contrast), 0.0) ** 0.5
-        known = fitted < most and relative < VAGUE
+        known = fitted < most and 0.0 < relative < VAGUE  # 0: the likelihood is not curved there
         source = by if known else f"not identified by {n:,} untreated histories"
         found[path] = Fitted(min(fitted, most), min(fitted, most) * relative, n, source, known)
     if not found["lifetime", "days"].known:  # nobody is seen to leave, so their differences are not seen either

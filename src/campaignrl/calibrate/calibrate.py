@@ -103,7 +103,7 @@ def calibrate(
     in `campaign_of_events`. currency: of the amounts; default: the template's.
     """
     template = load_world(like)
-    ids = pd.Index(log.customers) if log is not None else pd.Index(events.customer_id.unique())
+    ids = _customers(events, log, attributes)
     labels = labels_of(ids, segments)
     names = tuple(sorted(set(labels)))
     code = pd.Categorical(labels, categories=names).codes.astype(np.int64)
@@ -231,6 +231,17 @@ def _beside(attributes: pd.DataFrame | None, labels: pd.Series) -> pd.DataFrame 
         raise DataError(Problem("attributes", "customer_id", first, "there once"))
     table = attributes.set_index("customer_id").reindex(labels.index)
     return table.drop(columns=[c for c in ("segment", "price_tag", "stage", "joined", "refreshed") if c in table])
+
+
+def _customers(events: pd.DataFrame, log: DecisionLog | None, attributes: pd.DataFrame | None) -> pd.Index:
+    """Whose world it is: those of the log; else those of the events; where nothing happened, those that are known."""
+    if log is not None:
+        return pd.Index(log.customers)
+    known = events if len(events) or attributes is None else attributes
+    if not len(known):
+        raise DataError(Problem("calibrate", "customers", 0, "at least one", "Give events, attributes or a log."))
+    found: pd.Index = pd.Index(known["customer_id"].unique())
+    return found
 
 
 def _first_send(events: pd.DataFrame) -> pd.Timestamp | None:
