@@ -170,6 +170,20 @@ def test_what_became_of_the_rows_is_said(campaignrl, tmp_path: Path):
     assert len(pd.read_parquet(tmp_path / "shop" / "rejects.parquet")) == 4
 
 
+def test_attributes_that_no_tag_shows_are_named(campaignrl, tmp_path: Path):
+    write_events(
+        pd.DataFrame({"customer_id": ["a"], "ts": [pd.Timestamp(2026, 3, 1)], "kind": ["order"]}),
+        tmp_path / "e.parquet",
+    )
+    pd.DataFrame({"customer_id": ["a"], "joined": [pd.Timestamp(2026, 1, 1)], "region": ["x"]}).to_parquet(
+        tmp_path / "a.parquet"
+    )
+    words = ("profile", "build", "--events", tmp_path / "e.parquet", "--attributes", tmp_path / "a.parquet")
+    assert "in attributes.parquet only: region." in campaignrl(*words, "-o", tmp_path / "p").err
+    (tmp_path / "t.toml").write_text('[tags.region]\nlevel = "basic"\nkind = "attribute"\nof = "region"\n')
+    assert "only" not in campaignrl(*words, "-o", tmp_path / "q", "--tags", tmp_path / "t.toml").err
+
+
 def test_hostile_ids_and_texts_reach_no_terminal(campaignrl, tmp_path: Path):
     nasty = "\x1b[31m[bold]007\x07"
     rows = [{"customer_id": nasty, "ts": pd.Timestamp(2026, 3, d), "kind": "order", "category": nasty} for d in (1, 2)]

@@ -18,8 +18,10 @@ from campaignrl.profiles.intake import IntakeResult, intake
 from campaignrl.profiles.profile_file import read_profiles_file
 from campaignrl.profiles.quality import in_a_line
 from campaignrl.profiles.summary import CustomerTag, TagSummary, customer_tags, summarise_tags
+from campaignrl.profiles.tags import load_tags
 from campaignrl.profiles.update import reweight_folder, update_folder
 from campaignrl.report.quality_page import quality_page
+from campaignrl.tables.files import column_names
 from campaignrl.tables.logfile import read_log
 
 profile = typer.Typer(
@@ -71,6 +73,7 @@ def build(
             world=world,
             start=_day(start, "--start"),
         )
+    _say_untold(output / "attributes.parquet", tags)
     talk(f"{len(made.frame):,} customers, {len(made.frame.columns) - 1} tags, written to {output}")
     _answer(made, as_json, {"folder": str(output)})
 
@@ -146,6 +149,16 @@ def _say_rows(taken: IntakeResult, folder: Path) -> None:
         what = {"report": "left apart", "merge": "taken as one customer"}.get(taken.quality["links"]["conflicts"], "")
         talk(f"{taken.conflicts:,} ids are shared by several members, {what}: see links.parquet")
     talk(f"every row left out is in {folder / 'rejects.parquet'}; the state of the data: {folder / 'quality.html'}")
+
+
+def _say_untold(attributes: Path, tags: str) -> None:
+    """Attributes that no tag shows: nobody should wonder where they went."""
+    if not attributes.is_file():
+        return
+    shown = {"customer_id", "joined", "refreshed", *(tag.of for tag in load_tags(tags).tags.values())}
+    left = [name for name in column_names(attributes) if name not in shown and not name.startswith("consent_")]
+    if left:
+        talk(f'in attributes.parquet only: {", ".join(left)}. For a tag: kind = "attribute", of = "{left[0]}"')
 
 
 def _answer(made: Profiles, as_json: bool, more: dict[str, Any], quiet: bool = False) -> None:
