@@ -35,7 +35,7 @@ def weights_and_overlap(spread: Spread, ess: float, n: int) -> Figure:
 
 def calibration(bins: Sequence[CalibrationBin]) -> Figure:
     """Estimated propensities beside how often the action was really taken; right where dots are on the line."""
-    figure = Figure(figsize=(WIDTH * 0.55, 3.6), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
     figure.patch.set_alpha(0.0)
     ax = figure.add_subplot()
     _frame(ax)
