@@ -102,14 +102,24 @@ def main() -> None:
     """Read the words of the call, run, and say what came out."""
     words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     words.add_argument("--world", default="ecommerce")
+    words.add_argument("--policies", nargs="+", help="default: ten")
+    words.add_argument("--horizon", type=int, help="days; default: the world's")
     words.add_argument("--seeds", type=int, default=40, help="logs of each size")
     words.add_argument("--sizes", type=int, nargs="+", default=[76, 305, 1_220, 4_880], help="customers of a log")
     words.add_argument("--truth-customers", type=int, default=400_000)
     words.add_argument("--workers", type=int, default=2)
     words.add_argument("-o", "--output", type=Path, default=Path("runs/decision_truth"))
     chosen = words.parse_args()
-    world = crl.load_world(chosen.world)
-    found = study(world, ten_policies(world), chosen.sizes, chosen.seeds, chosen.truth_customers, chosen.workers)
+    changes = {} if chosen.horizon is None else {"horizon": chosen.horizon}
+    world = crl.load_world(chosen.world, **changes)
+    found = study(
+        world,
+        chosen.policies or ten_policies(world),
+        chosen.sizes,
+        chosen.seeds,
+        chosen.truth_customers,
+        chosen.workers,
+    )
     print(json.dumps(found, indent=1))
     for name, data in (("errors.png", picture(found)), ("decision_truth.json", json.dumps(found).encode())):
         write_whole(chosen.output / name, lambda file, data=data: file.write(data))

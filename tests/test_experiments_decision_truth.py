@@ -31,10 +31,24 @@ def test_summary_finds_the_law_and_what_precision_allows():
 
 
 def test_the_study_runs(tmp_path):
-    words = ["--seeds", "2", "--sizes", "20", "40", "80", "--truth-customers", "400", "--workers", "1", "-o", tmp_path]
+    words = [
+        "--seeds",
+        "2",
+        "--sizes",
+        "20",
+        "40",
+        "80",
+        "--truth-customers",
+        "400",
+        "--workers",
+        "1",
+        "--horizon",
+        "14",
+    ]
+    words += ["--policies", "none", "rules", "always:coupon30@sms", "-o", tmp_path]
     done = subprocess.run([sys.executable, SCRIPT, *words], capture_output=True, text=True, timeout=200, check=True)
     told = json.loads((tmp_path / "decision_truth.json").read_text())
     assert "decisions: 2 logs" in done.stdout
-    assert len(told["truth"]) == 10
+    assert len(told["truth"]) == 3
     assert len(told["rmse"]) == len(told["decisions"]) == 3
     assert (tmp_path / "errors.png").read_bytes().startswith(b"\x89PNG")

@@ -8,13 +8,53 @@ Filiztekin 2007, "Empirical validation and comparison of models for customer bas
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from campaignrl.calibrate.histories import Histories
+from campaignrl.calibrate.fitting import Fit, FittedModel, fit_histories, time_scale
+from campaignrl.calibrate.histories import Histories, as_given
 
 Float = npt.NDArray[np.float64]
+
+NAMES = ("r", "alpha", "a", "b")
+
+
+@dataclass(frozen=True, slots=True)
+class BetaGeometric(FittedModel):
+    """A fitted model of the two; alpha in the unit of the times it was fitted on."""
+
+    FIRST: ClassVar[int]  # chances to drop out before the first repeat order
+
+    r: float  # shape of the order rates
+    alpha: float  # their scale: mean rate r / alpha
+    a: float  # drop-out after an order: beta(a, b)
+    b: float
+    fit: Fit
+
+    def p_alive(self, x: npt.ArrayLike, t_x: npt.ArrayLike, T: npt.ArrayLike) -> Float:
+        """(n,) chance that customers with these histories have not dropped out by T."""
+        return p_alive(self._vector, as_given(x, t_x, T), self.FIRST)
+
+    def expected_purchases(
+        self, horizon: npt.ArrayLike, x: npt.ArrayLike = 0.0, t_x: npt.ArrayLike = 0.0, T: npt.ArrayLike = 0.0
+    ) -> Float:
+        """(n,) orders within `horizon` after T; without a history: repeat orders of a new customer."""
+        h = as_given(x, t_x, T)
+        return expected_purchases(self._vector, np.asarray(horizon, dtype=np.float64), h, self.FIRST)
+
+
+def fitted(
+    first: int, given: Histories, l2: float, toward: Mapping[str, float] | None
+) -> tuple[Mapping[str, float], Fit]:
+    """Maximum likelihood, the parameters by name; see fit_bg_nbd for the words."""
+    scale = time_scale(given)
+    starts = [(0.5, scale / 2, 0.8, 2.0), (1.0, scale, 0.3, 3.0), (0.2, scale / 8, 2.0, 8.0)]
+    return fit_histories(lambda p, h: log_likelihood(p, h, first), NAMES, starts, given, l2, toward)
 
 
 def log_likelihood(parameters: Float, h: Histories, first: int) -> tuple[float, Float]:

@@ -6,6 +6,7 @@ Not here: the likelihoods (one file a model), climbing them (likelihood.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +27,35 @@ class Fit(NamedTuple):
     standard_errors: Mapping[str, float]
     customers: float
     converged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FittedModel:
+    """What every fitted model tells of itself: its fields are its parameters, and how they fit."""
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """By name."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "fit"}
+
+    @property
+    def log_likelihood(self) -> float:
+        """Of the data it was fitted on, without terms that hold no parameter."""
+        return self._fit.log_likelihood
+
+    @property
+    def standard_errors(self) -> Mapping[str, float]:
+        """Of each parameter."""
+        return self._fit.standard_errors
+
+    @property
+    def _fit(self) -> Fit:
+        found: Fit = getattr(self, "fit")  # noqa: B009  # a field of every model, after its parameters
+        return found
+
+    @property
+    def _vector(self) -> Float:
+        return np.array(list(self.parameters.values()))
 
 
 def fit_histories(

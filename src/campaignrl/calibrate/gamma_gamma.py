@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from campaignrl.calibrate.fitting import Fit, centre, facts
+from campaignrl.calibrate.fitting import Fit, FittedModel, centre, facts
 from campaignrl.calibrate.likelihood import ENOUGH, Rows, maximise, named
 from campaignrl.errors import SHOWN, DataError, Problem
 
@@ -23,28 +23,13 @@ NAMES = ("p", "q", "gamma")
 
 
 @dataclass(frozen=True, slots=True)
-class GammaGamma:
+class GammaGamma(FittedModel):
     """A fitted Gamma-Gamma; gamma in the currency of the values."""
 
     p: float  # shape of one customer's order values: coefficient of variation p^-0.5
     q: float  # shape between customers
     gamma: float  # scale
     fit: Fit
-
-    @property
-    def parameters(self) -> dict[str, float]:
-        """By name."""
-        return {name: getattr(self, name) for name in NAMES}
-
-    @property
-    def log_likelihood(self) -> float:
-        """Of the data it was fitted on."""
-        return self.fit.log_likelihood
-
-    @property
-    def standard_errors(self) -> Mapping[str, float]:
-        """Of each parameter."""
-        return self.fit.standard_errors
 
     @property
     def mean(self) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from campaignrl.calibrate.fitting import Fit, fit_histories, time_scale
+from campaignrl.calibrate.fitting import Fit, FittedModel, fit_histories, time_scale
 from campaignrl.calibrate.histories import Histories, as_given, histories
 
 Float = npt.NDArray[np.float64]
@@ -21,27 +21,12 @@ NAMES = ("r", "alpha")
 
 
 @dataclass(frozen=True, slots=True)
-class Nbd:
+class Nbd(FittedModel):
     """A fitted NBD; alpha in the unit of the times it was fitted on."""
 
     r: float  # shape of the order rates
     alpha: float  # their scale: mean rate r / alpha
     fit: Fit
-
-    @property
-    def parameters(self) -> dict[str, float]:
-        """By name."""
-        return {name: getattr(self, name) for name in NAMES}
-
-    @property
-    def log_likelihood(self) -> float:
-        """Of the data it was fitted on, without terms that hold no parameter."""
-        return self.fit.log_likelihood
-
-    @property
-    def standard_errors(self) -> Mapping[str, float]:
-        """Of each parameter."""
-        return self.fit.standard_errors
 
     def p_alive(self, x: npt.ArrayLike, t_x: npt.ArrayLike, T: npt.ArrayLike) -> Float:
         """(n,) ones."""

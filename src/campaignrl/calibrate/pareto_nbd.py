@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from campaignrl.calibrate.fitting import Fit, fit_histories, time_scale
+from campaignrl.calibrate.fitting import Fit, FittedModel, fit_histories, time_scale
 from campaignrl.calibrate.histories import Histories, as_given, histories
 
 Float = npt.NDArray[np.float64]
@@ -30,7 +30,7 @@ SLICE = 1_024  # histories whose points are in the cache together
 
 
 @dataclass(frozen=True, slots=True)
-class ParetoNbd:
+class ParetoNbd(FittedModel):
     """A fitted Pareto/NBD; alpha and beta in the unit of the times it was fitted on."""
 
     r: float  # shape of the order rates
@@ -38,21 +38,6 @@ class ParetoNbd:
     s: float  # shape of the drop-out rates
     beta: float  # their scale: mean rate s / beta
     fit: Fit
-
-    @property
-    def parameters(self) -> dict[str, float]:
-        """By name."""
-        return {name: getattr(self, name) for name in NAMES}
-
-    @property
-    def log_likelihood(self) -> float:
-        """Of the data it was fitted on, without terms that hold no parameter."""
-        return self.fit.log_likelihood
-
-    @property
-    def standard_errors(self) -> Mapping[str, float]:
-        """Of each parameter."""
-        return self.fit.standard_errors
 
     def p_alive(self, x: npt.ArrayLike, t_x: npt.ArrayLike, T: npt.ArrayLike) -> Float:
         """(n,) chance that customers with these histories have not dropped out by T."""
@@ -67,10 +52,6 @@ class ParetoNbd:
         lifetime = (self.beta + h.T) * (-np.expm1(-c * end) / c if abs(c) > 1e-12 else end)
         result: Float = (self.r + h.x) / (self.alpha + h.T) * lifetime * _p_alive(self._vector, h)
         return result
-
-    @property
-    def _vector(self) -> Float:
-        return np.array([self.r, self.alpha, self.s, self.beta])
 
 
 def fit_pareto_nbd(
