@@ -53,4 +53,3 @@ def provenance_problems(world: Mapping[str, Any]) -> list[Problem]:
         return []
     known = {place(path) for path, _ in leaves(world)}
     return [Problem("[provenance]", "place", key, "a number of this world") for key in named if key not in known]
-
