@@ -117,3 +117,12 @@ def test_the_command_writes_a_page(log, tmp_path, monkeypatch, capsys):
     text = report.read_text(encoding="utf-8")
     assert "What of the log speaks for it" in text
     assert "effective of" in text
+
+
+def test_a_page_of_episodes_speaks_of_customers_not_of_decisions():
+    chain = CHAINS.chain()
+    episodes = crl.evaluate(chain, CHAINS.wanted(chain), estimators=("wpdis",))
+    text = page(of(episodes))
+    assert f"per customer over {episodes.horizon} steps" in text
+    assert "per decision" not in text
+    assert "per decision" in page(of(crl.evaluate(chain, CHAINS.wanted(chain), estimators=("ips",))))

@@ -33,11 +33,15 @@ class EpisodeEvaluation(Evaluation):
         facts["curve"] = [dict(zip(Step._fields, step, strict=True)) for step in facts["curve"]]
         return facts
 
+    @property
+    def per(self) -> str:
+        """What a value is of."""
+        return f"per customer over {self.horizon} steps"
+
     def _heading(self) -> str:
         rows = f"{self.n:,} decisions of {self.customers:,} customers"
         faded = f" (discounted by {self.discount:g} a step)" if self.discount < 1.0 else ""
-        over = f"per customer over {self.horizon} steps{faded}"
-        return f"{self.policy}: {self.reward}, {over}, from {rows}, logged by {self.log_policy}"
+        return f"{self.policy}: {self.reward}, {self.per}{faded}, from {rows}, logged by {self.log_policy}"
 
     def _notes(self) -> list[str]:
         shown = {1, *range(5, self.horizon, 5), self.lasting, self.lasting + 1, self.horizon}

@@ -89,10 +89,15 @@ class Evaluation:
         heading = html.escape(self._heading())
         return f"<div><p>{heading}</p><table>{''.join(cells)}</table><ul>{notes}</ul></div>"
 
+    @property
+    def per(self) -> str:
+        """What a value is of."""
+        return "per decision"
+
     def _heading(self) -> str:
         dropped = f", {self.dropped:,} immature left out" if self.dropped else ""
         rows = f"{self.n:,} decisions of {self.customers:,} customers{dropped}"
-        return f"{self.policy}: {self.reward} per decision, from {rows}, logged by {self.log_policy}"
+        return f"{self.policy}: {self.reward} {self.per}, from {rows}, logged by {self.log_policy}"
 
     def _table(self) -> list[tuple[str, ...]]:
         level = f"{1 - self.alpha:.0%} interval"

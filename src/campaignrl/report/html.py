@@ -63,7 +63,10 @@ def _reference(content: ReportContent) -> str:
 def _unit(content: ReportContent) -> str:
     if content.campaigns:
         return f"{content.currency} per customer, {content.campaigns[0].world.horizon} days"
-    return f"{content.evaluations[0][0].reward}, per decision" if content.evaluations else ""
+    if not content.evaluations:
+        return ""
+    first = content.evaluations[0][0]
+    return f"{first.reward}, {first.per}"
 
 
 def _safe(picture: Picture) -> Picture:

@@ -51,9 +51,10 @@ def forest(content: ReportContent) -> list[Picture]:
             _forest_row(content.label(e.policy), best_estimate(e), truth, e.policy in refused)
             for e, truth in content.evaluations
         ]
-        caption = "What one decision earns, read off the log; the dashed line is what the logged decisions earned."
+        per = content.evaluations[0][0].per
+        caption = f"What is earned {per}, read off the log; the dashed line is what the logged policy earned."
         mark = (words.LABELS["logged"], content.evaluations[0][0].logged_value)
-        pictures.append(_forest_picture("values", caption, rows, f"{unit}, per decision", mark))
+        pictures.append(_forest_picture("values", caption, rows, f"{unit}, {per}", mark))
     return pictures
 
 

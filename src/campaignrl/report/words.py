@@ -116,13 +116,13 @@ def sentence_start(text: str) -> str:
 
 
 def log_sentence(evaluation: Evaluation, label: str, reference: str, unit: str) -> str:
-    """What the log alone says of a policy against its reference, per decision; unit: of the reward, may be ""."""
+    """What the log alone says of a policy against its reference; unit: of the reward, may be ""."""
     if evaluation.verdict == "refuse":
         return f"From the log alone it cannot be said what {label} would earn."
     if evaluation.policy == evaluation.reference:
         return f"{sentence_start(label)} is what the others are measured against."
     lift = Value(evaluation.lift, math.nan, evaluation.lift_ci_low, evaluation.lift_ci_high)
-    return from_log(difference_sentence(label, reference, lift, unit, "per decision"))
+    return from_log(difference_sentence(label, reference, lift, unit, evaluation.per))
 
 
 def from_log(sentence: str) -> str:
