@@ -136,21 +136,21 @@ def share(v: dict) -> str:
     return f"{100 * v['value']:.1f} % [{100 * v['ci_low']:.1f}, {100 * v['ci_high']:.1f}]"
 
 
-def document(answer: dict, sizes, trained_on: dict) -> str:
+def document(answer: dict, sizes, trained_on: dict, call: str) -> str:
     """The page of results."""
     customers, scale = sizes
     logs = ", ".join(f"{int(n * scale):,} in {world}" for world, n in trained_on.items())
     lines = [
         "# Results: what learners reach",
         "",
-        "Made by `python experiments/learners.py --docs docs/results.md`; figures are not edited by hand.",
+        f"Made by `{call}` from kept runs and new ones; figures are not edited by hand.",
         "",
         f"Each seed draws a log of {int(20_000 * scale):,} customers ({logs}) in which four decisions of five send "
         f"nothing and the fifth anything allowed, teaches every learner from it, and plays all on {customers:,} other "
         "customers with the same luck. Intervals are 95 % over seeds (Student's t), differences and ratios seed by "
         "seed. Values are contribution per customer over the campaign. The greedy oracle knows the state and looks "
-        "one outcome window ahead, so a learner that looks further may pass it; the far-sighted one plans on a reduced "
-        "model. Deep learners learn in the world itself, on half as many customers, each of whom lives twice: with and "
+        "one outcome window ahead, so a learner that looks further may pass it; a far-sighted one, where it is shown, plans "
+        "on a reduced model. Deep learners learn in the world itself, on half as many customers, each of whom lives twice: with and "
         "without sends.",
         "",
     ]
