@@ -243,7 +243,8 @@ def main() -> None:
     found = study(chosen.worlds, seeds, chosen.learners, sizes, chosen.output / "results", chosen.workers)
     answer = summary(found)
     picture(answer, chosen.output / "learners.png")
-    text = document(answer, sizes[:2], TRAINED_ON, " ".join(["python experiments/learners.py", *sys.argv[1:]]))
+    call = " ".join(["python experiments/learners.py", *sys.argv[1:]])
+    text = document(answer, sizes[:2], TRAINED_ON, call)
     if chosen.docs:
         write_whole(chosen.docs, lambda out: _write(out, text))
     print(json.dumps(answer, indent=2) if chosen.json else text)

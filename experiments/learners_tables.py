@@ -149,9 +149,9 @@ def document(answer: dict, sizes, trained_on: dict, call: str) -> str:
         f"nothing and the fifth anything allowed, teaches every learner from it, and plays all on {customers:,} other "
         "customers with the same luck. Intervals are 95 % over seeds (Student's t), differences and ratios seed by "
         "seed. Values are contribution per customer over the campaign. The greedy oracle knows the state and looks "
-        "one outcome window ahead, so a learner that looks further may pass it; a far-sighted one, where it is shown, plans "
-        "on a reduced model. Deep learners learn in the world itself, on half as many customers, each of whom lives twice: with and "
-        "without sends.",
+        "one outcome window ahead, so a learner that looks further may pass it; a far-sighted one, where shown, plans "
+        "on a reduced model. Deep learners learn in the world itself, on half as many customers, each of whom lives "
+        "twice: with and without sends.",
         "",
     ]
     for world, found in answer.items():
