@@ -250,3 +250,22 @@ def test_loads_of_a_world_without_queues_are_refused_before_the_run(campaignrl, 
     assert "a capacity or a retry" in said.err
     assert not events.exists()
     assert not load.exists()
+
+
+def test_evaluate_by_part_and_with_its_risk(campaignrl, small_world: Path, tmp_path: Path):
+    log, page = tmp_path / "log.parquet", tmp_path / "page.html"
+    assert campaignrl("simulate", "--world", small_world, "-n", 400, "-o", log).code == 0
+    asked = ("evaluate", log, "--policy", "uniform", "--by", "segment", "--by", "recency_days", "--risk")
+    told = campaignrl(*asked, "--report", page)
+    assert "lift by segment, over logged" in told.out
+    assert "probability that it earns less than logged" in told.out
+    assert page.read_text().count("Lift by ") >= 2
+    facts = json.loads(campaignrl(*asked, "--json").out)
+    assert set(facts["lift_by"]) == {"segment", "recency_days"}
+    assert 0.0 < facts["probability_of_harm"] < 1.0
+    wrong = campaignrl("evaluate", log, "--policy", "uniform", "--by", "segmnt")
+    assert wrong.code == 2
+    assert "Did you mean 'segment'" in wrong.err
+    for more in (("--stream",), ("--estimator", "wdr")):
+        refused = campaignrl("evaluate", log, "--policy", "uniform", "--by", "segment", *more)
+        assert (refused.code, "--by" in refused.err) == (2, True)

@@ -11,16 +11,20 @@ import typer
 from campaignrl.cli.console import progress, say, say_json, talk
 from campaignrl.cli.options import Json, Seed
 from campaignrl.errors import SupportError, UsageError
+from campaignrl.evaluate.breakdown import Breakdown, breakdown
 from campaignrl.evaluate.episode_intervals import WAYS
+from campaignrl.evaluate.episode_result import EpisodeEvaluation
 from campaignrl.evaluate.estimators import ESTIMATORS, USUAL
 from campaignrl.evaluate.evaluate import evaluate as evaluate_policy
 from campaignrl.evaluate.learned_rewards import MODELS
 from campaignrl.evaluate.other_intervals import INTERVALS
+from campaignrl.evaluate.result import Evaluation
 from campaignrl.evaluate.sequential_estimators import SEQUENTIAL
 from campaignrl.evaluate.streamed_estimates import STREAMED
 from campaignrl.evaluate.streaming import evaluate_stream
 from campaignrl.evaluate.targets import LOGGED
 from campaignrl.evaluate.tuning import FIXED
+from campaignrl.tables.decisions import DecisionLog
 from campaignrl.tables.logfile import read_log
 
 
@@ -68,6 +72,12 @@ def evaluate(
         int | None, typer.Option(help="Steps of an episode to value; default: the longest episode of the log.")
     ] = None,
     discount: Annotated[float, typer.Option(help="Of each further step of an episode, in (0, 1].")] = 1.0,
+    by: Annotated[
+        list[str] | None, typer.Option(help="Lift by the levels of this feature, or by wave; may be given again.")
+    ] = None,
+    risk: Annotated[
+        bool, typer.Option("--risk", help="Tell the probability that it earns less, and what one more unit costs.")
+    ] = False,
     stream: Annotated[
         bool, typer.Option("--stream", help="Read a Parquet log of any size in pieces, in bounded memory.")
     ] = False,
@@ -92,21 +102,25 @@ def evaluate(
         "horizon": horizon,
         "discount": discount,
     }
+    further = None
     with progress("evaluate"):
         if stream:
-            _refuse_beside_stream({**more, "mapping": mapping, "reward": reward})
+            _refuse_beside_stream({**more, "mapping": mapping, "reward": reward, "by": by, "risk": risk or None})
             found = evaluate_stream(log, policy, workers=workers, **asked)
         else:
-            found = evaluate_policy(read_log(log, mapping, reward=reward), policy, **asked, **more)
+            table = read_log(log, mapping, reward=reward)
+            found = evaluate_policy(table, policy, **asked, **more)
+            further = _further(table, policy, found, by, risk, asked)
     if report is not None:
         page = import_module("campaignrl.report.html")  # draws: only where it is asked for
-        content = page.ReportContent(title=f"What {found.policy} would earn", evaluations=((found, None),))
+        parts = {} if further is None else further.parts
+        content = page.ReportContent(title=f"What {found.policy} would earn", evaluations=((found, None),), parts=parts)
         page.write_report(report, content)
         talk(f"report: {report}")
     if as_json:
-        say_json(found.to_dict())
+        say_json(found.to_dict() | ({} if further is None else further.to_dict()))
     else:
-        say(str(found))
+        say(str(found) if further is None else f"{found}\n\n{further}")
     if found.verdict == "refuse":
         raise typer.Exit(SupportError.exit_code)
 
@@ -114,6 +128,18 @@ def evaluate(
 def _estimators(words: str, stream: bool) -> tuple[str, ...]:
     named = {"all": STREAMED if stream else tuple(ESTIMATORS), "usual": USUAL}
     return named.get(words) or tuple(words.split(","))
+
+
+def _further(
+    log: DecisionLog, policy: str, found: Evaluation, by: list[str] | None, risk: bool, asked: dict[str, Any]
+) -> Breakdown | None:
+    """What was asked beside the value, of single decisions."""
+    if not by and not risk:
+        return None
+    if isinstance(found, EpisodeEvaluation):
+        raise UsageError("--by and --risk are about single decisions, not whole episodes: drop one.")
+    words = {name: asked[name] for name in ("reference", "mix", "model", "reward_range", "seed")}
+    return breakdown(log, policy, by=by or (), risk=risk, **words)
 
 
 def _refuse_beside_stream(words: dict[str, Any]) -> None:

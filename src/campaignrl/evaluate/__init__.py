@@ -19,6 +19,7 @@ result.py        the answer and how it is shown
 evaluate.py      the verb that joins them
 differences.py   what an interval of a difference lets one say; the difference between two logs
 paired.py        many policies at once, lift by segment or wave, cost of what is gained, probability of harm
+breakdown.py     those questions about one policy at once, and how the answers read
 holdout.py       the holdout against its plan; leaks between what is learned on and judged on
 personalising.py does treating customers differently pay? In one sentence
 

@@ -168,7 +168,11 @@ def probability_of_harm(log: DecisionLog, a: Given, b: Given = LOGGED, **words: 
     The confidence that the lift is below 0, read off the interval at every level (a confidence distribution; Xie
     & Singh 2013), so it is as right for rare conversions as the interval is.
     """
-    rows = Rows.of(log, [a, b], **words)
+    return harm_of(Rows.of(log, [a, b], **words))
+
+
+def harm_of(rows: Rows) -> float:
+    """`probability_of_harm` of the first policy against the second."""
     if rows.silent():
         return NOT_TO_BE_HAD
     first, second = rows.evidence
@@ -186,7 +190,11 @@ def lift_by(
 
     The intervals hold together with 1 - alpha; the lifts, weighted by rows, add up to that of all rows.
     """
-    rows = Rows.of(log, [a, b], **words)
+    return lift_among(Rows.of(log, [a, b], **words), by, alpha)
+
+
+def lift_among(rows: Rows, by: str, alpha: float = 0.05) -> tuple[Part, ...]:
+    """`lift_by` of the first policy over the second."""
     labels, of_row = parts_of(rows.log, by)
     there = [i for i in range(len(labels)) if (of_row == i).any()]
     silent, found = rows.silent(), []
@@ -240,7 +248,11 @@ def cost_per_incremental(
     With conversions as reward: cost per incremental conversion. The upper end is infinite where the extra reward
     may be 0 or less.
     """
-    rows = Rows.of(log, [a, b], **words)
+    return cost_of(Rows.of(log, [a, b], **words), alpha)
+
+
+def cost_of(rows: Rows, alpha: float = 0.05) -> Estimate:
+    """`cost_per_incremental` of the first policy over the second."""
     if rows.silent():
         return ABSENT
     first, second = rows.evidence

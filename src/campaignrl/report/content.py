@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from campaignrl.evaluate.intervals import Estimate
+from campaignrl.evaluate.paired import Part
 from campaignrl.evaluate.result import Evaluation
 from campaignrl.report import words
 from campaignrl.report.kpi import NONE, check_same_customers, find
@@ -32,7 +33,8 @@ class ReportContent:
     """Everything a report is made of; each part may be absent.
 
     campaigns: on the same customers and seed. evaluations: each with the simulator's truth per decision, or None.
-    titles: what people call a policy, by its name. facts: how it was made, as shown.
+    parts: lift of the first evaluation, by what its log was cut by. titles: what people call a policy, by its name.
+    facts: how it was made, as shown.
     """
 
     title: str = "What each policy would earn"
@@ -40,6 +42,7 @@ class ReportContent:
     campaigns: tuple[Campaign, ...] = ()
     evaluations: tuple[tuple[Evaluation, Value | None], ...] = ()
     gains: tuple[Gain, ...] = ()
+    parts: Mapping[str, tuple[Part, ...]] = field(default_factory=dict)
     baseline: str = "rules"
     titles: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, object] = field(default_factory=dict)

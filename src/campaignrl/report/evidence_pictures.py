@@ -16,6 +16,7 @@ from campaignrl.report.content import ReportContent
 from campaignrl.report.evidence_figures import calibration, weights_and_overlap
 from campaignrl.report.figures import svg_bytes
 from campaignrl.report.inline import inline_svg
+from campaignrl.report.part_figures import lift_by_part
 from campaignrl.report.pictures import Picture
 from campaignrl.report.sequential_figures import ess_by_step
 
@@ -23,7 +24,7 @@ KEY = (("series-1", "■", "rows of the log"), ("series-2", "■", "weighted: wh
 
 
 def evidence(content: ReportContent) -> list[Picture]:
-    """Weights and overlap of each policy, the curve of episodes, the calibration of estimated propensities."""
+    """Weights and overlap of each policy, the curve of episodes, calibration of propensities, lift by part."""
     asked = [(number, e) for number, (e, _) in enumerate(content.evaluations) if e.policy != LOGGED]
     pictures = [_weights(content, number, e) for number, e in asked if e.spread is not None]
     curves = {
@@ -40,7 +41,14 @@ def evidence(content: ReportContent) -> list[Picture]:
         caption = "Propensities estimated from the log, beside how often the action was taken; right on the line."
         says = "; ".join(f"{b.predicted:.3g} estimated, {b.observed:.3g} taken" for b in estimated.calibration)
         pictures.append(_picture(svg_bytes(calibration(estimated.calibration)), "calibration", caption, says))
-    return pictures
+    return pictures + [_by_part(content, number, name) for number, name in enumerate(content.parts)]
+
+
+def _by_part(content: ReportContent, number: int, name: str) -> Picture:
+    parts, e = content.parts[name], content.evaluations[0][0]
+    caption = f"Lift by {name}, over {content.label(e.reference)}; the intervals hold together."
+    says = "; ".join(f"{part.part} {part.lift.value:+.4g}" for part in parts)
+    return _picture(svg_bytes(lift_by_part(parts, e.reward)), f"parts{number}", caption, says)
 
 
 def _weights(content: ReportContent, number: int, e: Evaluation) -> Picture:
