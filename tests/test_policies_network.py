@@ -160,6 +160,7 @@ def test_settings_that_differ_in_a_world(shop):
     assert (config.in_world("coupon_trap").gamma, config.in_world("coupon_trap").steps_ahead) == (1.0, 5)
 
 
+DEEP = ("ppo", "recurrent_ppo", "dqn", "qr_dqn")
 BLOCKED = """
     import sys
 
@@ -186,7 +187,7 @@ def test_a_bundle_decides_where_torch_is_not_installed(shop, tmp_path):
     learned = build_policy("neural_linear", shop.catalog, shop.schema)
     pytest.importorskip("torch", reason="needs the extra `rl`")
     learned.update(shop.log(500))
-    policies = {kind: filled(build_policy(kind, shop.catalog, shop.schema)) for kind in ("ppo", "dqn", "qr_dqn")}
+    policies = {kind: filled(build_policy(kind, shop.catalog, shop.schema)) for kind in DEEP}
     policies |= {
         "neural_linear": learned,
         "maskable_ppo": filled(build_policy("maskable_ppo", shop.catalog, shop.schema)),
@@ -216,12 +217,12 @@ def test_a_bundle_decides_where_torch_is_not_installed(shop, tmp_path):
 def test_without_the_extra_training_says_what_to_install(shop):
     said = run_without_torch("""
         import campaignrl as crl
-        for learner in ("maskable_ppo", "dqn"):
+        for learner in ("maskable_ppo", "recurrent_ppo", "dqn"):
             try:
                 crl.train(learner, "no_memory", steps=60)
             except crl.CampaignError as wrong:
                 print(wrong.exit_code, wrong)
     """)
     lines = said.splitlines()
-    assert len(lines) == 2
+    assert len(lines) == 3
     assert all(line.startswith("2 ") and "pip install 'campaignrl[rl]'" in line for line in lines)

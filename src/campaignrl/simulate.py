@@ -24,6 +24,7 @@ from campaignrl.features import Context
 from campaignrl.guard.budget import Ledger, propensity_after, throttle
 from campaignrl.policies.base import Policy, sample
 from campaignrl.policies.catalog import is_trained, load_policy
+from campaignrl.policies.memory import Memory, ask, memory_for
 from campaignrl.rng import Purpose
 from campaignrl.specs.world import World, load_world
 from campaignrl.tables.decisions import DecisionLog
@@ -110,7 +111,7 @@ def run_campaign(
     """Run `policy` in `world` to the horizon; same arguments as `simulate`."""
     world = load_world(world)
     playing = ready_policy(policy, world)
-    panel = Panel(world, customers, seed, threads, block)
+    panel, memory = Panel(world, customers, seed, threads, block), memory_for(playing)
     recorder = _Recorder(panel, playing) if keep_log else None
     ledger = Ledger(world, len(panel))
     before, start = panel.state.orders.copy(), panel.state.alive.copy()
@@ -121,7 +122,7 @@ def run_campaign(
     grouped = np.zeros((world.horizon, min(GROUPS, len(panel))))
     while not panel.done:
         day = panel.day
-        choice = decide_day(panel, playing)
+        choice = decide_day(panel, playing, memory)
         if ledger.is_limited:
             choice = _served(choice, panel, ledger)
         outcome = panel.step(choice.action)
@@ -155,7 +156,8 @@ def simulate_hours(
     """
     world = load_world(world)
     playing = ready_policy(policy, world)
-    return run_clock(Panel(world, customers, seed, threads), lambda panel: decide_day(panel, playing).action, progress)
+    memory, panel = memory_for(playing), Panel(world, customers, seed, threads)
+    return run_clock(panel, lambda panel: decide_day(panel, playing, memory).action, progress)
 
 
 def ready_policy(policy: str | Path | Policy, world: World) -> Policy:
@@ -167,9 +169,14 @@ def ready_policy(policy: str | Path | Policy, world: World) -> Policy:
     return playing
 
 
-def decide_day(panel: Panel, policy: Policy) -> Choice:
-    """Today's decision of `policy` for every customer of the panel, block by block."""
-    parts = panel.over_blocks(lambda part: _decide(panel, policy, part))
+def decide_day(panel: Panel, policy: Policy, memory: Memory | None = None) -> Choice:
+    """Today's decision of `policy` for every customer of the panel, block by block.
+
+    memory: what a recurrent policy remembers of them; the same one every day (`memory_for`).
+    """
+    if memory is not None:
+        memory.meet(panel.traits.key)
+    parts = panel.over_blocks(lambda part: _decide(panel, policy, part, memory))
     if len(parts) == 1:
         return parts[0]
     names = parts[0].context.columns
@@ -194,18 +201,20 @@ def _served(choice: Choice, panel: Panel, ledger: Ledger) -> Choice:
     return replace(choice, action=found.action, propensity=after)
 
 
-def decide_rows(panel: Panel, policy: Policy, rows: Int) -> Int:
-    """(m,) today's actions of `policy` for some customers of the panel only."""
+def decide_rows(panel: Panel, policy: Policy, rows: Int, memory: Memory | None = None) -> Int:
+    """(m,) today's actions of `policy` for some customers of the panel only; a recurrent one looks at all of them."""
+    if memory is not None:
+        return np.asarray(decide_day(panel, policy, memory).action[rows])
     context = panel.observe()
     allowed = panel.allowed(context)[rows]
-    probabilities = policy.probabilities(context.take(rows), allowed)
+    probabilities = ask(policy, None, panel.traits.key[rows], panel.day, context.take(rows), allowed)
     return sample(probabilities, rng.uniform(panel.traits.key[rows], panel.seed, panel.day, Purpose.ACTION))
 
 
-def _decide(panel: Panel, policy: Policy, part: slice) -> Choice:
+def _decide(panel: Panel, policy: Policy, part: slice, memory: Memory | None) -> Choice:
     context = panel.observe(part)
     allowed = panel.allowed(context, part)
-    probabilities = policy.probabilities(context, allowed)
+    probabilities = ask(policy, memory, panel.traits.key[part], panel.day, context, allowed)
     u = rng.uniform(panel.traits.key[part], panel.seed, panel.day, Purpose.ACTION)
     action = sample(probabilities, u)
     channel = panel.world.catalog.channel_of

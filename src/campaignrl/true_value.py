@@ -22,6 +22,7 @@ from campaignrl.envs.panel import Panel
 from campaignrl.envs.truth.twins import Decide, Int, Twins, twins
 from campaignrl.errors import Problem, UsageError
 from campaignrl.policies.base import Policy
+from campaignrl.policies.memory import Memory, memory_for
 from campaignrl.rng import Purpose
 from campaignrl.simulate import Campaign, decide_day, decide_rows, ready_policy
 from campaignrl.specs.world import World, load_world
@@ -83,9 +84,13 @@ def campaign_lift(campaign: Campaign, baseline: Campaign) -> Value:
 def acting(policy: str | Path | Policy, world: World) -> Decide:
     """The policy as a way of deciding for a panel, with the draws that a campaign would use."""
     playing = ready_policy(policy, world)
+    memory: Memory | None = None
 
     def decide(panel: Panel) -> Int:
-        return decide_day(panel, playing).action
+        nonlocal memory
+        if panel.day == 0:
+            memory = memory_for(playing)
+        return decide_day(panel, playing, memory).action
 
     return decide
 
@@ -158,15 +163,16 @@ def _one_decision(
     usual = ready_policy(logging, world)
     once = usual if target is None else ready_policy(target, world)
     panel, window = Panel(world, customers, seed), world.outcome_days
+    memory, other = memory_for(usual), memory_for(once)
     u = rng.uniform(panel.traits.key, seed, 0, Purpose.RESAMPLE)
     chosen = np.floor(u * (world.horizon - window + 1)).astype(np.int64)
     value = np.zeros(customers)
     while not panel.done:
         day = panel.day
-        action = decide_day(panel, usual).action.copy()
+        action = decide_day(panel, usual, memory).action.copy()
         deviates = np.flatnonzero(chosen == day)
-        if once is not usual and len(deviates):
-            action[deviates] = decide_rows(panel, once, deviates)
+        if once is not usual and (len(deviates) or other is not None):
+            action[deviates] = decide_rows(panel, once, deviates, other)
         reward = panel.step(action).reward
         value += np.where((chosen <= day) & (day < chosen + window), reward, np.float32(0.0))
     return value

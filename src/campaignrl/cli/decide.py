@@ -16,6 +16,7 @@ from campaignrl.errors import DataError, Problem, UsageError
 from campaignrl.guard.rules import cap_windows
 from campaignrl.policies.bundle import read_manifest
 from campaignrl.policies.catalog import load_policy
+from campaignrl.policies.memory_file import open_memory, save_memory
 from campaignrl.send.decide import Decisions
 from campaignrl.send.decide import decide as decide_for
 from campaignrl.specs.bundled import bundled_files
@@ -37,6 +38,9 @@ def decide(
     decisions: Annotated[
         Path | None, typer.Option(help="Also write every decision, sending nothing included: tomorrow's log.")
     ] = None,
+    memory: Annotated[
+        Path | None, typer.Option(help="What a recurrent policy remembers of customers; begun where there is none.")
+    ] = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -44,9 +48,12 @@ def decide(
     rules = load_world(world or _world_of(policy))
     playing = load_policy(policy, rules.catalog, rules.features)
     table = read_customers(customers, rules.features, list(rules.channels), cap_windows(rules), _suppressed(suppress))
+    known = None if memory is None else open_memory(playing, memory)
     with progress(f"decide    {playing.name}") as step:
-        found = decide_for(playing, table, rules, day=_day(as_of), seed=seed, progress=step)
+        found = decide_for(playing, table, rules, day=_day(as_of), seed=seed, memory=known, progress=step)
     write_frame(found.sends(), output)
+    if known is not None and memory is not None:  # last: a run that broke off is repeated with the same decisions
+        save_memory(known, memory)
     if decisions is not None:
         write_frame(found.frame(), decisions)
     for note, count in table.notes.items():

@@ -78,7 +78,7 @@ def evaluate_episodes(
         lift_ci_high=lift.ci_high,
         lift_by=lift_by,
         verdict=verdict,
-        reasons=reasons + _missing(estimates, points, ours),
+        reasons=reasons + _missing(estimates, points, ours) + target.notes,
         estimates=estimates,
     )
 

@@ -133,7 +133,7 @@ def evaluate(
         lift_ci_low=lift.ci_low,
         lift_ci_high=lift.ci_high,
         verdict=verdict,
-        reasons=reasons + missing(estimates, without) + beyond(estimators, evidence),
+        reasons=reasons + missing(estimates, without) + beyond(estimators, evidence) + targets[0].notes,
         estimates=estimates,
         settings=settings,
         settings_from=tuning,

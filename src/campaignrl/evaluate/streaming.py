@@ -34,6 +34,7 @@ from campaignrl.evaluate.tally import EMPTY, Tally
 from campaignrl.evaluate.targets import LOGGED, TABLES
 from campaignrl.policies.base import Policy
 from campaignrl.policies.catalog import load_policy
+from campaignrl.policies.memory import Recurrent
 from campaignrl.tables.decisions import DecisionLog
 from campaignrl.tables.logstream import LogInMemory, LogStream, open_log
 from campaignrl.tables.sketch import FACT
@@ -109,9 +110,11 @@ def _policy(given: Policy | str | Path | Array, stream: LogStream | LogInMemory)
             return None
         if str(given).endswith(TABLES):
             raise UsageError(f"{given}: a table of probabilities cannot be met by decision in passing. {WHOLE}")
-        return load_policy(given, stream.facts.catalog, stream.facts.features)
+        given = load_policy(given, stream.facts.catalog, stream.facts.features)
     if not isinstance(given, Policy):
         raise UsageError(Problem("evaluate", "policy", type(given).__name__, "a policy, or the name or file of one"))
+    if isinstance(given, Recurrent):
+        raise UsageError(f"{given.name} remembers customers, whose rows are not kept together in passing. {WHOLE}")
     return given
 
 

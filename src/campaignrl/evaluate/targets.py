@@ -8,7 +8,7 @@ n rows, k actions.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,13 @@ import pandas as pd
 from campaignrl.errors import SHOWN, DataError, Problem, UsageError, nearest
 from campaignrl.policies.base import Policy
 from campaignrl.policies.catalog import load_policy
+from campaignrl.policies.memory import Recurrent, answers_on, gaps_in
 from campaignrl.tables.decisions import DecisionLog
 from campaignrl.tables.files import read_frame
 from campaignrl.tables.sketch import FACT, CustomerSketch
 
 Bool = npt.NDArray[np.bool_]
 Array = npt.NDArray[Any]
-Given = Policy | str | Path | Array | pd.DataFrame
 
 LOGGED = "logged"
 TABLES = (".parquet", ".pq", ".csv", ".csv.gz", ".tsv")  # what a file of probabilities ends in
@@ -39,6 +39,7 @@ class Target:
     name: str
     answer: Callable[[slice], Array] | None = None
     learned_from: float = 0.0  # about which share of the log's customers it has learned from, as far as its file says
+    notes: tuple[str, ...] = ()  # what a reader of its value should know, in sentences
 
     def probabilities(self, log: DecisionLog, rows: slice) -> Array:
         """(m, k) for a block of rows: each sums to 1 and stays within what was eligible, or DataError."""
@@ -51,11 +52,21 @@ class Target:
         return p
 
 
+Given = Policy | str | Path | Array | pd.DataFrame | Target
+
+
 def of_kept_rows(policy: Given, log: DecisionLog, kept: Array | None) -> Given:
     """Probabilities given for every row of `log`, less the rows that are not kept; policies pass as they are.
 
-    So a caller gives (n, k) for the log it has, and need not know which rows are immature.
+    So a caller gives (n, k) for the log it has, and need not know which rows are immature. A policy that remembers
+    customers answers here, for it must see the rows that are not kept as well.
     """
+    if isinstance(policy, str | Path) and _may_be_a_bundle(Path(policy)):
+        policy = load_policy(policy, log.catalog, log.context.schema)
+    if isinstance(policy, Recurrent):
+        policy = _recalled(policy, log)
+    if isinstance(policy, Target):
+        return policy if kept is None else _of_rows(policy, kept)
     if isinstance(policy, pd.DataFrame) or (isinstance(policy, str | Path) and str(policy).endswith(TABLES)):
         policy = read_probabilities(policy, log)
     if not isinstance(policy, np.ndarray):
@@ -72,17 +83,43 @@ def target_of(policy: Given, log: DecisionLog) -> Target:
         if policy == LOGGED:
             return Target(LOGGED)
         policy = load_policy(policy, log.catalog, log.context.schema)
+    if isinstance(policy, Target):
+        return policy
     if isinstance(policy, np.ndarray):
         return Target("given probabilities", lambda rows: policy[rows])
     if not isinstance(policy, Policy):
         allowed = 'a policy, the name or file of one, probabilities, or "logged"'
         raise UsageError(Problem("evaluate", "policy", type(policy).__name__, allowed))
+    if isinstance(policy, Recurrent):
+        return _recalled(policy, log)
+    _require_actions(policy, log)
+    share = learned_from(policy, log)
+    return Target(policy.name, lambda rows: policy.probabilities(log.context.take(rows), log.allowed(rows)), share)
+
+
+def _recalled(policy: Recurrent, log: DecisionLog) -> Target:
+    """What a recurrent policy would do at every row, remembering the rows before."""
+    _require_actions(policy, log)
+    p = answers_on(policy, log)
+    return Target(policy.name, lambda rows: p[rows], learned_from(policy, log), gaps_in(log))
+
+
+def _of_rows(target: Target, kept: Array) -> Target:
+    if target.answer is None:
+        return target
+    p = target.answer(slice(None))[kept]
+    return replace(target, answer=lambda rows: p[rows])
+
+
+def _may_be_a_bundle(path: Path) -> bool:
+    return path.is_file() and not path.name.endswith((".toml", *TABLES))
+
+
+def _require_actions(policy: Policy, log: DecisionLog) -> None:
     if policy.catalog.names != log.catalog.names:
         differing = sorted(set(policy.catalog.names) ^ set(log.catalog.names)) or ["the same names in another order"]
         fix = "Actions that differ: " + ", ".join(differing[:SHOWN])
         raise DataError(Problem(f"policy {policy.name}", "actions", len(policy.catalog), "the log's actions", fix))
-    share = learned_from(policy, log)
-    return Target(policy.name, lambda rows: policy.probabilities(log.context.take(rows), log.allowed(rows)), share)
 
 
 def learned_from(policy: object, log: DecisionLog) -> float:

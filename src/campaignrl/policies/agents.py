@@ -1,9 +1,9 @@
 """Learners that learn by acting in a world: `ppo`, `maskable_ppo`, `dqn`, `qr_dqn`. Each ends as a network in numpy.
 
 Here: their settings, and what they decide once trained. Training needs the extra `rl` and is in deep.py, which is
-loaded when `learn` is called and not before: a trained bundle decides where torch is not installed. Recurrent PPO is
-not among them: a policy here answers from what is known of a customer today, with no memory of its own between days,
-so that a table of customers is enough to decide. The features hold the counts of the last weeks instead.
+loaded when `learn` is called and not before: a trained bundle decides where torch is not installed. Not here: the one
+that remembers customers between days (recurrent.py); these answer from what is known of a customer today, so that a
+table of customers is enough to decide, whose features hold the counts of the last weeks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ from campaignrl.policies.network import Answer, NetworkConfig, NetworkPolicy
 from campaignrl.specs.toml import Spec, check
 from campaignrl.specs.world import World
 
-FIXED = {"hidden", "activation", "answer", "temperature", "explore", "seed", "worlds"}  # the same in every world
+NEEDED = "training a deep learner needs torch, stable-baselines3 and sb3-contrib: pip install 'campaignrl[rl]'"
+FIXED = {  # the same in every world
+    *("hidden", "activation", "answer", "temperature", "explore", "memory", "seed", "worlds"),
+}
 
 
 class AgentConfig(NetworkConfig):

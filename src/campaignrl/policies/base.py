@@ -83,12 +83,12 @@ def in_chunks(function: Callable[..., npt.NDArray[Any]], *arrays: npt.NDArray[An
 
 
 def by_chunks(
-    function: Callable[[Context, Bool], npt.NDArray[Any]], context: Context, allowed: Bool
+    function: Callable[[Context, npt.NDArray[Any]], npt.NDArray[Any]], context: Context, rest: npt.NDArray[Any]
 ) -> npt.NDArray[Any]:
-    """`in_chunks` for a function of contexts and masks: encoding, too, then happens at one shape."""
-    n = len(allowed)
+    """`in_chunks` for a function of contexts and masks, or other arrays: encoding, too, then happens at one shape."""
+    n = len(rest)
     if not n:
-        return function(context, allowed)
+        return function(context, rest)
     result: npt.NDArray[Any] | None = None
     for start in range(0, n, CHUNK):
         stop = min(start + CHUNK, n)
@@ -96,7 +96,7 @@ def by_chunks(
         if stop - start < CHUNK:
             rows = np.arange(start, start + CHUNK)
             rows[stop - start :] = start
-        part = function(context.take(rows), allowed[rows])
+        part = function(context.take(rows), rest[rows])
         if result is None:
             result = np.empty((n, *part.shape[1:]), dtype=part.dtype)
         result[start:stop] = part[: stop - start]

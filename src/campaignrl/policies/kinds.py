@@ -47,6 +47,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "network": "campaignrl.policies.network:NetworkPolicy",
         "ppo": "campaignrl.policies.agents:PPO",
         "maskable_ppo": "campaignrl.policies.agents:MaskablePPO",
+        "recurrent_ppo": "campaignrl.policies.recurrent:RecurrentPPO",
         "dqn": "campaignrl.policies.agents:DQN",
         "qr_dqn": "campaignrl.policies.agents:QRDQN",
     }

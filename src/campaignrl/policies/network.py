@@ -61,7 +61,7 @@ class NetworkPolicy:
 
     def __init__(self, catalog: Catalog, schema: FeatureSchema, config: NetworkConfig, name: str) -> None:
         self.catalog, self.schema, self.config, self.name = catalog, schema, config, name
-        sizes = layer_sizes(schema.width, config.hidden, len(catalog))
+        sizes = layer_sizes(self.inputs(schema, config), config.hidden, len(catalog))
         self._layers = tuple(Layer(np.zeros(s, dtype=np.float32), np.zeros(s[1], dtype=np.float32)) for s in sizes)
 
     def probabilities(self, context: Context, allowed: Bool) -> Float:
@@ -91,10 +91,15 @@ class NetworkPolicy:
         return self.config.model_dump(mode="json")
 
     @classmethod
+    def inputs(cls, schema: FeatureSchema, config: NetworkConfig) -> int:
+        """Numbers that the first layer reads."""
+        return schema.width
+
+    @classmethod
     def shapes(cls, catalog: Catalog, schema: FeatureSchema, config: NetworkConfig) -> Shapes:
         """What `tensors` holds."""
         shapes: Shapes = {}
-        for i, size in enumerate(layer_sizes(schema.width, config.hidden, len(catalog))):
+        for i, size in enumerate(layer_sizes(cls.inputs(schema, config), config.hidden, len(catalog))):
             shapes |= {f"weight_{i}": ("F32", size), f"bias_{i}": ("F32", size[1:])}
         return shapes
 
@@ -123,7 +128,7 @@ class NetworkPolicy:
 
 
 def layer_sizes(d: int, hidden: Sequence[int], k: int) -> list[tuple[int, int]]:
-    """(inputs, outputs) of every layer from d encoded columns to k actions."""
+    """(inputs, outputs) of every layer from d numbers to k actions."""
     widths = [d, *hidden, k]
     return list(pairwise(widths))
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from campaignrl.errors import ArtifactError, MissingExtra, Problem
 from campaignrl.policies.base import Tensors
 from campaignrl.policies.network import Layer
+from campaignrl.policies.recurrent import BIAS, WEIGHT
 
 try:
     import torch
@@ -44,19 +45,41 @@ def layers_of(linears: Sequence[Any], k: int) -> list[Layer]:
     return layers
 
 
-def put(layers: Sequence[Layer], linears: Sequence[Any]) -> None:
-    """Let affine layers begin from arrays; where a last one has several outputs an action, they begin alike."""
+def tensors_of(policy: Any, k: int) -> Tensors:
+    """The network that decides in a policy of stable-baselines3, by the names that ours has for its parts."""
+    layers = layers_of(_linears(policy), k)
+    tensors: Tensors = {f"weight_{i}": layer.weight for i, layer in enumerate(layers)}
+    tensors |= {f"bias_{i}": layer.bias for i, layer in enumerate(layers)}
+    if hasattr(policy, "lstm_actor"):
+        lstm = policy.lstm_actor
+        tensors[WEIGHT] = np.concatenate([_array(lstm.weight_ih_l0).T, _array(lstm.weight_hh_l0).T])
+        tensors[BIAS] = _array(lstm.bias_ih_l0) + _array(lstm.bias_hh_l0)
+    return tensors
+
+
+def put_network(tensors: Tensors, policy: Any) -> None:
+    """Let the network that decides begin from arrays; where a last layer has several outputs an action, alike."""
     with torch.no_grad():
-        for layer, linear in zip(layers, linears, strict=True):
-            times = linear.out_features // layer.weight.shape[1]
-            linear.weight.copy_(_tensor(np.tile(layer.weight.T, (times, 1))))
-            linear.bias.copy_(_tensor(np.tile(layer.bias, times)))
+        for i, linear in enumerate(_linears(policy)):
+            weight, bias = tensors[f"weight_{i}"], tensors[f"bias_{i}"]
+            times = linear.out_features // weight.shape[1]
+            linear.weight.copy_(_tensor(np.tile(weight.T, (times, 1))))
+            linear.bias.copy_(_tensor(np.tile(bias, times)))
+        if hasattr(policy, "lstm_actor"):
+            lstm, inputs = policy.lstm_actor, policy.lstm_actor.input_size
+            lstm.weight_ih_l0.copy_(_tensor(tensors[WEIGHT][:inputs].T))
+            lstm.weight_hh_l0.copy_(_tensor(tensors[WEIGHT][inputs:].T))
+            lstm.bias_ih_l0.copy_(_tensor(tensors[BIAS]))
+            lstm.bias_hh_l0.zero_()
 
 
-def named(layers: Sequence[Layer]) -> Tensors:
-    """Layers by the names of `NetworkPolicy.tensors`."""
-    weights: Tensors = {f"weight_{i}": layer.weight for i, layer in enumerate(layers)}
-    return weights | {f"bias_{i}": layer.bias for i, layer in enumerate(layers)}
+def _linears(policy: Any) -> list[Any]:
+    """The affine layers of the network that decides, in order; after the memory, where there is one."""
+    if hasattr(policy, "action_net"):
+        modules = [*policy.mlp_extractor.policy_net, policy.action_net]
+    else:
+        modules = policy.q_net.q_net if hasattr(policy, "q_net") else policy.quantile_net.quantile_net
+    return [module for module in modules if isinstance(module, torch.nn.Linear)]
 
 
 def state_of(policy: Any) -> Tensors:

@@ -20,6 +20,7 @@ from campaignrl.evaluate.evaluate import evaluate
 from campaignrl.features import Context
 from campaignrl.policies.base import Learner, Policy
 from campaignrl.policies.kinds import policy_class
+from campaignrl.policies.memory import Recurrent, states_on
 from campaignrl.simulate import simulate
 from campaignrl.specs.toml import check
 from campaignrl.specs.world import World
@@ -116,12 +117,12 @@ def training_facts(policy: Policy, source: World | DecisionLog, customers: int =
         log, name = source, f"log of {source.policy_id}, {len(source):,} decisions"
     rows = _some(len(log), LOOKED_AT, seed)
     context, allowed = log.context.take(rows), log.allowed(rows)
-    p = policy.probabilities(context, allowed)
+    p, scores = _answers(policy, log, rows)
     part, parts = _parts(context)
     shares = np.stack(
         [p[part == j].mean(axis=0) if (part == j).any() else p[:0].sum(axis=0) for j in range(len(parts))]
     )
-    lead, effects, columns = _leads(policy, context)
+    lead, effects, columns = _leads(policy, context, scores)
     curve, over, unit, logged, explained = _curve(policy, log, seed)
     actions = tuple(
         ActionFacts(a, float(p[:, i].mean()), float(lead[i]), _strongest(effects[i], columns))
@@ -175,16 +176,26 @@ def _parts(context: Context) -> tuple[Rows, tuple[str, ...]]:
     return np.where(codes < 0, len(chosen.levels), codes).astype(np.int64), tuple(names)
 
 
-def _leads(policy: Policy, context: Context) -> tuple[Float, Float, tuple[str, ...]]:
+def _answers(policy: Policy, log: DecisionLog, rows: Rows) -> tuple[Float, Float | None]:
+    """(m, k) probabilities at some rows of a log, and scores where the policy has them."""
+    context, allowed = log.context.take(rows), log.allowed(rows)
+    if isinstance(policy, Recurrent):
+        states = states_on(policy, log)[rows]
+        return policy.shares(states, allowed), policy.outputs(states).astype(np.float64)
+    score = getattr(policy, "scores", None)
+    scores = None if score is None else np.asarray(score(context), dtype=np.float64)
+    return policy.probabilities(context, allowed), scores
+
+
+def _leads(policy: Policy, context: Context, scores: Float | None) -> tuple[Float, Float, tuple[str, ...]]:
     """(k,) mean score over that of `none`; (k, columns) its change per standard deviation of each encoded feature.
 
     A linear summary of any scores, by least squares with a little ridge; for a linear model it is the model itself.
     """
-    k, score = len(policy.catalog), getattr(policy, "scores", None)
-    if score is None or not len(context):
+    k = len(policy.catalog)
+    if scores is None or not len(context):
         return np.full(k, np.nan), np.zeros((k, 0)), ()
     schema = getattr(policy, "schema", context.schema)
-    scores = np.asarray(score(context), dtype=np.float64)
     lead = scores - scores[:, [NONE]]
     X = context.encode(schema).astype(np.float64)
     varies = X.std(axis=0) > 1e-9

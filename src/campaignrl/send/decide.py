@@ -16,9 +16,10 @@ import pandas as pd
 
 from campaignrl import rng
 from campaignrl.actions import NONE, Catalog
-from campaignrl.errors import ArtifactError, Problem
+from campaignrl.errors import ArtifactError, Problem, UsageError
 from campaignrl.guard.rules import Facts, Rules, allowed, blocks, rules_of
 from campaignrl.policies.base import Policy, sample
+from campaignrl.policies.memory import Memory, ask, require_memory
 from campaignrl.rng import Purpose
 from campaignrl.specs.world import World
 from campaignrl.tables.customers import ID, CustomerTable
@@ -88,22 +89,28 @@ def decide(
     *,
     day: datetime.date,
     seed: int = 0,
+    memory: Memory | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Decisions:
-    """Decide for every customer what to send on `day`, within the rules of `world`."""
+    """Decide for every customer what to send on `day`, within the rules of `world`.
+
+    memory: of a recurrent policy, which it reads and moves on; the same day again gives the same decisions.
+    """
     if policy.catalog.hash != world.catalog.hash:
         where, fix = f"policy {policy.name}", "Train it again in this world, or give the world it was trained in."
         raise ArtifactError(Problem(where, "catalog", policy.catalog.hash, f"that of {world.name}", fix))
     rules, keys, n = rules_of(world), rng.customer_keys(customers.ids), len(customers)
+    _meet(policy, memory, keys, day)
     held_out = rng.uniform(keys, world.guard.holdout_salt, 0, Purpose.HOLDOUT) < world.guard.holdout
-    u = rng.uniform(keys, seed, (day - EPOCH).days, Purpose.ACTION)
+    today = (day - EPOCH).days
+    u = rng.uniform(keys, seed, today, Purpose.ACTION)
     action, propensity = np.zeros(n, dtype=np.int64), np.ones(n)
     reason, blocked = np.full(n, "", dtype=object), np.full(n, "", dtype=object)
     for start in range(0, n, ROWS_AT_A_TIME):
         part = slice(start, start + ROWS_AT_A_TIME)
         facts = facts_of(customers.take(part), held_out[part], world)
         mask = allowed(rules, facts)
-        probabilities = policy.probabilities(facts.context, mask)
+        probabilities = ask(policy, memory, keys[part], today, facts.context, mask)
         action[part] = sample(probabilities, u[part])
         propensity[part] = probabilities[np.arange(len(mask)), action[part]]
         reason[part] = _reason(action[part], propensity[part], probabilities, mask)
@@ -111,6 +118,18 @@ def decide(
         if progress is not None:
             progress(min(start + ROWS_AT_A_TIME, n), n)
     return Decisions(world.catalog, day, customers.ids, action, propensity, reason, blocked, policy.name)
+
+
+def _meet(policy: Policy, memory: Memory | None, keys: rng.UInt64, day: datetime.date) -> None:
+    """A memory that fits the policy makes room for the customers; it cannot go back to an earlier day."""
+    require_memory(policy, memory, "Give the same memory every day: --memory FILE (memory=Memory).")
+    if memory is None:
+        return
+    if memory.last_day is not None and memory.last_day > (day - EPOCH).days:
+        stands = EPOCH + datetime.timedelta(days=memory.last_day)
+        fix = "A memory only moves forward. Begin another one to decide for earlier days."
+        raise UsageError(Problem("decide", "day", day.isoformat(), f"{stands}, where the memory stands, or later", fix))
+    memory.meet(keys)
 
 
 def facts_of(customers: CustomerTable, held_out: Bool, world: World) -> Facts:
