@@ -9,7 +9,7 @@ export OMP_NUM_THREADS ?= 1
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 # pip 23 has no --group, so the test and lint groups of pyproject.toml stand here again.
-DEV := pytest hypothesis pytest-xdist pytest-timeout ruff mypy pandas-stubs build
+DEV := pytest hypothesis pytest-xdist pytest-timeout tensorboard ruff mypy pandas-stubs build
 
 .PHONY: setup demo test check bench pretrained docs slow clean
 setup: $(RUN_STAMP)

@@ -11,7 +11,7 @@ import campaignrl as crl
 from campaignrl.cli import main as cli
 from campaignrl.envs.export import customers_frame
 from campaignrl.envs.panel import Panel
-from campaignrl.errors import MissingExtra, UsageError
+from campaignrl.errors import UsageError
 from campaignrl.experiments.measure import trained
 from campaignrl.experiments.suite import Training
 from campaignrl.guard.rules import cap_windows
@@ -143,14 +143,6 @@ def test_a_checkpoint_is_not_written_over(small_world, spec, tmp_path):
 def test_nothing_to_learn_from_is_refused(steps, small_world, spec):
     with pytest.raises(UsageError, match="steps"):
         crl.train(spec, small_world, steps=steps)
-
-
-def test_tensorboard_is_asked_for_only_if_wanted(small_world, spec, tmp_path, monkeypatch):
-    pytest.importorskip("sb3_contrib")
-    monkeypatch.setattr("campaignrl.policies.deep.find_spec", lambda name: None)
-    with pytest.raises(MissingExtra, match="pip install tensorboard"):
-        crl.train(spec, small_world, steps=1, tensorboard=tmp_path / "events")
-    assert not (tmp_path / "events").exists()
 
 
 # ------------------------------------------------------------------ the command line

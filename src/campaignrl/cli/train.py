@@ -36,7 +36,7 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from OUTPUT.checkpoint, if a training was interrupted there.")
     ] = False,
-    tensorboard: Annotated[Path | None, typer.Option(help="Folder for TensorBoard, if it is installed.")] = None,
+    tensorboard: Annotated[Path | None, typer.Option(help="Folder for TensorBoard, which must be installed.")] = None,
     report: Annotated[
         Path | None, typer.Option("--report", help="Page (.html) of what it has learned; its picture beside it.")
     ] = None,

@@ -36,7 +36,7 @@ class Course:
 
     steps: customer-days to learn from, rounded up to whole episodes; threads: of the network library, one unless asked
     otherwise, since small matrices lose by more. checkpoint: a file that always holds the last whole state; resume:
-    go on from it if it is there. tensorboard: folder for its events.
+    go on from it if it is there. tensorboard: folder for its events, one set a milestone.
     """
 
     steps: int

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from campaignrl import rng
-from campaignrl.errors import MissingExtra, Problem, SpecError
-from campaignrl.policies.agents import NEEDED, Agent, AgentConfig, DQNConfig
+from campaignrl.errors import MissingExtra, Problem, SpecError, UsageError
+from campaignrl.policies.agents import NEEDED, Agent, AgentConfig
 from campaignrl.policies.base import Tensors
 from campaignrl.policies.checkpoints import Checkpoint, identity, load_checkpoint, save_checkpoint
 from campaignrl.policies.course import Course, Milestone
@@ -75,13 +75,10 @@ class Training:
         """Learn to the end; returns the curve."""
         begun = self.model.num_timesteps
         if begun < self.steps:
-            often = self.config.customers if isinstance(self.config, DQNConfig) else 1  # episodes, or rollouts
-            words: dict[str, Any] = {
-                "log_interval": often if self.course.tensorboard else None,
-                "reset_num_timesteps": begun == 0,
-            }
-            try:
-                self.model.learn(self.steps - begun, callback=_Watching(self), **words)
+            words: dict[str, Any] = {"reset_num_timesteps": begun == 0, "tb_log_name": self.agent.kind}
+            try:  # the library's own logging is left out: it misses the last update
+                self.model.learn(self.steps - begun, callback=_Watching(self), log_interval=None, **words)
+                self.model.logger.close()
             except ValueError:  # torch refuses weights that are no numbers in many words
                 self._finite_state()
                 raise
@@ -160,6 +157,10 @@ class _Watching(BaseCallback):
         lift = (earned.ours - earned.twins) / lives if training.config.baseline == "twin" else 0.0
         loss = float(self.model.logger.name_to_value.get("train/loss", 0.0))
         training.curve.append(Milestone(done, earned.ours / lives, lift, loss))
+        if training.course.tensorboard is not None:
+            self.logger.record("campaign/value", training.curve[-1].value)
+            self.logger.record("campaign/lift", lift)
+            self.logger.dump(done)
         self._last = done
         watch = training.course.watch
         self._stopped = watch is not None and watch(training.curve[-1]) is False
@@ -170,4 +171,9 @@ def _tensorboard(course: Course) -> str | None:
         return None
     if find_spec("tensorboard") is None:
         raise MissingExtra("events for TensorBoard need it: pip install tensorboard")
+    try:
+        course.tensorboard.mkdir(parents=True, exist_ok=True)
+    except OSError as wrong:
+        said = f"a folder that can be written ({wrong.strerror})"
+        raise UsageError(Problem("train", "tensorboard", str(course.tensorboard), said)) from None
     return str(course.tensorboard)
