@@ -22,7 +22,8 @@ from campaignrl.rng import mix
 Array = npt.NDArray[Any]
 Float = npt.NDArray[np.float64]
 
-COLUMNS = ("one", "weight", "earned", "dr", "expected", "clip", "dros", "switch_dr", "lift_weight", "lift")
+COLUMNS = ("one", "weight", "earned", "dr", "expected", "lift_weight", "lift", "clip", "dros", "switch_dr")
+ALWAYS = 8  # the first ones; the others may be left out, and then count as 0 (BLAS is faster for eight than for seven)
 AT = {name: i for i, name in enumerate(COLUMNS)}
 WEIGHTS = ("weight", "lift_weight")  # whose least and largest sum over a customer are kept
 EXTREMES = (("weight", "earned"), ("weight", "dr"), ("lift_weight", "lift"))  # (by whose weight, of what)
@@ -37,6 +38,7 @@ EDGES = np.sort(np.append(_POWERS, np.nextafter(1.0, 2.0)))
 LEAST_OF_BIN = np.concatenate([[-np.inf], EDGES])  # (B,)
 LARGEST_OF_BIN = np.concatenate([np.nextafter(EDGES, -np.inf), [np.inf]])
 _NO_KEYS = np.zeros(0, dtype=np.uint64)
+TOGETHER = 0  # as `sampling`: rows of a customer are known to stand together
 KEYS_KEPT = 1 << 20  # customers by whom rows that are apart are noticed: all of them up to here
 
 
@@ -72,25 +74,30 @@ class CustomerSums(NamedTuple):
 
 
 def customer_sums(columns: Float, starts: Array, names: Array, step: Array, sampling: int) -> CustomerSums:
-    """One part. columns: (d, n); starts: (C,) where customers begin; names: (C,) theirs; step: (n,).
+    """One part. columns: (d, n), or the first of COLUMNS; starts: (C,) where customers begin; names: (C,); step: (n,).
 
-    sampling: one customer in so many is remembered.
+    sampling: one customer in so many is remembered; TOGETHER: none needs to be.
     """
     if not len(starts):
         return NOTHING
     sums = columns if len(starts) == columns.shape[1] else np.add.reduceat(columns, starts, axis=1)
-    ends = np.append(starts[1:], len(step)) - 1
+    ends = (int(starts[1]) - 1 if len(starts) > 1 else len(step) - 1, len(step) - 1)
     edges = tuple(
-        Edge(str(names[c]), _keys(names[c : c + 1]), sums[:, c].copy(), int(step[starts[c]]), int(step[ends[c]]))
-        for c in sorted({0, len(starts) - 1})
+        Edge(str(names[c]), _keys(names[c : c + 1]), _all_columns(sums[:, c]), int(step[starts[c]]), int(step[end]))
+        for c, end in sorted({0: ends[0], len(starts) - 1: ends[1]}.items())
     )
-    keys = _keys(names[1:])  # the first may have begun before; joining sees to it
-    return _of(sums[:, 1:-1])._replace(keys=(keys[keys % np.uint64(sampling) == 0],), edges=edges)
+    keys = () if sampling == TOGETHER else (_kept(_keys(names[1:]), sampling),)  # of the first: see joined
+    return _of(sums[:, 1:-1])._replace(keys=keys, edges=edges)
 
 
 def sampling_of(rows: int) -> int:
     """One customer in how many is remembered, so that there is room for all."""
     return -(-rows // KEYS_KEPT)
+
+
+def _kept(keys: Array, sampling: int) -> Array:
+    """Those of the customers that are remembered."""
+    return keys if sampling == 1 else keys[keys % np.uint64(sampling) == 0]
 
 
 def joined(a: CustomerSums, b: CustomerSums, sampling: int) -> CustomerSums:
@@ -103,7 +110,7 @@ def joined(a: CustomerSums, b: CustomerSums, sampling: int) -> CustomerSums:
         middle = [_one_customer(left, right)]
     else:
         middle = [left, right]
-        keys.append(right.key[right.key % np.uint64(sampling) == 0])
+        keys += [] if sampling == TOGETHER else [_kept(right.key, sampling)]
     edges = [*a.edges[:-1], *middle, *b.edges[1:]]
     inner = np.array([edge.sums for edge in edges[1:-1]]).reshape(-1, len(COLUMNS)).T
     whole = reduce(_added, [a, b, _of(inner)])
@@ -142,25 +149,39 @@ def _one_customer(left: Edge, right: Edge) -> Edge:
 
 
 def _of(sums: Float) -> CustomerSums:
-    """(d, C) sums of whole customers as a part without edges."""
-    weights = sums[[AT[name] for name in WEIGHTS]]
-    mean = weights / sums[AT["one"]]
-    size = sums[AT["one"]]
+    """(d, C) sums of whole customers, or the first of COLUMNS, as a part without edges."""
+    weights, size = [sums[AT[name]] for name in WEIGHTS], sums[AT["one"]]
+    one_row = bool(size.min(initial=1.0) == size.max(initial=1.0) == 1.0)
+    products = _all_columns(_all_columns(sums @ sums.T).T)
     return CustomerSums(
         customers=sums.shape[1],
-        totals=sums.sum(axis=1),
-        products=sums @ sums.T,
-        least=weights.min(axis=1, initial=np.inf),
-        largest=weights.max(axis=1, initial=-np.inf),
-        extremes=tuple(_extremes(size, mean, sums)),
+        totals=products[AT["one"]] if one_row else _all_columns(sums.sum(axis=1)),
+        products=products,
+        least=np.array([w.min(initial=np.inf) for w in weights]),
+        largest=np.array([w.max(initial=-np.inf) for w in weights]),
+        extremes=tuple(_extremes(size, weights if one_row else [w / size for w in weights], sums)),
         keys=(),
     )
 
 
-def _extremes(size: Float, mean: Float, sums: Float) -> list[Extremes]:
-    bins = dict(zip(WEIGHTS, bins_of(mean), strict=True))
-    sizes, at = np.unique(size, return_inverse=True) if len(size) and np.ptp(size) else (size[:1], 0)
-    return [_extreme(sizes, at * len(LEAST_OF_BIN) + bins[by], sums[AT[of]]) for by, of in EXTREMES]
+def _all_columns(values: Float) -> Float:
+    """(d', ...) of the first columns -> (d, ...) of all."""
+    out = np.zeros((len(COLUMNS), *values.shape[1:]))
+    out[: len(values)] = values
+    return out
+
+
+def _extremes(size: Float, means: list[Float], sums: Float) -> list[Extremes]:
+    """size: (C,) rows of each customer; means: (C,) of each of WEIGHTS."""
+    own, of_lift = means
+    first = bins_of(own)
+    second = first if np.array_equal(own, of_lift) else bins_of(of_lift)  # alike where the lift is over the log
+    bins = dict(zip(WEIGHTS, (first, second), strict=True))
+    sizes = size[:1]
+    if len(size) and size.min() < size.max():
+        sizes, at = np.unique(size, return_inverse=True)
+        bins = {name: at * len(LEAST_OF_BIN) + cell for name, cell in bins.items()}
+    return [_extreme(sizes, bins[by], sums[AT[of]]) for by, of in EXTREMES]
 
 
 def bins_of(mean: Float) -> npt.NDArray[np.int64]:

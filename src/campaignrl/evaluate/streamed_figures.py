@@ -65,7 +65,7 @@ def _weight_range(rows: Tally, who: str, floor: float | None, given: bool) -> Ra
     if floor is None:
         seen = least[(wanted > 0.0) & np.isfinite(least)]
         floor = float(seen.min() if len(seen) else least.min())
-    return 0.0, max(float(wanted.max()) / floor, 1.0, float(rows.largest[f"weight of {who}"]))
+    return 0.0, max(rows.largest[f"most wanted of {who}"] / floor, 1.0, float(rows.largest[f"weight of {who}"]))
 
 
 def figures_of(

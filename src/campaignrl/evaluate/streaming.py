@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from campaignrl.errors import DataError, Problem, SupportError, UsageError, unknown
 from campaignrl.evaluate.absent import missing
-from campaignrl.evaluate.customer_sums import AT, NOTHING, CustomerSums, closed, joined, sampling_of
+from campaignrl.evaluate.customer_sums import AT, NOTHING, CustomerSums, closed, joined
 from campaignrl.evaluate.diagnose import diagnose
 from campaignrl.evaluate.estimators import ESTIMATORS
 from campaignrl.evaluate.evidence import Range
@@ -155,9 +155,9 @@ def _parts(question: Question, workers: int) -> Iterator[Part]:
         yield from pool.map(partial(part_of, question), groups)
 
 
-def merged(parts: Iterable[Part], rows: int) -> Part:
-    """Parts that follow each other, as one; the whole file if they are all of it. rows: of the whole file."""
-    sums, tally, first, sampling = NOTHING, EMPTY, np.zeros(0), sampling_of(rows)
+def merged(parts: Iterable[Part], sampling: int) -> Part:
+    """Parts that follow each other, as one; the whole file if they are all of it. sampling: the question's."""
+    sums, tally, first = NOTHING, EMPTY, np.zeros(0)
     for part in parts:
         sums, tally = joined(sums, part.customers, sampling), tally + part.rows
         first = part.propensities if not len(first) else first
@@ -167,7 +167,7 @@ def merged(parts: Iterable[Part], rows: int) -> Part:
 def _answer(
     question: Question, parts: Iterable[Part], estimators: Sequence[str], given: Range | None, alpha: float
 ) -> Evaluation:
-    stream, (sums, rows, first) = question.stream, merged(parts, question.stream.rows)
+    stream, (sums, rows, first) = question.stream, merged(parts, question.sampling)
     if not rows.added:
         raise SupportError(f"none of the log's {stream.rows:,} decisions has a known outcome yet; evaluate it later.")
     n, meta, mix = int(sums.totals[AT["one"]]), stream.facts.meta, question.mix

@@ -46,9 +46,11 @@ class Target:
         if self.answer is None:
             raise UsageError("the log does not hold the probabilities of the actions it did not take")
         p = np.asarray(self.answer(rows))
-        problems = _row_problems(p, log.allowed(rows), rows.start, self.name)
-        if problems:
-            raise DataError(problems)
+        expected = (len(log.action[rows]), len(log.catalog))
+        if p.shape != expected:
+            raise DataError(Problem(f"policy {self.name}", "probabilities", p.shape, f"of shape {expected}"))
+        if not _sound(p, None if log.eligible is None else log.eligible[rows]):
+            raise DataError(_row_problems(p, log.allowed(rows), rows.start, self.name))
         return p
 
 
@@ -170,19 +172,26 @@ def _check_columns(frame: pd.DataFrame, log: DecisionLog, where: str) -> None:
         raise DataError(problems)
 
 
+def _sound(p: Array, allowed: Bool | None) -> bool:
+    """Whether nothing is wrong with (m, k) probabilities, in few passes; what is not a number fails both bounds."""
+    within, sums = p.min(initial=0.0) >= 0.0, _sums(p)
+    within &= sums.min(initial=1.0) >= 1.0 - TOLERANCE and sums.max(initial=1.0) <= 1.0 + TOLERANCE
+    return bool(within and (allowed is None or not ((p > 0.0) & ~allowed).any()))
+
+
+def _sums(p: Array) -> Array:
+    return np.asarray(p @ np.ones(p.shape[1], dtype=p.dtype))
+
+
 def _row_problems(p: Array, allowed: Bool, first: int, name: str) -> list[Problem]:
-    if p.shape != allowed.shape:
-        return [Problem(f"policy {name}", "probabilities", p.shape, f"of shape {allowed.shape}")]
-    sums = p @ np.ones(p.shape[1], dtype=p.dtype)
-    good = np.abs(sums - 1.0) <= TOLERANCE
-    if not p.min(initial=0.0) >= 0.0:
-        good &= p.min(axis=1) >= 0.0
+    sums = _sums(p)
+    good = (sums >= 1.0 - TOLERANCE) & (sums <= 1.0 + TOLERANCE) & (p.min(axis=1, initial=0.0) >= 0.0)
     off = np.flatnonzero(~good)
     problems = []
     if len(off):
         fix = "Every row must be a probability for each action, adding up to 1."
         problems.append(Problem(_where(name, off + first), "sum", float(sums[off[0]]), "1, with no part below 0", fix))
-    outside = np.flatnonzero(() if allowed.all() else ((p > 0.0) & ~allowed).any(axis=1))
+    outside = np.flatnonzero(((p > 0.0) & ~allowed).any(axis=1))
     if len(outside):
         row = outside[0]
         action = int(np.argmax(np.where(allowed[row], 0.0, p[row])))

@@ -101,7 +101,7 @@ def pieces(stream: LogStream | LogInMemory, group: int) -> Iterator[Piece]:
     first = sum(stream.groups[:group])
     if isinstance(stream, LogInMemory):
         log = stream.log.take(slice(first, first + stream.groups[group]))
-        starts = np.flatnonzero(np.diff(log.customer, prepend=-1))
+        starts = starts_of(log.customer)
         yield Piece(_in_order(log, starts, f"rows counted from {first:,}: decision log"), first, starts)
         return
     with (
@@ -113,6 +113,13 @@ def pieces(stream: LogStream | LogInMemory, group: int) -> Iterator[Piece]:
             first += len(batch)
 
 
+def starts_of(customer: Array) -> Array:
+    """(C,) rows at which another customer than in the row before begins."""
+    begins = np.ones(len(customer), dtype=bool)
+    np.not_equal(customer[1:], customer[:-1], out=begins[1:])
+    return np.flatnonzero(begins)
+
+
 def _piece(stream: LogStream, table: pa.Table, group: int, first: int) -> Piece:
     where = f"{stream.path}, rows counted from {first:,}: decision log"
     try:
@@ -122,7 +129,7 @@ def _piece(stream: LogStream, table: pa.Table, group: int, first: int) -> Piece:
     if log is None or not sound:
         _say_what_is_wrong(stream, group, first, len(table), where)
     assert log is not None
-    starts = np.flatnonzero(np.diff(log.customer, prepend=-1))
+    starts = starts_of(log.customer)
     return Piece(_in_order(log, starts, where), first, starts)
 
 
@@ -200,13 +207,14 @@ def _codes(column: pa.ChunkedArray, known: Sequence[str]) -> Array:
 
 def _in_order(log: DecisionLog, starts: Array, where: str) -> DecisionLog:
     """The same log, unless a customer's rows are apart or steps do not ascend."""
-    begun = log.customer[starts]
-    apart = np.zeros(len(log), dtype=bool)
-    if len(begun) > 1 and int(np.bincount(begun).max()) > 1:
+    begun = log.customer if len(starts) == len(log) else log.customer[starts]
+    apart, back = (np.zeros(len(log), dtype=bool) for _ in range(2))
+    if not (begun[1:] > begun[:-1]).all():  # ascending numbers cannot come twice
         _, once = np.unique(begun, return_index=True)
         apart[np.delete(starts, once)] = True
-    back = np.diff(log.step, prepend=-1) <= 0
-    back[starts] = False
+    if len(starts) < len(log):
+        np.less_equal(log.step[1:], log.step[:-1], out=back[1:])
+        back[starts] = False
     fix = "Sort the log by customer_id and step, or evaluate it without --stream."
     ids = log.customers[log.customer] if apart.any() else log.step
     problems = row_problems(apart, "customer_id", ids, "next to the customer's other rows", fix, where)
