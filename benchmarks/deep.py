@@ -2,6 +2,7 @@
 
   defaults   the same MaskablePPO on the same environment with the settings stable-baselines3 comes with
   torch      the same network by torch
+  recurrent  recurrent_ppo, which remembers customers, on a quarter of the steps
 
 `python benchmarks/deep.py [--world W] [--steps N] [--json]`; needs the extra `rl`. Rates are per CPU second on one
 thread; of repeats the best counts, ours and the reference taking turns.
@@ -11,6 +12,7 @@ import argparse
 import json
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import torch
@@ -25,6 +27,7 @@ from campaignrl.policies.base import in_chunks
 from campaignrl.policies.catalog import build_policy
 from campaignrl.policies.course import Course
 from campaignrl.policies.experience import ExperienceVectorEnv
+from campaignrl.policies.memory import ask, memory_for
 from campaignrl.policies.network import forward
 from campaignrl.policies.threads import one_blas_thread
 
@@ -53,9 +56,9 @@ class Stopwatch:
         ExperienceVectorEnv.step = self._step
 
 
-def training(world, steps: int) -> dict:
-    """Frames per CPU second of maskable_ppo as its file sets it, and how much of the time the environment takes."""
-    policy = build_policy("maskable_ppo", world.catalog, world.features)
+def training(world, steps: int, kind: str = "maskable_ppo") -> dict:
+    """Frames per CPU second of a learner as its file sets it, and how much of the time the environment takes."""
+    policy = build_policy(kind, world.catalog, world.features)
     with Stopwatch() as env:
         wall, start = time.perf_counter(), time.process_time()
         policy.learn(world, Course(steps))
@@ -141,6 +144,19 @@ def deciding_rates(world) -> dict:
     return {"rows_per_cpu_s": whole, "single_rows_per_cpu_s": 500 / (time.process_time() - start)}
 
 
+def remembering_rate(world) -> float:
+    """Rows per CPU second of recurrent_ppo: a day added to what is remembered, then exact probabilities."""
+    policy = build_policy("recurrent_ppo", world.catalog, world.features)
+    chance = np.random.default_rng(0)
+    policy.restore({n: chance.normal(0, 0.3, a.shape).astype(np.float32) for n, a in policy.tensors().items()})
+    panel = Panel(world, ROWS)
+    context = panel.observe()
+    allowed, key = panel.allowed(context), panel.traits.key
+    memory = memory_for(policy)
+    memory.meet(key)
+    return max(rate(partial(ask, policy, memory, key, day, context, allowed)) for day in range(REPEATS))
+
+
 def main() -> None:
     """Read the words of the call, run, and say what came out."""
     words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -151,6 +167,9 @@ def main() -> None:
     world = crl.load_world(chosen.world)
     answer = {"world": world.name, "training": training(world, chosen.steps), "defaults_per_cpu_s": defaults(world)}
     answer |= {"forward": forward_rates(), "deciding": deciding_rates(world)}
+    answer["recurrent"] = training(world, chosen.steps // 4, "recurrent_ppo") | {
+        "rows_per_cpu_s": remembering_rate(world)
+    }
     if chosen.json:
         json.dump(answer, sys.stdout, indent=2)
         return
@@ -164,6 +183,10 @@ def main() -> None:
     print(f"  numpy {f['numpy'] / 1e6:6.2f} M   torch {f['torch'] / 1e6:6.2f} M   ratio {f['numpy'] / f['torch']:.2f}")
     print(f"deciding in {world.name}, columns to probabilities: {d['rows_per_cpu_s'] / 1e6:.2f} M rows per CPU second")
     print(f"  one customer at a time: {d['single_rows_per_cpu_s'] / 1e3:.2f} k decisions per CPU second")
+    r = answer["recurrent"]
+    print(f"recurrent_ppo in {world.name}, {r['frames'] / 1e6:.2f} M customer-days")
+    print(f"  frames per CPU second      {r['frames_per_cpu_s'] / 1e3:8.1f} k")
+    print(f"  deciding and remembering   {r['rows_per_cpu_s'] / 1e6:8.2f} M rows per CPU second")
 
 
 if __name__ == "__main__":

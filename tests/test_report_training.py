@@ -116,6 +116,18 @@ def test_a_learner_that_acted_brings_its_own_curve(learned, log):
     assert page(facts)
 
 
+def test_a_curve_over_twins_leaves_their_luck_out(learned, log):
+    """Customers of the second milestone were the luckier ones, not better served."""
+    learned.curve = [Milestone(1000, 1.0, 0.3, 0.5), Milestone(2000, 1.5, 0.2, 0.4)]
+    try:
+        facts = training_facts(learned, log)
+    finally:
+        del learned.curve
+    assert [point.value for point in facts.curve] == [0.3, 0.2]
+    assert "over twins" in facts.curve_unit
+    assert page(facts)
+
+
 def test_a_policy_from_a_bundle_will_do(learned, log, facts, tmp_path):
     again = load_bundle(save_bundle(learned, tmp_path / "p.bundle"))
     assert training_facts(again, log).to_dict() == facts.to_dict()
