@@ -13,6 +13,7 @@ ORDER = (
     ("errors",),
     ("rng",),
     ("actions",),
+    ("encoding",),
     ("features",),
     ("specs",),
     ("tables",),

@@ -6,43 +6,57 @@ alive are never shown.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
 from campaignrl.dynamics.customers import NO_OFFER, State, Traits
-from campaignrl.dynamics.memory import days_with
 from campaignrl.features import Context
 from campaignrl.lifecycle import stage
 from campaignrl.specs.world import World
 
+Float32 = npt.NDArray[np.float32]
+
+ONE = np.float32(1.0)
+COUNTS = {"contacts_7d": 7, "contacts_30d": 30, "opens_30d": 30, "clicks_30d": 30}  # days; neighbours in the schema
+# The bits of a history that lie in each of these windows, as `memory.days_with` counts them.
+_WINDOWS = np.array([[(1 << (days - 1)) - 1] for days in COUNTS.values()], dtype=np.uint64)
+
 
 def observe(world: World, traits: Traits, state: State, day: int) -> Context:
-    """The context of n customers before the decision of `day`."""
-    tenure = traits.joined + np.float32(day)
-    never = np.isnan(state.last_order)
-    recency = np.where(never, tenure, np.float32(day) - state.last_order)
-    first_age = np.float32(day) - state.first_order
-    orders = state.orders.astype(np.float32)
-    contacts = np.bitwise_or.reduce(state.sent, axis=0)  # at most one send a day
-    some = np.maximum(orders, np.float32(1.0))
-    columns: dict[str, npt.NDArray[Any]] = {
-        "segment": state.segment_tag,
-        "price_tag": state.price_tag,
-        "stage": stage(state.orders, recency, first_age),
-        **dict(zip(world.attributes, traits.attributes, strict=True)),
-        "recency_days": recency,
-        "tenure_days": tenure,
-        "orders": orders,
-        "basket_mean": state.spend / some,
-        "discount_share": state.discounted / some,
-        "contacts_7d": days_with(contacts, 7).astype(np.float32),
-        "contacts_30d": days_with(contacts, 30).astype(np.float32),
-        "opens_30d": days_with(state.opened, 30).astype(np.float32),
-        "clicks_30d": days_with(state.clicked, 30).astype(np.float32),
-        "offer_live": (state.live_offer != NO_OFFER).astype(np.float32),
-        "days_to_go": np.full(len(recency), world.horizon - day, dtype=np.float32),
-        **{f"consent_{c}": row.astype(np.float32) for c, row in zip(world.channels, state.consent, strict=True)},
-    }
-    return Context(world.features, columns)
+    """The context of n customers before the decision of `day`; its numbers are the rows of one array."""
+    schema, today = world.features, np.float32(day)
+    row = schema.encoding.row
+    numbers = np.empty((len(row), len(traits.joined)), dtype=np.float32)
+    number = dict(zip(row, numbers, strict=True))
+    recency, tenure, orders = number["recency_days"], number["tenure_days"], number["orders"]
+    np.add(traits.joined, today, out=tenure)
+    np.subtract(today, state.last_order, out=recency)
+    np.fmin(recency, tenure, out=recency)  # nobody ordered before joining; who never did (nan) joined so long ago
+    orders[:] = state.orders
+    some = np.maximum(orders, ONE)
+    np.divide(state.spend, some, out=number["basket_mean"])
+    np.divide(state.discounted, some, out=number["discount_share"])
+    first = row["contacts_7d"]
+    np.bitwise_count(_histories(state), out=numbers[first : first + len(COUNTS)])
+    np.not_equal(state.live_offer, NO_OFFER, out=number["offer_live"])
+    number["days_to_go"].fill(world.horizon - day)
+    numbers[len(row) - len(world.channels) :] = state.consent  # the last features of the schema
+    return Context(
+        schema,
+        {
+            "segment": state.segment_tag,
+            "price_tag": state.price_tag,
+            "stage": stage(state.orders, recency, today - state.first_order),
+            **dict(zip(world.attributes, traits.attributes, strict=True)),
+            **number,
+        },
+        numbers,
+    )
+
+
+def _histories(state: State) -> npt.NDArray[np.uint64]:
+    """(4, n) the bits to be counted for each of COUNTS."""
+    bits = np.empty((len(COUNTS), len(state.opened)), dtype=np.uint64)
+    np.bitwise_or.reduce(state.sent, axis=0, out=bits[0])  # at most one send a day
+    bits[1], bits[2], bits[3] = bits[0], state.opened, state.clicked
+    return np.bitwise_and(bits, _WINDOWS, out=bits)

@@ -7,7 +7,9 @@ tie customers together. n customers, k actions, c channels.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property, reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -35,12 +37,42 @@ class Facts(NamedTuple):
     ]  # (channel or None for all, days) -> (n,) sends in the days that end today
 
 
-class Rules(NamedTuple):
+@dataclass(frozen=True)
+class Rules:
     """The rules of a world, ready to be applied."""
 
     catalog: Catalog
     conditions: dict[int, Condition]  # by offer index
     caps: tuple[tuple[int | None, Cap], ...]  # channel index or None for all channels
+
+    @cached_property
+    def checks(self) -> tuple[Check, ...]:
+        """One for each rule, strongest first."""
+        return tuple(_checks(self))
+
+    @cached_property
+    def ways(self) -> tuple[Ways, ...]:
+        """What is left of the catalog when some channels and offers are shut."""
+        return tuple(_ways(self))
+
+
+class Check(NamedTuple):
+    """One rule, and what it shuts: a channel, all of them, or an offer. Shutters are numbered in this order.
+
+    refused: (n,), or (rows, n) where the rule has an answer of its own for each; None: the rule does not apply.
+    """
+
+    reasons: tuple[str, ...]  # one for each answer
+    rows: slice  # which shutters it moves
+    refused: Callable[[Facts], Bool | None]
+
+
+class Ways(NamedTuple):
+    """Up to 8 shutters as the bits of a number, and by that number the actions (k,) they leave."""
+
+    rows: slice
+    bits: npt.NDArray[np.uint8]  # (rows, 1)
+    allowed: Bool  # (2 ** rows, k)
 
 
 class Block(NamedTuple):
@@ -67,38 +99,75 @@ def cap_windows(world: World) -> list[tuple[str | None, int]]:
 
 def blocks(rules: Rules, facts: Facts) -> list[Block]:
     """Every refusal, strongest rule first; the first that hits an action is its reason."""
-    found = [] if facts.suppressed is None else [Block("suppressed", facts.suppressed)]
-    found.append(Block("holdout", facts.held_out))
-    channels = rules.catalog.channels
-    found += [Block(f"no consent: {ch.name}", ~facts.consent[c], channel=c) for c, ch in enumerate(channels)]
-    for offer, condition in rules.conditions.items():
-        name = rules.catalog.offers[offer].name
-        found.append(Block(f"not eligible: {name}", ~condition.holds(facts.context), offer=offer))
-    for channel, cap in rules.caps:
-        scope = "all channels" if channel is None else channels[channel].name
-        # The window of per_days days ends today, so a send on day d no longer counts on day d + per_days.
-        full = facts.contacts(channel, cap.per_days) >= cap.at_most
-        found.append(Block(f"cap: {cap.at_most} in {cap.per_days} days on {scope}", full, channel=channel))
+    channels, offers = len(rules.catalog.channels), list(rules.conditions)
+    found = []
+    for check in rules.checks:
+        refused = check.refused(facts)
+        if refused is None:
+            continue
+        for i, (reason, rows) in enumerate(zip(check.reasons, np.atleast_2d(refused), strict=True)):
+            shut = check.rows.start + i
+            if check.rows.stop - check.rows.start > len(check.reasons):
+                found.append(Block(reason, rows))
+            elif shut < channels:
+                found.append(Block(reason, rows, channel=shut))
+            else:
+                found.append(Block(reason, rows, offer=offers[shut - channels]))
     return found
 
 
 def allowed(rules: Rules, facts: Facts) -> Bool:
     """(n, k) what may be sent; column 0 (`none`) is always True."""
-    catalog, n = rules.catalog, len(facts.held_out)
-    anything = np.ones(n, dtype=bool)
-    by_channel = np.ones((len(catalog.channels), n), dtype=bool)
-    by_offer = np.ones((len(catalog.offers), n), dtype=bool)
-    for block in blocks(rules, facts):
-        target = anything
-        if block.channel is not None:
-            target = by_channel[block.channel]
-        elif block.offer is not None:
-            target = by_offer[block.offer]
-        target &= ~block.refused
-    by_channel &= anything
-    mask = np.ones((len(catalog), n), dtype=bool)
-    np.logical_and(by_channel[catalog.channel_of[1:]], by_offer[catalog.offer_of[1:]], out=mask[1:])
-    return mask.T
+    shut = np.zeros((len(rules.catalog.channels) + len(rules.conditions), len(facts.held_out)), dtype=bool)
+    for check in rules.checks:
+        refused = check.refused(facts)
+        if refused is not None:
+            rows = shut[check.rows]
+            np.logical_or(rows, refused, out=rows)
+    return reduce(np.logical_and, (_left(ways, shut[ways.rows]) for ways in rules.ways))
+
+
+def _left(ways: Ways, shut: Bool) -> Bool:
+    """(n, k) what is left with these shut (rows, n)."""
+    number: npt.NDArray[np.uint8] = np.bitwise_or.reduce(shut.view(np.uint8) * ways.bits, axis=0)
+    return ways.allowed.take(number, axis=0)
+
+
+def _checks(rules: Rules) -> Iterator[Check]:
+    channels = rules.catalog.channels
+    everything = slice(0, len(channels))
+    yield Check(("suppressed",), everything, lambda facts: facts.suppressed)
+    yield Check(("holdout",), everything, lambda facts: facts.held_out)
+    yield Check(tuple(f"no consent: {c.name}" for c in channels), everything, lambda facts: ~facts.consent)
+    for i, (offer, condition) in enumerate(rules.conditions.items(), start=len(channels)):
+        yield Check((f"not eligible: {rules.catalog.offers[offer].name}",), slice(i, i + 1), _unmet(condition))
+    for channel, cap in rules.caps:
+        scope = "all channels" if channel is None else channels[channel].name
+        rows = everything if channel is None else slice(channel, channel + 1)
+        yield Check((f"cap: {cap.at_most} in {cap.per_days} days on {scope}",), rows, _full(channel, cap))
+
+
+def _unmet(condition: Condition) -> Callable[[Facts], Bool]:
+    return lambda facts: ~condition.holds(facts.context)
+
+
+def _full(channel: int | None, cap: Cap) -> Callable[[Facts], Bool]:
+    # The window of per_days days ends today, so a send on day d no longer counts on day d + per_days.
+    return lambda facts: facts.contacts(channel, cap.per_days) >= cap.at_most
+
+
+def _ways(rules: Rules) -> Iterator[Ways]:
+    catalog = rules.catalog
+    by_channel = [catalog.channel_of == c for c in range(len(catalog.channels))]
+    by_offer = [catalog.offer_of == o for o in rules.conditions]
+    shuts = np.reshape([*by_channel, *by_offer], (-1, len(catalog)))  # (shutters, k) what each takes away
+    for start in range(0, max(len(shuts), 1), 8):
+        mine = shuts[start : start + 8]
+        bits = np.arange(1 << len(mine))[:, None] >> np.arange(len(mine)) & 1
+        allowed = bits @ mine.astype(np.int64) == 0
+        yield Ways(
+            slice(start, start + len(mine)), np.uint8(1) << np.arange(len(mine), dtype=np.uint8)[:, None], allowed
+        )
 
 
 def reasons(rules: Rules, facts: Facts) -> npt.NDArray[np.object_]:

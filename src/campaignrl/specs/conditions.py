@@ -12,6 +12,7 @@ import ast
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ Test = Callable[[Context], Bool]
 
 MAX_LENGTH = 2_000  # characters; a longer rule is a table, not a condition
 MAX_DEPTH = 30
+FEW = 3  # runs of levels; more of them are looked up in a table
 LARGEST = 1e30  # a larger number is a slip, and would not fit single precision
 
 _NUMERIC: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
@@ -66,7 +68,7 @@ def _build(node: ast.expr, schema: FeatureSchema, where: str, depth: int) -> Tes
     if isinstance(node, ast.BoolOp):
         parts = [_build(value, schema, where, depth + 1) for value in node.values]
         join = np.logical_and if isinstance(node.op, ast.And) else np.logical_or
-        return lambda context: join.reduce([part(context) for part in parts])
+        return lambda context: reduce(join, (part(context) for part in parts))
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         inner = _build(node.operand, schema, where, depth + 1)
         return lambda context: ~inner(context)
@@ -98,7 +100,17 @@ def _of_category(feature: Feature, op: ast.cmpop, value: object, where: str) -> 
     others = np.setdiff1d(np.arange(len(feature.levels)), codes)  # UNKNOWN is in neither
     holds = np.zeros(len(feature.levels) + 1, dtype=bool)  # the last row answers for UNKNOWN
     holds[others if isinstance(op, ast.NotEq | ast.NotIn) else codes] = True
-    return lambda context: holds[context.columns[feature.name]]
+    ends = np.flatnonzero(np.diff(holds, prepend=False, append=False)).tolist()
+    runs = list(zip(ends[::2], ends[1::2], strict=True))  # of codes that hold; an end is past the last one
+    if len(runs) > FEW:
+        return lambda context: np.asarray(holds.take(context.columns[feature.name], mode="wrap"))
+    return lambda context: _in_runs(context.columns[feature.name], runs)
+
+
+def _in_runs(codes: npt.NDArray[Any], runs: list[tuple[int, int]]) -> Bool:
+    """(n,) whether each code lies in one of a few runs, which is faster than looking it up in a table."""
+    parts = [codes == start if stop == start + 1 else (codes >= start) & (codes < stop) for start, stop in runs]
+    return reduce(np.logical_or, parts) if parts else np.zeros(len(codes), dtype=bool)
 
 
 def _of_number(feature: Feature, op: ast.cmpop, value: object, where: str) -> Test:
