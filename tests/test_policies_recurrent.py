@@ -190,7 +190,7 @@ def test_blocks_threads_and_order_change_nothing(policy, small_world):
         np.testing.assert_array_equal(getattr(turned, name).reshape(90, -1)[::-1].ravel(), theirs)
 
 
-def test_hours_and_days_decide_alike_at_first(policy, small_world):
+def test_hours_and_days_send_about_as_much(policy, small_world):
     """The clock asks once a day, too."""
     hours = simulate_hours(small_world, policy, customers=100, seed=2)
     days = run_campaign(small_world, policy, customers=100, seed=2)
@@ -233,6 +233,12 @@ def test_an_evaluation_remembers_rows_it_does_not_value(policy, log, tmp_path):
     assert crl.evaluate(holes, policy).estimates == crl.evaluate(holes, p).estimates
     drawn = refit_bootstrap(log, policy, resamples=3, estimators=("ips",))
     assert drawn == refit_bootstrap(log, p, resamples=3, estimators=("ips",))
+
+
+def test_a_file_called_like_a_word_is_not_looked_at(log, tmp_path, monkeypatch):
+    (tmp_path / "logged").write_text("mine")
+    monkeypatch.chdir(tmp_path)
+    assert of_kept_rows("logged", log, None) == "logged"
 
 
 def test_its_own_log_weighs_evenly(policy, log, small_world):

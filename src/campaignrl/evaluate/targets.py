@@ -28,6 +28,7 @@ Bool = npt.NDArray[np.bool_]
 Array = npt.NDArray[Any]
 
 LOGGED = "logged"
+WORDS = (LOGGED, "estimate")  # which have a meaning of their own, whatever files there are
 TABLES = (".parquet", ".pq", ".csv", ".csv.gz", ".tsv")  # what a file of probabilities ends in
 TOLERANCE = 1e-5  # of a row's sum; float32 files of a hundred actions stay inside
 
@@ -114,7 +115,7 @@ def _of_rows(target: Target, kept: Array) -> Target:
 
 
 def _may_be_a_bundle(path: Path) -> bool:
-    return path.is_file() and not path.name.endswith((".toml", *TABLES))
+    return str(path) not in WORDS and path.is_file() and not path.name.endswith((".toml", *TABLES))
 
 
 def _require_actions(policy: Policy, log: DecisionLog) -> None:
