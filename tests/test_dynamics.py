@@ -19,6 +19,7 @@ OFFERS, CHANNELS = list(ECOMMERCE.offers), list(ECOMMERCE.channels)
 logits = st.floats(-3, 3, width=32)
 stocks = st.floats(0, 40, width=32)
 channels = st.integers(0, len(CHANNELS) - 1)
+NOBODY = np.empty(0, np.intp)
 
 
 def one(value, dtype=np.float32):
@@ -126,28 +127,59 @@ def test_a_hazard_becomes_a_probability(hazard):
     assert purchase.within_a_day(one(hazard))[0] == pytest.approx(1 - np.exp(-hazard), abs=1e-6)
 
 
+effects = st.fixed_dictionaries(
+    {
+        "adstock": st.none() | st.builds(AdStock, effect=st.floats(-1, 1), shape=st.floats(0.5, 3)),
+        "satisfaction": st.none()
+        | st.builds(
+            Satisfaction,
+            level=st.floats(0.01, 0.99),
+            purchase=st.floats(0, 3),
+            drop_out=st.floats(0, 3),
+        ),
+        "reference_price": st.none() | st.builds(ReferencePrice, loss_aversion=st.floats(1, 4)),
+        "click_lift": st.floats(0, 5),
+        "fatigue_drop_out": st.floats(0, 0.5),
+    }
+)
+
+
+@given(effects, st.integers(0, 89), st.integers(0, 2**32))
+@settings(max_examples=200, deadline=None)
+def test_no_hazard_is_above_its_ceiling(effects, day, seed):
+    # So a draw above the ceiling needs no hazard: nobody who would have bought or left is passed over.
+    n, chance, p = 200, np.random.default_rng(seed), P._replace(**effects)
+    draw = lambda low, high: chance.uniform(low, high, n).astype(np.float32)  # noqa: E731
+    rate, zero, none, no = draw(1e-5, 1), np.zeros(n, np.float32), np.full(n, NO_OFFER), np.zeros(n, bool)
+    stocks = purchase.Mood(draw(0, 20), draw(0, 20), draw(-9, 9), draw(0.2, 1), draw(0, 9), draw(0, purchase.FAINT))
+    most = purchase.ceilings(float(stocks.fatigue.max()), day, p)
+    hazard = purchase.purchase_hazard(rate, draw(0, 5), zero, none, no, no, stocks, day, p)
+    assert (hazard <= rate * most.quiet).all()
+    tomorrow = stocks._replace(fatigue=memory.next_fatigue(stocks.fatigue, p.fatigue_weight.max(), p.fatigue_decay))
+    offers = chance.integers(-1, len(OFFERS), n)
+    assert (purchase.drop_out_hazard(rate, tomorrow, offers, p) <= rate * most.drop_out).all()
+
+
 # ---- memory
 
 
 def test_an_offer_is_usable_on_the_day_it_is_seen_and_its_valid_days_after():
-    valid = np.int8([2, 0, 0])
-    seen, held = memory.usable_offer(np.int8([-1, -1]), np.int8([0, 0]), np.int8([0, 1]), np.array([True, True]), valid)
+    seen, days = np.int8([-1, -1]), np.int8([0, 0])
+    memory.take_up(seen, days, np.array([0, 1]), np.array([0, 1]), np.int8([2, 0, 0]))
     usable = []
-    never = np.zeros(2, bool)
     for _ in range(5):
         usable.append(seen.tolist())
-        seen, held = memory.next_offer(seen, held, never)
+        memory.use_up(seen, days, NOBODY)
     assert usable == [[0, 1], [0, -1], [0, -1], [-1, -1], [-1, -1]]
+    assert days.tolist() == [0, 0]
 
 
 def test_an_offer_is_used_up_by_redeeming_and_replaced_by_a_newer_one():
-    offer, days = memory.next_offer(np.int8([3]), np.int8([5]), np.array([True]))
-    assert (offer[0], days[0]) == (NO_OFFER, 0)
-    valid = np.int8([1, 2, 3, 0])
-    offer, days = memory.usable_offer(np.int8([0]), np.int8([1]), np.int8([2]), np.array([True]), valid)
-    assert (offer[0], days[0]) == (2, 3)
-    offer, days = memory.usable_offer(np.int8([0]), np.int8([1]), np.int8([2]), np.array([False]), valid)
-    assert (offer[0], days[0]) == (0, 1)
+    offer, days = np.int8([3, 3]), np.int8([5, 5])
+    memory.use_up(offer, days, np.array([0]))
+    assert (offer.tolist(), days.tolist()) == ([NO_OFFER, 3], [0, 4])
+    memory.take_up(offer, days, np.array([1]), np.array([2]), np.int8([1, 2, 3, 0]))
+    assert (offer.tolist(), days.tolist()) == ([NO_OFFER, 2], [0, 3])
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=90), st.integers(1, 60))
@@ -155,7 +187,8 @@ def test_an_offer_is_used_up_by_redeeming_and_replaced_by_a_newer_one():
 def test_a_window_counts_the_days_that_end_today(history, window):
     bits = np.zeros(1, np.uint64)
     for today in history:
-        bits = memory.next_history(bits, np.array([today]))
+        memory.next_history(bits)
+        bits += np.uint64(today)
     # Before today's decision: yesterday back to window - 1 days ago; what happened `window` days ago is gone.
     assert memory.days_with(bits, window)[0] == sum(history[::-1][: window - 1])
 
@@ -192,9 +225,14 @@ def test_a_price_above_the_expected_one_weighs_double_and_a_deeper_cut_never_les
 def test_a_repeated_coupon_becomes_the_expected_price():
     expected = one(1.0)
     for _ in range(60):
-        expected = memory.next_expected_price(expected, one(0.8), np.array([True]), 0.8)
+        expected = memory.next_expected_price(expected, one(0.8), 0.8)
     assert expected[0] == pytest.approx(0.8, abs=1e-4)
-    assert memory.next_expected_price(one(0.9), one(0.5), np.array([False]), 0.8)[0] == np.float32(0.9)
+
+
+def test_no_price_is_expected_above_the_full_one():
+    # The ceiling of a quiet customer's hazard rests on it, in single precision too.
+    for kept in np.linspace(0, 1, 4097):
+        assert memory.next_expected_price(one(1.0), one(1.0), float(kept))[0] <= 1
 
 
 def test_the_delayed_effect_of_a_click_adds_up_to_the_rest():

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from campaignrl import rng
-from campaignrl.dynamics.advance import advance
-from campaignrl.dynamics.customers import NO_OFFER, draw_customers
+from campaignrl.dynamics import purchase
+from campaignrl.dynamics.advance import Outcome, advance, live
+from campaignrl.dynamics.customers import NO_OFFER, State, draw_customers
 from campaignrl.dynamics.observe import observe
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.specs.schema import STAGES
+from campaignrl.specs.world import load_world
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +92,50 @@ def test_a_day_changes_none_of_its_inputs(small_world):
     assert all(
         np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in zip(kept, (*traits, *state), strict=True)
     )
+
+
+def test_a_day_in_place_is_the_same_day(small_world):
+    p = parameters(small_world)
+    traits, state = draw_customers(small_world, rng.customer_keys(np.arange(300)), 1)
+    action = np.arange(300) % len(small_world.catalog)
+    tomorrow, outcome = advance(small_world, traits, state, action, 0, 1, p)
+    around = State._make(np.zeros((*f.shape[:-1], 500), f.dtype) for f in state)
+    homes = {
+        "a block of larger arrays": around.rows(slice(100, 400)),
+        "turned around": State._make(np.zeros_like(f.T).T for f in state),
+    }
+    for mine in homes.values():
+        for field, value in zip(mine, state, strict=True):
+            field[...] = value
+        room = Outcome.unwritten(300)
+        live(small_world, traits, mine, action, 0, 1, p, None, room)
+        for a, b in zip((*tomorrow, *outcome), (*mine, *room), strict=True):
+            assert a.tobytes() == np.ascontiguousarray(b).tobytes()
+    for rest in (*around.rows(slice(100)), *around.rows(slice(400, 500))):
+        assert not rest.any()
+    turned = traits._replace(affinity=np.asfortranarray(traits.affinity))
+    for a, b in zip(outcome, advance(small_world, turned, state, action, 0, 1, p)[1], strict=True):
+        assert a.tobytes() == b.tobytes()
+
+
+@pytest.mark.parametrize("name", ["ecommerce", "retail", "coupon_trap", "churn_rescue"])
+def test_who_buys_and_who_leaves_is_whose_clock_runs_out(days_of, name):
+    # Hazards are worked out only where they can matter; here they are for everybody.
+    world, n, seed = load_world(name), 3000, 5
+    p, chance = parameters(world), np.random.default_rng(0)
+    actions = lambda day, state: chance.integers(0, len(world.catalog), n)  # noqa: E731
+    for day, (traits, before, action, out, after) in zip(range(30), days_of(world, n, seed, actions), strict=False):
+        u_buy, _, u_leave, _ = rng.uniforms(traits.key, seed, day, rng.Purpose.PURCHASE, 4)
+        held = np.where(out.opened, p.offer_of[action], before.live_offer)
+        then, now = (purchase.mood_of(state, np.arange(n)) for state in (before, after))
+        taste = p.taste[traits.segment, held]
+        hazard = purchase.purchase_hazard(
+            traits.rate, traits.sensitivity, taste, held, out.opened, out.clicked, then, day, p
+        )
+        live_on = before.alive
+        assert np.array_equal(out.bought[live_on], (-np.log(1 - u_buy) < hazard)[live_on])
+        leaves = -np.log(1 - u_leave) < purchase.drop_out_hazard(traits.drop_rate, now, held, p)
+        assert np.array_equal(after.alive[live_on], ~leaves[live_on])
 
 
 # ---- what may be seen

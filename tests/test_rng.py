@@ -44,7 +44,8 @@ def test_low_bits_of_a_draw_are_as_random_as_its_high_ones():
 
 @pytest.mark.parametrize("everywhere", [0, 2**64 - 1])
 def test_the_most_extreme_hashes_give_uniforms_below_one_and_finite_normals(monkeypatch, everywhere):
-    monkeypatch.setattr(rng, "_hashes", lambda keys, *stream: np.full(len(keys), everywhere, dtype=np.uint64))
+    extreme = lambda keys, seed, day, purpose, count, first=0: np.full((count, len(keys)), everywhere, np.uint64)  # noqa: E731
+    monkeypatch.setattr(rng, "hashes", extreme)
     draws = [*rng.uniforms(KEYS[:1], 0, 0, Purpose.TAG, 2), rng.uniform(KEYS[:1], 0, 0, Purpose.TAG)]
     assert all(0.0 <= float(u[0]) < 1.0 for u in draws)
     assert all(np.isfinite(z[0]) for z in rng.normals(KEYS[:1], 0, 0, Purpose.TAG, 2))

@@ -25,7 +25,8 @@ Float64 = npt.NDArray[np.float64]
 
 _GOLDEN = 0x9E3779B97F4A7C15
 _MUL1, _MUL2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_S30, _S27, _S31, _S32, _S40, _S8 = (np.uint64(s) for s in (30, 27, 31, 32, 40, 8))
+_S30, _S27, _S31, _S40 = (np.uint64(s) for s in (30, 27, 31, 40))
+_S8 = np.uint32(8)
 _MASK64 = (1 << 64) - 1
 _INV24 = np.float32(2.0**-24)
 
@@ -54,13 +55,16 @@ class Purpose(IntEnum):
 
 
 def mix(x: UInt64, out: UInt64 | None = None) -> UInt64:
-    """SplitMix64 finaliser (variant 13) of each element; writes into `out` if given."""
-    y = np.right_shift(x, _S30, out=out)
-    y ^= x
-    y *= _MUL1
-    y ^= y >> _S27
-    y *= _MUL2
-    y ^= y >> _S31
+    """SplitMix64 finaliser (variant 13) of each element; writes into `out`, which may be `x`, if given."""
+    y = np.empty_like(x) if out is None else out
+    shifted = np.right_shift(x, _S30)
+    np.bitwise_xor(x, shifted, out=y)
+    np.multiply(y, _MUL1, out=y)
+    for shift, factor in ((_S27, _MUL2), (_S31, None)):
+        np.right_shift(y, shift, out=shifted)
+        np.bitwise_xor(y, shifted, out=y)
+        if factor is not None:
+            np.multiply(y, factor, out=y)
     return y
 
 
@@ -118,35 +122,55 @@ def stream(seed: int, day: int, purpose: Purpose, k: int = 0) -> np.uint64:
     return np.uint64(h)
 
 
-def _hashes(keys: UInt64, seed: int, day: int, purpose: Purpose, k: int) -> UInt64:
-    x = keys ^ stream(seed, day, purpose, k)
-    return mix(x)
+@lru_cache(maxsize=8_192)
+def _streams(seed: int, day: int, purpose: Purpose, first: int, count: int) -> UInt64:
+    """(count, 1) streams from k = first on."""
+    return np.array([[stream(seed, day, purpose, first + k)] for k in range(count)], dtype=np.uint64)
+
+
+def hashes(keys: UInt64, seed: int, day: int, purpose: Purpose, count: int, first: int = 0) -> UInt64:
+    """(count, n) 64 hashed bits of each customer, k = first .. first + count - 1."""
+    x = np.bitwise_xor(keys, _streams(seed, day, purpose, first, count))
+    return mix(x, out=x)
+
+
+def upper(h: UInt64) -> Float32:
+    """Of the same shape, float32 uniforms in [0, 1) from the upper half of each hash."""
+    return _uniforms_of(np.right_shift(h, _S40).astype(np.uint32))
+
+
+def lower(h: UInt64) -> Float32:
+    """Of the same shape, float32 uniforms in [0, 1) from the lower half of each hash."""
+    half = h.astype(np.uint32)
+    return _uniforms_of(np.right_shift(half, _S8, out=half))
+
+
+def _uniforms_of(bits: npt.NDArray[np.uint32]) -> Float32:
+    u = bits.view(np.int32).astype(np.float32)  # 24 bits: signed numbers are converted faster
+    return np.multiply(u, _INV24, out=u)
 
 
 def uniforms(keys: UInt64, seed: int, day: int, purpose: Purpose, count: int) -> list[Float32]:
-    """`count` arrays (n,) of float32 uniforms in [0, 1), independent of each other; k = 0 .. count-1."""
-    result: list[Float32] = []
-    for pair in range((count + 1) // 2):
-        h = _hashes(keys, seed, day, purpose, pair)
-        result.append((h >> _S40).astype(np.uint32).astype(np.float32) * _INV24)
-        if len(result) < count:
-            low = h.astype(np.uint32)  # the lower half
-            low >>= np.uint32(8)
-            result.append(low.astype(np.float32) * _INV24)
-    return result
+    """`count` arrays (n,) of float32 uniforms in [0, 1), independent of each other.
+
+    Number 2 k is `upper`, number 2 k + 1 `lower` of hash k; who needs one for few customers makes it of their hashes.
+    """
+    h = hashes(keys, seed, day, purpose, (count + 1) // 2)
+    return [lower(h[k // 2]) if k % 2 else upper(h[k // 2]) for k in range(count)]
 
 
 def uniform(keys: UInt64, seed: int, day: int, purpose: Purpose, k: int = 0) -> Float64:
     """One array (n,) of float64 uniforms in [0, 1) with 53 bits; its own streams, apart from `uniforms`."""
-    h = _hashes(keys, seed, day, purpose, k + (1 << 32))
-    return (h >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    (h,) = hashes(keys, seed, day, purpose, 1, k + (1 << 32))
+    result: Float64 = (h >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return result
 
 
 def normals(keys: UInt64, seed: int, day: int, purpose: Purpose, count: int) -> list[Float32]:
     """`count` arrays (n,) of float32 standard normals (Box & Muller 1958); up to 5.9 in size."""
     result: list[Float32] = []
     for pair in range((count + 1) // 2):
-        h = _hashes(keys, seed, day, purpose, pair + (1 << 33))
+        (h,) = hashes(keys, seed, day, purpose, 1, pair + (1 << 33))
         u = (h >> _S40).astype(np.uint32).astype(np.float32)
         radius = np.sqrt(np.float32(-2.0) * np.log((u + np.float32(0.5)) * _INV24))
         angle = h.astype(np.uint32).astype(np.float32) * np.float32(2.0 * np.pi * 2.0**-32)

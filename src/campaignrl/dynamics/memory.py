@@ -1,7 +1,7 @@
 """What a day leaves behind: fatigue, ad-stock, expected price, stockpile, intent, the usable offer, histories.
 
-Here: the state of tomorrow from the state and the events of today. Not here: the events (advance.py),
-satisfaction (satisfaction.py).
+Here: the state of tomorrow from the state and the events of today; what happens to everybody is written in place, what
+happens to few is a function of their values. Not here: the events (advance.py), satisfaction (satisfaction.py).
 """
 
 from __future__ import annotations
@@ -15,8 +15,14 @@ Float32 = npt.NDArray[np.float32]
 Int8 = npt.NDArray[np.int8]
 UInt64 = npt.NDArray[np.uint64]
 Bool = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.intp]
 
-_ONE = np.uint64(1)
+_ONE, _WHOLE = np.uint64(1), np.float32(1.0)
+
+
+def fade(stock: Float32, decay: float) -> None:
+    """In place, (n,): the share of a stock that is left after a day."""
+    np.multiply(stock, np.float32(decay), out=stock)
 
 
 def next_fatigue(fatigue: Float32, added: Float32, decay: float) -> Float32:
@@ -31,44 +37,42 @@ def next_adstock(adstock: Float32, added: Float32, decay: float) -> Float32:
     return result
 
 
-def next_expected_price(expected: Float32, offered: Float32, exposed: Bool, memory: float) -> Float32:
-    """(n,) share of the full price expected tomorrow: drawn towards the price seen or paid today."""
+def next_expected_price(expected: Float32, offered: Float32, memory: float) -> Float32:
+    """(n,) share of the full price expected tomorrow: drawn towards the price seen or paid today, `offered`."""
     kept = np.float32(memory)
-    return np.where(exposed, kept * expected + (np.float32(1.0) - kept) * offered, expected)
-
-
-def next_stockpile(stockpile: Float32, redeemed: Bool, decay: float) -> Float32:
-    """(n,) orders bought on an offer and not yet used up."""
-    return np.asarray(stockpile * np.float32(decay) + redeemed, dtype=np.float32)
+    return kept * expected + (_WHOLE - kept) * offered
 
 
 def next_intent(intent: Float32, clicked: Bool, today: float, decay: float) -> Float32:
     """(n,) share of a click's effect that falls on tomorrow; all days after a click add up to 1 - today."""
-    falls_tomorrow = np.float32((1.0 - today) * (1.0 - decay)) * clicked
-    return np.asarray(np.float32(decay) * intent + falls_tomorrow, dtype=np.float32)
+    return np.asarray(np.float32(decay) * intent + falls_tomorrow(today, decay) * clicked, dtype=np.float32)
 
 
-def usable_offer(
-    live_offer: Int8, live_days: Int8, seen_offer: Int8, opened: Bool, valid_days: Int8
-) -> tuple[Int8, Int8]:
-    """(offer, days left) usable today: an offer seen today replaces the one held."""
-    offer, days = live_offer.copy(), live_days.copy()
-    rows = np.flatnonzero(opened)  # few open on a day
-    offer[rows] = seen_offer[rows]
-    days[rows] = valid_days[offer[rows]]
-    return offer, days
+def falls_tomorrow(today: float, decay: float) -> np.float32:
+    """Share of a click's effect that falls on the next day."""
+    return np.float32((1.0 - today) * (1.0 - decay))
 
 
-def next_offer(offer: Int8, days: Int8, redeemed: Bool) -> tuple[Int8, Int8]:
-    """(offer, days left) of tomorrow: used up by redeeming, else one day shorter."""
-    keep = ((days > 0) & ~redeemed).view(np.int8)
-    # Products instead of np.where: numpy computes them many elements at a time.
-    return (offer - np.int8(NO_OFFER)) * keep + np.int8(NO_OFFER), (days - np.int8(1)) * keep
+def take_up(live_offer: Int8, live_days: Int8, rows: Rows, seen: Rows, valid_days: Int8) -> None:
+    """In place: an offer seen today, by these rows, replaces the one held. seen: (m,) offers."""
+    live_offer[rows] = seen
+    live_days[rows] = valid_days[seen]
 
 
-def next_history(bits: UInt64, today: Bool) -> UInt64:
-    """Histories one day on: bit j is the day j + 1 days before tomorrow's decision."""
-    return (bits << _ONE) | today
+def use_up(live_offer: Int8, live_days: Int8, redeemed: Rows) -> None:
+    """In place: the offers of tomorrow, used up by redeeming, else one day shorter. redeemed: rows."""
+    live_days[redeemed] = 0
+    keep = (live_days > 0).view(np.int8)
+    # Products instead of np.where: numpy computes them many elements at a time. Without an offer: NO_OFFER and 0 days.
+    np.subtract(live_offer, np.int8(NO_OFFER), out=live_offer)
+    np.multiply(live_offer, keep, out=live_offer)
+    np.add(live_offer, np.int8(NO_OFFER), out=live_offer)
+    np.subtract(live_days, keep, out=live_days)
+
+
+def next_history(bits: UInt64) -> None:
+    """In place: histories one day on; bit j is the day j + 1 days before tomorrow's decision, and bit 0 still unset."""
+    np.left_shift(bits, _ONE, out=bits)
 
 
 def days_with(bits: UInt64, window: int) -> npt.NDArray[np.uint8]:

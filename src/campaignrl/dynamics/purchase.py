@@ -7,12 +7,14 @@ rates: Pareto/NBD. Not here: the draws (advance.py), the stocks (memory.py), wha
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from campaignrl.dynamics.customers import State
 from campaignrl.dynamics.parameters import Parameters
 from campaignrl.dynamics.satisfaction import contentment
 from campaignrl.specs.effects import AdStock, ReferencePrice
@@ -20,6 +22,11 @@ from campaignrl.specs.effects import AdStock, ReferencePrice
 Float32 = npt.NDArray[np.float32]
 Int = npt.NDArray[np.integer]
 Bool = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.intp]
+
+
+FAINT = 0.02  # intent; with less, and no offer, a customer is quiet
+ROUNDING = 1.001  # room for the rounding of single precision in a hazard and its ceiling
 
 
 class Mood(NamedTuple):
@@ -31,6 +38,18 @@ class Mood(NamedTuple):
     expected_price: Float32
     stockpile: Float32
     intent: Float32
+
+
+def mood_of(state: State, rows: Rows) -> Mood:
+    """The mood of some customers."""
+    return Mood(
+        state.fatigue[rows],
+        state.adstock[rows],
+        state.satisfaction[rows],
+        state.expected_price[rows],
+        state.stockpile[rows],
+        state.intent[rows],
+    )
 
 
 def purchase_hazard(
@@ -50,11 +69,8 @@ def purchase_hazard(
     this customer for this kind of offer. An offer counts on every day on which it is usable, whether or not the
     order would have come anyway: that is what makes given-away discounts measurable.
     """
-    live = np.flatnonzero(np.asarray(offer) >= 0)  # most customers hold no offer: nothing to look up
-    lift, cut = taste.copy(), np.zeros_like(taste)
-    lift[live] += p.appeal[offer[live]]
-    cut[live] = p.price_cut[offer[live]]
-    lift += np.float32(10.0) * sensitivity * price_gain(cut, mood.expected_price, p.reference_price)
+    lift = taste + p.appeal[offer]
+    lift += np.float32(10.0) * sensitivity * price_gain(p.price_cut[offer], mood.expected_price, p.reference_price)
     lift += np.float32(p.open_lift) * opened
     lift += np.float32(p.click_lift) * (np.float32(p.click_today) * clicked + mood.intent)
     if p.adstock is not None:
@@ -69,13 +85,39 @@ def purchase_hazard(
 
 def drop_out_hazard(drop_rate: Float32, mood: Mood, offer: Int, p: Parameters) -> Float32:
     """(n,) drop-outs per day of a live customer; grows with fatigue, falls with satisfaction and retaining offers."""
-    log = np.float32(p.fatigue_drop_out) * mood.fatigue
-    live = np.flatnonzero(np.asarray(offer) >= 0)
-    log[live] -= p.retention[offer[live]]
+    log = np.float32(p.fatigue_drop_out) * mood.fatigue - p.retention[offer]
     if p.satisfaction is not None and p.satisfaction.drop_out:
         log -= np.float32(p.satisfaction.drop_out) * contentment(mood.satisfaction, p)
     result: Float32 = drop_rate * np.exp(log)
     return result
+
+
+class Ceilings(NamedTuple):
+    """What today's hazards of no customer exceed, as multiples of the customer's own rate.
+
+    Thinning (Lewis & Shedler 1979, "Simulation of Nonhomogeneous Poisson Processes by Thinning"): whose clock would not
+    run out even under the highest hazard there can be needs no hazard. A uniform u makes the clock -log(1 - u) >= u, so
+    those are all with u above the ceiling.
+    """
+
+    quiet: float  # of buying, for who holds no offer and has an intent of FAINT or less, and so did not open today
+    drop_out: float
+
+
+def ceilings(fatigue: float, day: int, p: Parameters) -> Ceilings:
+    """From the highest stock of fatigue before the day. The price is never expected to be above the full one."""
+    tomorrow = fatigue * p.fatigue_decay + max(p.fatigue_weight.tolist())
+    buying, leaving = p.click_lift * FAINT, p.fatigue_drop_out * tomorrow
+    if p.adstock is not None:
+        buying += max(p.adstock.effect, 0.0)
+    if p.satisfaction is not None:  # contentment lies between -level and 1 - level
+        buying += p.satisfaction.purchase * (1.0 - p.satisfaction.level)
+        leaving += p.satisfaction.drop_out * p.satisfaction.level
+    return Ceilings(float(p.season[day]) * _exp(buying), _exp(leaving))
+
+
+def _exp(log: float) -> float:
+    return ROUNDING * math.exp(min(log, 50.0))  # above, every u is below it: rates are at least 1e-12
 
 
 def price_gain(cut: Float32, expected: Float32, reference: ReferencePrice | None) -> Float32:
@@ -117,7 +159,7 @@ def order_value(basket: Float32, segment: Int, z: Float32, p: Parameters) -> Flo
     """
     sigma = p.basket_sigma[segment]
     value: Float32 = basket * np.exp(sigma * z - np.float32(0.5) * sigma * sigma)
-    rows = np.flatnonzero(p.gamma_basket[segment])
+    rows = p.gamma_basket[segment].nonzero()[0]
     if len(rows):
         shape = p.basket_shape[segment[rows]].astype(np.float64)
         value[rows] = basket[rows] * special.gammaincinv(shape, special.ndtr(z[rows].astype(np.float64))) / shape

@@ -15,10 +15,12 @@ from campaignrl.dynamics.satisfaction import contentment
 Float32 = npt.NDArray[np.float32]
 Int = npt.NDArray[np.integer]
 
+_ONE = np.float32(1.0)
+
 
 def sigmoid(x: Float32) -> Float32:
     """1 / (1 + exp(-x))."""
-    result: Float32 = np.float32(1.0) / (np.float32(1.0) + np.exp(-x))
+    result: Float32 = _ONE / (_ONE + np.exp(-x))
     return result
 
 

@@ -9,11 +9,15 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from campaignrl.dynamics.memory import fade
 from campaignrl.dynamics.parameters import Parameters
 from campaignrl.specs.effects import Satisfaction
 
 Float32 = npt.NDArray[np.float32]
 Bool = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.intp]
+
+_ONE = np.float32(1.0)
 
 
 def contentment(satisfaction: Float32, p: Parameters) -> Float32:
@@ -21,7 +25,7 @@ def contentment(satisfaction: Float32, p: Parameters) -> Float32:
     assert p.satisfaction is not None
     level = p.satisfaction.level
     odds = np.exp(-satisfaction) * np.float32((1.0 - level) / level)
-    result: Float32 = np.float32(1.0) / (np.float32(1.0) + odds) - np.float32(level)
+    result: Float32 = _ONE / (_ONE + odds) - np.float32(level)
     return result
 
 
@@ -40,3 +44,22 @@ def next_satisfaction(
     result -= np.float32(effect.ignored) * (delivered & ~opened)
     result -= np.float32(effect.undelivered) * (sent & ~delivered)
     return np.asarray(result, dtype=np.float32)
+
+
+def move_satisfaction(
+    satisfaction: Float32, sent: Rows, delivered: Bool, opened: Rows, gained: Float32, bought: Rows, p: Parameters
+) -> None:
+    """`next_satisfaction` in place, for who was sent something or bought; rows where the other one has truth values.
+
+    delivered: (m,) of the sends; opened: (o,) which of the sends; gained: (o,) what opening the offer is worth.
+    """
+    effect = p.satisfaction
+    assert effect is not None
+    fade(satisfaction, p.satisfaction_decay)
+    satisfaction[sent[opened]] += gained
+    satisfaction[bought] += np.float32(effect.order)
+    lost = delivered * np.float32(effect.ignored)
+    if effect.undelivered:
+        lost += ~delivered * np.float32(effect.undelivered)
+    lost[opened] = 0.0
+    satisfaction[sent] -= lost

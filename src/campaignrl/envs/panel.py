@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl import rng
-from campaignrl.dynamics.advance import Outcome, advance
+from campaignrl.dynamics.advance import Outcome, live
 from campaignrl.dynamics.customers import State, Traits, draw_customers
 from campaignrl.dynamics.memory import days_with
 from campaignrl.dynamics.observe import observe
@@ -29,9 +29,9 @@ from campaignrl.specs.world import World
 Bool = npt.NDArray[np.bool_]
 Int = npt.NDArray[np.integer]
 T = TypeVar("T")
-Fields = TypeVar("Fields", Traits, State, Outcome)
+Fields = TypeVar("Fields", Traits, State)
 
-BLOCK = 32_768  # customers; a block's arrays stay in the cache
+BLOCK = 65_536  # customers; fewer, and the fixed cost of a block counts; more, and its arrays leave the cache
 
 
 class Panel:
@@ -75,8 +75,8 @@ class Panel:
         """The customers of these rows on the same day, apart from this panel from now on."""
         part = copy.copy(self)
         part.ids, part._parts = self.ids[rows], _parts(len(rows), self._block)
-        part.traits = Traits._make(field[..., rows] for field in self.traits)
-        part.state = State._make(field[..., rows] for field in self.state)
+        part.traits = Traits._make(field.take(rows, axis=-1) for field in self.traits)
+        part.state = State._make(field.take(rows, axis=-1) for field in self.state)
         return part
 
     def __getstate__(self) -> dict[str, Any]:
@@ -110,27 +110,18 @@ class Panel:
 
         attempts: (n,) how often delivery is tried; None: once.
         """
-        parts = self.over_blocks(lambda part: self._step(action, attempts, part))
+        outcome = Outcome.unwritten(len(self))
+        self.over_blocks(lambda part: self._live(action, attempts, part, outcome))
         self.day += 1
-        return _joined(Outcome, parts)
-
-    def _step(self, action: Int, attempts: Int | None, part: slice) -> Outcome:
-        today = self.state.rows(part)
-        tomorrow, outcome = advance(
-            self.world,
-            self.traits.rows(part),
-            today,
-            action[part],
-            self.day,
-            self.seed,
-            self._parameters,
-            None if attempts is None else attempts[part],
-        )
-        fields: list[npt.NDArray[Any]] = list(today)
-        for field, value in zip(fields, tomorrow, strict=True):
-            if value is not field:  # what no event touched is handed on as it was
-                field[...] = value
         return outcome
+
+    def _live(self, action: Int, attempts: Int | None, part: slice, outcome: Outcome) -> None:
+        """The day of some customers, in this panel's own arrays and in those of the outcome."""
+        traits, state = self.traits, self.state
+        if len(self._parts) > 1:
+            traits, state, outcome = traits.rows(part), state.rows(part), outcome.rows(part)
+            action, attempts = action[part], None if attempts is None else attempts[part]
+        live(self.world, traits, state, action, self.day, self.seed, self._parameters, attempts, outcome)
 
 
 def _parts(n: int, block: int) -> list[slice]:

@@ -1,0 +1,89 @@
+"""What became of today's sends: delivered, opened, clicked, the permission lost, with their draws.
+
+Works on the customers who are sent something alone. Here: who reached which step. Not here: the chances of the steps
+(response.py), what an open or a click leads to (advance.py). m sends among n customers.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from campaignrl import rng
+from campaignrl.dynamics import response
+from campaignrl.dynamics.customers import State, Traits
+from campaignrl.dynamics.parameters import Parameters
+from campaignrl.rng import Purpose
+
+Float32 = npt.NDArray[np.float32]
+Bool = npt.NDArray[np.bool_]
+Int = npt.NDArray[np.integer]
+Rows = npt.NDArray[np.intp]
+
+
+class Funnel(NamedTuple):
+    """The steps of m sends. The last three are which of the sends, ascending."""
+
+    rows: Rows  # (m,) customers
+    action: Int  # (m,)
+    offer: Rows  # (m,)
+    channel: Rows  # (m,)
+    place: Rows  # (m,) of customer and channel in fields by channel with these steps, see `on_one_axis`
+    steps: tuple[int, int]
+    fatigue: Float32  # (m,) before the send
+    delivered: Bool  # (m,)
+    opened: Rows
+    clicked: Rows
+    unsubscribed: Rows
+
+
+def funnel(
+    traits: Traits, state: State, action: Int, rows: Rows, attempts: Int | None, day: int, seed: int, p: Parameters
+) -> Funnel:
+    """What becomes of the sends to these rows. action: (n,); attempts: (n,) tries of delivery, None: one each."""
+    sent = action[rows]
+    offer, channel = p.offer_of.astype(np.intp)[sent], p.channel_of.astype(np.intp)[sent]
+    taste = taste_for(traits.segment[rows], offer, p)
+    fatigue, alive = state.fatigue[rows], state.alive[rows]
+    keys = traits.key[rows]
+    tries = None if attempts is None else attempts[rows]
+    first, second = rng.hashes(keys, seed, day, Purpose.FUNNEL, 2)
+    delivered = rng.upper(first) < response.delivery_probability(channel, tries, p)
+    affinities, steps = on_one_axis(traits.affinity)
+    place = place_of(channel, rows, steps)
+    opens = response.open_probability(channel, affinities[place], taste, fatigue, alive, p)
+    opened = (delivered & (rng.lower(first) < opens)).nonzero()[0]
+    clicks = response.click_probability(channel[opened], taste[opened], p)  # few open
+    clicked = opened[rng.upper(second[opened]) < clicks]
+    leaves = response.unsubscribe_probability(channel, fatigue, state.satisfaction[rows], p)
+    unsubscribed = (delivered & (rng.lower(second) < leaves)).nonzero()[0]
+    return Funnel(rows, sent, offer, channel, place, steps, fatigue, delivered, opened, clicked, unsubscribed)
+
+
+def taste_for(segment: Int, offer: Rows, p: Parameters) -> Float32:
+    """(m,) of these customers for these offers, 0 for none; one index into the flat table is faster than two."""
+    # Offer -1 is the row before a segment's first, which is another segment's last: zeros, like all of them.
+    place = segment.astype(np.intp)
+    place *= p.taste.shape[1]
+    place += offer
+    return p.taste.reshape(-1)[place]
+
+
+def on_one_axis(field: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], tuple[int, int]]:
+    """A field (c, n) as one axis in the same memory, and the steps on it from channel to channel and row to row.
+
+    One index is looked up and written faster than two; a block of a larger field cannot simply be reshaped.
+    """
+    if field.flags.c_contiguous:
+        return field.reshape(-1), (field.shape[1], 1)
+    across, along = (stride // field.itemsize for stride in field.strides)
+    count = (field.shape[0] - 1) * across + (field.shape[1] - 1) * along + 1
+    return np.lib.stride_tricks.as_strided(field, (count,), (field.itemsize,)), (across, along)
+
+
+def place_of(channel: Rows, rows: Rows, steps: tuple[int, int]) -> Rows:
+    """(m,) where [channel, rows] is on the one axis."""
+    across, along = steps
+    return channel * across + (rows if along == 1 else rows * along)
