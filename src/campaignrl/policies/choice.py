@@ -20,7 +20,8 @@ Float = npt.NDArray[np.float64]
 
 def require_choice(allowed: Bool) -> None:
     """Every row allows something, or a DataError with the row numbers."""
-    empty = np.flatnonzero(~allowed.any(axis=1))
+    barred = np.flatnonzero(~allowed[:, NONE])  # usually none is, which saves a look at all the rest
+    empty = barred[~allowed[barred].any(axis=1)] if len(barred) else barred
     if len(empty):
         where = f"row{'s' if len(empty) > 1 else ''} {', '.join(str(r) for r in empty[:SHOWN])}"
         where += f" and {len(empty) - SHOWN} more" if len(empty) > SHOWN else ""
@@ -51,13 +52,19 @@ def certainly(action: npt.NDArray[np.integer[Any]], allowed: Bool) -> Float:
 def best_of(scores: npt.NDArray[np.floating[Any]], allowed: Bool) -> Float:
     """All on the allowed action of the highest score, shared equally among ties."""
     require_choice(allowed)
-    masked = np.where(allowed, scores, -np.inf)
-    highest = masked[np.arange(len(masked)), masked.argmax(axis=1)]
-    return _even((masked == highest[:, None]) & allowed)
+    may = _columns(allowed)
+    masked = np.where(may, _columns(scores), -np.inf)
+    best = masked == masked.max(axis=0)
+    best &= may
+    count = _count(best)
+    p = _columns(best).astype(np.float64)
+    if count.max(initial=1) > 1:
+        p /= count[:, None]
+    return p
 
 
 def with_floor(shares: Float, allowed: Bool, explore: float) -> Float:
-    """(1 - explore) of `shares` and `explore` of uniform, in rows that sum to 1."""
+    """(1 - explore) of `shares` and `explore` of uniform, in rows that sum to 1; in memory as `shares` are."""
     require_choice(allowed)
     p = (1.0 - explore) * shares
     if explore > 0.0:
@@ -67,6 +74,13 @@ def with_floor(shares: Float, allowed: Bool, explore: float) -> Float:
 
 
 def _even(allowed: Bool) -> Float:
-    # Turned round, because a sum over short rows costs several times one over long columns.
-    count = np.add.reduce(np.ascontiguousarray(allowed.T).view(np.uint8), axis=0, dtype=np.int64)
-    return np.asarray(allowed / count[:, None], dtype=np.float64)
+    return np.asarray(allowed / _count(_columns(allowed))[:, None], dtype=np.float64)
+
+
+def _count(columns: Bool) -> npt.NDArray[np.int64]:
+    return np.asarray(np.add.reduce(columns.view(np.uint8), axis=0, dtype=np.int64))
+
+
+def _columns(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """(n, k) turned round in memory: a step over long columns costs a fraction of one over short rows."""
+    return np.ascontiguousarray(rows.T)

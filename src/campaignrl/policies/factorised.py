@@ -14,11 +14,12 @@ from pydantic import Field
 
 from campaignrl.actions import Catalog
 from campaignrl.features import Context, FeatureSchema
-from campaignrl.policies.base import Bool, Float, Shapes, Tensors, by_chunks
+from campaignrl.policies.base import Bool, Float, Shapes, Tensors
 from campaignrl.policies.choice import require_choice, with_floor
 from campaignrl.policies.drift import DriftingSums, with_recent
+from campaignrl.policies.encoded import by_encoded_chunks
 from campaignrl.policies.learning import LearningConfig, Penalty, fixed_penalty, lessons, require_catalog
-from campaignrl.policies.ridge import Float32, RidgeModel, RidgeStatistics, fit_ridge, with_intercept
+from campaignrl.policies.ridge import Float32, RidgeModel, RidgeStatistics, fit_ridge
 from campaignrl.policies.threads import one_blas_thread
 from campaignrl.specs.toml import Spec
 from campaignrl.tables.decisions import DecisionLog
@@ -45,13 +46,13 @@ class Factorised:
         """(n, k) exact chance of every action, over the floor."""
         require_choice(allowed)
         with one_blas_thread():
-            return by_chunks(self._decide, context, allowed)
+            return by_encoded_chunks(self._decide, context, self.schema, allowed)
 
     def scores(self, context: Context) -> Float32:
         """(n, k) expected reward of every action, by the posterior mean."""
         everything = np.ones((len(context), len(self.catalog)), dtype=bool)
         with one_blas_thread():
-            return by_chunks(lambda part, _: self._means(self._phi(part)), context, everything)
+            return by_encoded_chunks(lambda phi, _: self._means(phi), context, self.schema, everything)
 
     def update(self, log: DecisionLog) -> None:
         """Learn from the rows of `log` whose outcomes are known (all whose window has closed, unless set otherwise)."""
@@ -113,11 +114,8 @@ class Factorised:
             l2 = 1.0  # without rows every penalty is as good
         return fit_ridge(RidgeStatistics.from_tensors(self._sums.total), self.catalog, l2)
 
-    def _phi(self, context: Context) -> Float32:
-        return with_intercept(context.encode(self.schema))
-
     def _means(self, phi: Float32) -> Float32:
-        return np.asarray(phi @ self._fitted["coefficients"])
+        return np.asarray(np.ascontiguousarray(phi) @ self._fitted["coefficients"])
 
-    def _decide(self, context: Context, allowed: Bool) -> Float:
-        return with_floor(self._shares(self._phi(context), allowed), allowed, self.config.explore)
+    def _decide(self, phi: Float32, allowed: Bool) -> Float:
+        return with_floor(self._shares(phi, allowed), allowed, self.config.explore)

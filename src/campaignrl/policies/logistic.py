@@ -113,7 +113,7 @@ class LogitTS(Factorised):
     def _means(self, phi: Float32) -> Float32:
         """Expected reward at the mode."""
         low, high = self.config.low, self.config.high
-        return np.asarray(low + (high - low) * expit(phi @ self._fitted["coefficients"]), dtype=np.float32)
+        return np.asarray(low + (high - low) * expit(super()._means(phi)), dtype=np.float32)
 
     def _shares(self, phi: Float32, allowed: Bool) -> Float:
         return vote_shares(self._by_action, phi, allowed)

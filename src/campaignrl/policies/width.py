@@ -41,14 +41,21 @@ def marginal_covariances(posterior: Posterior) -> Float:
     return own
 
 
-def _parts(posterior: Posterior) -> tuple[Float, Float, Float]:
-    """M (k, D, D), covariance of the shared blocks (B, D, B, D), C (k, D, D)."""
+def block_covariances(posterior: Posterior) -> tuple[Float, Float]:
+    """Of the shared blocks, K (B, D, B, D), and of each action's own block given them, C (k, D, D)."""
     B, D = posterior.shared_mean.shape
     with one_blas_thread():
         own = posterior.own_factor.transpose(0, 2, 1) @ posterior.own_factor
-        keep = np.eye(D) - own @ posterior.gram
         shared = cho_solve((posterior.shared_factor, True), np.eye(B * D), check_finite=False)
-    return keep, shared.reshape(B, D, B, D), own
+    return shared.reshape(B, D, B, D), own
+
+
+def _parts(posterior: Posterior) -> tuple[Float, Float, Float]:
+    """M (k, D, D), K, C."""
+    shared, own = block_covariances(posterior)
+    with one_blas_thread():
+        keep = np.eye(own.shape[1]) - own @ posterior.gram
+    return keep, shared, own
 
 
 def widths(covariance: Float32, phi: Float32) -> Float32:
