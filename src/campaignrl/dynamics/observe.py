@@ -46,7 +46,7 @@ def observe(world: World, traits: Traits, state: State, day: int) -> Context:
         {
             "segment": state.segment_tag,
             "price_tag": state.price_tag,
-            "stage": stage(state.orders, recency, today - state.first_order),
+            "stage": stage(orders, recency, today - state.first_order),
             **dict(zip(world.attributes, traits.attributes, strict=True)),
             **number,
         },

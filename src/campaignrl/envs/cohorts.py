@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from campaignrl.envs.panel import Panel
+from campaignrl.envs.panel import BLOCK, Panel
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -42,6 +42,9 @@ class Cohort:
     def look(self) -> tuple[Float32, Bool]:
         """(m, D) encoded features and (m, k) what may be sent, today."""
         panel = self.panel
+        if len(panel) <= BLOCK:
+            context = panel.observe()
+            return context.encode(), panel.allowed(context)
         seen = np.empty((len(panel), panel.world.features.width), dtype=np.float32)
         mask = np.empty((len(panel), len(panel.world.catalog)), dtype=bool)
 

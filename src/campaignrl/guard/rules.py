@@ -52,27 +52,29 @@ class Rules:
 
     @cached_property
     def ways(self) -> tuple[Ways, ...]:
-        """What is left of the catalog when some channels and offers are shut."""
+        """What is left of the catalog when some channels and offers are closed."""
         return tuple(_ways(self))
 
 
 class Check(NamedTuple):
-    """One rule, and what it shuts: a channel, all of them, or an offer. Shutters are numbered in this order.
+    """One rule, and the doors it watches: a channel's, those of all channels, or an offer's; numbered in this order.
 
-    refused: (n,), or (rows, n) where the rule has an answer of its own for each; None: the rule does not apply.
+    met: (n,), or (c, n) where the rule has an answer of its own for each channel; None: the rule does not apply.
     """
 
-    reasons: tuple[str, ...]  # one for each answer
-    rows: slice  # which shutters it moves
-    refused: Callable[[Facts], Bool | None]
+    reasons: tuple[str, ...]  # of a refusal; one for each answer
+    doors: slice
+    met: Callable[[Facts], Bool | None]
+    channel: int | None = None
+    offer: int | None = None
 
 
 class Ways(NamedTuple):
-    """Up to 8 shutters as the bits of a number, and by that number the actions (k,) they leave."""
+    """Up to 8 doors as the bits of a number, and by that number the actions (k,) to which the open ones lead."""
 
-    rows: slice
-    bits: npt.NDArray[np.uint8]  # (rows, 1)
-    allowed: Bool  # (2 ** rows, k)
+    doors: slice
+    bits: npt.NDArray[np.uint8]  # (doors, 1)
+    allowed: Bool  # (2 ** doors, k)
 
 
 class Block(NamedTuple):
@@ -99,75 +101,72 @@ def cap_windows(world: World) -> list[tuple[str | None, int]]:
 
 def blocks(rules: Rules, facts: Facts) -> list[Block]:
     """Every refusal, strongest rule first; the first that hits an action is its reason."""
-    channels, offers = len(rules.catalog.channels), list(rules.conditions)
     found = []
     for check in rules.checks:
-        refused = check.refused(facts)
-        if refused is None:
+        met = check.met(facts)
+        if met is None:
             continue
-        for i, (reason, rows) in enumerate(zip(check.reasons, np.atleast_2d(refused), strict=True)):
-            shut = check.rows.start + i
-            if check.rows.stop - check.rows.start > len(check.reasons):
-                found.append(Block(reason, rows))
-            elif shut < channels:
-                found.append(Block(reason, rows, channel=shut))
-            else:
-                found.append(Block(reason, rows, offer=offers[shut - channels]))
+        if met.ndim == 1:
+            found.append(Block(check.reasons[0], ~met, check.channel, check.offer))
+        else:
+            rows = zip(check.reasons, ~met, strict=True)
+            found += [Block(reason, refused, channel=c) for c, (reason, refused) in enumerate(rows)]
     return found
 
 
 def allowed(rules: Rules, facts: Facts) -> Bool:
     """(n, k) what may be sent; column 0 (`none`) is always True."""
-    shut = np.zeros((len(rules.catalog.channels) + len(rules.conditions), len(facts.held_out)), dtype=bool)
+    doors = np.ones((len(rules.catalog.channels) + len(rules.conditions), len(facts.held_out)), dtype=bool)
     for check in rules.checks:
-        refused = check.refused(facts)
-        if refused is not None:
-            rows = shut[check.rows]
-            np.logical_or(rows, refused, out=rows)
-    return reduce(np.logical_and, (_left(ways, shut[ways.rows]) for ways in rules.ways))
+        met = check.met(facts)
+        if met is not None:
+            open_ = doors[check.doors]
+            np.logical_and(open_, met, out=open_)
+    return reduce(np.logical_and, (_beyond(ways, doors[ways.doors]) for ways in rules.ways))
 
 
-def _left(ways: Ways, shut: Bool) -> Bool:
-    """(n, k) what is left with these shut (rows, n)."""
-    number: npt.NDArray[np.uint8] = np.bitwise_or.reduce(shut.view(np.uint8) * ways.bits, axis=0)
+def _beyond(ways: Ways, doors: Bool) -> Bool:
+    """(n, k) what these doors lead to. doors: (8 or fewer, n) whether each is open."""
+    number: npt.NDArray[np.uint8] = np.bitwise_or.reduce(doors.view(np.uint8) * ways.bits, axis=0)
     return ways.allowed.take(number, axis=0)
 
 
 def _checks(rules: Rules) -> Iterator[Check]:
     channels = rules.catalog.channels
-    everything = slice(0, len(channels))
-    yield Check(("suppressed",), everything, lambda facts: facts.suppressed)
-    yield Check(("holdout",), everything, lambda facts: facts.held_out)
-    yield Check(tuple(f"no consent: {c.name}" for c in channels), everything, lambda facts: ~facts.consent)
-    for i, (offer, condition) in enumerate(rules.conditions.items(), start=len(channels)):
-        yield Check((f"not eligible: {rules.catalog.offers[offer].name}",), slice(i, i + 1), _unmet(condition))
+    all_channels = slice(0, len(channels))
+    yield Check(("suppressed",), all_channels, lambda facts: None if facts.suppressed is None else ~facts.suppressed)
+    yield Check(("holdout",), all_channels, lambda facts: ~facts.held_out)
+    yield Check(tuple(f"no consent: {c.name}" for c in channels), all_channels, lambda facts: facts.consent)
+    for door, (offer, condition) in enumerate(rules.conditions.items(), start=len(channels)):
+        reason = f"not eligible: {rules.catalog.offers[offer].name}"
+        yield Check((reason,), slice(door, door + 1), _meets(condition), offer=offer)
     for channel, cap in rules.caps:
         scope = "all channels" if channel is None else channels[channel].name
-        rows = everything if channel is None else slice(channel, channel + 1)
-        yield Check((f"cap: {cap.at_most} in {cap.per_days} days on {scope}",), rows, _full(channel, cap))
+        doors = all_channels if channel is None else slice(channel, channel + 1)
+        reason = f"cap: {cap.at_most} in {cap.per_days} days on {scope}"
+        yield Check((reason,), doors, _below(channel, cap), channel=channel)
 
 
-def _unmet(condition: Condition) -> Callable[[Facts], Bool]:
-    return lambda facts: ~condition.holds(facts.context)
+def _meets(condition: Condition) -> Callable[[Facts], Bool]:
+    return lambda facts: condition.holds(facts.context)
 
 
-def _full(channel: int | None, cap: Cap) -> Callable[[Facts], Bool]:
+def _below(channel: int | None, cap: Cap) -> Callable[[Facts], Bool]:
     # The window of per_days days ends today, so a send on day d no longer counts on day d + per_days.
-    return lambda facts: facts.contacts(channel, cap.per_days) >= cap.at_most
+    return lambda facts: facts.contacts(channel, cap.per_days) < cap.at_most
 
 
 def _ways(rules: Rules) -> Iterator[Ways]:
     catalog = rules.catalog
     by_channel = [catalog.channel_of == c for c in range(len(catalog.channels))]
     by_offer = [catalog.offer_of == o for o in rules.conditions]
-    shuts = np.reshape([*by_channel, *by_offer], (-1, len(catalog)))  # (shutters, k) what each takes away
-    for start in range(0, max(len(shuts), 1), 8):
-        mine = shuts[start : start + 8]
-        bits = np.arange(1 << len(mine))[:, None] >> np.arange(len(mine)) & 1
-        allowed = bits @ mine.astype(np.int64) == 0
-        yield Ways(
-            slice(start, start + len(mine)), np.uint8(1) << np.arange(len(mine), dtype=np.uint8)[:, None], allowed
-        )
+    needed = np.reshape([*by_channel, *by_offer], (-1, len(catalog)))  # (doors, k) whether an action needs it open
+    for start in range(0, max(len(needed), 1), 8):
+        mine = needed[start : start + 8]
+        places = np.arange(len(mine), dtype=np.uint8)
+        closed = ~(np.arange(1 << len(mine))[:, None] >> places) & 1
+        shut_out = closed @ mine.astype(np.int64) > 0
+        yield Ways(slice(start, start + len(mine)), np.uint8(1) << places[:, None], ~shut_out)
 
 
 def reasons(rules: Rules, facts: Facts) -> npt.NDArray[np.object_]:
