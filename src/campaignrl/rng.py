@@ -28,7 +28,8 @@ _MUL1, _MUL2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _S30, _S27, _S31, _S40 = (np.uint64(s) for s in (30, 27, 31, 40))
 _S8 = np.uint32(8)
 _MASK64 = (1 << 64) - 1
-_INV24 = np.float32(2.0**-24)
+_INV24, _TURN = np.float32(2.0**-24), np.float32(2.0 * np.pi * 2.0**-32)
+_HALF, _MINUS_TWO = np.float32(0.5), np.float32(-2.0)
 
 AT_ONCE = 1_000  # texts; fewer are not worth the import that makes many fast
 
@@ -172,8 +173,8 @@ def normals(keys: UInt64, seed: int, day: int, purpose: Purpose, count: int) -> 
     for pair in range((count + 1) // 2):
         (h,) = hashes(keys, seed, day, purpose, 1, pair + (1 << 33))
         u = (h >> _S40).astype(np.uint32).astype(np.float32)
-        radius = np.sqrt(np.float32(-2.0) * np.log((u + np.float32(0.5)) * _INV24))
-        angle = h.astype(np.uint32).astype(np.float32) * np.float32(2.0 * np.pi * 2.0**-32)
+        radius = np.sqrt(_MINUS_TWO * np.log((u + _HALF) * _INV24))
+        angle = h.astype(np.uint32).astype(np.float32) * _TURN
         result.append(radius * np.cos(angle))
         if len(result) < count:
             result.append(radius * np.sin(angle))

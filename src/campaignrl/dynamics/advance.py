@@ -25,9 +25,11 @@ from campaignrl.specs.world import World
 Float32 = npt.NDArray[np.float32]
 Bool = npt.NDArray[np.bool_]
 Int = npt.NDArray[np.integer]
+UInt64 = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.intp]
 
-_ONE = np.float32(1.0)
+_ZERO, _ONE = np.float32(0.0), np.float32(1.0)
+_TODAY = np.uint64(1)  # bit 0 of a history
 
 
 class Outcome(NamedTuple):
@@ -61,8 +63,9 @@ class _Orders(NamedTuple):
     """Today's orders."""
 
     rows: Rows  # (m,) customers
-    redeemed: Bool  # (m,)
     held: Rows  # (m,) the usable offer, or -1
+    redeemed: Bool  # (m,)
+    cut: Float32  # (m,) share off that was felt
 
 
 def advance(
@@ -96,46 +99,45 @@ def live(
     outcome: Outcome,
 ) -> None:
     """`advance` in place: turns `state` into tomorrow's and fills `outcome`."""
-    for field in outcome[1:]:
+    for field in outcome[1:-1]:
         field.fill(0)
     np.greater(action, 0, out=outcome.sent)
     highest = np.maximum.reduce(state.fatigue, initial=0.0)
     ceilings = purchase.ceilings(float(highest), day, p)  # fails on a wrong day before anything is written
     f = funnel(traits, state, action, outcome.sent.nonzero()[0], attempts, day, seed, p)
-    opens = f.rows[f.opened]
     luck = rng.hashes(traits.key, seed, day, Purpose.PURCHASE, 2)
     u_buy, u_drop = rng.upper(luck)
 
-    returns = opens[rng.lower(luck[1][opens]) < p.revives[f.offer[f.opened]]]
-    state.alive[returns] = True
-    memory.take_up(state.live_offer, state.live_days, opens, f.offer[f.opened], p.valid_days)
-    _mark(f, opens, outcome, p)
-    rows = _buyers(traits, state, u_buy, outcome, ceilings.quiet, day, p)
-    held = state.live_offer[rows].astype(np.intp)
-    orders = _Orders(rows, rng.lower(luck[0][rows]) < purchase.redeem_probability(held, p), held)
-    _book(traits, state, orders, day, seed, outcome, p)
-    _remember(state, f, opens, orders, p)
+    _mark(f, outcome, p)
+    state.alive[f.opened[rng.lower(luck[1][f.opened]) < p.revives[f.offer]]] = True
+    memory.take_up(state.live_offer, state.live_days, f.opened, f.offer, p.valid_days)
+    orders = _orders(traits, state, u_buy, luck[0], outcome, ceilings.quiet, day, p)
+    if len(orders.rows):
+        _book(traits, state, orders, day, seed, outcome, p)
+    _remember(state, f, orders, p)
     _drop_out(traits, state, u_drop, ceilings.drop_out, p)
-    _keep_record(state, f, opens, orders, p)
+    _keep_record(state, f, orders)
     if p.tags_refresh and not (day + 1) % p.tags_refresh:  # a period is over: drawn anew
         tags = observed_tags(world, traits, (day + 1) // p.tags_refresh, seed)
         state.segment_tag[...], state.price_tag[...] = tags
 
 
-def _mark(f: Funnel, opens: Rows, outcome: Outcome, p: Parameters) -> None:
+def _mark(f: Funnel, outcome: Outcome, p: Parameters) -> None:
     """The funnel and what it costs in the outcome; where nothing is ordered, that is all of the reward."""
     outcome.delivered[f.rows] = f.delivered
-    outcome.opened[opens] = True
-    outcome.clicked[f.rows[f.clicked]] = True
-    gone = f.rows[f.unsubscribed]
-    outcome.unsubscribed[gone] = True
+    outcome.opened[f.opened] = True
+    outcome.clicked[f.clicked] = True
     outcome.cost[f.rows] = p.send_cost[f.action]
-    np.subtract(np.float32(0.0), outcome.cost, out=outcome.reward)
-    outcome.reward[gone] -= np.float32(p.unsubscribe_cost)
+    np.subtract(_ZERO, outcome.cost, out=outcome.reward)
+    if len(f.unsubscribed):
+        outcome.unsubscribed[f.unsubscribed] = True
+        outcome.reward[f.unsubscribed] -= np.float32(p.unsubscribe_cost)
 
 
-def _buyers(traits: Traits, state: State, u: Float32, outcome: Outcome, quiet: float, day: int, p: Parameters) -> Rows:
-    """(m,) who orders today: alive, and the clock runs out. u: (n,)."""
+def _orders(
+    traits: Traits, state: State, u: Float32, luck: UInt64, outcome: Outcome, quiet: float, day: int, p: Parameters
+) -> _Orders:
+    """Who orders today: alive, and the clock runs out; and who of them redeems. u: (n,) of the clocks."""
     candidates = u < traits.rate * np.float32(quiet)
     candidates |= state.live_offer != NO_OFFER
     candidates |= state.intent > np.float32(purchase.FAINT)
@@ -153,7 +155,10 @@ def _buyers(traits: Traits, state: State, u: Float32, outcome: Outcome, quiet: f
         day,
         p,
     )
-    return rows[_clock(u[rows]) < hazard]
+    bought = _clock(u[rows]) < hazard
+    rows, held = rows[bought], held[bought]
+    redeemed = rng.lower(luck[rows]) < purchase.redeem_probability(held, p)
+    return _Orders(rows, held, redeemed, redeemed * p.price_cut[held])
 
 
 def _book(traits: Traits, state: State, orders: _Orders, day: int, seed: int, outcome: Outcome, p: Parameters) -> None:
@@ -180,29 +185,27 @@ def _clock(u: Float32) -> Float32:
     return result
 
 
-def _remember(state: State, f: Funnel, opens: Rows, orders: _Orders, p: Parameters) -> None:
+def _remember(state: State, f: Funnel, orders: _Orders, p: Parameters) -> None:
     """The stocks of tomorrow; those of an effect that is switched off stay as they are."""
-    offer, channel = f.offer[f.opened], f.channel[f.opened]
     if p.adstock is not None:
         memory.fade(state.adstock, p.adstock_decay)
-        state.adstock[opens] += p.adstock_weight[channel]
+        state.adstock[f.opened] += p.adstock_weight[f.medium]
     if p.satisfaction is not None:
-        gained = p.satisfying[offer]
-        move_satisfaction(state.satisfaction, f.rows, f.delivered, f.opened, gained, orders.rows, p)
+        move_satisfaction(state.satisfaction, f.rows, f.delivered, f.which, p.satisfying[f.offer], orders.rows, p)
     if p.reference_price is not None:
-        kept, expected = p.reference_price.memory, state.expected_price
-        paid = np.float32(1.0) - orders.redeemed * p.price_cut[orders.held]
-        after = memory.next_expected_price(expected[orders.rows], paid, kept)
-        cut = p.price_cut[offer]
-        seen, cut = opens[cut > 0], cut[cut > 0]
-        expected[seen] = memory.next_expected_price(expected[seen], np.float32(1.0) - cut, kept)
-        expected[orders.rows] = after  # who orders remembers what was paid, not what was seen
+        cut = p.price_cut[f.offer]
+        shown = cut > 0
+        # Orders last: who orders remembers what was paid, not what was seen.
+        rows, cuts = np.concatenate((f.opened[shown], orders.rows)), np.concatenate((cut[shown], orders.cut))
+        expected, kept = state.expected_price, p.reference_price.memory
+        expected[rows] = memory.next_expected_price(expected[rows], _ONE - cuts, kept)
     if p.stockpile is not None:
         memory.fade(state.stockpile, p.stockpile_decay)
-        state.stockpile[orders.rows] += orders.redeemed & (p.price_cut[orders.held] > 0)
+        state.stockpile[orders.rows] += orders.cut > 0
     if p.click_today < 1.0:
         memory.fade(state.intent, p.intent_decay)
-        state.intent[f.rows[f.clicked]] += memory.falls_tomorrow(p.click_today, p.intent_decay)
+        if len(f.clicked):
+            state.intent[f.clicked] += memory.falls_tomorrow(p.click_today, p.intent_decay)
     memory.fade(state.fatigue, p.fatigue_decay)
     added = p.fatigue_weight[f.channel]
     state.fatigue[f.rows] = memory.next_fatigue(f.fatigue, added, p.fatigue_decay)
@@ -213,20 +216,21 @@ def _drop_out(traits: Traits, state: State, u: Float32, ceiling: float, p: Param
     candidates = u < traits.drop_rate * np.float32(ceiling)
     candidates &= state.alive
     rows = candidates.nonzero()[0]
-    mood = purchase.mood_of(state, rows)
-    hazard = purchase.drop_out_hazard(traits.drop_rate[rows], mood, state.live_offer[rows], p)
-    state.alive[rows[_clock(u[rows]) < hazard]] = False
+    if len(rows):
+        mood = purchase.mood_of(state, rows)
+        hazard = purchase.drop_out_hazard(traits.drop_rate[rows], mood, state.live_offer[rows], p)
+        state.alive[rows[_clock(u[rows]) < hazard]] = False
 
 
-def _keep_record(state: State, f: Funnel, opens: Rows, orders: _Orders, p: Parameters) -> None:
+def _keep_record(state: State, f: Funnel, orders: _Orders) -> None:
     """Permissions, offers held and histories of tomorrow."""
-    gone = f.unsubscribed
-    state.consent[f.channel[gone], f.rows[gone]] = False
+    if len(f.lost):
+        state.consent[f.lost, f.unsubscribed] = False
     memory.use_up(state.live_offer, state.live_days, orders.rows[orders.redeemed])
-    for history in (state.sent, state.opened, state.clicked):
-        memory.next_history(history)
     sent, steps = on_one_axis(state.sent)
     place = f.place if steps == f.steps else place_of(f.channel, f.rows, steps)
-    sent[place] += np.uint64(1)
-    state.opened[opens] += np.uint64(1)
-    state.clicked[f.rows[f.clicked]] += np.uint64(1)
+    for history in (state.sent, state.opened, state.clicked):
+        memory.next_history(history)
+    for history, rows in ((sent, place), (state.opened, f.opened), (state.clicked, f.clicked)):
+        if len(rows):
+            history[rows] += _TODAY

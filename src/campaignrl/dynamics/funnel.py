@@ -24,19 +24,22 @@ Rows = npt.NDArray[np.intp]
 
 
 class Funnel(NamedTuple):
-    """The steps of m sends. The last three are which of the sends, ascending."""
+    """The steps of m sends, o of them opened; rows are of customers, ascending."""
 
-    rows: Rows  # (m,) customers
+    rows: Rows  # (m,) who was sent something
     action: Int  # (m,)
-    offer: Rows  # (m,)
     channel: Rows  # (m,)
     place: Rows  # (m,) of customer and channel in fields by channel with these steps, see `on_one_axis`
     steps: tuple[int, int]
     fatigue: Float32  # (m,) before the send
     delivered: Bool  # (m,)
-    opened: Rows
+    which: Rows  # (o,) of the sends were opened
+    opened: Rows  # (o,) by whom
+    offer: Rows  # (o,) that they saw
+    medium: Rows  # (o,) the channel on which they saw it
     clicked: Rows
     unsubscribed: Rows
+    lost: Rows  # the channels they left
 
 
 def funnel(
@@ -49,17 +52,20 @@ def funnel(
     fatigue, alive = state.fatigue[rows], state.alive[rows]
     keys = traits.key[rows]
     tries = None if attempts is None else attempts[rows]
-    first, second = rng.hashes(keys, seed, day, Purpose.FUNNEL, 2)
-    delivered = rng.upper(first) < response.delivery_probability(channel, tries, p)
+    luck = rng.hashes(keys, seed, day, Purpose.FUNNEL, 2)
+    (u_deliver, u_click), (u_open, u_unsubscribe) = rng.upper(luck), rng.lower(luck)
+    delivered = u_deliver < response.delivery_probability(channel, tries, p)
     affinities, steps = on_one_axis(traits.affinity)
     place = place_of(channel, rows, steps)
     opens = response.open_probability(channel, affinities[place], taste, fatigue, alive, p)
-    opened = (delivered & (rng.lower(first) < opens)).nonzero()[0]
-    clicks = response.click_probability(channel[opened], taste[opened], p)  # few open
-    clicked = opened[rng.upper(second[opened]) < clicks]
+    which = (delivered & (u_open < opens)).nonzero()[0]
+    opened, medium = rows[which], channel[which]  # few
+    clicks = response.click_probability(medium, taste[which], p)
+    clicked = opened[u_click[which] < clicks]
     leaves = response.unsubscribe_probability(channel, fatigue, state.satisfaction[rows], p)
-    unsubscribed = (delivered & (rng.lower(second) < leaves)).nonzero()[0]
-    return Funnel(rows, sent, offer, channel, place, steps, fatigue, delivered, opened, clicked, unsubscribed)
+    gone = (delivered & (u_unsubscribe < leaves)).nonzero()[0]
+    seen = (which, opened, offer[which], medium, clicked)
+    return Funnel(rows, sent, channel, place, steps, fatigue, delivered, *seen, rows[gone], channel[gone])
 
 
 def taste_for(segment: Int, offer: Rows, p: Parameters) -> Float32:
