@@ -14,7 +14,6 @@ import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from campaignrl.actions import NONE
 from campaignrl.envs.cohorts import Cohort, gathered
 from campaignrl.envs.panel import Panel
 from campaignrl.errors import Problem, UsageError
@@ -68,7 +67,7 @@ class CustomersVectorEnv(VectorEnv[Float32, Int, Bool]):
         self.single_action_space = gymnasium.spaces.Discrete(len(self.world.catalog))
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._places = np.arange(num_envs)
+        self._first_of = np.arange(num_envs) * len(self.world.catalog)  # where each place's row of the mask begins
         self._cohorts: list[Cohort] = []
         self._mask: Bool = np.zeros((num_envs, len(self.world.catalog)), dtype=bool)
 
@@ -109,16 +108,19 @@ class CustomersVectorEnv(VectorEnv[Float32, Int, Bool]):
     def step(self, actions: Int) -> Step:  # type: ignore[override]
         """One decision for every customer."""
         waiting = self._over()  # episodes that ended on an earlier call: this one only starts the next
-        if not self._cohorts or (self._mode == AutoresetMode.DISABLED and waiting.any()):
+        anyone = bool(waiting.any())
+        if not self._cohorts or (self._mode == AutoresetMode.DISABLED and anyone):
             raise UsageError("the episode is over, or has not begun: call reset() first")
         action = self._checked(actions)
-        invalid = ~self._mask[self._places, action] & ~waiting
-        reward, cost = self._live(np.where(invalid, NONE, action))
-        if waiting.any():
+        valid = self._mask.reshape(-1).take(self._first_of + action)
+        if anyone:
+            valid |= waiting
+        reward, cost = self._live(action * valid)  # what is not allowed becomes NONE, which is 0
+        if anyone:
             self._meet(waiting)
         acted, ended = ~waiting, self._over()
         observation = self._look()
-        infos: dict[str, Any] = {"invalid": invalid, "_invalid": acted, "cost": cost, "_cost": acted.copy()}
+        infos: dict[str, Any] = {"invalid": ~valid, "_invalid": acted, "cost": cost, "_cost": acted.copy()}
         if self._mode == AutoresetMode.SAME_STEP and ended.any():
             final = {k: v.copy() for k, v in infos.items()} | {"action_mask": self._mask, "_action_mask": ended.copy()}
             infos |= {"final_obs": observation, "_final_obs": ended.copy(), "final_info": final}
@@ -135,10 +137,10 @@ class CustomersVectorEnv(VectorEnv[Float32, Int, Bool]):
         if action.shape != (self.num_envs,) or action.dtype.kind not in "iu":
             given = f"{action.dtype} of shape {action.shape}"
             raise UsageError(Problem("step", "actions", given, f"whole numbers of shape ({self.num_envs},)"))
-        outside = (action < 0) | (action >= k)
-        if outside.any():
-            raise UsageError(Problem("step", "actions", int(action[outside][0]), f"an action id from 0 to {k - 1}"))
-        return action
+        if action.size and not 0 <= action.min() <= action.max() < k:
+            outside = action[(action < 0) | (action >= k)]
+            raise UsageError(Problem("step", "actions", int(outside[0]), f"an action id from 0 to {k - 1}"))
+        return action.astype(np.intp, copy=False)
 
     def _reset_mask(self, options: dict[str, Any]) -> Bool:
         """(n,) places to reset; a part of them only once all have begun."""
@@ -179,7 +181,8 @@ class CustomersVectorEnv(VectorEnv[Float32, Int, Bool]):
         """(n,) places whose episode is over."""
         over = np.zeros(self.num_envs, dtype=bool)
         for cohort in self._cohorts:
-            over[cohort.places] = self._ended(cohort)
+            if self._ended(cohort):
+                over[cohort.places] = True
         return over
 
     def _live(self, action: Int) -> tuple[Float64, Float64]:
