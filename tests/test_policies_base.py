@@ -40,6 +40,22 @@ def test_sample_by_hand():
     assert sample(p, np.array([0.2499, 0.25, 0.0, 1 - 2**-53])).tolist() == [0, 1, 1, 0]
 
 
+@pytest.mark.parametrize("k", [1, 7, 255, 256, 700])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_sample_inverts_the_cumulative_sums_of_each_row(k, order):
+    """Many rows, several at a time; every third u lies where only rounding could decide, and zeros are at the ends."""
+    chance, n = np.random.default_rng(k), 3000
+    p = np.where(chance.random((n, k)) < 0.5, chance.random((n, k)) ** 8, 0.0)
+    p[np.arange(n), chance.integers(0, k, n)] = 0.5
+    p, u = np.asarray(p / p.sum(axis=1, keepdims=True), order=order), chance.random(n)
+    u[::3] = 1 - 2**-53
+    taken = sample(p, u)
+    for row, at, action in zip(p, u, taken, strict=True):
+        cumulative = np.cumsum(row)
+        reached = np.flatnonzero(cumulative > at * cumulative[-1])
+        assert action == (reached[0] if len(reached) else np.flatnonzero(row)[-1])
+
+
 @given(masks)
 def test_uniform_is_equal_and_sums_to_one(mask):
     p = uniform_over(mask)
@@ -68,6 +84,9 @@ def test_a_row_with_nothing_allowed_is_named():
     mask[2] = False
     with pytest.raises(DataError, match=r"row 2: allowed actions = 0 is not at least one"):
         uniform_over(mask)
+    mask[[0, 2], 2] = True  # `none` is barred in both rows, but something is left
+    mask[0, :2] = False
+    np.testing.assert_array_equal(uniform_over(mask)[[0, 2]], [[0, 0, 1], [0, 0, 1]])
 
 
 @pytest.mark.parametrize("n", [1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])

@@ -43,6 +43,20 @@ def test_winning_draws_are_what_a_loop_finds(seed):
     np.testing.assert_array_equal(winning_draws(coefficients, phi, allowed), expected)
 
 
+@pytest.mark.parametrize("draws", [1, 7, 16, 20, 64, 255])
+def test_winning_draws_of_many_rows(draws):
+    """More rows than are scored at once, any number of draws; no ties, so each draw has one winner."""
+    chance = np.random.default_rng(draws)
+    coefficients, phi = chance.normal(size=(draws, 30, 5)), chance.random((700, 5))
+    allowed = chance.random((700, 30)) < 0.5
+    allowed[:, 3] = True
+    best = np.where(allowed[:, None], np.einsum("skd,nd->nsk", coefficients, phi), -np.inf).argmax(axis=2)
+    expected = (best[:, :, None] == np.arange(30)).sum(axis=1)
+    votes = winning_draws(coefficients.astype(np.float32), phi.astype(np.float32), allowed)
+    assert (votes.sum(axis=1, dtype=int) == draws).all()
+    assert (votes != expected).any(axis=1).mean() < 0.01  # single precision may turn a vote
+
+
 def test_probabilities_are_the_share_of_kept_draws_over_the_floor(shop):
     policy = trained(shop, explore=0.05)
     context, allowed = shop.context(50), shop.allowed(50)

@@ -8,6 +8,7 @@ from campaignrl.policies import online
 from campaignrl.policies.catalog import build_policy
 from campaignrl.policies.online import Online
 from campaignrl.policies.ridge import RidgeStatistics, fit_ridge
+from campaignrl.policies.stepwise import PENDING, PENDING_GAINS, Marginals, Stepwise
 from campaignrl.policies.width import joint_covariance, marginal_covariances, widths
 
 KINDS = ("lin_ts", "lin_ucb", "lin_epsilon")
@@ -84,6 +85,27 @@ def test_the_joint_covariance_is_the_dense_one(shop):
     np.testing.assert_allclose(np.cov(draws) / np.outer(scale, scale), dense / np.outer(scale, scale), atol=0.035)
     at = np.arange(7)
     np.testing.assert_allclose(joint[at, :, at, :], marginal_covariances(model.posterior), atol=1e-10)
+
+
+def test_a_row_conditions_every_coefficient(shop):
+    """By parts as by the dense joint covariance, over more rows than are kept apart."""
+    model = fit_ridge(RidgeStatistics.from_tensors(in_bulk(shop).tensors()), shop.catalog, 2.0)
+    D = shop.schema.width + 1
+    joint = joint_covariance(model.posterior).reshape(7 * D, 7 * D)
+    parts, marginals = Stepwise(model), Marginals(model)
+    X, chance = shop.context(150).encode(shop.schema), np.random.default_rng(4)
+    for x, action in zip(X, chance.integers(0, 7, 150), strict=True):
+        phi = np.concatenate([[1.0], x])
+        at = slice(action * D, (action + 1) * D)
+        gain, spread = parts.condition(phi, action)
+        marginals.condition(gain, spread)
+        expected = joint[:, at] @ phi
+        np.testing.assert_allclose(gain.ravel(), expected, atol=1e-9)
+        assert spread == pytest.approx(1.0 + phi @ joint[at, at] @ phi, rel=1e-9)
+        joint -= np.outer(expected, expected) / spread
+        diagonal = joint.reshape(7, D, 7, D)[np.arange(7), :, np.arange(7), :]
+        np.testing.assert_allclose(marginals.variances(phi), phi @ diagonal @ phi, atol=1e-9)
+    assert PENDING < 150 > PENDING_GAINS
 
 
 def test_widths_by_hand():
