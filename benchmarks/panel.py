@@ -19,7 +19,7 @@ import numpy as np
 from per_customer import Customer
 
 from campaignrl.dynamics.parameters import Parameters, parameters
-from campaignrl.envs.panel import Panel
+from campaignrl.envs.panel import BLOCK, Panel
 from campaignrl.specs.world import load_world
 
 SENT_SHARE = 0.4
@@ -73,8 +73,8 @@ def main() -> None:
     world, n, days = load_world(chosen.world), chosen.customers, chosen.days
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     figures = {
-        "panel, blocks, 1 thread": timed_panel(world, n, days, 1, 32_768),
-        "panel, blocks, 2 threads": timed_panel(world, n, days, 2, 32_768),
+        "panel, blocks, 1 thread": timed_panel(world, n, days, 1, BLOCK),
+        "panel, blocks, 2 threads": timed_panel(world, n, days, 2, BLOCK),
         "whole-array, 1 thread": timed_panel(world, n, days, 1, n),
         "per-customer Python": timed_python(world, 2_000, 10),
     }
