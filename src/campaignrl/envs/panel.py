@@ -32,6 +32,7 @@ T = TypeVar("T")
 Fields = TypeVar("Fields", Traits, State)
 
 BLOCK = 65_536  # customers; fewer, and the fixed cost of a block counts; more, and its arrays leave the cache
+ALL = slice(None)  # of them
 
 
 class Panel:
@@ -87,21 +88,22 @@ class Panel:
         vars(self).update(state)
         self.rules, self._parameters = rules_of(self.world), parameters(self.world)
 
-    def observe(self, part: slice = slice(None)) -> Context:
+    def observe(self, part: slice = ALL) -> Context:
         """What may be seen of the customers before today's decision."""
+        if part == ALL:
+            return observe(self.world, self.traits, self.state, self.day)
         return observe(self.world, self.traits.rows(part), self.state.rows(part), self.day)
 
-    def facts(self, context: Context, part: slice = slice(None)) -> Facts:
+    def facts(self, context: Context, part: slice = ALL) -> Facts:
         """What the guard needs to know of the customers today."""
-        state = self.state.rows(part)
+        sent, consent = self.state.sent[:, part], self.state.consent[:, part]
 
         def contacts(channel: int | None, days: int) -> npt.NDArray[np.uint8]:
-            bits = np.bitwise_or.reduce(state.sent, axis=0) if channel is None else state.sent[channel]
-            return days_with(bits, days)
+            return days_with(np.bitwise_or.reduce(sent, axis=0) if channel is None else sent[channel], days)
 
-        return Facts(self.traits.held_out[part], None, state.consent, context, contacts)
+        return Facts(self.traits.held_out[part], None, consent, context, contacts)
 
-    def allowed(self, context: Context, part: slice = slice(None)) -> Bool:
+    def allowed(self, context: Context, part: slice = ALL) -> Bool:
         """(n, k) what may be sent today."""
         return allowed(self.rules, self.facts(context, part))
 
