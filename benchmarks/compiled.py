@@ -37,7 +37,7 @@ WORTH = 2.0  # of the whole day per CPU second: less does not pay for a second f
 
 
 def numpy_day(world, traits, state, action, day, p):
-    """dynamics.advance: tomorrow, and (funnel, bought, redeemed, hazard, drop-out hazard) as the compiled form has them.
+    """dynamics.advance: tomorrow, and (funnel, bought, redeemed, hazard, drop-out hazard) as in the compiled form.
 
     The step itself works hazards out only where they can matter; here they are for everybody, to be compared.
     """
