@@ -1,40 +1,58 @@
 """How much of what could be gained does each way of deciding gain, and how much can nobody gain?
 
-Per world, on the same customers with the same luck: nothing sent, the best fixed action (chosen on other customers),
-the rules a shop would write, the greedy oracle (perfect knowledge, one outcome window ahead), the far-sighted oracle
-(the reduced model's plan), and an upper bound on every policy. Prints a table with paired intervals, draws a picture.
+Per world, on the same customers with the same luck: nothing sent, the best fixed action, the greedy oracle (perfect
+knowledge, one outcome window ahead), the same with a price on what is scarce, the far-sighted oracle (the reduced
+model's plan), and an upper bound on every policy. The best fixed action, the prices and which plan is called the oracle
+are chosen on other customers. Finished parts are kept, so an interrupted run goes on where it stopped. Writes the
+tables of docs/bounds.md and a picture.
 
-    python experiments/bounds.py --worlds no_memory coupon_trap ecommerce --customers 10000
+    python experiments/bounds.py --docs docs/bounds.md
+    python experiments/bounds.py --worlds no_memory coupon_trap --scale 0.2
 """
 
 import argparse
-import contextlib
+import hashlib
+import json
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
+from bounds_tables import document, picture, summary
+from rich.progress import Progress
 
 import campaignrl as crl
 from campaignrl.dynamics.parameters import parameters
-from campaignrl.envs.truth.bound import idle_value, regret_fraction, upper_bound
+from campaignrl.envs.truth.bound import ROUGH, idle_value, upper_bound
 from campaignrl.envs.truth.lattice import Size, lattice
-from campaignrl.envs.truth.oracle import greedy
+from campaignrl.envs.truth.oracle import greedy, priced
 from campaignrl.envs.truth.planner import FarSighted
-from campaignrl.envs.truth.twins import always, live, nothing, twins
-from campaignrl.true_value import Value, acting, controlled_value, mean_value, ratio_value
+from campaignrl.envs.truth.toll import Toll
+from campaignrl.envs.truth.twins import always, live, nothing
+from campaignrl.policies.threads import one_blas_thread
+from campaignrl.specs.bundled import bundled_files
+from campaignrl.tables.files import write_whole
 
-PILOT = 1_000_003  # seed of the customers on whom the best fixed action is chosen
-COARSE = Size(fatigue=4, prices=5, caps=4), Size(fatigue=1, prices=5, caps=4)  # of the plan, of the bound
-SIZES = {
+PILOT = 1_000_003  # seed of the customers on whom everything is chosen
+COARSE = Size(fatigue=4, prices=5, caps=4), Size(fatigue=1, prices=5, caps=4)
+SIZES = {  # of the plan, of a rough bound
     "coupon_trap": (Size(prices=31), Size(prices=31)),  # fine where the effect is
     **dict.fromkeys(("ecommerce", "bank", "retail", "travel"), COARSE),  # many offers that stay usable for days
 }
+FINE = {  # of the bound here
+    "coupon_trap": Size(prices=61),
+    **dict.fromkeys(("ecommerce", "retail"), Size(fatigue=1, prices=1, caps=16)),
+    **dict.fromkeys(("bank", "travel"), Size(fatigue=1, prices=1, caps=16)),
+}
+BIG = ("ecommerce", "bank", "retail", "travel")
+CUSTOMERS = {"no_memory": (6_000, 6_000), **dict.fromkeys(BIG, (2_000, 80))}  # evaluated, of them in the bound
+TYPES = 40  # customers the far-sighted oracle plans for
 
 
 def best_fixed(world, customers: int):
-    """The action that earns most when sent whenever allowed, and its name."""
+    """The action that earns most when sent whenever allowed, on pilot customers, and its name."""
     ways = [always(a) for a in range(len(world.catalog))]
-    earned = [live(world, way, customers=customers, seed=PILOT)["reward"].mean() for way in ways]
+    earned = [live(world, way, customers=customers, seed=PILOT, expects=True)["expected"].mean() for way in ways]
     best = int(np.argmax(earned))
     return ways[best], f"always {world.catalog.names[best]}"
 
@@ -45,78 +63,128 @@ def affordable(world, size: Size, work: float) -> int:
     return max(20, int(work / (points * world.horizon * len(world.catalog))))
 
 
-def study(name: str, customers: int, work: float, types: int, seed: int) -> tuple[dict, Value, Value]:
-    """Each way of deciding as twins of nothing sent; the upper bound, and how far it lies above nothing sent."""
-    world = crl.load_world(name)
-    fixed, fixed_name = best_fixed(world, max(customers // 5, 200))
-    plan_size, bound_size = SIZES.get(world.name, (Size(), Size()))
-    bounded = min(affordable(world, bound_size, work), customers)
-    bound = upper_bound(world, customers=bounded, seed=seed, size=bound_size)
-    ways = {"none": nothing, fixed_name: fixed}
-    with contextlib.suppress(crl.SpecError):  # written for another catalog
-        ways["rules"] = acting("rules", world)
-    ways["greedy oracle"] = greedy
-    ways["far-sighted oracle"] = FarSighted(world, types, plan_size, bound.toll)
-    found = {way: twins(world, decide, customers=customers, seed=seed) for way, decide in ways.items()}
+def by_size(world, customers: int, wanted: int, seed: int):
+    """(ids, how often, chance of being drawn): some of the customers, more of those of whom more can be expected."""
+    if wanted >= customers:
+        return np.arange(customers), np.ones(customers, dtype=int), np.full(customers, 1.0 / customers)
     idle = idle_value(world, customers=customers, seed=seed)
-    some = idle[:bounded]
-    room = controlled_value(bound.value - some, some, idle)  # over the expected value of nothing, without its luck
-    return found, controlled_value(bound.value, some, idle), room
+    chance = idle + 0.2 * idle.mean()
+    chance /= chance.sum()
+    drawn = np.random.default_rng(seed).choice(customers, wanted, p=chance)
+    ids, count = np.unique(drawn, return_counts=True)
+    return ids, count, chance[ids]
 
 
-def table(name: str, found: dict, bound: Value, room: Value) -> str:
-    """One line a way: value, lift over nothing, share of the room, cannibalised orders, cost of an order more."""
-    lines = [
-        f"{name:<28}{'a customer':>26}{'over nothing':>24}{'of bound':>10}{'cannibalised':>14}{'cost/extra order':>26}"
-    ]
-    for way, lives in found.items():
-        value, lift = mean_value(lives.ours["reward"]), mean_value(lives.incremental())
-        share = regret_fraction(lift.value, 0.0, room.value)
-        redeemed = lives.ours["redeemed"].sum()
-        anyway = f"{lives.cannibalised_orders.sum() / redeemed:.0%}" if redeemed else "-"
-        spent = lives.incremental("cost") + lives.incremental("discount")
-        price = shown(ratio_value(spent, lives.incremental("bought"))) if spent.any() else "-"
-        lines.append(f"{way:<28}{shown(value):>26}{shown(lift):>24}{share:>10.1%}{anyway:>14}{price:>26}")
-    return "\n".join([*lines, f"{'upper bound':<28}{shown(bound):>26}{shown(room):>24}{1:>10.1%}"])
+class Study:
+    """One world's parts, each kept in `folder` once it is done."""
 
+    def __init__(self, name: str, scale: float, seed: int, folder: Path, tell) -> None:
+        self.name, self.world, self.seed, self.tell = name, crl.load_world(name), seed, tell
+        customers, bounded = CUSTOMERS.get(name, (6_000, 600))
+        self.customers, self.bounded = max(300, int(customers * scale)), max(30, int(bounded * scale))
+        text = json.dumps([self.customers, self.bounded, seed])
+        self.folder = folder / name / hashlib.sha256(text.encode()).hexdigest()[:8]
 
-def shown(v: Value) -> str:
-    """A value with its interval."""
-    return f"{v.value:.2f} [{v.ci_low:.2f}, {v.ci_high:.2f}]"
+    def part(self, name: str, make):
+        """Arrays of a part: read if it was kept, else made and kept."""
+        path = self.folder / f"{name}.npz"
+        if not path.is_file():
+            self.tell(f"{self.name}: {name}")
+            begun = time.process_time()
+            arrays = make()
+            arrays["seconds"] = np.array(time.process_time() - begun)
+            write_whole(path, lambda out: np.savez(out, **arrays))
+        with np.load(path, allow_pickle=False) as kept:
+            return dict(kept)
 
+    def run(self) -> dict:
+        """Everything the tables need of this world."""
+        toll = self.toll()
+        bound = self.part("bound", lambda: self.bound(toll))
+        fixed = self.part("fixed", lambda: self.fixed())
+        ways = self.ways(int(fixed["action"]), toll)
+        pilot = self.part("pilot", lambda: self.lives(ways, self.customers // 4, PILOT))
+        known = self.part("lives", lambda: self.lives(ways, self.customers, self.seed))
+        ids, count, chance = by_size(self.world, self.customers, self.bounded, self.seed)
+        plans = [way for way in ways if way not in ("none", "fixed")]
+        seconds = sum(float(p["seconds"]) for p in (bound, fixed, pilot, known))
+        return {
+            "fixed": self.world.catalog.names[int(fixed["action"])],
+            "oracle": max(plans, key=lambda way: pilot[way].mean()),
+            "lives": {way: known[way] for way in ways},
+            "idle": idle_value(self.world, customers=self.customers, seed=self.seed),
+            "bound": bound["value"],
+            "drawn": (ids, count, self.customers * chance),
+            "toll": toll,
+            "customers": self.customers,
+            "bounded": self.bounded,
+            "seconds": seconds,
+        }
 
-def picture(studies: dict, path: Path) -> None:
-    """Lift over nothing of each way, with its interval, below the bound."""
-    figure = Figure(figsize=(8, 2.6 * len(studies)), layout="constrained")
-    axes = figure.subplots(len(studies), squeeze=False)[:, 0]
-    for axis, (name, (found, _, room)) in zip(axes, studies.items(), strict=True):
-        lifts = [mean_value(lives.incremental()) for lives in list(found.values())[1:]] + [room]
-        error = [v.ci_high - v.value for v in lifts]
-        colours = ["#4c78a8"] * (len(lifts) - 1) + ["#d1d5db"]
-        names = [*list(found)[1:], "upper bound"]
-        axis.barh(names, [v.value for v in lifts], xerr=error, color=colours, ecolor="#333333")
-        axis.invert_yaxis()
-        axis.axvline(0.0, color="black", linewidth=0.8)
-        axis.set(title=name, xlabel="contribution per customer, over sending nothing")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+    def toll(self) -> Toll:
+        """Prices that make a rough bound least, on few other customers."""
+        ids, count, chance = by_size(self.world, 10_000, 24, PILOT)
+
+        def search() -> dict:
+            rough = FINE.get(self.name, Size()) if self.name not in BIG else ROUGH
+            found = upper_bound(self.world, customers=ids, seed=PILOT, size=rough, weights=count / chance).toll
+            return {"money": np.array(found.money), "sends": np.array(found.sends)}
+
+        found = self.part("toll", search)
+        return Toll(float(found["money"]), tuple(float(s) for s in found["sends"]))
+
+    def bound(self, toll: Toll) -> dict:
+        """Of the drawn customers."""
+        ids, size = by_size(self.world, self.customers, self.bounded, self.seed)[0], FINE.get(self.name, Size())
+        return {"value": upper_bound(self.world, customers=ids, seed=self.seed, size=size, tolls=[toll]).value}
+
+    def fixed(self) -> dict:
+        """The best fixed action."""
+        chosen = best_fixed(self.world, max(self.customers // 2, 300))[1].removeprefix("always ")
+        return {"action": np.array(self.world.catalog.id_of(chosen))}
+
+    def ways(self, fixed: int, toll: Toll) -> dict:
+        """Ways of deciding."""
+        ways = {"none": nothing, "fixed": always(fixed), "greedy": greedy}
+        if any(toll.on(self.world) > 0):
+            ways["priced"] = priced(self.world, toll)
+        return {**ways, "far": toll}
+
+    def lives(self, ways: dict, customers: int, seed: int) -> dict:
+        """Expected contribution of each customer under each way."""
+        found = {}
+        for name, decide in ways.items():
+            self.tell(f"{self.name}: {name}, {customers} customers")
+            if name == "far":
+                decide = FarSighted(self.world, TYPES, SIZES.get(self.name, (Size(),))[0], decide)
+            found[name] = live(self.world, decide, customers=customers, seed=seed, expects=True)["expected"]
+        return found
 
 
 def main() -> None:
     """Read the words of the call, run, and say what came out."""
     words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    words.add_argument("--worlds", nargs="+", default=["no_memory", "coupon_trap", "ecommerce"])
-    words.add_argument("--customers", type=int, default=10_000)
-    words.add_argument("--work", type=float, default=7e8, help="lattice points x days x actions for the bound")
-    words.add_argument("--types", type=int, default=100, help="customers the far-sighted oracle plans for")
+    words.add_argument("--worlds", nargs="+", default=sorted(bundled_files("envs")))
+    words.add_argument("--scale", type=float, default=1.0, help="of all numbers of customers")
     words.add_argument("--seed", type=int, default=1)
+    words.add_argument("--docs", type=Path, help="write the page here, such as docs/bounds.md")
     words.add_argument("-o", "--output", type=Path, default=Path("runs/bounds"))
     chosen = words.parse_args()
     found = {}
-    for name in chosen.worlds:
-        found[name] = study(name, chosen.customers, chosen.work, chosen.types, chosen.seed)
-        print(table(name, *found[name]), end="\n\n", flush=True)
+    with Progress(disable=not sys.stderr.isatty()) as bar, one_blas_thread():
+        task = bar.add_task("worlds", total=len(chosen.worlds))
+        for name in chosen.worlds:
+
+            def tell(text: str) -> None:
+                bar.update(task, description=text)
+
+            found[name] = summary(Study(name, chosen.scale, chosen.seed, chosen.output / "parts", tell).run())
+            bar.advance(task)
     picture(found, chosen.output / "bounds.png")
+    text = document(found, " ".join(["python experiments/bounds.py", *sys.argv[1:]]))
+    if chosen.docs:
+        write_whole(chosen.docs, lambda out: out.write(text.encode()) and None)
+    print(text)
 
 
 if __name__ == "__main__":

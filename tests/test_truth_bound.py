@@ -6,14 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaignrl.dynamics.parameters import parameters
-from campaignrl.dynamics.purchase import hill
-from campaignrl.dynamics.satisfaction import contentment
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.truth.bound import Toll, idle_value, regret_fraction, upper_bound
 from campaignrl.envs.truth.lattice import Size, lattice
 from campaignrl.envs.truth.oracle import greedy
 from campaignrl.envs.truth.planner import FarSighted
-from campaignrl.envs.truth.stocks import effects
 from campaignrl.envs.truth.twins import always, live, nothing, twins
 from campaignrl.specs.bundled import bundled_files
 from campaignrl.specs.world import load_world
@@ -32,7 +29,7 @@ SMALL = Size(fatigue=4, prices=5, caps=8)
 
 def over_nothing(world, customers, bounded, seed=1, size=SMALL):
     """The bound less the expected value of nothing sent, a mean over the customers with its error."""
-    some = upper_bound(world, customers=bounded, seed=seed, size=size).value
+    some = upper_bound(world, customers=bounded, seed=seed, size=size, tolls=[Toll()]).value
     idle = idle_value(world, customers=customers, seed=seed)
     return controlled_value(some - idle[:bounded], idle[:bounded], idle)
 
@@ -160,25 +157,11 @@ def test_a_bound_without_permission_is_nothing_sent(small_world):
 def test_optimistic_moves_end_at_the_better_point(small_world):
     world = load_world(small_world, **EFFECTS)
     p = parameters(world)
-    up, honest = (lattice(world, p, optimistic, Size(fatigue=30, prices=9)) for optimistic in (True, False))
+    up, honest = (lattice(world, p, optimistic, Size(prices=9)) for optimistic in (True, False))
     for offer, cut in enumerate(p.price_cut):
         exact = 0.8 * up.prices + 0.2 * (1.0 - cut)
         assert (up.price_moves[offer](up.prices, 0) >= exact - 1e-6).all()
         np.testing.assert_allclose(honest.price_moves[offer](honest.prices, 0), exact, atol=1e-6)
-    for channel, weight in enumerate([*p.fatigue_weight, 0.0]):
-        exact = up.fatigue * p.fatigue_decay + weight
-        assert (up.fatigue_moves[channel](up.fatigue, 0) <= exact + 1e-6).all()
-    kept = up.fatigue_moves[-1](up.fatigue, 0)[2:]
-    np.testing.assert_allclose(kept, up.fatigue[2:] * p.fatigue_decay, rtol=1e-5)  # decay loses nothing
-
-
-def test_lines_lie_above_the_curves(small_world):
-    world = load_world(small_world, **EFFECTS)
-    p = parameters(world)
-    e, z = effects(world, p, True), np.linspace(0.0, 3.0, 301, dtype=np.float32)
-    assert (0.5 * hill(z, p.adstock) <= e.base + e.adstock * z + 1e-6).all()
-    assert (0.8 * contentment(z, p) <= e.satisfaction * z + 1e-6).all()
-    assert e.kappa > 1.0
 
 
 @pytest.mark.parametrize(("value", "share"), [(1.0, 0.0), (2.0, 0.5), (3.0, 1.0), (0.0, -0.5)])

@@ -1,7 +1,7 @@
 """An upper bound on what any policy can earn, with or without a budget or capacity, and the regret against it.
 
-Each customer alone: the optimistic reduced model's value (reduced.py), a bound for every policy, also one that knows
-all traits. Under a budget, the Lagrangian bound of weakly coupled decisions (Hawkins 2003; Adelman & Mersereau
+Each customer alone: the optimistic model's value (optimistic.py), a bound for every policy, also one that knows all
+traits. Under a budget, the Lagrangian bound of weakly coupled decisions (Hawkins 2003; Adelman & Mersereau
 2008): what ties customers together is sold at a price, and the money for all of it is paid back; every price of at
 least 0 gives a valid bound, and the least over prices is taken. The budget is meant for the whole campaign, so its
 release by day only tightens the truth. Not here: intervals of a mean over customers (true_value.py). n customers.
@@ -9,7 +9,7 @@ release by day only tightens the truth. Not here: intervals of a mean over custo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,15 +18,22 @@ import numpy.typing as npt
 from campaignrl.dynamics.customers import Traits
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.envs.panel import Panel
+from campaignrl.envs.truth.eligible import open_offers
 from campaignrl.envs.truth.lattice import Size
+from campaignrl.envs.truth.optimistic import optimistic_model
 from campaignrl.envs.truth.payoff import Types
-from campaignrl.envs.truth.reduced import ReducedModel, Toll, Values, reduced_model
+from campaignrl.envs.truth.toll import Toll
 from campaignrl.specs.world import World
 
 Float = npt.NDArray[np.float64]
 Int = npt.NDArray[np.integer[Any]]
+Bool = npt.NDArray[np.bool_]
 
-CELLS = 1_000_000  # lattice points of all types worked on at once
+CELLS = 400_000  # lattice points of all types worked on at once
+USUAL = (0.0, 0.4, 1.2)  # ad-stocks at which the line above its effect may come closest to it
+ROUGH = Size(fatigue=1, prices=1, caps=4)
+MONEY = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+SENDS = (0.0, 0.05, 0.2, 0.8, 2.0, 5.0, 12.0, 30.0, 75.0)
 
 
 class Bound(NamedTuple):
@@ -43,23 +50,74 @@ def types_of(panel: Panel, rows: Int | slice = slice(None)) -> Types:
 
 
 def upper_bound(
-    world: World, *, customers: int | Int, seed: int = 0, size: Size | None = None, tolls: Iterable[Toll] | None = None
+    world: World,
+    *,
+    customers: int | Int,
+    seed: int = 0,
+    size: Size | None = None,
+    tolls: Iterable[Toll] | None = None,
+    weights: Float | None = None,
 ) -> Bound:
-    """The least bound over `tolls` (None: over prices that fit the world's own limits)."""
-    panel = Panel(world, customers, seed)
-    if tolls is None:
-        tolls = _tolls(world)
-    found = [Bound(_priced_bound(panel, size or Size(), toll), toll) for toll in tolls]
-    return min(found, key=lambda bound: float(bound.value.mean()))
+    """The least bound over `tolls` (None: over prices that fit the world's own limits, one kind after the other).
+
+    weights: (n,) how much each customer counts in the mean that is made least; None: all alike.
+    """
+    panel, size = Panel(world, customers, seed), size or Size()
+    offers = open_offers(panel)
+    known: dict[Toll, Bound] = {}
+
+    def bound(toll: Toll) -> Bound:
+        if toll not in known:
+            known[toll] = Bound(_priced_bound(panel, offers, size, toll), toll)
+        return known[toll]
+
+    def mean(toll: Toll) -> float:
+        return float(np.average(bound(toll).value, weights=weights))
+
+    for toll in [_least(world, mean)] if tolls is None else tolls:
+        bound(toll)
+    return known[min(known, key=mean)]
 
 
-def _priced_bound(panel: Panel, size: Size, toll: Toll) -> Float:
-    """(n,) optimistic value at these prices, and each customer's share of the money for all there is."""
-    world, n = panel.world, len(panel)
-    points = int(np.prod(reduced_model(world, types_of(panel, slice(0, 1)), True, size, toll).lat.shape))
-    step = max(1, CELLS // points)
-    parts = [_start_value(panel, slice(i, min(i + step, n)), size, toll) for i in range(0, n, step)]
-    return np.concatenate(parts) + paid_back(world, toll)
+def _least(world: World, value: Callable[[Toll], float]) -> Toll:
+    """Go through the prices of money, then of each channel with a capacity, and keep the best of each."""
+    toll = Toll(0.0, tuple(0.0 for _ in world.channels))
+    if world.guard.budget is not None:
+        toll = min((toll._replace(money=price) for price in MONEY), key=value)
+    for c, channel in enumerate(world.channels.values()):
+        if channel.capacity is not None:
+            ways = [tuple(price if i == c else s for i, s in enumerate(toll.sends)) for price in SENDS]
+            toll = min((toll._replace(sends=sends) for sends in ways), key=value)
+    return toll
+
+
+def _priced_bound(panel: Panel, offers: Bool, size: Size, toll: Toll) -> Float:
+    """(n,) optimistic value at these prices, and each customer's share of the money for all there is.
+
+    Any line above the effect of ad-stock gives a bound; each customer gets the one that a rough lattice finds best.
+    """
+    rows = np.arange(len(panel))
+    rough = size._replace(fatigue=min(size.fatigue, ROUGH.fatigue), caps=min(size.caps, ROUGH.caps))
+    ways = USUAL if panel.world.adstock is not None else USUAL[:1]
+    found = np.stack([_start_value(panel, offers, rows, rough, toll, usual) for usual in ways])
+    value, best = found.min(axis=0), found.argmin(axis=0)
+    if size != rough:
+        for k, usual in enumerate(ways):
+            some = rows[best == k]
+            value[some] = np.minimum(value[some], _start_value(panel, offers, some, size, toll, usual))
+    return np.asarray(value + paid_back(panel.world, toll), dtype=np.float64)
+
+
+def _start_value(panel: Panel, offers: Bool, rows: Int, size: Size, toll: Toll, usual: float) -> Float:
+    """(r,) value on day 0 of the customers of these rows."""
+    value, i = np.zeros(len(rows)), 0
+    step = 1
+    while i < len(rows):
+        part = rows[i : i + step]
+        model = optimistic_model(panel.world, types_of(panel, part), offers[..., part], size, toll, usual)
+        value[i : i + step] = model.start(panel.state.alive[part])
+        i, step = i + step, max(1, CELLS * len(part) // int(np.prod(model.shape)))
+    return value
 
 
 def paid_back(world: World, toll: Toll) -> float:
@@ -73,28 +131,6 @@ def paid_back(world: World, toll: Toll) -> float:
             assert channel.capacity is not None
             total += price * channel.capacity.sends_per_day_per_1000_customers / 1000.0 * world.horizon
     return total
-
-
-def _start_value(panel: Panel, rows: slice, size: Size, toll: Toll) -> Float:
-    model = reduced_model(panel.world, types_of(panel, rows), True, size, toll)
-    return start_value(model, panel.state.alive[rows])
-
-
-def start_value(model: ReducedModel, alive: npt.NDArray[np.bool_]) -> Float:
-    """(m,) value on day 0, with nothing sent yet."""
-    values: Values = model.last
-    for _, earlier in model.backward():
-        values = earlier
-    found = np.where(alive, values.alive[:, 0, 0, -1, 0], values.dead[:, 0, 0, -1])
-    return found.astype(np.float64)
-
-
-def _tolls(world: World) -> list[Toll]:
-    """Prices to try: on money where there is a budget, on each channel with a capacity; nothing where neither is."""
-    money = [0.0] if world.guard.budget is None else [0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0]
-    limited = [c.capacity is not None for c in world.channels.values()]
-    sends = [0.0, 0.05, 0.2, 0.8, 3.2] if any(limited) else [0.0]
-    return [Toll(m, tuple(s * has for has in limited)) for m in money for s in sends]
 
 
 def idle_value(world: World, *, customers: int | Int, seed: int = 0) -> Float:

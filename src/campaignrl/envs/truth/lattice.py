@@ -1,8 +1,8 @@
 """The reduced state of a customer: used caps x fatigue x expected price x usable offer, and how each moves in a day.
 
-Two roundings. Honest: a move that ends between two points is shared between them. Optimistic: it ends at the better
-point (less fatigue, a higher expected price), so that values can only be too high. Caps are counted in fixed blocks
-of their window instead of sliding ones, which allows everything that the sliding ones allow. Axes C, F, R, L.
+Two roundings of prices. Honest: a move that ends between two points is shared between them. Optimistic: it ends at the
+higher price, so that values can only be too high. Caps are counted in fixed blocks of their window instead of sliding
+ones, which allows everything that the sliding ones allow. Axes C, F, R, L.
 """
 
 from __future__ import annotations
@@ -112,8 +112,9 @@ def lattice(world: World, p: Parameters, optimistic: bool, size: Size) -> Lattic
     first = [at.get((o, int(valid) - 1), 0) for o, valid in enumerate(p.valid_days)]
     prices, kept = np.ones(1), 0.0
     if world.reference_price is not None:
-        prices, kept = np.linspace(1.0 - float(p.price_cut.max()), 1.0, size.prices), world.reference_price.memory
-    fatigue = fatigue_points(world, p, optimistic, size.fatigue)
+        prices = np.linspace(1.0, 1.0 - float(p.price_cut.max()), size.prices)[::-1]
+        kept = world.reference_price.memory
+    fatigue = fatigue_points(world, p, size.fatigue)
     caps = _counted_caps(world, size.caps)
     grids = np.meshgrid(*(np.arange(cap.at_most + 1) for _, cap in caps), indexing="ij")
     gone = [kept * prices + (1.0 - kept) * (1.0 - float(cut)) for cut in p.price_cut]
@@ -127,18 +128,18 @@ def lattice(world: World, p: Parameters, optimistic: bool, size: Size) -> Lattic
         fatigue=fatigue.astype(np.float32),
         used=np.stack([g.ravel() for g in grids], axis=1) if caps else np.zeros((1, 0), dtype=np.int64),
         caps=caps,
-        price_moves=tuple(_move(prices, to, +1 if optimistic else 0) for to in gone),
-        fatigue_moves=tuple(_move(fatigue, fatigue * p.fatigue_decay + w, -1 if optimistic else 0) for w in added),
+        price_moves=tuple(_move(prices, to, up=optimistic) for to in gone),
+        fatigue_moves=tuple(_move(fatigue, fatigue * p.fatigue_decay + w, up=False) for w in added),
     )
 
 
-def fatigue_points(world: World, p: Parameters, optimistic: bool, points: int) -> npt.NDArray[np.float64]:
-    """0, then geometric up to the most that caps allow; optimistic: decay goes from point to point, without loss."""
+def fatigue_points(world: World, p: Parameters, points: int) -> npt.NDArray[np.float64]:
+    """0, then geometric up to the most that caps allow."""
     most = stock_most(world, float(p.fatigue_weight.max()), p.fatigue_decay)
     matters = p.fatigue_open or p.fatigue_drop_out or p.unsubscribe_fatigue.any()
     if points < 2 or most <= 0.0 or not matters:
         return np.zeros(1)
-    ratio = p.fatigue_decay if optimistic else max(p.fatigue_decay, 0.05 ** (1.0 / points))
+    ratio = max(p.fatigue_decay, 0.05 ** (1.0 / points))
     return np.array([0.0, *(most * ratio ** np.arange(points - 1))[::-1]])
 
 
@@ -156,14 +157,13 @@ def nearest(points: Float32, values: Float32) -> Int:
     return np.searchsorted((points[1:] + points[:-1]) / 2, values)
 
 
-def _move(points: Array, to: Array, rounding: int) -> Move:
-    """To the point below (-1), to the point above (+1), or shared between both (0)."""
+def _move(points: Array, to: Array, up: bool) -> Move:
+    """To the point above, or shared between it and the one below."""
     exact = 1e-9
     high = np.clip(np.searchsorted(points, to - exact, side="left"), 0, len(points) - 1)
     low = np.clip(np.searchsorted(points, to + exact, side="right") - 1, 0, len(points) - 1)
-    if rounding:
-        end = high if rounding > 0 else low
-        return Move(end, end, np.zeros(len(points), dtype=np.float32))
+    if up:
+        return Move(high, high, np.zeros(len(points), dtype=np.float32))
     gap = points[high] - points[low]
     share = np.where(gap > 0, np.clip((to - points[low]) / np.where(gap > 0, gap, 1.0), 0.0, 1.0), 0.0)
     return Move(low, high, share.astype(np.float32))

@@ -8,6 +8,8 @@ that stays unopened does to fatigue and satisfaction within the window. n custom
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +20,7 @@ from campaignrl.dynamics.customers import NO_OFFER, State, Traits
 from campaignrl.dynamics.parameters import Parameters, parameters
 from campaignrl.dynamics.satisfaction import next_satisfaction
 from campaignrl.envs.panel import Panel
+from campaignrl.envs.truth.toll import Toll
 from campaignrl.specs.world import World
 
 Float32 = npt.NDArray[np.float32]
@@ -149,12 +152,22 @@ def action_gains(
 
 def greedy(panel: Panel) -> Int:
     """(n,) the allowed action with the highest expected gain today; `none` where nothing gains."""
+    return _best(panel, np.zeros(len(panel.world.catalog)))
+
+
+def priced(world: World, toll: Toll) -> Callable[[Panel], Int]:
+    """The greedy oracle where what is scarce has a price: it is left to those who gain most from it."""
+    return partial(_best, charge=toll.on(world))
+
+
+def _best(panel: Panel, charge: npt.NDArray[np.float64]) -> Int:
     p = parameters(panel.world)
 
     def choose(part: slice) -> Int:
         may = panel.allowed(panel.observe(part), part)
         traits, state = panel.traits.rows(part), panel.state.rows(part)
-        best: Int = action_gains(panel.world, traits, state, panel.day, p, may).argmax(axis=1)
+        gains = action_gains(panel.world, traits, state, panel.day, p, may)
+        best: Int = (gains - charge.astype(np.float32)).argmax(axis=1)
         return best
 
     return np.concatenate(panel.over_blocks(choose))

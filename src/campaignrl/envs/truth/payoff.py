@@ -16,7 +16,7 @@ from campaignrl.dynamics import purchase, response
 from campaignrl.dynamics.customers import NO_OFFER, Traits
 from campaignrl.dynamics.parameters import Parameters
 from campaignrl.envs.truth.lattice import AXIS_R, Lattice
-from campaignrl.envs.truth.stocks import Effects, Prices, intent_of_a_click
+from campaignrl.envs.truth.stocks import Prices, intent_of_a_click
 
 Float32 = npt.NDArray[np.float32]
 Array = npt.NDArray[Any]
@@ -43,13 +43,6 @@ class Rates(NamedTuple):
     given: Float32  # (m, o + 1) given away when the offer is redeemed
 
 
-class Worth(NamedTuple):
-    """The value of a situation, and the value that a unit more of log-hazard would bring in it."""
-
-    value: Float32
-    reach: Float32
-
-
 class After(NamedTuple):
     """Values of tomorrow, drop-out of tonight included, at today's price points (the price not yet moved)."""
 
@@ -58,16 +51,14 @@ class After(NamedTuple):
     seen: Float32  # (m, C, F, R, o) by what is first seen today, not redeemed
 
 
-def rates(types: Types, lat: Lattice, p: Parameters, e: Effects) -> Rates:
+def rates(types: Types, lat: Lattice, p: Parameters) -> Rates:
     """The tables of these types."""
     traits, offers = types.traits, np.arange(len(p.discount))
     taste = p.taste[traits.segment][:, None, :]
     gain = purchase.price_gain(p.price_cut[None, :], lat.prices[:, None], p.reference_price)
-    lift = p.appeal + taste + np.float32(10.0) * traits.sensitivity[:, None, None] * gain + np.float32(e.base)
-    content = 0.0 if p.satisfaction is None else e.content
-    calm = 0.0 if p.satisfaction is None else content * p.satisfaction.drop_out
-    log = np.float32(p.fatigue_drop_out) * lat.fatigue[:, None] - p.retention[offers] - np.float32(calm)
-    opened, dead, clicked, left = _funnel(types, lat, p, content)
+    lift = p.appeal + taste + np.float32(10.0) * traits.sensitivity[:, None, None] * gain
+    log = np.float32(p.fatigue_drop_out) * lat.fatigue[:, None] - p.retention[offers]
+    opened, dead, clicked, left = _funnel(types, lat, p)
     return Rates(
         hazard=(traits.rate[:, None, None] * np.exp(lift)).astype(np.float32),
         survival=np.exp(-traits.drop_rate[:, None, None] * np.exp(log)),
@@ -80,7 +71,7 @@ def rates(types: Types, lat: Lattice, p: Parameters, e: Effects) -> Rates:
     )
 
 
-def _funnel(types: Types, lat: Lattice, p: Parameters, content: float) -> tuple[Float32, Float32, Float32, Float32]:
+def _funnel(types: Types, lat: Lattice, p: Parameters) -> tuple[Float32, Float32, Float32, Float32]:
     traits, fatigue = types.traits, lat.fatigue
     k, m = len(p.offer_of), len(traits.rate)
     opened, dead = np.zeros((2, k, m, len(fatigue)), dtype=np.float32)
@@ -92,8 +83,6 @@ def _funnel(types: Types, lat: Lattice, p: Parameters, content: float) -> tuple[
             table[a] = p.deliver[c] * response.open_probability(c, *drawn, np.array(alive), p)
         clicked[a] = response.click_probability(c, taste, p)
         logit = p.unsubscribe_logit[c] + p.unsubscribe_fatigue[c] * fatigue
-        if p.satisfaction is not None:
-            logit = logit - np.float32(p.satisfaction.unsubscribe * content)
         left[a] = p.deliver[c] * response.sigmoid(logit)
     return opened, dead, clicked, left
 
@@ -109,17 +98,17 @@ def after_tonight(alive: Float32, dead: Float32, r: Rates, lat: Lattice) -> Afte
     )
 
 
-def held_value(after: After, r: Rates, lat: Lattice, p: Parameters, prices: Prices, season: float, up: bool) -> Worth:
+def held_value(after: After, r: Rates, lat: Lattice, p: Parameters, prices: Prices, season: float) -> Float32:
     """Nothing opened today; (m, C, F, R, L)."""
     offer = lat.live_offer
     full, used = _priced(after.kept, NO_OFFER, lat), _redeemed(after.lost, lat)[..., offer]
     hazard = (r.hazard[..., offer] * np.float32(season))[:, None, None]
-    return _ordering(after.kept, full, used, offer, hazard, r, p, prices, up)
+    return _ordering(after.kept, full, used, offer, hazard, r, p, prices)
 
 
 def opened_value(
-    after: After, clicks: bool, r: Rates, lat: Lattice, p: Parameters, prices: Prices, season: float, up: bool
-) -> Worth:
+    after: After, clicks: bool, r: Rates, lat: Lattice, p: Parameters, prices: Prices, season: float
+) -> Float32:
     """Each offer seen today, with a click or without; (m, C, F, R, o)."""
     offers = np.arange(after.seen.shape[-1])
     seen = np.stack(
@@ -128,21 +117,19 @@ def opened_value(
     full, used = _priced(after.seen, NO_OFFER, lat), _redeemed(after.lost, lat)[..., :-1]
     factor = season * np.exp(p.open_lift + p.click_lift * p.click_today * clicks)
     hazard = (r.hazard[..., :-1] * np.float32(factor))[:, None, None]
-    worth = _ordering(seen, full, used, offers, hazard, r, p, prices, up)
+    worth = _ordering(seen, full, used, offers, hazard, r, p, prices)
     later = prices.satisfaction[:, None] * p.satisfying[:-1]
     if clicks:
         later = later + prices.intent[:, None] * np.float32(intent_of_a_click(p))
-    return Worth(worth.value + later[:, None, None, None, :], worth.reach)
+    return worth + later[:, None, None, None, :]
 
 
 def _ordering(
-    idle: Float32, full: Float32, used: Float32, offer: Array, hazard: Float32, r: Rates, p: Parameters, prices: Prices,
-    up: bool,
-) -> Worth:  # fmt: skip
+    idle: Float32, full: Float32, used: Float32, offer: Array, hazard: Float32, r: Rates, p: Parameters, prices: Prices
+) -> Float32:
     """Value with the chance of an order.
 
-    idle, full, used: tomorrow's value after no order, one at the full price, a redeemed one. up: an order that costs
-    more than it brings is taken not to happen, since a hazard above the true one then bounds nothing.
+    idle, full, used: tomorrow's value after no order, one at the full price, a redeemed one.
     """
     redeem = p.redeem[offer]
     stocked = prices.stockpile[:, None] * (p.price_cut[offer] > 0)
@@ -151,9 +138,7 @@ def _ordering(
         r.margin[:, None] - redeem * (r.given[:, offer] + stocked) + prices.satisfaction[:, None] * np.float32(order)
     )
     gain = today[:, None, None, None, :] + (F1 - redeem) * (full - idle) + redeem * (used - idle)
-    if up:
-        gain = np.maximum(gain, np.float32(0.0))
-    return Worth(idle - np.expm1(-hazard) * gain, hazard * gain)
+    return np.asarray(idle - np.expm1(-hazard) * gain, dtype=np.float32)
 
 
 def _priced(values: Array, offer: int, lat: Lattice) -> Array:

@@ -17,7 +17,8 @@ from campaignrl.dynamics.customers import Traits
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.truth.lattice import Size
 from campaignrl.envs.truth.payoff import Types
-from campaignrl.envs.truth.reduced import Toll, reduced_model
+from campaignrl.envs.truth.reduced import reduced_model
+from campaignrl.envs.truth.toll import Toll
 from campaignrl.specs.world import World
 
 Int = npt.NDArray[np.integer[Any]]
@@ -32,7 +33,7 @@ class FarSighted:
     def __init__(self, world: World, types: int = 200, size: Size | None = None, toll: Toll | None = None) -> None:
         traits = Panel(world, types, TYPES_SEED).traits
         willing = np.ones((len(world.channels), types), dtype=bool)
-        self._model = reduced_model(world, Types(traits, willing), False, size, toll)
+        self._model = reduced_model(world, Types(traits, willing), size, toll)
         self._values = dict(self._model.backward())
         self._values[world.horizon] = self._model.last
         self._nearest = _Nearest(traits)

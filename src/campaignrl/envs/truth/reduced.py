@@ -1,15 +1,7 @@
 """The reduced model backward in time: what each type is worth at each point of the lattice, and each action there.
 
-Two models, one recursion. The honest one is for planning: typical values of what the lattice leaves out, offers with
-conditions not counted on. The optimistic one is for bounds: its value is at least that of every policy in the full
-model, because each step is at least as good as the best the full model allows at any state that maps to the point:
-
-- prices are rounded up, fatigue down, caps counted in fixed blocks (lattice.py); stocks at the most they bring
-  (stocks.py); permissions are never lost, satisfaction at its highest for drop-out and unsubscribing
-- every offer is open to everybody; traits, and whether a customer is still alive, are known
-- values are made to rise with the expected price and to fall with fatigue, as rounding requires
-
-Not here: running the plan (planner.py), budgets (bound.py). m types, k actions.
+It is for planning: typical values of what the lattice leaves out, and offers with conditions not counted on for days
+to come. Not here: running the plan (planner.py), bounds (optimistic.py). m types, k actions.
 """
 
 from __future__ import annotations
@@ -25,20 +17,14 @@ from campaignrl.dynamics.parameters import Parameters, parameters
 from campaignrl.envs.truth import payoff
 from campaignrl.envs.truth.lattice import AXIS_C, AXIS_F, AXIS_R, Lattice, Size, lattice
 from campaignrl.envs.truth.payoff import After, Rates, Types
-from campaignrl.envs.truth.stocks import Effects, Prices, effects, intent_of_a_click, no_prices, prices_before
+from campaignrl.envs.truth.stocks import Effects, Prices, effects, no_prices, prices_before
+from campaignrl.envs.truth.toll import Toll
 from campaignrl.specs.world import World
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
 Array = npt.NDArray[Any]
-
-
-class Toll(NamedTuple):
-    """Prices of what ties customers together, on top of a send's cost."""
-
-    money: float = 0.0  # per unit of money that sends cost
-    sends: tuple[float, ...] = ()  # currency per send, by channel; empty: nothing
 
 
 class Values(NamedTuple):
@@ -55,7 +41,6 @@ class ReducedModel:
 
     world: World
     types: Types
-    optimistic: bool
     lat: Lattice
     p: Parameters
     e: Effects
@@ -80,9 +65,8 @@ class ReducedModel:
         """The values of `day` from those of the next."""
         step = _Day(self, later, day)
         alive, dead = step.best()
-        if self.optimistic:
-            alive, dead = _monotone(np.maximum(alive, dead[..., None])), _monotone(dead)
-        return Values(alive, dead, prices_before(later.prices, step.reach, self.e))
+        at_rest = self.rates.hazard[:, -1, -1] * self.p.season[day] * self.rates.margin
+        return Values(alive, dead, prices_before(later.prices, at_rest, self.e))
 
     def action_values(self, later: Values, day: int) -> Iterator[tuple[Float32, Float32]]:
         """What each action is worth on `day`, given the values of the next: (m, C, F, R, L) alive, (m, C, F, R) dead.
@@ -94,17 +78,14 @@ class ReducedModel:
             yield step.action(a)
 
 
-def reduced_model(
-    world: World, types: Types, optimistic: bool, size: Size | None = None, toll: Toll | None = None
-) -> ReducedModel:
+def reduced_model(world: World, types: Types, size: Size | None = None, toll: Toll | None = None) -> ReducedModel:
     """The reduced model of `world` for these customers."""
     p, toll = parameters(world), toll or Toll()
-    e, lat = effects(world, p, optimistic), lattice(world, p, optimistic, size or Size())
-    sends = np.array([*toll.sends, 0.0]) if toll.sends else np.zeros(len(world.channels) + 1)
-    charge = p.send_cost.astype(np.float64) * (1.0 + toll.money) + sends[p.channel_of]
+    e, lat = effects(world, p), lattice(world, p, False, size or Size())
+    charge = p.send_cost.astype(np.float64) + toll.on(world)
     conditional = np.array([name in world.conditions for name in world.offers] + [False])
-    counted = np.ones(len(charge), dtype=bool) if optimistic else ~conditional[p.offer_of]
-    return ReducedModel(world, types, optimistic, lat, p, e, payoff.rates(types, lat, p, e), charge, counted)
+    counted = ~conditional[p.offer_of]
+    return ReducedModel(world, types, lat, p, e, payoff.rates(types, lat, p), charge, counted)
 
 
 class _Day:
@@ -115,7 +96,6 @@ class _Day:
         self._after = payoff.after_tonight(later.alive, later.dead, model.rates, model.lat)
         self._dead = later.dead
         self._known: dict[int | None, _Group] = {}
-        self.reach = np.zeros(len(model.types.traits.rate), dtype=np.float32)
 
     def best(self) -> tuple[Float32, Float32]:
         """Values of the best counted action; alive and dead."""
@@ -131,54 +111,29 @@ class _Day:
         model = self._m
         if a == 0:
             idle = self._group(None)
-            self._reached(idle.held.reach.max(axis=-1))
-            return idle.held.value.copy(), idle.dead.copy()
+            return idle.held.copy(), idle.dead.copy()
         r, p, c, o = model.rates, model.p, int(model.p.channel_of[a]), int(model.p.offer_of[a])
         g = self._group(c)
         opens, opens_dead = (table[a][:, None, :, None] for table in (r.opened, r.opened_dead))
         clicks = r.clicked[a][:, None, None, None]
-        seen = clicks * g.clicked.value[..., o] + (1 - clicks) * g.unclicked.value[..., o]
-        reach = clicks * g.clicked.reach[..., o] + (1 - clicks) * g.unclicked.reach[..., o]
-        self._reached(opens * reach + (1 - opens) * g.held.reach.max(axis=-1))
+        seen = clicks * g.clicked[..., o] + (1 - clicks) * g.unclicked[..., o]
         seen = seen + (self._prices.adstock * p.adstock_weight[c])[:, None, None, None]
         unsubscribed = r.unsubscribed[a][:, None] * np.float32(p.unsubscribe_cost)
         cost = np.float32(model.charge[a]) + unsubscribed[None, None]
-        alive = (
-            g.held.value + opens[..., None] * (seen[..., None] - g.held.value) - (cost + self._ignored(a))[..., None]
-        )
-        revived = p.revives[o] * seen + (1 - p.revives[o]) * (g.dead_seen[..., o] + self._stocked_dead(a))
+        alive = g.held + opens[..., None] * (seen[..., None] - g.held) - (cost + self._ignored(a))[..., None]
+        revived = p.revives[o] * seen + (1 - p.revives[o]) * g.dead_seen[..., o]
         dead = g.dead + opens_dead * (revived - g.dead) - cost
         forbidden = ~(model.types.consent[c][:, None] & g.fits)[:, :, None, None]
         return np.where(forbidden[..., None], -np.inf, alive), np.where(forbidden, -np.inf, dead)
 
-    def _stocked_dead(self, a: int) -> Float32 | float:
-        """What stocks are worth to a customer who dropped out: their price times the chance of ever coming back."""
-        m, p = self._m, self._m.p
-        if not m.optimistic or not p.revives.any():
-            return 0.0
-        most = (m.rates.opened_dead * p.revives[p.offer_of][:, None, None]).max(axis=(0, 2))
-        back = 1 - (1 - most) ** (m.world.horizon - self._day)
-        left = self._prices.intent * m.rates.clicked[a] * np.float32(intent_of_a_click(p))
-        left = left + self._prices.adstock * p.adstock_weight[p.channel_of[a]]
-        left = left + self._prices.satisfaction * p.satisfying[p.offer_of[a]]
-        return np.asarray((back * left)[:, None, None, None], dtype=np.float32)
-
     def _ignored(self, a: int) -> Float32 | float:
-        """What satisfaction loses by a send that stays unopened; the optimistic model forgets it."""
+        """What satisfaction loses by a send that stays unopened."""
         p, r = self._m.p, self._m.rates
-        if self._m.optimistic or p.satisfaction is None:
+        if p.satisfaction is None:
             return 0.0
         unopened = p.deliver[p.channel_of[a]] - r.opened[a]
         lost = self._prices.satisfaction[:, None] * np.float32(p.satisfaction.ignored) * unopened
         return np.asarray(lost[:, None, :, None], dtype=np.float32)
-
-    def _reached(self, reach: Float32) -> None:
-        """Optimistic: the most over all points and actions. Honest: a customer at rest who buys at the full price."""
-        if self._m.optimistic:
-            self.reach = np.maximum(self.reach, reach.max(axis=(1, 2, 3)))
-        elif not self.reach.any():
-            season = self._m.p.season[self._day]
-            self.reach = self._m.rates.hazard[:, -1, -1] * season * self._m.rates.margin
 
     def _group(self, channel: int | None) -> _Group:
         """What is the same for all actions of a channel (None: no send)."""
@@ -191,10 +146,10 @@ class _Group(NamedTuple):
     """All that can happen on a day on which `channel` is used."""
 
     fits: Bool  # (C,)
-    held: payoff.Worth  # (m, C, F, R, L) not opened
+    held: Float32  # (m, C, F, R, L) not opened
     dead: Float32  # (m, C, F, R) not opened
-    unclicked: payoff.Worth  # (m, C, F, R, o)
-    clicked: payoff.Worth
+    unclicked: Float32  # (m, C, F, R, o)
+    clicked: Float32
     dead_seen: Float32  # (m, C, F, R, o) opened by a customer who dropped out and stays so
 
 
@@ -207,17 +162,11 @@ def _group(model: ReducedModel, after: After, dead: Float32, prices: Prices, day
         return tired(np.take(values, to, axis=AXIS_C), AXIS_F)
 
     after, dead = After(*(moved(v) for v in after)), moved(dead)
-    season, up = float(p.season[day]), model.optimistic
-    held = payoff.held_value(after, r, lat, p, prices, season, up)
+    season = float(p.season[day])
+    held = payoff.held_value(after, r, lat, p, prices, season)
     if channel is None:
         return _Group(fits, held, dead, held, held, dead)
-    unclicked, clicked = (payoff.opened_value(after, clicks, r, lat, p, prices, season, up) for clicks in (False, True))
+    unclicked, clicked = (payoff.opened_value(after, clicks, r, lat, p, prices, season) for clicks in (False, True))
     offers = range(after.seen.shape[-1])
     dead_seen = [lat.price_moves[o](dead, AXIS_R) if p.price_cut[o] else dead for o in offers]
     return _Group(fits, held, dead, unclicked, clicked, np.stack(dead_seen, axis=-1))
-
-
-def _monotone(values: Float32) -> Float32:
-    """At least as much at a higher expected price and at less fatigue."""
-    rising = np.maximum.accumulate(values, axis=AXIS_R)
-    return np.flip(np.maximum.accumulate(np.flip(rising, AXIS_F), axis=AXIS_F), AXIS_F)

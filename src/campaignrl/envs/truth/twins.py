@@ -17,7 +17,9 @@ import numpy.typing as npt
 from campaignrl import rng
 from campaignrl.actions import NONE
 from campaignrl.dynamics.advance import Outcome
+from campaignrl.dynamics.parameters import parameters
 from campaignrl.envs.panel import Panel
+from campaignrl.envs.truth.expected import expected_reward, morning
 from campaignrl.guard.budget import Ledger, throttle
 from campaignrl.rng import Purpose
 from campaignrl.specs.world import World
@@ -46,12 +48,17 @@ class Twins:
 
 
 class Life:
-    """Customers of a world who meet one way of deciding; budget and capacity are kept as in a campaign."""
+    """Customers of a world who meet one way of deciding; budget and capacity are kept as in a campaign.
 
-    def __init__(self, world: World, decide: Decide, customers: int | Int, seed: int) -> None:
-        self.panel, self._decide = Panel(world, customers, seed), decide
+    expects: count the expected contribution as well, as `expected`.
+    """
+
+    def __init__(self, world: World, decide: Decide, customers: int | Int, seed: int, *, expects: bool = False) -> None:
+        self.panel, self._decide, self._expects = Panel(world, customers, seed), decide, expects
+        self._parameters = parameters(world)
         self._ledger = Ledger(world, len(self.panel))
-        self.totals = {name: np.zeros(len(self.panel)) for name in Outcome._fields}
+        names = (*Outcome._fields, "expected") if expects else Outcome._fields
+        self.totals = {name: np.zeros(len(self.panel)) for name in names}
 
     def day(self) -> Outcome:
         """Decide, serve, and live through one day."""
@@ -61,7 +68,11 @@ class Life:
             served = throttle(panel.world.catalog, action, u, self._ledger.limits(panel.day))
             self._ledger.book(served.cost)
             action = served.action
+        was = morning(panel.state) if self._expects else None
         outcome = panel.step(action)
+        if was is not None:
+            today = expected_reward(was, panel.traits, action, outcome, panel.day - 1, self._parameters)
+            self.totals["expected"] += today
         for name, values in zip(Outcome._fields, outcome, strict=True):
             self.totals[name] += values.astype(np.float64)
         return outcome
@@ -82,9 +93,11 @@ def always(action: int) -> Decide:
     return decide
 
 
-def live(world: World, decide: Decide, *, customers: int | Int, seed: int = 0) -> dict[str, Float]:
-    """Per field of Outcome its sum over the campaign, (n,)."""
-    life = Life(world, decide, customers, seed)
+def live(
+    world: World, decide: Decide, *, customers: int | Int, seed: int = 0, expects: bool = False
+) -> dict[str, Float]:
+    """Per field of Outcome its sum over the campaign, (n,); `expected` too if asked for."""
+    life = Life(world, decide, customers, seed, expects=expects)
     while not life.panel.done:
         life.day()
     return life.totals
