@@ -2,7 +2,8 @@
 
 Ten actions, a policy that gives half its decisions to one that the log tried in 1 % of rows, 2 % conversion, 1,000
 rows: the marketer's everyday case. How often each interval holds the truth, how wide it is, and what the verdict says
-when the t interval misses; then ten other settings; then the anytime bounds, looked at after every 100 rows.
+when the t interval misses; then ten other settings; then the anytime bounds, looked at after every 100 rows. Of the
+everyday case the usual interval's coverage and mean width are also worked out exactly, from every log there can be.
 
     python experiments/coverage.py --runs 2000
 """
@@ -20,6 +21,8 @@ from scipy import stats
 
 import campaignrl as crl
 from campaignrl.evaluate.anytime import ever_excluded
+from campaignrl.evaluate.estimators import Weighted, likelihood_interval
+from campaignrl.evaluate.intervals import Clusters
 from campaignrl.evaluate.other_intervals import INTERVALS
 from campaignrl.features import Context, Feature, FeatureSchema
 
@@ -149,6 +152,42 @@ def study(setting: Setting, runs: int, seed: int, intervals: tuple[str, ...] = I
     return answer
 
 
+def exact(setting: Setting, least: float = 1e-9) -> dict[str, float]:
+    """Coverage and mean width of the usual interval over all logs of conversions that are likelier than `least`.
+
+    A log of two weights and of rewards 0 and 1 is told by three counts: rows of the wanted action, those of them that
+    convert, and others that do.
+    """
+    n, truth = setting.n, truth_of(setting)
+    logged, wanted = setting.probabilities()
+    (heavy, light, *_), clusters = wanted / logged, Clusters(np.arange(n))
+    found = np.zeros(3)  # probability, the same where the truth is held, width
+    for tried, converted, others in counts(setting, least):
+        weight, reward = np.where(np.arange(n) < tried, heavy, light), np.zeros(n)
+        reward[:converted] = reward[tried : tried + others] = 1.0
+        given = Weighted(np.zeros(n), weight, (0.0, heavy), reward, (0.0, 1.0))
+        low, high = np.clip(likelihood_interval(given, clusters, 0.05), 0.0, 1.0)
+        found += chance_of(setting, tried, converted, others) * np.array([1.0, low <= truth <= high, high - low])
+    return {"probability": found[0], "coverage": found[1] / found[0], "mean_width": found[2] / found[0]}
+
+
+def counts(setting: Setting, least: float):
+    """Every (rows of the wanted action, converted of them, converted of the others) that is likelier than `least`."""
+    rate, of_others = setting.rate * setting.effect, setting.rate
+    for tried in np.flatnonzero(stats.binom.pmf(np.arange(setting.n), setting.n, setting.tried) > least):
+        for converted in np.flatnonzero(stats.binom.pmf(np.arange(tried + 1), tried, rate) > least):
+            others = np.arange(setting.n - tried + 1)
+            known = chance_of(setting, tried, converted, None) * stats.binom.pmf(others, setting.n - tried, of_others)
+            yield from ((tried, converted, int(k)) for k in np.flatnonzero(known > least))
+
+
+def chance_of(setting: Setting, tried: int, converted: int, others: int | None) -> float:
+    """Of those counts, the last one left open if it is None."""
+    known = stats.binom.pmf(tried, setting.n, setting.tried)
+    known *= stats.binom.pmf(converted, tried, setting.rate * setting.effect)
+    return float(known if others is None else known * stats.binom.pmf(others, setting.n - tried, setting.rate))
+
+
 def anytime_study(runs: int, n: int, every: int, seed: int, setting: Setting = RARE) -> dict:
     """Share of logs whose anytime bounds, and whose usual t interval, ever leave out the truth at a look."""
     chance, truth, block = np.random.default_rng(seed), truth_of(setting), 20
@@ -218,6 +257,7 @@ def everything(chosen: argparse.Namespace) -> tuple[list[dict], dict]:
     rare = study(RARE, chosen.runs, chosen.seed, quick)
     boot = study(RARE, chosen.bootstrap_runs, chosen.seed + 1, ("bootstrap",))
     rare["intervals"]["bootstrap"] = boot["intervals"]["bootstrap"]
+    rare["exact"] = exact(RARE)
     print(table([rare]), flush=True, file=sys.stderr)
     anytime = anytime_study(chosen.anytime_runs, 20_000, 100, chosen.seed + 99)
     print(anytime, flush=True, file=sys.stderr)
@@ -242,6 +282,8 @@ def main() -> None:
     chosen = words.parse_args()
     answers, anytime = everything(chosen)
     print(table(answers))
+    every = answers[0]["exact"]
+    print(f"{RARE.name}, over every log: {every['coverage']:.2%} ({every['mean_width']:.4f})")
     print(f"\nlooked at after every 100 rows of 20,000, {anytime['runs']:,} logs:")
     print(f"anytime bounds ever leave out the truth in {anytime['anytime']:.1%}, t in {anytime['t_at_every_look']:.1%}")
     picture(answers, chosen.output / "coverage.png")

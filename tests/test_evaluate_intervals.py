@@ -6,20 +6,23 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import optimize, stats
 
 from campaignrl.evaluate import bandit
 from campaignrl.evaluate.estimators import difference, estimate
 from campaignrl.evaluate.evidence import Evidence
 from campaignrl.evaluate.intervals import (
     Clusters,
+    Extreme,
     PairSums,
     clustered_t,
     cressie_read,
     cressie_read_point,
+    mean_weight_statistic,
     reward_extremes,
     std_error,
 )
+from campaignrl.evaluate.outliers import FOLDED, KEPT, farthest, joined, largest
 from campaignrl.evaluate.weights import mean_weight_p_value
 
 
@@ -171,3 +174,77 @@ def test_the_mean_weight_test_finds_propensities_that_are_ten_percent_off():
     rng = np.random.default_rng(4)
     w = np.array([0.5, 1.5])[rng.integers(0, 2, 5000)] / 0.9
     assert mean_weight_p_value(w, Clusters(np.arange(5000)), (0.0, 2.0)) < 1e-9
+
+
+# ---- chances that may not go below 0
+
+
+def least_mean(w, y, extreme, budget):
+    """Least mean of y by a general solver: chances of the sample and of what was missed, the sample's not below 0."""
+    w, y, m = np.append(w, extreme.weight), np.append(y, extreme.outcome), len(w) + 1
+    asked = [
+        {"type": "eq", "fun": lambda q: q.sum() - 1, "jac": lambda q: np.ones(m)},
+        {"type": "eq", "fun": lambda q: q @ w - 1, "jac": lambda q: w},
+        {
+            "type": "ineq",
+            "fun": lambda q: budget - ((m * q - 1) ** 2).sum(),
+            "jac": lambda q: -2 * m * (m * q - 1),
+        },
+    ]
+    found = optimize.minimize(
+        lambda q: q @ y,
+        np.full(m, 1 / m),
+        jac=lambda q: y,
+        bounds=[(0, None)] * (m - 1) + [(None, None)],
+        method="SLSQP",
+        constraints=asked,
+        options={"maxiter": 500, "ftol": 1e-12},
+    )
+    return found.fun if found.success else math.nan
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_customer_has_a_chance_below_nothing(seed):
+    """The end is the least mean that any such distribution has; the closed form alone lies outside."""
+    chance = np.random.default_rng(seed)
+    n = int(chance.integers(15, 35))
+    w = np.where(chance.random(n) < 0.15, 5.0, 0.3) * chance.uniform(0.9, 1.1, n)
+    y = w * (chance.random(n) < 0.2) * chance.uniform(0.2, 1.0, n)
+    sums, missed = PairSums.of(w, y), Extreme(8.0, 0.0)
+    extremes = [Extreme(0.0, 0.0), missed]
+    budget = mean_weight_statistic(sums, 0.0, 8.0) + float(stats.f.isf(0.05, 1, n))
+    best = np.nanmin([least_mean(w, y, extreme, budget) for extreme in extremes])
+    low, _ = cressie_read(sums, extremes, extremes, 0.05, farthest(np.stack([w, y])))
+    closed, _ = cressie_read(sums, extremes, extremes, 0.05)
+    assert low == pytest.approx(best, abs=1e-5)
+    assert closed <= low + 1e-12
+
+
+def test_one_conversion_of_a_rare_action_is_no_evidence_against_the_others():
+    """Ten rows of the wanted action, one converts; 20 of the 990 others do, which alone are worth half their rate."""
+    weight, reward = np.r_[np.full(10, 50.0), np.full(990, 0.5 / 0.99)], np.zeros(1000)
+    reward[[0, *range(10, 30)]] = 1.0
+    low = estimate("ips", evidence(weight, reward), 0.05).ci_low
+    assert 0.005 < low < 0.5 * 20 / 990
+    reward[0] = 0.0
+    assert estimate("ips", evidence(weight, reward), 0.05).ci_low < low
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=3 * FOLDED), st.data())
+@settings(max_examples=60, deadline=None)
+def test_the_farthest_of_parts_are_the_farthest_of_the_whole(values, data):
+    columns = np.stack([np.arange(len(values)), np.array(values, dtype=float)])
+    above, below = farthest(columns)
+    assert above[1].tolist() == sorted(values, reverse=True)[:KEPT]
+    assert below[1].tolist() == sorted(values)[:KEPT]
+    cut = data.draw(st.integers(0, len(values)))
+    parts = joined([farthest(columns[:, :cut]), farthest(columns[:, cut:])])
+    assert [part.tolist() for part in parts] == [above.tolist(), below.tolist()]
+
+
+def test_long_arrays_give_their_largest_values_and_of_equal_ones_the_first():
+    values = np.random.default_rng(0).permutation(50_000).astype(float)
+    assert values[largest(values)].tolist() == list(range(49_999, 49_999 - KEPT, -1))
+    flat = np.zeros(50_000)
+    flat[[40_000, 49_999]] = 1.0
+    assert largest(flat).tolist() == [40_000, 49_999, *range(KEPT - 2)]

@@ -10,6 +10,7 @@ estimates (streamed_estimates.py). d columns, n rows, C customers, B bins.
 from __future__ import annotations
 
 from functools import reduce
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,12 +18,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from campaignrl.errors import DataError, Problem
+from campaignrl.evaluate import outliers
 from campaignrl.rng import mix
 
 Array = npt.NDArray[Any]
 Float = npt.NDArray[np.float64]
 
-COLUMNS = ("one", "weight", "earned", "dr", "expected", "lift_weight", "lift", "clip", "dros", "switch_dr")
+COLUMNS = ("one", "weight", "expected", "earned", "dr", "lift_weight", "lift", "clip", "dros", "switch_dr")
 ALWAYS = 8  # the first ones; the others may be left out, and then count as 0 (BLAS is faster for eight than for seven)
 AT = {name: i for i, name in enumerate(COLUMNS)}
 WEIGHTS = ("weight", "lift_weight")  # whose least and largest sum over a customer are kept
@@ -69,6 +71,7 @@ class CustomerSums(NamedTuple):
     least: Float  # of WEIGHTS
     largest: Float
     extremes: tuple[Extremes, ...]  # of EXTREMES
+    outliers: tuple[tuple[Float, Float], ...]  # of EXTREMES: (3, f) rows, weight and outcome; see outliers.farthest
     keys: tuple[Array, ...]  # of customers, or of a share of them
     edges: tuple[Edge, ...] = ()  # none, one, or the first and the last
 
@@ -113,7 +116,7 @@ def joined(a: CustomerSums, b: CustomerSums, sampling: int) -> CustomerSums:
         keys += [] if sampling == TOGETHER else [_kept(right.key, sampling)]
     edges = [*a.edges[:-1], *middle, *b.edges[1:]]
     inner = np.array([edge.sums for edge in edges[1:-1]]).reshape(-1, len(COLUMNS)).T
-    whole = reduce(_added, [a, b, _of(inner)])
+    whole = _added(a, b, _of(inner))
     return whole._replace(keys=tuple(keys), edges=tuple(edges[:1] + edges[1:][-1:]))
 
 
@@ -160,6 +163,7 @@ def _of(sums: Float) -> CustomerSums:
         least=np.array([w.min(initial=np.inf) for w in weights]),
         largest=np.array([w.max(initial=-np.inf) for w in weights]),
         extremes=tuple(_extremes(size, weights if one_row else [w / size for w in weights], sums)),
+        outliers=tuple(_outliers(sums, AT[by], AT[of]) for by, of in EXTREMES),
         keys=(),
     )
 
@@ -184,6 +188,14 @@ def _extremes(size: Float, means: list[Float], sums: Float) -> list[Extremes]:
     return [_extreme(sizes, bins[by], sums[AT[of]]) for by, of in EXTREMES]
 
 
+def _outliers(sums: Float, by: int, of: int) -> tuple[Float, Float]:
+    above, below = (
+        np.array([sums[row, at] for row in (AT["one"], by, of)])
+        for at in (outliers.largest(sums[of]), outliers.largest(-sums[of]))
+    )
+    return above, below
+
+
 def bins_of(mean: Float) -> npt.NDArray[np.int64]:
     """How many of EDGES are at or below each number, from its bits."""
     places = (mean.view(np.int64) >> _PLACES) - (_FIRST - 1)
@@ -198,19 +210,22 @@ def _extreme(sizes: Float, cell: Array, values: Float) -> Extremes:
     return Extremes(sizes, low, high)
 
 
-def _added(a: CustomerSums, b: CustomerSums) -> CustomerSums:
+def _added(*parts: CustomerSums) -> CustomerSums:
     return CustomerSums(
-        a.customers + b.customers,
-        a.totals + b.totals,
-        a.products + b.products,
-        np.minimum(a.least, b.least),
-        np.maximum(a.largest, b.largest),
-        tuple(_both(x, y) for x, y in zip(a.extremes, b.extremes, strict=True)),
-        a.keys + b.keys,
+        customers=sum(part.customers for part in parts),
+        totals=reduce(np.add, [part.totals for part in parts]),
+        products=reduce(np.add, [part.products for part in parts]),
+        least=reduce(np.minimum, [part.least for part in parts]),
+        largest=reduce(np.maximum, [part.largest for part in parts]),
+        extremes=tuple(reduce(_both, of) for of in zip(*(part.extremes for part in parts), strict=True)),
+        outliers=tuple(outliers.joined(of) for of in zip(*(part.outliers for part in parts), strict=True)),
+        keys=tuple(chain.from_iterable(part.keys for part in parts)),
     )
 
 
 def _both(a: Extremes, b: Extremes) -> Extremes:
+    if np.array_equal(a.sizes, b.sizes):
+        return Extremes(a.sizes, np.minimum(a.low, b.low), np.maximum(a.high, b.high))
     sizes = np.union1d(a.sizes, b.sizes)
     low, high = np.full((len(sizes), len(LEAST_OF_BIN)), np.inf), np.full((len(sizes), len(LEAST_OF_BIN)), -np.inf)
     for part in (a, b):

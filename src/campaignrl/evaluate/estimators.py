@@ -24,15 +24,18 @@ from campaignrl.evaluate.intervals import (
     CLUSTERED_T,
     EMPIRICAL_LIKELIHOOD,
     MODEL_T,
+    NO_OUTLIERS,
     Clusters,
     Estimate,
     Extreme,
+    Outliers,
     PairSums,
     clustered_t,
     cressie_read,
     std_error,
 )
 from campaignrl.evaluate.marginals import Marginal, Marginals
+from campaignrl.evaluate.outliers import farthest
 from campaignrl.evaluate.tuning import FIXED, GRID, choose
 from campaignrl.evaluate.weights import customer_range
 
@@ -196,6 +199,7 @@ def likelihood_interval(part: Weighted, clusters: Clusters, alpha: float) -> tup
         totals=customer_range(weight, clusters, bounds),
         above=_ends_of(outcome[weight > 1.0]),
         below=_ends_of(outcome[weight < 1.0]),
+        outliers=farthest(np.stack([weight, outcome])),
     )
     lower, upper = ends_given(seen, bounds, part.residual_range, part.offset, alpha)
     return middle + lower, middle + upper
@@ -210,6 +214,7 @@ class Seen(NamedTuple):
     totals: Range  # the least and the largest weight that a customer is granted
     above: list[float]  # least and largest outcome of customers of a weight above 1; empty: there are none
     below: list[float]
+    outliers: Outliers = NO_OUTLIERS
 
 
 def ends_given(seen: Seen, bounds: Range, residual_range: Range, offset: float, alpha: float) -> tuple[float, float]:
@@ -224,7 +229,7 @@ def ends_given(seen: Seen, bounds: Range, residual_range: Range, offset: float, 
         ends[0] += seen.below
     low = [Extreme(least, min(ends[0])), Extreme(largest, min(ends[1]))]
     high = [Extreme(least, max(ends[0])), Extreme(largest, max(ends[1]))]
-    return cressie_read(seen.sums, low, high, alpha)
+    return cressie_read(seen.sums, low, high, alpha, seen.outliers)
 
 
 def _ends_of(values: Float) -> list[float]:

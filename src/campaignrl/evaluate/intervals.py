@@ -6,8 +6,9 @@ Empirical likelihood here is the Cressie-Read(-2) form of Karampatziakis, Langfo
 Likelihood for Contextual Bandits", NeurIPS). It asks which values are plausible given that the mean weight is
 1 and that one more observation, as extreme as the bounds allow, may have been missed. So it stays honest when
 conversions are rare, where t and bootstrap intervals shut around what happened to be seen. It needs six
-running sums only. C customers; weights W and outcomes Y are sums over a customer's rows times C / n, so their
-means over customers are means over rows.
+running sums, and the few customers farthest out, to whom those sums alone might give a chance below 0 (the
+paper's closed form lets chances go there; a distribution cannot). C customers; weights W and outcomes Y are sums
+over a customer's rows times C / n, so their means over customers are means over rows.
 """
 
 from __future__ import annotations
@@ -118,9 +119,16 @@ class PairSums:
     def __add__(self, other: PairSums) -> PairSums:
         return PairSums(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
+    def __sub__(self, other: PairSums) -> PairSums:
+        return PairSums(*(getattr(self, f.name) - getattr(other, f.name) for f in fields(self)))
+
     def mirrored(self) -> PairSums:
         """The sums of (W, -Y): the upper end of Y is minus the lower end of -Y."""
         return PairSums(self.n, self.w, self.ww, -self.y, -self.wy, self.yy)
+
+
+Outliers = tuple[Float, Float]  # (2, f) weights and outcomes: of the largest outcomes, and of the smallest
+NO_OUTLIERS: Outliers = (np.zeros((2, 0)), np.zeros((2, 0)))
 
 
 class Extreme(NamedTuple):
@@ -140,17 +148,20 @@ def reward_extremes(weights: tuple[float, float], reward: float) -> list[Extreme
     return [Extreme(w, 0.0 if math.isinf(w) else w * reward, reward) for w in weights]
 
 
-def cressie_read(sums: PairSums, low: list[Extreme], high: list[Extreme], alpha: float) -> tuple[float, float]:
+def cressie_read(
+    sums: PairSums, low: list[Extreme], high: list[Extreme], alpha: float, outliers: Outliers | None = None
+) -> tuple[float, float]:
     """Interval of mean Y given that mean W = 1; low, high: what may have been missed at each end.
 
-    The weights of `low` (the same in `high`) are the least and the largest possible one. (-inf, inf) where
-    no distribution agrees with the bounds.
+    The weights of `low` (the same in `high`) are the least and the largest possible one. outliers: customers whose
+    chances stay at or above 0. (-inf, inf) where no distribution agrees with the bounds.
     """
     weights = [extreme.weight for extreme in low]
     budget = mean_weight_statistic(sums, min(weights), max(weights)) + float(stats.f.isf(alpha, 1, sums.n))
-    mirror = sums.mirrored()
-    lower = [end for extreme in low if (end := _lower_end(sums, extreme, budget)) is not None]
-    upper = [end for extreme in high if (end := _lower_end(mirror, extreme.mirrored(), budget)) is not None]
+    mirror, (above, below) = sums.mirrored(), outliers or NO_OUTLIERS
+    lower = [end for extreme in low if (end := _lower_end(sums, extreme, budget, above)) is not None]
+    below = below * [[1.0], [-1.0]]
+    upper = [end for extreme in high if (end := _lower_end(mirror, extreme.mirrored(), budget, below)) is not None]
     return min(lower, default=-math.inf), -min(upper, default=-math.inf)
 
 
@@ -171,6 +182,8 @@ def cressie_read_point(sums: PairSums, least: float, largest: float, mean_reward
 
 
 _TINY = 1e-12  # a variance of weights below this is rounding
+_FLAT = 1e-15  # a residual variance below this share of the outcomes' squares is rounding: all lie on a line
+_TRIES = 10  # of sets of customers without a chance; one or two are usual
 
 
 def mean_weight_statistic(sums: PairSums, least: float, largest: float) -> float:
@@ -191,10 +204,10 @@ def _distance(sums: PairSums, weight: float) -> float:
     return 0.0 if abs(mean - 1) < 1e-9 else math.inf
 
 
-def _lower_end(sums: PairSums, extreme: Extreme, budget: float) -> float | None:
+def _lower_end(sums: PairSums, extreme: Extreme, budget: float, above: Float) -> float | None:
     """Least mean Y within `budget` of the sample joined by `extreme`; None where mean W = 1 is out of reach.
 
-    In words: a regression of Y on W read off at W = 1, less a margin of its residual variance.
+    above: (2, f) weights and outcomes of customers whose chances stay at or above 0.
     """
     m = sums.n + 1
     if math.isinf(extreme.weight):  # the limit of the finite case; the missed point then pins the slope
@@ -202,15 +215,64 @@ def _lower_end(sums: PairSums, extreme: Extreme, budget: float) -> float | None:
         square = sums.yy - 2 * extreme.slope * sums.wy + extreme.slope**2 * sums.ww
         residual = (square - (sums.y - extreme.slope * sums.w) ** 2 / sums.n) / m
         room = budget - m / sums.n
-    else:
-        w, y = extreme.weight, extreme.outcome
-        mean_w, mean_y = (sums.w + w) / m, (sums.y + y) / m
-        variance = (sums.ww + w * w) / m - mean_w * mean_w
-        covariance = (sums.wy + w * y) / m - mean_w * mean_y
-        slope = covariance / variance if variance > _TINY * mean_w * mean_w else 0.0
-        centre = mean_y + slope * (1 - mean_w)
-        residual = (sums.yy + y * y) / m - mean_y * mean_y - slope * covariance
-        room = budget - _distance(sums, w)
+        return centre - math.sqrt(max(residual, 0.0) * room / m) if room >= 0 else None
+    joined = sums + PairSums.of(np.array([extreme.weight]), np.array([extreme.outcome]))
+    return _least_mean(joined, budget, above)
+
+
+def _least_mean(sums: PairSums, budget: float, above: Float) -> float | None:
+    """`_lower_end` of a sample that the extreme has joined already.
+
+    The chances are (1 + d) / m with a sum of d^2 of at most the budget, so the d are a plane over (W, Y); which
+    customers it would send below -1 and are held there, each for 1 of the budget, is found by trying: as soon as a
+    plane sends below -1 just those that it was made without, it is the best there is (the conditions of Karush, Kuhn
+    and Tucker, sufficient in a convex problem). Where none is found they are let below 0: an end farther out.
+    """
+    free = plane = _plane(sums, sums.n, budget)
+    held = np.zeros(above.shape[1], dtype=bool)
+    for _ in range(_TRIES):
+        if plane is None:
+            break
+        sent = plane.moved(above) < -1.0
+        if (sent == held).all():
+            return plane.mean
+        held = sent
+        plane = _plane(sums - PairSums.of(*above[:, held]), sums.n, budget)
+    return None if free is None else free.mean
+
+
+class _Plane(NamedTuple):
+    """How far each chance is moved: even + tilt (W - mean W) - pull (residual of Y), and the mean Y this makes."""
+
+    mean: float
+    even: float
+    tilt: float
+    pull: float
+    slope: float
+    middle: tuple[float, float]  # of W and Y
+
+    def moved(self, customers: Float) -> Float:
+        """(2, f) -> (f,) d."""
+        w, y = customers - np.array(self.middle)[:, None]
+        return np.asarray(self.even + self.tilt * w - self.pull * (y - self.slope * w))
+
+
+def _plane(sums: PairSums, m: float, budget: float) -> _Plane | None:
+    """The plane of least mean Y when `sums` are those of the customers that have a chance, of m; None: out of reach.
+
+    In words: a regression of Y on W read off at W = 1, less a margin of its residual variance.
+    """
+    n = sums.n
+    mean_w, mean_y = sums.w / n, sums.y / n
+    variance, covariance = sums.ww / n - mean_w * mean_w, sums.wy / n - mean_w * mean_y
+    varies = variance > _TINY * mean_w * mean_w
+    if not varies and not abs(mean_w - 1) < 1e-9:
+        return None
+    slope, tilt = (covariance / variance, m / n * (1 - mean_w) / variance) if varies else (0.0, 0.0)
+    residual = max(sums.yy / n - mean_y * mean_y - slope * covariance, 0.0)
+    room = budget - (m - n) * m / n - n * tilt * tilt * variance
     if not room >= 0:
         return None
-    return centre - math.sqrt(max(residual, 0.0) * room / m)
+    margin = math.sqrt(room * residual * n) / m
+    pull = math.sqrt(room / (n * max(residual, _FLAT * sums.yy / n, _FLAT**2)))
+    return _Plane(mean_y + slope * (1 - mean_w) - margin, (m - n) / n, tilt, pull, slope, (mean_w, mean_y))

@@ -132,6 +132,7 @@ def _likelihood(
     rows = float(sums.totals[AT["one"]])
     row = sums.customers / rows
     above, below = ends_of(sums.extremes[which], middle, 1.0 / row)
+    high, low = (row * np.stack([w, y - middle * size]) for size, w, y in sums.outliers[which])
     seen = Seen(
         sums=_pair(sums, weight, centred),
         row=row,
@@ -139,6 +140,7 @@ def _likelihood(
         totals=_granted(sums, by, bounds),
         above=[row * value for value in above],
         below=[row * value for value in below],
+        outliers=(high, low),
     )
     lower, upper = ends_given(seen, bounds, residual, offset, alpha)
     return middle + lower, middle + upper

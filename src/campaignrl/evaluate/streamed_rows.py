@@ -122,8 +122,8 @@ def _looked_at(
     """
     certain = np.flatnonzero(log.propensity >= weights.CERTAIN)
     policy, reference = _rows_of(question.policy, at), _rows_of(question.reference, at)
-    view = View(policy, log, certain, columns[AT["weight"]], columns[AT["expected"]])
-    other = View(reference, log, certain, *np.empty((2, len(log))))
+    view = View(policy, log, certain, columns[AT["weight"] : AT["expected"] + 1])
+    other = View(reference, log, certain, np.empty((2, len(log))))
     predicted = np.zeros(len(log))
     q_range = pass_by(log, [view, other], _rows_of(question.model, at), predicted, question.asks)
     view.close(predicted, question.mix)
@@ -141,6 +141,8 @@ def _fill(columns: Float, log: DecisionLog, predicted: Float, views: list[View],
     view, other = views
     residual = log.reward - predicted
     columns[AT["one"]] = 1.0
+    if view.target is None:
+        columns[AT["weight"]], columns[AT["expected"]] = view.weight, view.expected
     np.multiply(view.weight, log.reward, out=columns[AT["earned"]])
     np.multiply(view.weight, residual, out=columns[AT["dr"]])
     columns[AT["dr"]] += view.expected

@@ -28,16 +28,15 @@ GIVEN_AT_ONCE = 1 << 16  # that are there already: looked at several times, they
 
 
 class View:
-    """A piece as one policy sees it; the logging policy is None. Closed, it holds what every row's part in a value is.
+    """A piece as one policy sees it; the logging policy is None.
 
-    weight, expected: (n,), filled here; mass, wanted: (k,).
+    weight, expected: (n,) what a row counts for, and what the model expects of the policy there, once it is closed;
+    mass, wanted: (k,).
     """
 
-    def __init__(
-        self, policy: Policy | Array | None, log: DecisionLog, certain: Array, weight: Float, expected: Float
-    ) -> None:
-        """certain: rows whose action was; policy: of this piece's rows, if it is an array."""
-        k = len(log.catalog)
+    def __init__(self, policy: Policy | Array | None, log: DecisionLog, certain: Array, columns: Float) -> None:
+        """policy: of this piece's rows, if it is an array; certain: rows whose action was; columns: (2, n) to fill."""
+        k, (weight, expected) = len(log.catalog), columns
         self.log, self.certain, self.weight, self.expected = log, certain, weight, expected
         self.certain_off, self.heaviest = 0.0, 1.0
         self.mass, self.wanted = np.zeros(k), np.zeros(k)  # wanted: 1 where any row has more than 0
@@ -63,7 +62,7 @@ class View:
     def close(self, predicted: Float, mix: float) -> None:
         """All blocks have passed. predicted: (n,) of the logged actions; mix: how often the policy is followed."""
         if self.target is None:  # it expects what it did
-            self.weight[:], self.expected[:] = 1.0, predicted
+            self.weight, self.expected = np.broadcast_to(1.0, len(predicted)), predicted
             return
         self.certain_off = float(np.maximum(1.0 - self.weight[self.certain], 0.0).sum())
         np.maximum(self.wanted, self.mass > 0.0, out=self.wanted)
