@@ -174,7 +174,7 @@ def test_a_campaign_is_each_customer_by_itself(policy, small_world, log):
             context = panel.observe()
             allowed = panel.allowed(context)
             state = policy.remember(context, state)
-            p = policy.shares(state, allowed)
+            p = policy.shares(context, state, allowed)
             action = sample(p, rng.uniform(panel.traits.key, 4, panel.day, Purpose.ACTION))
             assert (action[0], p[0, action[0]]) == (log.action[row], log.propensity[row])
             panel.step(action)

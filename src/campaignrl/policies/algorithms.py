@@ -26,7 +26,7 @@ try:
     from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
     from sb3_contrib.qrdqn.policies import QRDQNPolicy, QuantileNetwork
     from stable_baselines3 import DQN, PPO
-    from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+    from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, MlpExtractor
     from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
 
     from campaignrl.envs.sb3 import CustomersVecEnv
@@ -148,7 +148,14 @@ class _KeepsMask(_WithoutMask):
 
 
 class _MaskedRecurrentPolicy(RecurrentActorCriticPolicy):
-    """Chooses among what is allowed, while it acts and while it learns, and reads a whole sequence in one pass."""
+    """Chooses among what is allowed, while it acts and while it learns, and reads a whole sequence in one pass.
+
+    The layers after the memory read the features as well, so that it need not hold what today's row says.
+    """
+
+    def _build_mlp_extractor(self) -> None:
+        inputs, device = self.lstm_output_dim + self.features_dim, self.device
+        self.mlp_extractor = MlpExtractor(inputs, self.net_arch, self.activation_fn, device)
 
     def _get_action_dist_from_latent(self, latent_pi: torch.Tensor) -> Any:
         logits = self.action_net(latent_pi).masked_fill(self.features_extractor.refused, REFUSED)
@@ -156,7 +163,7 @@ class _MaskedRecurrentPolicy(RecurrentActorCriticPolicy):
 
     @staticmethod
     def _process_sequence(features: Any, lstm_states: Any, episode_starts: Any, lstm: Any) -> Any:
-        """As the parent's, which goes day by day where an episode begins.
+        """(n, D) -> (n, H + D): as the parent's, which goes day by day where an episode begins; and the features.
 
         The buffer cuts sequences where episodes begin, so only the state before the first day need be forgotten.
         """
@@ -164,7 +171,7 @@ class _MaskedRecurrentPolicy(RecurrentActorCriticPolicy):
         sequences = features.reshape((h.shape[1], -1, lstm.input_size)).swapaxes(0, 1)
         kept = 1.0 - episode_starts.reshape((h.shape[1], -1))[:, 0].view(1, -1, 1)
         output, states = lstm(sequences, (kept * h, kept * c))
-        return torch.flatten(output.transpose(0, 1), start_dim=0, end_dim=1), states
+        return torch.cat([torch.flatten(output.transpose(0, 1), start_dim=0, end_dim=1), features], dim=1), states
 
 
 class _MaskedQNetwork(QNetwork):

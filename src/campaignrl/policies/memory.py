@@ -46,11 +46,11 @@ class Recurrent(Policy, Protocol):
     def remember(self, context: Context, state: Float32) -> Float32:
         """(n,) contexts, (n, S) remembered until now -> (n, S) once today's contexts have been seen."""
 
-    def shares(self, state: Float32, allowed: Bool) -> Float:
-        """(n, S) what is remembered, today included; (n, k) mask -> (n, k) exact probabilities."""
+    def shares(self, context: Context, state: Float32, allowed: Bool) -> Float:
+        """(n,) contexts, (n, S) what is remembered, today included; (n, k) mask -> (n, k) exact probabilities."""
 
-    def outputs(self, state: Float32) -> Float32:
-        """(n, S) -> (n, k) scores of the actions, whose differences within a row mean something."""
+    def outputs(self, context: Context, state: Float32) -> Float32:
+        """(n,), (n, S) -> (n, k) scores of the actions, whose differences within a row mean something."""
 
 
 class Memory:
@@ -134,7 +134,7 @@ def ask(policy: Policy, memory: Memory | None, keys: UInt64, day: int, context: 
     before = memory.states(keys, day)
     after = policy.remember(context, before)
     memory.keep(keys, day, before, after)
-    return policy.shares(after, allowed)
+    return policy.shares(context, after, allowed)
 
 
 def require_memory(policy: Policy, memory: Memory | None, fix: str) -> None:
@@ -163,7 +163,7 @@ def answers_on(policy: Recurrent, log: DecisionLog) -> Float:
     """(n, k) probabilities of `policy` at each row; see `along`."""
     p = np.empty((len(log), len(log.catalog)))
     for rows, state in along(policy, log):
-        p[rows] = policy.shares(state, log.allowed(rows))
+        p[rows] = policy.shares(log.context.take(rows), state, log.allowed(rows))
     return p
 
 

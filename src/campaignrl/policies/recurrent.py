@@ -1,7 +1,8 @@
 """`recurrent_ppo`: a network that reads, beside today's row, what it remembers of the customer's days before.
 
 Here: its settings and its forward pass in numpy: a long short-term memory (Hochreiter & Schmidhuber 1997, Neural
-Computation 9; with the forget gate of Gers et al. 2000), then the layers of network.py. A state is the memory's output
+Computation 9; with the forget gate of Gers et al. 2000), then the layers of network.py, which read its output and
+today's row: what today's row says need not pass through the memory to be used. A state is the memory's output
 and its cell side by side. Not here: who keeps states between days (memory.py), training (deep.py). n rows, d encoded
 columns, H numbers remembered, k actions.
 """
@@ -67,22 +68,21 @@ class RecurrentPPO(Agent):
         with one_blas_thread():
             return by_chunks(self._remember, context, state)
 
-    def shares(self, state: Float32, allowed: Bool) -> Float:
+    def shares(self, context: Context, state: Float32, allowed: Bool) -> Float:
         """(n, k) exact probabilities."""
         require_choice(allowed)
-        with one_blas_thread():
-            return in_chunks(lambda s, mask: answered(self._decided(s), mask, self.config), state, allowed)
+        return in_chunks(lambda y, mask: answered(y, mask, self.config), self.outputs(context, state), allowed)
 
-    def outputs(self, state: Float32) -> Float32:
+    def outputs(self, context: Context, state: Float32) -> Float32:
         """(n, k) logits of someone of whom this is remembered, today included."""
         with one_blas_thread():
-            return in_chunks(self._decided, state)
+            return by_chunks(self._decided, context, state)
 
     @classmethod
     def inputs(cls, schema: FeatureSchema, config: NetworkConfig) -> int:
-        """What the layers after the memory read."""
+        """What the layers after the memory read: it, and today's row past it."""
         assert isinstance(config, RecurrentPPOConfig)
-        return config.memory
+        return config.memory + schema.width
 
     @classmethod
     def shapes(cls, catalog: Catalog, schema: FeatureSchema, config: NetworkConfig) -> Shapes:
@@ -108,12 +108,13 @@ class RecurrentPPO(Agent):
     def _remember(self, context: Context, state: Any) -> Float32:
         return remembered(context.encode(self.schema), state, self._gates)
 
-    def _decided(self, state: Float32) -> Float32:
-        return forward(state[:, : self.config.memory], self._layers, self.config.activation)
+    def _decided(self, context: Context, state: Any) -> Float32:
+        read = np.concatenate([state[:, : self.config.memory], context.encode(self.schema)], axis=1)
+        return forward(read, self._layers, self.config.activation)
 
     def _outputs(self, context: Context) -> Float32:
         nothing = np.zeros((len(context), self.state_width), dtype=np.float32)
-        return self._decided(self._remember(context, nothing))
+        return self._decided(context, self._remember(context, nothing))
 
 
 def remembered(X: Float32, state: Float32, gates: Layer) -> Float32:

@@ -181,7 +181,7 @@ def _answers(policy: Policy, log: DecisionLog, rows: Rows) -> tuple[Float, Float
     context, allowed = log.context.take(rows), log.allowed(rows)
     if isinstance(policy, Recurrent):
         states = states_on(policy, log)[rows]
-        return policy.shares(states, allowed), policy.outputs(states).astype(np.float64)
+        return policy.shares(context, states, allowed), policy.outputs(context, states).astype(np.float64)
     score = getattr(policy, "scores", None)
     scores = None if score is None else np.asarray(score(context), dtype=np.float64)
     return policy.probabilities(context, allowed), scores
