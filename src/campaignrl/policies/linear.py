@@ -26,7 +26,7 @@ from campaignrl.policies.width import marginal_covariances, widths
 from campaignrl.specs.toml import Spec
 
 SCORES_AT_ONCE = 400_000  # of all draws and actions; 1.6 MB
-DRAWS_AT_ONCE = 16  # compared at once: the best scores of 256 rows by 16 draws stay in the first-level cache
+DRAWS_AT_ONCE = 32  # compared at once: the best scores of 256 rows by 32 draws stay in the first-level cache
 
 
 class LinTSConfig(FactorisedConfig):
