@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from campaignrl.errors import DataError, SupportError, UnknownName, UsageError
 from campaignrl.evaluate.customer_sums import AT, COLUMNS, closed, customer_sums, ends_of, joined
 from campaignrl.evaluate.evaluate import evaluate
+from campaignrl.evaluate.spread import counted
 from campaignrl.evaluate.streamed_estimates import STREAMED
 from campaignrl.evaluate.streamed_model import sampled_groups
 from campaignrl.evaluate.streaming import evaluate_stream
@@ -273,3 +274,26 @@ def test_the_command_prints_the_same_keys(shop, written):
     words = ["evaluate", path, "--policy", "uniform", "--json"]
     plain, streamed = (json.loads(runner.invoke(app, [*words, *more]).stdout) for more in ([], ["--stream"]))
     the_same(streamed, plain)
+
+
+@pytest.mark.parametrize("words", [{}, {"mix": 0.3}])
+@pytest.mark.parametrize("policy", ["always:none", "uniform", "logged"])
+def test_the_spread_of_weights_is_that_of_the_whole_log(shop, written, policy, words):
+    path = written(shop.log(ROWS))
+    asked = {**words, "estimators": ("ips",)}
+    streamed = evaluate_stream(path, policy, spread=True, **asked).spread
+    whole = evaluate(read_log(path), policy, **asked).spread
+    for name in ("edges", "rows", "weight"):
+        np.testing.assert_allclose(getattr(streamed, name), getattr(whole, name), rtol=1e-9)
+    assert streamed.silent == pytest.approx(whole.silent)
+    for a, b in zip(streamed.overlap, whole.overlap, strict=True):
+        assert a.name == b.name
+        assert a[1:] == pytest.approx(b[1:])
+    assert evaluate_stream(path, policy, **asked).spread is None
+
+
+def test_weights_beyond_the_bins_are_counted_in_the_last_ones():
+    counts = counted(np.array([0.0, 1e-9, 1.0, 1e15]), np.array([0, 0, 1, 1]), 2)
+    assert counts["rows of bin"].sum() == 3
+    assert counts["rows of bin"][[0, -1]].tolist() == [1, 1]
+    assert counts["weight of action"].tolist() == [1e-9, 1e15 + 1.0]

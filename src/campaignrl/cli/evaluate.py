@@ -106,7 +106,7 @@ def evaluate(
     with progress("evaluate"):
         if stream:
             _refuse_beside_stream({**more, "mapping": mapping, "reward": reward, "by": by, "risk": risk or None})
-            found = evaluate_stream(log, policy, workers=workers, **asked)
+            found = evaluate_stream(log, policy, workers=workers, spread=report is not None, **asked)
         else:
             table = read_log(log, mapping, reward=reward)
             found = evaluate_policy(table, policy, **asked, **more)

@@ -6,7 +6,8 @@ n rows, k actions, B bins.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +15,13 @@ import numpy.typing as npt
 from campaignrl.evaluate.evidence import Evidence
 from campaignrl.tables.decisions import DecisionLog
 
+Array = npt.NDArray[Any]
 Float = npt.NDArray[np.float64]
 
-LEAST = -10  # log2 of the smallest weight that has a bin; what is smaller is counted there
+LEAST, MOST = -10, 40  # log2 of the weights that have bins; what is smaller or larger is counted in the last of them
 PER_DOUBLING = 2  # bins
+BINS = PER_DOUBLING * (MOST - LEAST)
+COUNTED = ("rows of bin", "weight of bin", "rows of action", "weight of action", "square of action")
 
 
 class ActionOverlap(NamedTuple):
@@ -41,25 +45,31 @@ class Spread(NamedTuple):
 
 def spread_of(log: DecisionLog, evidence: Evidence) -> Spread:
     """The spread of a policy's weights over the rows of a log."""
-    w = evidence.weight
-    speaks = w > 0.0
-    bins = np.floor(PER_DOUBLING * np.log2(w[speaks])).astype(np.int64)
-    bins = np.maximum(bins, PER_DOUBLING * LEAST)
-    first, last = (int(bins.min()), int(bins.max())) if len(bins) else (0, 0)
-    rows = np.bincount(bins - first, minlength=last - first + 1)
-    weight = np.bincount(bins - first, w[speaks], minlength=last - first + 1)
+    return spread_from(log.catalog.names, counted(evidence.weight, log.action, len(log.catalog)))
+
+
+def counted(weight: Float, action: Array, k: int) -> dict[str, Array]:
+    """Of some rows, (n,) weights and actions: sums by bin (BINS,) and by action (k,), which add up over parts."""
+    speaks = weight > 0.0
+    w = weight if speaks.all() else weight[speaks]
+    bins = np.clip(np.floor(PER_DOUBLING * (np.log2(w) - LEAST)), 0, BINS - 1).astype(np.intp)
+    by_bin: list[Array] = [np.bincount(bins, part, minlength=BINS) for part in (None, w)]
+    by_action: list[Array] = [np.bincount(action, part, minlength=k) for part in (None, weight, weight * weight)]
+    return dict(zip(COUNTED, (*by_bin, *by_action), strict=True))
+
+
+def spread_from(names: Sequence[str], sums: Mapping[str, Array]) -> Spread:
+    """The spread that the sums of `counted` tell of; bins beyond the least and the largest weight are left out."""
+    rows, weight, tried, wanted, square = (sums[name] for name in COUNTED)
+    n, there = int(tried.sum()), np.flatnonzero(rows)
+    first, last = (int(there[0]), int(there[-1])) if len(there) else (-PER_DOUBLING * LEAST,) * 2
+    shown = slice(first, last + 1)
+    ess = np.divide(wanted**2, square, out=np.zeros(len(names)), where=square > 0.0)
+    overlap = zip(names, tried / n, wanted / n, ess, strict=True)
     return Spread(
-        edges=2.0 ** (np.arange(first, last + 2) / PER_DOUBLING),
-        rows=rows / len(w),
-        weight=weight / max(float(weight.sum()), np.finfo(np.float64).tiny),
-        silent=float(1.0 - speaks.mean()),
-        overlap=_overlap(log, w),
+        edges=2.0 ** (LEAST + np.arange(first, last + 2) / PER_DOUBLING),
+        rows=rows[shown] / n,
+        weight=weight[shown] / max(float(weight.sum()), np.finfo(np.float64).tiny),
+        silent=float(1.0 - rows.sum() / n),
+        overlap=tuple(ActionOverlap(name, float(a), float(b), float(c)) for name, a, b, c in overlap),
     )
-
-
-def _overlap(log: DecisionLog, w: Float) -> tuple[ActionOverlap, ...]:
-    k = len(log.catalog)
-    counts, sums, squares = (np.bincount(log.action, part, minlength=k) for part in (None, w, w * w))
-    ess = np.divide(sums**2, squares, out=np.zeros(k), where=squares > 0.0)
-    shown = zip(log.catalog.names, counts / len(w), sums / len(w), ess, strict=True)
-    return tuple(ActionOverlap(name, float(a), float(b), float(c)) for name, a, b, c in shown)

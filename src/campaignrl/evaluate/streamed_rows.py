@@ -28,6 +28,7 @@ from campaignrl.evaluate.customer_sums import (
 )
 from campaignrl.evaluate.estimators import HEAVY
 from campaignrl.evaluate.evidence import Range
+from campaignrl.evaluate.spread import counted
 from campaignrl.evaluate.streamed_model import StreamedModel
 from campaignrl.evaluate.streamed_views import View, pass_by
 from campaignrl.evaluate.tally import EMPTY, Tally
@@ -53,6 +54,7 @@ class Question:
     mix: float
     model: StreamedModel | Array | None
     estimators: tuple[str, ...]
+    spread: bool = False  # gather what pictures of the weights are made of
 
     @cached_property
     def sampling(self) -> int:
@@ -107,6 +109,8 @@ def _of_piece(question: Question, piece: Piece, sampling: int) -> tuple[Customer
     predicted, views, q_range = _looked_at(question, log, at, columns)
     _fill(columns, log, predicted, views, question.estimators)
     tally = _tallied(log, columns, views, q_range, dropped)
+    if question.spread:
+        tally = tally._replace(added={**tally.added, **counted(columns[AT["weight"]], log.action, len(log.catalog))})
     begun = log.customer if len(starts) == len(log) else log.customer[starts]
     names = begun if isinstance(question.stream, LogInMemory) else log.customers[begun]  # numbers tell them apart too
     sums = customer_sums(columns, starts, names, log.step, sampling)

@@ -26,6 +26,7 @@ from campaignrl.evaluate.evidence import Range
 from campaignrl.evaluate.intervals import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate
 from campaignrl.evaluate.logging_policy import ESTIMATE
 from campaignrl.evaluate.result import Evaluation
+from campaignrl.evaluate.spread import spread_from
 from campaignrl.evaluate.streamed_estimates import STREAMED, Bounds, estimate, lift
 from campaignrl.evaluate.streamed_figures import bounds_of, figures_of, off_support, reward_range_of
 from campaignrl.evaluate.streamed_model import SAMPLE, GivenModel, SampledRidge, StreamedModel, fit_sampled_ridge
@@ -59,13 +60,15 @@ def evaluate_stream(
     seed: int = 0,
     workers: int = 1,
     sample: int = SAMPLE,
+    spread: bool = False,
 ) -> Evaluation:
     """Value `policy` on the Parquet log `log` without ever holding it; see `evaluate` for the words.
 
     log: a file, or a log in memory, for which this takes less memory and time than `evaluate`. policy, reference: also
     (n, k) arrays of probabilities for all rows of the log, which may be memory-mapped. model: "ridge", cross-fitted on
     about `sample` rows, (n, k) predictions, or anything with `predict(log) -> (m, k)` that has not seen these
-    customers. workers: threads; the answer does not depend on them.
+    customers. workers: threads; the answer does not depend on them. spread: also gather what a report draws of the
+    weights, which takes a little longer.
     """
     _check(estimators, mix, alpha, folds, model, workers)
     stream = LogInMemory(log) if isinstance(log, DecisionLog) else open_log(log)
@@ -75,7 +78,7 @@ def evaluate_stream(
         )
     playing, base = (_policy(given, stream) for given in (policy, reference))
     fitted = _fitted(stream, model, estimators, reward_range, folds, seed, sample)
-    question = Question(stream, playing, base, mix, fitted, tuple(estimators))
+    question = Question(stream, playing, base, mix, fitted, tuple(estimators), spread)
     return _answer(question, _parts(question, workers), estimators, reward_range, alpha)
 
 
@@ -212,6 +215,7 @@ def _answer(
         estimates=estimates,
         settings={name: HELD[name] for name in estimators if name in HELD},
         reward_model=_described(question.model, n),
+        spread=spread_from(stream.facts.catalog.names, rows.added) if question.spread else None,
     )
 
 
