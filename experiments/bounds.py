@@ -41,8 +41,7 @@ SIZES = {  # of the plan, of a rough bound
 }
 FINE = {  # of the bound here
     "coupon_trap": Size(prices=61),
-    **dict.fromkeys(("ecommerce", "retail"), Size(fatigue=1, prices=1, caps=16)),
-    **dict.fromkeys(("bank", "travel"), Size(fatigue=1, prices=1, caps=16)),
+    **dict.fromkeys(("ecommerce", "bank", "retail", "travel"), Size(fatigue=1, prices=1, caps=24)),
 }
 BIG = ("ecommerce", "bank", "retail", "travel")
 CUSTOMERS = {"no_memory": (6_000, 6_000), **dict.fromkeys(BIG, (2_000, 80))}  # evaluated, of them in the bound
@@ -122,12 +121,13 @@ class Study:
         }
 
     def toll(self) -> Toll:
-        """Prices that make a rough bound least, on few other customers."""
-        ids, count, chance = by_size(self.world, 10_000, 24, PILOT)
+        """Prices that make a rough bound least, on some other customers."""
+        ids, count, chance = by_size(self.world, 10_000, 80, PILOT)
 
         def search() -> dict:
             rough = FINE.get(self.name, Size()) if self.name not in BIG else ROUGH
-            found = upper_bound(self.world, customers=ids, seed=PILOT, size=rough, weights=count / chance).toll
+            weights = count / chance
+            found = upper_bound(self.world, customers=ids, seed=PILOT, size=rough, weights=weights, usual=[0.4]).toll
             return {"money": np.array(found.money), "sends": np.array(found.sends)}
 
         found = self.part("toll", search)

@@ -9,7 +9,7 @@ release by day only tightens the truth. Not here: intervals of a mean over custo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,7 +30,7 @@ Int = npt.NDArray[np.integer[Any]]
 Bool = npt.NDArray[np.bool_]
 
 CELLS = 400_000  # lattice points of all types worked on at once
-USUAL = (0.0, 0.4, 1.2)  # ad-stocks at which the line above its effect may come closest to it
+USUAL = (0.0, 0.4, 1.2)  # ad-stocks
 ROUGH = Size(fatigue=1, prices=1, caps=4)
 MONEY = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 SENDS = (0.0, 0.05, 0.2, 0.8, 2.0, 5.0, 12.0, 30.0, 75.0)
@@ -57,10 +57,13 @@ def upper_bound(
     size: Size | None = None,
     tolls: Iterable[Toll] | None = None,
     weights: Float | None = None,
+    usual: Sequence[float] = USUAL,
 ) -> Bound:
     """The least bound over `tolls` (None: over prices that fit the world's own limits, one kind after the other).
 
     weights: (n,) how much each customer counts in the mean that is made least; None: all alike.
+    usual: ad-stocks at which the line above its effect may come closest to it, for each customer the best; fewer are
+    faster.
     """
     panel, size = Panel(world, customers, seed), size or Size()
     offers = open_offers(panel)
@@ -68,7 +71,7 @@ def upper_bound(
 
     def bound(toll: Toll) -> Bound:
         if toll not in known:
-            known[toll] = Bound(_priced_bound(panel, offers, size, toll), toll)
+            known[toll] = Bound(_priced_bound(panel, offers, size, toll, usual), toll)
         return known[toll]
 
     def mean(toll: Toll) -> float:
@@ -91,20 +94,20 @@ def _least(world: World, value: Callable[[Toll], float]) -> Toll:
     return toll
 
 
-def _priced_bound(panel: Panel, offers: Bool, size: Size, toll: Toll) -> Float:
+def _priced_bound(panel: Panel, offers: Bool, size: Size, toll: Toll, usual: Sequence[float]) -> Float:
     """(n,) optimistic value at these prices, and each customer's share of the money for all there is.
 
     Any line above the effect of ad-stock gives a bound; each customer gets the one that a rough lattice finds best.
     """
     rows = np.arange(len(panel))
     rough = size._replace(fatigue=min(size.fatigue, ROUGH.fatigue), caps=min(size.caps, ROUGH.caps))
-    ways = USUAL if panel.world.adstock is not None else USUAL[:1]
-    found = np.stack([_start_value(panel, offers, rows, rough, toll, usual) for usual in ways])
+    ways = usual if panel.world.adstock is not None else usual[:1]
+    found = np.stack([_start_value(panel, offers, rows, rough, toll, near) for near in ways])
     value, best = found.min(axis=0), found.argmin(axis=0)
     if size != rough:
-        for k, usual in enumerate(ways):
+        for k, near in enumerate(ways):
             some = rows[best == k]
-            value[some] = np.minimum(value[some], _start_value(panel, offers, some, size, toll, usual))
+            value[some] = np.minimum(value[some], _start_value(panel, offers, some, size, toll, near))
     return np.asarray(value + paid_back(panel.world, toll), dtype=np.float64)
 
 
