@@ -81,7 +81,8 @@ class Study:
         self.name, self.world, self.seed, self.tell = name, crl.load_world(name), seed, tell
         customers, bounded = CUSTOMERS.get(name, (6_000, 600))
         self.customers, self.bounded = max(300, int(customers * scale)), max(30, int(bounded * scale))
-        text = json.dumps([self.customers, self.bounded, seed])
+        self.plan, self.fine = SIZES.get(name, (Size(),))[0], FINE.get(name, Size())
+        text = json.dumps([self.customers, self.bounded, seed, TYPES, self.plan, self.fine])
         self.folder = folder / name / hashlib.sha256(text.encode()).hexdigest()[:8]
 
     def part(self, name: str, make):
@@ -125,8 +126,7 @@ class Study:
         ids, count, chance = by_size(self.world, 10_000, 80, PILOT)
 
         def search() -> dict:
-            rough = FINE.get(self.name, Size()) if self.name not in BIG else ROUGH
-            weights = count / chance
+            rough, weights = (ROUGH if self.name in BIG else self.fine), count / chance
             found = upper_bound(self.world, customers=ids, seed=PILOT, size=rough, weights=weights, usual=[0.4]).toll
             return {"money": np.array(found.money), "sends": np.array(found.sends)}
 
@@ -135,8 +135,8 @@ class Study:
 
     def bound(self, toll: Toll) -> dict:
         """Of the drawn customers."""
-        ids, size = by_size(self.world, self.customers, self.bounded, self.seed)[0], FINE.get(self.name, Size())
-        return {"value": upper_bound(self.world, customers=ids, seed=self.seed, size=size, tolls=[toll]).value}
+        ids = by_size(self.world, self.customers, self.bounded, self.seed)[0]
+        return {"value": upper_bound(self.world, customers=ids, seed=self.seed, size=self.fine, tolls=[toll]).value}
 
     def fixed(self) -> dict:
         """The best fixed action."""
@@ -156,7 +156,7 @@ class Study:
         for name, decide in ways.items():
             self.tell(f"{self.name}: {name}, {customers} customers")
             if name == "far":
-                decide = FarSighted(self.world, TYPES, SIZES.get(self.name, (Size(),))[0], decide)
+                decide = FarSighted(self.world, TYPES, self.plan, decide)
             found[name] = live(self.world, decide, customers=customers, seed=seed, expects=True)["expected"]
         return found
 

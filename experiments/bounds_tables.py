@@ -72,6 +72,16 @@ def verdict(v: Value) -> str:
     return "clear" if v.ci_low > 0 else ("**the other way**" if v.ci_high < 0 else "not clear")
 
 
+def unclear(found: dict) -> list[str]:
+    """Which orderings the intervals leave open, in words."""
+    pairs = ("fixed - none", "oracle - fixed", "bound - oracle")
+    which = [f"{pair} in {name}" for name, f in found.items() for pair in pairs if verdict(f[pair]) != "clear"]
+    if not which:
+        return ["Every ordering is clear: no interval reaches nothing."]
+    text = "Not clear, an interval reaches nothing: " + "; ".join(which) + "."
+    return [text, "", "Where the oracle has all that the bound allows, the bound cannot lie clearly above it."]
+
+
 def document(found: dict, call: str) -> str:
     """The page."""
     lines = [HEAD, "| world | nothing sent | best fixed action | greedy oracle | far-sighted oracle | bound |"]
@@ -87,6 +97,7 @@ def document(found: dict, call: str) -> str:
     for name, f in found.items():
         cells = [f"{shown(f[d])} {verdict(f[d])}" for d in ("fixed - none", "oracle - fixed", "bound - oracle")]
         lines.append(f"| {name} | {NAMES[f['oracle']]} ({shown(f['gains'][f['oracle']])}) | {' | '.join(cells)} |")
+    lines += ["", *unclear(found)]
     lines += ["", "| world | far-sighted - greedy | best fixed action |", "|---|---|---|"]
     lines += [f"| {name} | {shown(f['far - greedy'])} | `{f['fixed']}` |" for name, f in found.items()]
     lines += [
