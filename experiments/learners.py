@@ -21,7 +21,7 @@ from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 import numpy as np
-from bounds import SIZES, affordable, best_fixed
+from bounds import SIZES, Study, best_fixed, by_size
 from learners_tables import DEEP, LEARNERS, document, picture, summary
 from rich.progress import Progress
 
@@ -29,7 +29,7 @@ import campaignrl as crl
 from campaignrl import rng
 from campaignrl.actions import NONE
 from campaignrl.envs.panel import Panel
-from campaignrl.envs.truth.bound import upper_bound
+from campaignrl.envs.truth.bound import idle_value
 from campaignrl.envs.truth.lattice import Size
 from campaignrl.envs.truth.oracle import greedy
 from campaignrl.envs.truth.planner import FarSighted
@@ -38,13 +38,14 @@ from campaignrl.experiments.measure import evaluation_ids
 from campaignrl.policies.catalog import build_policy
 from campaignrl.policies.threads import one_blas_thread
 from campaignrl.tables.files import write_whole
-from campaignrl.true_value import acting
+from campaignrl.true_value import acting, mean_value
 
 WORLDS = ("ecommerce", "coupon_trap", "no_memory", "churn_rescue", "tight_budget")
 TRAINED_ON = {"ecommerce": 50_000, "tight_budget": 50_000}  # customers of the log; 20,000 in the other worlds
 LOG = {"kind": "uniform", "none_share": 0.8}
 DECIDED = ("none", "rules", "best_fixed", "oracle_greedy", "oracle_far_sighted", "untargeted")
 FIRST_SEED = 100  # no setting was chosen on seeds from here on
+BOUNDS = Path("runs/bounds/parts")  # where experiments/bounds.py keeps its own
 FAR, PILOT = 1 << 41, 2_000  # ids and number of customers of pilot campaigns
 
 
@@ -89,14 +90,26 @@ def priced(world, policy, seed: int):
 
 @cache
 def far_sighted(name: str):
-    """The reduced model's plan, which does not depend on the seed, and the upper bound."""
-    world = crl.load_world(name)
-    coarse = Size(fatigue=4, prices=5, caps=4)
-    plan_size, bound_size = (
-        SIZES.get(name, (Size(), Size())) if name != "ecommerce" else (coarse, coarse._replace(fatigue=1))
-    )
-    bound = upper_bound(world, customers=min(affordable(world, bound_size, 1e8), 2000), seed=1, size=bound_size)
-    return FarSighted(world, 60, plan_size, bound.toll), float(bound.value.mean())
+    """The reduced model's plan, which does not depend on the seed."""
+    study = bound_study(name)
+    return FarSighted(study.world, 60, SIZES.get(name, (Size(), Size()))[0], study.toll())
+
+
+def bound_study(name: str) -> Study:
+    """The study of bounds of this world; what it finds is kept where experiments/bounds.py keeps it."""
+    return Study(name, 1.0, 1, BOUNDS, lambda text: print(text, file=sys.stderr))
+
+
+def room(name: str, finished: bool) -> dict | None:
+    """How much more than with nothing sent anybody could earn at most; None if only finished work is asked for."""
+    study = bound_study(name)
+    if finished and not (study.folder / "bound.npz").is_file():
+        return None
+    with one_blas_thread():
+        bound = study.part("bound", lambda: study.bound(study.toll()))["value"]
+    ids, count, chance = by_size(study.world, study.customers, study.bounded, study.seed)
+    idle = idle_value(study.world, customers=study.customers, seed=study.seed)[ids]
+    return mean_value(np.repeat((bound - idle) / (study.customers * chance), count))._asdict()
 
 
 @cache
@@ -173,7 +186,7 @@ class Cell:
         if learner == "best_fixed":
             return fixed(self.name)
         if learner == "oracle_far_sighted":
-            return far_sighted(self.name)[0]
+            return far_sighted(self.name)
         if learner in DECIDED:
             return {"none": nothing, "oracle_greedy": greedy}[learner]
         if learner in DEEP:
@@ -234,6 +247,7 @@ def main() -> None:
     words.add_argument("--workers", type=int, default=2)
     words.add_argument("--quick", action="store_true", help="2 seeds, small logs, a minute or two")
     words.add_argument("--finished", action="store_true", help="tell of finished runs only, run nothing")
+    words.add_argument("--bounds", action="store_true", help="shares of the upper bound, too; slow where not kept")
     words.add_argument("--json", action="store_true", help="figures on stdout")
     words.add_argument("--docs", type=Path, help="write the page of results here, such as docs/results.md")
     words.add_argument("-o", "--output", type=Path, default=Path("runs/learners"))
@@ -241,7 +255,8 @@ def main() -> None:
     seeds, sizes = (2, (600, 0.05)) if chosen.quick else (chosen.seeds, (chosen.customers, chosen.scale))
     sizes = (*sizes, chosen.deep_seeds, chosen.finished)
     found = study(chosen.worlds, seeds, chosen.learners, sizes, chosen.output / "results", chosen.workers)
-    answer = summary(found)
+    rooms = {name: room(name, chosen.finished) for name in chosen.worlds} if chosen.bounds else {}
+    answer = summary(found, rooms)
     picture(answer, chosen.output / "learners.png")
     call = " ".join(["python experiments/learners.py", *sys.argv[1:]])
     text = document(answer, sizes[:2], TRAINED_ON, call)

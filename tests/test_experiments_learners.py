@@ -59,6 +59,20 @@ def test_summary_compares_seed_by_seed(tables):
     assert answer["promises"][0]["value"] == pytest.approx(0.5)
 
 
+def test_share_of_the_bound_by_hand(tables):
+    gain, room = {"value": 3.0, "ci_high": 3.3, "seeds": 2}, {"value": 6.0, "ci_high": 6.8}
+    found = tables.of_bound(gain, room)  # half a width: hypot(0.3, 0.5 x 0.8) / 6 = 0.5 / 6
+    assert (found["value"], found["ci_low"], found["ci_high"]) == pytest.approx((0.5, 0.5 - 0.5 / 6, 0.5 + 0.5 / 6))
+
+
+def test_the_bound_stands_beside_the_oracle_where_it_is_known(tables):
+    runs = {way: {1: figures(v), 2: figures(v + 10.0)} for way, v in (("none", 10.0), ("lin_ts", 12.0))}
+    answer = tables.summary({"ecommerce": runs}, {"ecommerce": {"value": 4.0, "ci_low": 4.0, "ci_high": 4.0}})
+    page = tables.document(answer, (100, 1.0), {}, "call")
+    assert "| lin_ts | 17.00 [-46.53, 80.53] | 2.00 [2.00, 2.00] | - | 50.0 % [50.0, 50.0] | - |" in page
+    assert "no policy gains more than 4.00" in page
+
+
 def test_a_finished_run_is_kept(tmp_path):
     words = ["--quick", "--worlds", "no_memory", "--learners", "none", "lin_ts", "--workers", "1", "--json", "-o"]
     call = [sys.executable, str(EXPERIMENTS / "learners.py"), *words, str(tmp_path)]

@@ -6,7 +6,10 @@ import pytest
 from campaignrl.actions import Catalog, Channel, Offer
 from campaignrl.features import Context, Feature, FeatureSchema
 from campaignrl.policies.catalog import build_policy
+from campaignrl.policies.contrasts import Sums
+from campaignrl.policies.horizon import centring, furthest, in_basis, of_whole_return
 from campaignrl.policies.returns import ENDED, later_rows, return_parts, widths_of
+from campaignrl.policies.ridge import RidgeStatistics, with_intercept
 from campaignrl.tables.decisions import DecisionLog
 
 CATALOG = Catalog.product([Offer(name="coupon", discount=0.1)], [Channel(name="push")], [("coupon", "push")])
@@ -112,3 +115,72 @@ def test_where_later_days_hold_nothing_looking_ahead_changes_little():
         found = policy.scores(log.context.take(slice(0, 8)))
         scores.append(found[:, 1] - found[:, 0])
     np.testing.assert_allclose(scores[1], scores[0], atol=0.1)
+
+
+def test_the_trap_is_worth_telling_days_apart(trap):
+    policy = build_policy({"kind": "fitted_q"}, CATALOG, SCHEMA)
+    policy.update(trap)
+    assert policy.looks == "far"  # on the last two mornings a coupon does pay
+    everything = np.ones((6, 2), dtype=bool)
+    np.testing.assert_array_equal(policy.probabilities(trap.context.take(slice(4, 6)), everything[4:])[:, 1], 1.0)
+
+
+@pytest.mark.parametrize(("later", "looks"), [(0.0, "near"), (-6.0, "average")])
+def test_customers_are_told_apart_by_the_first_window_unless_later_ones_overrule_it(later, looks):
+    """A coupon gains 1 on even days to go and loses 1 on odd ones; next week it costs everybody `-later`."""
+    chance = np.random.default_rng(2)
+    action = chance.integers(0, 2, (3000, 8))
+    log = log_of(np.zeros(action.shape), action, 8, outcome_days=1)
+    reward = np.where(log.context.columns["days_to_go"] > 4, 1.0, -1.0) * log.action + chance.normal(
+        0, 1, log.action.size
+    )
+    reward.reshape(action.shape)[:, 1:] += later * action[:, :-1]
+    log.reward[:] = reward
+    policy = build_policy({"kind": "fitted_q"}, CATALOG, SCHEMA)
+    policy.update(log)
+    assert policy.looks == looks
+
+
+@pytest.mark.parametrize(
+    ("worth", "place"),
+    [
+        ([[0, 1, 9], [0, 1, -9], [0, 1, 9]], 1),  # far is ahead on average, but not beyond chance
+        ([[0, 1, 3], [0, 1, 3.1], [0, 1, 2.9]], 2),
+        ([[0, -1, 3], [0, 1, 3.1], [0, -1, 2.9]], 2),  # past a near that is no better than the average
+        ([[0, 0, 0], [0, 0, 0], [0, 0, 0]], 0),
+        ([[0, 3, 1], [0, -2, -1], [0, 0, 0]], 0),  # by less than one standard error
+        ([[0, 1, 2]], 0),  # one fold says nothing of chance
+    ],
+)
+def test_the_plainest_candidate_that_is_not_clearly_beaten(worth, place):
+    assert furthest(np.array(worth, dtype=float)) == place
+
+
+def sums_of(X, action, rewards):
+    """Sums of P rewards for two actions."""
+    stats, phi = RidgeStatistics.zeros(CATALOG, X.shape[1]), with_intercept(X).astype(float)
+    stats.add(X, action, rewards[:, 0])
+    moments = np.stack([[phi[action == a].T @ r[action == a] for a in range(2)] for r in rewards.T])
+    return Sums(stats, moments, np.stack([[np.sum(r[action == a] ** 2) for a in range(2)] for r in rewards.T]))
+
+
+def test_centred_columns_have_mean_0_and_variance_1_and_constants_stay():
+    chance = np.random.default_rng(0)
+    X = np.column_stack([chance.normal(5, 3, 400), chance.random(400), np.full(400, 0.5)]).astype(np.float32)
+    sums = sums_of(X, chance.integers(0, 2, 400), chance.normal(0, 1, (400, 2)))
+    basis = centring([sums])
+    Z = with_intercept(X) @ basis
+    np.testing.assert_allclose(Z.mean(axis=0), [1, 0, 0, 0], atol=1e-5)
+    np.testing.assert_allclose(Z.std(axis=0), [0, 1, 1, 0], atol=1e-4)
+    np.testing.assert_allclose(in_basis(sums, basis).stats.gram.sum(axis=0), Z.T @ Z, atol=1e-2)
+
+
+def test_the_whole_return_has_the_moments_of_its_sum():
+    chance = np.random.default_rng(0)
+    X, action, rewards = (
+        chance.random((50, 3), dtype=np.float32),
+        chance.integers(0, 2, 50),
+        chance.normal(0, 1, (50, 4)),
+    )
+    whole = sums_of(X, action, rewards.sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(of_whole_return(sums_of(X, action, rewards)).moments, whole.moments)

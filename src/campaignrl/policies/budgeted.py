@@ -11,6 +11,7 @@ budget, which is enforced whatever the price (guard/budget.py). n rows, k action
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -20,8 +21,10 @@ from campaignrl.actions import Catalog
 from campaignrl.features import Context, FeatureSchema
 from campaignrl.policies.base import Bool, Float, Shapes, Tensors
 from campaignrl.policies.choice import best_of
-from campaignrl.policies.contrasts import fit_parts
-from campaignrl.policies.ridge import Float32
+from campaignrl.policies.contrasts import Sums, fit_parts
+from campaignrl.policies.horizon import TOGETHER
+from campaignrl.policies.learning import fixed_penalty
+from campaignrl.policies.ridge import Float32, RidgeModel
 from campaignrl.policies.uplift import DRUplift, DRUpliftConfig
 from campaignrl.specs.toml import Spec
 from campaignrl.tables.decisions import DecisionLog
@@ -103,6 +106,13 @@ class Budgeted(DRUplift):
         some = np.flatnonzero(log.matured)[::step]
         price = self.price_for(log.context.take(some), log.allowed(some), self.config.spend_per_decision)
         return {**self._fitted, "price": np.array([price], dtype=np.float32)}
+
+    def _models(self, log: DecisionLog, sums: list[Sums], windows: Sequence[int] = (1,)) -> list[RidgeModel]:
+        """Every row counts for itself, and what moves all sends alike is not held back (see horizon.py).
+
+        Where money allows few sends a log has few, and evidence must not be thrown away.
+        """
+        return fit_parts(sums, self.catalog, [1.0] * len(windows), fixed_penalty(self.config.l2), TOGETHER)
 
     def _shares(self, phi: Float32, allowed: Bool) -> Float:
         cost = np.asarray(phi @ self._fitted["costs"])

@@ -22,7 +22,7 @@ from scipy.linalg import cho_solve
 from campaignrl import rng
 from campaignrl.actions import Catalog
 from campaignrl.features import FeatureSchema
-from campaignrl.policies.blocks import INTERCEPT
+from campaignrl.policies.blocks import INTERCEPT, blocks_of
 from campaignrl.policies.ridge import ROWS_AT_A_TIME, Float32, RidgeModel, RidgeStatistics, fit_ridge, with_intercept
 from campaignrl.policies.threads import one_blas_thread
 from campaignrl.tables.decisions import DecisionLog
@@ -143,12 +143,17 @@ def _add(sums: Sums, X: Float32, action: Int, rewards: Float, weight: Float | No
 
 
 def fit_parts(
-    sums: Sequence[Sums], catalog: Catalog, overlap: Sequence[float], l2: float | None = None
+    sums: Sequence[Sums],
+    catalog: Catalog,
+    overlap: Sequence[float],
+    l2: float | None = None,
+    together: float | None = None,
 ) -> list[RidgeModel]:
     """For each of the P rewards the posterior given all rows, of which overlap[p] count for one.
 
     Decisions of neighbouring days share the rewards of the days they both count, so their rows say less than as many
     independent ones would: the likelihood is tempered by it. l2: penalty in rows so counted; None: by evidence.
+    together: the penalty on what moves all actions alike; None: in proportion to l2, as in blocks.py.
     """
     whole = sum(sums[1:], sums[0])
     fitted: dict[float, tuple[RidgeStatistics, list[RidgeModel]]] = {}  # parts that overlap alike share their factors
@@ -156,11 +161,21 @@ def fit_parts(
     for p, shared in enumerate(overlap):
         if shared not in fitted:
             stats = RidgeStatistics(**{name: value / shared for name, value in whole.stats.tensors().items()})
-            fitted[shared] = stats, [fit_ridge(stats, catalog, each) for each in ([l2] if l2 else PENALTIES)]
+            models = [_fit_at(stats, catalog, each, together) for each in ([l2] if l2 else PENALTIES)]
+            fitted[shared] = stats, models
         stats, models = fitted[shared]
         parts = [_of_part(model, stats, whole.moments[p] / shared, whole.squares[p] / shared) for model in models]
         found.append(max(parts, key=lambda model: model.log_evidence))
     return found
+
+
+def _fit_at(stats: RidgeStatistics, catalog: Catalog, l2: float, together: float | None) -> RidgeModel:
+    if together is None:
+        return fit_ridge(stats, catalog, l2)
+    blocks = blocks_of(catalog, stats.gram.shape[1])
+    penalty = blocks.penalty.copy()
+    penalty[0] = together / l2
+    return fit_ridge(stats, catalog, l2, blocks._replace(penalty=penalty))
 
 
 def _of_part(model: RidgeModel, stats: RidgeStatistics, moment: Float, square: Float) -> RidgeModel:

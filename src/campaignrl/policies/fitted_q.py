@@ -1,11 +1,11 @@
 """`fitted_q`: the action after which a customer brings most until the campaign ends, learned from trajectories.
 
 What a decision changes is learned part by part of the return (returns.py): the first outcome window, the second, the
-next two and so on, each regressed by itself on what the baseline leaves (contrasts.py) and held back as the log's own
-evidence advises. Near windows are told apart sharply; far ones count for as much as the log can show and for nothing
-where it shows nothing: looking ahead ends where the evidence does. Their sum is Q of the logging policy
-(fitted Monte Carlo returns: Sutton & Barto 2018, 5 and 9), and the best allowed action by it is at least as good as
-the log (policy improvement); `train` with more rounds goes on from there. Not here: the conservative form (cql.py).
+next two and so on, each regressed by itself on what the baseline leaves (contrasts.py). Their sum is Q of the logging
+policy (fitted Monte Carlo returns: Sutton & Barto 2018, 5 and 9). Far parts are mostly chance, so whether customers are
+told apart by them, by the first window alone, or not at all is chosen on held-out customers (horizon.py): looking ahead
+ends where the evidence does. The best allowed action by Q is at least as good as the log (policy improvement);
+`train` with more rounds goes on from there. Not here: the conservative form (cql.py).
 
 Bootstrapping on the value of the next context instead (Ernst, Geurts & Wehenkel 2005, JMLR 6) was measured and left
 out: what a coupon does to a customer's expected price is not in the context, so it is lost at the first step, while
@@ -16,14 +16,19 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import numpy as np
 from pydantic import Field
 
 from campaignrl.policies.base import Tensors
+from campaignrl.policies.contrasts import out_of_fold, overlap_of
+from campaignrl.policies.horizon import Horizon, first_part, judged_rows, of_whole_return
+from campaignrl.policies.learning import fixed_penalty
 from campaignrl.policies.offline import FromLogs, OfflineConfig
-from campaignrl.policies.returns import later_rows, return_parts, widths_of
+from campaignrl.policies.returns import later_rows, return_parts
+from campaignrl.policies.uplift import scored_sums
 from campaignrl.specs.toml import Spec
 from campaignrl.tables.decisions import DecisionLog
+
+MAX_WEIGHT = 100.0  # 1 / propensity is cut there, in the scores by which candidates are judged
 
 
 class FittedQConfig(OfflineConfig):
@@ -38,8 +43,18 @@ class FittedQ(FromLogs):
     kind: ClassVar[str] = "fitted_q"
     Config: ClassVar[type[Spec]] = FittedQConfig
     config: FittedQConfig
+    looks: str = "near"  # which of the candidates of horizon.py was taken
 
     def _learn(self, log: DecisionLog) -> Tensors:
-        parts = return_parts(log, later_rows(log), self.config.windows)
-        models = self._models(log, self._sums(log, self._taught(log, parts)), widths_of(parts.shape[1]))
-        return {"coefficients": np.asarray(sum(model.coefficients for model in models), dtype=np.float32)}
+        taught = self._taught(log, return_parts(log, later_rows(log), self.config.windows))
+        sums = self._sums(log, taught)
+        near = self._models(log, [first_part(each) for each in sums])[0]
+        if taught.rewards.shape[1] == 1:
+            return {"coefficients": near.coefficients}
+        whole = taught._replace(rewards=taught.rewards.sum(axis=1, keepdims=True))
+        q = out_of_fold([of_whole_return(each) for each in sums], self.catalog, overlap_of(log), near.l2)
+        scored = scored_sums(log, whole, self.schema, q, MAX_WEIGHT)
+        horizon = Horizon(sums, scored, self.catalog, overlap_of(log), near, fixed_penalty(self.config.l2))
+        chosen = horizon.choose(judged_rows(log, taught, self.schema, self.config.seed))
+        self.looks = chosen.name
+        return {"coefficients": chosen.coefficients}

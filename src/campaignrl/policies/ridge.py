@@ -130,9 +130,14 @@ class RidgeModel:
         return np.ascontiguousarray(beta.transpose(2, 1, 0), dtype=np.float32)
 
 
-def fit_ridge(stats: RidgeStatistics, catalog: Catalog, l2: float | None = 1.0) -> RidgeModel:
-    """The posterior given `stats`. l2: pseudo-observations of zero effect; None: the best of L2_GRID by evidence."""
-    blocks = blocks_of(catalog, stats.gram.shape[1])
+def fit_ridge(
+    stats: RidgeStatistics, catalog: Catalog, l2: float | None = 1.0, blocks: Blocks | None = None
+) -> RidgeModel:
+    """The posterior given `stats`. l2: pseudo-observations of zero effect; None: the best of L2_GRID by evidence.
+
+    blocks: with penalties other than those of the catalog.
+    """
+    blocks = blocks or blocks_of(catalog, stats.gram.shape[1])
     with one_blas_thread():
         if l2 is not None:
             return _fit(stats, blocks, l2)

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from campaignrl.actions import NONE
+from campaignrl.features import FeatureSchema
 from campaignrl.policies.base import Tensors
 from campaignrl.policies.contrasts import Sums, Taught, encoded, out_of_fold, overlap_of
 from campaignrl.policies.learned import doubly_robust_scores
@@ -84,17 +85,26 @@ class DRUplift(FromLogs):
         return {"coefficients": self._models(log, self._scored(log, taught, q))[0].coefficients}
 
     def _scored(self, log: DecisionLog, taught: Taught, q_of: Float32) -> list[Sums]:
-        """Sums by fold of doubly robust scores of every allowed action, less that of `none`. q_of: (K, D, k)."""
-        parts = [RidgeStatistics.zeros(self.catalog, self.schema.width) for _ in q_of]
-        for part, X in encoded(log, taught.rows, self.schema):
-            rows, fold = taught.rows[part], taught.fold[part]
-            for f, stats in enumerate(parts):
-                mine = fold == f
-                q = (with_intercept(X[mine]) @ q_of[f]).astype(np.float64)
-                weight = np.minimum(1.0 / log.propensity[rows[mine]], self.config.max_weight)
-                gamma = doubly_robust_scores(q, log.action[rows[mine]], taught.rewards[part, 0][mine], weight)
-                allowed = log.allowed(rows[mine])
-                with_none = allowed[:, NONE]
-                gains = np.where(with_none[:, None], gamma - gamma[:, [NONE]], gamma)
-                stats.add_targets(X[mine], gains, allowed)
-        return [Sums(s, s.moment[None], s.square[None]) for s in parts]
+        return scored_sums(log, taught, self.schema, q_of, self.config.max_weight)
+
+
+def scored_sums(
+    log: DecisionLog, taught: Taught, schema: FeatureSchema, q_of: Float32, max_weight: float
+) -> list[Sums]:
+    """Sums by fold of doubly robust scores of every allowed action, less that of `none`, of the first reward.
+
+    q_of: (K, D, k), for each fold the regression on the others.
+    """
+    parts = [RidgeStatistics.zeros(log.catalog, schema.width) for _ in q_of]
+    for part, X in encoded(log, taught.rows, schema):
+        rows, fold = taught.rows[part], taught.fold[part]
+        for f, stats in enumerate(parts):
+            mine = fold == f
+            q = (with_intercept(X[mine]) @ q_of[f]).astype(np.float64)
+            weight = np.minimum(1.0 / log.propensity[rows[mine]], max_weight)
+            gamma = doubly_robust_scores(q, log.action[rows[mine]], taught.rewards[part, 0][mine], weight)
+            allowed = log.allowed(rows[mine])
+            with_none = allowed[:, NONE]
+            gains = np.where(with_none[:, None], gamma - gamma[:, [NONE]], gamma)
+            stats.add_targets(X[mine], gains, allowed)
+    return [Sums(s, s.moment[None], s.square[None]) for s in parts]
