@@ -182,7 +182,9 @@ def _fitted(log, **settings):
     return fitted_q(log, trajectories(log), behaviour, **settings)
 
 
-@pytest.mark.parametrize("settings", [{"apart": True}, {"apart": False}, {"kind": "boosting", "folds": 2}])
+@pytest.mark.parametrize(
+    "settings", [{"apart": True}, {"apart": False}, {"kind": "contrasts"}, {"kind": "boosting", "folds": 2}]
+)
 def test_fitted_q_knows_every_state(log, settings):
     """V at each step is that of the state there, with the steps that are left: the NEXT state's, never this one's."""
     fitted = _fitted(log, **settings)
@@ -314,7 +316,7 @@ def test_wrong_propensities_are_noticed(log):
         ({"estimators": ("wdr",), "q": np.zeros((16000, 3))}, UsageError, "single decisions"),
         ({"estimators": ("wdr",), "tuning": "slope"}, UsageError, "single decisions"),
         ({"estimators": ("wdr",), "logging": "estimate"}, UsageError, "single decisions"),
-        ({"estimators": ("wdr",), "model": "logistic"}, UsageError, "ridge or boosting"),
+        ({"estimators": ("wdr",), "model": "logistic"}, UsageError, "ridge or contrasts or boosting"),
         ({"estimators": ("wdr", "fqe"), "interval": "betting"}, UsageError, "of wdr, fqe = 'betting' is not t or boot"),
         ({"estimators": ("wdr",), "interval": "anytime"}, UsageError, "is not t or bootstrap"),
     ],
@@ -325,7 +327,7 @@ def test_words_that_do_not_fit(log, words, error, text):
 
 
 def test_unknown_model(log):
-    with pytest.raises(UsageError, match="ridge or boosting"):
+    with pytest.raises(UsageError, match="ridge or contrasts or boosting"):
         evaluate_episodes(log, wanted(log), model="forest")
 
 

@@ -9,7 +9,7 @@ Not here: which estimators there are (sequential_estimators.py), the verdict's w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from campaignrl.errors import Problem, SupportError, UsageError, unknown
 from campaignrl.evaluate import sequential
@@ -17,6 +17,7 @@ from campaignrl.evaluate.bandit import Point
 from campaignrl.evaluate.distribution import distribution_of
 from campaignrl.evaluate.episode_intervals import WAYS, Valued, Way, difference, estimated, mean_point
 from campaignrl.evaluate.episode_result import EpisodeEvaluation
+from campaignrl.evaluate.fqe import KINDS, Kind
 from campaignrl.evaluate.intervals import NOT_TO_BE_HAD, Estimate
 from campaignrl.evaluate.logging_policy import propensities_unknown
 from campaignrl.evaluate.other_intervals import T
@@ -47,13 +48,13 @@ def evaluate_episodes(
 ) -> EpisodeEvaluation:
     """Value `policy` over the first `horizon` steps of every customer (default: of the longest episode).
 
-    discount: of each further step, in (0, 1]. model: what Q is fitted with, "ridge" or "boosting". interval: "t" or
-    "bootstrap", over customers, with the models as they are; the rest as in `evaluate`.
+    discount: of each further step, in (0, 1]. model: what Q is fitted with, "ridge", "contrasts" or
+    "boosting". interval: "t" or "bootstrap", over customers, with the models as they are; the rest as in `evaluate`.
     """
     _check_words(estimators, discount, model, interval)
     if propensities_unknown(log):
         raise SupportError("this log's propensities are not known; over whole episodes their errors multiply.")
-    fitting = Fitting("boosting" if model == "boosting" else "ridge", folds, seed)
+    fitting = Fitting(cast(Kind, model), folds, seed)
     paths = trajectories(log, horizon)
     target, base = (target_of(of_kept_rows(given, log, None), log) for given in (policy, reference))
     facts = _facts(log, paths, (target, base), discount=discount, mix=mix, alpha=alpha)
@@ -91,7 +92,7 @@ def _check_words(names: Sequence[str], discount: float, model: str, interval: st
         Problem("evaluate", field, value, allowed)
         for field, value, allowed, fine in (
             ("discount", discount, "in (0, 1]", 0.0 < discount <= 1.0),
-            ("model", model, "ridge or boosting", model in ("ridge", "boosting")),
+            ("model", model, " or ".join(KINDS), model in KINDS),
         )
         if not fine
     ]

@@ -17,6 +17,7 @@ from campaignrl.evaluate.diagnose import ESS_CAUTION, Figures, diagnose
 from campaignrl.evaluate.episodes import evaluate_episodes
 from campaignrl.evaluate.estimators import ESTIMATORS, HEAVY, USUAL, difference, estimate, seen_by, setting_of
 from campaignrl.evaluate.evidence import Evidence, Range, gather
+from campaignrl.evaluate.fqe import KINDS
 from campaignrl.evaluate.holdout import holdout_of
 from campaignrl.evaluate.intervals import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate, p_value_of_gap, std_error
 from campaignrl.evaluate.learned_rewards import MODELS
@@ -187,7 +188,7 @@ def _check_words(estimators: Sequence[str], mix: float, alpha: float, folds: int
 
 def _check_names(model: str, tuning: str, interval: str) -> None:
     for kind, name, known in (
-        ("reward model", model, MODELS),
+        ("reward model", model, dict.fromkeys((*MODELS, *KINDS))),
         ("tuning", tuning, METHODS),
         ("interval", interval, INTERVALS),
     ):
