@@ -7,7 +7,7 @@ from scipy.optimize import approx_fprime
 from campaignrl.policies.catalog import build_policy
 from campaignrl.policies.contrasts import Taught, folds_of, products, rows_with_a_choice, without_baseline
 from campaignrl.policies.counterfactual import Scored, risk, softmax
-from campaignrl.policies.cql import conservative_loss
+from campaignrl.policies.cql import conservative_loss, standard_error_alpha
 from campaignrl.policies.descent import Parameters, descend
 from campaignrl.policies.joined import joined
 from campaignrl.policies.pessimistic import contrast_covariances
@@ -75,6 +75,20 @@ def test_conservatism_lowers_what_was_not_logged(shop):
         scores = policy.scores(context)
         lead[alpha] = (scores[:, 6] - scores[:, :6].mean(axis=1)).mean()
     assert lead[1.0] < lead[0.0]
+
+
+def test_alpha_takes_one_standard_error_off_an_action_taken_for_certain():
+    share, rows = np.array([0.9, 0.1, 0.0]), 4000  # 400 rows: a standard error of 1 / 20; nobody was given the last one
+    assert standard_error_alpha(share, rows) / 0.1 == pytest.approx(1.0 / 20.0)
+
+
+def test_with_neither_conservatism_nor_freedom_cql_is_fitted_q(shop):
+    log, context = shop.log(900), shop.context(100)
+    cql = build_policy({"kind": "cql", "alpha": 0.0, "hold": 1e9}, shop.catalog, shop.schema)
+    fitted_q = build_policy({"kind": "fitted_q"}, shop.catalog, shop.schema)
+    for policy in (cql, fitted_q):
+        policy.update(log)
+    np.testing.assert_allclose(cql.scores(context), fitted_q.scores(context), atol=1e-4)
 
 
 def test_blocks_turn_gradients_round(shop):

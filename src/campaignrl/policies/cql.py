@@ -3,25 +3,28 @@
 The squared error of Q on returns, as in fitted_q.py, plus alpha times logsumexp over the allowed actions of Q less Q of
 the logged one (CQL(H): Kumar, Zhou, Tucker & Levine 2020, NeurIPS), so that an action rises above the others only as
 far as rows with it bear it up. The baseline is the same for all actions of a row and drops out of that term. Steps
-stop where the squared error on held-out customers stops falling. n rows, k actions, D = 1 + encoded columns.
+start from `fitted_q` and stop where the loss on held-out customers stops falling.
+
+Left to itself alpha is such that an action taken for certain loses one standard error of its mean return: of a table of
+Q the term takes alpha / mu off an action of logged share mu, and the standard error of its n mu rows is 1 / sqrt(n mu)
+of the returns' spread, so alpha = sqrt(mu / n). n rows, k actions, D = 1 + encoded columns.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
 from campaignrl import rng
+from campaignrl.actions import NONE
 from campaignrl.policies.base import Bool, Float, Tensors
-from campaignrl.policies.contrasts import encoded
+from campaignrl.policies.contrasts import encoded, overlap_of
 from campaignrl.policies.counterfactual import softmax
 from campaignrl.policies.descent import descend
-from campaignrl.policies.fitted_q import FittedQConfig
-from campaignrl.policies.offline import FromLogs
-from campaignrl.policies.returns import later_rows, return_parts, widths_of
+from campaignrl.policies.fitted_q import FittedQ, FittedQConfig
 from campaignrl.policies.ridge import Float32, with_intercept
 from campaignrl.specs.toml import Spec
 from campaignrl.tables.decisions import DecisionLog
@@ -32,18 +35,19 @@ Int = npt.NDArray[np.integer[Any]]
 class CQLConfig(FittedQConfig):
     """Settings of `cql`.
 
-    alpha: weight of the conservative term against the squared error, both in units of the returns' spread; hold: how
-    strongly coefficients are held to those of `fitted_q`; rows: learned from, at most; steps: of L-BFGS, at most. The
-    rest as in fitted_q.py.
+    alpha: weight of the conservative term against the squared error, both in units of the returns' spread, or "auto"
+    for one standard error; hold: how strongly coefficients are held to those of `fitted_q`, or "auto" for the penalty
+    that the evidence gave the first window; rows: learned from, at most; steps: of L-BFGS, at most. The rest as in
+    fitted_q.py.
     """
 
-    alpha: float = Field(default=0.003, ge=0.0)
-    hold: float = Field(default=1e-4, ge=0.0)
+    alpha: Annotated[float, Field(ge=0.0)] | Literal["auto"] = "auto"
+    hold: Annotated[float, Field(ge=0.0)] | Literal["auto"] = "auto"
     rows: int = Field(default=60_000, ge=100)
     steps: int = Field(default=40, ge=1)
 
 
-class CQL(FromLogs):
+class CQL(FittedQ):
     """Greedy on conservative returns."""
 
     kind: ClassVar[str] = "cql"
@@ -51,10 +55,11 @@ class CQL(FromLogs):
     config: CQLConfig
 
     def _learn(self, log: DecisionLog) -> Tensors:
-        config = self.config
-        taught = self._taught(log, return_parts(log, later_rows(log), config.windows))
-        models = self._models(log, self._sums(log, taught), widths_of(taught.rewards.shape[1]))
-        start = np.asarray(sum(model.coefficients for model in models), dtype=np.float64)
+        config, (taught, near, coefficients) = self.config, self._returns(log)
+        start = coefficients.astype(np.float64)
+        share = np.bincount(log.action[taught.rows], minlength=len(self.catalog)) / len(taught.rows)
+        alpha = standard_error_alpha(share, len(taught.rows)) if config.alpha == "auto" else config.alpha
+        hold = near.l2 * overlap_of(log) / len(taught.rows) if config.hold == "auto" else config.hold
         drawn = rng.uniform(rng.customer_keys(log.customers), config.seed, 0, rng.Purpose.FOLD, k=2)
         some = np.flatnonzero(drawn[log.customer[taught.rows]] < config.rows / len(taught.rows))
         some = some if len(some) > 1 else np.arange(len(taught.rows))
@@ -67,16 +72,25 @@ class CQL(FromLogs):
             parts = phi[which], allowed[which], action[which], target[which] / scale
             return lambda beta: conservative_loss(beta, *parts, alpha)
 
-        check = loss(held, config.alpha)
+        check = loss(held, alpha)
         beta = descend(
             self.catalog,
             start / scale,
-            loss(~held, config.alpha),
+            loss(~held, alpha),
             lambda b: check(b)[0],
-            l2=config.hold,
+            l2=hold,
             steps=config.steps,
         )
         return {"coefficients": (beta * scale).astype(np.float32)}
+
+
+def standard_error_alpha(share: Float, rows: int) -> float:
+    """Alpha at which a send that is taken for certain loses one standard error, on average over sends.
+
+    share: (k,) of the logged actions.
+    """
+    sends = np.delete(share, NONE)
+    return float(np.sqrt(sends[sends > 0.0] / rows).mean()) if (sends > 0.0).any() else 0.0
 
 
 def conservative_loss(
