@@ -36,11 +36,11 @@ def over_nothing(world, customers, bounded, seed=1, size=SMALL):
 
 @pytest.mark.parametrize("changes", [{}, EFFECTS], ids=["plain", "every effect"])
 def test_nobody_beats_the_bound(small_world, changes):
-    world, n = load_world(small_world, **changes), 4000
-    bound = over_nothing(world, n, 200)
+    world, n = load_world(small_world, **changes), 3000
+    bound = over_nothing(world, n, 80)
     none = live(world, nothing, customers=n, seed=1)["reward"]
     ways = [always(a) for a in range(1, len(world.catalog))]
-    for decide in [*ways, greedy, FarSighted(world, 40, SMALL)]:
+    for decide in [*ways, greedy, FarSighted(world, 20, SMALL)]:
         lift = live(world, decide, customers=n, seed=1)["reward"] - none
         assert lift.mean() - 3.0 * lift.std() / np.sqrt(n) < bound.value + 3.0 * bound.std_error
     assert bound.value - 3.0 * bound.std_error > 0.0
@@ -53,7 +53,7 @@ def test_bound_oracle_fixed_none_in_every_world(name):
     ways = {"greedy": greedy, **{str(a): always(a) for a in range(1, len(world.catalog), 6)}}
     lifts = {way: live(world, decide, customers=n, seed=1)["reward"] - none for way, decide in ways.items()}
     oracle = lifts.pop("greedy")
-    bound = over_nothing(world, n, 50, size=size)
+    bound = over_nothing(world, n, 30, size=size)
     error = oracle.std() / np.sqrt(n)
     assert oracle.mean() < bound.value + 3.0 * np.hypot(error, bound.std_error)
     if name != "coupon_trap":  # where greed is punished
@@ -98,11 +98,11 @@ def with_budget(world, amount):
     return load_world(world, guard={**world.guard.model_dump(), "budget": {"amount_per_1000_customers": amount}})
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(amounts=st.lists(st.integers(0, 400), min_size=2, max_size=2, unique=True))
 def test_a_larger_budget_never_lowers_the_bound(small_world, amounts):
     less, more = (
-        upper_bound(with_budget(load_world(small_world, horizon=6), a), customers=30, size=SMALL).value.mean()
+        upper_bound(with_budget(load_world(small_world, horizon=6), a), customers=15, size=SMALL).value.mean()
         for a in sorted(amounts)
     )
     assert less <= more + 1e-9
@@ -140,7 +140,7 @@ def test_every_price_gives_a_bound(small_world):
 def test_a_finer_lattice_bounds_no_worse(small_world):
     world = load_world(small_world, **EFFECTS)
     coarse, fine = (
-        upper_bound(world, customers=40, size=Size(fatigue=1, prices=points, caps=8)).value for points in (3, 17)
+        upper_bound(world, customers=20, size=Size(fatigue=1, prices=points, caps=8)).value for points in (3, 17)
     )
     assert fine.mean() < coarse.mean() - 0.01
 
