@@ -1,22 +1,27 @@
 """Do sequential estimates order ten policies as the simulator's truth does, over campaigns of thirty steps?
 
-A log of whole campaigns is written by chance; ten policies, most of which keep to one offer, are valued on it and are
-also run, on other customers of the same world. Prints the values, how far the log can follow each policy, and the rank
-correlation of each estimator with the truth; draws both.
+Logs of whole campaigns are written by chance; ten policies, most of which keep to one offer, are valued on each and are
+also run, on other customers of the same world. Prints how far a log can follow each policy and, of each estimator, the
+rank correlation with the truth: its mean over logs with a 95 % t interval, beside what errors of that size allow
+(ranking.py). Draws the values and the effective sizes of the first log. Finished logs are kept: a study goes on.
 
-    python experiments/sequential_truth.py --customers 3400 --seed 0
+    python experiments/sequential_truth.py --logs 12
+    python experiments/sequential_truth.py --logs 12 --model contrasts
 """
 
 import argparse
 import json
+import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
+from ranking import correlations, kept, summary
 
 import campaignrl as crl
 from campaignrl.actions import NONE, Catalog
 from campaignrl.evaluate.diagnose import ESS_REFUSE
+from campaignrl.evaluate.fqe import KINDS
 from campaignrl.policies.fixed import SEES_NOTHING, Untrained
 from campaignrl.report.figures import png_bytes
 from campaignrl.report.panels import Panel, Spot, panels
@@ -24,7 +29,7 @@ from campaignrl.report.sequential_figures import ess_by_step
 from campaignrl.simulate import run_campaign
 from campaignrl.specs.toml import Spec
 from campaignrl.tables.files import write_whole
-from campaignrl.true_value import campaign_value
+from campaignrl.true_value import campaign_lift, campaign_value
 
 FAR = 1_000_000_000  # seed of the truth, away from that of the log
 ESTIMATORS = ("fqe", "wdr")
@@ -52,40 +57,67 @@ def ten_policies(world) -> dict[str, object]:
     return {"nothing": "none", "anything": "uniform", **offers}
 
 
-def study(world, policies: dict, customers: int, truth_customers: int, seed: int) -> dict[str, tuple]:
-    """Name -> the evaluation from the log and the truth."""
-    log = crl.simulate(world, "uniform", customers=customers, seed=seed)
-    found = {}
+def true_values(world, policies: dict, customers: int) -> dict[str, dict]:
+    """Name -> value of a whole campaign, and what it brings over `nothing` on the same customers."""
+    found, idle = {}, None
     for name, policy in policies.items():
-        e = crl.evaluate(log, policy, estimators=ESTIMATORS, folds=2, seed=seed)
-        truth = campaign_value(run_campaign(world, policy, customers=truth_customers, seed=FAR))
-        values = "  ".join(f"{x} {e.estimates[x].value:6.2f} +- {e.estimates[x].std_error:.2f}" for x in ESTIMATORS)
-        line = f"{name:16} truth {truth.value:6.2f} +- {truth.std_error:.2f}  {values}  {e.verdict}, {e.lasting} steps"
-        print(line, flush=True)
-        found[name] = (e, truth)
+        campaign = run_campaign(world, policy, customers=customers, seed=FAR)
+        idle = campaign if idle is None else idle
+        found[name] = {**campaign_value(campaign)._asdict(), "lift": campaign_lift(campaign, idle)._asdict()}
     return found
 
 
-def summary(found: dict[str, tuple]) -> dict:
-    """Rank correlations, and what the verdicts say."""
-    truth = [value.value for _, value in found.values()]
-    ranks = {
-        name: float(stats.spearmanr(truth, [e.estimates[name].value for e, _ in found.values()]).statistic)
-        for name in ESTIMATORS
-    }
-    lasting = {policy: e.lasting for policy, (e, _) in found.items()}
-    refused = [policy for policy, (e, _) in found.items() if e.verdict == "refuse"]
-    return {"rank_correlation": ranks, "lasting_steps": lasting, "refused": refused}
+def one_log(world, policies: dict, customers: int, seed: int, model: str) -> dict[str, dict]:
+    """Name -> what one log says."""
+    log = crl.simulate(world, "uniform", customers=customers, seed=seed)
+    words = {"estimators": ESTIMATORS, "folds": 2, "seed": seed, "model": model}
+    return {name: crl.evaluate(log, policy, **words).to_dict() for name, policy in policies.items()}
 
 
-def picture(found: dict[str, tuple], unit: str) -> bytes:
+def summary_of(truth: dict, logs: list[dict]) -> dict:
+    """Rank correlations, and what the verdicts of the first log say."""
+    names = list(truth)
+    lift = np.array([truth[name]["lift"]["value"] for name in names])
+    ranks = {}
+    for estimator in ESTIMATORS:
+        values = np.array([[log[name]["estimates"][estimator]["value"] for name in names] for log in logs])
+        lifted, decisions = values - values[:, :1], float(np.mean([log[names[0]]["n"] for log in logs]))
+        found = summary(lift, lifted, decisions) if len(logs) > 1 else {"logs": 1}
+        ranks[estimator] = {**found, "each": correlations(lift, lifted).tolist()}
+    lasting = {name: logs[0][name]["lasting"] for name in names}
+    refused = [name for name in names if logs[0][name]["verdict"] == "refuse"]
+    return {"ranks": ranks, "lasting_steps": lasting, "refused": refused}
+
+
+def table(truth: dict, logs: list[dict], said: dict) -> str:
+    """The values of the first log beside the truth, then the ranks over all logs."""
+    lines = [f"{'':16} {'truth':>15}" + "".join(f"{name:>16}" for name in ESTIMATORS) + "   first log"]
+    for name, true in truth.items():
+        e = logs[0][name]
+        shown = [true, *(e["estimates"][x] for x in ESTIMATORS)]
+        values = "".join(f"{x['value']:9.2f} ({x['std_error']:.2f})" for x in shown)
+        lines.append(f"{name:16} {values}   {e['verdict']}, {e['lasting']} steps")
+    for name, found in said["ranks"].items():
+        each = " ".join(f"{rank:.2f}" for rank in found["each"])
+        line = f"{name}: rank correlation by log {each}"
+        if found["logs"] > 1:
+            mean, (low, high), reach = found["rank_correlation"], found["ci"], found["reachable"]
+            wants = "-" if found["decisions_wanted"] is None else f"{found['decisions_wanted']:,.0f}"
+            line += f"; mean {mean:.3f} [{low:.3f}, {high:.3f}], reachable {reach:.3f}"
+            line += f", error of a lift {found['rmse']:.2f} where true ones spread by {found['spread_of_truth']:.2f}"
+            line += f", 0.9 takes {wants} decisions"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def picture(truth: dict, log: dict, said: dict, unit: str) -> bytes:
     """The truth beside what the log says; hollow where the log cannot follow the policy to the end."""
 
     def spots(name: str) -> list[Spot]:
-        rows = [(e.estimates[name], e.verdict != "refuse") for e, _ in found.values()]
-        return [Spot(x.value, x.ci_low, x.ci_high, 1, believed) for x, believed in rows]
+        rows = [(e["estimates"][name], e["verdict"] != "refuse") for e in log.values()]
+        return [Spot(x["value"], x["ci_low"], x["ci_high"], 1, believed) for x, believed in rows]
 
-    true = [Spot(value.value, value.ci_low, value.ci_high) for _, value in found.values()]
+    true = [Spot(value["value"], value["ci_low"], value["ci_high"]) for value in truth.values()]
     shown = {"truth": true, **{name: spots(name) for name in ESTIMATORS}}
     ends = [end for each in shown.values() for spot in each for end in (spot.low, spot.high)]
     limits = (min(ends), max(ends))
@@ -93,34 +125,51 @@ def picture(found: dict[str, tuple], unit: str) -> bytes:
     note = (
         "hollow: refused, the model speaks alone from where the weights run out, and its error is not in the interval"
     )
-    ranks = ", ".join(f"{name} {rank:.2f}" for name, rank in summary(found)["rank_correlation"].items())
-    return png_bytes(panels(f"Rank correlation with the truth: {ranks}", {"policies": list(found)}, columns, note))
+    ranks = ", ".join(f"{name} {np.mean(found['each']):.2f}" for name, found in said["ranks"].items())
+    logs = len(said["ranks"][ESTIMATORS[0]]["each"])
+    head = f"Rank correlation with the truth, mean of {logs} log{'s' * (logs > 1)}: {ranks}"
+    return png_bytes(panels(f"{head}. Shown: the first log", {"policies": list(truth)}, columns, note))
+
+
+def words() -> argparse.ArgumentParser:
+    """The words of the call."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--world", default="ecommerce")
+    parser.add_argument("--customers", type=int, default=3_400, help="of a log")
+    parser.add_argument("--truth-customers", type=int, default=100_000)
+    parser.add_argument("--horizon", type=int, default=30, help="steps, one a day")
+    parser.add_argument("--logs", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0, help="of the first log")
+    parser.add_argument("--model", choices=KINDS, default=KINDS[0], help="what Q is fitted with")
+    parser.add_argument("-o", "--output", type=Path, default=Path("runs/sequential_truth"))
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    return parser
 
 
 def main() -> None:
     """Read the words of the call, run, and say what came out."""
-    words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    words.add_argument("--world", default="ecommerce")
-    words.add_argument("--customers", type=int, default=3_400)
-    words.add_argument("--truth-customers", type=int, default=100_000)
-    words.add_argument("--horizon", type=int, default=30, help="steps, one a day")
-    words.add_argument("--seed", type=int, default=0)
-    words.add_argument("-o", "--output", type=Path, default=Path("runs/sequential_truth"))
-    chosen = words.parse_args()
-    world = crl.load_world(chosen.world, outcome_days=1, horizon=chosen.horizon)
-    found = study(world, ten_policies(world), chosen.customers, chosen.truth_customers, chosen.seed)
-    said = summary(found)
-    print(json.dumps(said, indent=1))
-    curves = {policy: np.array([step.ess for step in e.curve]) for policy, (e, _) in found.items()}
+    asked = words().parse_args()
+    world = crl.load_world(asked.world, outcome_days=1, horizon=asked.horizon)
+    policies, at = ten_policies(world), asked.output / f"{asked.world}-{asked.horizon}"
+    truth = kept(
+        at / f"truth-{asked.truth_customers}.json", partial(true_values, world, policies, asked.truth_customers)
+    )
+    logs = []
+    for seed in range(asked.seed, asked.seed + asked.logs):
+        made = partial(one_log, world, policies, asked.customers, seed, asked.model)
+        logs.append(kept(at / f"{asked.model}-{asked.customers}-{seed}.json", made))
+        print(f"log {len(logs)} of {asked.logs}", file=sys.stderr, flush=True)
+    said = summary_of(truth, logs)
+    facts = {"summary": said, "truth": truth, "first_log": logs[0]}
+    curves = {name: np.array([step["ess"] for step in e["curve"]]) for name, e in logs[0].items()}
     unit = f"{world.money.currency} per customer over {world.horizon} days"
-    sizes = png_bytes(ess_by_step(curves, ESS_REFUSE))
-    facts = {p: {"truth": truth._asdict(), **e.to_dict()} for p, (e, truth) in found.items()}
     for name, data in (
-        ("values.png", picture(found, unit)),
-        ("ess_by_step.png", sizes),
-        ("sequential_truth.json", json.dumps({"summary": said, "policies": facts}, indent=1).encode()),
+        ("values.png", picture(truth, logs[0], said, unit)),
+        ("ess_by_step.png", png_bytes(ess_by_step(curves, ESS_REFUSE))),
+        ("sequential_truth.json", json.dumps(facts, indent=1).encode()),
     ):
-        write_whole(chosen.output / name, lambda file, data=data: file.write(data))
+        write_whole(asked.output / name, lambda file, data=data: file.write(data))
+    print(json.dumps(facts, indent=1) if asked.json else table(truth, logs, said))
 
 
 if __name__ == "__main__":
