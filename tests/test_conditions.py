@@ -113,6 +113,17 @@ def test_simulated_and_tabled_values_get_the_same_answer(text):
     assert answers == {"=" in text}
 
 
+@pytest.mark.parametrize("wanted", ["a", "abc", "acei", "adgj", "acegi", "bdfhj", "abcdefghij"])
+def test_any_set_of_levels_is_met_by_its_members_alone(wanted):
+    levels = tuple("abcdefghij")
+    schema = FeatureSchema((Feature(name="letter", levels=levels),))
+    context = Context(schema, {"letter": np.arange(UNKNOWN, len(levels), dtype=np.int8)})
+    inside = [False, *(level in wanted for level in levels)]
+    outside = [False, *(level not in wanted for level in levels)]
+    assert compile_condition(f"letter in {list(wanted)}", schema, "test").holds(context).tolist() == inside
+    assert compile_condition(f"letter not in {list(wanted)}", schema, "test").holds(context).tolist() == outside
+
+
 def test_a_condition_is_answered_for_no_customers():
     assert compile_condition("orders > 1 and stage == 'new'", SCHEMA, "test").holds(
         CONTEXT.take(slice(0, 0))

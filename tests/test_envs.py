@@ -8,6 +8,7 @@ from gymnasium.vector import AutoresetMode
 
 import campaignrl  # noqa: F401  makes the ids known
 from campaignrl.envs.panel import Panel
+from campaignrl.envs.played import same
 from campaignrl.envs.single import LifecycleEnv
 from campaignrl.envs.vector import LifecycleVectorEnv
 from campaignrl.errors import UsageError
@@ -298,3 +299,13 @@ def test_a_step_before_a_reset_is_refused(small_world):
 def test_the_docstrings_say_what_a_user_must_know():
     text = " ".join((LifecycleVectorEnv.__doc__ or "").split())
     assert all(f"{heading}:" in text for heading in ("Decision", "Observation", "Reward", "End", "Hidden"))
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int16", "uint64"])
+def test_actions_may_be_whole_numbers_of_any_kind(small_world, kind):
+    answers = []
+    for dtype in (kind, "int64"):
+        env = LifecycleVectorEnv(12, small_world)
+        env.reset(seed=1)
+        answers.append(env.step((np.arange(12) % len(small_world.catalog)).astype(dtype)))
+    assert same(tuple(answers[0]), tuple(answers[1]))

@@ -241,6 +241,21 @@ def test_caps_hold_in_every_window_by_brute_force(sixty_days):
             assert eligible[before < cap.at_most, day][:, scope].any()
 
 
+@pytest.mark.parametrize("name", ["ecommerce", "bank", "retail", "travel", "no_memory"])
+def test_an_action_is_allowed_exactly_where_no_rule_gives_a_reason(name):
+    world = load_world(name)
+    panel, chance = Panel(world, 120, seed=3), np.random.default_rng(1)
+    refused = set()
+    for _ in range(12):
+        facts = panel.facts(panel.observe())
+        mask, why = allowed(panel.rules, facts), reasons(panel.rules, facts)
+        assert np.array_equal(mask, why == "")
+        refused |= {text.partition(":")[0] for text in np.unique(why)}
+        panel.step((chance.random(mask.shape) * mask).argmax(axis=1))
+    stated = {"holdout": world.guard.holdout, "not eligible": world.conditions, "cap": world.guard.caps}
+    assert refused == {"", "no consent", *(rule for rule, present in stated.items() if present)}
+
+
 def test_consent_is_never_broken_after_an_unsubscribe():
     panel, rules_seen = Panel(WORLD, 1500, seed=5), 0
     chance = np.random.default_rng(0)
