@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from ranking_waves import (
     DAYS,
@@ -212,36 +213,54 @@ def table(found: dict) -> str:
 
 
 def picture(found: dict) -> Figure:
-    """Ranks by size of log for each reward; and the ten's lifts in contribution, truth and estimates."""
-    figure = Figure(figsize=(11.5, 4.6), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(1.0, 1.15))
-    ten = [c for c in found["cells"] if (c["design"], c["set"], c["estimator"]) == ("wave", "ten", SHOWN[0])]
-    for reward, colour in zip(REWARDS, SERIES, strict=False):
-        cells = [c for c in ten if c["reward"] == reward]
-        n, low_high = [c["decisions"] for c in cells], np.array([c["ci"] for c in cells])
-        rank = np.array([c["rank_correlation"] for c in cells])
-        left.errorbar(n, rank, np.abs(low_high.T - rank), color=colour, marker="o", ms=4, capsize=2, label=reward)
-        left.plot(n, [c["reachable"] for c in cells], color=colour, linestyle=":", linewidth=1)
-    left.axhline(WANTED, color=MUTED, linewidth=1)
-    left.set(xscale="log", xlabel="decisions in the log, one a customer", ylabel="rank correlation with the truth")
-    left.set_title("mean over logs; dotted: what errors of this size allow", loc="left", fontsize=10)
-    left.legend(frameon=False, loc="lower right")
-    last = [c for c in ten if c["reward"] == "contribution"][-1]
-    order = np.argsort([found["truth"][p]["contribution"][0] for p in TEN])
-    mean, spread = np.array(last["mean"])[order], np.array(last["spread"])[order]
-    names, y = [TEN[i].replace("_", " ") for i in order], np.arange(len(TEN))
-    right.errorbar(mean, y, xerr=1.96 * spread, fmt="o", color=SERIES[0], ms=5, label="estimates: mean, 95 % of logs")
-    truth = [found["truth"][TEN[i]]["contribution"][0] for i in order]
-    right.plot(truth, y, linestyle="", marker="|", ms=14, mew=2, color=SERIES[1], label="truth")
-    right.set_yticks(y, names)
-    right.set_xlabel(f"contribution of one decision over {DAYS} days, more than with nothing")
-    right.set_title(f"{last['decisions']:,.0f} decisions, rank correlation {last['rank_correlation']:.2f}", loc="left",
-                    fontsize=10)  # fmt: skip
-    right.legend(frameon=False, loc="lower right")
+    """Ranks by design and reward, all sizes of log; and the ten's lifts in contribution, truth and estimates."""
+    figure = Figure(figsize=(11.5, 5.0), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    usual = [c for c in found["cells"] if c["estimator"] == SHOWN[0]]
+    drawn = [c for c in usual if c["set"] == ("sendable" if c["design"] == "days" else "ten")]
+    _ranks(left, drawn)
+    last = [c for c in drawn if (c["design"], c["reward"]) == ("wave", "contribution")][-1]
+    _lifts(right, last, [found["truth"][p]["contribution"][0] for p in TEN])
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(colors=INK)
+        axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.4, -0.12), ncol=3, fontsize=9)
     return figure
+
+
+def _ranks(axes: Axes, cells: list[dict]) -> None:
+    labels = list(dict.fromkeys(_label(c) for c in cells))
+    sizes = sorted({c["decisions"] for c in cells if c["design"] == "wave"})
+    for i, size in enumerate(sizes):
+        mine = [c for c in cells if abs(c["decisions"] / size - 1) < 0.1]
+        y = [
+            labels.index(f"{c['design']}: {c['reward'].replace('_', ' ')}") + 0.25 * (len(sizes) - 1 - i) for c in mine
+        ]
+        rank, ends = np.array([c["rank_correlation"] for c in mine]), np.array([c["ci"] for c in mine])
+        shown = {"color": SERIES[len(sizes) - 1 - i], "ms": 5, "label": f"{size:,.0f} decisions, 95 % of the mean"}
+        axes.errorbar(rank, y, xerr=np.abs(ends.T - rank), fmt="o", **shown)
+        told = "what errors of this size allow" if size == sizes[-1] else None
+        axes.plot([c["reachable"] for c in mine], y, linestyle="", marker="|", ms=12, color=INK, label=told)
+    axes.axvline(WANTED, color=MUTED, linewidth=1)
+    axes.set_yticks(range(len(labels)), labels)
+    axes.invert_yaxis()
+    axes.set_xlim(max(min(c["ci"][0] for c in cells) - 0.05, -1.0), 1.03)
+    axes.set_title("Rank correlation with the truth (dr)", loc="left", fontsize=10)
+
+
+def _label(cell: dict) -> str:
+    return f"{cell['design']}: {cell['reward'].replace('_', ' ')}"
+
+
+def _lifts(axes: Axes, cell: dict, true: list[float]) -> None:
+    order, y = np.argsort(true), np.arange(len(TEN))
+    mean, spread = np.array(cell["mean"])[order], np.array(cell["spread"])[order]
+    axes.errorbar(mean, y, xerr=1.96 * spread, fmt="o", color=SERIES[0], ms=5, label="estimates: mean, 95 % of logs")
+    axes.plot(np.array(true)[order], y, linestyle="", marker="|", ms=14, mew=2, color=SERIES[1], label="truth")
+    axes.set_yticks(y, [TEN[i] for i in order])
+    decisions, rank = cell["decisions"], cell["rank_correlation"]
+    head = f"Contribution of one decision over {DAYS} days, over nothing"
+    axes.set_title(f"{head}\n{decisions:,.0f} decisions, rank correlation {rank:.2f}", loc="left", fontsize=10)
 
 
 def words() -> argparse.ArgumentParser:
