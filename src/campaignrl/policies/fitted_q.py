@@ -1,11 +1,11 @@
 """`fitted_q`: the action after which a customer brings most until the campaign ends, learned from trajectories.
 
 What a decision changes is learned part by part of the return (returns.py): the first outcome window, the second, the
-next two and so on, each regressed by itself on what the baseline leaves (contrasts.py). Their sum is Q of the logging
-policy (fitted Monte Carlo returns: Sutton & Barto 2018, 5 and 9). Far parts are mostly chance, so whether customers are
-told apart by them, by the first window alone, or not at all is chosen on held-out customers (horizon.py): looking ahead
-ends where the evidence does. The best allowed action by Q is at least as good as the log (policy improvement);
-`train` with more rounds goes on from there. Not here: the conservative form (cql.py).
+next two and so on, each regressed by itself on what the baseline leaves (contrasts.py) and held back as the log's own
+evidence advises. Their sum is Q of the logging policy (fitted Monte Carlo returns: Sutton & Barto 2018, 5 and 9). Far
+parts are mostly chance, so where held-out customers would be served better by the first window alone, it alone decides
+(horizon.py). The best allowed action by Q is at least as good as the log (policy improvement); `train` with more rounds
+goes on from there. Not here: the conservative form (cql.py).
 
 Bootstrapping on the value of the next context instead (Ernst, Geurts & Wehenkel 2005, JMLR 6) was measured and left
 out: what a coupon does to a customer's expected price is not in the context, so it is lost at the first step, while
@@ -16,14 +16,14 @@ from __future__ import annotations
 
 from typing import ClassVar, NamedTuple
 
+import numpy as np
 from pydantic import Field
 
 from campaignrl.policies.base import Tensors
 from campaignrl.policies.contrasts import Taught, out_of_fold, overlap_of
-from campaignrl.policies.horizon import Horizon, first_part, judged_rows, of_whole_return
-from campaignrl.policies.learning import fixed_penalty
+from campaignrl.policies.horizon import judged_rows, near_is_ahead, of_whole_return
 from campaignrl.policies.offline import FromLogs, OfflineConfig
-from campaignrl.policies.returns import later_rows, return_parts
+from campaignrl.policies.returns import later_rows, return_parts, widths_of
 from campaignrl.policies.ridge import Float32, RidgeModel
 from campaignrl.policies.uplift import scored_sums
 from campaignrl.specs.toml import Spec
@@ -52,22 +52,22 @@ class FittedQ(FromLogs):
     kind: ClassVar[str] = "fitted_q"
     Config: ClassVar[type[Spec]] = FittedQConfig
     config: FittedQConfig
-    looks: str = "near"  # which of the candidates of horizon.py was taken
+    looks: str = "near"  # or "far": which candidate of horizon.py was taken
 
     def _learn(self, log: DecisionLog) -> Tensors:
         return {"coefficients": self._returns(log).coefficients}
 
     def _returns(self, log: DecisionLog) -> FittedReturns:
-        """What the log tells of returns, as far ahead and as finely as it can."""
+        """What the log tells of returns, as far ahead as it can."""
         taught = self._taught(log, return_parts(log, later_rows(log), self.config.windows))
-        sums = self._sums(log, taught)
-        near = self._models(log, [first_part(each) for each in sums])[0]
-        if taught.rewards.shape[1] == 1:
+        sums, widths = self._sums(log, taught), widths_of(taught.rewards.shape[1])
+        models = self._models(log, sums, widths)
+        near, far = models[0], np.asarray(sum(model.coefficients for model in models), dtype=np.float32)
+        if len(models) == 1:
             return FittedReturns(taught, near, near.coefficients)
         whole = taught._replace(rewards=taught.rewards.sum(axis=1, keepdims=True))
         q = out_of_fold([of_whole_return(each) for each in sums], self.catalog, overlap_of(log), near.l2)
         scored = scored_sums(log, whole, self.schema, q, MAX_WEIGHT)
-        horizon = Horizon(sums, scored, self.catalog, overlap_of(log), near, fixed_penalty(self.config.l2))
-        chosen = horizon.choose(judged_rows(log, taught, self.schema, self.config.seed))
-        self.looks = chosen.name
-        return FittedReturns(taught, near, chosen.coefficients)
+        judged, overlap = judged_rows(log, taught, self.schema, self.config.seed), [overlap_of(log) * w for w in widths]
+        self.looks = "near" if near_is_ahead(sums, scored, judged, self.catalog, overlap, models) else "far"
+        return FittedReturns(taught, near, near.coefficients if self.looks == "near" else far)
