@@ -28,11 +28,14 @@ WAYS = """- **Best fixed action**: one action, sent whenever the guard allows it
 - **Scarcity priced** (worlds with a budget or capacity): the same gains less a price on money and on scarce sends. The
   prices are those of a rough bound on a few other customers.
 - **Far-sighted oracle**: the plan of a reduced model, read at the true state.
-- **Oracle**: whichever of these three earned most on other customers.
-- **Bound**: for every policy, also one that knows all traits, who is alive and future tags. It keeps each customer's
-  caps (in fixed blocks), usable offers, fatigue, satisfaction and ad-stock (below straight lines), and which offers
-  its order history could open; budget and capacity are sold at a price and paid back. It forgets lost permissions and,
-  where one price point is used, the expected price. Worked out for customers drawn by their value, not for all.
+- **Oracle**: whichever of these earned most on other customers.
+- **Bound**: for every policy that decides from what has happened so far, also one that knows all traits, who is alive
+  and the tags of days to come; not for one that knows tomorrow's luck. Every step backwards in time is at least as good
+  as the best the full model allows, customer by customer. It keeps caps (in fixed blocks of their window), usable
+  offers, satisfaction, intent and ad-stock (below straight lines), which offers the order history could open, and in
+  the study worlds fatigue and the expected price. Budget and capacity are sold at a price and paid back: any price
+  gives a bound. It forgets lost permissions, stockpiles, and in the four worlds of whole businesses fatigue and the
+  expected price. Worked out for customers drawn by their value, who stand for all.
 - **Share of the bound**: gain over nothing as a share of the bound's gain (one less the regret fraction).
 """
 
@@ -118,7 +121,7 @@ def document(found: dict, call: str) -> str:
             [f"money {toll.money:g}"] * (toll.money > 0) + [f"{s:g} a send" for s in toll.sends if s > 0]
         )
         lines.append(f"| {name} | {f['customers']:,} | {f['bounded']:,} | {f['seconds']:.0f} | {prices or '-'} |")
-    return "\n".join([*lines, "", f"Written by `{call}`.", ""])
+    return "\n".join([*lines, "", f"Written by `{call}`; parts of an interrupted run are kept and read again.", ""])
 
 
 def picture(found: dict, path: Path) -> None:
