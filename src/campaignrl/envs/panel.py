@@ -50,7 +50,6 @@ class Panel:
         self.rules = rules_of(world)
         self._parameters = parameters(world)
         self._block, self._wanted = block, threads or os.cpu_count() or 1
-        self._parts = _parts(len(ids), block)
         keys = rng.customer_keys(ids)
         drawn = self.over_blocks(lambda part: draw_customers(world, keys[part], seed))
         self.traits = _joined(Traits, [t for t, _ in drawn])
@@ -66,16 +65,17 @@ class Panel:
 
     def over_blocks(self, work: Callable[[slice], T]) -> list[T]:
         """`work` for each block of customers, in order of blocks, on this panel's threads."""
-        threads = min(self._wanted, len(self._parts))
+        parts = _parts(len(self), self._block, self._wanted)
+        threads = min(self._wanted, len(parts))
         if threads <= 1:
-            return [work(part) for part in self._parts]
+            return [work(part) for part in parts]
         with ThreadPoolExecutor(threads) as pool:
-            return list(pool.map(work, self._parts))
+            return list(pool.map(work, parts))
 
     def take(self, rows: Int) -> Panel:
         """The customers of these rows on the same day, apart from this panel from now on."""
         part = copy.copy(self)
-        part.ids, part._parts = self.ids[rows], _parts(len(rows), self._block)
+        part.ids = self.ids[rows]
         part.traits = Traits._make(field.take(rows, axis=-1) for field in self.traits)
         part.state = State._make(field.take(rows, axis=-1) for field in self.state)
         return part
@@ -120,14 +120,23 @@ class Panel:
     def _live(self, action: Int, attempts: Int | None, part: slice, outcome: Outcome) -> None:
         """The day of some customers, in this panel's own arrays and in those of the outcome."""
         traits, state = self.traits, self.state
-        if len(self._parts) > 1:
+        if part.stop - part.start < len(self):
             traits, state, outcome = traits.rows(part), state.rows(part), outcome.rows(part)
             action, attempts = action[part], None if attempts is None else attempts[part]
         live(self.world, traits, state, action, self.day, self.seed, self._parameters, attempts, outcome)
 
 
-def _parts(n: int, block: int) -> list[slice]:
-    return [slice(i, min(i + block, n)) for i in range(0, max(n, 1), block)]
+def _parts(n: int, block: int, threads: int) -> list[slice]:
+    """Blocks of customers, about equal in size.
+
+    On several threads they are twice as large, so that the interpreter's lock changes hands less often, and as many
+    for each thread.
+    """
+    count = max(-(-n // block), 1)
+    if threads > 1 and count > 1:
+        count = threads * -(-n // (2 * block * threads))
+    size = max(-(-n // count), 1)
+    return [slice(i, min(i + size, n)) for i in range(0, max(n, 1), size)]
 
 
 def _ids(customers: int | Int) -> Int:
