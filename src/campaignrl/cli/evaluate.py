@@ -13,12 +13,10 @@ from campaignrl.cli.options import Json, Seed
 from campaignrl.errors import SupportError, UsageError
 from campaignrl.evaluate.breakdown import Breakdown, breakdown
 from campaignrl.evaluate.episode_intervals import WAYS
-from campaignrl.evaluate.episode_result import EpisodeEvaluation
 from campaignrl.evaluate.estimators import ESTIMATORS, USUAL
 from campaignrl.evaluate.evaluate import evaluate as evaluate_policy
 from campaignrl.evaluate.learned_rewards import MODELS
 from campaignrl.evaluate.other_intervals import INTERVALS
-from campaignrl.evaluate.result import Evaluation
 from campaignrl.evaluate.sequential_estimators import SEQUENTIAL
 from campaignrl.evaluate.streamed_estimates import STREAMED
 from campaignrl.evaluate.streaming import evaluate_stream
@@ -103,6 +101,8 @@ def evaluate(
         "discount": discount,
     }
     further = None
+    if (by or risk) and set(asked["estimators"]) & set(SEQUENTIAL):
+        raise UsageError("--by and --risk are about single decisions, not whole episodes: drop one.")
     with progress("evaluate"):
         if stream:
             _refuse_beside_stream({**more, "mapping": mapping, "reward": reward, "by": by, "risk": risk or None})
@@ -110,7 +110,7 @@ def evaluate(
         else:
             table = read_log(log, mapping, reward=reward)
             found = evaluate_policy(table, policy, **asked, **more)
-            further = _further(table, policy, found, by, risk, asked)
+            further = _further(table, policy, by or [], risk, asked) if by or risk else None
     if report is not None:
         page = import_module("campaignrl.report.html")  # draws: only where it is asked for
         parts = {} if further is None else further.parts
@@ -130,16 +130,10 @@ def _estimators(words: str, stream: bool) -> tuple[str, ...]:
     return named.get(words) or tuple(words.split(","))
 
 
-def _further(
-    log: DecisionLog, policy: str, found: Evaluation, by: list[str] | None, risk: bool, asked: dict[str, Any]
-) -> Breakdown | None:
-    """What was asked beside the value, of single decisions."""
-    if not by and not risk:
-        return None
-    if isinstance(found, EpisodeEvaluation):
-        raise UsageError("--by and --risk are about single decisions, not whole episodes: drop one.")
+def _further(log: DecisionLog, policy: str, by: list[str], risk: bool, asked: dict[str, Any]) -> Breakdown:
+    """What was asked beside the value."""
     words = {name: asked[name] for name in ("reference", "mix", "model", "reward_range", "seed")}
-    return breakdown(log, policy, by=by or (), risk=risk, **words)
+    return breakdown(log, policy, by=by, risk=risk, **words)
 
 
 def _refuse_beside_stream(words: dict[str, Any]) -> None:
