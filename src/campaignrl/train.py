@@ -96,7 +96,11 @@ def _world_of(source: str | Path | World | DecisionLog, learner: Policy) -> Worl
 def _refuse_given(learner: Policy, **words: object) -> None:
     """A UsageError for words that are meant for learners that act in a world themselves."""
     allowed, fix = "left out", f"{learner.name} learns from logs, in one go."
-    problems = [Problem("train", name, word, allowed, fix) for name, word in words.items() if word is not None]
+    problems = [
+        Problem("train", name, str(word) if isinstance(word, Path) else word, allowed, fix)
+        for name, word in words.items()
+        if word is not None
+    ]
     if problems:
         raise UsageError(problems)
 
