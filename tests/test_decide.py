@@ -11,7 +11,7 @@ from campaignrl import rng
 from campaignrl.actions import NONE
 from campaignrl.envs.export import customers_frame
 from campaignrl.envs.panel import Panel
-from campaignrl.errors import ArtifactError
+from campaignrl.errors import ArtifactError, UsageError
 from campaignrl.guard.rules import allowed, cap_windows, rules_of
 from campaignrl.policies.catalog import load_policy
 from campaignrl.rng import Purpose
@@ -215,3 +215,13 @@ def test_a_policy_of_another_catalog_is_refused(small_world, frame):
     stranger = load_policy("uniform", load_world("ecommerce").catalog, small_world.features)
     with pytest.raises(ArtifactError, match="catalog"):
         decide(stranger, read(frame, small_world), small_world, day=DAY)
+
+
+# ---- a policy that has learned nothing decides nothing
+
+
+@pytest.mark.parametrize("kind", ["lin_ts", "dr_greedy", "fitted_q", "beta_ts", "maskable_ppo", "budgeted", "uplift"])
+def test_an_untrained_policy_is_refused(small_world, frame, kind):
+    policy = load_policy(kind, small_world.catalog, small_world.features)
+    with pytest.raises(UsageError, match=f"{kind}.*has learned.*Train it first: campaignrl train {kind} --world small"):
+        decide(policy, read(frame, small_world), small_world, day=DAY)

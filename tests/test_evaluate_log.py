@@ -17,9 +17,11 @@ from campaignrl.evaluate.estimators import USUAL
 from campaignrl.evaluate.evaluate import compare_on_log, evaluate
 from campaignrl.evaluate.result import FIGURES
 from campaignrl.evaluate.reward_model import CrossFitted, folds_of
+from campaignrl.evaluate.streaming import evaluate_stream
 from campaignrl.evaluate.targets import read_probabilities
 from campaignrl.features import Context, Feature, FeatureSchema
 from campaignrl.tables.decisions import DecisionLog
+from campaignrl.tables.logfile import read_log, write_log
 
 CATALOG = Catalog.from_names(["mail@email", "coupon@email", "coupon@sms"])
 K = len(CATALOG)
@@ -445,6 +447,18 @@ def test_one_customer():
 def test_one_row():
     log = make_log(1)
     assert evaluate(log, within(log)).verdict == "refuse"
+
+
+def test_a_log_without_contexts_is_evaluated(tmp_path):
+    """Nothing is known of anybody, and still the mean by action is."""
+    log = replace(make_log(), context=Context(FeatureSchema(()), {}))
+    found = evaluate(log, np.full((len(log), K), 1 / K))
+    weight = (1 / K) / log.propensity
+    assert found.estimates["ips"].value == pytest.approx(float((weight * log.reward).mean()))
+    path = tmp_path / "bare.parquet"
+    write_log(log, path)
+    assert evaluate(read_log(path), "uniform").estimates["dr"] == evaluate(log, "uniform").estimates["dr"]
+    assert evaluate_stream(path, "uniform").estimates["ips"].value == found.estimates["ips"].value
 
 
 def test_one_arm():

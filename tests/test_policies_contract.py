@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from campaignrl.actions import Action, Catalog
-from campaignrl.errors import DataError
+from campaignrl.errors import DataError, SpecError
 from campaignrl.features import Context, FeatureSchema
 from campaignrl.policies.base import Learner, Policy
 from campaignrl.policies.bundle import load_bundle, save_bundle
@@ -291,3 +291,21 @@ class TestLearners:
         policy.update(log)
         assert not is_trained(policy)
         np.testing.assert_array_equal(policy.scores(shop.context(5)), fresh.scores(shop.context(5)))
+
+    def test_a_log_without_contexts_teaches_or_is_refused(self, kind, shop, tmp_path):
+        """Nothing is known of anybody: what is learned is which action is best for all of them."""
+        log = shop.log(900)
+        bare = replace(log, context=Context(FeatureSchema(()), {}))
+        if "by" in SPECS[kind] or kind == "neural_linear":
+            with pytest.raises(SpecError, match=r"by = 'segment' is not a category|at least one, to find features in"):
+                build_policy(spec(kind), shop.catalog, bare.context.schema)
+            return
+        policy = build_policy(spec(kind), shop.catalog, bare.context.schema)
+        policy.update(bare)
+        again = load_bundle(save_bundle(policy, tmp_path / "bare.bundle"), shop.catalog)
+        p = again.probabilities(bare.context.take(slice(0, 50)), bare.allowed(slice(0, 50)))
+        assert p.shape == (50, len(shop.catalog))
+        np.testing.assert_allclose(p.sum(axis=1), 1.0)
+        np.testing.assert_array_equal(
+            p, policy.probabilities(bare.context.take(np.arange(50)), bare.allowed(slice(0, 50)))
+        )

@@ -9,9 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from campaignrl.actions import NONE
+from campaignrl.demo import usual_policy
 from campaignrl.envs.panel import Panel
 from campaignrl.errors import UnknownName, UsageError
 from campaignrl.simulate import ready_policy, run_campaign, simulate, windowed
+from campaignrl.specs.bundled import bundled_files
+from campaignrl.specs.world import load_world
 from campaignrl.tables.decisions import PER_ROW
 from campaignrl.tables.logfile import read_log, write_log
 from campaignrl.train import train
@@ -243,3 +246,53 @@ def test_training_in_a_world_meets_new_customers_each_round(small_world, monkeyp
 def test_training_a_policy_that_learns_nothing_is_refused(small_world):
     with pytest.raises(UsageError, match="a policy that learns"):
         train("none", small_world, customers=5)
+
+
+# ---- a log says what was seen
+
+
+def recomputed(world, policy, log):
+    """(n,) chance of each logged action, from the log's own context and eligible actions alone."""
+    probabilities = ready_policy(policy, world).probabilities(log.context, log.allowed())
+    return probabilities[np.arange(len(log)), log.action]
+
+
+@pytest.mark.parametrize("block", [300, 100, 7])
+@pytest.mark.parametrize("name", ["ecommerce", "travel", "coupon_trap", "churn_rescue", "no_memory"])
+def test_the_logging_policys_propensities_follow_from_the_log(name, block):
+    """Tags are refreshed during a campaign: a log that held views of them would hold those of the last period."""
+    world = load_world(name)
+    rules = usual_policy(world)
+    log = simulate(world, rules, customers=300, seed=3, threads=1, block=block)
+    np.testing.assert_allclose(recomputed(world, rules, log), log.propensity, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["lin_ts", "dr_greedy", "beta_ts"])
+def test_so_do_a_learners(small_world, kind):
+    policy = train(kind, simulate(small_world, customers=150, seed=1))
+    log = simulate(small_world, policy, customers=60, seed=2)
+    np.testing.assert_allclose(recomputed(small_world, policy, log), log.propensity, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", bundled_files("envs"))
+def test_what_was_seen_does_not_change_with_the_days_that_follow(name):
+    world = load_world(name)
+    panel = Panel(world, 200, seed=1)
+    seen, kept = [], []
+    for _ in range(world.horizon):
+        context = panel.observe()
+        seen.append(context)
+        kept.append({name: column.copy() for name, column in context.columns.items()})
+        panel.step(np.where(panel.allowed(context)[:, 1], 1, NONE))
+    for context, copies in zip(seen, kept, strict=True):
+        for name, column in context.columns.items():
+            np.testing.assert_array_equal(column, copies[name])
+
+
+def test_what_was_seen_cannot_change_the_panel(small_world):
+    panel, other = Panel(small_world, 20, seed=1), Panel(small_world, 20, seed=1)
+    for column in panel.observe().columns.values():
+        if column.flags.writeable:
+            column[...] = 0
+    for name, column in other.observe().columns.items():
+        np.testing.assert_array_equal(panel.observe().columns[name], column)

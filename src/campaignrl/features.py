@@ -119,19 +119,22 @@ class Context:
     A number column is a float array in the feature's unit (NaN: missing); a category column an integer
     array of level codes (UNKNOWN: missing or unheard of). `beside`: all number columns are the rows of this array, in
     the order of the schema's encoding, where who made them laid them out so; it saves the encoding a copy of each.
+    count: how many customers there are where nothing is known of them, so that no column can tell.
     """
 
     schema: FeatureSchema
     columns: Columns
     beside: Float32 | None = None
+    count: int = 0
 
     def __len__(self) -> int:
-        return len(next(iter(self.columns.values()))) if self.columns else 0
+        return len(next(iter(self.columns.values()))) if self.columns else self.count
 
     def take(self, rows: Rows) -> Context:
         """The same columns for some rows; a slice copies nothing."""
         beside = self.beside[:, rows] if self.beside is not None and isinstance(rows, slice) else None
-        return Context(self.schema, {name: column[rows] for name, column in self.columns.items()}, beside)
+        columns = {name: column[rows] for name, column in self.columns.items()}
+        return Context(self.schema, columns, beside, self.count if columns else _how_many(rows, self.count))
 
     def labels(self, name: str) -> npt.NDArray[np.object_]:
         """(n,) text of a category column; missing is ""."""
@@ -141,7 +144,7 @@ class Context:
     def to_schema(self, schema: FeatureSchema) -> Context:
         """The features of `schema` alone, categories in its level codes; matched by name, levels too."""
         self._require(schema)
-        return Context(schema, {feature.name: self._codes(feature) for feature in schema.features})
+        return Context(schema, {feature.name: self._codes(feature) for feature in schema.features}, count=len(self))
 
     def encode(self, schema: FeatureSchema | None = None, out: Float32 | None = None) -> Float32:
         """(n, D) float32 for `schema` (default: its own), into `out` if given. Features and levels meet by name."""
@@ -182,3 +185,10 @@ class Context:
                 problems.append(Problem("context", feature.name, self.schema[feature.name].levels, f"{kind} here"))
         if problems:
             raise DataError(problems)
+
+
+def _how_many(rows: Rows, count: int) -> int:
+    """How many of `count` rows a slice, a list of rows or a truth value for each of them takes."""
+    if isinstance(rows, slice):
+        return len(range(*rows.indices(count)))
+    return int(rows.sum()) if rows.dtype == bool else len(rows)

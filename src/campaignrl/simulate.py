@@ -23,7 +23,7 @@ from campaignrl.errors import Problem, UsageError
 from campaignrl.features import Context
 from campaignrl.guard.budget import Ledger, propensity_after, throttle
 from campaignrl.policies.base import Policy, sample
-from campaignrl.policies.catalog import is_trained, load_policy
+from campaignrl.policies.catalog import load_policy, require_trained
 from campaignrl.policies.memory import Memory, ask, memory_for
 from campaignrl.rng import Purpose
 from campaignrl.specs.world import World, load_world
@@ -163,9 +163,7 @@ def simulate_hours(
 def ready_policy(policy: str | Path | Policy, world: World) -> Policy:
     """The policy itself, or the one a reference names; a learner that has seen no data is a UsageError."""
     playing = load_policy(policy, world.catalog, world.features) if isinstance(policy, str | Path) else policy
-    if not is_trained(playing):
-        fix = f"Train it first: campaignrl train {playing.name} --world {world.name} -o {playing.name}.bundle"
-        raise UsageError(Problem("policy", "name", playing.name, "a policy that has learned", fix))
+    require_trained(playing, world.name)
     return playing
 
 

@@ -44,10 +44,11 @@ def observe(world: World, traits: Traits, state: State, day: int) -> Context:
     return Context(
         schema,
         {
-            "segment": state.segment_tag,
-            "price_tag": state.price_tag,
+            # Copies: a day changes its own arrays in place, and what was seen must stay as it was seen.
+            "segment": state.segment_tag.copy(),
+            "price_tag": state.price_tag.copy(),
             "stage": stage(orders, recency, today - state.first_order),
-            **dict(zip(world.attributes, traits.attributes, strict=True)),
+            **dict(zip(world.attributes, _read_only(traits.attributes), strict=True)),
             **number,
         },
         numbers,
@@ -60,3 +61,10 @@ def _histories(state: State) -> npt.NDArray[np.uint64]:
     np.bitwise_or.reduce(state.sent, axis=0, out=bits[0])  # at most one send a day
     bits[1], bits[2], bits[3] = bits[0], state.opened, state.clicked
     return np.bitwise_and(bits, _WINDOWS, out=bits)
+
+
+def _read_only(attributes: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+    """The same attributes, which nobody may change by what was handed out."""
+    seen = attributes.view()
+    seen.flags.writeable = False
+    return seen

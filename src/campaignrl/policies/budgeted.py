@@ -25,6 +25,7 @@ from campaignrl.policies.contrasts import Sums, fit_parts
 from campaignrl.policies.horizon import TOGETHER
 from campaignrl.policies.learning import fixed_penalty
 from campaignrl.policies.ridge import Float32, RidgeModel
+from campaignrl.policies.row_products import row_product
 from campaignrl.policies.uplift import DRUplift, DRUpliftConfig
 from campaignrl.specs.toml import Spec
 from campaignrl.tables.decisions import DecisionLog
@@ -76,7 +77,7 @@ class Budgeted(DRUplift):
 
     def spend(self, context: Context, allowed: Bool) -> float:
         """Expected cost of one decision, currency, on these contexts at the price in use."""
-        costs = np.asarray(self._phi(context) @ self._fitted["costs"], dtype=np.float64)
+        costs = row_product(self._phi(context), self._fitted["costs"]).astype(np.float64)
         return float(np.sum(self.probabilities(context, allowed) * costs) / max(len(allowed), 1))
 
     def price_for(self, context: Context, allowed: Bool, spend_per_decision: float) -> float:
@@ -115,5 +116,5 @@ class Budgeted(DRUplift):
         return fit_parts(sums, self.catalog, [1.0] * len(windows), fixed_penalty(self.config.l2), TOGETHER)
 
     def _shares(self, phi: Float32, allowed: Bool) -> Float:
-        cost = np.asarray(phi @ self._fitted["costs"])
+        cost = row_product(phi, self._fitted["costs"])
         return best_of(self._means(phi) - self._fitted["price"][0] * cost, allowed)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from campaignrl.actions import Catalog
-from campaignrl.errors import Problem, SpecError, nearest, unknown
+from campaignrl.errors import Problem, SpecError, UsageError, nearest, unknown
 from campaignrl.features import FeatureSchema
 from campaignrl.policies.base import Policy
 from campaignrl.policies.bundle import load_bundle
@@ -64,3 +64,10 @@ def load_policy(reference: str | Path, catalog: Catalog, schema: FeatureSchema, 
 def is_trained(policy: Policy) -> bool:
     """True unless the policy is a learner that has seen no data yet."""
     return bool(getattr(policy, "is_trained", True))
+
+
+def require_trained(policy: Policy, world: str) -> None:
+    """A UsageError, with the command that trains it in `world`, for a learner that has seen no data."""
+    if not is_trained(policy):
+        fix = f"Train it first: campaignrl train {policy.name} --world {world} -o {policy.name}.bundle"
+        raise UsageError(Problem("policy", "name", policy.name, "a policy that has learned", fix))

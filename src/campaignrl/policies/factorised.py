@@ -20,6 +20,7 @@ from campaignrl.policies.drift import DriftingSums, with_recent
 from campaignrl.policies.encoded import by_encoded_chunks
 from campaignrl.policies.learning import LearningConfig, Penalty, fixed_penalty, lessons, require_catalog
 from campaignrl.policies.ridge import Float32, RidgeModel, RidgeStatistics, fit_ridge
+from campaignrl.policies.row_products import row_product
 from campaignrl.policies.threads import one_blas_thread
 from campaignrl.specs.toml import Spec
 from campaignrl.tables.decisions import DecisionLog
@@ -115,7 +116,7 @@ class Factorised:
         return fit_ridge(RidgeStatistics.from_tensors(self._sums.total), self.catalog, l2)
 
     def _means(self, phi: Float32) -> Float32:
-        return np.asarray(np.ascontiguousarray(phi) @ self._fitted["coefficients"])
+        return row_product(np.ascontiguousarray(phi), self._fitted["coefficients"])
 
     def _decide(self, phi: Float32, allowed: Bool) -> Float:
         return with_floor(self._shares(phi, allowed), allowed, self.config.explore)

@@ -26,6 +26,7 @@ from campaignrl.policies.base import Bool, Float, Shapes, Tensors, by_chunks
 from campaignrl.policies.choice import best_of, require_choice, with_floor
 from campaignrl.policies.learning import Penalty, encoded_blocks, fixed_penalty, require_catalog
 from campaignrl.policies.ridge import Float32, RidgeModel, RidgeStatistics, fit_ridge, with_intercept
+from campaignrl.policies.row_products import row_product
 from campaignrl.policies.threads import one_blas_thread
 from campaignrl.specs.toml import Spec
 from campaignrl.tables.decisions import DecisionLog
@@ -102,7 +103,7 @@ class DRGreedy:
         self._coefficients, self._rows = tensors["coefficients"], int(tensors["rows"][0])
 
     def _means(self, context: Context) -> Float32:
-        return np.asarray(with_intercept(context.encode(self.schema)) @ self._coefficients)
+        return row_product(with_intercept(context.encode(self.schema)), self._coefficients)
 
     def _greedy(self, context: Context, allowed: Bool) -> Float:
         return with_floor(best_of(self._means(context), allowed), allowed, self.config.explore)

@@ -22,6 +22,7 @@ from campaignrl.policies.base import Bool, Float, Shapes, Tensors
 from campaignrl.policies.choice import best_of
 from campaignrl.policies.factorised import Factorised, FactorisedConfig
 from campaignrl.policies.ridge import Float32, RidgeModel
+from campaignrl.policies.row_products import even_dtype
 from campaignrl.policies.width import marginal_covariances, widths
 from campaignrl.specs.toml import Spec
 
@@ -129,20 +130,21 @@ def winning_draws(coefficients: Float32, phi: Float32, allowed: Bool) -> npt.NDA
     coefficients: (S, k, D), S <= 255; phi: (n, D). A row with nothing allowed has no votes.
     """
     S, k, D = coefficients.shape
-    stacked = np.ascontiguousarray(coefficients.transpose(1, 0, 2)).reshape(k * S, D)
+    dtype = even_dtype()
+    stacked = np.ascontiguousarray(coefficients.transpose(1, 0, 2), dtype=dtype).reshape(k * S, D)
     # As many rows at once as leave the scores of all draws in the second-level cache, a power of two.
     rows = max(32, min(512, 1 << int(np.log2(SCORES_AT_ONCE / (k * S)))))
     votes, may = np.empty((k, len(phi)), dtype=np.uint8), np.ascontiguousarray(allowed.T)
     barred = np.flatnonzero(~may.all(axis=1))
-    score = np.empty(k * S * min(rows, len(phi)), dtype=np.float32)
+    score = np.empty(k * S * min(rows, len(phi)), dtype=dtype)
     wins = np.empty(score.shape, dtype=np.bool_)
     for start in range(0, len(phi), rows):
-        x = phi[start : start + rows].T
+        x = phi[start : start + rows].T.astype(dtype, copy=False)
         here, won = (scratch[: k * S * x.shape[1]].reshape(k, S, -1) for scratch in (score, wins))
         # Actions outside, draws, rows inside: every step is one pass over contiguous memory, and one large product.
         np.matmul(stacked, x, out=here.reshape(k * S, -1))
         for action in barred:
-            here[action] += np.where(may[action, start : start + rows], np.float32(0.0), np.float32(-np.inf))
+            here[action] += np.where(may[action, start : start + rows], dtype(0.0), dtype(-np.inf))
         for some in (slice(s, s + DRAWS_AT_ONCE) for s in range(0, S, DRAWS_AT_ONCE)):
             np.equal(here[:, some], here[:, some].max(axis=0), out=won[:, some])
         few = won.view(np.uint8).reshape(k, gcd(S, 8), -1, x.shape[1])  # summed in two steps, twice as fast as in one

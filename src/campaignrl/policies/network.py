@@ -20,6 +20,7 @@ from campaignrl.errors import ArtifactError, Problem
 from campaignrl.features import Context, FeatureSchema
 from campaignrl.policies.base import Bool, Float, Shapes, Tensors, by_chunks
 from campaignrl.policies.choice import best_of, require_choice, uniform_over, with_floor
+from campaignrl.policies.row_products import row_product
 from campaignrl.policies.threads import one_blas_thread
 from campaignrl.specs.toml import Spec
 
@@ -135,7 +136,7 @@ def layer_sizes(d: int, hidden: Sequence[int], k: int) -> list[tuple[int, int]]:
 
 def forward(X: Float32, layers: Sequence[Layer], activation: Activation) -> Float32:
     """(n, d) -> (n, k): affine layers with the activation between them."""
-    outputs = hidden_outputs(X, layers[:-1], activation) @ layers[-1].weight
+    outputs = row_product(hidden_outputs(X, layers[:-1], activation), layers[-1].weight)
     outputs += layers[-1].bias
     return outputs
 
@@ -154,7 +155,7 @@ def hidden_outputs(X: Float32, layers: Sequence[Layer], activation: Activation) 
     """(n, d) -> (n, h): affine layers with the activation after each."""
     bend = np.tanh if activation == "tanh" else _relu
     for layer in layers:
-        X = X @ layer.weight
+        X = row_product(X, layer.weight)
         X += layer.bias
         bend(X, out=X)
     return X

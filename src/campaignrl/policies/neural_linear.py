@@ -15,6 +15,7 @@ from pydantic import Field
 
 from campaignrl import rng
 from campaignrl.actions import Catalog
+from campaignrl.errors import Problem, SpecError
 from campaignrl.features import Context, FeatureSchema
 from campaignrl.policies.base import Bool, Float, Shapes, Tensors, by_chunks
 from campaignrl.policies.choice import require_choice, with_floor
@@ -22,6 +23,7 @@ from campaignrl.policies.learning import Penalty, encoded_blocks, fixed_penalty,
 from campaignrl.policies.linear import scoring_layout, vote_shares
 from campaignrl.policies.network import Activation, Layer, Width, hidden_outputs, layer_sizes
 from campaignrl.policies.ridge import Float32, RidgeStatistics, fit_ridge, with_intercept
+from campaignrl.policies.row_products import row_product
 from campaignrl.policies.threads import one_blas_thread
 from campaignrl.specs.toml import Spec
 from campaignrl.tables.decisions import DecisionLog
@@ -56,6 +58,9 @@ class NeuralLinear:
     Config: ClassVar[type[Spec]] = NeuralLinearConfig
 
     def __init__(self, catalog: Catalog, schema: FeatureSchema, config: NeuralLinearConfig, name: str) -> None:
+        if not schema.width:
+            fix = "Where nothing is known of anybody take lin_ts or gaussian_ts."
+            raise SpecError(Problem(f"policy {name}", "features", "none", "at least one, to find features in", fix))
         self.catalog, self.schema, self.config, self.name = catalog, schema, config, name
         sizes = layer_sizes(schema.width, config.hidden[:-1], config.hidden[-1])
         self._layers = tuple(Layer(np.zeros(s, dtype=np.float32), np.zeros(s[1], dtype=np.float32)) for s in sizes)
@@ -74,7 +79,9 @@ class NeuralLinear:
         everything = np.ones((len(context), len(self.catalog)), dtype=bool)
         with one_blas_thread():
             return by_chunks(
-                lambda part, _: self._phi(part.encode(self.schema)) @ self._coefficients, context, everything
+                lambda part, _: row_product(self._phi(part.encode(self.schema)), self._coefficients),
+                context,
+                everything,
             )
 
     def update(self, log: DecisionLog) -> None:

@@ -31,6 +31,7 @@ from campaignrl.policies.contrasts import (
 from campaignrl.policies.joined import joined
 from campaignrl.policies.learning import Penalty, fixed_penalty, require_catalog
 from campaignrl.policies.ridge import Float32, RidgeModel, with_intercept
+from campaignrl.policies.row_products import row_product
 from campaignrl.policies.threads import one_blas_thread
 from campaignrl.specs.toml import Spec
 from campaignrl.tables.decisions import DecisionLog
@@ -142,7 +143,7 @@ class FromLogs:
         return with_intercept(context.encode(self.schema))
 
     def _means(self, phi: Float32) -> Float32:
-        return np.asarray(phi @ self._fitted["coefficients"])
+        return row_product(phi, self._fitted["coefficients"])
 
     def _decide(self, context: Context, allowed: Bool) -> Float:
         return with_floor(self._shares(self._phi(context), allowed), allowed, self.config.explore)

@@ -29,6 +29,7 @@ from campaignrl.policies.network import (
     forward,
     output_bound,
 )
+from campaignrl.policies.row_products import row_product
 from campaignrl.policies.threads import one_blas_thread
 from campaignrl.specs.toml import Spec
 
@@ -123,7 +124,7 @@ def remembered(X: Float32, state: Float32, gates: Layer) -> Float32:
     gates: one affine layer from (d + H) to the 4 H of input, forget, cell and output gate, in torch's order.
     """
     h = state.shape[1] // 2
-    raw = np.concatenate([X, state[:, :h]], axis=1) @ gates.weight
+    raw = row_product(np.concatenate([X, state[:, :h]], axis=1), gates.weight)
     raw += gates.bias
     proposed = np.tanh(raw[:, 2 * h : 3 * h])
     raw *= np.float32(0.5)  # sigmoid(x) = (1 + tanh(x / 2)) / 2, which cannot overflow

@@ -21,6 +21,7 @@ from scipy.linalg import cho_solve, cholesky, solve_triangular
 from campaignrl.actions import Catalog
 from campaignrl.policies.base import Tensors, in_chunks
 from campaignrl.policies.blocks import INTERCEPT, Blocks, blocks_of
+from campaignrl.policies.row_products import row_product
 from campaignrl.policies.threads import one_blas_thread
 
 Bool = npt.NDArray[np.bool_]
@@ -121,7 +122,7 @@ class RidgeModel:
     def predict(self, X: Float32) -> Float32:
         """Expected reward (n, k) float32 of every action for encoded rows X (n, d)."""
         with one_blas_thread():
-            return in_chunks(lambda x: with_intercept(x) @ self.coefficients, X)
+            return in_chunks(lambda x: row_product(with_intercept(x), self.coefficients), X)
 
     def draw(self, count: int, generator: np.random.Generator) -> Float32:
         """(count, D, k) float32 draws of all coefficients from the posterior."""

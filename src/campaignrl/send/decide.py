@@ -19,6 +19,7 @@ from campaignrl.actions import NONE, Catalog
 from campaignrl.errors import ArtifactError, Problem, UsageError
 from campaignrl.guard.rules import Facts, Rules, allowed, blocks, rules_of
 from campaignrl.policies.base import Policy, sample
+from campaignrl.policies.catalog import require_trained
 from campaignrl.policies.memory import Memory, ask, require_memory
 from campaignrl.rng import Purpose
 from campaignrl.specs.world import World
@@ -99,6 +100,7 @@ def decide(
     if policy.catalog.hash != world.catalog.hash:
         where, fix = f"policy {policy.name}", "Train it again in this world, or give the world it was trained in."
         raise ArtifactError(Problem(where, "catalog", policy.catalog.hash, f"that of {world.name}", fix))
+    require_trained(policy, world.name)
     rules, keys, n = rules_of(world), rng.customer_keys(customers.ids), len(customers)
     _meet(policy, memory, keys, day)
     held_out = rng.uniform(keys, world.guard.holdout_salt, 0, Purpose.HOLDOUT) < world.guard.holdout

@@ -110,7 +110,7 @@ def read_customers(
         listed = marked if listed is None else marked | listed
     if problems:
         raise DataError(problems)
-    return CustomerTable(ids, Context(schema, columns), consent, contacts, listed, notes)
+    return CustomerTable(ids, Context(schema, columns, count=len(ids)), consent, contacts, listed, notes)
 
 
 def _frame_table(frame: pd.DataFrame) -> pa.Table:

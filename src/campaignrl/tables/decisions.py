@@ -51,6 +51,8 @@ class DecisionLog:
     meta: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not self.context.columns:  # nothing is known of anybody: only the other columns tell how many rows there are
+            object.__setattr__(self, "context", replace(self.context, count=len(self.action)))
         problems = contract_problems(self)
         if problems:
             raise DataError(problems)

@@ -1,0 +1,46 @@
+"""Products of rows with a matrix in which a row's result never depends on its place in the batch.
+
+A BLAS may sum in another order at some places of a tile: OpenBLAS's single-precision kernel for processors with AVX2
+but not AVX-512 does, and a customer's probabilities would then change in the last digit with the order of the table.
+Where the kernel at hand does so, products are made in double precision, whose kernel does not, and rounded once. Not
+here: batches of one shape, without which no kernel is even (base.py).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from campaignrl.policies.threads import one_blas_thread
+
+Float32 = npt.NDArray[np.float32]
+
+WIDTHS = (8, 17, 40, 64)  # inputs and outputs with which a kernel is tried; below 8 none of its tiles is whole
+ROWS = (32, 256, 512)
+
+
+@cache
+def even_dtype() -> type[np.float32] | type[np.float64]:
+    """The narrowest precision in which this machine's BLAS treats all rows alike."""
+    with one_blas_thread():
+        return np.float32 if all(_is_even(n, d, k) for n in ROWS for d in WIDTHS for k in WIDTHS) else np.float64
+
+
+def row_product(X: Float32, W: Float32) -> Float32:
+    """X @ W: (n, d), (d, k) -> (n, k) float32; equal rows of X give equal bytes. Its own arrays may be written on."""
+    dtype = even_dtype()
+    if dtype is np.float32:
+        return np.asarray(X @ W)
+    return (X.astype(dtype) @ W.astype(dtype)).astype(np.float32)
+
+
+def _is_even(n: int, d: int, k: int) -> bool:
+    """Whether n equal rows have n equal products, from the left and from the right."""
+    row: Any = np.sqrt(np.arange(1, d + 1, dtype=np.float32))
+    W = np.cos(np.arange(d * k, dtype=np.float32)).reshape(d, k)
+    X = np.tile(row, (n, 1))
+    left, right = X @ W, W.T @ X.T
+    return bool((left == left[0]).all() and (right == right[:, :1]).all())
