@@ -22,6 +22,7 @@ SHARED = ROOT.parent / "shared" / "data"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--refresh-docs", action="store_true", help="write the outputs shown in README.md and docs/ again")
+    parser.addoption("--refresh-lock", action="store_true", help="record what every verb writes today again")
 
 
 @pytest.fixture(scope="session")
