@@ -12,7 +12,7 @@ from campaignrl.features import Context
 from campaignrl.policies.bundle import load_bundle, save_bundle
 from campaignrl.policies.catalog import build_policy
 from campaignrl.policies.container import MAX_HEADER, pack, unpack
-from campaignrl.policies.kinds import KINDS, policy_class
+from campaignrl.policies.registry import KINDS, policy_class
 
 SMALL = {
     "neural_linear": {"hidden": [8, 4], "epochs": 1, "draws": 4},

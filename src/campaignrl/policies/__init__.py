@@ -26,7 +26,7 @@ pessimistic.py     the best lower bound of a gain
 uplift.py     uplift, dr_uplift: what a send changes; propensity_greedy.py, who buys anyway
 budgeted.py   value less a price on money
 threads.py    one BLAS thread for small matrices
-kinds.py      which kinds exist
+registry.py      which kinds exist
 catalog.py    building a policy from its name, spec or file
 container.py  tensors and texts in one file, with limits of our own
 bundle.py     saving and loading without pickle

@@ -2,7 +2,7 @@
 
 The manifest (JSON) says format, kind, name, settings, catalog, features and facts about its training; learned
 numbers are tensors beside it (container.py). No time stamp: same inputs, same bytes. Limits come from our
-code, shapes from the kind's own class, the kind from a literal table (kinds.py).
+code, shapes from the kind's own class, the kind from a literal table (registry.py).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from campaignrl.errors import ArtifactError, CampaignError, Problem, UsageError,
 from campaignrl.features import Feature, FeatureSchema
 from campaignrl.policies.base import Policy, Shapes, Tensors
 from campaignrl.policies.container import DTYPES, MAX_FILE, pack, unpack
-from campaignrl.policies.kinds import KINDS, Stored, policy_class
+from campaignrl.policies.registry import KINDS, Stored, policy_class
 from campaignrl.specs.toml import Spec, check
 from campaignrl.tables.files import write_whole
 

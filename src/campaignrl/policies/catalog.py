@@ -1,7 +1,7 @@
 """Building a policy from its name, its spec or its file.
 
 A spec is a TOML file: `kind`, the settings of that kind, and if wanted `name` and `about`. Not here: which
-kinds exist (kinds.py), bundles (bundle.py), where bundled specs lie (specs/bundled.py).
+kinds exist (registry.py), bundles (bundle.py), where bundled specs lie (specs/bundled.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from campaignrl.errors import Problem, SpecError, UsageError, nearest, unknown
 from campaignrl.features import FeatureSchema
 from campaignrl.policies.base import Policy
 from campaignrl.policies.bundle import load_bundle
-from campaignrl.policies.kinds import KINDS, policy_class
+from campaignrl.policies.registry import KINDS, policy_class
 from campaignrl.specs.bundled import bundled_files, pretrained_files
 from campaignrl.specs.toml import check, read_toml
 

@@ -19,8 +19,8 @@ from campaignrl.errors import CampaignError
 from campaignrl.evaluate.evaluate import evaluate
 from campaignrl.features import Context
 from campaignrl.policies.base import Learner, Policy
-from campaignrl.policies.kinds import policy_class
 from campaignrl.policies.memory import Recurrent, states_on
+from campaignrl.policies.registry import policy_class
 from campaignrl.simulate import simulate
 from campaignrl.specs.toml import check
 from campaignrl.specs.world import World
