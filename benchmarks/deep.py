@@ -24,12 +24,12 @@ from campaignrl.envs.panel import Panel
 from campaignrl.envs.sb3 import CustomersVecEnv
 from campaignrl.features import Feature, FeatureSchema
 from campaignrl.policies.base import in_chunks
-from campaignrl.policies.catalog import build_policy
-from campaignrl.policies.course import Course
-from campaignrl.policies.experience import ExperienceVectorEnv
-from campaignrl.policies.memory import ask, memory_for
-from campaignrl.policies.network import forward
-from campaignrl.policies.threads import one_blas_thread
+from campaignrl.policies.blas_threads import one_blas_thread
+from campaignrl.policies.deep.numpy_network import forward
+from campaignrl.policies.deep.recurrent_state import ask, memory_for
+from campaignrl.policies.deep.run_options import Course
+from campaignrl.policies.deep.training_env import ExperienceVectorEnv
+from campaignrl.policies.loading import build_policy
 
 ROWS = 200_000
 REPEATS = 5

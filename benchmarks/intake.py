@@ -20,9 +20,9 @@ from pathlib import Path
 
 import duckdb
 
-from campaignrl.profiles.folder import build_folder
-from campaignrl.profiles.intake import intake
-from campaignrl.profiles.intake_mapping import parse_intake_mapping
+from campaignrl.profiles.intake.intake import intake
+from campaignrl.profiles.intake.mapping import parse_intake_mapping
+from campaignrl.profiles.store.folder import build_folder
 
 AS_OF = datetime(2024, 1, 1)
 SOURCE = {

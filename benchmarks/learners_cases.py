@@ -13,11 +13,11 @@ from threadpoolctl import threadpool_limits
 
 from campaignrl.actions import Catalog, Channel, Offer
 from campaignrl.features import Context, Feature, FeatureSchema
+from campaignrl.policies.bandits.online import Online
 from campaignrl.policies.base import sample
-from campaignrl.policies.catalog import build_policy
-from campaignrl.policies.online import Online
-from campaignrl.policies.ridge import RidgeStatistics
-from campaignrl.tables.decisions import DecisionLog
+from campaignrl.policies.linear_model.ridge import RidgeStatistics
+from campaignrl.policies.loading import build_policy
+from campaignrl.tables.log.decision_log import DecisionLog
 
 WIDTH, TIMES = 32, 3
 SCHEMA = FeatureSchema(tuple(Feature(name=f"x{j}") for j in range(WIDTH)))

@@ -31,9 +31,9 @@ import numpy as np
 from panel import SENT_SHARE, actions
 
 from campaignrl import rng
+from campaignrl.campaign import run_campaign
 from campaignrl.dynamics import purchase, response
 from campaignrl.envs.panel import BLOCK, Panel
-from campaignrl.simulate import run_campaign
 from campaignrl.specs.world import load_world
 
 EXPS, LOGS, HASHES = (4, 4), (0, 2), (2, 2)  # per send, per customer-day

@@ -23,13 +23,13 @@ from rich.progress import Progress
 
 import campaignrl as crl
 from campaignrl.dynamics.parameters import parameters
-from campaignrl.envs.truth.bound import ROUGH, idle_value, upper_bound
-from campaignrl.envs.truth.lattice import Size, lattice
-from campaignrl.envs.truth.oracle import greedy, priced
-from campaignrl.envs.truth.planner import FarSighted
-from campaignrl.envs.truth.toll import Toll
+from campaignrl.envs.truth.bounds.upper_bound import ROUGH, idle_value, upper_bound
+from campaignrl.envs.truth.oracles.far_sighted_oracle import FarSighted
+from campaignrl.envs.truth.oracles.greedy_oracle import greedy, priced
+from campaignrl.envs.truth.oracles.reduced_state import Size, lattice
+from campaignrl.envs.truth.shadow_prices import Toll
 from campaignrl.envs.truth.twins import always, live, nothing
-from campaignrl.policies.threads import one_blas_thread
+from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.specs.bundled import bundled_files
 from campaignrl.tables.files import write_whole
 

@@ -19,10 +19,10 @@ import pandas as pd
 
 import campaignrl as crl
 from campaignrl import rng
-from campaignrl.calibrate.btyd import FITS, fit_gamma_gamma
-from campaignrl.calibrate.rfm import summarise
-from campaignrl.report import calibration_figures as pictures
-from campaignrl.report.figures import png_bytes
+from campaignrl.calibration.purchase.models import FITS, fit_gamma_gamma
+from campaignrl.calibration.purchase.rfm import summarise
+from campaignrl.report.figures import calibration as pictures
+from campaignrl.report.figures.base import png_bytes
 from campaignrl.tables.files import write_whole
 
 ORDERS = Path(__file__).resolve().parents[2] / "shared" / "data" / "cdnow" / "CDNOW_sample.txt"

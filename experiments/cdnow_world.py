@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 import campaignrl as crl
 from campaignrl import rng
 from campaignrl.envs.panel import Panel
-from campaignrl.report.figures import INK, MUTED, SERIES, png_bytes
+from campaignrl.report.figures.base import INK, MUTED, SERIES, png_bytes
 from campaignrl.tables.files import write_whole
 
 HERE = Path(__file__).resolve().parent

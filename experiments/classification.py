@@ -28,9 +28,9 @@ from threadpoolctl import threadpool_limits
 import campaignrl as crl
 from campaignrl.features import Context, Feature, FeatureSchema
 from campaignrl.policies.base import sample
-from campaignrl.policies.catalog import build_policy
-from campaignrl.report.figures import png_bytes
-from campaignrl.report.panels import Panel, Spot, panels
+from campaignrl.policies.loading import build_policy
+from campaignrl.report.figures.base import png_bytes
+from campaignrl.report.figures.estimates import Panel, Spot, panels
 from campaignrl.tables.files import write_whole
 
 BATCH, NEEDED, BASE = 50, 4, "lin_epsilon 0.1"

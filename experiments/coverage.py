@@ -20,11 +20,11 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 import campaignrl as crl
-from campaignrl.evaluate.anytime import ever_excluded
-from campaignrl.evaluate.estimators import Weighted, likelihood_interval
-from campaignrl.evaluate.intervals import Clusters
-from campaignrl.evaluate.other_intervals import INTERVALS
 from campaignrl.features import Context, Feature, FeatureSchema
+from campaignrl.ope.intervals.confidence_sequences import ever_excluded
+from campaignrl.ope.intervals.empirical_likelihood import Clusters
+from campaignrl.ope.methods.intervals_by_name import INTERVALS
+from campaignrl.ope.methods.registry import Weighted, likelihood_interval
 
 ACTIONS = 10
 CATALOG = crl.Catalog.from_names([f"offer{i}@email" for i in range(1, ACTIONS)])

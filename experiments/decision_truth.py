@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 import campaignrl as crl
-from campaignrl.report.figures import png_bytes
+from campaignrl.report.figures.base import png_bytes
 from campaignrl.tables.files import write_whole
 from campaignrl.true_value import decision_lifts
 

@@ -27,8 +27,8 @@ from threadpoolctl import threadpool_limits
 
 import campaignrl as crl
 from campaignrl.features import Context, Feature, FeatureSchema
-from campaignrl.report.figures import png_bytes
-from campaignrl.report.panels import Panel, Spot, panels
+from campaignrl.report.figures.base import png_bytes
+from campaignrl.report.figures.estimates import Panel, Spot, panels
 from campaignrl.tables.files import write_whole
 
 CLASSES, SEED = 10, 12345

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 
 import campaignrl as crl
 from campaignrl.features import Context, Feature, FeatureSchema
-from campaignrl.report.figures import MUTED, SERIES, png_bytes
+from campaignrl.report.figures.base import MUTED, SERIES, png_bytes
 from campaignrl.tables.files import write_whole
 from campaignrl.true_value import decision_value
 

@@ -14,14 +14,14 @@ from pathlib import Path
 import pandas as pd
 
 import campaignrl as crl
-from campaignrl.evaluate.differences import bearing
-from campaignrl.evaluate.evaluate import compare_on_log
-from campaignrl.evaluate.intervals import NOT_TO_BE_HAD, Estimate
-from campaignrl.evaluate.personalising import Finding, personalising
-from campaignrl.report.figures import png_bytes
-from campaignrl.report.panels import Panel, Spot, panels
+from campaignrl.ope.comparison.equivalence import bearing
+from campaignrl.ope.evaluate import compare_on_log
+from campaignrl.ope.intervals.empirical_likelihood import NOT_TO_BE_HAD, Estimate
+from campaignrl.ope.personalisation import Finding, personalising
+from campaignrl.report.figures.base import png_bytes
+from campaignrl.report.figures.estimates import Panel, Spot, panels
 from campaignrl.tables.files import write_whole
-from campaignrl.tables.split import split_by_customer
+from campaignrl.tables.log.split import split_by_customer
 
 HERE = Path(__file__).resolve().parent
 LOG = HERE.parents[1] / "shared" / "data" / "hillstrom" / "hillstrom_half.csv.gz"

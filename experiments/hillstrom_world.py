@@ -18,12 +18,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 import campaignrl as crl
-from campaignrl.calibrate.calibrate import calibrate_campaign
-from campaignrl.calibrate.campaign import Campaign, campaign_of_outcomes
-from campaignrl.calibrate.replay import replay
-from campaignrl.report.figures import INK, MUTED, SERIES, png_bytes
+from campaignrl.calibration.calibrate import calibrate_campaign
+from campaignrl.calibration.response.campaign_rows import Campaign, campaign_of_outcomes
+from campaignrl.calibration.world.replay import replay
+from campaignrl.report.figures.base import INK, MUTED, SERIES, png_bytes
 from campaignrl.tables.files import write_whole
-from campaignrl.tables.split import split_by_customer
+from campaignrl.tables.log.split import split_by_customer
 
 HERE = Path(__file__).resolve().parent
 LOG = HERE.parents[1] / "shared" / "data" / "hillstrom" / "hillstrom_half.csv.gz"

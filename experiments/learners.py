@@ -29,14 +29,14 @@ import campaignrl as crl
 from campaignrl import rng
 from campaignrl.actions import NONE
 from campaignrl.envs.panel import Panel
-from campaignrl.envs.truth.bound import idle_value
-from campaignrl.envs.truth.lattice import Size
-from campaignrl.envs.truth.oracle import greedy
-from campaignrl.envs.truth.planner import FarSighted
+from campaignrl.envs.truth.bounds.upper_bound import idle_value
+from campaignrl.envs.truth.oracles.far_sighted_oracle import FarSighted
+from campaignrl.envs.truth.oracles.greedy_oracle import greedy
+from campaignrl.envs.truth.oracles.reduced_state import Size
 from campaignrl.envs.truth.twins import Life, nothing
-from campaignrl.experiments.measure import evaluation_ids
-from campaignrl.policies.catalog import build_policy
-from campaignrl.policies.threads import one_blas_thread
+from campaignrl.policies.blas_threads import one_blas_thread
+from campaignrl.policies.loading import build_policy
+from campaignrl.suites.measure import evaluation_ids
 from campaignrl.tables.files import write_whole
 from campaignrl.true_value import acting, mean_value
 

@@ -20,17 +20,17 @@ import pandas as pd
 
 import campaignrl as crl
 from campaignrl import rng
-from campaignrl.calibrate.base import Fitted, log_covariance, pareto_numbers
-from campaignrl.calibrate.baskets import lognormal_basket
-from campaignrl.calibrate.btyd import fit_pareto_nbd
-from campaignrl.calibrate.scorecard import Scorecard, scorecard
-from campaignrl.calibrate.season import Purchases, fit_season, later_factors
-from campaignrl.calibrate.untouched import entering
-from campaignrl.calibrate.world_file import write_world
-from campaignrl.profiles.segments import fit_segments
-from campaignrl.profiles.segments_spec import segment_spec
-from campaignrl.report.calibration_figures import realism
-from campaignrl.report.figures import png_bytes
+from campaignrl.calibration.purchase.base_rates import Fitted, log_covariance, pareto_numbers
+from campaignrl.calibration.purchase.lognormal_baskets import lognormal_basket
+from campaignrl.calibration.purchase.models import fit_pareto_nbd
+from campaignrl.calibration.purchase.seasonality import Purchases, fit_season, later_factors
+from campaignrl.calibration.realism.scorecard import Scorecard, scorecard
+from campaignrl.calibration.realism.untreated_cohorts import entering
+from campaignrl.calibration.world.world_file import write_world
+from campaignrl.profiles.segments.segments import fit_segments
+from campaignrl.profiles.segments.spec import segment_spec
+from campaignrl.report.figures.base import png_bytes
+from campaignrl.report.figures.calibration import realism
 from campaignrl.specs.provenance import Provenance, place
 from campaignrl.specs.toml import check
 from campaignrl.specs.world import World

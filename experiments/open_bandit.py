@@ -17,10 +17,10 @@ import numpy as np
 import pandas as pd
 
 import campaignrl as crl
-from campaignrl.evaluate.differences import Bearing, bearing, independent_difference, interval
-from campaignrl.evaluate.intervals import NOT_TO_BE_HAD, Estimate
-from campaignrl.report.figures import png_bytes
-from campaignrl.report.panels import Panel, Spot, panels
+from campaignrl.ope.comparison.equivalence import Bearing, bearing, independent_difference, interval
+from campaignrl.ope.intervals.empirical_likelihood import NOT_TO_BE_HAD, Estimate
+from campaignrl.report.figures.base import png_bytes
+from campaignrl.report.figures.estimates import Panel, Spot, panels
 from campaignrl.tables.files import write_whole
 
 HERE = Path(__file__).resolve().parent

@@ -15,10 +15,10 @@ from pathlib import Path
 import pandas as pd
 
 from campaignrl import rng
-from campaignrl.profiles.fidelity import held_out_fidelity
-from campaignrl.profiles.population import fit_population
-from campaignrl.profiles.segments import fit_segments
-from campaignrl.profiles.segments_spec import segment_spec
+from campaignrl.profiles.population.fidelity import held_out_fidelity
+from campaignrl.profiles.population.population import fit_population
+from campaignrl.profiles.segments.segments import fit_segments
+from campaignrl.profiles.segments.spec import segment_spec
 
 OUTCOMES = ["segment", "visit", "conversion", "spend", "history_segment"]  # of the e-mail test, and a band of `history`
 

@@ -22,11 +22,11 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 import campaignrl as crl
+from campaignrl.campaign import decide_day, ready_policy
 from campaignrl.cli.console import say, say_table
-from campaignrl.envs.event_export import play_history, truth_of
+from campaignrl.envs.events.export import play_history, truth_of
 from campaignrl.envs.panel import Panel
-from campaignrl.profiles.build import build_profiles
-from campaignrl.simulate import decide_day, ready_policy
+from campaignrl.profiles.store.build import build_profiles
 
 DAYS, ASKED, STATES = 180, 0.90, ("prospect", "new", "live", "gone")
 TAGS = Path(__file__).parent / "tags" / "truth.toml"

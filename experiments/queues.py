@@ -20,10 +20,10 @@ import simpy
 from scipy import stats
 
 from campaignrl import load_world, rng
-from campaignrl.envs.queues import Job, Queue, mean_wait
-from campaignrl.report.load import channel_load
-from campaignrl.report.panels import Panel, Spot, panels
-from campaignrl.simulate import run_campaign, simulate_hours
+from campaignrl.campaign import run_campaign, simulate_hours
+from campaignrl.envs.clock.queues import Job, Queue, mean_wait
+from campaignrl.report.figures.channel_load import channel_load
+from campaignrl.report.figures.estimates import Panel, Spot, panels
 
 CASES = [(1, 0.5), (1, 0.8), (4, 0.8), (10, 0.8)]  # servers, share of their time that arrivals ask for
 WARM_UP = 0.05  # share of the arrivals, left out because the queue starts empty

@@ -37,11 +37,11 @@ from ranking_waves import (
 from scipy import stats
 
 import campaignrl as crl
-from campaignrl.evaluate.estimators import ESTIMATORS
-from campaignrl.evaluate.paired import Rows
-from campaignrl.policies.threads import one_blas_thread
-from campaignrl.report.figures import INK, MUTED, SERIES, png_bytes
-from campaignrl.simulate import ready_policy
+from campaignrl.campaign import ready_policy
+from campaignrl.ope.comparison.policies import Rows
+from campaignrl.ope.methods.registry import ESTIMATORS
+from campaignrl.policies.blas_threads import one_blas_thread
+from campaignrl.report.figures.base import INK, MUTED, SERIES, png_bytes
 from campaignrl.tables.files import write_whole
 from campaignrl.true_value import decision_lifts
 

@@ -27,8 +27,8 @@ from threadpoolctl import threadpool_limits
 import campaignrl as crl
 from campaignrl.features import Context, Feature, FeatureSchema
 from campaignrl.policies.base import sample
-from campaignrl.policies.catalog import build_policy
-from campaignrl.report.figures import png_bytes
+from campaignrl.policies.loading import build_policy
+from campaignrl.report.figures.base import png_bytes
 from campaignrl.tables.files import write_whole
 
 ACTIONS, WIDTH, NOISE, BATCH, ASKED = 6, 8, 0.5, 50, 0.6

@@ -17,14 +17,14 @@ from starbucks_campaign import as_the_world_sees, campaign_of
 from starbucks_log import events_of, per_day, read_starbucks
 
 import campaignrl as crl
-from campaignrl.calibrate.calibrate import calibrate_campaign
-from campaignrl.calibrate.campaign import Campaign
-from campaignrl.calibrate.replay import replay
-from campaignrl.evaluate.evaluate import compare_on_log
-from campaignrl.report.figures import png_bytes
-from campaignrl.report.panels import Panel, Spot, panels
-from campaignrl.tables.decisions import DecisionLog
+from campaignrl.calibration.calibrate import calibrate_campaign
+from campaignrl.calibration.response.campaign_rows import Campaign
+from campaignrl.calibration.world.replay import replay
+from campaignrl.ope.evaluate import compare_on_log
+from campaignrl.report.figures.base import png_bytes
+from campaignrl.report.figures.estimates import Panel, Spot, panels
 from campaignrl.tables.files import write_whole
+from campaignrl.tables.log.decision_log import DecisionLog
 
 HERE = Path(__file__).resolve().parent
 FOLDER = HERE.parents[1] / "shared" / "data" / "starbucks"

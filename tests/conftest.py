@@ -14,7 +14,7 @@ from campaignrl.dynamics.customers import State, draw_customers
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.features import UNKNOWN, Context, Feature, FeatureSchema
 from campaignrl.specs.world import World, load_world
-from campaignrl.tables.decisions import DecisionLog
+from campaignrl.tables.log.decision_log import DecisionLog
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"

@@ -26,11 +26,11 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from campaignrl.cli import main as cli
-from campaignrl.envs.event_export import play_history
-from campaignrl.envs.export import customers_frame
+from campaignrl.envs.customers_export import customers_frame
+from campaignrl.envs.events.export import play_history
 from campaignrl.envs.panel import Panel
-from campaignrl.envs.truth.bound import upper_bound
-from campaignrl.envs.truth.oracle import greedy
+from campaignrl.envs.truth.bounds.upper_bound import upper_bound
+from campaignrl.envs.truth.oracles.greedy_oracle import greedy
 from campaignrl.envs.truth.twins import twins
 from campaignrl.policies.bundle import load_bundle
 from campaignrl.specs.world import load_world

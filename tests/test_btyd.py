@@ -9,8 +9,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import integrate, special
 
-from campaignrl.calibrate import beta_geometric, gamma_gamma, nbd, pareto_nbd
-from campaignrl.calibrate.btyd import (
+from campaignrl.calibration.purchase import beta_geometric, gamma_gamma, nbd, pareto_nbd
+from campaignrl.calibration.purchase.fitting import Fit
+from campaignrl.calibration.purchase.histories import as_given, histories
+from campaignrl.calibration.purchase.models import (
     FITS,
     BgNbd,
     MbgNbd,
@@ -21,10 +23,8 @@ from campaignrl.calibrate.btyd import (
     fit_nbd,
     fit_pareto_nbd,
 )
-from campaignrl.calibrate.fitting import Fit
-from campaignrl.calibrate.histories import as_given, histories
-from campaignrl.calibrate.pooling import fit_by_segment
-from campaignrl.calibrate.rfm import summarise
+from campaignrl.calibration.purchase.partial_pooling import fit_by_segment
+from campaignrl.calibration.purchase.rfm import summarise
 from campaignrl.errors import DataError, SpecError
 
 NO_FIT = Fit(np.nan, {}, 0.0, False)

@@ -8,20 +8,20 @@ import pytest
 from typer.testing import CliRunner
 
 import campaignrl as crl
-from campaignrl.calibrate.calibrate import calibrate
-from campaignrl.calibrate.campaign import campaign_of_events, last_send
-from campaignrl.calibrate.clicks import delay_numbers
-from campaignrl.calibrate.replay import days_needed, replay, translation
-from campaignrl.calibrate.world_file import world_text
+from campaignrl.calibration.calibrate import calibrate
+from campaignrl.calibration.response.campaign_rows import campaign_of_events, last_send
+from campaignrl.calibration.response.clicks import delay_numbers
+from campaignrl.calibration.world.replay import days_needed, replay, translation
+from campaignrl.calibration.world.world_file import world_text
+from campaignrl.campaign import decide_day, ready_policy
 from campaignrl.cli.main import app
-from campaignrl.envs.event_export import play_history, truth_of
+from campaignrl.envs.events.export import play_history, truth_of
 from campaignrl.envs.panel import Panel
 from campaignrl.errors import DataError, SpecError
-from campaignrl.simulate import decide_day, ready_policy
 from campaignrl.specs.provenance import Provenance, leaves, place
 from campaignrl.specs.toml import check
 from campaignrl.specs.world import World, load_world
-from campaignrl.tables.logfile import write_log
+from campaignrl.tables.log.files import write_log
 
 N, START = 2_500, "2026-01-01"
 SEGMENT = {

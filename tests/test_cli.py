@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from campaignrl.cli import main as cli
-from campaignrl.envs.export import customers_frame
+from campaignrl.envs.customers_export import customers_frame
 from campaignrl.envs.panel import Panel
 from campaignrl.specs.bundled import bundled_folder
 from campaignrl.specs.world import load_world

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from campaignrl.actions import NONE
+from campaignrl.campaign import run_campaign, simulate_hours
 from campaignrl.dynamics.advance import Outcome
-from campaignrl.envs.clock import Clock, run_clock
+from campaignrl.envs.clock.simulation import Clock, run_clock
 from campaignrl.envs.panel import Panel
-from campaignrl.simulate import run_campaign, simulate_hours
 from campaignrl.specs.bundled import bundled_files
 from campaignrl.specs.toml import check
 from campaignrl.specs.world import World, load_world

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from campaignrl.errors import UsageError
-from campaignrl.report.figures import png_bytes
-from campaignrl.report.load import channel_load
+from campaignrl.report.figures.base import png_bytes
+from campaignrl.report.figures.channel_load import channel_load
 
 
 def table(name, servers=2, days=3):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from campaignrl.envs.export import customers_frame
+from campaignrl.envs.customers_export import customers_frame
 from campaignrl.envs.panel import Panel
 from campaignrl.errors import DataError
 from campaignrl.features import UNKNOWN

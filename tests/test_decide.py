@@ -9,18 +9,18 @@ import pytest
 
 from campaignrl import rng
 from campaignrl.actions import NONE
-from campaignrl.envs.export import customers_frame
+from campaignrl.campaign import simulate
+from campaignrl.envs.customers_export import customers_frame
 from campaignrl.envs.panel import Panel
 from campaignrl.errors import ArtifactError, UsageError
 from campaignrl.guard.rules import allowed, cap_windows, rules_of
-from campaignrl.policies.catalog import load_policy
+from campaignrl.policies.loading import load_policy
 from campaignrl.rng import Purpose
 from campaignrl.send.decide import decide, facts_of
-from campaignrl.simulate import simulate
 from campaignrl.specs.world import load_world
 from campaignrl.tables.customers import read_customers
 from campaignrl.tables.files import read_frame, write_frame
-from campaignrl.train import train
+from campaignrl.training import train
 
 DAY = datetime.date(2026, 11, 21)
 N = 150

@@ -7,22 +7,22 @@ import numpy as np
 import pytest
 
 import campaignrl as crl
+from campaignrl.campaign import run_campaign
 from campaignrl.envs.panel import Panel
 from campaignrl.errors import ArtifactError, SpecError
 from campaignrl.policies.base import sample
 from campaignrl.policies.bundle import load_bundle, save_bundle
-from campaignrl.policies.catalog import build_policy, load_policy
 from campaignrl.policies.choice import uniform_over
-from campaignrl.policies.course import Course, thinned
-from campaignrl.policies.experience import ExperienceVectorEnv
-from campaignrl.policies.memory import answers_on
-from campaignrl.policies.network import refused_to_none
-from campaignrl.simulate import run_campaign
+from campaignrl.policies.deep.numpy_network import refused_to_none
+from campaignrl.policies.deep.recurrent_state import answers_on
+from campaignrl.policies.deep.run_options import Course, thinned
+from campaignrl.policies.deep.training_env import ExperienceVectorEnv
+from campaignrl.policies.loading import build_policy, load_policy
 
 torch = pytest.importorskip("torch", reason="needs the extra `rl`")
 pytest.importorskip("sb3_contrib", reason="needs the extra `rl`")
 
-from campaignrl.policies import deep  # noqa: E402
+from campaignrl.policies.deep import trainer as deep  # noqa: E402
 
 SPECS = {
     "ppo": {},

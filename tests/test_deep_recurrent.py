@@ -5,16 +5,16 @@ import pytest
 
 from campaignrl.envs.panel import Panel
 from campaignrl.policies.base import sample
-from campaignrl.policies.catalog import build_policy
 from campaignrl.policies.choice import uniform_over
-from campaignrl.policies.course import Course
+from campaignrl.policies.deep.run_options import Course
+from campaignrl.policies.loading import build_policy
 
 torch = pytest.importorskip("torch", reason="needs the extra `rl`")
 pytest.importorskip("sb3_contrib", reason="needs the extra `rl`")
 
 from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy  # noqa: E402
 
-from campaignrl.policies import deep  # noqa: E402
+from campaignrl.policies.deep import trainer as deep  # noqa: E402
 
 SPEC = {"kind": "recurrent_ppo", "customers": 64, "batch": 300, "hidden": [24], "memory": 12, "reward_scale": 5.0}
 N = 300

@@ -5,7 +5,7 @@ import pytest
 
 import campaignrl as crl
 from campaignrl.errors import MissingExtra, UsageError
-from campaignrl.policies.catalog import build_policy
+from campaignrl.policies.loading import build_policy
 
 pytest.importorskip("sb3_contrib", reason="needs the extra `rl`")
 
@@ -70,7 +70,7 @@ def test_a_resumed_training_goes_on_in_the_same_events(small_world, tmp_path):
 
 
 def test_without_the_package_it_names_the_fix(small_world, tmp_path, monkeypatch):
-    monkeypatch.setattr("campaignrl.policies.deep.find_spec", lambda name: None)
+    monkeypatch.setattr("campaignrl.policies.deep.trainer.find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match="pip install tensorboard"):
         crl.train(learner("ppo", small_world), small_world, steps=1, tensorboard=tmp_path / "events")
     assert not (tmp_path / "events").exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from campaignrl.calibrate.delay import delay_table, fit_delay
+from campaignrl.calibration.response.conversion_delay import delay_table, fit_delay
 from campaignrl.errors import DataError
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from campaignrl.campaign import ready_policy
 from campaignrl.cli import main as cli
 from campaignrl.demo import title, usual_policy
-from campaignrl.simulate import ready_policy
 from campaignrl.specs.bundled import bundled_files
 from campaignrl.specs.world import load_world
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from campaignrl.errors import UsageError
-from campaignrl.evaluate.differences import Bearing, bearing, bearing_of_best, independent_difference, interval
-from campaignrl.evaluate.intervals import Estimate
-from campaignrl.evaluate.personalising import MATTERS, personalising
-from campaignrl.tables.split import split_by_customer
+from campaignrl.ope.comparison.equivalence import Bearing, bearing, bearing_of_best, independent_difference, interval
+from campaignrl.ope.intervals.empirical_likelihood import Estimate
+from campaignrl.ope.personalisation import MATTERS, personalising
+from campaignrl.tables.log.split import split_by_customer
 
 GAIN = Estimate(0.08, 0.01, 0.06, 0.10, "")  # of the best single action over none
 MARGIN = MATTERS * GAIN.ci_low

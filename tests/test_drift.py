@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from campaignrl.errors import DataError
-from campaignrl.profiles.drift import drift, psi, share_change
-from campaignrl.profiles.segments import fit_segments
-from campaignrl.profiles.segments_spec import segment_spec
+from campaignrl.profiles.segments.drift import drift, psi, share_change
+from campaignrl.profiles.segments.segments import fit_segments
+from campaignrl.profiles.segments.spec import segment_spec
 
 
 def frame(ids, **columns):

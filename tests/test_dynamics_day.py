@@ -9,8 +9,8 @@ from campaignrl.dynamics.advance import Outcome, advance, live
 from campaignrl.dynamics.customers import NO_OFFER, State, draw_customers
 from campaignrl.dynamics.observe import observe
 from campaignrl.dynamics.parameters import parameters
-from campaignrl.specs.schema import STAGES
 from campaignrl.specs.world import load_world
+from campaignrl.specs.world_features import STAGES
 
 
 @pytest.fixture(scope="module")

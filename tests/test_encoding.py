@@ -5,10 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campaignrl import encoding
-from campaignrl.encoding import TABLE
 from campaignrl.envs.panel import Panel
-from campaignrl.features import UNKNOWN, Context, Feature, FeatureSchema
+from campaignrl.features import UNKNOWN, Context, Feature, FeatureSchema, encoding
+from campaignrl.features.encoding import TABLE
 from campaignrl.specs.world import load_world
 
 MANY = 300  # levels, of which a table would be too large

@@ -8,7 +8,7 @@ from gymnasium.vector import AutoresetMode
 
 import campaignrl  # noqa: F401  makes the ids known
 from campaignrl.envs.panel import Panel
-from campaignrl.envs.played import same
+from campaignrl.envs.rollout_checks import same
 from campaignrl.envs.single import LifecycleEnv
 from campaignrl.envs.vector import LifecycleVectorEnv
 from campaignrl.errors import UsageError

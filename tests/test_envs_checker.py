@@ -7,11 +7,11 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, VectorWrapper
 
 from campaignrl.envs.bandit import BanditEnv, BanditVectorEnv
-from campaignrl.envs.check import CHECKS, check_vector_env, findings
-from campaignrl.envs.registration import ENVIRONMENTS
 from campaignrl.envs.single import LifecycleEnv
 from campaignrl.envs.vector import LifecycleVectorEnv
+from campaignrl.envs.vector_checks import CHECKS, check_vector_env, findings
 from campaignrl.errors import CampaignError
+from campaignrl.registration import ENVIRONMENTS
 from campaignrl.specs.world import load_world
 
 FACES = [(LifecycleVectorEnv, LifecycleEnv), (BanditVectorEnv, BanditEnv)]
@@ -346,6 +346,6 @@ def test_an_endless_environment_is_a_finding(small_world, monkeypatch):
         def over(self, terminated):
             return np.zeros_like(terminated)
 
-    monkeypatch.setattr("campaignrl.envs.played.LONGEST", 30)
+    monkeypatch.setattr("campaignrl.envs.rollout_checks.LONGEST", 30)
     found = findings(Endless(LifecycleVectorEnv(2, small_world)), None, ["seed"])
     assert any("no episode ended within 30 steps" in str(problem.value) for problem in found)

@@ -8,9 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaignrl.errors import DataError
-from campaignrl.evaluate.anytime import Path, anytime_bounds, ever_excluded, log_wealth, mixture, stitched
-from campaignrl.evaluate.betting import betting_interval
-from campaignrl.evaluate.bounds import bernstein_lower, hoeffding_lower
+from campaignrl.ope.intervals.betting import betting_interval
+from campaignrl.ope.intervals.bounds import bernstein_lower, hoeffding_lower
+from campaignrl.ope.intervals.confidence_sequences import (
+    Path,
+    anytime_bounds,
+    ever_excluded,
+    log_wealth,
+    mixture,
+    stitched,
+)
 
 LAST = np.array([-1])
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from campaignrl.evaluate.diagnose import CHECKS, Figures, diagnose
-from campaignrl.evaluate.holdout import Holdout
+from campaignrl.ope.diagnostics import CHECKS, Figures, diagnose
+from campaignrl.ope.holdout import Holdout
 
 SOUND = Figures(
     n=10_000,

@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from campaignrl.campaign import simulate
 from campaignrl.cli import main as cli
 from campaignrl.errors import DataError
-from campaignrl.evaluate.evaluate import evaluate
-from campaignrl.evaluate.holdout import check_apart, drawn, holdout_of, sample_ratio_p
-from campaignrl.simulate import simulate
-from campaignrl.tables.logfile import write_log
-from campaignrl.tables.split import split_by_customer
+from campaignrl.ope.evaluate import evaluate
+from campaignrl.ope.holdout import check_apart, drawn, holdout_of, sample_ratio_p
+from campaignrl.tables.log.files import write_log
+from campaignrl.tables.log.split import split_by_customer
 
 _SPEC = importlib.util.spec_from_file_location("logs", Path(__file__).with_name("test_evaluate_log.py"))
 LOGS = importlib.util.module_from_spec(_SPEC)

@@ -8,10 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from campaignrl.evaluate import bandit
-from campaignrl.evaluate.estimators import difference, estimate
-from campaignrl.evaluate.evidence import Evidence
-from campaignrl.evaluate.intervals import (
+from campaignrl.ope.estimators import bandit
+from campaignrl.ope.estimators.weights import mean_weight_p_value
+from campaignrl.ope.intervals.empirical_likelihood import (
     Clusters,
     Extreme,
     PairSums,
@@ -22,8 +21,9 @@ from campaignrl.evaluate.intervals import (
     reward_extremes,
     std_error,
 )
-from campaignrl.evaluate.outliers import FOLDED, KEPT, farthest, joined, largest
-from campaignrl.evaluate.weights import mean_weight_p_value
+from campaignrl.ope.methods.likelihood_of_rows import FOLDED, KEPT, farthest, joined, largest
+from campaignrl.ope.methods.registry import difference, estimate
+from campaignrl.ope.methods.weighted_rows import Evidence
 
 
 def evidence(weight, reward, customer=None, bound=50.0, q=0.0, value=0.0, rewards=(0.0, 1.0)):

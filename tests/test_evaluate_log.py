@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 
 from campaignrl.actions import Catalog
 from campaignrl.errors import CampaignError, DataError, SupportError, UnknownName, UsageError
-from campaignrl.evaluate.estimators import USUAL
-from campaignrl.evaluate.evaluate import compare_on_log, evaluate
-from campaignrl.evaluate.result import FIGURES
-from campaignrl.evaluate.reward_model import CrossFitted, folds_of
-from campaignrl.evaluate.streaming import evaluate_stream
-from campaignrl.evaluate.targets import read_probabilities
 from campaignrl.features import Context, Feature, FeatureSchema
-from campaignrl.tables.decisions import DecisionLog
-from campaignrl.tables.logfile import read_log, write_log
+from campaignrl.ope.data.target_policy import read_probabilities
+from campaignrl.ope.evaluate import compare_on_log, evaluate
+from campaignrl.ope.methods.registry import USUAL
+from campaignrl.ope.nuisance.cross_fitting import CrossFitted, folds_of
+from campaignrl.ope.result import FIGURES
+from campaignrl.ope.streaming.evaluate import evaluate_stream
+from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.tables.log.files import read_log, write_log
 
 CATALOG = Catalog.from_names(["mail@email", "coupon@email", "coupon@sms"])
 K = len(CATALOG)
@@ -171,7 +171,7 @@ def test_every_customer_twice_under_the_same_name_narrows_nothing():
 def test_blocks_are_invisible(monkeypatch):
     log = make_log(3000, eligible=True)
     whole = evaluate(log, Fixed())
-    monkeypatch.setattr(importlib.import_module("campaignrl.evaluate.reward_model"), "BLOCK", 700)
+    monkeypatch.setattr(importlib.import_module("campaignrl.ope.nuisance.cross_fitting"), "BLOCK", 700)
     parts = evaluate(log, Fixed())
     for name in USUAL:
         assert parts.estimates[name][:4] == pytest.approx(whole.estimates[name][:4], rel=1e-6)

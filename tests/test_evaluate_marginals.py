@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from campaignrl.actions import Catalog
 from campaignrl.errors import DataError
-from campaignrl.evaluate import bandit
-from campaignrl.evaluate.estimators import ESTIMATORS
-from campaignrl.evaluate.evaluate import evaluate
-from campaignrl.evaluate.logging_policy import logging_policy
-from campaignrl.evaluate.marginals import MarginalGathering
 from campaignrl.features import Context, Feature, FeatureSchema
-from campaignrl.tables.decisions import DecisionLog
+from campaignrl.ope.estimators import bandit
+from campaignrl.ope.estimators.marginal_weights import MarginalGathering
+from campaignrl.ope.evaluate import evaluate
+from campaignrl.ope.methods.registry import ESTIMATORS
+from campaignrl.ope.nuisance.logging_policy import logging_policy
+from campaignrl.tables.log.decision_log import DecisionLog
 
 CATALOG = Catalog.from_names(["mail@email", "mail@sms", "gift@email", "gift@sms"])  # after `none`
 SCHEMA = FeatureSchema((Feature(name="x"),))
@@ -123,7 +123,7 @@ def test_blocks_are_invisible(monkeypatch):
     logging, target = varied(3000, 1), varied(3000, 2)
     log = make_log(logging)
     whole = evaluate(log, target, estimators=tuple(ESTIMATORS), logging=logging)
-    monkeypatch.setattr(importlib.import_module("campaignrl.evaluate.reward_model"), "BLOCK", 700)
+    monkeypatch.setattr(importlib.import_module("campaignrl.ope.nuisance.cross_fitting"), "BLOCK", 700)
     parts = evaluate(log, target, estimators=tuple(ESTIMATORS), logging=logging)
     for name in ESTIMATORS:
         assert parts.estimates[name][:4] == pytest.approx(whole.estimates[name][:4], rel=1e-6)

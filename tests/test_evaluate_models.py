@@ -11,17 +11,19 @@ from hypothesis import strategies as st
 
 from campaignrl.actions import Catalog
 from campaignrl.errors import SupportError, UnknownName, UsageError
-from campaignrl.evaluate import bandit, bounds, tuning
-from campaignrl.evaluate.evaluate import compare_on_log, evaluate
-from campaignrl.evaluate.intervals import Clusters
-from campaignrl.evaluate.learned_rewards import MODELS, reward_model
-from campaignrl.evaluate.propensity import EstimatedPropensities, calibration_gap
-from campaignrl.evaluate.reward_model import capped
 from campaignrl.features import Context, Feature, FeatureSchema
-from campaignrl.policies.ridge import RidgeStatistics, fit_ridge
-from campaignrl.tables.decisions import DecisionLog
-from campaignrl.tables.logfile import read_log, write_log
-from campaignrl.tables.split import split_by_customer
+from campaignrl.ope.estimators import bandit
+from campaignrl.ope.evaluate import compare_on_log, evaluate
+from campaignrl.ope.intervals import bounds
+from campaignrl.ope.intervals.empirical_likelihood import Clusters
+from campaignrl.ope.methods import shrinkage as tuning
+from campaignrl.ope.nuisance.cross_fitting import capped
+from campaignrl.ope.nuisance.propensity_model import EstimatedPropensities, calibration_gap
+from campaignrl.ope.nuisance.reward_models import MODELS, reward_model
+from campaignrl.policies.linear_model.ridge import RidgeStatistics, fit_ridge
+from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.tables.log.files import read_log, write_log
+from campaignrl.tables.log.split import split_by_customer
 
 CATALOG = Catalog.from_names(["mail@email", "gift@email", "gift@sms"])
 SCHEMA = FeatureSchema((Feature(name="x"), Feature(name="tag", levels=("a", "b"))))

@@ -9,10 +9,8 @@ import pytest
 from scipy import stats
 
 from campaignrl.errors import UnknownName, UsageError
-from campaignrl.evaluate.differences import Bearing
-from campaignrl.evaluate.evaluate import compare_on_log
-from campaignrl.evaluate.intervals import Clusters
-from campaignrl.evaluate.paired import (
+from campaignrl.ope.comparison.equivalence import Bearing
+from campaignrl.ope.comparison.policies import (
     bonferroni,
     compare_many_on_log,
     cost_per_incremental,
@@ -24,6 +22,8 @@ from campaignrl.evaluate.paired import (
     probability_of_harm,
     ratio,
 )
+from campaignrl.ope.evaluate import compare_on_log
+from campaignrl.ope.intervals.empirical_likelihood import Clusters
 
 _SPEC = importlib.util.spec_from_file_location("logs", Path(__file__).with_name("test_evaluate_log.py"))
 LOGS = importlib.util.module_from_spec(_SPEC)

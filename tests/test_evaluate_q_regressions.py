@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from campaignrl.actions import Catalog
-from campaignrl.evaluate import q_regressions
-from campaignrl.evaluate.q_regressions import REFRESH, ContrastRidge, JointRidge
-from campaignrl.evaluate.states import states
 from campaignrl.features import Context, Feature, FeatureSchema
-from campaignrl.policies.ridge import RidgeStatistics, fit_ridge, with_intercept
-from campaignrl.tables.decisions import DecisionLog
+from campaignrl.ope.data.states import states
+from campaignrl.ope.nuisance import q_models as q_regressions
+from campaignrl.ope.nuisance.q_models import REFRESH, ContrastRidge, JointRidge
+from campaignrl.policies.linear_model.ridge import RidgeStatistics, fit_ridge, with_intercept
+from campaignrl.tables.log.decision_log import DecisionLog
 
 CATALOG = Catalog.from_names(["a@x", "a@y", "b@x", "b@y"])
 SCHEMA = FeatureSchema(tuple(Feature(name=f"x{j}", low=-3.0, high=3.0) for j in range(2)))

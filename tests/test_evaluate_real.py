@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from campaignrl.evaluate.evaluate import compare_on_log, evaluate
-from campaignrl.tables.logfile import read_log
+from campaignrl.ope.evaluate import compare_on_log, evaluate
+from campaignrl.tables.log.files import read_log
 
 MAPPINGS = Path(__file__).resolve().parents[1] / "experiments" / "mappings"
 

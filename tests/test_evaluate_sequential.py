@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from campaignrl.errors import DataError, SupportError, UsageError
-from campaignrl.evaluate import sequential
-from campaignrl.evaluate.distribution import distribution_of
-from campaignrl.evaluate.step_curve import curve_of, lasting_steps
-from campaignrl.evaluate.trajectories import ENDED, next_rows, trajectories
+from campaignrl.ope.data.trajectories import ENDED, next_rows, trajectories
+from campaignrl.ope.episodes.return_distribution import distribution_of
+from campaignrl.ope.episodes.support_horizon import curve_of, lasting_steps
+from campaignrl.ope.estimators import sequential
 
 # ---------------------------------------------------------------- golden values: a log without a random generator
 N, T, G = 300, 3, 0.9

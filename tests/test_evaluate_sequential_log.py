@@ -9,13 +9,13 @@ import campaignrl as crl
 from campaignrl.actions import Catalog
 from campaignrl.cli.main import main
 from campaignrl.errors import UnknownName, UsageError
-from campaignrl.evaluate.episodes import evaluate_episodes
-from campaignrl.evaluate.fqe import Behaviour, fitted_q
-from campaignrl.evaluate.sequential_estimators import SEQUENTIAL
-from campaignrl.evaluate.trajectories import trajectories
 from campaignrl.features import Context, Feature, FeatureSchema
-from campaignrl.tables.decisions import DecisionLog
-from campaignrl.tables.logfile import write_log
+from campaignrl.ope.data.trajectories import trajectories
+from campaignrl.ope.episodes.evaluate import evaluate_episodes
+from campaignrl.ope.methods.sequential_registry import SEQUENTIAL
+from campaignrl.ope.nuisance.fqe import Behaviour, fitted_q
+from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.tables.log.files import write_log
 
 # A chain of three states, four steps and three actions. What moves a customer on pays later, so that an evaluation
 # that looks at the wrong state, or one step only, is far off. In state `cold` action b is not eligible.

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import campaignrl as crl
-from campaignrl.policies.catalog import build_policy
-from campaignrl.simulate import run_campaign
+from campaignrl.campaign import run_campaign
+from campaignrl.policies.loading import build_policy
 from campaignrl.specs.world import load_world
 
 CUSTOMERS, OTHERS = 6_000, 40_000

@@ -11,16 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaignrl.errors import DataError, SupportError, UnknownName, UsageError
-from campaignrl.evaluate.customer_sums import AT, COLUMNS, closed, customer_sums, ends_of, joined
-from campaignrl.evaluate.evaluate import evaluate
-from campaignrl.evaluate.spread import counted
-from campaignrl.evaluate.streamed_estimates import STREAMED
-from campaignrl.evaluate.streamed_model import sampled_groups
-from campaignrl.evaluate.streaming import evaluate_stream
-from campaignrl.policies.catalog import load_policy
-from campaignrl.tables import logfile
-from campaignrl.tables.logfile import read_log, write_log
-from campaignrl.tables.logstream import open_log, pieces
+from campaignrl.ope.evaluate import evaluate
+from campaignrl.ope.methods.weight_histogram import counted
+from campaignrl.ope.streaming.estimates import STREAMED
+from campaignrl.ope.streaming.evaluate import evaluate_stream
+from campaignrl.ope.streaming.model import sampled_groups
+from campaignrl.ope.streaming.sums import AT, COLUMNS, closed, customer_sums, ends_of, joined
+from campaignrl.policies.loading import load_policy
+from campaignrl.tables.log import files as logfile
+from campaignrl.tables.log.files import read_log, write_log
+from campaignrl.tables.log.stream import open_log, pieces
 
 ROWS = 6_000
 

@@ -10,12 +10,12 @@ import pytest
 
 import campaignrl as crl
 from campaignrl.cli import main as cli
-from campaignrl.evaluate.spread import ActionOverlap, spread_of
-from campaignrl.report.evidence_figures import MOST_ACTIONS, actions_shown, weights_and_overlap
-from campaignrl.report.evidence_pictures import evidence
-from campaignrl.report.figures import svg_bytes
+from campaignrl.ope.methods.weight_histogram import ActionOverlap, spread_of
+from campaignrl.report.figures.base import svg_bytes
+from campaignrl.report.figures.evidence import MOST_ACTIONS, actions_shown, weights_and_overlap
+from campaignrl.report.figures.evidence_pictures import evidence
 from campaignrl.report.html import ReportContent, page
-from campaignrl.tables.logfile import write_log
+from campaignrl.tables.log.files import write_log
 
 
 def sibling(name):

@@ -47,7 +47,7 @@ def test_customers_drawn_by_size_stand_for_all(tables):
     try:
         from bounds import by_size
 
-        from campaignrl.envs.truth.bound import idle_value
+        from campaignrl.envs.truth.bounds.upper_bound import idle_value
         from campaignrl.specs.world import load_world
     finally:
         sys.path.remove(str(EXPERIMENTS))

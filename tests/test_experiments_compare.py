@@ -9,14 +9,14 @@ from typer.testing import CliRunner
 
 from campaignrl.cli import benchmark as commands
 from campaignrl.errors import ArtifactError, UnknownName, UsageError
-from campaignrl.experiments.compare import compare
-from campaignrl.experiments.comparison import Compared, Comparison
-from campaignrl.experiments.junit import to_junit
-from campaignrl.experiments.paired import IMPROVED, NEW, NO_EVIDENCE, REGRESSION, SAME
-from campaignrl.experiments.results import Results, Row, SuiteFacts, WorldFacts, made_with, read_results
-from campaignrl.experiments.suite import Gate, Training
-from campaignrl.policies.catalog import load_policy
+from campaignrl.policies.loading import load_policy
 from campaignrl.specs.world import load_world
+from campaignrl.suites.compare import compare
+from campaignrl.suites.comparison import Compared, Comparison
+from campaignrl.suites.junit import to_junit
+from campaignrl.suites.paired_test import IMPROVED, NEW, NO_EVIDENCE, REGRESSION, SAME
+from campaignrl.suites.results import Results, Row, SuiteFacts, WorldFacts, made_with, read_results
+from campaignrl.suites.suite import Gate, Training
 
 BASE = {"none": [30, 33, 31, 32], "rules": [40, 42, 41, 39], "lin_ts": [44, 45, 43, 46]}
 app = typer.Typer()

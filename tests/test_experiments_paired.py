@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaignrl.experiments.compare import Pairing, judged
-from campaignrl.experiments.comparison import Comparison
-from campaignrl.experiments.paired import (
+from campaignrl.suites.compare import Pairing, judged
+from campaignrl.suites.comparison import Comparison
+from campaignrl.suites.paired_test import (
     IMPROVED,
     REGRESSION,
     SAME,

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from campaignrl.campaign import ready_policy
 from campaignrl.envs.panel import Panel
-from campaignrl.simulate import ready_policy
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
 

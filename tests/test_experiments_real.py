@@ -21,10 +21,10 @@ import typer
 from typer.testing import CliRunner
 
 from campaignrl.cli.evaluate import evaluate as evaluate_verb
-from campaignrl.evaluate.evaluate import evaluate
-from campaignrl.evaluate.intervals import Estimate
-from campaignrl.tables.logfile import read_log
-from campaignrl.tables.split import split_by_customer
+from campaignrl.ope.evaluate import evaluate
+from campaignrl.ope.intervals.empirical_likelihood import Estimate
+from campaignrl.tables.log.files import read_log
+from campaignrl.tables.log.split import split_by_customer
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
 MAPPINGS = EXPERIMENTS / "mappings"

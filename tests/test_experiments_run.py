@@ -10,13 +10,13 @@ import time
 import numpy as np
 import pytest
 
+from campaignrl.campaign import run_campaign
 from campaignrl.errors import CampaignError, UsageError
-from campaignrl.experiments import run as running
-from campaignrl.experiments import store as storing
-from campaignrl.experiments.measure import evaluation_ids
-from campaignrl.experiments.run import benchmark
-from campaignrl.simulate import run_campaign
 from campaignrl.specs.world import load_world
+from campaignrl.suites import run as running
+from campaignrl.suites import store as storing
+from campaignrl.suites.measure import evaluation_ids
+from campaignrl.suites.run import benchmark
 
 SUITE = """
 worlds = ["ecommerce"]
@@ -209,8 +209,8 @@ def test_killed_at_once_it_goes_on_and_leaves_nobody_behind(quick, quickly, tmp_
     slow = "\n        import time; time.sleep(0.3)" if workers == 1 else ""  # so that the kill comes between runs
     monkeypatch.setattr(storing, "code_hash", lambda: "the same")  # whoever edits our source meanwhile
     script.write_text(
-        "from campaignrl.experiments import store\n"
-        "from campaignrl.experiments.run import benchmark\n"
+        "from campaignrl.suites import store\n"
+        "from campaignrl.suites.run import benchmark\n"
         "store.code_hash = lambda: 'the same'\n"
         "if __name__ == '__main__':\n"
         f"    def tell(done, total):{slow}\n        pass\n"
@@ -269,7 +269,7 @@ def test_an_output_that_cannot_be_written_is_told_before_anything_runs(suite, tm
 
 def test_a_trained_policy_is_not_taught_again(tmp_path):
     from campaignrl.policies.bundle import save_bundle
-    from campaignrl.train import train
+    from campaignrl.training import train
 
     world = load_world("ecommerce", horizon=10)
     learner = train("lin_ts", world, customers=300, seed=5)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import campaignrl as crl
-from campaignrl.report.figures import png_bytes
-from campaignrl.report.sequential_figures import ess_by_step
+from campaignrl.report.figures.base import png_bytes
+from campaignrl.report.figures.effective_size_by_step import ess_by_step
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
 

@@ -4,15 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from campaignrl.campaign import MAX_LOG_ROWS
 from campaignrl.errors import SpecError, UnknownName
-from campaignrl.experiments.identity import identify, policy_hash, world_hash
-from campaignrl.experiments.measure import FIRST_EVALUATED, evaluation_ids
-from campaignrl.experiments.plan import plan
-from campaignrl.experiments.suite import NONE, Gate, PolicyUse, Suite, load_suite
-from campaignrl.policies.catalog import load_policy
-from campaignrl.simulate import MAX_LOG_ROWS
+from campaignrl.policies.loading import load_policy
 from campaignrl.specs.bundled import bundled_files
 from campaignrl.specs.world import load_world
+from campaignrl.suites.identity import identify, policy_hash, world_hash
+from campaignrl.suites.measure import FIRST_EVALUATED, evaluation_ids
+from campaignrl.suites.plan import plan
+from campaignrl.suites.suite import NONE, Gate, PolicyUse, Suite, load_suite
 
 
 def suite_of(*policies, **changes):

@@ -6,14 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaignrl import rng
+from campaignrl.campaign import run_campaign, simulate
 from campaignrl.envs.panel import Panel
 from campaignrl.features import UNKNOWN, Context
 from campaignrl.guard.rules import Facts, allowed, cap_windows, reasons, rules_of
 from campaignrl.rng import Purpose
-from campaignrl.simulate import run_campaign, simulate
-from campaignrl.specs.schema import STAGES
 from campaignrl.specs.toml import check
 from campaignrl.specs.world import World, load_world
+from campaignrl.specs.world_features import STAGES
 
 
 def facts_of(world, n=1, *, held_out=False, suppressed=None, consent=True, contacts=None, **seen):

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaignrl.actions import Catalog, Channel, Offer
+from campaignrl.campaign import run_campaign, simulate
 from campaignrl.errors import SpecError
 from campaignrl.guard.budget import Ledger, Limits, propensity_after, throttle
-from campaignrl.simulate import run_campaign, simulate
 from campaignrl.specs.world import load_world
 
 CATALOG = Catalog.product(

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from campaignrl.errors import SpecError
-from campaignrl.profiles.intake import intake
-from campaignrl.profiles.intake_mapping import parse_intake_mapping
+from campaignrl.profiles.intake.intake import intake
+from campaignrl.profiles.intake.mapping import parse_intake_mapping
 from campaignrl.tables.files import write_frame
 
 AS_OF = dt.datetime(2024, 7, 1)

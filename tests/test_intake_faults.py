@@ -10,10 +10,10 @@ import duckdb
 import pytest
 
 from campaignrl.errors import DataError, SpecError, UnknownName, UsageError
-from campaignrl.profiles.intake import intake
-from campaignrl.profiles.intake_mapping import load_intake_mapping, parse_intake_mapping
-from campaignrl.profiles.personal import keyed_hash
-from campaignrl.report.quality_page import quality_page
+from campaignrl.profiles.intake.intake import intake
+from campaignrl.profiles.intake.mapping import load_intake_mapping, parse_intake_mapping
+from campaignrl.profiles.intake.pseudonymisation import keyed_hash
+from campaignrl.report.pages.data_quality import quality_page
 
 AS_OF = dt.datetime(2024, 7, 1)
 ORDERS = {"name": "orders", "file": "orders.csv", "customer": "id", "kind": "order", "ts": "ts", "amount": "amount"}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from campaignrl.profiles.intake import intake
+from campaignrl.profiles.intake.intake import intake
 
 MAPPINGS = Path(__file__).resolve().parents[1] / "experiments" / "mappings"
 

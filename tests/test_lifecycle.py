@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaignrl.lifecycle import LATE, PRIOR_GAP, stage
-from campaignrl.specs.schema import STAGES
+from campaignrl.specs.world_features import STAGES
 
 NEVER = np.nan
 # orders, days since the last order, days since the first -> stage. The expected gap is (first - last + 45) / orders.

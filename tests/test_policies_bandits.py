@@ -11,14 +11,14 @@ from scipy.special import expit
 
 from campaignrl import rng
 from campaignrl.errors import SpecError
+from campaignrl.policies.bandits.bootstrap_ts import poisson_counts, row_keys
+from campaignrl.policies.bandits.forgetting import DriftingSums
+from campaignrl.policies.bandits.square_cb import inverse_gap
 from campaignrl.policies.bundle import load_bundle, save_bundle
-from campaignrl.policies.catalog import build_policy
-from campaignrl.policies.drift import DriftingSums
-from campaignrl.policies.ensemble import poisson_counts, row_keys
-from campaignrl.policies.learning import LearningConfig, expected_reward, lessons, share_seen, uniform_weight
-from campaignrl.policies.ridge import RidgeStatistics, fit_ridge
-from campaignrl.policies.square_cb import inverse_gap
-from campaignrl.policies.width import joint_covariance, marginal_covariances
+from campaignrl.policies.learner_settings import LearningConfig, expected_reward, lessons, share_seen, uniform_weight
+from campaignrl.policies.linear_model.posterior_width import joint_covariance, marginal_covariances
+from campaignrl.policies.linear_model.ridge import RidgeStatistics, fit_ridge
+from campaignrl.policies.loading import build_policy
 
 
 def trained(shop, kind, n=1500, **settings):

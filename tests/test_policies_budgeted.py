@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from campaignrl.campaign import run_campaign, simulate
 from campaignrl.errors import SpecError
 from campaignrl.policies.bundle import load_bundle, save_bundle
-from campaignrl.policies.catalog import build_policy
-from campaignrl.simulate import run_campaign, simulate
+from campaignrl.policies.loading import build_policy
 from campaignrl.specs.world import load_world
 
 

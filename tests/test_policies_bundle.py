@@ -12,10 +12,10 @@ from safetensors.numpy import load_file, save_file
 
 from campaignrl.actions import Action, Catalog, Channel, Offer
 from campaignrl.errors import ArtifactError, UsageError
-from campaignrl.policies import container
+from campaignrl.policies import tensor_file as container
 from campaignrl.policies.bundle import load_bundle, read_manifest, save_bundle
-from campaignrl.policies.catalog import build_policy
-from campaignrl.policies.container import pack, unpack
+from campaignrl.policies.loading import build_policy
+from campaignrl.policies.tensor_file import pack, unpack
 
 
 @pytest.fixture(scope="module")

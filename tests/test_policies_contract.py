@@ -11,7 +11,7 @@ from campaignrl.errors import DataError, SpecError
 from campaignrl.features import Context, FeatureSchema
 from campaignrl.policies.base import Learner, Policy
 from campaignrl.policies.bundle import load_bundle, save_bundle
-from campaignrl.policies.catalog import build_policy, is_trained
+from campaignrl.policies.loading import build_policy, is_trained
 from campaignrl.policies.registry import KINDS, policy_class
 
 SPECS = {

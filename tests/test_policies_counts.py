@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from campaignrl.errors import SpecError
 from campaignrl.features import Context
-from campaignrl.policies.catalog import build_policy
-from campaignrl.policies.counts import drawn_in
+from campaignrl.policies.bandits.counts import drawn_in
+from campaignrl.policies.loading import build_policy
 
 
 def log_of(shop, rows, segment=None):

@@ -5,8 +5,8 @@ import pytest
 
 from campaignrl.features import Context, Feature, FeatureSchema
 from campaignrl.policies.base import CHUNK
-from campaignrl.policies.encoded import CHUNKS_AT_ONCE, NUMBERS_AT_ONCE, by_encoded_chunks
-from campaignrl.policies.ridge import with_intercept
+from campaignrl.policies.chunks import CHUNKS_AT_ONCE, NUMBERS_AT_ONCE, by_encoded_chunks
+from campaignrl.policies.linear_model.ridge import with_intercept
 
 BLOCK = CHUNKS_AT_ONCE * CHUNK
 SIZES = (0, 1, CHUNK - 1, CHUNK, CHUNK + 1, BLOCK, BLOCK + 1, 2 * BLOCK + CHUNK + 3)

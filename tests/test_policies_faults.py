@@ -10,9 +10,9 @@ from campaignrl.actions import Catalog
 from campaignrl.errors import ArtifactError, DataError
 from campaignrl.features import Context
 from campaignrl.policies.bundle import load_bundle, save_bundle
-from campaignrl.policies.catalog import build_policy
-from campaignrl.policies.container import MAX_HEADER, pack, unpack
+from campaignrl.policies.loading import build_policy
 from campaignrl.policies.registry import KINDS, policy_class
+from campaignrl.policies.tensor_file import MAX_HEADER, pack, unpack
 
 SMALL = {
     "neural_linear": {"hidden": [8, 4], "epochs": 1, "draws": 4},

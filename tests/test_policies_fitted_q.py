@@ -5,12 +5,12 @@ import pytest
 
 from campaignrl.actions import Catalog, Channel, Offer
 from campaignrl.features import Context, Feature, FeatureSchema
-from campaignrl.policies.catalog import build_policy
-from campaignrl.policies.contrasts import Sums, fit_parts
-from campaignrl.policies.horizon import Judged, beyond_chance, near_is_ahead, of_whole_return, part_of
-from campaignrl.policies.returns import ENDED, later_rows, return_parts, widths_of
-from campaignrl.policies.ridge import RidgeStatistics, with_intercept
-from campaignrl.tables.decisions import DecisionLog
+from campaignrl.policies.linear_model.ridge import RidgeStatistics, with_intercept
+from campaignrl.policies.loading import build_policy
+from campaignrl.policies.offline.advantage_regression import Sums, fit_parts
+from campaignrl.policies.offline.lookahead_choice import Judged, beyond_chance, near_is_ahead, of_whole_return, part_of
+from campaignrl.policies.offline.returns import ENDED, later_rows, return_parts, widths_of
+from campaignrl.tables.log.decision_log import DecisionLog
 
 CATALOG = Catalog.product([Offer(name="coupon", discount=0.1)], [Channel(name="push")], [("coupon", "push")])
 SCHEMA = FeatureSchema((Feature(name="days_to_go", high=10.0),))

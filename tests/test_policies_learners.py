@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaignrl.errors import UsageError
+from campaignrl.policies.bandits.linear import winning_draws
 from campaignrl.policies.bundle import load_bundle, save_bundle
-from campaignrl.policies.catalog import build_policy
-from campaignrl.policies.learned import doubly_robust_scores
-from campaignrl.policies.linear import winning_draws
-from campaignrl.policies.ridge import RidgeStatistics, fit_ridge
+from campaignrl.policies.linear_model.ridge import RidgeStatistics, fit_ridge
+from campaignrl.policies.loading import build_policy
+from campaignrl.policies.offline.dr_greedy import doubly_robust_scores
 
 
 def trained(shop, n=600, **settings):

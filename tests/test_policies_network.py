@@ -13,8 +13,7 @@ from hypothesis.extra.numpy import arrays
 from campaignrl.actions import Action, Catalog
 from campaignrl.errors import ArtifactError, SpecError
 from campaignrl.policies.bundle import load_bundle, save_bundle
-from campaignrl.policies.catalog import build_policy, is_trained
-from campaignrl.policies.network import (
+from campaignrl.policies.deep.numpy_network import (
     Layer,
     NetworkConfig,
     answered,
@@ -22,6 +21,7 @@ from campaignrl.policies.network import (
     masked_softmax,
     refused_to_none,
 )
+from campaignrl.policies.loading import build_policy, is_trained
 
 F32 = np.float32
 

@@ -4,14 +4,20 @@ import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
 
-from campaignrl.policies.catalog import build_policy
-from campaignrl.policies.contrasts import Taught, folds_of, products, rows_with_a_choice, without_baseline
-from campaignrl.policies.counterfactual import Scored, risk, softmax
-from campaignrl.policies.cql import conservative_loss, standard_error_alpha
-from campaignrl.policies.descent import Parameters, descend
-from campaignrl.policies.joined import joined
-from campaignrl.policies.pessimistic import contrast_covariances
-from campaignrl.policies.ridge import RidgeStatistics, fit_ridge
+from campaignrl.policies.linear_model.ridge import RidgeStatistics, fit_ridge
+from campaignrl.policies.loading import build_policy
+from campaignrl.policies.offline.advantage_regression import (
+    Taught,
+    folds_of,
+    products,
+    rows_with_a_choice,
+    without_baseline,
+)
+from campaignrl.policies.offline.cql import conservative_loss, standard_error_alpha
+from campaignrl.policies.offline.crm import Scored, risk, softmax
+from campaignrl.policies.offline.lbfgs import Parameters, descend
+from campaignrl.policies.offline.merge_logs import joined
+from campaignrl.policies.offline.pessimistic import contrast_covariances
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from campaignrl.errors import DataError, UsageError
-from campaignrl.policies import online
-from campaignrl.policies.catalog import build_policy
-from campaignrl.policies.online import Online
-from campaignrl.policies.ridge import RidgeStatistics, fit_ridge
-from campaignrl.policies.stepwise import PENDING, PENDING_GAINS, Marginals, Stepwise
-from campaignrl.policies.width import joint_covariance, marginal_covariances, widths
+from campaignrl.policies.bandits import online
+from campaignrl.policies.bandits.online import Online
+from campaignrl.policies.linear_model.posterior_width import joint_covariance, marginal_covariances, widths
+from campaignrl.policies.linear_model.rank_one_update import PENDING, PENDING_GAINS, Marginals, Stepwise
+from campaignrl.policies.linear_model.ridge import RidgeStatistics, fit_ridge
+from campaignrl.policies.loading import build_policy
 
 KINDS = ("lin_ts", "lin_ucb", "lin_epsilon")
 ROWS = 300  # several times PENDING

@@ -12,25 +12,33 @@ import pytest
 
 import campaignrl as crl
 from campaignrl import rng
+from campaignrl.campaign import decide_day, run_campaign, simulate_hours
 from campaignrl.cli import main as cli
-from campaignrl.envs.export import customers_frame
+from campaignrl.envs.customers_export import customers_frame
 from campaignrl.envs.panel import Panel
 from campaignrl.errors import ArtifactError, DataError, UsageError
-from campaignrl.evaluate.refit import refit_bootstrap
-from campaignrl.evaluate.streaming import evaluate_stream
-from campaignrl.evaluate.targets import of_kept_rows, target_of
 from campaignrl.guard.rules import cap_windows
+from campaignrl.ope.data.target_policy import of_kept_rows, target_of
+from campaignrl.ope.methods.refit import refit_bootstrap
+from campaignrl.ope.streaming.evaluate import evaluate_stream
 from campaignrl.policies.base import sample
 from campaignrl.policies.bundle import save_bundle
-from campaignrl.policies.catalog import build_policy
-from campaignrl.policies.memory import Memory, Recurrent, answers_on, ask, fingerprint, gaps_in, memory_for
-from campaignrl.policies.memory_file import load_memory, open_memory, save_memory
-from campaignrl.policies.network import Layer
-from campaignrl.policies.recurrent import remembered
-from campaignrl.report.training_facts import training_facts
+from campaignrl.policies.deep.numpy_network import Layer
+from campaignrl.policies.deep.recurrent_ppo import remembered
+from campaignrl.policies.deep.recurrent_state import (
+    Memory,
+    Recurrent,
+    answers_on,
+    ask,
+    fingerprint,
+    gaps_in,
+    memory_for,
+)
+from campaignrl.policies.deep.recurrent_state_file import load_memory, open_memory, save_memory
+from campaignrl.policies.loading import build_policy
+from campaignrl.report.facts.training import training_facts
 from campaignrl.rng import Purpose
 from campaignrl.send.decide import EPOCH, decide
-from campaignrl.simulate import decide_day, run_campaign, simulate_hours
 from campaignrl.tables.customers import read_customers
 from campaignrl.true_value import campaign_twins, decision_value
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaignrl.actions import Catalog, Channel, Offer
-from campaignrl.policies.blocks import blocks_of
-from campaignrl.policies.ridge import RidgeStatistics, fit_ridge
+from campaignrl.policies.linear_model.parameter_sharing import blocks_of
+from campaignrl.policies.linear_model.ridge import RidgeStatistics, fit_ridge
 
 OFFERS = [Offer(name="a", kind="x"), Offer(name="b", kind="x"), Offer(name="c", kind="y")]
 CHANNELS = [Channel(name="push"), Channel(name="sms")]

@@ -8,7 +8,7 @@ import pytest
 from campaignrl.errors import ArtifactError, SpecError, UnknownName
 from campaignrl.features import Context
 from campaignrl.policies.bundle import save_bundle
-from campaignrl.policies.catalog import build_policy, load_policy
+from campaignrl.policies.loading import build_policy, load_policy
 from campaignrl.specs.bundled import bundled_files
 from campaignrl.specs.world import load_world
 

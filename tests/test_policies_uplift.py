@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from campaignrl.policies.catalog import build_policy
-from campaignrl.policies.ridge import RidgeStatistics
-from campaignrl.policies.uplift import separate_ridge
+from campaignrl.policies.linear_model.ridge import RidgeStatistics
+from campaignrl.policies.loading import build_policy
+from campaignrl.policies.offline.uplift import separate_ridge
 
 
 @pytest.fixture(scope="module")

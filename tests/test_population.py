@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 
 from campaignrl.errors import SpecError
-from campaignrl.profiles.columns import Tag
-from campaignrl.profiles.dependence import (
+from campaignrl.profiles.population.dependence import (
     conditional_table,
     dependence_tree,
     mutual_information,
@@ -17,10 +16,11 @@ from campaignrl.profiles.dependence import (
     rank_correlations,
     second_parents,
 )
-from campaignrl.profiles.fidelity import association, fidelity, held_out_fidelity
-from campaignrl.profiles.population import fit_population
-from campaignrl.profiles.population_tables import marginal, quantiles
-from campaignrl.profiles.population_ties import Ties, find_ties
+from campaignrl.profiles.population.exact_relations import Ties, find_ties
+from campaignrl.profiles.population.fidelity import association, fidelity, held_out_fidelity
+from campaignrl.profiles.population.population import fit_population
+from campaignrl.profiles.population.quantile_tables import marginal, quantiles
+from campaignrl.profiles.store.columns import Tag
 
 
 def real(n=3000, seed=0):

@@ -9,11 +9,11 @@ from typing import NamedTuple
 import pandas as pd
 import pytest
 
+from campaignrl.campaign import decide_day, ready_policy
 from campaignrl.cli import main as cli
-from campaignrl.envs.event_export import START, play_history
+from campaignrl.envs.events.export import START, play_history
 from campaignrl.envs.panel import Panel
-from campaignrl.profiles.profile_file import profile_facts, read_profiles_file
-from campaignrl.simulate import decide_day, ready_policy
+from campaignrl.profiles.store.profile_file import profile_facts, read_profiles_file
 from campaignrl.specs.world import load_world
 from campaignrl.tables.events import write_events
 from campaignrl.tables.files import read_frame

@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from campaignrl.envs.event_export import START, play_history, truth_of
-from campaignrl.envs.export import customers_frame
+from campaignrl.campaign import decide_day, ready_policy, simulate
+from campaignrl.envs.customers_export import customers_frame
+from campaignrl.envs.events.export import START, play_history, truth_of
 from campaignrl.envs.panel import Panel
-from campaignrl.profiles.features import features, features_frame
-from campaignrl.simulate import decide_day, ready_policy, simulate
+from campaignrl.profiles.tags.world_features import features, features_frame
 from campaignrl.specs.bundled import bundled_files
 from campaignrl.specs.world import load_world
 from campaignrl.tables.events import read_events
-from campaignrl.train import train
+from campaignrl.training import train
 
 
 def lived(world, customers, days, policy="uniform", seed=5):

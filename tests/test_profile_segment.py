@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from campaignrl.cli import main as cli
-from campaignrl.profiles.population import fit_population
-from campaignrl.profiles.segments import fit_segments
-from campaignrl.profiles.segments_file import save_segments
-from campaignrl.profiles.segments_spec import segment_spec
+from campaignrl.profiles.population.population import fit_population
+from campaignrl.profiles.segments.segment_file import save_segments
+from campaignrl.profiles.segments.segments import fit_segments
+from campaignrl.profiles.segments.spec import segment_spec
 
 PNG = b"\x89PNG"
 

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campaignrl.envs.event_export import START, attributes_of, play_history
+from campaignrl.campaign import decide_day, ready_policy, simulate
+from campaignrl.envs.events.export import START, attributes_of, play_history
 from campaignrl.envs.panel import Panel
 from campaignrl.errors import ArtifactError, DataError, UsageError
-from campaignrl.profiles import folder as folders
-from campaignrl.profiles.build import build_profiles
-from campaignrl.profiles.folder import build_folder, read_state, with_snapshot
-from campaignrl.profiles.profile_file import profile_facts
-from campaignrl.profiles.tags import TagSet, load_tags
-from campaignrl.profiles.update import merged_attributes, reweight, reweight_folder, update_folder
-from campaignrl.simulate import decide_day, ready_policy, simulate
+from campaignrl.profiles.store import folder as folders
+from campaignrl.profiles.store.build import build_profiles
+from campaignrl.profiles.store.folder import build_folder, read_state, with_snapshot
+from campaignrl.profiles.store.profile_file import profile_facts
+from campaignrl.profiles.store.update import merged_attributes, reweight, reweight_folder, update_folder
+from campaignrl.profiles.tags.tag_set import TagSet, load_tags
 from campaignrl.specs.toml import check
 from campaignrl.specs.world import load_world
 from campaignrl.tables.events import write_events
@@ -119,7 +119,7 @@ def test_any_portions_in_any_order(tmp_path_factory, rows, order):
 def test_the_number_of_threads_changes_no_byte(lives, tmp_path, monkeypatch):
     home, _ = lives
     for threads in (1, 2, 5):
-        monkeypatch.setattr("campaignrl.profiles.database.THREADS", threads)
+        monkeypatch.setattr("campaignrl.profiles.store.database.THREADS", threads)
         build_folder(tmp_path / str(threads), home / "all.parquet", home / "last.parquet", as_of=END)
     assert bytes_of(tmp_path / "1") == bytes_of(tmp_path / "2") == bytes_of(tmp_path / "5")
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 from types import FunctionType
 
 import pytest
@@ -58,12 +59,12 @@ def test_every_public_error_is_a_campaign_error():
 
 ORDERS = [
     "import campaignrl; campaignrl.evaluate",
-    "import campaignrl.evaluate",
-    "import campaignrl.evaluate.evaluate",
-    "from campaignrl.evaluate import weights",
-    "from campaignrl.evaluate.evaluate import evaluate",
-    "from campaignrl import evaluate; import campaignrl.evaluate.result",
-    "import campaignrl.simulate, campaignrl.train",
+    "import campaignrl.ope",
+    "import campaignrl.ope.evaluate",
+    "from campaignrl.ope.estimators import weights",
+    "from campaignrl.ope.evaluate import evaluate",
+    "from campaignrl import evaluate; import campaignrl.ope.result",
+    "import campaignrl.campaign, campaignrl.training",
     "from campaignrl import simulate, train, decide",
     "import campaignrl.cli.main",
     "import campaignrl.true_value; campaignrl.simulate",
@@ -84,6 +85,12 @@ for order in {ORDERS!r}:
         assert type(getattr(campaignrl, verb)) is types.FunctionType, (order, verb)
 """
     )
+
+
+def test_no_verb_shares_its_name_with_a_package_or_module():
+    """Else `import campaignrl.NAME` and `campaignrl.NAME` would be two things."""
+    inside = {path.stem for path in Path(campaignrl.__file__).parent.iterdir()}
+    assert not inside & set(campaignrl.__all__) - {"rng"}
 
 
 def test_importing_the_package_loads_no_heavy_library():

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from campaignrl.report.quality_page import quality_page, share
+from campaignrl.report.pages.data_quality import quality_page, share
 
 SOURCE = {
     "name": "orders",

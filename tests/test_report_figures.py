@@ -9,7 +9,7 @@ import pytest
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from campaignrl.report.figures import (
+from campaignrl.report.figures.base import (
     PALETTE,
     Curve,
     ForestRow,
@@ -20,7 +20,7 @@ from campaignrl.report.figures import (
     send_shares,
     svg_bytes,
 )
-from campaignrl.report.inline import inline_svg
+from campaignrl.report.pages.svg_inline import inline_svg
 
 HOSTILE = [
     "$\\frac{1}{0}$ \\alpha_",

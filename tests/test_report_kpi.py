@@ -10,19 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
+from campaignrl.campaign import Campaign, run_campaign
 from campaignrl.dynamics.advance import Outcome
 from campaignrl.errors import UsageError
-from campaignrl.report.kpi import (
-    MEASURES,
-    anyway_share,
-    find,
-    gain_by_day,
-    kpi_frame,
-    kpis,
-    top_segment,
-)
-from campaignrl.report.ratios import per_customer, ratio, share
-from campaignrl.simulate import Campaign, run_campaign
+from campaignrl.report.facts.kpi import MEASURES, anyway_share, find, gain_by_day, kpi_frame, kpis, top_segment
+from campaignrl.report.facts.ratio_intervals import per_customer, ratio, share
 from campaignrl.true_value import campaign_lift, campaign_value
 
 FIELDS = Outcome._fields

@@ -7,8 +7,8 @@ import math
 import pytest
 from matplotlib.text import Text
 
-from campaignrl.report.figures import png_bytes
-from campaignrl.report.panels import Panel, Spot, decimals, panels
+from campaignrl.report.figures.base import png_bytes
+from campaignrl.report.figures.estimates import Panel, Spot, decimals, panels
 
 SPOTS = [Spot(0.18391, 0.1735, 0.1944), Spot(0.0, 0.0, 0.0), Spot(0.02, -0.01, 5.0), Spot(*[math.nan] * 3)]
 GROUPS = {"one for all": ["none", "mail"], "learned": ["a", "b"]}

@@ -5,9 +5,9 @@ import math
 
 import pytest
 
-from campaignrl.evaluate.intervals import Estimate
-from campaignrl.evaluate.paired import Part
-from campaignrl.report.part_figures import lift_by_part
+from campaignrl.ope.comparison.policies import Part
+from campaignrl.ope.intervals.empirical_likelihood import Estimate
+from campaignrl.report.figures.lift_by_part import lift_by_part
 
 
 def part(name, value, low, high):

@@ -8,11 +8,11 @@ import pytest
 
 from campaignrl.errors import UsageError
 from campaignrl.policies.bundle import load_bundle, save_bundle
-from campaignrl.policies.catalog import build_policy
-from campaignrl.policies.course import Milestone
-from campaignrl.report.training import page, training_report
-from campaignrl.report.training_facts import training_facts
-from campaignrl.report.training_figures import columns_of, strongest_of
+from campaignrl.policies.deep.run_options import Milestone
+from campaignrl.policies.loading import build_policy
+from campaignrl.report.facts.training import training_facts
+from campaignrl.report.figures.training import columns_of, strongest_of
+from campaignrl.report.pages.training import page, training_report
 
 
 @pytest.fixture(scope="module")

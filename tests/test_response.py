@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from campaignrl.actions import Catalog
-from campaignrl.calibrate.campaign import Campaign, Rows
-from campaignrl.calibrate.moments import View
-from campaignrl.calibrate.response import fit_logistic, fit_response
-from campaignrl.calibrate.statistics import CLIP, Figure, from_scale, lift, rate, to_scale, weights
-from campaignrl.calibrate.together import pooled, traits_design
+from campaignrl.calibration.response.campaign_rows import Campaign, Rows
+from campaignrl.calibration.response.clustered_statistics import CLIP, Figure, from_scale, lift, rate, to_scale, weights
+from campaignrl.calibration.response.funnel_regression import fit_logistic, fit_response
+from campaignrl.calibration.response.shrinkage import pooled, traits_design
+from campaignrl.calibration.world.moments import View
 
 ONES = np.ones(8)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from campaignrl.calibrate.rfm import summarise
+from campaignrl.calibration.purchase.rfm import summarise
 from campaignrl.errors import DataError, UsageError
 
 

@@ -9,16 +9,16 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from campaignrl.calibrate.answers import answers, dip
-from campaignrl.calibrate.baskets import lognormal_basket
-from campaignrl.calibrate.behaviour import behaviour
-from campaignrl.calibrate.btyd import fit_nbd, fit_pareto_nbd
-from campaignrl.calibrate.scorecard import TOLERANCES, distance, scorecard, top_share
-from campaignrl.calibrate.season import Purchases, fit_season, later_factors
-from campaignrl.calibrate.untouched import entering
+from campaignrl.calibration.purchase.lognormal_baskets import lognormal_basket
+from campaignrl.calibration.purchase.models import fit_nbd, fit_pareto_nbd
+from campaignrl.calibration.purchase.seasonality import Purchases, fit_season, later_factors
+from campaignrl.calibration.realism.scorecard import TOLERANCES, distance, scorecard, top_share
+from campaignrl.calibration.realism.summaries import behaviour
+from campaignrl.calibration.realism.untreated_cohorts import entering
+from campaignrl.calibration.response.engagement import answers, dip
 from campaignrl.errors import DataError, UsageError
-from campaignrl.report.calibration_figures import alive, conditional, frequencies, realism, tracking
-from campaignrl.report.figures import png_bytes
+from campaignrl.report.figures.base import png_bytes
+from campaignrl.report.figures.calibration import alive, conditional, frequencies, realism, tracking
 from campaignrl.specs.toml import check
 from campaignrl.specs.world import World
 

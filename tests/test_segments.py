@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 
 from campaignrl.errors import ArtifactError, CampaignError, DataError, SpecError, UsageError
-from campaignrl.profiles.columns import check_profiles, codes_of, numbers_of, tags_of
-from campaignrl.profiles.population import fit_population
-from campaignrl.profiles.segments import fit_segments
-from campaignrl.profiles.segments_file import load_segments, save_segments
-from campaignrl.profiles.segments_rfm import GROUPS
-from campaignrl.profiles.segments_scale import FARTHEST, fit_scale, scaled
-from campaignrl.profiles.segments_spec import read_segment_spec, segment_spec
+from campaignrl.profiles.population.population import fit_population
+from campaignrl.profiles.segments.rfm import GROUPS
+from campaignrl.profiles.segments.scaling import FARTHEST, fit_scale, scaled
+from campaignrl.profiles.segments.segment_file import load_segments, save_segments
+from campaignrl.profiles.segments.segments import fit_segments
+from campaignrl.profiles.segments.spec import read_segment_spec, segment_spec
+from campaignrl.profiles.store.columns import check_profiles, codes_of, numbers_of, tags_of
 
 
 def frame(**columns):

@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from campaignrl.actions import NONE
+from campaignrl.campaign import ready_policy, run_campaign, simulate, windowed
 from campaignrl.demo import usual_policy
 from campaignrl.envs.panel import Panel
 from campaignrl.errors import UnknownName, UsageError
-from campaignrl.simulate import ready_policy, run_campaign, simulate, windowed
 from campaignrl.specs.bundled import bundled_files
 from campaignrl.specs.world import load_world
-from campaignrl.tables.decisions import PER_ROW
-from campaignrl.tables.logfile import read_log, write_log
-from campaignrl.train import train
+from campaignrl.tables.log.decision_log import PER_ROW
+from campaignrl.tables.log.files import read_log, write_log
+from campaignrl.training import train
 
 N = 60
 IDS = np.arange(N)

@@ -7,15 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from campaignrl.campaign import simulate
 from campaignrl.cli import main as cli
 from campaignrl.errors import ArtifactError
 from campaignrl.policies.bundle import load_bundle, read_manifest, save_bundle
-from campaignrl.simulate import simulate
 from campaignrl.specs.world import load_world
-from campaignrl.tables.logfile import write_log
-from campaignrl.tables.sketch import FACT, KEPT, CustomerSketch, sketch_of
-from campaignrl.tables.split import split_by_customer
-from campaignrl.train import train
+from campaignrl.tables.log.customer_sketch import FACT, KEPT, CustomerSketch, sketch_of
+from campaignrl.tables.log.files import write_log
+from campaignrl.tables.log.split import split_by_customer
+from campaignrl.training import train
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from campaignrl.actions import Catalog
 from campaignrl.errors import DataError, UnknownName
 from campaignrl.features import Context, Feature, FeatureSchema
-from campaignrl.tables.decisions import DecisionLog
 from campaignrl.tables.files import write_frame
-from campaignrl.tables.logfile import KEY, read_log, sidecar, write_log
+from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.tables.log.files import KEY, read_log, sidecar, write_log
 
 SUFFIX = pytest.mark.parametrize("suffix", [".parquet", ".csv", ".csv.gz", ".tsv"])
 WORD = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
@@ -150,8 +150,8 @@ def test_a_row_without_a_list_of_eligible_actions_allows_all(path, tmp_path):
 
 def test_row_groups_do_not_show(tmp_path, monkeypatch):
     write_log(small_log(), tmp_path / "one.parquet")
-    monkeypatch.setattr("campaignrl.tables.logfile.ROW_GROUP", 3)
-    monkeypatch.setattr("campaignrl.tables.logread.ROW_GROUP", 2)
+    monkeypatch.setattr("campaignrl.tables.log.files.ROW_GROUP", 3)
+    monkeypatch.setattr("campaignrl.tables.log.rows.ROW_GROUP", 2)
     write_log(small_log(), tmp_path / "two.parquet")
     assert pq.ParquetFile(tmp_path / "two.parquet").metadata.num_row_groups == 2
     assert_same(read_log(tmp_path / "two.parquet"), small_log())

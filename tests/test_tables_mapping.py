@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from campaignrl.errors import DataError, SpecError, UnknownName
 from campaignrl.tables.expressions import compile_expression
-from campaignrl.tables.logfile import read_log, write_log
-from campaignrl.tables.mapping import load_mapping, parse_mapping
+from campaignrl.tables.foreign.mapping import load_mapping, parse_mapping
+from campaignrl.tables.log.files import read_log, write_log
 
 MAPPINGS = Path(__file__).resolve().parents[1] / "experiments" / "mappings"
 LOG = """id,when,arm,p,bought,spend,fee,age,city

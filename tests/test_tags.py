@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaignrl.errors import SpecError, UnknownName, UsageError
-from campaignrl.profiles.build import build_profiles
-from campaignrl.profiles.tag_statistics import STATISTICS
-from campaignrl.profiles.tags import TagSet, bundled_tag_sets, load_tags
+from campaignrl.profiles.store.build import build_profiles
+from campaignrl.profiles.tags.statistics import STATISTICS
+from campaignrl.profiles.tags.tag_set import TagSet, bundled_tag_sets, load_tags
 from campaignrl.specs.toml import check
 
 DAY = date(2026, 3, 31)

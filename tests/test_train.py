@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 
 import campaignrl as crl
+from campaignrl.campaign import run_campaign
 from campaignrl.cli import main as cli
-from campaignrl.envs.export import customers_frame
+from campaignrl.envs.customers_export import customers_frame
 from campaignrl.envs.panel import Panel
 from campaignrl.errors import UsageError
-from campaignrl.experiments.measure import trained
-from campaignrl.experiments.suite import Training
 from campaignrl.guard.rules import cap_windows
-from campaignrl.policies import experience
 from campaignrl.policies.bundle import load_bundle, read_manifest
-from campaignrl.policies.catalog import build_policy
-from campaignrl.simulate import run_campaign
+from campaignrl.policies.deep import training_env as experience
+from campaignrl.policies.loading import build_policy
 from campaignrl.specs.bundled import pretrained_files
+from campaignrl.suites.measure import trained
+from campaignrl.suites.suite import Training
 from campaignrl.tables.customers import read_customers
 
 SMALL = Path(__file__).parent / "worlds" / "small.toml"

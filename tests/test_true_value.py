@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from campaignrl import rng
+from campaignrl.campaign import run_campaign, simulate
 from campaignrl.envs.panel import Panel
 from campaignrl.errors import UsageError
 from campaignrl.rng import Purpose
-from campaignrl.simulate import run_campaign, simulate
 from campaignrl.specs.world import load_world
 from campaignrl.true_value import campaign_lift, campaign_value, decision_value, mean_value
 

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.envs.panel import Panel
-from campaignrl.envs.truth.bound import Toll, idle_value, regret_fraction, upper_bound
-from campaignrl.envs.truth.lattice import Size, lattice
-from campaignrl.envs.truth.oracle import greedy
-from campaignrl.envs.truth.planner import FarSighted
+from campaignrl.envs.truth.bounds.upper_bound import Toll, idle_value, regret_fraction, upper_bound
+from campaignrl.envs.truth.oracles.far_sighted_oracle import FarSighted
+from campaignrl.envs.truth.oracles.greedy_oracle import greedy
+from campaignrl.envs.truth.oracles.reduced_state import Size, lattice
 from campaignrl.envs.truth.twins import always, live, nothing, twins
 from campaignrl.specs.bundled import bundled_files
 from campaignrl.specs.world import load_world

@@ -11,13 +11,13 @@ from campaignrl.dynamics.parameters import parameters
 from campaignrl.dynamics.purchase import hill
 from campaignrl.dynamics.satisfaction import contentment
 from campaignrl.envs.panel import Panel
-from campaignrl.envs.truth.bound import Toll, upper_bound
-from campaignrl.envs.truth.eligible import classes, open_offers, reads
-from campaignrl.envs.truth.envelope import between, convex, falling, raised, rising
-from campaignrl.envs.truth.held import held_points
-from campaignrl.envs.truth.lattice import Size
-from campaignrl.envs.truth.linear_stocks import linear_stocks
-from campaignrl.envs.truth.oracle import action_gains, greedy, priced
+from campaignrl.envs.truth.bounds.eligible_offers import classes, open_offers, reads
+from campaignrl.envs.truth.bounds.linear_stocks import linear_stocks
+from campaignrl.envs.truth.bounds.offer_validity import held_points
+from campaignrl.envs.truth.bounds.piecewise_linear_bounds import between, convex, falling, raised, rising
+from campaignrl.envs.truth.bounds.upper_bound import Toll, upper_bound
+from campaignrl.envs.truth.oracles.greedy_oracle import action_gains, greedy, priced
+from campaignrl.envs.truth.oracles.reduced_state import Size
 from campaignrl.envs.truth.twins import live
 from campaignrl.specs.bundled import bundled_files
 from campaignrl.specs.world import load_world

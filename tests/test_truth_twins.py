@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from campaignrl.campaign import run_campaign
 from campaignrl.dynamics.advance import Outcome
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.truth.twins import always, live, nothing, twins
-from campaignrl.simulate import run_campaign
 from campaignrl.specs.world import load_world
 from campaignrl.true_value import acting, campaign_twins, controlled_value, mean_value, ratio_value
 

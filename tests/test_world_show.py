@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from campaignrl.cli.world import world as app
 from campaignrl.errors import SpecError, UsageError
-from campaignrl.report.world_facts import WorldFacts, fatigue_after, world_facts
-from campaignrl.report.world_figures import world_figure, world_page
+from campaignrl.report.facts.world import WorldFacts, fatigue_after, world_facts
+from campaignrl.report.figures.world import world_figure, world_page
 from campaignrl.specs.bundled import bundled_files
 from campaignrl.specs.world import load_world
 

@@ -7,11 +7,11 @@ import re
 import numpy as np
 import pytest
 
+from campaignrl.campaign import run_campaign
 from campaignrl.dynamics.advance import Outcome
 from campaignrl.envs.panel import Panel
 from campaignrl.errors import SpecError
-from campaignrl.policies.catalog import build_policy
-from campaignrl.simulate import run_campaign
+from campaignrl.policies.loading import build_policy
 from campaignrl.specs.bundled import bundled_files, bundled_folder
 from campaignrl.specs.world import World, load_world
 from campaignrl.true_value import Value, campaign_lift, campaign_value, decision_lift

@@ -6,73 +6,62 @@ environments known to `gymnasium.make`.
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from campaignrl.envs.registration import register_environments as _register
+from campaignrl.registration import register_environments as _register
 
 if TYPE_CHECKING:
     from campaignrl.actions import Catalog as Catalog
-    from campaignrl.calibrate.calibrate import calibrate as calibrate
+    from campaignrl.calibration.calibrate import calibrate as calibrate
+    from campaignrl.campaign import simulate as simulate
     from campaignrl.errors import ArtifactError as ArtifactError
     from campaignrl.errors import CampaignError as CampaignError
     from campaignrl.errors import DataError as DataError
     from campaignrl.errors import SpecError as SpecError
     from campaignrl.errors import SupportError as SupportError
     from campaignrl.errors import UnknownName as UnknownName
-    from campaignrl.evaluate.evaluate import evaluate as evaluate
-    from campaignrl.evaluate.result import Evaluation as Evaluation
-    from campaignrl.experiments.compare import compare as compare
-    from campaignrl.experiments.run import benchmark as benchmark
+    from campaignrl.ope.evaluate import evaluate as evaluate
+    from campaignrl.ope.result import Evaluation as Evaluation
     from campaignrl.policies.base import Policy as Policy
-    from campaignrl.policies.catalog import load_policy as load_policy
+    from campaignrl.policies.loading import load_policy as load_policy
     from campaignrl.send.decide import decide as decide
-    from campaignrl.simulate import simulate as simulate
     from campaignrl.specs.world import World as World
     from campaignrl.specs.world import load_world as load_world
-    from campaignrl.tables.decisions import DecisionLog as DecisionLog
-    from campaignrl.tables.logfile import read_log as read_log
-    from campaignrl.train import train as train
+    from campaignrl.suites.compare import compare as compare
+    from campaignrl.suites.run import benchmark as benchmark
+    from campaignrl.tables.log.decision_log import DecisionLog as DecisionLog
+    from campaignrl.tables.log.files import read_log as read_log
+    from campaignrl.training import train as train
 
 _HOME = {
     "ArtifactError": "errors",
     "CampaignError": "errors",
     "Catalog": "actions",
     "DataError": "errors",
-    "DecisionLog": "tables.decisions",
-    "Evaluation": "evaluate.result",
+    "DecisionLog": "tables.log.decision_log",
+    "Evaluation": "ope.result",
     "Policy": "policies.base",
     "SpecError": "errors",
     "SupportError": "errors",
     "UnknownName": "errors",
     "World": "specs.world",
-    "benchmark": "experiments.run",
-    "calibrate": "calibrate.calibrate",
-    "compare": "experiments.compare",
+    "benchmark": "suites.run",
+    "calibrate": "calibration.calibrate",
+    "compare": "suites.compare",
     "decide": "send.decide",
-    "evaluate": "evaluate.evaluate",
-    "load_policy": "policies.catalog",
+    "evaluate": "ope.evaluate",
+    "load_policy": "policies.loading",
     "load_world": "specs.world",
-    "read_log": "tables.logfile",
-    "simulate": "simulate",
-    "train": "train",
+    "read_log": "tables.log.files",
+    "simulate": "campaign",
+    "train": "training",
 }
 
 __all__ = sorted(_HOME)
 __version__ = "0.1.0"
 
 
-class _Package(ModuleType):
-    """`campaignrl.evaluate` is the verb; importing the package of that name must not replace it."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in _HOME and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
 _register()
 
 

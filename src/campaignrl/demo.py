@@ -14,24 +14,24 @@ from pathlib import Path
 
 import numpy as np
 
-from campaignrl.envs.export import customers_frame
+from campaignrl.campaign import Campaign, Progress, decide_day, ready_policy, run_campaign, simulate
+from campaignrl.envs.customers_export import customers_frame
 from campaignrl.envs.panel import Panel
-from campaignrl.evaluate.evaluate import compare_on_log, evaluate
-from campaignrl.evaluate.intervals import Estimate
-from campaignrl.evaluate.result import Evaluation
 from campaignrl.guard.rules import cap_windows
+from campaignrl.ope.evaluate import compare_on_log, evaluate
+from campaignrl.ope.intervals.empirical_likelihood import Estimate
+from campaignrl.ope.result import Evaluation
 from campaignrl.policies.base import Policy
 from campaignrl.policies.bundle import save_bundle
 from campaignrl.report.html import Gain, ReportContent, write_report
 from campaignrl.send.decide import Decisions, decide
-from campaignrl.simulate import Campaign, Progress, decide_day, ready_policy, run_campaign, simulate
 from campaignrl.specs.bundled import bundled_files
 from campaignrl.specs.world import World, load_world
 from campaignrl.tables.customers import read_customers
-from campaignrl.tables.decisions import DecisionLog
 from campaignrl.tables.files import write_frame
-from campaignrl.tables.logfile import write_log
-from campaignrl.train import train
+from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.tables.log.files import write_log
+from campaignrl.training import train
 from campaignrl.true_value import Value, campaign_lift, decision_lifts
 
 Watch = Callable[[str], AbstractContextManager[Progress | None]]  # a progress bar by title

@@ -1,7 +1,7 @@
 """The lifecycle stage of a customer: a label derived from the order history, never a driver of behaviour.
 
 The rule compares the time since the last order with the customer's own expected gap between orders. Not here: the
-probability of being alive (calibrate/), the names of the stages (specs/schema.py).
+probability of being alive (calibration/), the names of the stages (specs/world_features.py).
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from campaignrl.specs.schema import STAGES
-
-Float32 = npt.NDArray[np.float32]
+from campaignrl.arrays import Float32
+from campaignrl.specs.world_features import STAGES
 
 NEW_DAYS = 30.0  # since the first order
 PRIOR_GAP = 45.0  # days; counts as one gap seen, so that one order does not say "never late"

@@ -19,9 +19,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-UInt64 = npt.NDArray[np.uint64]
-Float32 = npt.NDArray[np.float32]
-Float64 = npt.NDArray[np.float64]
+from campaignrl.arrays import Float, Float32, UInt64
 
 _GOLDEN = 0x9E3779B97F4A7C15
 _MUL1, _MUL2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -160,10 +158,10 @@ def uniforms(keys: UInt64, seed: int, day: int, purpose: Purpose, count: int) ->
     return [lower(h[k // 2]) if k % 2 else upper(h[k // 2]) for k in range(count)]
 
 
-def uniform(keys: UInt64, seed: int, day: int, purpose: Purpose, k: int = 0) -> Float64:
+def uniform(keys: UInt64, seed: int, day: int, purpose: Purpose, k: int = 0) -> Float:
     """One array (n,) of float64 uniforms in [0, 1) with 53 bits; its own streams, apart from `uniforms`."""
     (h,) = hashes(keys, seed, day, purpose, 1, k + (1 << 32))
-    result: Float64 = (h >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    result: Float = (h >> np.uint64(11)).astype(np.float64) * 2.0**-53
     return result
 
 

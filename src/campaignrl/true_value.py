@@ -4,7 +4,7 @@ Three questions, three answers. `decision_value` and `decision_lift`: one decisi
 logging policy, which is exactly what a bandit estimator reads off a decision log. `campaign_lift`: a whole campaign
 by one policy against one by another, on the same customers with the same luck. `campaign_twins`: the same two lives
 order by order, so that what a campaign caused can be told from what would have come anyway. Not here: estimates
-(evaluate/), the best possible value (envs/truth/).
+(ope/), the best possible value (envs/truth/).
 """
 
 from __future__ import annotations
@@ -14,20 +14,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
 from campaignrl import rng
+from campaignrl.arrays import Float, Int
+from campaignrl.campaign import Campaign, decide_day, decide_rows, ready_policy
 from campaignrl.envs.panel import Panel
-from campaignrl.envs.truth.twins import Decide, Int, Twins, twins
+from campaignrl.envs.truth.twins import Decide, Twins, twins
 from campaignrl.errors import Problem, UsageError
 from campaignrl.policies.base import Policy
-from campaignrl.policies.memory import Memory, memory_for
+from campaignrl.policies.deep.recurrent_state import Memory, memory_for
 from campaignrl.rng import Purpose
-from campaignrl.simulate import Campaign, decide_day, decide_rows, ready_policy
 from campaignrl.specs.world import World, load_world
-
-Float = npt.NDArray[np.float64]
 
 
 class Value(NamedTuple):

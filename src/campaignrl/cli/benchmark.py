@@ -1,6 +1,6 @@
 """`campaignrl benchmark` and `campaignrl compare`: policies over many seeds, and the gate for CI.
 
-Thin: read the arguments, call experiments/, print.
+Thin: read the arguments, call suites/, print.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import typer
 
 from campaignrl.cli.console import progress, say, say_json
 from campaignrl.cli.options import Json
-from campaignrl.experiments.compare import compare as compare_results
-from campaignrl.experiments.junit import to_junit
-from campaignrl.experiments.run import benchmark as run_benchmark
+from campaignrl.suites.compare import compare as compare_results
+from campaignrl.suites.junit import to_junit
+from campaignrl.suites.run import benchmark as run_benchmark
 from campaignrl.tables.files import write_whole
 
 

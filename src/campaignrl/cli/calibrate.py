@@ -9,17 +9,17 @@ from typing import Annotated, Any
 import pandas as pd
 import typer
 
-from campaignrl.calibrate.calibrate import Calibration
-from campaignrl.calibrate.calibrate import calibrate as make_world
-from campaignrl.calibrate.realism import untreated_scorecard
-from campaignrl.calibrate.scorecard import Scorecard
+from campaignrl.calibration.calibrate import Calibration
+from campaignrl.calibration.calibrate import calibrate as make_world
+from campaignrl.calibration.realism.scorecard import Scorecard
+from campaignrl.calibration.realism.untreated_scorecard import untreated_scorecard
 from campaignrl.cli.console import progress, say, say_json, say_table, talk
 from campaignrl.cli.options import Json, Seed
 from campaignrl.errors import DataError, Problem, UsageError, nearest
 from campaignrl.specs.world import load_world
 from campaignrl.tables.events import read_events
 from campaignrl.tables.files import read_frame
-from campaignrl.tables.logfile import read_log
+from campaignrl.tables.log.files import read_log
 
 ID = "customer_id"
 

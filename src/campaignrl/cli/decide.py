@@ -15,8 +15,8 @@ from campaignrl.cli.options import Json, Output, Seed
 from campaignrl.errors import DataError, Problem, UsageError
 from campaignrl.guard.rules import cap_windows
 from campaignrl.policies.bundle import read_manifest
-from campaignrl.policies.catalog import load_policy
-from campaignrl.policies.memory_file import open_memory, save_memory
+from campaignrl.policies.deep.recurrent_state_file import open_memory, save_memory
+from campaignrl.policies.loading import load_policy
 from campaignrl.send.decide import Decisions
 from campaignrl.send.decide import decide as decide_for
 from campaignrl.specs.bundled import bundled_files

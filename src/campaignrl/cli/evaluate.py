@@ -11,19 +11,19 @@ import typer
 from campaignrl.cli.console import progress, say, say_json, talk
 from campaignrl.cli.options import Json, Seed
 from campaignrl.errors import SupportError, UsageError
-from campaignrl.evaluate.breakdown import Breakdown, breakdown
-from campaignrl.evaluate.episode_intervals import WAYS
-from campaignrl.evaluate.estimators import ESTIMATORS, USUAL
-from campaignrl.evaluate.evaluate import evaluate as evaluate_policy
-from campaignrl.evaluate.learned_rewards import MODELS
-from campaignrl.evaluate.other_intervals import INTERVALS
-from campaignrl.evaluate.sequential_estimators import SEQUENTIAL
-from campaignrl.evaluate.streamed_estimates import STREAMED
-from campaignrl.evaluate.streaming import evaluate_stream
-from campaignrl.evaluate.targets import LOGGED
-from campaignrl.evaluate.tuning import FIXED
-from campaignrl.tables.decisions import DecisionLog
-from campaignrl.tables.logfile import read_log
+from campaignrl.ope.comparison.subgroups import Breakdown, breakdown
+from campaignrl.ope.data.target_policy import LOGGED
+from campaignrl.ope.evaluate import evaluate as evaluate_policy
+from campaignrl.ope.methods.episode_intervals import WAYS
+from campaignrl.ope.methods.intervals_by_name import INTERVALS
+from campaignrl.ope.methods.registry import ESTIMATORS, USUAL
+from campaignrl.ope.methods.sequential_registry import SEQUENTIAL
+from campaignrl.ope.methods.shrinkage import FIXED
+from campaignrl.ope.nuisance.reward_models import MODELS
+from campaignrl.ope.streaming.estimates import STREAMED
+from campaignrl.ope.streaming.evaluate import evaluate_stream
+from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.tables.log.files import read_log
 
 
 def evaluate(

@@ -13,15 +13,15 @@ from campaignrl import rng
 from campaignrl.cli.console import say, say_json, say_table, talk
 from campaignrl.cli.options import Json, Output, Seed
 from campaignrl.errors import UsageError
-from campaignrl.profiles.columns import read_profiles
-from campaignrl.profiles.drift import Drift, drift
-from campaignrl.profiles.fidelity import Fidelity, fidelity
-from campaignrl.profiles.population import LABEL, Population, fit_population
-from campaignrl.profiles.segments import Segmentation, fit_segments
-from campaignrl.profiles.segments_file import load_segments, save_segments
-from campaignrl.profiles.segments_spec import SegmentSpec, read_segment_spec, segment_spec
-from campaignrl.report.figures import png_bytes
-from campaignrl.report.profile_figures import heat, migration_picture, segment_picture
+from campaignrl.profiles.population.fidelity import Fidelity, fidelity
+from campaignrl.profiles.population.population import LABEL, Population, fit_population
+from campaignrl.profiles.segments.drift import Drift, drift
+from campaignrl.profiles.segments.segment_file import load_segments, save_segments
+from campaignrl.profiles.segments.segments import Segmentation, fit_segments
+from campaignrl.profiles.segments.spec import SegmentSpec, read_segment_spec, segment_spec
+from campaignrl.profiles.store.columns import read_profiles
+from campaignrl.report.figures.base import png_bytes
+from campaignrl.report.figures.profiles import heat, migration_picture, segment_picture
 from campaignrl.tables.customers import ID
 from campaignrl.tables.files import write_frame, write_whole
 

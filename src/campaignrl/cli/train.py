@@ -13,13 +13,13 @@ from campaignrl.cli.options import Customers, Json, Output, Seed, Threads
 from campaignrl.errors import UsageError
 from campaignrl.policies.base import Policy
 from campaignrl.policies.bundle import save_bundle
-from campaignrl.policies.course import WorldLearner, thinned
+from campaignrl.policies.deep.run_options import WorldLearner, thinned
 from campaignrl.specs.world import load_world
-from campaignrl.tables.decisions import DecisionLog
-from campaignrl.tables.logfile import read_log
-from campaignrl.tables.sketch import FACT, CustomerSketch, sketch_of
-from campaignrl.train import ready_learner
-from campaignrl.train import train as train_policy
+from campaignrl.tables.log.customer_sketch import FACT, CustomerSketch, sketch_of
+from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.tables.log.files import read_log
+from campaignrl.training import ready_learner
+from campaignrl.training import train as train_policy
 
 
 def train(
@@ -74,7 +74,7 @@ def train(
     if "checkpoint" in own:
         kept.unlink(missing_ok=True)
     if report is not None:
-        written = import_module("campaignrl.report.training").training_report(learner, source, report, seed=seed)
+        written = import_module("campaignrl.report.pages.training").training_report(learner, source, report, seed=seed)
         talk(f"report: {written['report']}")
     if as_json:
         for long in ("curve", FACT):  # they are in the bundle

@@ -10,9 +10,9 @@ import typer
 from campaignrl.cli.console import say, say_json, say_table, talk
 from campaignrl.cli.options import Customers, Json, Output, Seed
 from campaignrl.errors import Problem, UsageError
-from campaignrl.report.figures import png_bytes
-from campaignrl.report.world_facts import WorldFacts, world_facts
-from campaignrl.report.world_figures import world_figure, world_page
+from campaignrl.report.facts.world import WorldFacts, world_facts
+from campaignrl.report.figures.base import png_bytes
+from campaignrl.report.figures.world import world_figure, world_page
 from campaignrl.specs.bundled import bundled_files
 from campaignrl.specs.world import World, load_world
 from campaignrl.tables.files import write_whole

@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from campaignrl import rng
+from campaignrl.arrays import Bool, Float32, Int, Rows, UInt64
 from campaignrl.dynamics import memory, money, purchase
 from campaignrl.dynamics.customers import NO_OFFER, State, Traits, observed_tags
 from campaignrl.dynamics.funnel import Funnel, funnel, on_one_axis, place_of, taste_for
@@ -21,12 +21,6 @@ from campaignrl.dynamics.parameters import Parameters
 from campaignrl.dynamics.satisfaction import move_satisfaction
 from campaignrl.rng import Purpose
 from campaignrl.specs.world import World
-
-Float32 = npt.NDArray[np.float32]
-Bool = npt.NDArray[np.bool_]
-Int = npt.NDArray[np.integer]
-UInt64 = npt.NDArray[np.uint64]
-Rows = npt.NDArray[np.intp]
 
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
 _TODAY = np.uint64(1)  # bit 0 of a history

@@ -14,13 +14,9 @@ import numpy.typing as npt
 from scipy import special
 
 from campaignrl import rng
+from campaignrl.arrays import Bool, Float, Float32, Int8
 from campaignrl.rng import Purpose
 from campaignrl.specs.world import World
-
-Float32 = npt.NDArray[np.float32]
-Float64 = npt.NDArray[np.float64]
-Int8 = npt.NDArray[np.int8]
-Bool = npt.NDArray[np.bool_]
 
 NO_OFFER = -1
 SUMMED = 100.0  # orders; above, adding up Poisson terms is slower than inverting the distribution
@@ -100,7 +96,7 @@ def draw_customers(world: World, keys: npt.NDArray[np.uint64], seed: int) -> tup
     return traits, _start(world, traits, rate, drop_rate, joined, seed)
 
 
-def _start(world: World, traits: Traits, rate: Float64, drop_rate: Float64, joined: Float64, seed: int) -> State:
+def _start(world: World, traits: Traits, rate: Float, drop_rate: Float, joined: Float, seed: int) -> State:
     """State at day 0: alive or not, orders so far, consents; nothing sent yet."""
     keys, n = traits.key, len(traits.key)
     u = [rng.uniform(keys, seed, 0, Purpose.HISTORY, k) for k in range(6)]
@@ -143,7 +139,7 @@ def _start(world: World, traits: Traits, rate: Float64, drop_rate: Float64, join
     )
 
 
-def poisson_quantile(u: Float64, mean: Float64) -> npt.NDArray[np.int64]:
+def poisson_quantile(u: Float, mean: Float) -> npt.NDArray[np.int64]:
     """Smallest x with P(Poisson(mean) <= x) > u, (n,): terms added up, large means by the incomplete gamma."""
     large = mean > SUMMED
     x = np.zeros(len(u), dtype=np.int64)
@@ -160,18 +156,18 @@ def poisson_quantile(u: Float64, mean: Float64) -> npt.NDArray[np.int64]:
     return x
 
 
-def _large_poisson_quantile(u: Float64, mean: Float64) -> Float64:
+def _large_poisson_quantile(u: Float, mean: Float) -> Float:
     x = np.maximum(np.ceil(special.pdtrik(u, mean)), 0.0)
-    quantile: Float64 = np.where((x > 0) & (special.pdtr(np.maximum(x - 1.0, 0.0), mean) > u), x - 1.0, x)
+    quantile: Float = np.where((x > 0) & (special.pdtr(np.maximum(x - 1.0, 0.0), mean) > u), x - 1.0, x)
     return quantile
 
 
-def _gamma(u: Float64, mean_cv: list[tuple[float, float]], segment: Int8) -> Float64:
+def _gamma(u: Float, mean_cv: list[tuple[float, float]], segment: Int8) -> Float:
     """Gamma quantiles with each segment's mean and coefficient of variation; never exactly 0."""
     mean, cv = np.array(mean_cv).T
     shape = 1.0 / cv**2
     quantile = special.gammaincinv(shape[segment], u) * (mean / shape)[segment]
-    rates: Float64 = np.maximum(quantile, 1e-12)
+    rates: Float = np.maximum(quantile, 1e-12)
     return rates
 
 

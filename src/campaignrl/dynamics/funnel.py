@@ -12,15 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl import rng
+from campaignrl.arrays import Bool, Float32, Int, Rows
 from campaignrl.dynamics import response
 from campaignrl.dynamics.customers import State, Traits
 from campaignrl.dynamics.parameters import Parameters
 from campaignrl.rng import Purpose
-
-Float32 = npt.NDArray[np.float32]
-Bool = npt.NDArray[np.bool_]
-Int = npt.NDArray[np.integer]
-Rows = npt.NDArray[np.intp]
 
 
 class Funnel(NamedTuple):

@@ -9,13 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from campaignrl.arrays import Bool, Float32, Int8, Rows, UInt64
 from campaignrl.dynamics.customers import NO_OFFER
-
-Float32 = npt.NDArray[np.float32]
-Int8 = npt.NDArray[np.int8]
-UInt64 = npt.NDArray[np.uint64]
-Bool = npt.NDArray[np.bool_]
-Rows = npt.NDArray[np.intp]
 
 _ONE, _WHOLE = np.uint64(1), np.float32(1.0)
 

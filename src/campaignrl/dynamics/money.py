@@ -6,13 +6,9 @@ reward = margin - discount - send cost - value of a lost permission, always in t
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from campaignrl.arrays import Bool, Float32, Int
 from campaignrl.dynamics.parameters import Parameters
-
-Float32 = npt.NDArray[np.float32]
-Int = npt.NDArray[np.integer]
-Bool = npt.NDArray[np.bool_]
 
 
 def gross_margin(revenue: Float32, segment: Int, p: Parameters) -> Float32:

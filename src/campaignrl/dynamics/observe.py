@@ -14,8 +14,6 @@ from campaignrl.features import Context
 from campaignrl.lifecycle import stage
 from campaignrl.specs.world import World
 
-Float32 = npt.NDArray[np.float32]
-
 ONE = np.float32(1.0)
 COUNTS = {"contacts_7d": 7, "contacts_30d": 30, "opens_30d": 30, "clicks_30d": 30}  # days; neighbours in the schema
 # The bits of a history that lie in each of these windows, as `memory.days_with` counts them.

@@ -12,12 +12,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from campaignrl.arrays import Float32
 from campaignrl.specs.effects import AdStock, Fatigue, ReferencePrice, Satisfaction, Season, Stockpile
 from campaignrl.specs.market import OfferSpec
-from campaignrl.specs.people import Segment
+from campaignrl.specs.segments import Segment
 from campaignrl.specs.world import World
-
-Float32 = npt.NDArray[np.float32]
 
 
 class Parameters(NamedTuple):

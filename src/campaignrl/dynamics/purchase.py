@@ -11,19 +11,13 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
+from campaignrl.arrays import Bool, Float32, Int, Rows
 from campaignrl.dynamics.customers import State
 from campaignrl.dynamics.parameters import Parameters
 from campaignrl.dynamics.satisfaction import contentment
 from campaignrl.specs.effects import AdStock, ReferencePrice
-
-Float32 = npt.NDArray[np.float32]
-Int = npt.NDArray[np.integer]
-Bool = npt.NDArray[np.bool_]
-Rows = npt.NDArray[np.intp]
-
 
 FAINT = 0.02  # intent; with less, and no offer, a customer is quiet
 ROUNDING = 1.001  # room for the rounding of single precision in a hazard and its ceiling

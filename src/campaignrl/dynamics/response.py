@@ -9,11 +9,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from campaignrl.arrays import Float32, Int
 from campaignrl.dynamics.parameters import Parameters
 from campaignrl.dynamics.satisfaction import contentment
-
-Float32 = npt.NDArray[np.float32]
-Int = npt.NDArray[np.integer]
 
 _ONE = np.float32(1.0)
 

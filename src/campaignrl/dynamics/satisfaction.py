@@ -7,15 +7,11 @@ it changes (response.py, purchase.py).
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from campaignrl.arrays import Bool, Float32, Rows
 from campaignrl.dynamics.memory import fade
 from campaignrl.dynamics.parameters import Parameters
 from campaignrl.specs.effects import Satisfaction
-
-Float32 = npt.NDArray[np.float32]
-Bool = npt.NDArray[np.bool_]
-Rows = npt.NDArray[np.intp]
 
 _ONE = np.float32(1.0)
 

@@ -7,15 +7,13 @@ they are drawn only where they are asked for. Not here: the funnel and orders (a
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from campaignrl import rng
+from campaignrl.arrays import Bool
 from campaignrl.dynamics.advance import Outcome
 from campaignrl.dynamics.customers import Traits
 from campaignrl.rng import Purpose
 from campaignrl.specs.world import World
-
-Bool = npt.NDArray[np.bool_]
 
 
 def visited(world: World, traits: Traits, alive: Bool, outcome: Outcome, day: int, seed: int) -> Bool:

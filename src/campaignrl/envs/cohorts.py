@@ -14,12 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from campaignrl.arrays import Bool, Float, Float32, Int
 from campaignrl.envs.panel import BLOCK, Panel
-
-Float32 = npt.NDArray[np.float32]
-Float64 = npt.NDArray[np.float64]
-Int = npt.NDArray[np.integer[Any]]
-Bool = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +25,7 @@ class Cohort:
     panel: Panel
     places: Int
 
-    def live(self, action: Int, days: int) -> tuple[Float64, Float64]:
+    def live(self, action: Int, days: int) -> tuple[Float, Float]:
         """(m,) contribution and send cost, currency, of `action` today and of nothing sent on the days after it."""
         today = self.panel.step(action)
         reward, cost = today.reward.astype(np.float64), today.cost.astype(np.float64)

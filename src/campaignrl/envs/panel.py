@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl import rng
+from campaignrl.arrays import Bool, Int
 from campaignrl.dynamics.advance import Outcome, live
 from campaignrl.dynamics.customers import State, Traits, draw_customers
 from campaignrl.dynamics.memory import days_with
@@ -26,8 +27,6 @@ from campaignrl.features import Context
 from campaignrl.guard.rules import Facts, allowed, rules_of
 from campaignrl.specs.world import World
 
-Bool = npt.NDArray[np.bool_]
-Int = npt.NDArray[np.integer]
 T = TypeVar("T")
 Fields = TypeVar("Fields", Traits, State)
 

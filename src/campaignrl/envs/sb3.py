@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from campaignrl.arrays import Bool, Float32
 from campaignrl.envs.bandit import BanditVectorEnv
 from campaignrl.envs.vector import CustomersVectorEnv, LifecycleVectorEnv
 from campaignrl.errors import MissingExtra, Problem, UsageError
@@ -23,8 +24,6 @@ except ImportError as missing:
     needed = "campaignrl.envs.sb3 needs stable-baselines3: pip install 'campaignrl[rl]'"
     raise MissingExtra(needed) from missing
 
-Float32 = npt.NDArray[np.float32]
-Bool = npt.NDArray[np.bool_]
 Infos = list[dict[str, Any]]
 Indices = int | Iterable[int] | None
 

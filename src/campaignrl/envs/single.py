@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import AutoresetMode
 
+from campaignrl.arrays import Float32
 from campaignrl.envs.vector import CustomersVectorEnv, LifecycleVectorEnv
 from campaignrl.specs.world import World
-
-Float32 = npt.NDArray[np.float32]
 
 
 class CustomerEnv(gymnasium.Env[Float32, np.int64]):

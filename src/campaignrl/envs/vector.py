@@ -10,20 +10,16 @@ from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
-import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from campaignrl.arrays import Bool, Float, Float32, Int
 from campaignrl.envs.cohorts import Cohort, gathered
 from campaignrl.envs.panel import Panel
 from campaignrl.errors import Problem, UsageError
 from campaignrl.specs.world import World, load_world
 
-Float32 = npt.NDArray[np.float32]
-Float64 = npt.NDArray[np.float64]
-Int = npt.NDArray[np.integer[Any]]
-Bool = npt.NDArray[np.bool_]
-Step = tuple[Float32, Float64, Bool, Bool, dict[str, Any]]
+Step = tuple[Float32, Float, Bool, Bool, dict[str, Any]]
 
 
 def observation_space(world: World) -> gymnasium.spaces.Box:
@@ -185,12 +181,12 @@ class CustomersVectorEnv(VectorEnv[Float32, Int, Bool]):
                 over[cohort.places] = True
         return over
 
-    def _live(self, action: Int) -> tuple[Float64, Float64]:
+    def _live(self, action: Int) -> tuple[Float, Float]:
         """(n,) contribution and send cost until the next decision; 0 where the episode is over."""
         going = [cohort for cohort in self._cohorts if not self._ended(cohort)]
         if not going:
             return np.zeros(self.num_envs), np.zeros(self.num_envs)
-        found: tuple[Float64, Float64] = gathered(
+        found: tuple[Float, Float] = gathered(
             going, self.num_envs, lambda cohort: cohort.live(action[cohort.places], self._rhythm.every)
         )
         return found

@@ -11,14 +11,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from campaignrl.actions import NONE, Catalog
+from campaignrl.arrays import Float, Int
 from campaignrl.specs.world import World
-
-Int = npt.NDArray[np.integer]
-Float = npt.NDArray[np.float64]
-Bool = npt.NDArray[np.bool_]
 
 
 class Limits(NamedTuple):

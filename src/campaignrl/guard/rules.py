@@ -16,13 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.actions import NONE, Catalog
+from campaignrl.arrays import Bool, Int
 from campaignrl.features import Context
 from campaignrl.specs.conditions import Condition
 from campaignrl.specs.market import Cap
 from campaignrl.specs.world import World
-
-Bool = npt.NDArray[np.bool_]
-Counts = npt.NDArray[np.integer]
 
 
 class Facts(NamedTuple):
@@ -33,7 +31,7 @@ class Facts(NamedTuple):
     consent: Bool  # (c, n) known permission by channel; unknown is False
     context: Context
     contacts: Callable[
-        [int | None, int], Counts
+        [int | None, int], Int
     ]  # (channel or None for all, days) -> (n,) sends in the days that end today
 
 

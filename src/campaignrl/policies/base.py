@@ -1,7 +1,7 @@
 """What a policy is: context and eligibility mask in, an exact probability for every action out.
 
 Here: the protocol, sampling an action from probabilities, calling in chunks of one size. Not here: what may
-be sent (guard/), which policies exist (catalog.py), files (bundle.py). n customers, k actions.
+be sent (guard/), which policies exist (loading.py), files (bundle.py). n customers, k actions.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.actions import Catalog
+from campaignrl.arrays import Bool, Float
 from campaignrl.features import Context, FeatureSchema, Rows
-from campaignrl.tables.decisions import DecisionLog
+from campaignrl.tables.log.decision_log import DecisionLog
 
-Bool = npt.NDArray[np.bool_]
-Float = npt.NDArray[np.float64]
 Tensors = dict[str, npt.NDArray[Any]]
 Shapes = dict[str, tuple[str, tuple[int, ...]]]  # by tensor name: dtype as safetensors calls it, shape
 

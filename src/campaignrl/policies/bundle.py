@@ -1,7 +1,7 @@
 """A policy in one file, NAME.bundle: what it is, what it may see, what it has learned. Nothing in it is ever run.
 
 The manifest (JSON) says format, kind, name, settings, catalog, features and facts about its training; learned
-numbers are tensors beside it (container.py). No time stamp: same inputs, same bytes. Limits come from our
+numbers are tensors beside it (tensor_file.py). No time stamp: same inputs, same bytes. Limits come from our
 code, shapes from the kind's own class, the kind from a literal table (registry.py).
 """
 
@@ -19,8 +19,8 @@ from campaignrl.actions import Action, Catalog, Channel, Offer
 from campaignrl.errors import ArtifactError, CampaignError, Problem, UsageError, nearest
 from campaignrl.features import Feature, FeatureSchema
 from campaignrl.policies.base import Policy, Shapes, Tensors
-from campaignrl.policies.container import DTYPES, MAX_FILE, pack, unpack
 from campaignrl.policies.registry import KINDS, Stored, policy_class
+from campaignrl.policies.tensor_file import DTYPES, MAX_FILE, pack, unpack
 from campaignrl.specs.toml import Spec, check
 from campaignrl.tables.files import write_whole
 

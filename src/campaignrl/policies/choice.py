@@ -12,10 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.actions import NONE
+from campaignrl.arrays import Bool, Float
 from campaignrl.errors import SHOWN, DataError, Problem
-
-Bool = npt.NDArray[np.bool_]
-Float = npt.NDArray[np.float64]
 
 
 def require_choice(allowed: Bool) -> None:

@@ -1,7 +1,7 @@
 """Which kinds of policy exist. The table is literal: no spec and no bundle ever decides what is imported.
 
 A kind's module is imported when it is first asked for, so an optional library loads only with the kind that
-needs it. Not here: building one from a spec (catalog.py), or from a file (bundle.py).
+needs it. Not here: building one from a spec (loading.py), or from a file (bundle.py).
 """
 
 from __future__ import annotations
@@ -19,37 +19,37 @@ from campaignrl.specs.toml import Spec
 
 KINDS: Mapping[str, str] = MappingProxyType(
     {
-        "none": "campaignrl.policies.fixed:NonePolicy",
-        "uniform": "campaignrl.policies.fixed:UniformPolicy",
-        "always": "campaignrl.policies.fixed:AlwaysPolicy",
-        "rules": "campaignrl.policies.rules:RulesPolicy",
-        "epsilon_greedy": "campaignrl.policies.counts:EpsilonGreedy",
-        "ucb1": "campaignrl.policies.counts:UCB1",
-        "beta_ts": "campaignrl.policies.counts:BetaTS",
-        "gaussian_ts": "campaignrl.policies.counts:GaussianTS",
-        "lin_epsilon": "campaignrl.policies.linear:LinEpsilon",
-        "lin_ucb": "campaignrl.policies.linear:LinUCB",
-        "lin_ts": "campaignrl.policies.linear:LinTS",
-        "logit_ts": "campaignrl.policies.logistic:LogitTS",
-        "square_cb": "campaignrl.policies.square_cb:SquareCB",
-        "reg_cb": "campaignrl.policies.reg_cb:RegCB",
-        "bootstrap_ts": "campaignrl.policies.ensemble:BootstrapTS",
-        "dr_greedy": "campaignrl.policies.learned:DRGreedy",
-        "crm": "campaignrl.policies.counterfactual:CRM",
-        "pessimistic": "campaignrl.policies.pessimistic:Pessimistic",
-        "fitted_q": "campaignrl.policies.fitted_q:FittedQ",
-        "cql": "campaignrl.policies.cql:CQL",
-        "uplift": "campaignrl.policies.uplift:Uplift",
-        "dr_uplift": "campaignrl.policies.uplift:DRUplift",
-        "propensity_greedy": "campaignrl.policies.propensity_greedy:PropensityGreedy",
-        "budgeted": "campaignrl.policies.budgeted:Budgeted",
-        "neural_linear": "campaignrl.policies.neural_linear:NeuralLinear",
-        "network": "campaignrl.policies.network:NetworkPolicy",
-        "ppo": "campaignrl.policies.agents:PPO",
-        "maskable_ppo": "campaignrl.policies.agents:MaskablePPO",
-        "recurrent_ppo": "campaignrl.policies.recurrent:RecurrentPPO",
-        "dqn": "campaignrl.policies.agents:DQN",
-        "qr_dqn": "campaignrl.policies.agents:QRDQN",
+        "none": "campaignrl.policies.fixed.simple:NonePolicy",
+        "uniform": "campaignrl.policies.fixed.simple:UniformPolicy",
+        "always": "campaignrl.policies.fixed.simple:AlwaysPolicy",
+        "rules": "campaignrl.policies.fixed.rules:RulesPolicy",
+        "epsilon_greedy": "campaignrl.policies.bandits.counts:EpsilonGreedy",
+        "ucb1": "campaignrl.policies.bandits.counts:UCB1",
+        "beta_ts": "campaignrl.policies.bandits.counts:BetaTS",
+        "gaussian_ts": "campaignrl.policies.bandits.counts:GaussianTS",
+        "lin_epsilon": "campaignrl.policies.bandits.linear:LinEpsilon",
+        "lin_ucb": "campaignrl.policies.bandits.linear:LinUCB",
+        "lin_ts": "campaignrl.policies.bandits.linear:LinTS",
+        "logit_ts": "campaignrl.policies.bandits.logistic:LogitTS",
+        "square_cb": "campaignrl.policies.bandits.square_cb:SquareCB",
+        "reg_cb": "campaignrl.policies.bandits.reg_cb:RegCB",
+        "bootstrap_ts": "campaignrl.policies.bandits.bootstrap_ts:BootstrapTS",
+        "dr_greedy": "campaignrl.policies.offline.dr_greedy:DRGreedy",
+        "crm": "campaignrl.policies.offline.crm:CRM",
+        "pessimistic": "campaignrl.policies.offline.pessimistic:Pessimistic",
+        "fitted_q": "campaignrl.policies.offline.fitted_q:FittedQ",
+        "cql": "campaignrl.policies.offline.cql:CQL",
+        "uplift": "campaignrl.policies.offline.uplift:Uplift",
+        "dr_uplift": "campaignrl.policies.offline.uplift:DRUplift",
+        "propensity_greedy": "campaignrl.policies.offline.propensity_greedy:PropensityGreedy",
+        "budgeted": "campaignrl.policies.offline.budgeted:Budgeted",
+        "neural_linear": "campaignrl.policies.bandits.neural_linear:NeuralLinear",
+        "network": "campaignrl.policies.deep.numpy_network:NetworkPolicy",
+        "ppo": "campaignrl.policies.deep.configs:PPO",
+        "maskable_ppo": "campaignrl.policies.deep.configs:MaskablePPO",
+        "recurrent_ppo": "campaignrl.policies.deep.recurrent_ppo:RecurrentPPO",
+        "dqn": "campaignrl.policies.deep.configs:DQN",
+        "qr_dqn": "campaignrl.policies.deep.configs:QRDQN",
     }
 )
 

@@ -12,11 +12,9 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from campaignrl.policies.threads import one_blas_thread
-
-Float32 = npt.NDArray[np.float32]
+from campaignrl.arrays import Float, Float32
+from campaignrl.policies.blas_threads import one_blas_thread
 
 WIDTHS = (8, 17, 40, 64)  # inputs and outputs with which a kernel is tried; below 8 none of its tiles is whole
 ROWS = (32, 256, 512)
@@ -34,7 +32,8 @@ def row_product(X: Float32, W: Float32) -> Float32:
     dtype = even_dtype()
     if dtype is np.float32:
         return np.asarray(X @ W)
-    return (X.astype(dtype) @ W.astype(dtype)).astype(np.float32)
+    product: Float = X.astype(dtype) @ W.astype(dtype)
+    return product.astype(np.float32)
 
 
 def _is_even(n: int, d: int, k: int) -> bool:

@@ -1,7 +1,7 @@
 """The report as one HTML page that needs nothing but itself: no network, no script.
 
 Every text from data is escaped by the template; only our own drawings go in as they are. Not here: what the page
-says (sections.py, pictures.py), its layout (page.html.j2).
+says (sections.py, captions.py), its layout (page.html.j2).
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from typing import BinaryIO
 
 from markupsafe import Markup
 
-from campaignrl.report import pictures, sections
-from campaignrl.report.content import Gain, ReportContent
-from campaignrl.report.evidence_pictures import evidence
-from campaignrl.report.pictures import Picture
-from campaignrl.report.template import style, template
+from campaignrl.report.figures import captions as pictures
+from campaignrl.report.figures.captions import Picture
+from campaignrl.report.figures.evidence_pictures import evidence
+from campaignrl.report.pages import sections
+from campaignrl.report.pages.content import Gain, ReportContent
+from campaignrl.report.pages.template import style, template
 from campaignrl.tables.files import write_whole
 
 __all__ = ["Gain", "ReportContent", "page", "write_report"]
@@ -70,4 +71,4 @@ def _unit(content: ReportContent) -> str:
 
 
 def _safe(picture: Picture) -> Picture:
-    return picture._replace(svg=Markup(picture.svg))  # made by inline.py, its texts escaped there
+    return picture._replace(svg=Markup(picture.svg))  # made by svg_inline.py, its texts escaped there

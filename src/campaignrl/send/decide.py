@@ -16,17 +16,15 @@ import pandas as pd
 
 from campaignrl import rng
 from campaignrl.actions import NONE, Catalog
+from campaignrl.arrays import Bool, Objects, UInt64
 from campaignrl.errors import ArtifactError, Problem, UsageError
 from campaignrl.guard.rules import Facts, Rules, allowed, blocks, rules_of
 from campaignrl.policies.base import Policy, sample
-from campaignrl.policies.catalog import require_trained
-from campaignrl.policies.memory import Memory, ask, require_memory
+from campaignrl.policies.deep.recurrent_state import Memory, ask, require_memory
+from campaignrl.policies.loading import require_trained
 from campaignrl.rng import Purpose
 from campaignrl.specs.world import World
 from campaignrl.tables.customers import ID, CustomerTable
-
-Bool = npt.NDArray[np.bool_]
-Objects = npt.NDArray[np.object_]
 
 ROWS_AT_A_TIME = 65_536
 EPOCH = datetime.date(1970, 1, 1)
@@ -122,7 +120,7 @@ def decide(
     return Decisions(world.catalog, day, customers.ids, action, propensity, reason, blocked, policy.name)
 
 
-def _meet(policy: Policy, memory: Memory | None, keys: rng.UInt64, day: datetime.date) -> None:
+def _meet(policy: Policy, memory: Memory | None, keys: UInt64, day: datetime.date) -> None:
     """A memory that fits the policy makes room for the customers; it cannot go back to an earlier day."""
     require_memory(policy, memory, "Give the same memory every day: --memory FILE (memory=Memory).")
     if memory is None:

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from campaignrl.arrays import Bool
 from campaignrl.errors import Problem, SpecError, nearest
 from campaignrl.features import Context, Feature, FeatureSchema
 
-Bool = npt.NDArray[np.bool_]
 Test = Callable[[Context], Bool]
 
 MAX_LENGTH = 2_000  # characters; a longer rule is a table, not a condition

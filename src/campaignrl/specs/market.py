@@ -1,6 +1,6 @@
 """What a world's file says of money, channels, offers and rules.
 
-Not here: who the customers are (people.py), how strongly they respond (effects.py).
+Not here: who the customers are (segments.py), how strongly they respond (effects.py).
 """
 
 from __future__ import annotations

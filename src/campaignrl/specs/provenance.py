@@ -1,7 +1,7 @@
 """Where a number of a world came from: fitted from data, a default, or a user's word.
 
 A place is the path of a number in the world's tables, its names joined by dots and quoted where they hold one:
-`segments.loyal.purchase.rate`, `channels."e.mail".reach.open`. Not here: finding the numbers (calibrate/).
+`segments.loyal.purchase.rate`, `channels."e.mail".reach.open`. Not here: finding the numbers (calibration/).
 """
 
 from __future__ import annotations

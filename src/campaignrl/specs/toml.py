@@ -1,6 +1,6 @@
 """TOML text -> checked, frozen pydantic models, with every mistake reported at once in our own words.
 
-Not here: what the models hold (world.py, tables/mapping.py, policies/catalog.py).
+Not here: what the models hold (world.py, tables/foreign/mapping.py, policies/loading.py).
 """
 
 from __future__ import annotations

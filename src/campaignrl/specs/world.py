@@ -1,7 +1,7 @@
 """A world in TOML -> a checked, frozen `World`: who the customers are, how they respond, what may be sent.
 
 Money stands in the currency's unit (0.04) and becomes whole minor units here; time is in days. Not here: the
-parts (people.py, market.py, effects.py), the arithmetic of behaviour (dynamics/), enforcing rules (guard/).
+parts (segments.py, market.py, effects.py), the arithmetic of behaviour (dynamics/), enforcing rules (guard/).
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from campaignrl.specs.bundled import find_file
 from campaignrl.specs.conditions import Condition, compile_condition
 from campaignrl.specs.effects import AdStock, Fatigue, ReferencePrice, Response, Satisfaction, Season, Stockpile, Tags
 from campaignrl.specs.market import ChannelSpec, GuardSpec, Money, OfferSpec
-from campaignrl.specs.people import Segment
 from campaignrl.specs.provenance import Provenance
 from campaignrl.specs.quantities import MOST, Positive
-from campaignrl.specs.schema import feature_schema
+from campaignrl.specs.segments import Segment
 from campaignrl.specs.toml import Spec, check, field_problems, read_toml
-from campaignrl.specs.world_problems import world_problems
+from campaignrl.specs.world_checks import world_problems
+from campaignrl.specs.world_features import feature_schema
 
 
 class World(Spec):

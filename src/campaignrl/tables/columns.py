@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from campaignrl.errors import Problem
-from campaignrl.tables.decisions import row_problems
+from campaignrl.tables.log.decision_log import row_problems
 
 TRUTHS = {"true": True, "false": False, "1": True, "0": False}
 WORDS = pa.array(["true", "false", "True", "False", "TRUE", "FALSE", None])

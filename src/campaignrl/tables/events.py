@@ -9,7 +9,7 @@ one at the first order's ts and one at the last order's; the last carries value 
 far, discount = orders with an offer so far; one row alone is both the first and the last.
 
 Here: the columns, their contract, frames in and out. Not here: making the table from raw exports
-(profiles/intake.py), tags (profiles/).
+(profiles/intake/intake.py), tags (profiles/).
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from campaignrl.errors import DataError, Problem, nearest
-from campaignrl.tables.decisions import row_problems
+from campaignrl.tables.file_formats import is_parquet
 from campaignrl.tables.files import column_names, read_table, require_columns, write_parquet, write_whole
-from campaignrl.tables.formats import is_parquet
+from campaignrl.tables.log.decision_log import row_problems
 
 TABLE = "events"
 KINDS = (

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from campaignrl.arrays import Float
 from campaignrl.errors import Problem, SpecError
 
-Float = npt.NDArray[np.float64]
 Value = Callable[[Mapping[str, Float]], Any]
 
 MAX_LENGTH = 1_000  # characters

@@ -9,23 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from campaignrl import rng
 from campaignrl.actions import NONE
+from campaignrl.arrays import Float, Int
 from campaignrl.dynamics.advance import Outcome
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.envs.panel import Panel
-from campaignrl.envs.truth.expected import expected_reward, morning
+from campaignrl.envs.truth.expected_reward import expected_reward, morning
 from campaignrl.guard.budget import Ledger, throttle
 from campaignrl.rng import Purpose
 from campaignrl.specs.world import World
 
-Int = npt.NDArray[np.integer[Any]]
-Float = npt.NDArray[np.float64]
 Decide = Callable[[Panel], Int]  # (n,) today's actions, each allowed by the guard
 
 

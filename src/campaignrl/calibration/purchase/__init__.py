@@ -1,0 +1,33 @@
+"""How customers buy when nothing is sent: buy-till-you-die models and baskets.
+
+base_rates.py           How customers order when nothing is sent to them: a segment's order rate, lifetime and
+                        basket, from its history
+beta_geometric.py       What BG/NBD and MBG/NBD share: gamma-distributed order rates, beta-distributed drop-out
+                        after an order
+bg_nbd.py               BG/NBD: orders are Poisson while the customer lives; after each repeat order some never come
+                        back
+fitting.py              From histories to a fitted purchase model: the rows of the likelihood, the thinned copy, the
+                        checked penalty
+gamma_gamma.py          Gamma-Gamma: what an order is worth. Each customer's orders vary around a mean of its own,
+                        whatever their number
+histories.py            What purchase models are fitted on, all counted since the first order: repeat orders, time
+                        of the last, time watched
+likelihood.py           Maximum likelihood of positive parameters: L-BFGS on their logarithms, from several starts,
+                        with exact gradients
+lognormal_baskets.py    What orders are worth, lognormal: between customers, and between the orders of one
+mbg_nbd.py              MBG/NBD: as BG/NBD, but customers may also drop out right after their first order
+models.py               Buy-till-you-die models, from one place: how often customers order, whether they still live,
+                        what an order is worth
+nbd.py                  NBD: orders are Poisson with gamma-distributed rates, and nobody ever leaves. What the other
+                        models are held against
+pareto_nbd.py           Pareto/NBD: orders are Poisson while the customer lives, lifetimes are exponential; both
+                        rates are gamma-distributed
+partial_pooling.py      Purchase models by segment: every segment has its own parameters, small ones lean on those
+                        of all customers
+rfm.py                  Order histories from an events table: repeat orders, time of the last one, time watched,
+                        what was spent
+seasonality.py          Purchase models where the calendar matters: how busy each week and weekday is, and rates
+                        freed of it
+untreated_histories.py  Histories that no campaign has touched, from events and attributes: what base rates are
+                        fitted on
+"""

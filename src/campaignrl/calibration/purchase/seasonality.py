@@ -1,0 +1,145 @@
+"""Purchase models where the calendar matters: how busy each week and weekday is, and rates freed of it.
+
+Orders are Poisson at a customer's own rate times the day's factor. Time is then counted in average days: a day with
+factor 2 is as long as two. In that time every model of models.py holds as it stands. The factors are the orders seen in
+a week over those that the models expect of the customers there; both are found in turns. Not here: the models. D days
+from 0; factors of days not seen are 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from campaignrl.arrays import Float, Int64
+from campaignrl.calibration.purchase.partial_pooling import BySegment, fit_by_segment
+
+ROUNDS = 4
+LEAST = 0.02  # of a factor: a world's factors are above 0
+WEEK = 7
+
+
+class Purchases(NamedTuple):
+    """Orders of n customers by day, each day once."""
+
+    first: Int64  # (n,) day of the first order
+    customer: Int64  # (m,) row of the customer of each repeat order
+    day: Int64  # (m,) its day
+    labels: npt.NDArray[np.object_]  # (n,) segment
+
+    def until(self, end: int) -> Purchases:
+        """The same, as known at the end of a day; customers who came later are gone."""
+        here = self.first <= end
+        row = np.cumsum(here) - 1
+        seen = (self.day <= end) & here[self.customer]
+        return Purchases(self.first[here], row[self.customer[seen]], self.day[seen], self.labels[here])
+
+
+class SeasonalFit(NamedTuple):
+    """Models by segment in average days, and what makes a day more than average."""
+
+    models: BySegment[Any]
+    weekly: Float  # (w,) factor of each week
+    weekday: Float  # (7,) factor of each weekday, from that of day 0; mean 1
+    labels: npt.NDArray[np.object_]  # (n,) segment of each customer
+    columns: dict[str, Float]  # x, t_x, T (n,) in average days, which the models were fitted on
+
+    @property
+    def customers(self) -> dict[str, int]:
+        """How many, by segment."""
+        return {name: int((self.labels == name).sum()) for name in self.models.segments}
+
+    @property
+    def daily(self) -> Float:
+        """(7 w,) factor of each day."""
+        return _daily(self.weekly, self.weekday)
+
+
+def fit_season(fit: Callable[..., Any], known: Purchases, end: int, rounds: int = ROUNDS) -> SeasonalFit:
+    """Models and factors from what is known at the end of day `end`; the factors have mean 1 over the days to it."""
+    weekly, weekday = np.ones(end // WEEK + 1), np.ones(WEEK)
+    for turn in range(rounds):
+        daily = _daily(weekly, weekday)
+        columns = histories_in(daily, known, end)
+        models = fit_by_segment(fit, columns, known.labels)
+        if turn < rounds - 1:
+            weekly, weekday = _factors(models, known, daily, weekday, end)
+    return SeasonalFit(models, weekly, weekday, known.labels, columns)
+
+
+def histories_in(daily: Float, known: Purchases, end: int) -> dict[str, Float]:
+    """x, t_x and T of each customer, in average days."""
+    so_far = np.cumsum(daily)
+    n = len(known.first)
+    last = known.first.copy()
+    np.maximum.at(last, known.customer, known.day)
+    x = np.bincount(known.customer, minlength=n).astype(np.float64)
+    start = so_far[known.first]
+    return {"x": x, "t_x": so_far[last] - start, "T": so_far[end] - start}
+
+
+def _factors(models: BySegment[Any], known: Purchases, daily: Float, weekday: Float, end: int) -> tuple[Float, Float]:
+    """Factors of weeks and of weekdays: orders seen over those expected if the day were average."""
+    day = np.arange(end + 1)
+    seen = np.bincount(known.day[known.day <= end], minlength=end + 1)
+    usual = expected_by_day(models, known, daily, end) / daily[: end + 1]
+    weekly = _ratio(seen, usual * np.resize(weekday, end + 1), day // WEEK)
+    weekday = _ratio(seen, usual * weekly[day // WEEK], day % WEEK)
+    weekday /= weekday.mean()
+    return weekly / np.average(_daily(weekly, weekday)[: end + 1]), weekday
+
+
+def _ratio(seen: Int64, expected: Float, group: Int64) -> Float:
+    result: Float = np.bincount(group, seen) / np.maximum(np.bincount(group, expected), 1e-9)
+    return np.maximum(result, LEAST)
+
+
+def later_factors(fit: SeasonalFit, known: Purchases, seen: int, end: int, rounds: int = 3) -> Float:
+    """(w,) factor of each week from the one after day `seen` to day `end`, whose orders `known` holds too.
+
+    What is expected of each customer takes the orders up to `seen` into account, so that a few frequent ones do not
+    decide. The week in which the seen days end keeps its factor and is not among them.
+    """
+    before, first_week = known.until(seen), seen // WEEK + 1
+    weeks = np.arange(first_week, end // WEEK + 1)
+    columns = histories_in(fit.daily, before, seen)
+    counted = np.bincount(known.day[known.day <= end] // WEEK, minlength=weeks[-1] + 1)[weeks]
+    open_days = np.resize(fit.weekday, WEEK * (weeks[-1] + 1))
+    here = np.bincount(np.arange(end + 1) // WEEK, open_days[: end + 1], minlength=weeks[-1] + 1)[weeks]
+    rest = float(fit.daily[seen + 1 : WEEK * first_week].sum())  # average days left of the week already begun
+    factors = np.ones(len(weeks))
+    for _ in range(rounds):
+        until = rest + np.concatenate([[0.0], np.cumsum(factors * here)])
+        expected = np.diff(_expected_after(fit.models, before.labels, columns, until))
+        factors = np.maximum(counted * factors / np.maximum(expected, 1e-9), LEAST)
+    return factors
+
+
+def _expected_after(
+    models: BySegment[Any], labels: npt.NDArray[np.object_], columns: dict[str, Float], until: Float
+) -> Float:
+    """Orders expected of all customers within each of the spans `until`, given their histories."""
+    total = np.zeros(len(until))
+    for name, model in models.segments.items():
+        x, t_x, T = (columns[key][labels == name] for key in ("x", "t_x", "T"))
+        total += [float(model.expected_purchases(span, x, t_x, T).sum()) if span > 0 else 0.0 for span in until]
+    return total
+
+
+def expected_by_day(models: BySegment[Any], known: Purchases, daily: Float, end: int) -> Float:
+    """(end + 1,) repeat orders expected on each day of all customers, from what is known of their first orders."""
+    so_far, total = np.cumsum(daily)[: end + 1], np.zeros(end + 1)
+    for name, model in models.segments.items():
+        entries, counted = np.unique(known.first[known.labels == name], return_counts=True)
+        age = np.maximum(so_far[:, None] - so_far[entries], 0.0)
+        nothing = np.zeros(age.size)
+        expected = model.expected_purchases(age.ravel(), nothing, nothing, nothing).reshape(age.shape)
+        total += np.diff(expected @ counted, prepend=0.0)
+    return total
+
+
+def _daily(weekly: Float, weekday: Float) -> Float:
+    return np.repeat(weekly, WEEK) * np.resize(weekday, WEEK * len(weekly))

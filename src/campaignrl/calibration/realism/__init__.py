@@ -1,0 +1,13 @@
+"""How alike simulated and real customers are.
+
+classifier_two_sample.py  Can a classifier tell real customers from simulated ones? The area under its ROC curve,
+                          cross-validated
+scorecard.py              How close simulated customers come to real ones: one row a figure, each with its
+                          tolerance, and why it was missed
+summaries.py              What customers did in a window of time, as arrays in which real and simulated ones can be
+                          held against each other
+untreated_cohorts.py      Customers of a world with nothing sent to them, who enter as real ones did: their orders,
+                          as an events table
+untreated_scorecard.py    The scorecard of a calibrated world on what no campaign touched: real orders against those
+                          of simulated customers
+"""

@@ -1,0 +1,18 @@
+"""How customers respond to a campaign, from its decision log.
+
+campaign_rows.py         A campaign as rows: one decision each, what came of it, and how likely it was
+clicks.py                How long after a click its orders come: the world's `same_day` and `delay_days`, from
+                         clicks and orders
+clustered_statistics.py  Figures of a campaign's rows with standard errors by customer: rates, and lifts over doing
+                         nothing
+conversion_delay.py      How long after a click an order follows: survival in days, right-censored, and the three
+                         numbers a world needs of it
+engagement.py            How customers answer what is sent to them, counted from an events table: by sends of the
+                         last week, and afterwards
+funnel_regression.py     Logistic regression of a campaign's funnel: who delivers, opens, clicks, leaves; weighted,
+                         penalised, cross-fitted
+shrinkage.py             Partial pooling: the figures of segments drawn towards each other, by as much as they may
+                         differ by luck alone
+treatment_effects.py     What a campaign's responses look like before any world is made of them: by action and
+                         segment, and by step
+"""

@@ -1,0 +1,287 @@
+"""The verb that joins a world and a policy: run a campaign, keep its totals and, if asked, its decision log.
+
+Here: the daily loop, the log it writes, the totals it keeps. Not here: behaviour (dynamics/), what is allowed
+(guard/), estimates from logs (ope/). n customers, T days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from campaignrl import rng
+from campaignrl.actions import NONE
+from campaignrl.arrays import Float, Int
+from campaignrl.dynamics.advance import Outcome
+from campaignrl.envs.clock.simulation import Hours, run_clock
+from campaignrl.envs.panel import BLOCK, Panel
+from campaignrl.errors import Problem, UsageError
+from campaignrl.features import Context
+from campaignrl.guard.budget import Ledger, propensity_after, throttle
+from campaignrl.policies.base import Policy, sample
+from campaignrl.policies.deep.recurrent_state import Memory, ask, memory_for
+from campaignrl.policies.loading import load_policy, require_trained
+from campaignrl.rng import Purpose
+from campaignrl.specs.world import World, load_world
+from campaignrl.tables.log.decision_log import DecisionLog
+
+Progress = Callable[[int, int], None]  # (days done, days in all)
+
+MAX_LOG_ROWS = 30_000_000  # about 4 GB in memory
+GROUPS = 50  # of customers, for the spread of daily sums without keeping every customer's every day
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was decided for n customers on one day."""
+
+    context: Context
+    allowed: npt.NDArray[np.bool_]  # (n, k)
+    action: Int  # (n,)
+    propensity: Float  # (n,)
+    none: Float  # (n,) chance of `none`
+    by_channel: Float  # (n, c) chance of a send by channel
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """One policy in one world, from the first to the last day.
+
+    totals: per field of Outcome (reward, revenue, sent, bought ...) the sum over the days, (n,) float64;
+    daily: the same summed over customers, (T,). segment: (n,) true codes. log: None unless it was asked for.
+    """
+
+    world: World
+    policy: str
+    seed: int
+    segment: npt.NDArray[np.int8]
+    totals: dict[str, Float]
+    daily: dict[str, Float]
+    active: dict[str, npt.NDArray[np.bool_]]  # (n,) "start" and "end": alive, which only the simulator knows
+    orders_before: Int  # (n,) before day 0
+    action_counts: Float  # (segments, k) decisions by true segment
+    reward_by_group: Float  # (T, groups) daily reward of each group of customers; a customer's group is its place
+    log: DecisionLog | None = None
+
+    @property
+    def value(self) -> Float:
+        """(n,) contribution of each customer over the campaign, currency."""
+        return self.totals["reward"]
+
+
+def simulate(
+    world: str | Path | World,
+    policy: str | Path | Policy = "uniform",
+    *,
+    customers: int | Int = 20_000,
+    seed: int = 0,
+    threads: int | None = None,
+    block: int = BLOCK,
+    progress: Progress | None = None,
+) -> DecisionLog:
+    """Run `policy` in `world` and return its decision log, customer by customer, day by day.
+
+    customers: how many, or their ids. The reward of a row is the customer's contribution over the world's outcome
+    window, from the day of the decision on; rows whose window ends after the horizon are not matured.
+    """
+    campaign = run_campaign(
+        world, policy, customers=customers, seed=seed, threads=threads, block=block, progress=progress, keep_log=True
+    )
+    assert campaign.log is not None
+    return campaign.log
+
+
+def run_campaign(
+    world: str | Path | World,
+    policy: str | Path | Policy,
+    *,
+    customers: int | Int = 20_000,
+    seed: int = 0,
+    threads: int | None = None,
+    block: int = BLOCK,
+    progress: Progress | None = None,
+    keep_log: bool = False,
+) -> Campaign:
+    """Run `policy` in `world` to the horizon; same arguments as `simulate`."""
+    world = load_world(world)
+    playing = ready_policy(policy, world)
+    panel, memory = Panel(world, customers, seed, threads, block), memory_for(playing)
+    recorder = _Recorder(panel, playing) if keep_log else None
+    ledger = Ledger(world, len(panel))
+    before, start = panel.state.orders.copy(), panel.state.alive.copy()
+    totals = {name: np.zeros(len(panel)) for name in Outcome._fields}
+    daily = {name: np.zeros(world.horizon) for name in Outcome._fields}
+    counts = np.zeros((len(world.segments), len(world.catalog)))
+    group = np.arange(len(panel)) % GROUPS
+    grouped = np.zeros((world.horizon, min(GROUPS, len(panel))))
+    while not panel.done:
+        day = panel.day
+        choice = decide_day(panel, playing, memory)
+        if ledger.is_limited:
+            choice = _served(choice, panel, ledger)
+        outcome = panel.step(choice.action)
+        np.add.at(counts, (panel.traits.segment, choice.action), 1.0)
+        for name, values in zip(Outcome._fields, outcome, strict=True):
+            totals[name] += values.astype(np.float64)
+            daily[name][day] = values.sum(dtype=np.float64)
+        grouped[day] = np.bincount(group, weights=outcome.reward)
+        if recorder is not None:
+            recorder.add(day, choice, outcome)
+        if progress is not None:
+            progress(day + 1, world.horizon)
+    log = recorder.log() if recorder is not None else None
+    active = {"start": start, "end": panel.state.alive.copy()}
+    segment = panel.traits.segment
+    return Campaign(world, playing.name, seed, segment, totals, daily, active, before, counts, grouped, log)
+
+
+def simulate_hours(
+    world: str | Path | World,
+    policy: str | Path | Policy = "uniform",
+    *,
+    customers: int | Int = 5_000,
+    seed: int = 0,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Hours:
+    """Run `policy` in `world` on a clock of hours, where sends queue, wait and expire: an event log and channel loads.
+
+    Customers share the channels, so unlike in `simulate` who else is there makes a difference.
+    """
+    world = load_world(world)
+    playing = ready_policy(policy, world)
+    memory, panel = memory_for(playing), Panel(world, customers, seed, threads)
+    return run_clock(panel, lambda panel: decide_day(panel, playing, memory).action, progress)
+
+
+def ready_policy(policy: str | Path | Policy, world: World) -> Policy:
+    """The policy itself, or the one a reference names; a learner that has seen no data is a UsageError."""
+    playing = load_policy(policy, world.catalog, world.features) if isinstance(policy, str | Path) else policy
+    require_trained(playing, world.name)
+    return playing
+
+
+def decide_day(panel: Panel, policy: Policy, memory: Memory | None = None) -> Choice:
+    """Today's decision of `policy` for every customer of the panel, block by block.
+
+    memory: what a recurrent policy remembers of them; the same one every day (`memory_for`).
+    """
+    if memory is not None:
+        memory.meet(panel.traits.key)
+    parts = panel.over_blocks(lambda part: _decide(panel, policy, part, memory))
+    if len(parts) == 1:
+        return parts[0]
+    names = parts[0].context.columns
+    columns = {name: np.concatenate([p.context.columns[name] for p in parts]) for name in names}
+    return Choice(
+        Context(parts[0].context.schema, columns),
+        np.concatenate([p.allowed for p in parts]),
+        np.concatenate([p.action for p in parts]),
+        *(np.concatenate([getattr(p, name) for p in parts]) for name in ("propensity", "none", "by_channel")),
+    )
+
+
+def _served(choice: Choice, panel: Panel, ledger: Ledger) -> Choice:
+    """The choice after budget and capacity of the day, with the propensity after both."""
+    u = rng.uniform(panel.traits.key, panel.seed, panel.day, Purpose.THROTTLE)
+    catalog = panel.world.catalog
+    found = throttle(catalog, choice.action, u, ledger.limits(panel.day))
+    ledger.book(found.cost)
+    dropped = found.action != choice.action
+    before = np.where(dropped, choice.none, choice.propensity)
+    after = propensity_after(before, choice.by_channel, choice.none, found.action, catalog, found.served)
+    return replace(choice, action=found.action, propensity=after)
+
+
+def decide_rows(panel: Panel, policy: Policy, rows: Int, memory: Memory | None = None) -> Int:
+    """(m,) today's actions of `policy` for some customers of the panel only; a recurrent one looks at all of them."""
+    if memory is not None:
+        return np.asarray(decide_day(panel, policy, memory).action[rows])
+    context = panel.observe()
+    allowed = panel.allowed(context)[rows]
+    probabilities = ask(policy, None, panel.traits.key[rows], panel.day, context.take(rows), allowed)
+    return sample(probabilities, rng.uniform(panel.traits.key[rows], panel.seed, panel.day, Purpose.ACTION))
+
+
+def _decide(panel: Panel, policy: Policy, part: slice, memory: Memory | None) -> Choice:
+    context = panel.observe(part)
+    allowed = panel.allowed(context, part)
+    probabilities = ask(policy, memory, panel.traits.key[part], panel.day, context, allowed)
+    u = rng.uniform(panel.traits.key[part], panel.seed, panel.day, Purpose.ACTION)
+    action = sample(probabilities, u)
+    channel = panel.world.catalog.channel_of
+    by_channel = np.stack(
+        [probabilities[:, channel == c].sum(axis=1) for c in range(len(panel.world.channels))], axis=1
+    )
+    taken = probabilities[np.arange(len(action)), action]
+    return Choice(context, allowed, action, taken, probabilities[:, NONE], by_channel)
+
+
+class _Recorder:
+    """Collects days (T, n) and turns them into a log of customers (n, T)."""
+
+    def __init__(self, panel: Panel, policy: Policy) -> None:
+        self._panel, self._policy, world = panel, policy, panel.world
+        rows = len(panel) * world.horizon
+        if rows > MAX_LOG_ROWS:
+            fix = f"Simulate at most {MAX_LOG_ROWS // world.horizon} customers at a time (customers=ids of a part)."
+            raise UsageError(Problem("simulate", "rows of the log", rows, f"at most {MAX_LOG_ROWS}", fix))
+        self._days: list[tuple[Choice, Outcome]] = []
+
+    def add(self, day: int, choice: Choice, outcome: Outcome) -> None:
+        self._days.append((choice, outcome))
+
+    def log(self) -> DecisionLog:
+        panel, world, days = self._panel, self._panel.world, len(self._days)
+        n, choices = len(panel), [choice for choice, _ in self._days]
+        reward = np.array([outcome.reward for _, outcome in self._days], dtype=np.float64)
+        action = _by_customer([c.action.astype(np.int16) for c in choices])
+        step = np.tile(np.arange(days, dtype=np.int32), n)
+        columns = {
+            name: _by_customer([c.context.columns[name] for c in choices]) for name in choices[0].context.columns
+        }
+        return DecisionLog(
+            catalog=world.catalog,
+            customers=np.array([str(i) for i in panel.ids], dtype=object),
+            customer=np.repeat(np.arange(n, dtype=np.int32), days),
+            step=step,
+            day=step,
+            context=Context(world.features, columns),
+            action=action,
+            propensity=_by_customer([c.propensity for c in choices]),
+            reward=_by_customer(list(windowed(reward, world.outcome_days))),
+            cost=world.catalog.cost_of[action],
+            matured=step + world.outcome_days <= days,
+            eligible=_by_customer([c.allowed for c in choices]),
+            meta={
+                "policy_id": self._policy.name,
+                "world": world.name,
+                "seed": panel.seed,
+                "horizon": world.horizon,
+                "outcome_days": world.outcome_days,
+                "reward": f"{world.money.currency}, contribution over {world.outcome_days} days",
+                "currency": world.money.currency,
+                "minor_per_unit": world.money.minor_per_unit,
+                "holdout": world.guard.holdout,
+                "holdout_salt": world.guard.holdout_salt,
+            },
+        )
+
+
+def windowed(daily: Float, days: int) -> Float:
+    """(T, n) sum over `days` days from each day on, shorter at the end. daily: (T, n)."""
+    before = np.concatenate([np.zeros((1, daily.shape[1])), np.cumsum(daily, axis=0)])
+    last = np.minimum(np.arange(len(daily)) + days, len(daily))
+    result: Float = before[last] - before[:-1]
+    return result
+
+
+def _by_customer(days: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """T arrays (n, ...) -> (n * T, ...), one customer's days after another."""
+    stacked = np.stack(days, axis=1)
+    return stacked.reshape(-1, *stacked.shape[2:])

@@ -1,0 +1,134 @@
+"""A channel as a queue: whole servers, first come first served, and nobody served in quiet hours.
+
+Here: waiting and serving on a SimPy clock, and what queueing theory says of it. Not here: which sends join and what
+a served one means (simulation.py). Time in hours.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import Any
+
+import simpy
+
+from campaignrl.envs.clock.response_times import NEVER_QUIET, Quiet
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One send on its way; times are hours since day 0."""
+
+    row: int  # of the customer
+    action: int
+    service: list[float]  # time a server takes, by attempt
+    expires: float = math.inf  # must have been sent by then
+    deadline: float = math.inf  # leaves the queue then
+    attempts: int = 0  # that a server has begun
+    joined: float = math.nan  # last time
+    begun: float = math.nan  # last time a server took it up
+    sent: float = math.nan  # first time
+
+
+@dataclass(eq=False)
+class Queue:
+    """One channel.
+
+    begin(job): a server takes it up now; end(job): it has finished; lost(job, time): it left unserved at its deadline.
+    spells: (joined, left) of every wait that is over; services: (begun, waited, hours) of every service.
+    """
+
+    env: simpy.Environment
+    servers: int
+    begin: Callable[[Job], None]
+    end: Callable[[Job], None]
+    lost: Callable[[Job, float], None]
+    quiet: Quiet = NEVER_QUIET
+    patience: float = math.inf  # hours
+    waiting: deque[Job] = field(default_factory=deque)
+    spells: list[tuple[float, float]] = field(default_factory=list)
+    services: list[tuple[float, float, float]] = field(default_factory=list)
+    _idle: list[simpy.Event] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for _ in range(self.servers):
+            self.env.process(self._serve())
+
+    def feed(self, jobs: list[tuple[float, Job]]) -> None:
+        """Let jobs join at their times, which ascend; one process for all of them."""
+        if jobs:
+            self.env.process(self._arrive(jobs))
+
+    def join(self, job: Job) -> None:
+        """Queue up now: at the end, or at the head for a further attempt, whose turn it was before."""
+        job.joined = self.env.now
+        job.deadline = min(job.joined + self.patience, max(job.expires, job.joined))
+        if job.attempts:
+            self.waiting.appendleft(job)
+        else:
+            self.waiting.append(job)
+        if self._idle:
+            self._idle.pop().succeed()
+
+    def take_out(self, unwanted: Callable[[Job], bool], time: float) -> list[Job]:
+        """Remove and return the waiting jobs that are `unwanted`; they leave at `time`, or at an earlier deadline."""
+        out = [job for job in self.waiting if unwanted(job)]
+        if out:
+            self.waiting = deque(job for job in self.waiting if not unwanted(job))
+            self.spells += [(job.joined, min(time, job.deadline)) for job in out]
+        return out
+
+    def _arrive(self, jobs: list[tuple[float, Job]]) -> Generator[simpy.Event, Any, None]:
+        for time, job in jobs:
+            if time > self.env.now:
+                yield self.env.timeout(time - self.env.now)
+            self.join(job)
+
+    def _serve(self) -> Generator[simpy.Event, Any, None]:
+        env = self.env
+        while True:
+            if not self.waiting:
+                bell = env.event()
+                self._idle.append(bell)
+                yield bell
+                continue
+            closed = self.quiet.wait(env.now)
+            if closed:
+                yield env.timeout(closed)
+                continue
+            job = self.waiting.popleft()
+            if env.now >= job.deadline:
+                self.spells.append((job.joined, job.deadline))
+                self.lost(job, job.deadline)
+                continue
+            self.spells.append((job.joined, env.now))
+            hours = job.service[job.attempts]
+            self.services.append((env.now, env.now - job.joined, hours))
+            job.begun = env.now
+            job.attempts += 1
+            self.begin(job)
+            yield env.timeout(hours)
+            self.end(job)
+
+
+def waiting_probability(servers: int, offered: float) -> float:
+    """Chance that an arrival of M/M/c waits (Erlang 1917, formula C). offered: arrival rate x mean service, < servers.
+
+    By the recursion of formula B: B(0) = 1, B(c) = a B(c - 1) / (c + a B(c - 1)), C = B / (1 - (a / c) (1 - B)).
+    """
+    if not 0.0 <= offered < servers:
+        return 1.0  # the queue grows without end
+    blocked = 1.0
+    for c in range(1, servers + 1):
+        blocked = offered * blocked / (c + offered * blocked)
+    return blocked / (1.0 - offered / servers * (1.0 - blocked))
+
+
+def mean_wait(servers: int, arrivals: float, service: float) -> float:
+    """Mean hours in the queue of M/M/c. arrivals: per hour; service: mean hours of one."""
+    offered = arrivals * service
+    if offered >= servers:
+        return math.inf
+    return waiting_probability(servers, offered) * service / (servers - offered)

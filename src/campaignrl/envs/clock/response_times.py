@@ -1,0 +1,109 @@
+"""When within a day: planned sends, quiet hours, and the time of each answer.
+
+Here: hours of the day from counter-based draws, as pure functions of arrays. Not here: whether something happens at
+all (dynamics/), queues (queues.py). Hours are local time, 0 to 24; m sends or customers.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from campaignrl import rng
+from campaignrl.arrays import Float, UInt64
+from campaignrl.rng import Purpose
+from campaignrl.specs.market import QuietHours
+
+DAY = 24.0
+SOON = 1e-9  # hours; closer than this is now: sums of hours are rounded
+
+# Around noon and in the evening, as shops see their visits; a default of ours, the same for all customers.
+_PEAKS = ((0.4, 12.5), (0.6, 20.0))  # share, hour of the day
+_CONCENTRATION = 3.0  # of von Mises, a standard deviation of about 2.4 hours
+OPEN_DELAY = 1.5  # hours from delivery to opening, mean before the day's end cuts it off
+CLICK_DELAY = 0.05
+ORDER_DELAY = 1.0  # from the click, or else the opening
+
+
+class Draw(IntEnum):
+    """The k of each draw of Purpose.CLOCK. Numbers are part of the format: append, never renumber."""
+
+    PLAN = 0
+    OPEN = 1
+    CLICK = 2
+    ORDER = 3
+    UNSUBSCRIBE = 4
+    SERVICE = 16  # and one more for each further attempt
+
+
+class Quiet(NamedTuple):
+    """Hours in which nothing leaves, from `start` for `length` hours; length 0: none."""
+
+    start: float = 0.0
+    length: float = 0.0
+
+    @classmethod
+    def of(cls, spec: QuietHours | None) -> Quiet:
+        """The quiet hours of a world, which may go over midnight."""
+        return cls() if spec is None else cls(spec.from_hour, (spec.to_hour - spec.from_hour) % DAY)
+
+    @property
+    def open_hours(self) -> float:
+        """Hours of a day in which sends may leave."""
+        return DAY - self.length
+
+    def wait(self, time: float) -> float:
+        """Hours from `time` until sends may leave; 0 if they may."""
+        into = (time - self.start) % DAY
+        left = self.length - into
+        return left if left > SOON and into < DAY - SOON else 0.0
+
+    def release(self, time: Float) -> Float:
+        """(m,) the same for many times: when each may leave."""
+        into = (time - self.start) % DAY
+        left = self.length - into
+        return time + np.where((left > SOON) & (into < DAY - SOON), left, 0.0)
+
+
+NEVER_QUIET = Quiet()
+
+
+def active_hour(u: Float) -> Float:
+    """(m,) hour of the day at which a customer is reached, by inversion of the activity profile."""
+    return np.interp(u, _SHARE, _GRID)
+
+
+def planned_hour(keys: UInt64, seed: int, day: int) -> Float:
+    """(m,) hour of the day at which a send to each customer is planned."""
+    return active_hour(rng.uniform(keys, seed, day, Purpose.CLOCK, Draw.PLAN))
+
+
+def delayed(start: Float, mean: float, end: float, u: Float) -> Float:
+    """(m,) start plus an exponential delay with this mean, given that it ends before `end`.
+
+    Inversion of the truncated exponential: -mean log(1 - u (1 - exp(-(end - start) / mean))).
+    """
+    within = -np.expm1(-(end - start) / mean)
+    result: Float = np.minimum(start - mean * np.log1p(-u * within), np.nextafter(end, 0.0))
+    return result
+
+
+def service_hours(mean: float, varies: bool, u: Float) -> Float:
+    """(m,) time that a server takes for each send: exponential if it varies, else the mean."""
+    return -mean * np.log1p(-u) if varies else np.full(len(u), mean)
+
+
+def _profile() -> tuple[Float, Float]:
+    """Cumulated share of activity at each minute of the day, and its hour; two von Mises bumps."""
+    grid = np.linspace(0.0, DAY, 24 * 60 + 1)
+    angle = 2.0 * np.pi / DAY
+    density = np.zeros(len(grid))
+    for share, at in _PEAKS:
+        density += share * np.exp(_CONCENTRATION * (np.cos(angle * (grid - at)) - 1.0))
+    steps = (density[1:] + density[:-1]) / 2.0
+    return np.concatenate([[0.0], np.cumsum(steps) / steps.sum()]), grid
+
+
+_SHARE, _GRID = _profile()

@@ -1,0 +1,197 @@
+"""A simulated panel's life as the tables a shop would have kept: one row an event, one row of attributes a customer.
+
+What happened before day 0 is an opening balance; from then on every message, answer and order is an event. Whatever
+happens on day d has the time of its beginning, `start` + d days. Latent traits are not in these tables: `truth_of`
+gives them apart, for judging what was concluded from the events. Not here: reading such tables (profiles/).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from campaignrl.arrays import Int
+from campaignrl.dynamics.advance import Outcome
+from campaignrl.dynamics.customers import NO_OFFER, State
+from campaignrl.dynamics.visits import visited
+from campaignrl.envs.panel import Panel
+from campaignrl.specs.world_features import PRICE_LEVELS
+from campaignrl.tables.customers import ID
+from campaignrl.tables.events import COLUMNS, write_events
+from campaignrl.tables.files import write_frame
+
+Choose = Callable[[Panel], Int]  # the day's actions (n,), as the guard allows
+Progress = Callable[[int, int], None]
+
+START = date(2026, 1, 1)  # of day 0, unless told otherwise
+DAY_US = 86_400_000_000
+SOURCE = "simulated"
+KNOWN = ("segment", "price_tag")  # tags that somebody looks up, and gets wrong at times
+
+
+@dataclass(frozen=True)
+class History:
+    """What is known of n simulated customers on the morning of `as_of`, day 0 having been `start`."""
+
+    events: pd.DataFrame  # the events table
+    attributes: pd.DataFrame  # one row a customer
+    refreshes: pd.DataFrame  # every look at the tags that are known facts: customer_id, ts, name, value
+    start: date
+    as_of: date
+
+    def write(self, folder: str | Path) -> None:
+        """`events.parquet`, `attributes.parquet`, `refreshes.parquet`: what `profile build --events` starts from."""
+        write_events(self.events, Path(folder) / "events.parquet")
+        write_frame(self.attributes, Path(folder) / "attributes.parquet")
+        write_frame(self.refreshes, Path(folder) / "refreshes.parquet")
+
+
+def play_history(
+    panel: Panel,
+    choose: Choose,
+    days: int | None = None,
+    start: date = START,
+    progress: Progress | None = None,
+) -> History:
+    """Let the panel live for `days` (default: to its horizon) and write down all that happens.
+
+    The panel must stand at day 0: of what came before, only its opening balance is known.
+    """
+    frames = [_opening(panel, start), _permissions(panel, start)]
+    looks = [_look(panel, start)]
+    refresh = panel.world.tags.refresh_days
+    until = panel.day + days if days is not None else panel.world.horizon
+    while panel.day < until and not panel.done:
+        day, action = panel.day, choose(panel)
+        before = State._make(field.copy() for field in panel.state)
+        outcome = panel.step(action)
+        came = visited(panel.world, panel.traits, before.alive, outcome, day, panel.seed)
+        frames.append(_day(panel, before, action, outcome, came, day, start))
+        if refresh and panel.day % refresh == 0:
+            looks.append(_look(panel, start))
+        if progress is not None:
+            progress(panel.day, until)
+    events = pd.concat([frame for frame in frames if len(frame)], ignore_index=True)
+    events = events.sort_values([ID, "ts"], kind="stable", ignore_index=True)
+    as_of = (np.datetime64(start, "D") + panel.day).astype(date)
+    return History(events, attributes_of(panel, start), pd.concat(looks, ignore_index=True), start, as_of)
+
+
+def attributes_of(panel: Panel, start: date = START) -> pd.DataFrame:
+    """One row a customer: sign-up, profile attributes, and the tags as known today, with their last refresh."""
+    context = panel.observe()
+    refresh = panel.world.tags.refresh_days
+    known = panel.day - panel.day % refresh if refresh else 0
+    columns: dict[str, Any] = {
+        ID: panel.ids.astype(str).astype(object),
+        "joined": _stamps(-panel.traits.joined.astype(np.float64), start),
+        "refreshed": _stamps(np.full(len(panel), float(known)), start),
+    }
+    for name in (*KNOWN, *panel.world.attributes):
+        columns[name] = context.labels(name)
+    frame = pd.DataFrame(columns)
+    for name in (*KNOWN, *panel.world.attributes):
+        frame[name] = frame[name].where(frame[name] != "", None).astype("str")
+    return frame
+
+
+def truth_of(panel: Panel) -> pd.DataFrame:
+    """One row a customer of what no table holds: true segment and price level, being alive, the latent rates."""
+    traits, state = panel.traits, panel.state
+    segments = np.array(list(panel.world.segments), dtype=object)
+    low, high = panel.world.tags.price
+    level = (traits.sensitivity >= low).astype(np.int8) + (traits.sensitivity >= high)
+    return pd.DataFrame(
+        {
+            ID: panel.ids.astype(str).astype(object),
+            "segment": segments[traits.segment],
+            "price_tag": np.array(PRICE_LEVELS, dtype=object)[level],
+            "alive": state.alive,
+            "rate": traits.rate.astype(np.float64),
+            "drop_rate": traits.drop_rate.astype(np.float64),
+            "basket": traits.basket.astype(np.float64),
+            "joined_days": traits.joined.astype(np.float64) + panel.day,
+        }
+    )
+
+
+def _look(panel: Panel, start: date) -> pd.DataFrame:
+    """The tags that are known facts, as they show today."""
+    ts = _stamps(np.full(1, float(panel.day)), start)[0]
+    about = attributes_of(panel, start)
+    frames = [pd.DataFrame({ID: about[ID], "ts": ts, "name": name, "value": about[name]}) for name in KNOWN]
+    return pd.concat(frames, ignore_index=True).astype({ID: "str", "name": "str", "value": "str"})
+
+
+def _opening(panel: Panel, start: date) -> pd.DataFrame:
+    """Two rows a buyer (one where first and last order are the same): the sums stand on the last."""
+    state = panel.state
+    buyers = np.flatnonzero(state.orders > 0)
+    several = buyers[state.first_order[buyers] != state.last_order[buyers]]
+    last = _frame(panel, buyers, "opening", _stamps(state.last_order[buyers].astype(np.float64), start))
+    last["value"] = state.orders[buyers].astype(np.float64)
+    last["amount"] = state.spend[buyers].astype(np.float64)
+    last["discount"] = state.discounted[buyers].astype(np.float64)
+    first = _frame(panel, several, "opening", _stamps(state.first_order[several].astype(np.float64), start))
+    return pd.concat([first, last], ignore_index=True)
+
+
+def _permissions(panel: Panel, start: date) -> pd.DataFrame:
+    """Consents as they stood on day 0, given at sign-up."""
+    joined = _stamps(-panel.traits.joined.astype(np.float64), start)
+    frames = []
+    for name, given in zip(panel.world.channels, panel.state.consent, strict=True):
+        rows = np.flatnonzero(given)
+        frames.append(_frame(panel, rows, "subscribed", joined[rows], channel=name))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _day(
+    panel: Panel, before: State, action: Int, outcome: Outcome, came: npt.NDArray[np.bool_], day: int, start: date
+) -> pd.DataFrame:
+    """All events of one day, message first, order last, so that a stable sort by time keeps cause before effect."""
+    catalog = panel.world.catalog
+    channels = np.array([*(c.name for c in catalog.channels), None], dtype=object)[catalog.channel_of[action]]
+    offers = np.array([*(o.name for o in catalog.offers), None], dtype=object)
+    sent_offer = offers[catalog.offer_of[action]]
+    held = np.where(outcome.opened, catalog.offer_of[action], before.live_offer)
+    ts = _stamps(np.full(1, float(day)), start)[0]
+    frames = []
+    for kind in ("sent", "delivered", "opened", "clicked", "unsubscribed"):
+        rows = np.flatnonzero(getattr(outcome, kind))
+        frames.append(_frame(panel, rows, kind, ts, channel=channels[rows], offer=sent_offer[rows]))
+    frames.append(_frame(panel, np.flatnonzero(came), "visit", ts))
+    rows = np.flatnonzero(outcome.bought)
+    given, full = outcome.discount[rows].astype(np.float64), outcome.revenue[rows].astype(np.float64)
+    used = offers[np.where(outcome.redeemed[rows], held[rows], NO_OFFER)]
+    # A gift may be worth more than the order: nobody pays less than nothing, and the list price is what adds up.
+    paid = np.maximum(full - given, 0.0)
+    frames.append(_frame(panel, rows, "order", ts, offer=used, amount=paid, discount=full - paid))
+    rows = np.flatnonzero(outcome.redeemed)
+    frames.append(_frame(panel, rows, "redeemed", ts, offer=offers[held[rows]]))
+    return pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
+
+
+def _frame(panel: Panel, rows: Int, kind: str, ts: Any, **columns: Any) -> pd.DataFrame:
+    """Events of these customers; what is not given is null."""
+    given = {ID: panel.ids[rows].astype(str).astype(object), "ts": ts, "kind": kind, "source": SOURCE, **columns}
+    empty: dict[str, Any] = dict.fromkeys(("channel", "offer", "category", "brand"), None)
+    frame = pd.DataFrame(
+        {**empty, "amount": np.nan, "discount": np.nan, "value": np.nan, **given}, index=range(len(rows))
+    )
+    texts = {name: "str" for name in (ID, "kind", "channel", "offer", "category", "brand", "source")}
+    return frame[list(COLUMNS)].astype(texts)
+
+
+def _stamps(days: npt.NDArray[np.float64], start: date) -> npt.NDArray[np.datetime64]:
+    """Days from `start` as timestamps, to the microsecond, which a float32 of days survives."""
+    offset = np.round(days * DAY_US).astype(np.int64).astype("timedelta64[us]")
+    stamps: npt.NDArray[np.datetime64] = np.datetime64(start, "us") + offset
+    return stamps

@@ -1,0 +1,15 @@
+"""Policies that see the true state.
+
+far_sighted_oracle.py  The far-sighted oracle: the reduced model's best action at each customer's true state, where
+                       the guard allows it
+greedy_oracle.py       The greedy oracle: the true expected gain of every action over `none`, from the true state,
+                       and the best of them
+one_day_values.py      One day of the reduced model: what a customer at each point brings today and from tomorrow
+                       on, with each offer held
+reduced_model.py       The reduced model backward in time: what each type is worth at each point of the lattice, and
+                       each action there
+reduced_state.py       The reduced state of a customer: used caps x fatigue x expected price x usable offer, and how
+                       each moves in a day
+stocks.py              What a unit of ad-stock, satisfaction, intent or stockpile is worth: the stocks that the
+                       lattice leaves out
+"""

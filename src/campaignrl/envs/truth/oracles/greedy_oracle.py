@@ -1,0 +1,170 @@
+"""The greedy oracle: the true expected gain of every action over `none`, from the true state, and the best of them.
+
+Gains are counted over the world's outcome window, nothing else being sent in it; so this is what a perfect bandit
+would know, and no bound for those who look further ahead. The few things that can happen today (opened or not,
+clicked or not) are summed exactly; in the days after, stocks move by their expected amount. Left out: what a send
+that stays unopened does to fatigue and satisfaction within the window. n customers, k actions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from campaignrl.arrays import Bool, Float32, Int
+from campaignrl.dynamics import memory, purchase, response
+from campaignrl.dynamics.customers import NO_OFFER, State, Traits
+from campaignrl.dynamics.parameters import Parameters, parameters
+from campaignrl.dynamics.satisfaction import next_satisfaction
+from campaignrl.envs.panel import Panel
+from campaignrl.envs.truth.shadow_prices import Toll
+from campaignrl.specs.world import World
+
+
+class Chances(NamedTuple):
+    """What may become of one action sent today; each (n,)."""
+
+    opened: Float32  # delivered and opened
+    clicked: Float32  # given opened
+    unsubscribed: Float32
+
+
+class Seen(NamedTuple):
+    """One thing that a customer may have seen today."""
+
+    offer: int  # NO_OFFER: nothing
+    clicked: bool
+    adstock: float  # units it adds
+    fatigue: float  # units it adds
+
+
+NOTHING = Seen(NO_OFFER, False, 0.0, 0.0)
+
+
+def chances(traits: Traits, state: State, action: int, p: Parameters) -> Chances:
+    """Probabilities of the funnel of `action`, of customers in this state."""
+    c, taste = p.channel_of[action], p.taste[traits.segment, p.offer_of[action]]
+    opens = response.open_probability(c, traits.affinity[c], taste, state.fatigue, state.alive, p)
+    leaves = response.unsubscribe_probability(c, state.fatigue, state.satisfaction, p)
+    return Chances(p.deliver[c] * opens, response.click_probability(c, taste, p), p.deliver[c] * leaves)
+
+
+def window_value(traits: Traits, state: State, seen: Seen, first: int, last: int, p: Parameters) -> Float32:
+    """(n,) expected margin less discounts on the days first .. last - 1 of customers alive on the first day.
+
+    seen: what they open on the first day; nothing else is sent. Whether the offer is still held is followed as a
+    probability, all other stocks by their mean.
+    """
+    opened, n = seen.offer != NO_OFFER, len(traits.rate)
+    held = np.full(n, seen.offer, dtype=np.int8) if opened else state.live_offer
+    days = np.full(n, p.valid_days[seen.offer]) if opened else state.live_days
+    margin = traits.basket * p.margin[traits.segment]
+    given = p.redeem[held] * (traits.basket * p.discount[held] + p.face_value[held])
+    alive, holds = np.ones(n, dtype=np.float32), (held != NO_OFFER).astype(np.float32)
+    mood = purchase.Mood(*(getattr(state, name) for name in purchase.Mood._fields))
+    value = np.zeros(n, dtype=np.float32)
+    for day in range(first, last):
+        today = seen if day == first else NOTHING
+        with_offer = _orders(traits, held, today, mood, day, p)
+        without = _orders(traits, np.full_like(held, NO_OFFER), today, mood, day, p)
+        orders = holds * with_offer + (1 - holds) * without
+        value += alive * (orders * margin - holds * with_offer * given)
+        redeemed = holds * with_offer * p.redeem[held]
+        mood = _expected_mood(mood, today, orders, redeemed, held, p)
+        drop = holds * purchase.drop_out_hazard(traits.drop_rate, mood, held, p)
+        drop += (1 - holds) * purchase.drop_out_hazard(traits.drop_rate, mood, np.full_like(held, NO_OFFER), p)
+        alive = alive * np.exp(-drop)
+        holds = np.where(days > day - first, holds - redeemed, np.float32(0.0))
+    return value
+
+
+def _orders(
+    traits: Traits, held: npt.NDArray[np.int8], today: Seen, mood: purchase.Mood, day: int, p: Parameters
+) -> Float32:
+    n, taste = len(held), p.taste[traits.segment, held]
+    opened, clicked = np.full(n, today.offer != NO_OFFER), np.full(n, today.clicked)
+    return purchase.within_a_day(
+        purchase.purchase_hazard(traits.rate, traits.sensitivity, taste, held, opened, clicked, mood, day, p)
+    )
+
+
+def _expected_mood(
+    mood: purchase.Mood, today: Seen, orders: Float32, redeemed: Float32, held: npt.NDArray[np.int8], p: Parameters
+) -> purchase.Mood:
+    """The stocks of tomorrow at their mean, given the chances of an order and of a redeemed one."""
+    fatigue, adstock, satisfaction, expected, stockpile, intent = mood
+    opened = np.full(len(orders), today.offer != NO_OFFER)
+    if p.adstock is not None:
+        adstock = memory.next_adstock(adstock, np.float32(today.adstock) * opened, p.adstock_decay)
+    if p.satisfaction is not None:
+        gained = np.full(len(orders), p.satisfying[today.offer])
+        effect, left = p.satisfaction, p.satisfaction_decay
+        satisfaction = np.float32(effect.order) * orders + next_satisfaction(
+            satisfaction, opened, opened, opened, np.zeros_like(opened), gained, effect, left
+        )
+    if p.reference_price is not None:
+        pull, cut = np.float32(1.0 - p.reference_price.memory), p.price_cut[held]
+        shown = p.price_cut[today.offer]  # of NO_OFFER: 0
+        moved = (1 - orders) * (1 - shown - expected) * (shown > 0)
+        expected = expected + pull * (moved + redeemed * (1 - cut - expected) + (orders - redeemed) * (1 - expected))
+    if p.stockpile is not None:
+        stockpile = stockpile * np.float32(p.stockpile_decay) + redeemed * (p.price_cut[held] > 0)
+    if p.click_today < 1.0:
+        intent = memory.next_intent(intent, np.full(len(orders), today.clicked), p.click_today, p.intent_decay)
+    fatigue = memory.next_fatigue(fatigue, np.full(len(orders), np.float32(today.fatigue)), p.fatigue_decay)
+    return purchase.Mood(fatigue, adstock, satisfaction, expected, stockpile, intent)
+
+
+def action_gains(
+    world: World, traits: Traits, state: State, day: int, p: Parameters, allowed: Bool | None = None
+) -> Float32:
+    """(n, k) expected gain of each action over `none`, currency; -inf where it is not allowed."""
+    last = min(day + world.outcome_days, world.horizon)
+    n, k = len(traits.rate), len(world.catalog)
+    gains = np.zeros((n, k), dtype=np.float32)
+    idle = state.alive * window_value(traits, state, NOTHING, day, last, p)
+    known: dict[Seen, Float32] = {}
+
+    def value_of(seen: Seen) -> Float32:
+        if seen not in known:
+            known[seen] = window_value(traits, state, seen, day, last, p)
+        return known[seen]
+
+    for action in range(1, k):
+        offer, c = int(p.offer_of[action]), p.channel_of[action]
+        weights = float(p.adstock_weight[c]) if p.adstock else 0.0, float(p.fatigue_weight[c])
+        found = chances(traits, state, action, p)
+        clicked, unclicked = (value_of(Seen(offer, clicks, *weights)) for clicks in (True, False))
+        open_value = np.where(state.alive, 1.0, p.revives[offer]) * (
+            found.clicked * clicked + (1 - found.clicked) * unclicked
+        )
+        lost = found.unsubscribed * np.float32(p.unsubscribe_cost)
+        gains[:, action] = found.opened * (open_value - idle) - lost - p.send_cost[action]
+    return gains if allowed is None else np.where(allowed, gains, -np.inf).astype(np.float32)
+
+
+def greedy(panel: Panel) -> Int:
+    """(n,) the allowed action with the highest expected gain today; `none` where nothing gains."""
+    return _best(panel, np.zeros(len(panel.world.catalog)))
+
+
+def priced(world: World, toll: Toll) -> Callable[[Panel], Int]:
+    """The greedy oracle where what is scarce has a price: it is left to those who gain most from it."""
+    return partial(_best, charge=toll.on(world))
+
+
+def _best(panel: Panel, charge: npt.NDArray[np.float64]) -> Int:
+    p = parameters(panel.world)
+
+    def choose(part: slice) -> Int:
+        may = panel.allowed(panel.observe(part), part)
+        traits, state = panel.traits.rows(part), panel.state.rows(part)
+        gains = action_gains(panel.world, traits, state, panel.day, p, may)
+        best: Int = (gains - charge.astype(np.float32)).argmax(axis=1)
+        return best
+
+    return np.concatenate(panel.over_blocks(choose))

@@ -1,0 +1,87 @@
+"""What a unit of ad-stock, satisfaction, intent or stockpile is worth: the stocks that the lattice leaves out.
+
+They enter the reduced model at a price: whatever raises a stock is paid at once for all that the stock will do later,
+to a customer who buys at the full price. Good enough for a plan; a bound needs more (linear_stocks.py).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from campaignrl.arrays import Float32
+from campaignrl.dynamics.parameters import Parameters
+from campaignrl.dynamics.purchase import hill
+from campaignrl.dynamics.satisfaction import contentment
+from campaignrl.envs.truth.oracles.reduced_state import stock_most
+from campaignrl.specs.effects import AdStock
+from campaignrl.specs.world import World
+
+GRID = 2000  # points at which the curves are looked at
+
+
+class Effects(NamedTuple):
+    """Log-hazard of buying per unit of each stock, and what is left of it after a day."""
+
+    adstock: float
+    satisfaction: float
+    intent: float
+    stockpile: float  # log-hazard taken away per unit
+    decay: tuple[float, float, float, float]
+
+
+class Prices(NamedTuple):
+    """What one unit more of each stock is worth from a day on; (types,) currency."""
+
+    adstock: Float32
+    satisfaction: Float32
+    intent: Float32
+    stockpile: Float32  # cost
+
+
+def no_prices(n: int) -> Prices:
+    """After the last day nothing is worth anything."""
+    return Prices(*(np.zeros(n, dtype=np.float32) for _ in Prices._fields))
+
+
+def prices_before(later: Prices, reach: Float32, e: Effects) -> Prices:
+    """The prices of a day from those of the next. reach: (types,) value of the orders that one unit of phi brings."""
+    slopes = (e.adstock, e.satisfaction, e.intent, e.stockpile)
+    return Prices(*(reach * np.float32(s) + np.float32(d) * v for s, d, v in zip(slopes, e.decay, later, strict=True)))
+
+
+def effects(world: World, p: Parameters) -> Effects:
+    """The effects of a world's stocks."""
+    adstock = satisfaction = intent = stockpile = 0.0
+    if p.adstock is not None and p.adstock.effect > 0.0:
+        adstock = _slope_of_hill(p.adstock, stock_most(world, float(p.adstock_weight.max()), p.adstock_decay))
+    if p.satisfaction is not None:
+        by_sends = stock_most(world, float(p.satisfying.max()), p.satisfaction_decay)
+        highest = by_sends + p.satisfaction.order / (1.0 - p.satisfaction_decay)
+        satisfaction = _slope_of_contentment(highest, p) * p.satisfaction.purchase
+    if p.click_today < 1.0:
+        intent = p.click_lift
+    if p.stockpile is not None:
+        stockpile = p.stockpile.effect
+    decay = (p.adstock_decay, p.satisfaction_decay, p.intent_decay, p.stockpile_decay)
+    return Effects(adstock, satisfaction, intent, stockpile, decay)
+
+
+def intent_of_a_click(p: Parameters) -> float:
+    """Units of intent that a click leaves for the next day."""
+    return (1.0 - p.click_today) * (1.0 - p.intent_decay)
+
+
+def _slope_of_hill(adstock: AdStock, highest: float) -> float:
+    """Log-hazard per unit of a line above the effect, but for a tenth of it near 0, up to the highest stock."""
+    z = np.linspace(highest / GRID, max(highest, 1e-6), GRID, dtype=np.float32)
+    curve = hill(z, adstock).astype(np.float64)
+    return float(np.max((curve - 0.1 * curve[-1]) / z) * 1.001) * adstock.effect
+
+
+def _slope_of_contentment(highest: float, p: Parameters) -> float:
+    """Slope of a line from 0 above the curve, up to the highest satisfaction."""
+    s = np.linspace(highest / GRID, max(highest, 1e-6), GRID, dtype=np.float32)
+    curve = contentment(s, p).astype(np.float64)
+    return float(np.max(curve / s) * 1.001)

@@ -1,0 +1,161 @@
+"""The one feature schema: name, unit, range and meaning of everything a policy may see.
+
+Tables, logs and rules hold raw values in their units; `Context.encode` turns them into the numbers that
+linear models and networks read. Features meet by name, never by position. Here: schema, context.
+Not here: the arithmetic of encoding (encoding.py), where values come from (dynamics/observe.py for simulated
+customers, tables/ for files).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from campaignrl.arrays import Float32
+from campaignrl.errors import DataError, Problem, SpecError, nearest
+from campaignrl.features.encoding import Arrays, Encoding, Numbers, encode_columns, encode_rows, encoding
+from campaignrl.features.feature import UNKNOWN, Feature
+
+Columns = Mapping[str, npt.NDArray[Any]]
+Rows = slice | npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class FeatureSchema:
+    """An ordered list of features; what a policy was made for and what a log holds."""
+
+    features: tuple[Feature, ...]
+
+    def __post_init__(self) -> None:
+        names = self.names
+        twice = sorted({n for n in names if names.count(n) > 1})
+        if twice:
+            raise SpecError([Problem("features", "name", n, "named once") for n in twice])
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Feature names in order."""
+        return tuple(f.name for f in self.features)
+
+    @property
+    def encoded(self) -> tuple[str, ...]:
+        """Names of the encoded columns, in order."""
+        return tuple(name for f in self.features for name in f.encoded)
+
+    @cached_property
+    def width(self) -> int:
+        """Number of encoded columns, D."""
+        return sum(len(f.encoded) for f in self.features)
+
+    @cached_property
+    def encoding(self) -> Encoding:
+        """The tables that `Context.encode` works from."""
+        return encoding(self.features)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Feature]:
+        return {feature.name: feature for feature in self.features}
+
+    def __getitem__(self, name: str) -> Feature:
+        if name in self._by_name:
+            return self._by_name[name]
+        raise DataError(Problem("features", "name", name, "a feature of this schema", nearest(name, self.names)))
+
+    def to_list(self) -> list[dict[str, Any]]:
+        """Plain JSON types; `from_list` is its inverse."""
+        return [asdict(f) for f in self.features]
+
+    @classmethod
+    def from_list(cls, data: Sequence[Mapping[str, Any]]) -> FeatureSchema:
+        """Rebuild a schema from `to_list`; anything else is a SpecError."""
+        try:
+            return cls(tuple(Feature(**{**d, "levels": tuple(d["levels"])}) for d in data))
+        except (KeyError, TypeError) as wrong:
+            raise SpecError(Problem("features", "content", str(wrong), "a schema as campaignrl writes it")) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What is known of n customers at a decision: raw columns by feature name.
+
+    A number column is a float array in the feature's unit (NaN: missing); a category column an integer
+    array of level codes (UNKNOWN: missing or unheard of). `beside`: all number columns are the rows of this array, in
+    the order of the schema's encoding, where who made them laid them out so; it saves the encoding a copy of each.
+    count: how many customers there are where nothing is known of them, so that no column can tell.
+    """
+
+    schema: FeatureSchema
+    columns: Columns
+    beside: Float32 | None = None
+    count: int = 0
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()))) if self.columns else self.count
+
+    def take(self, rows: Rows) -> Context:
+        """The same columns for some rows; a slice copies nothing."""
+        beside = self.beside[:, rows] if self.beside is not None and isinstance(rows, slice) else None
+        columns = {name: column[rows] for name, column in self.columns.items()}
+        return Context(self.schema, columns, beside, self.count if columns else _how_many(rows, self.count))
+
+    def labels(self, name: str) -> npt.NDArray[np.object_]:
+        """(n,) text of a category column; missing is ""."""
+        levels = np.array([*self.schema[name].levels, ""], dtype=object)
+        return levels[self.columns[name]]
+
+    def to_schema(self, schema: FeatureSchema) -> Context:
+        """The features of `schema` alone, categories in its level codes; matched by name, levels too."""
+        self._require(schema)
+        return Context(schema, {feature.name: self._codes(feature) for feature in schema.features}, count=len(self))
+
+    def encode(self, schema: FeatureSchema | None = None, out: Float32 | None = None) -> Float32:
+        """(n, D) float32 for `schema` (default: its own), into `out` if given. Features and levels meet by name."""
+        target = schema or self.schema
+        encoded = np.empty((len(self), target.width), dtype=np.float32) if out is None else out
+        encode_rows(target.encoding, *self._values(target), encoded)
+        return encoded
+
+    def encode_columns(self, schema: FeatureSchema, out: Float32) -> None:
+        """Write what `encode` gives turned round, (D, n), into `out`."""
+        encode_columns(schema.encoding, *self._values(schema), out)
+
+    def _values(self, target: FeatureSchema) -> tuple[Numbers, Arrays]:
+        """Numbers and columns of codes in the order of `target.encoding`."""
+        tables = target.encoding
+        if target is self.schema and self.beside is not None:
+            return self.beside, [self.columns[f.name] for f in tables.categories]
+        if target is not self.schema or any(name not in self.columns for name in target.names):
+            self._require(target)
+        return [self.columns[f.name] for f in tables.numbers], [self._codes(f) for f in tables.categories]
+
+    def _codes(self, feature: Feature) -> npt.NDArray[Any]:
+        own = self.schema[feature.name]
+        values = self.columns[feature.name]
+        if own.levels == feature.levels:
+            return values
+        at = {level: j for j, level in enumerate(feature.levels)}
+        return np.array([*(at.get(level, UNKNOWN) for level in own.levels), UNKNOWN])[values]
+
+    def _require(self, target: FeatureSchema) -> None:
+        problems = []
+        for feature in target.features:
+            if feature.name not in self.columns:
+                fix = nearest(feature.name, self.columns)
+                problems.append(Problem("context", "columns", feature.name, "present", fix or "Add the column."))
+            elif bool(self.schema[feature.name].levels) != bool(feature.levels):
+                kind = "a category" if feature.levels else "a number"
+                problems.append(Problem("context", feature.name, self.schema[feature.name].levels, f"{kind} here"))
+        if problems:
+            raise DataError(problems)
+
+
+def _how_many(rows: Rows, count: int) -> int:
+    """How many of `count` rows a slice, a list of rows or a truth value for each of them takes."""
+    if isinstance(rows, slice):
+        return len(range(*rows.indices(count)))
+    return int(rows.sum()) if rows.dtype == bool else len(rows)

@@ -1,0 +1,8 @@
+"""Comparing policies on one log: paired lifts, subgroups, equivalence.
+
+equivalence.py  What the interval of a difference lets one say, and the difference between the values of two logs
+policies.py     Questions about two or more policies on the same rows: which is better, for whom, at what cost, at
+                what risk
+subgroups.py    What is asked beside a policy's value: for whom it is better, how likely it is worse, what the gain
+                costs
+"""

@@ -1,0 +1,189 @@
+"""What whole episodes would earn: the sequential half of `evaluate`.
+
+A bandit estimator values one decision by the policy in a campaign that another one runs; these value the campaign. So
+they answer in the reward of a customer over `horizon` steps, and are asked for apart. Estimators whose weights run out
+before the horizon are not to be had; `fqe` and `wdr` go on with the model alone, and the verdict says from which step.
+Not here: which estimators there are (sequential_registry.py), the verdict's words (support_horizon.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from campaignrl.errors import Problem, SupportError, UsageError, unknown
+from campaignrl.ope.data.target_policy import LOGGED, Given, Target, of_kept_rows, target_of
+from campaignrl.ope.data.trajectories import Trajectories, known_steps, trajectories, why_not_additive
+from campaignrl.ope.episode_result import EpisodeEvaluation
+from campaignrl.ope.episodes.return_distribution import distribution_of
+from campaignrl.ope.episodes.support_horizon import judged, lasting_steps
+from campaignrl.ope.estimators import sequential
+from campaignrl.ope.estimators.bandit import Point
+from campaignrl.ope.intervals.empirical_likelihood import NOT_TO_BE_HAD, Estimate
+from campaignrl.ope.methods.episode_intervals import WAYS, Valued, Way, difference, estimated, mean_point
+from campaignrl.ope.methods.intervals_by_name import T
+from campaignrl.ope.methods.sequential_registry import BEST_FIRST, SEQUENTIAL, Episodes, Fitting, gather_episodes
+from campaignrl.ope.nuisance.fqe import KINDS, Kind
+from campaignrl.ope.nuisance.logging_policy import propensities_unknown
+from campaignrl.tables.log.decision_log import DecisionLog
+
+SHARES = (0.1, 0.5, 0.9)  # of the quantiles shown
+NONE_HAD = Estimate(NOT_TO_BE_HAD, NOT_TO_BE_HAD, NOT_TO_BE_HAD, NOT_TO_BE_HAD, "none")
+
+
+def evaluate_episodes(
+    log: DecisionLog,
+    policy: Given,
+    *,
+    estimators: Sequence[str] = tuple(SEQUENTIAL),
+    reference: Given = LOGGED,
+    horizon: int | None = None,
+    discount: float = 1.0,
+    mix: float = 1.0,
+    alpha: float = 0.05,
+    folds: int = 5,
+    seed: int = 0,
+    model: str = "ridge",
+    interval: str = T,
+) -> EpisodeEvaluation:
+    """Value `policy` over the first `horizon` steps of every customer (default: of the longest episode).
+
+    discount: of each further step, in (0, 1]. model: what Q is fitted with, "ridge", "contrasts" or
+    "boosting". interval: "t" or "bootstrap", over customers, with the models as they are; the rest as in `evaluate`.
+    """
+    _check_words(estimators, discount, model, interval)
+    if propensities_unknown(log):
+        raise SupportError("this log's propensities are not known; over whole episodes their errors multiply.")
+    fitting = Fitting(cast(Kind, model), folds, seed)
+    paths = trajectories(log, horizon)
+    target, base = (target_of(of_kept_rows(given, log, None), log) for given in (policy, reference))
+    facts = _facts(log, paths, (target, base), discount=discount, mix=mix, alpha=alpha)
+    reason = why_not_additive(log) or _unknown_outcomes(log, paths)
+    if reason is not None:
+        return _refusal(facts, estimators, reason)
+    ours = gather_episodes(log, paths, target, estimators, discount=discount, mix=mix, fitting=fitting)
+    points = {name: SEQUENTIAL[name].point(ours) for name in estimators if ours.believed(name)}
+    way = Way(interval, alpha, seed)
+    estimates = {name: estimated(name, ours, way) if name in points else NONE_HAD for name in estimators}
+    lift_by = next((name for name in BEST_FIRST if name in points), "none")
+    lift = NONE_HAD
+    if lift_by != "none":
+        theirs = _reference(log, paths, base, lift_by, ours, fitting)
+        lift = NONE_HAD if theirs is None else difference(ours.of(lift_by), theirs, way, len(paths))
+    verdict, reasons = judged(ours.curve, ours.figures)
+    return EpisodeEvaluation(
+        **facts,
+        **_of_last_step(ours),
+        lift=lift.value,
+        lift_ci_low=lift.ci_low,
+        lift_ci_high=lift.ci_high,
+        lift_by=lift_by,
+        verdict=verdict,
+        reasons=reasons + _missing(estimates, points, ours) + target.notes,
+        estimates=estimates,
+    )
+
+
+def _check_words(names: Sequence[str], discount: float, model: str, interval: str) -> None:
+    for name in names:
+        if name not in SEQUENTIAL:
+            raise unknown("sequential estimator", name, SEQUENTIAL)
+    problems = [
+        Problem("evaluate", field, value, allowed)
+        for field, value, allowed, fine in (
+            ("discount", discount, "in (0, 1]", 0.0 < discount <= 1.0),
+            ("model", model, " or ".join(KINDS), model in KINDS),
+        )
+        if not fine
+    ]
+    if interval not in WAYS:
+        fix = "What a whole episode is worth has no bound of use; the other intervals are of single decisions."
+        problems.append(Problem("evaluate", f"interval of {', '.join(names)}", interval, " or ".join(WAYS), fix))
+    if problems:
+        raise UsageError(problems)
+
+
+def _unknown_outcomes(log: DecisionLog, paths: Trajectories) -> str | None:
+    """Dropping immature rows would cut episodes short and make them look poor, so nothing is dropped here."""
+    known = known_steps(log)
+    if paths.steps <= known:
+        return None
+    way = f"Ask for horizon={known}." if known else "Evaluate it later."
+    return f"outcomes from step {known + 1} on are not all known yet. {way}"
+
+
+def _facts(
+    log: DecisionLog, paths: Trajectories, targets: tuple[Target, Target], *, discount: float, mix: float, alpha: float
+) -> dict[str, Any]:
+    """What is known before anything is estimated."""
+    name, rewards = targets[0].name, log.reward[paths.row[paths.going_on]]
+    return {
+        "policy": name if mix >= 1.0 else f"{mix:g} {name} + {1 - mix:g} logged",
+        "log_policy": log.policy_id,
+        "reference": targets[1].name,
+        "reward": str(log.meta.get("reward", "reward")),
+        "reward_range": (float(rewards.min()), float(rewards.max())),
+        "reward_range_from": "observed",
+        "actions_from": log.meta.get("actions_from"),
+        "alpha": alpha,
+        "n": len(rewards),
+        "dropped": 0,
+        "customers": len(paths),
+        "logged_value": float(sequential.returns(paths.aligned(log.reward, 0.0), discount).mean()),
+        "horizon": paths.steps,
+        "discount": discount,
+    }
+
+
+def _refusal(facts: dict[str, Any], names: Sequence[str], reason: str) -> EpisodeEvaluation:
+    """No figure at all, and why."""
+    figures = ("ess", "max_weight_share", "mean_weight", "off_support_mass", "lift", "lift_ci_low", "lift_ci_high")
+    return EpisodeEvaluation(
+        **{**facts, "logged_value": NOT_TO_BE_HAD, **dict.fromkeys(figures, NOT_TO_BE_HAD)},
+        lasting=0,
+        quantiles=(),
+        worst_tenth=NOT_TO_BE_HAD,
+        curve=(),
+        lift_by="none",
+        verdict="refuse",
+        reasons=(reason,),
+        estimates=dict.fromkeys(names, NONE_HAD),
+    )
+
+
+def _of_last_step(e: Episodes) -> dict[str, Any]:
+    """The curve's end, and the spread of returns where the weights last that far."""
+    last, lasting = e.curve[-1], lasting_steps(e.curve)
+    spread: dict[str, Any] = {"quantiles": (), "worst_tenth": NOT_TO_BE_HAD}
+    if lasting == len(e.curve):
+        found = distribution_of(sequential.returns(e.reward, e.discount), e.cumulative[:, -1])
+        spread = {"quantiles": tuple((s, found.quantile(s)) for s in SHARES), "worst_tenth": found.cvar(0.1)}
+    return {
+        "ess": last.ess,
+        "max_weight_share": last.max_weight_share,
+        "mean_weight": last.mean_weight,
+        "off_support_mass": e.figures.off_support,
+        "lasting": lasting,
+        "curve": e.curve,
+        **spread,
+    }
+
+
+def _reference(
+    log: DecisionLog, paths: Trajectories, target: Target, name: str, ours: Episodes, fitting: Fitting
+) -> Valued | None:
+    """The reference by the same estimator; the logged policy's own mean return needs none."""
+    if target.answer is None:
+        own = sequential.returns(ours.reward, ours.discount)
+        return lambda rows: mean_point(own if rows is None else own[rows])
+    theirs = gather_episodes(log, paths, target, (name,), discount=ours.discount, fitting=fitting)
+    return theirs.of(name) if theirs.believed(name) else None
+
+
+def _missing(estimates: dict[str, Estimate], points: dict[str, Point], ours: Episodes) -> tuple[str, ...]:
+    """Why figures are null."""
+    nulls = [name for name in estimates if name not in points]
+    if not nulls:
+        return ()
+    steps = f"{len(ours.curve)} step{'s' * (len(ours.curve) != 1)}"
+    return (f"{', '.join(nulls)}: not to be had over {steps}, the weights run out before.",)

@@ -1,0 +1,282 @@
+"""The verb: what a policy would earn, from a log of another policy's decisions.
+
+Immature rows are dropped first and counted. Then one pass over blocks gathers what the rows say
+(weighted_rows.py), the estimators answer (registry.py), and the figures are judged (diagnostics.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from campaignrl.errors import Problem, UsageError, unknown
+from campaignrl.ope.absent import beyond, blind, cannot, missing
+from campaignrl.ope.data.target_policy import LOGGED, Given, target_of
+from campaignrl.ope.diagnostics import ESS_CAUTION, Figures, diagnose
+from campaignrl.ope.episodes.evaluate import evaluate_episodes
+from campaignrl.ope.estimators import weights
+from campaignrl.ope.holdout import holdout_of
+from campaignrl.ope.intervals.empirical_likelihood import (
+    EMPIRICAL_LIKELIHOOD,
+    NOT_TO_BE_HAD,
+    Estimate,
+    p_value_of_gap,
+    std_error,
+)
+from campaignrl.ope.methods.intervals_by_name import INTERVALS, T, remade, remade_difference
+from campaignrl.ope.methods.registry import ESTIMATORS, HEAVY, USUAL, difference, estimate, seen_by, setting_of
+from campaignrl.ope.methods.sequential_registry import SEQUENTIAL
+from campaignrl.ope.methods.shrinkage import FIXED, METHODS
+from campaignrl.ope.methods.weight_histogram import spread_of
+from campaignrl.ope.methods.weighted_rows import Evidence, Range, gather
+from campaignrl.ope.nuisance.fqe import KINDS
+from campaignrl.ope.nuisance.logging_policy import propensities_unknown
+from campaignrl.ope.nuisance.propensity_model import CalibrationBin, calibration_gap
+from campaignrl.ope.nuisance.reward_models import MODELS
+from campaignrl.ope.preparation import (
+    Predictions,
+    certain_share,
+    described,
+    fitted_model,
+    matured,
+    more_robust,
+    of_matured,
+    propensities,
+    reward_range_of,
+)
+from campaignrl.ope.result import Evaluation
+from campaignrl.tables.log.decision_log import DecisionLog
+
+__all__ = ["Evaluation", "compare_on_log", "evaluate"]
+
+DEFAULT = USUAL
+NONE_HAD = Estimate(NOT_TO_BE_HAD, NOT_TO_BE_HAD, NOT_TO_BE_HAD, NOT_TO_BE_HAD, "none")
+
+
+def evaluate(
+    log: DecisionLog,
+    policy: Given,
+    *,
+    estimators: Sequence[str] = DEFAULT,
+    reference: Given = LOGGED,
+    mix: float = 1.0,
+    q: Predictions = None,
+    model: str = "ridge",
+    tuning: str = FIXED,
+    logging: Given | None = None,
+    reward_range: Range | None = None,
+    interval: str = EMPIRICAL_LIKELIHOOD,
+    alpha: float = 0.05,
+    folds: int = 5,
+    seed: int = 0,
+    horizon: int | None = None,
+    discount: float = 1.0,
+) -> Evaluation:
+    """Value `policy` on `log`, per decision in the log's unit, with intervals and a verdict.
+
+    policy: a Policy, the name or file of one, probabilities as an (n, k) array or as a frame or table file by
+    decision_id, or "logged". reference: what the lift is over. mix: value the policy that follows `policy` this
+    often and the logged one otherwise. q: (n, k) reward predictions, else `model` (ridge, logistic, boosting,
+    calibrated_ridge ...) is cross-fitted over `folds` of customers. tuning: of what holds heavy weights back: fixed,
+    slope or mse. logging: the logging policy's probabilities of every action, in any form a policy may have, or
+    "estimate"; mips_offer, mips_channel, offcem and pi need them where the log does not show them. reward_range:
+    least and largest reward possible, else the log's own facts, 0 to 1 for rewards of 0 and 1, else what was observed.
+    interval: empirical likelihood (t where it does not apply), or for all alike t, betting, anytime (also right if one
+    stops logging because of what one saw) or bootstrap; of episodes t (the usual) or bootstrap.
+
+    The sequential estimators (pdis wpdis sdr wdr fqe msis) answer another question, what a whole episode by the
+    policy would earn per customer over `horizon` steps (default: the longest), so they are asked for apart; discount:
+    of each further step. The answer is then an EpisodeEvaluation.
+    """
+    _check_words(estimators, mix, alpha, folds)
+    _check_names(model, tuning, interval)
+    tuned, faded = tuning if tuning != FIXED else None, discount if discount != 1.0 else None
+    single = _given(q=q, reward_range=reward_range, logging=logging, tuning=tuned)
+    if _about_episodes(estimators, single, _given(horizon=horizon, discount=faded)):
+        return evaluate_episodes(
+            log, policy, estimators=estimators, reference=reference, horizon=horizon, discount=discount, mix=mix,
+            alpha=alpha, folds=folds, seed=seed, model=model, interval=T if interval == INTERVALS[0] else interval,
+        )  # fmt: skip
+    used, (target, base), predictions, dropped = matured(log, (policy, reference), q)
+    used, estimated, logged = propensities(used, of_matured(logging, log), estimators, folds, seed)
+    bounds, bounds_from = reward_range_of(used, reward_range)
+    modelled = any(ESTIMATORS[name].model for name in estimators)
+    fitted = fitted_model(used, predictions, bounds, folds, seed, model) if modelled else None
+    targets = [target_of(given, used) for given in (target, base)]
+    whole, other = gather(used, targets, fitted, bounds, logged)
+    robust = more_robust(used, whole, targets[0], bounds, folds, seed, model) if "mrdr" in estimators else whole
+    views = {name: _mixed(robust if name == "mrdr" else whole, mix) for name in estimators}
+    evidence = _mixed(whole, mix)
+
+    certain = certain_share(used)
+    without = cannot(estimators, evidence)
+    found = {name: setting_of(name, view, tuning) for name, view in views.items()}
+    settings = {name: setting for name, setting in found.items() if setting is not None}
+    estimates = remade(interval, used, views, found, _estimates(views, without, certain, alpha, found), alpha, seed)
+    lift = NONE_HAD if blind(evidence, certain) or blind(other, certain) else difference(evidence, other, alpha)
+    lift = remade_difference(interval, used, evidence, other, lift, alpha, seed)
+    curve = () if estimated is None else estimated.calibration()
+    figures = _figures(used, evidence, certain, dropped, settings)._replace(learned_from=targets[0].learned_from)
+    verdict, reasons = diagnose(figures._replace(calibration_gap=_gap(used, curve), holdout=holdout_of(log)))
+    return Evaluation(
+        policy=targets[0].name if mix >= 1.0 else f"{mix:g} {targets[0].name} + {1 - mix:g} logged",
+        log_policy=log.policy_id,
+        reference=targets[1].name,
+        reward=str(log.meta.get("reward", "reward")),
+        reward_range=bounds,
+        reward_range_from=bounds_from,
+        actions_from=log.meta.get("actions_from"),
+        alpha=alpha,
+        n=len(used),
+        dropped=dropped,
+        customers=figures.customers,
+        ess=figures.ess,
+        max_weight_share=figures.max_weight_share,
+        mean_weight=figures.mean_weight,
+        off_support_mass=evidence.off_support,
+        logged_value=float(used.reward.mean()),
+        lift=lift.value,
+        lift_ci_low=lift.ci_low,
+        lift_ci_high=lift.ci_high,
+        verdict=verdict,
+        reasons=reasons + missing(estimates, without) + beyond(estimators, evidence) + targets[0].notes,
+        estimates=estimates,
+        settings=settings,
+        settings_from=tuning,
+        reward_model=described(fitted, model, len(used)),
+        logging_policy=logged.name if logged is not None else "",
+        calibration=curve,
+        spread=spread_of(used, evidence),
+    )
+
+
+def compare_on_log(
+    log: DecisionLog,
+    a: Given,
+    b: Given,
+    *,
+    q: Predictions = None,
+    model: str = "ridge",
+    reward_range: Range | None = None,
+    alpha: float = 0.05,
+    folds: int = 5,
+    seed: int = 0,
+) -> Estimate:
+    """Value of policy a less that of policy b, doubly robust, on the same rows and paired by customer."""
+    _check_words((), 1.0, alpha, folds)
+    used, given, predictions, _ = matured(log, (a, b), q)
+    bounds, _ = reward_range_of(used, reward_range)
+    used, _, _ = propensities(used, None, (), folds, seed)
+    fitted = fitted_model(used, predictions, bounds, folds, seed, model)
+    first, second = gather(used, [target_of(policy, used) for policy in given], fitted, bounds)
+    certain = certain_share(used)
+    silent = blind(first, certain) or blind(second, certain)
+    return NONE_HAD if silent else difference(first, second, alpha)
+
+
+def _check_words(estimators: Sequence[str], mix: float, alpha: float, folds: int) -> None:
+    for name in estimators:
+        if name not in ESTIMATORS and name not in SEQUENTIAL:
+            raise unknown("estimator", name, [*ESTIMATORS, *SEQUENTIAL])
+    problems = [
+        Problem("evaluate", name, value, allowed)
+        for name, value, allowed, fine in (
+            ("mix", mix, "in (0, 1]", 0.0 < mix <= 1.0),
+            ("alpha", alpha, "in (0, 1)", 0.0 < alpha < 1.0),
+            ("folds", folds, "at least 2", folds >= 2),
+        )
+        if not fine
+    ]
+    if problems:
+        raise UsageError(problems)
+
+
+def _check_names(model: str, tuning: str, interval: str) -> None:
+    for kind, name, known in (
+        ("reward model", model, dict.fromkeys((*MODELS, *KINDS))),
+        ("tuning", tuning, METHODS),
+        ("interval", interval, INTERVALS),
+    ):
+        if name not in known:
+            raise unknown(kind, name, known)
+
+
+def _given(**words: object) -> dict[str, bool]:
+    return {name: word is not None for name, word in words.items()}
+
+
+def _about_episodes(
+    estimators: Sequence[str], single_only: Mapping[str, bool], episode_only: Mapping[str, bool]
+) -> bool:
+    """Whether the question is about whole episodes; words of both questions at once are a UsageError.
+
+    single_only, episode_only: whether each word that only one of the questions has was given.
+    """
+    episodes = [name for name in estimators if name in SEQUENTIAL]
+    single = [name for name in estimators if name not in SEQUENTIAL]
+    if episodes and single:
+        fix = f"{', '.join(single)} value one decision, {', '.join(episodes)} a whole episode: ask for them apart."
+        raise UsageError(Problem("evaluate", "estimators", list(estimators), "of one kind", fix))
+    fix = "It is for the estimators of single decisions." if episodes else f"It is for {', '.join(SEQUENTIAL)}."
+    given = single_only if episodes else episode_only
+    problems = [Problem("evaluate", name, "given", "asked for here", fix) for name, there in given.items() if there]
+    if problems:
+        raise UsageError(problems)
+    return bool(episodes)
+
+
+def _gap(log: DecisionLog, curve: tuple[CalibrationBin, ...]) -> float | None:
+    return calibration_gap(curve) if propensities_unknown(log) else None
+
+
+def _mixed(evidence: Evidence, mix: float) -> Evidence:
+    return evidence.mixed(mix) if mix < 1.0 else evidence
+
+
+def _estimates(
+    views: Mapping[str, Evidence],
+    without: Mapping[str, str],
+    certain: float,
+    alpha: float,
+    found: Mapping[str, float | None],
+) -> dict[str, Estimate]:
+    return {
+        name: NONE_HAD if name in without else _if_possible(name, view, certain, alpha, found[name])
+        for name, view in views.items()
+    }
+
+
+def _if_possible(name: str, evidence: Evidence, certain: float, alpha: float, setting: float | None) -> Estimate:
+    silent = ESTIMATORS[name].weights and blind(seen_by(name, evidence), certain)
+    return NONE_HAD if silent else estimate(name, evidence, alpha, setting)
+
+
+def _figures(
+    log: DecisionLog, evidence: Evidence, certain: float, dropped: int, settings: Mapping[str, float]
+) -> Figures:
+    w, r, clusters = evidence.weight, evidence.reward, evidence.clusters
+    snips, dr = (ESTIMATORS[name].point(evidence) for name in ("snips", "dr"))
+    apart = std_error(snips.influence - dr.influence, clusters)
+    return Figures(
+        n=len(w),
+        customers=len(clusters),
+        ess=weights.effective_sample_size(w),
+        max_weight_share=weights.max_weight_share(w),
+        max_customer_share=weights.max_weight_share(clusters.sums(w)),
+        mean_weight=float(w.mean()),
+        mean_weight_p=weights.mean_weight_p_value(w, clusters, evidence.weight_range),
+        off_support=evidence.off_support,
+        outcomes=int(((w > 0.0) & (r != 0.0)).sum()),
+        one_reward=bool((r == r[0]).all()),
+        dropped_share=dropped / (dropped + len(w)),
+        certain_share=certain,
+        clipped_mass=float(np.maximum(w - settings.get("ips_clip", HEAVY), 0.0).mean()),
+        half_precision=weights.rounded_to_half_precision(log.propensity),
+        disagreement_p=p_value_of_gap(snips.value, dr.value, apart),
+        snips=snips.value,
+        dr=dr.value,
+        supported_value=float(np.mean(w * r)),
+        reward_range=evidence.reward_range,
+        mix=weights.closest_mix(w, min(ESS_CAUTION, len(w) / 2)),
+    )

@@ -1,0 +1,240 @@
+"""Which estimators there are, and which interval each gets.
+
+ips, snips, dr and sndr weigh rows by weights whose mean is 1, which is what empirical likelihood leans on:
+theirs is the interval of the value given that constraint, so ips and snips share one, and dr and sndr another.
+mips_* and offcem do the same with the weights of what an action is made of, and mrdr is dr with a model fitted for it.
+dm leans on no weights, and ips_clip, dros and switch_dr change theirs, at the price of a bias that no interval
+shows: they get the customer-clustered t interval, and so does pi, whose weights may be negative. Not here: the
+formulas (bandit.py, empirical_likelihood.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+
+from campaignrl.arrays import Float
+from campaignrl.ope.estimators import bandit
+from campaignrl.ope.estimators.bandit import Point
+from campaignrl.ope.estimators.marginal_weights import Marginal, Marginals
+from campaignrl.ope.estimators.weights import customer_range
+from campaignrl.ope.intervals.empirical_likelihood import (
+    CLUSTERED_T,
+    EMPIRICAL_LIKELIHOOD,
+    MODEL_T,
+    NO_OUTLIERS,
+    Clusters,
+    Estimate,
+    Extreme,
+    Outliers,
+    PairSums,
+    clustered_t,
+    cressie_read,
+    std_error,
+)
+from campaignrl.ope.methods.likelihood_of_rows import farthest
+from campaignrl.ope.methods.shrinkage import FIXED, GRID, choose
+from campaignrl.ope.methods.weighted_rows import Evidence, Range
+
+# From this weight on a row is held back by ips_clip (cut), switch_dr (left to the model) and dros (whose weight
+# w s / (w^2 + s) peaks at w = sqrt(s)): a row that counts for more than ten is what makes IPS noisy.
+HEAVY = 10.0
+
+
+class Held(NamedTuple):
+    """How an estimator holds heavy weights back, by one number; an infinite one holds nothing back."""
+
+    weight: Callable[[Float, float], Float]  # (w, number) -> w'
+    usual: float
+    grid: tuple[float, ...] = GRID
+
+
+class Estimator(NamedTuple):
+    """One row of the table below."""
+
+    point: Callable[[Evidence], Point]
+    model: bool  # leans on the reward model
+    weights: bool = True  # leans on importance weights
+    likelihood: bool = False  # its interval is empirical likelihood
+    marginal: Callable[[Marginals], Marginal] | None = None  # the weights it takes instead of the action's
+    held: Held | None = None
+
+
+def _ips(e: Evidence) -> Point:
+    return bandit.ips(e.weight, e.reward)
+
+
+def _snips(e: Evidence) -> Point:
+    return bandit.snips(e.weight, e.reward)
+
+
+def _dr(e: Evidence) -> Point:
+    return bandit.dr(e.weight, e.reward, e.predicted, e.expected)
+
+
+def _sndr(e: Evidence) -> Point:
+    return bandit.sndr(e.weight, e.reward, e.predicted, e.expected)
+
+
+def _slots(m: Marginals) -> Marginal:
+    """The weights of the two-slot pseudo-inverse."""
+    (_, offer), (_, channel), (_, contact) = m.offer.range, m.channel.range, m.contact.range
+    weight = m.offer.weight + m.channel.weight - m.contact.weight
+    return Marginal(weight, (-contact, offer + channel), max(m.offer.off_support, m.channel.off_support))
+
+
+ESTIMATORS: Mapping[str, Estimator] = MappingProxyType(
+    {
+        "dm": Estimator(lambda e: bandit.dm(e.expected), model=True, weights=False),
+        "ips": Estimator(_ips, model=False, likelihood=True),
+        "ips_clip": Estimator(_ips, model=False, held=Held(bandit.clipped, HEAVY)),
+        "snips": Estimator(_snips, model=False, likelihood=True),
+        "dr": Estimator(_dr, model=True, likelihood=True),
+        "sndr": Estimator(_sndr, model=True, likelihood=True),
+        "dros": Estimator(_dr, model=True, held=Held(bandit.shrunk, HEAVY**2, tuple(s * s for s in GRID))),
+        "switch_dr": Estimator(_dr, model=True, held=Held(bandit.switched, HEAVY)),
+        "mips_offer": Estimator(_ips, model=False, likelihood=True, marginal=lambda m: m.offer),
+        "mips_channel": Estimator(_ips, model=False, likelihood=True, marginal=lambda m: m.channel),
+        "offcem": Estimator(_dr, model=True, likelihood=True, marginal=lambda m: m.offer),
+        "pi": Estimator(_ips, model=False, marginal=_slots),
+        "mrdr": Estimator(_dr, model=True, likelihood=True),
+    }
+)
+USUAL = ("dm", "ips", "ips_clip", "snips", "dr", "sndr", "dros", "switch_dr")  # need nothing but a log
+
+
+def seen_by(name: str, evidence: Evidence) -> Evidence:
+    """The evidence with the weights that an estimator takes: the action's, or those of what it is made of."""
+    of = ESTIMATORS[name].marginal
+    if of is None or evidence.marginals is None:
+        return evidence
+    weight, weight_range, off_support = of(evidence.marginals)
+    return evidence._replace(weight=weight, weight_range=weight_range, off_support=off_support)
+
+
+def setting_of(name: str, evidence: Evidence, tuning: str) -> float | None:
+    """The number by which an estimator holds weights back, usual or chosen from the log; None if it has none."""
+    estimator, held = ESTIMATORS[name], ESTIMATORS[name].held
+    if held is None or tuning == FIXED:
+        return None if held is None else held.usual
+    weight, residual = evidence.weight, evidence.reward - (evidence.predicted if estimator.model else 0.0)
+    return choose(
+        tuning,
+        held.grid,
+        lambda setting: estimator.point(evidence._replace(weight=held.weight(weight, setting))),
+        lambda setting: (weight - held.weight(weight, setting)) * residual,
+        weight,
+        evidence.clusters,
+    )
+
+
+def estimate(name: str, evidence: Evidence, alpha: float, setting: float | None = None) -> Estimate:
+    """The value by one estimator, with its interval at level 1 - alpha. setting: of `setting_of`, else the usual."""
+    estimator, evidence = ESTIMATORS[name], seen_by(name, evidence)
+    if estimator.held is not None:
+        number = estimator.held.usual if setting is None else setting
+        evidence = evidence._replace(weight=estimator.held.weight(evidence.weight, number))
+    point = estimator.point(evidence)
+    if not estimator.likelihood:
+        return clustered_t(point, evidence.clusters, alpha, CLUSTERED_T if estimator.weights else MODEL_T)
+    base, residual, residual_range = np.zeros(len(evidence.reward)), evidence.reward, evidence.reward_range
+    if estimator.model:
+        base, residual, residual_range = evidence.expected, *_residual(evidence)
+    part = Weighted(base, evidence.weight, evidence.weight_range, residual, residual_range)
+    low, high = np.clip(likelihood_interval(part, evidence.clusters, alpha), *evidence.reward_range).tolist()
+    return Estimate(point.value, std_error(point.influence, evidence.clusters), low, high, EMPIRICAL_LIKELIHOOD)
+
+
+def difference(a: Evidence, b: Evidence, alpha: float) -> Estimate:
+    """Value of a less value of b on the same rows, doubly robust, paired by customer.
+
+    The weight 1 + w_a - w_b has mean 1 too, so the same interval serves. Zero, and surely so, where a and b
+    do the same in every row.
+    """
+    weight = 1.0 + a.weight - b.weight
+    base, (residual, residual_range) = a.expected - b.expected, _residual(a)
+    terms = base + (weight - 1.0) * residual
+    value = float(terms.mean())
+    error = std_error(terms - value, a.clusters)
+    if not terms.any():
+        return Estimate(0.0, 0.0, 0.0, 0.0, EMPIRICAL_LIKELIHOOD)
+    (a_low, a_high), (b_low, b_high) = a.weight_range, b.weight_range
+    part = Weighted(base, weight, (1.0 + a_low - b_high, 1.0 + a_high - b_low), residual, residual_range, offset=1.0)
+    span = a.reward_range[1] - a.reward_range[0]
+    low, high = np.clip(likelihood_interval(part, a.clusters, alpha), -span, span).tolist()
+    return Estimate(value, error, low, high, EMPIRICAL_LIKELIHOOD)
+
+
+class Weighted(NamedTuple):
+    """A mean of `base + (weight - offset) residual` over rows, with what bounds it; arrays (n,)."""
+
+    base: Float
+    weight: Float
+    weight_range: Range
+    residual: Float
+    residual_range: Range
+    offset: float = 0.0
+
+
+def likelihood_interval(part: Weighted, clusters: Clusters, alpha: float) -> tuple[float, float]:
+    """Empirical-likelihood interval of that mean, given that the mean weight is 1.
+
+    What may have been missed is a customer with one row of extreme weight and residual, whose other rows are as
+    rows are on average; or as extreme as the customers that were seen.
+    """
+    middle = float(part.base.mean())
+    terms = part.base - middle + (part.weight - part.offset) * part.residual
+    weight, outcome = clusters.scaled(part.weight), clusters.scaled(terms)
+    # Weights that never vary tell nothing of how outcomes go with weights; one that did would tell all of it.
+    bounds = (1.0, 1.0) if np.allclose(part.weight, 1.0, rtol=0.0, atol=1e-9) else part.weight_range
+    seen = Seen(
+        sums=PairSums.of(weight, outcome),
+        row=len(clusters) / clusters.rows,
+        usual=float(terms.mean()) / max(float(part.weight.mean()), 1e-12),
+        totals=customer_range(weight, clusters, bounds),
+        above=_ends_of(outcome[weight > 1.0]),
+        below=_ends_of(outcome[weight < 1.0]),
+        outliers=farthest(np.stack([weight, outcome])),
+    )
+    lower, upper = ends_given(seen, bounds, part.residual_range, part.offset, alpha)
+    return middle + lower, middle + upper
+
+
+class Seen(NamedTuple):
+    """What customers showed, scaled as in `Clusters.scaled`."""
+
+    sums: PairSums
+    row: float  # what one row counts for in a customer's mean
+    usual: float  # outcome of a unit of weight
+    totals: Range  # the least and the largest weight that a customer is granted
+    above: list[float]  # least and largest outcome of customers of a weight above 1; empty: there are none
+    below: list[float]
+    outliers: Outliers = NO_OUTLIERS
+
+
+def ends_given(seen: Seen, bounds: Range, residual_range: Range, offset: float, alpha: float) -> tuple[float, float]:
+    """The interval of a mean of (weight - offset) residual, rows' weights being within `bounds`."""
+    least, largest = seen.totals
+    ends = [
+        [seen.row * (bound - offset) * r + (total - seen.row * bound) * seen.usual for r in residual_range]
+        for bound, total in zip(bounds, seen.totals, strict=True)
+    ]
+    ends[1] += seen.above
+    if offset:  # a weight far below the offset moves the outcome as one above it does
+        ends[0] += seen.below
+    low = [Extreme(least, min(ends[0])), Extreme(largest, min(ends[1]))]
+    high = [Extreme(least, max(ends[0])), Extreme(largest, max(ends[1]))]
+    return cressie_read(seen.sums, low, high, alpha, seen.outliers)
+
+
+def _ends_of(values: Float) -> list[float]:
+    return [float(values.min()), float(values.max())] if len(values) else []
+
+
+def _residual(evidence: Evidence) -> tuple[Float, Range]:
+    """Reward less prediction (n,), and its bounds."""
+    (least, largest), (q_least, q_largest) = evidence.reward_range, evidence.predicted_range
+    return evidence.reward - evidence.predicted, (least - q_largest, largest - q_least)

@@ -1,0 +1,183 @@
+"""Which sequential estimators there are, and what the log says of one policy's episodes.
+
+Here: the table, and gathering what its rows need: weights, the model Q, the ratios of states. Not here: formulas
+(sequential.py), the verb (evaluate.py). N trajectories, T steps, n rows, k actions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from campaignrl.arrays import Float
+from campaignrl.ope.data.target_policy import Target
+from campaignrl.ope.data.trajectories import Trajectories
+from campaignrl.ope.episodes.support_horizon import EpisodeFigures, Step, curve_of, lasting_steps
+from campaignrl.ope.estimators import sequential
+from campaignrl.ope.estimators.bandit import Point
+from campaignrl.ope.estimators.weights import CERTAIN, mean_weight_p_value, mixed, off_support, weight_bound
+from campaignrl.ope.intervals.empirical_likelihood import CLUSTERED_T, MODEL_T, Clusters
+from campaignrl.ope.nuisance.cross_fitting import blocks
+from campaignrl.ope.nuisance.density_ratios import state_ratios
+from campaignrl.ope.nuisance.fqe import Behaviour, FittedQ, Kind, fitted_q
+from campaignrl.tables.log.decision_log import DecisionLog
+
+
+class Fitting(NamedTuple):
+    """How Q and the ratios of states are fitted."""
+
+    kind: Kind = "ridge"
+    folds: int = 5
+    seed: int = 0
+
+
+class Episodes(NamedTuple):
+    """What N trajectories of T steps say of one policy; arrays (N, T)."""
+
+    weight: Float  # of single decisions
+    reward: Float
+    discount: float
+    q: FittedQ | None
+    ratio: Float | None
+    curve: tuple[Step, ...]
+    figures: EpisodeFigures
+
+    @property
+    def cumulative(self) -> Float:
+        """W_t."""
+        return sequential.cumulative_weights(self.weight)
+
+    def take(self, rows: npt.NDArray[np.intp]) -> Episodes:
+        """The trajectories of these numbers; curve and figures stay those of all."""
+        q = None if self.q is None else FittedQ(*(part[rows] for part in self.q))
+        ratio = None if self.ratio is None else self.ratio[rows]
+        return self._replace(weight=self.weight[rows], reward=self.reward[rows], q=q, ratio=ratio)
+
+    def of(self, name: str) -> Callable[[npt.NDArray[np.intp] | None], Point]:
+        """An estimator as a function of which trajectories it sees; None: all."""
+        return lambda rows: SEQUENTIAL[name].point(self if rows is None else self.take(rows))
+
+    def believed(self, name: str) -> bool:
+        """Whether the weights an estimator leans on last to the horizon, or it goes on without them."""
+        estimator = SEQUENTIAL[name]
+        return estimator.goes_on or lasting_steps(self.curve, estimator.marginal) == len(self.curve)
+
+    def interval(self, name: str) -> str:
+        """How the interval of an estimator is made; where the model speaks alone its error is not counted."""
+        if name == "fqe" or (SEQUENTIAL[name].goes_on and lasting_steps(self.curve) < len(self.curve)):
+            return MODEL_T
+        return CLUSTERED_T
+
+
+class SequentialEstimator(NamedTuple):
+    """One row of the table below."""
+
+    point: Callable[[Episodes], Point]
+    model: bool = False  # leans on Q
+    marginal: bool = False  # leans on the ratios of states
+    goes_on: bool = False  # answers beyond the step where the weights run out, by the model
+
+
+def _sdr(e: Episodes) -> Point:
+    assert e.q is not None
+    return sequential.sdr(e.weight, e.reward, e.q.predicted, e.q.expected, e.discount)
+
+
+def _wdr(e: Episodes) -> Point:
+    assert e.q is not None
+    corrected = lasting_steps(e.curve)
+    return sequential.wdr(e.weight, e.reward, e.q.predicted, e.q.expected, e.discount, corrected)
+
+
+def _fqe(e: Episodes) -> Point:
+    assert e.q is not None
+    return sequential.dm(e.q.expected)
+
+
+def _msis(e: Episodes) -> Point:
+    assert e.ratio is not None
+    return sequential.msis(e.ratio, e.weight, e.reward, e.discount)
+
+
+SEQUENTIAL: Mapping[str, SequentialEstimator] = MappingProxyType(
+    {
+        "pdis": SequentialEstimator(lambda e: sequential.pdis(e.weight, e.reward, e.discount)),
+        "wpdis": SequentialEstimator(lambda e: sequential.wpdis(e.weight, e.reward, e.discount)),
+        "sdr": SequentialEstimator(_sdr, model=True),
+        "wdr": SequentialEstimator(_wdr, model=True, goes_on=True),
+        "fqe": SequentialEstimator(_fqe, model=True, goes_on=True),
+        "msis": SequentialEstimator(_msis, marginal=True),
+    }
+)
+BEST_FIRST = ("wdr", "sdr", "wpdis", "msis", "pdis", "fqe")  # which of those asked for gives the lift
+
+
+def gather_episodes(
+    log: DecisionLog,
+    paths: Trajectories,
+    target: Target,
+    names: Iterable[str],
+    *,
+    discount: float = 1.0,
+    mix: float = 1.0,
+    fitting: Fitting,
+) -> Episodes:
+    """What the trajectories say of the target followed `mix` of the time, as far as the named estimators need it."""
+    wanted = [SEQUENTIAL[name] for name in names]
+    modelled, marginal = any(e.model for e in wanted), any(e.marginal for e in wanted)
+    per_row, off, largest, probabilities = _weights(log, target, modelled)
+    per_row, off = mixed(per_row, mix), mix * off
+    weight = paths.aligned(per_row, 1.0)
+    q = None
+    if modelled:
+        behaviour = Behaviour(probabilities, mix)
+        q = fitted_q(
+            log, paths, behaviour, discount=discount, kind=fitting.kind, folds=fitting.folds, seed=fitting.seed
+        )
+    ratio = state_ratios(log, paths, weight, fitting.folds, fitting.seed) if marginal else None
+    going = paths.going_on
+    rows = paths.row[going]
+    w, clusters = per_row[rows], Clusters(log.customer[rows])
+    bounds = (float(mixed(np.zeros(1), mix)[0]), float(mixed(np.array([largest]), mix)[0]))
+    bounds = (1.0, 1.0) if target.answer is None else bounds
+    figures = EpisodeFigures(
+        customers=len(paths),
+        off_support=float(off[rows].mean()),
+        mean_weight=float(w.mean()),
+        mean_weight_p=mean_weight_p_value(w, clusters, bounds),
+        ended=float(1.0 - going[:, -1].mean()),
+        model_asked=modelled,
+        learned_from=target.learned_from,
+    )
+    W = sequential.cumulative_weights(weight)
+    choice = paths.aligned(log.propensity, 1.0) < CERTAIN
+    curve = curve_of(W, None if ratio is None else ratio * weight, going, choice)
+    return Episodes(weight, paths.aligned(log.reward, 0.0), discount, q, ratio, curve, figures)
+
+
+def _weights(
+    log: DecisionLog, target: Target, keep: bool
+) -> tuple[Float, Float, float, npt.NDArray[np.float32] | None]:
+    """Weights (n,), mass off support (n,), the largest weight possible, and pi_e (n, k) if it is to be kept.
+
+    Fitting backwards asks for pi_e once a step, so it is held, in single precision.
+    """
+    n, k = len(log), len(log.catalog)
+    if target.answer is None:
+        return np.ones(n), np.zeros(n), 1.0, None
+    weight, off, most_wanted = np.ones(n), np.zeros(n), np.zeros(k)
+    held = np.empty((n, k), dtype=np.float32) if keep else None
+    untried = np.bincount(log.action, minlength=k) == 0
+    for rows in blocks(n):
+        p, propensity = target.probabilities(log, rows), log.propensity[rows]
+        chosen = p[np.arange(len(p)), log.action[rows]].astype(np.float64)
+        weight[rows], off[rows] = chosen / propensity, off_support(p, chosen, untried, propensity)
+        np.maximum(most_wanted, p.max(axis=0), out=most_wanted)
+        if held is not None:
+            held[rows] = p
+    bound = weight_bound(most_wanted, log.action, log.propensity, log.meta.get("propensity_floor"))
+    return weight, off, max(bound, float(weight.max())), held

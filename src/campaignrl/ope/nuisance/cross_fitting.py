@@ -1,0 +1,107 @@
+"""The expected reward q(x, a) of every action, for the estimators that lean on a model.
+
+Cross-fitted: the rows of a customer are predicted by a model that saw no row of that customer, so that the
+model's errors and the rewards it is compared with are independent (Chernozhukov et al. 2018, "Double/debiased
+machine learning"). Folds are drawn by customer from the counter-based generator. Each fold's model is the
+factorised ridge of policies/linear_model/ridge.py, fitted from sums: the total less the fold's, so rows are read once
+however many folds. Its penalty is the likeliest of a grid, by evidence: with a fixed small one, rare clicks and
+heavy weights made DR three times noisier than IPS on the Open Bandit sample. Here: fitting and predicting by
+blocks. Not here: models of other kinds (reward_models.py), estimators (bandit.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from campaignrl.arrays import Float32, Int
+from campaignrl.errors import DataError, Problem
+from campaignrl.policies.linear_model.ridge import RidgeModel, RidgeStatistics, fit_ridge
+from campaignrl.rng import Purpose, customer_keys, uniform
+from campaignrl.tables.log.decision_log import DecisionLog
+
+BLOCK = 65_536  # rows at a time; 41 actions in float64 are then 21 MB
+
+
+class RewardModel(Protocol):
+    """Anything that predicts a log's rows."""
+
+    def predict(self, rows: slice) -> npt.NDArray[Any]:
+        """(m, k) expected reward of every action for a block of rows."""
+
+
+def blocks(n: int) -> Iterator[slice]:
+    """Consecutive slices of at most BLOCK rows."""
+    return (slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK))
+
+
+def folds_of(customers: npt.NDArray[Any], folds: int, seed: int) -> Int:
+    """(C,) fold of each customer, from their id and the seed alone."""
+    return (uniform(customer_keys(customers), seed, 0, Purpose.FOLD) * folds).astype(np.int64)
+
+
+def capped(log: DecisionLog, rows: int, seed: int) -> Int:
+    """Row numbers of about `rows` rows, or all: those of customers drawn by id, so that every part of a log agrees."""
+    if len(log) <= rows:
+        return np.arange(len(log))
+    kept = uniform(customer_keys(log.customers), seed, 0, Purpose.FOLD, k=1) < rows / len(log)  # apart from folds
+    return np.flatnonzero(kept[log.customer])
+
+
+class CrossFitted:
+    """One ridge model per fold, each for the customers it has not seen; predictions stay in the reward range.
+
+    weight: (n,) how many rows each row counts for; None: one.
+    """
+
+    def __init__(
+        self,
+        log: DecisionLog,
+        reward_range: tuple[float, float],
+        folds: int,
+        seed: int,
+        weight: npt.NDArray[np.float64] | None = None,
+    ) -> None:
+        self._log, self._range, self._weight = log, reward_range, weight
+        self.fold = folds_of(log.customers, folds, seed)[log.customer]  # (n,)
+        self.rows_used = len(log)
+        self._models = self._fit(folds)
+
+    def _fit(self, folds: int) -> list[RidgeModel]:
+        log = self._log
+        parts = [RidgeStatistics.zeros(log.catalog, log.context.schema.width) for _ in range(folds)]
+        for rows in blocks(len(log)):
+            X, fold = log.context.take(rows).encode(), self.fold[rows]
+            for f, part in enumerate(parts):
+                mine = np.flatnonzero(fold == f)
+                weight = None if self._weight is None else self._weight[rows][mine]
+                part.add(X[mine], log.action[rows][mine], log.reward[rows][mine], weight)
+        total = sum(parts[1:], parts[0])
+        return [fit_ridge(total - part, log.catalog, l2=None) for part in parts]
+
+    def predict(self, rows: slice) -> Float32:
+        """(m, k) float32; each row by the model of the folds it is not in."""
+        X, fold = self._log.context.take(rows).encode(), self.fold[rows]
+        q = np.empty((len(X), len(self._log.catalog)), dtype=np.float32)
+        for f, model in enumerate(self._models):
+            mine = np.flatnonzero(fold == f)
+            if len(mine):
+                q[mine] = model.predict(X[mine])
+        return np.clip(q, *(np.float32(r) for r in self._range), out=q)
+
+
+class GivenPredictions:
+    """Predictions that the caller made; whether their rows were held out is the caller's business."""
+
+    def __init__(self, q: npt.NDArray[Any], log: DecisionLog) -> None:
+        expected = (len(log), len(log.catalog))
+        if q.shape != expected or not np.isfinite(q).all():
+            raise DataError(Problem("reward model", "q", q.shape, f"finite numbers of shape {expected}"))
+        self._q = q
+
+    def predict(self, rows: slice) -> npt.NDArray[Any]:
+        """(m, k) rows of what was given."""
+        return self._q[rows]

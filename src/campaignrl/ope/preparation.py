@@ -1,0 +1,105 @@
+"""What an evaluation works with: matured rows, propensities that can be used, the reward's range and its model.
+
+Not here: the order of things and the answer (evaluate.py), why a figure is missing (absent.py). n rows, k actions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from campaignrl.errors import DataError, Problem, SupportError
+from campaignrl.ope.data.target_policy import Given, Target, of_kept_rows
+from campaignrl.ope.estimators import weights
+from campaignrl.ope.methods.registry import ESTIMATORS
+from campaignrl.ope.methods.weighted_rows import Evidence, Range, gather
+from campaignrl.ope.nuisance.cross_fitting import GivenPredictions, RewardModel
+from campaignrl.ope.nuisance.logging_policy import logging_policy, propensities_unknown, wants_estimate
+from campaignrl.ope.nuisance.propensity_model import EstimatedPropensities
+from campaignrl.ope.nuisance.reward_models import reward_model
+from campaignrl.tables.log.decision_log import DecisionLog
+
+Predictions = npt.NDArray[Any] | None
+
+
+def matured(
+    log: DecisionLog, policies: tuple[Given, Given], q: Predictions
+) -> tuple[DecisionLog, tuple[Given, Given], Predictions, int]:
+    """The rows whose outcome is known, what was given for them, and how many rows were left out."""
+    kept = None if log.matured.all() else np.flatnonzero(log.matured)
+    rows = len(log) if kept is None else len(kept)
+    if not rows:
+        raise SupportError(f"none of the log's {len(log):,} decisions has a known outcome yet; evaluate it later.")
+    a, b = (of_kept_rows(policy, log, kept) for policy in policies)
+    if q is not None:
+        GivenPredictions(q, log)  # its shape is that of the whole log
+        q = q if kept is None else q[kept]
+    return log if kept is None else log.take(kept), (a, b), q, len(log) - rows
+
+
+def of_matured(logging: Given | None, log: DecisionLog) -> Given | None:
+    """The logging policy as it was given, for the rows that are kept."""
+    kept = None if log.matured.all() else np.flatnonzero(log.matured)
+    return None if logging is None else of_kept_rows(logging, log, kept)
+
+
+def propensities(
+    log: DecisionLog, logging: Given | None, estimators: Sequence[str], folds: int, seed: int
+) -> tuple[DecisionLog, EstimatedPropensities | None, Target | None]:
+    """The log with propensities that can be used, their estimate where there is one, and the logging policy.
+
+    Propensities that the log holds are kept, even where those of other actions are estimated.
+    """
+    estimated = EstimatedPropensities(log, folds, seed) if wants_estimate(logging, log) else None
+    if estimated is not None and propensities_unknown(log):
+        log = replace(log, propensity=estimated.of_logged())
+    wanted = any(ESTIMATORS[name].marginal for name in estimators)
+    return log, estimated, logging_policy(logging, log, estimated) if wanted else None
+
+
+def fitted_model(log: DecisionLog, q: Predictions, bounds: Range, folds: int, seed: int, model: str) -> RewardModel:
+    """The named model, cross-fitted, unless the caller brought predictions."""
+    return reward_model(model, log, bounds, folds, seed) if q is None else GivenPredictions(q, log)
+
+
+def described(fitted: RewardModel | None, model: str, n: int) -> str:
+    """The model's name, and on how many rows it was fitted where that is not all."""
+    if fitted is None or isinstance(fitted, GivenPredictions):
+        return "" if fitted is None else "given"
+    rows = getattr(fitted, "rows_used", n)
+    return model if rows == n else f"{model}, fitted on {rows:,} of {n:,} rows"
+
+
+def more_robust(
+    log: DecisionLog, evidence: Evidence, target: Target, bounds: Range, folds: int, seed: int, model: str
+) -> Evidence:
+    """The evidence with a model fitted for mrdr: a row counts by what its error costs (Farajtabar et al. 2018)."""
+    cost = evidence.weight * (1.0 - log.propensity) / log.propensity
+    if not cost.any():  # nothing to weigh by: certain actions, or no row that speaks
+        return evidence
+    fitted = reward_model(model, log, bounds, folds, seed, cost / cost.mean())
+    return gather(log, [target], fitted, bounds)[0]
+
+
+def reward_range_of(log: DecisionLog, given: Range | None) -> tuple[Range, str]:
+    """What a reward can be, and how that is known."""
+    least, largest = float(log.reward.min()), float(log.reward.max())
+    known = given if given is not None else log.meta.get("reward_range")
+    if known is None:
+        binary = bool(((log.reward == 0.0) | (log.reward == 1.0)).all())
+        return ((0.0, 1.0), "0 or 1") if binary else ((least, largest), "observed")
+    bounds = (float(known[0]), float(known[1]))
+    if not bounds[0] <= least <= largest <= bounds[1]:
+        raise DataError(Problem("evaluate", "reward_range", bounds, f"around all rewards, {least:g} to {largest:g}"))
+    return bounds, "given" if given is not None else "the log's facts"
+
+
+def certain_share(log: DecisionLog) -> float:
+    """Share of rows whose action was certain, of those where another was eligible."""
+    choice = np.ones(len(log), dtype=bool) if log.eligible is None else log.eligible.sum(axis=1) > 1
+    rows = int(choice.sum())
+    return float((log.propensity[choice] >= weights.CERTAIN).sum() / rows) if rows else 0.0

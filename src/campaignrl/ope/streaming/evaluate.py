@@ -1,0 +1,247 @@
+"""The verb for a log of any size: one pass over a Parquet file in pieces, in memory that does not grow with it.
+
+The same answer with the same keys as evaluate.py gives, from sums (sums.py) that are joined in the order of
+the file, so that any number of workers gives the same digits. What it asks for: rows of a customer together, steps
+ascending. What it leaves out: estimators that look at rows more than once (mips_*, offcem, pi, mrdr, those of
+episodes), tuning, estimated propensities, other intervals than the usual ones, the check of the holdout's share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from campaignrl.arrays import Array
+from campaignrl.errors import DataError, Problem, SupportError, UsageError, unknown
+from campaignrl.ope.absent import missing
+from campaignrl.ope.data.target_policy import LOGGED, TABLES
+from campaignrl.ope.diagnostics import diagnose
+from campaignrl.ope.intervals.empirical_likelihood import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate
+from campaignrl.ope.methods.registry import ESTIMATORS
+from campaignrl.ope.methods.weight_histogram import spread_from
+from campaignrl.ope.methods.weighted_rows import Range
+from campaignrl.ope.nuisance.logging_policy import ESTIMATE
+from campaignrl.ope.result import Evaluation
+from campaignrl.ope.streaming.estimates import STREAMED, Bounds, estimate, lift
+from campaignrl.ope.streaming.figures import bounds_of, figures_of, off_support, reward_range_of
+from campaignrl.ope.streaming.model import SAMPLE, GivenModel, SampledRidge, StreamedModel, fit_sampled_ridge
+from campaignrl.ope.streaming.rows import Part, Question, part_of
+from campaignrl.ope.streaming.sums import AT, NOTHING, CustomerSums, closed, joined
+from campaignrl.ope.streaming.tally import EMPTY, Tally
+from campaignrl.policies.base import Policy
+from campaignrl.policies.deep.recurrent_state import Recurrent
+from campaignrl.policies.loading import load_policy
+from campaignrl.tables.log.customer_sketch import FACT
+from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.tables.log.stream import LogInMemory, LogStream, open_log
+
+HELD = {name: held.usual for name in STREAMED if (held := ESTIMATORS[name].held) is not None}
+WHOLE = "Evaluate it without --stream."
+NONE_HAD = Estimate(NOT_TO_BE_HAD, NOT_TO_BE_HAD, NOT_TO_BE_HAD, NOT_TO_BE_HAD, "none")
+
+
+def evaluate_stream(
+    log: str | Path | DecisionLog,
+    policy: Policy | str | Path | Array,
+    *,
+    estimators: Sequence[str] = STREAMED,
+    reference: Policy | str | Path | Array = LOGGED,
+    mix: float = 1.0,
+    model: StreamedModel | str | Array = "ridge",
+    reward_range: Range | None = None,
+    alpha: float = 0.05,
+    folds: int = 5,
+    seed: int = 0,
+    workers: int = 1,
+    sample: int = SAMPLE,
+    spread: bool = False,
+) -> Evaluation:
+    """Value `policy` on the Parquet log `log` without ever holding it; see `evaluate` for the words.
+
+    log: a file, or a log in memory, for which this takes less memory and time than `evaluate`. policy, reference: also
+    (n, k) arrays of probabilities for all rows of the log, which may be memory-mapped. model: "ridge", cross-fitted on
+    about `sample` rows, (n, k) predictions, or anything with `predict(log) -> (m, k)` that has not seen these
+    customers. workers: threads; the answer does not depend on them. spread: also gather what a report draws of the
+    weights, which takes a little longer.
+    """
+    _check(estimators, mix, alpha, folds, model, workers)
+    stream = LogInMemory(log) if isinstance(log, DecisionLog) else open_log(log)
+    if stream.facts.meta.get("propensity_from") == ESTIMATE:
+        raise UsageError(
+            f"{stream.path}: its propensities are not known, and estimating them takes the whole log. {WHOLE}"
+        )
+    playing, base = (_policy(given, stream) for given in (policy, reference))
+    fitted = _fitted(stream, model, estimators, reward_range, folds, seed, sample)
+    question = Question(stream, playing, base, mix, fitted, tuple(estimators), spread)
+    return _answer(question, _parts(question, workers), estimators, reward_range, alpha)
+
+
+def _check(
+    estimators: Sequence[str], mix: float, alpha: float, folds: int, model: StreamedModel | str | Array, workers: int
+) -> None:
+    for name in estimators:
+        if name not in STREAMED:
+            raise unknown("estimator of a stream", name, STREAMED, WHOLE if name in ESTIMATORS else "")
+    if isinstance(model, str) and model != "ridge":
+        raise UsageError(Problem("evaluate", "model", model, "ridge, where a log is read in pieces", WHOLE))
+    problems = [
+        Problem("evaluate", name, value, allowed)
+        for name, value, allowed, fine in (
+            ("mix", mix, "in (0, 1]", 0.0 < mix <= 1.0),
+            ("alpha", alpha, "in (0, 1)", 0.0 < alpha < 1.0),
+            ("folds", folds, "at least 2", folds >= 2),
+            ("workers", workers, "at least 1", workers >= 1),
+        )
+        if not fine
+    ]
+    if problems:
+        raise UsageError(problems)
+
+
+def _policy(given: Policy | str | Path | Array, stream: LogStream | LogInMemory) -> Policy | Array | None:
+    """The policy, once; None for the logging policy."""
+    if isinstance(given, np.ndarray):
+        return _of_all_rows(given, stream, "probabilities")
+    if isinstance(given, str | Path):
+        if given == LOGGED:
+            return None
+        if str(given).endswith(TABLES):
+            raise UsageError(f"{given}: a table of probabilities cannot be met by decision in passing. {WHOLE}")
+        given = load_policy(given, stream.facts.catalog, stream.facts.features)
+    if not isinstance(given, Policy):
+        raise UsageError(Problem("evaluate", "policy", type(given).__name__, "a policy, or the name or file of one"))
+    if isinstance(given, Recurrent):
+        raise UsageError(f"{given.name} remembers customers, whose rows are not kept together in passing. {WHOLE}")
+    return given
+
+
+def _of_all_rows(given: Array, stream: LogStream | LogInMemory, what: str) -> Array:
+    expected = (stream.rows, len(stream.facts.catalog))
+    if given.shape != expected or given.dtype.kind not in "fiub":
+        raise DataError(Problem(what, "shape", given.shape, f"numbers of shape {expected}"))
+    return given
+
+
+def _fitted(
+    stream: LogStream | LogInMemory,
+    model: StreamedModel | str | Array,
+    estimators: Sequence[str],
+    bounds: Range | None,
+    folds: int,
+    seed: int,
+    sample: int,
+) -> StreamedModel | Array | None:
+    if not any(ESTIMATORS[name].model for name in estimators):
+        return None
+    if isinstance(model, np.ndarray):
+        return _of_all_rows(model, stream, "reward model")
+    if not isinstance(model, str):
+        return GivenModel(model)
+    known = bounds if bounds is not None else stream.facts.meta.get("reward_range")
+    pair = None if known is None else (float(known[0]), float(known[1]))
+    return fit_sampled_ridge(stream, pair, folds, seed, sample)
+
+
+def _parts(question: Question, workers: int) -> Iterator[Part]:
+    """The row groups in order, several at a time."""
+    groups = range(len(question.stream.groups))
+    if workers == 1:
+        yield from map(partial(part_of, question), groups)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        yield from pool.map(partial(part_of, question), groups)
+
+
+def merged(parts: Iterable[Part], sampling: int) -> Part:
+    """Parts that follow each other, as one; the whole file if they are all of it. sampling: the question's."""
+    sums, tally, first = NOTHING, EMPTY, np.zeros(0)
+    for part in parts:
+        sums, tally = joined(sums, part.customers, sampling), tally + part.rows
+        first = part.propensities if not len(first) else first
+    return Part(closed(sums), tally, first)
+
+
+def _answer(
+    question: Question, parts: Iterable[Part], estimators: Sequence[str], given: Range | None, alpha: float
+) -> Evaluation:
+    stream, (sums, rows, first) = question.stream, merged(parts, question.sampling)
+    if not rows.added:
+        raise SupportError(f"none of the log's {stream.rows:,} decisions has a known outcome yet; evaluate it later.")
+    n, meta, mix = int(sums.totals[AT["one"]]), stream.facts.meta, question.mix
+    policies = (question.policy, question.reference)
+    reward_range, reward_range_from = reward_range_of(rows, given, meta.get("reward_range"))
+    here = (policies[0] is not None, policies[1] is not None)
+    bounds = bounds_of(rows, reward_range, meta.get("propensity_floor"), mix, here)
+    off, off_other = mix * off_support(rows, "a", n), off_support(rows, "b", n)
+    certain = rows.added["certain"] / rows.added["choice"] if rows.added["choice"] else 0.0
+    figures = figures_of(sums, rows, first, bounds, off, certain, stream.rows)
+    silent = _blind(float(rows.largest["weight"]), certain, off)
+    estimates = {
+        name: NONE_HAD if silent and ESTIMATORS[name].weights else estimate(name, sums, bounds, alpha)
+        for name in estimators
+    }
+    both = silent or _blind(float(rows.largest["weight of b"]), certain, off_other)
+    gained = NONE_HAD if both else _lift(sums, rows, bounds, alpha)
+    verdict, reasons = diagnose(figures)
+    name, reference = (_name(policy) for policy in policies)
+    return Evaluation(
+        policy=name if mix >= 1.0 else f"{mix:g} {name} + {1 - mix:g} logged",
+        log_policy=str(meta.get("policy_id", "unknown")),
+        reference=reference,
+        reward=str(meta.get("reward", "reward")),
+        reward_range=reward_range,
+        reward_range_from=reward_range_from,
+        actions_from=meta.get("actions_from"),
+        alpha=alpha,
+        n=n,
+        dropped=stream.rows - n,
+        customers=sums.customers,
+        ess=figures.ess,
+        max_weight_share=figures.max_weight_share,
+        mean_weight=figures.mean_weight,
+        off_support_mass=off,
+        logged_value=rows.added["reward"] / n,
+        lift=gained.value,
+        lift_ci_low=gained.ci_low,
+        lift_ci_high=gained.ci_high,
+        verdict=verdict,
+        reasons=reasons + missing(estimates, {}) + _unchecked(meta, question.policy),
+        estimates=estimates,
+        settings={name: HELD[name] for name in estimators if name in HELD},
+        reward_model=_described(question.model, n),
+        spread=spread_from(stream.facts.catalog.names, rows.added) if question.spread else None,
+    )
+
+
+def _unchecked(meta: dict[str, Any], policy: Policy | Array | None) -> tuple[str, ...]:
+    """What the verdict leaves out here."""
+    left = ["the holdout's share"] if meta.get("holdout") else []
+    left += ["whether the policy has learned from these customers"] if FACT in getattr(policy, "trained_on", {}) else []
+    return tuple(f"{what} is not checked where a log is read in pieces." for what in left)
+
+
+def _name(policy: Policy | Array | None) -> str:
+    if policy is None:
+        return LOGGED
+    return "given probabilities" if isinstance(policy, np.ndarray) else policy.name
+
+
+def _blind(heaviest: float, certain: float, off: float) -> bool:
+    return heaviest <= 0.0 or (certain == 1.0 and off > 1e-9)
+
+
+def _lift(sums: CustomerSums, rows: Tally, bounds: Bounds, alpha: float) -> Estimate:
+    if not rows.largest["differs"]:
+        return Estimate(0.0, 0.0, 0.0, 0.0, EMPIRICAL_LIKELIHOOD)
+    return lift(sums, rows.added["reference_expected"] / float(sums.totals[AT["one"]]), bounds, alpha)
+
+
+def _described(model: StreamedModel | Array | None, n: int) -> str:
+    if not isinstance(model, SampledRidge):
+        return "" if model is None else "given"
+    return "ridge" if model.rows_used == n else f"ridge, fitted on {model.rows_used:,} of {n:,} rows"

@@ -1,0 +1,211 @@
+"""One part of a log that stays on disk, as one policy and one reference see it: columns by row, summed by customer.
+
+A part is a row group: a pure function of the file and the question, so any worker may do it. Not here: joining parts
+and answering (evaluate.py). m rows of a block, k actions, d columns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from campaignrl.arrays import Array, Float
+from campaignrl.errors import DataError
+from campaignrl.ope.estimators import bandit, weights
+from campaignrl.ope.methods.registry import HEAVY
+from campaignrl.ope.methods.weight_histogram import counted
+from campaignrl.ope.methods.weighted_rows import Range
+from campaignrl.ope.streaming.model import StreamedModel
+from campaignrl.ope.streaming.sums import (
+    ALWAYS,
+    AT,
+    COLUMNS,
+    NOTHING,
+    TOGETHER,
+    CustomerSums,
+    customer_sums,
+    joined,
+    sampling_of,
+)
+from campaignrl.ope.streaming.tally import EMPTY, Tally
+from campaignrl.ope.streaming.views import View, pass_by
+from campaignrl.policies.base import Policy
+from campaignrl.policies.blas_threads import one_blas_thread
+from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.tables.log.stream import LogInMemory, LogStream, Piece, pieces, starts_of
+
+LAST = {"dros", "switch_dr"}  # estimators whose columns come after those that are always there
+FIRST = 1 << 16  # propensities kept, to see how they were rounded
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a log; a policy that is None is the logging policy. Arrays are (n, k), for all rows."""
+
+    stream: LogStream | LogInMemory
+    policy: Policy | Array | None
+    reference: Policy | Array | None
+    mix: float
+    model: StreamedModel | Array | None
+    estimators: tuple[str, ...]
+    spread: bool = False  # gather what pictures of the weights are made of
+
+    @cached_property
+    def sampling(self) -> int:
+        """One customer in how many is remembered, to notice rows that are apart; TOGETHER: it is known already."""
+        if isinstance(self.stream, LogInMemory):
+            customer = self.stream.log.customer
+            if (customer[1:] >= customer[:-1]).all():
+                return TOGETHER
+        return sampling_of(self.stream.rows)
+
+    @property
+    def asks(self) -> bool:
+        """Whether a policy or the model has to be asked, and not looked up."""
+        return any(x is not None and not isinstance(x, np.ndarray) for x in (self.policy, self.reference, self.model))
+
+
+class Part(NamedTuple):
+    """What one row group says."""
+
+    customers: CustomerSums
+    rows: Tally
+    propensities: Float  # the first ones of the file
+
+
+def part_of(question: Question, group: int) -> Part:
+    """Row group number `group`."""
+    sums, tally, first = NOTHING, EMPTY, np.zeros(0)
+    sampling = question.sampling
+    with one_blas_thread():
+        for piece in pieces(question.stream, group):
+            try:
+                more, figures, propensities = _of_piece(question, piece, sampling)
+            except DataError as wrong:
+                where = f"{question.stream.path}, matured rows counted from row {piece.first:,}: "
+                raise DataError([p._replace(where=where + p.where) for p in wrong.problems]) from None
+            sums, tally = joined(sums, more, sampling), tally + figures
+            first = propensities if piece.first == 0 else first
+    return Part(sums, tally, first)
+
+
+def _of_piece(question: Question, piece: Piece, sampling: int) -> tuple[CustomerSums, Tally, Float]:
+    log, starts = piece.log, piece.starts
+    dropped = int(len(log) - np.count_nonzero(log.matured))
+    at: slice | Array = slice(piece.first, piece.first + len(log))  # rows of the whole log
+    if dropped:
+        kept = np.flatnonzero(log.matured)
+        log, at = log.take(kept), kept + piece.first
+        starts = starts_of(log.customer)
+    if not len(log):
+        return NOTHING, EMPTY, np.zeros(0)
+    columns = np.empty((len(COLUMNS) if LAST & set(question.estimators) else ALWAYS, len(log)))
+    predicted, views, q_range = _looked_at(question, log, at, columns)
+    _fill(columns, log, predicted, views, question.estimators)
+    tally = _tallied(log, columns, views, q_range, dropped)
+    if question.spread:
+        tally = tally._replace(added={**tally.added, **counted(columns[AT["weight"]], log.action, len(log.catalog))})
+    begun = log.customer if len(starts) == len(log) else log.customer[starts]
+    names = begun if isinstance(question.stream, LogInMemory) else log.customers[begun]  # numbers tell them apart too
+    sums = customer_sums(columns, starts, names, log.step, sampling)
+    return sums, tally, log.propensity[:FIRST].copy()
+
+
+def _looked_at(
+    question: Question, log: DecisionLog, at: slice | Array, columns: Float
+) -> tuple[Float, list[View], Range]:
+    """What is predicted of the logged actions (n,), what the policies make of the rows, the range of all predictions.
+
+    at: the piece's rows in the whole log; columns: of the weights and expectations of the first policy.
+    """
+    certain = np.flatnonzero(log.propensity >= weights.CERTAIN)
+    policy, reference = _rows_of(question.policy, at), _rows_of(question.reference, at)
+    view = View(policy, log, certain, columns[AT["weight"] : AT["expected"] + 1])
+    other = View(reference, log, certain, np.empty((2, len(log))))
+    predicted = np.zeros(len(log))
+    q_range = pass_by(log, [view, other], _rows_of(question.model, at), predicted, question.asks)
+    view.close(predicted, question.mix)
+    other.close(predicted, 1.0)
+    return predicted, [view, other], q_range
+
+
+def _rows_of(given: Any, at: slice | Array) -> Any:
+    """The rows of an array, anything else as it is."""
+    return given[at] if isinstance(given, np.ndarray) else given
+
+
+def _fill(columns: Float, log: DecisionLog, predicted: Float, views: list[View], names: tuple[str, ...]) -> None:
+    """The other columns, from weights, expectations and rewards. names: of estimators."""
+    view, other = views
+    residual = log.reward - predicted
+    columns[AT["one"]] = 1.0
+    if view.target is None:
+        columns[AT["weight"]], columns[AT["expected"]] = view.weight, view.expected
+    np.multiply(view.weight, log.reward, out=columns[AT["earned"]])
+    np.multiply(view.weight, residual, out=columns[AT["dr"]])
+    columns[AT["dr"]] += view.expected
+    lift_weight, lift = columns[AT["lift_weight"]], columns[AT["lift"]]
+    np.add(view.weight, 1.0, out=lift_weight)
+    lift_weight -= other.weight
+    np.subtract(lift_weight, 1.0, out=lift)
+    lift *= residual
+    lift += view.expected - other.expected
+    if other.target is None:
+        lift_weight[:] = view.weight  # to the last digit
+    columns[AT["clip"] :] = 0.0
+    if "ips_clip" in names:
+        np.multiply(bandit.clipped(view.weight, HEAVY), log.reward, out=columns[AT["clip"]])
+    if "dros" in names:
+        np.add(view.expected, bandit.shrunk(view.weight, HEAVY**2) * residual, out=columns[AT["dros"]])
+    if "switch_dr" in names:
+        np.add(view.expected, bandit.switched(view.weight, HEAVY) * residual, out=columns[AT["switch_dr"]])
+
+
+def _tallied(log: DecisionLog, columns: Float, views: list[View], q_range: Range, dropped: int) -> Tally:
+    """A piece's figures that are no sums over customers."""
+    k, (view, other) = len(log.catalog), views
+    weight, lift_weight = columns[AT["weight"]], columns[AT["lift_weight"]]
+    propensity = np.full(k, np.inf)
+    np.minimum.at(propensity, log.action, log.propensity)
+    choice = None if log.eligible is None else np.count_nonzero(log.eligible, axis=1) > 1
+    certain = view.certain if choice is None else view.certain[choice[view.certain]]
+    return Tally(
+        added={
+            "dropped": dropped,
+            "tried": np.bincount(log.action, minlength=k),
+            "reward": float(log.reward.sum()),
+            "weight_square": float(weight @ weight),
+            "reference_expected": float(other.expected.sum()),
+            "outcomes": int(np.count_nonzero(columns[AT["earned"]])),
+            "clipped": float((weight[weight > HEAVY] - HEAVY).sum()),
+            "choice": len(log) if choice is None else int(choice.sum()),
+            "certain": len(certain),
+            **{f"certain_off of {who}": seen.certain_off for who, seen in zip("ab", views, strict=True)},
+            **{f"mass of {who}": seen.mass for who, seen in zip("ab", views, strict=True)},
+        },
+        least={
+            "propensity": propensity,
+            "reward": float(log.reward.min()),
+            "q": q_range[0],
+        },
+        largest={
+            "reward": float(log.reward.max()),
+            "not_binary": float(((log.reward != 0.0) & (log.reward != 1.0)).any()),
+            "q": q_range[1],
+            "weight": float(weight.max()),
+            **{f"weight of {who}": seen.heaviest for who, seen in zip("ab", views, strict=True)},
+            **{f"wanted of {who}": seen.wanted for who, seen in zip("ab", views, strict=True)},
+            **{f"most wanted of {who}": seen.most_wanted for who, seen in zip("ab", views, strict=True)},
+            "off_one": _from_one(weight),
+            "off_one_lift": _from_one(lift_weight),
+            "differs": float(columns[AT["lift"]].any()),
+        },
+    )
+
+
+def _from_one(weight: Float) -> float:
+    """How far the farthest is from 1."""
+    return max(1.0 - float(weight.min()), float(weight.max()) - 1.0)

@@ -1,0 +1,123 @@
+"""What the linear bandits have in common: reward regressed on context, coefficients shared by offer and channel.
+
+Here: learning from logs into sums, the posterior they imply, deciding in chunks over a floor of exploration, and
+what a bundle keeps. Not here: the choice itself, which is all that linear.py, square_cb.py and reg_cb.py add; the
+posterior (ridge.py). n rows, k actions, D = 1 + encoded columns, phi = (1, x).
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from campaignrl.actions import Catalog
+from campaignrl.arrays import Bool, Float, Float32
+from campaignrl.features import Context, FeatureSchema
+from campaignrl.policies.bandits.forgetting import DriftingSums, with_recent
+from campaignrl.policies.base import Shapes, Tensors
+from campaignrl.policies.blas_threads import one_blas_thread
+from campaignrl.policies.choice import require_choice, with_floor
+from campaignrl.policies.chunks import by_encoded_chunks
+from campaignrl.policies.learner_settings import LearningConfig, Penalty, fixed_penalty, lessons, require_catalog
+from campaignrl.policies.linear_model.ridge import RidgeModel, RidgeStatistics, fit_ridge
+from campaignrl.policies.row_products import row_product
+from campaignrl.specs.toml import Spec
+from campaignrl.tables.log.decision_log import DecisionLog
+
+
+class FactorisedConfig(LearningConfig):
+    """l2: penalty in pseudo-observations, or "auto" for the best by evidence; the rest as in learner_settings.py."""
+
+    l2: Penalty = Field(default="auto")
+
+
+class Factorised:
+    """A learner on the factorised ridge; a kind adds `_shares` and, if its choice needs more than means, `_fit`."""
+
+    kind: ClassVar[str]
+    Config: ClassVar[type[Spec]]
+
+    def __init__(self, catalog: Catalog, schema: FeatureSchema, config: Any, name: str) -> None:
+        self.catalog, self.schema, self.config, self.name = catalog, schema, config, name
+        self._sums = DriftingSums(RidgeStatistics.zeros(catalog, schema.width).tensors(), config.forget, config.window)
+        self._adopt(self._fit(self._posterior()))
+
+    def probabilities(self, context: Context, allowed: Bool) -> Float:
+        """(n, k) exact chance of every action, over the floor."""
+        require_choice(allowed)
+        with one_blas_thread():
+            return by_encoded_chunks(self._decide, context, self.schema, allowed)
+
+    def scores(self, context: Context) -> Float32:
+        """(n, k) expected reward of every action, by the posterior mean."""
+        everything = np.ones((len(context), len(self.catalog)), dtype=bool)
+        with one_blas_thread():
+            return by_encoded_chunks(lambda phi, _: self._means(phi), context, self.schema, everything)
+
+    def update(self, log: DecisionLog) -> None:
+        """Learn from the rows of `log` whose outcomes are known (all whose window has closed, unless set otherwise)."""
+        require_catalog(log, self.catalog, self.name)
+        part = RidgeStatistics.zeros(self.catalog, self.schema.width)
+        for lesson in lessons(log, self.schema, self.config):
+            part.add(lesson.X, lesson.action, lesson.reward, lesson.weight)
+        if part.count.any():
+            self._sums.take_in(part.tensors())
+            self._adopt(self._fit(self._posterior()))
+
+    @property
+    def is_trained(self) -> bool:
+        """Has seen at least one row."""
+        return bool(self._sums.total["count"].any())
+
+    def settings(self) -> dict[str, Any]:
+        """The settings as plain JSON types."""
+        settings: dict[str, Any] = self.config.model_dump(mode="json")
+        return settings
+
+    @classmethod
+    def shapes(cls, catalog: Catalog, schema: FeatureSchema, config: Any) -> Shapes:
+        """What `tensors` holds."""
+        k, D = len(catalog), schema.width + 1
+        sums: Shapes = {"gram": ("F64", (k, D, D)), "moment": ("F64", (k, D)), "square": ("F64", (k,))}
+        sums["count"] = ("F64", (k,))
+        return with_recent(sums, config.window) | cls.fitted_shapes(config, D, k)
+
+    @classmethod
+    def fitted_shapes(cls, config: Any, D: int, k: int) -> Shapes:
+        """What the choice reads."""
+        return {"coefficients": ("F32", (D, k))}
+
+    def tensors(self) -> Tensors:
+        """Sums to learn on from, and what the choice reads."""
+        return {**self._sums.tensors(), **self._fitted}
+
+    def restore(self, tensors: Tensors) -> None:
+        """Take back what `tensors` gave."""
+        self._sums.restore(tensors)
+        self._adopt({name: tensors[name] for name in self._fitted})
+
+    def _shares(self, phi: Float32, allowed: Bool) -> Float:
+        """(n, k) chance of every action before the floor."""
+        raise NotImplementedError
+
+    def _fit(self, model: RidgeModel) -> Tensors:
+        """What the choice reads, from the posterior."""
+        return {"coefficients": model.coefficients}
+
+    def _adopt(self, fitted: Tensors) -> None:
+        """Decide by `fitted` from now on."""
+        self._fitted = fitted
+
+    def _posterior(self) -> RidgeModel:
+        l2 = fixed_penalty(self.config.l2)
+        if l2 is None and not self.is_trained:
+            l2 = 1.0  # without rows every penalty is as good
+        return fit_ridge(RidgeStatistics.from_tensors(self._sums.total), self.catalog, l2)
+
+    def _means(self, phi: Float32) -> Float32:
+        return row_product(np.ascontiguousarray(phi), self._fitted["coefficients"])
+
+    def _decide(self, phi: Float32, allowed: Bool) -> Float:
+        return with_floor(self._shares(phi, allowed), allowed, self.config.explore)

@@ -1,0 +1,161 @@
+"""Learners that learn by acting in a world: `ppo`, `maskable_ppo`, `dqn`, `qr_dqn`. Each ends as a network in numpy.
+
+Here: their settings, and what they decide once trained. Training needs the extra `rl` and is in trainer.py, which is
+loaded when `learn` is called and not before: a trained bundle decides where torch is not installed. Not here: the one
+that remembers customers between days (recurrent_ppo.py); these answer from what is known of a customer today, so that a
+table of customers is enough to decide, whose features hold the counts of the last weeks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from campaignrl.actions import Catalog
+from campaignrl.features import FeatureSchema
+from campaignrl.policies.deep.numpy_network import Answer, NetworkConfig, NetworkPolicy
+from campaignrl.policies.deep.run_options import Course, Milestone
+from campaignrl.specs.toml import Spec, check
+from campaignrl.specs.world import World
+
+NEEDED = "training a deep learner needs torch, stable-baselines3 and sb3-contrib: pip install 'campaignrl[rl]'"
+FIXED = {  # the same in every world
+    *("hidden", "activation", "answer", "temperature", "explore", "memory", "seed", "worlds"),
+}
+
+
+class AgentConfig(NetworkConfig):
+    """Settings of every learner in a world; those of the network in numpy_network.py.
+
+    customers: who live side by side; baseline: `twin` rewards what a customer brings over one with the same luck who is
+    sent nothing (training_env.py), `none` the plain margin; reward_scale: currency units to one unit of reward, so that
+    values are of the order of one; gamma: discount a day, 1 where the end is known and the time to go is seen;
+    learning_rate: falls in a straight line to a tenth; batch: rows a gradient step, at most; max_grad_norm: of a
+    gradient step; seed: of weights, customers and exploration; worlds: by name of a world, settings that differ there.
+    """
+
+    customers: int = Field(default=512, ge=1)
+    baseline: Literal["twin", "none"] = "twin"
+    reward_scale: float = Field(default=10.0, gt=0.0)
+    gamma: float = Field(default=1.0, gt=0.0, le=1.0)
+    learning_rate: float = Field(default=1e-3, gt=0.0)
+    batch: int = Field(default=4096, ge=2)
+    max_grad_norm: float = Field(default=0.5, gt=0.0)
+    seed: int = Field(default=0, ge=0)
+    worlds: Mapping[str, dict[str, Any]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _worlds_can_be_applied(self) -> Self:
+        for name in self.worlds:
+            self.in_world(name)
+        return self
+
+    def in_world(self, name: str) -> Self:
+        """The settings as they are in one world."""
+        changes = self.worlds.get(name)
+        if changes is None:
+            return self
+        allowed = {key: value for key, value in changes.items() if key not in FIXED}
+        unknown = {key: value for key, value in changes.items() if key in FIXED}
+        plain = {**self.model_dump(), "worlds": {}, **allowed}
+        if unknown:  # reported as a key that is not known there
+            plain |= {f"worlds.{name}.{key}": value for key, value in unknown.items()}
+        return check(type(self), plain, f"[worlds.{name}]")
+
+
+class PPOConfig(AgentConfig):
+    """Settings of `maskable_ppo`, and of `ppo` but for the answer.
+
+    epochs: over each rollout; clip: of the probability ratio; gae_lambda: 1 sums rewards to the end of the episode,
+    less leans on the learned value; entropy: reward for staying undecided; value_weight: of the value's loss;
+    none_bias: logits `none` begins ahead by, since sending everything to everybody is a poor place to begin from.
+    """
+
+    answer: Answer = "softmax"
+    explore: float = Field(default=0.0, ge=0.0, le=1.0)  # a softmax leaves nothing out
+    epochs: int = Field(default=4, ge=1)
+    clip: float = Field(default=0.2, gt=0.0)
+    gae_lambda: float = Field(default=0.95, ge=0.0, le=1.0)
+    entropy: float = Field(default=0.0, ge=0.0)
+    value_weight: float = Field(default=0.5, ge=0.0)
+    none_bias: float = Field(default=3.0, ge=0.0)
+
+
+class PlainPPOConfig(PPOConfig):
+    """As PPOConfig; a refused choice is `none`, as it is in the environment it learns in."""
+
+    answer: Answer = "refused_to_none"
+
+
+class DQNConfig(AgentConfig):
+    """Settings of `dqn`.
+
+    buffer: customer-days kept to learn from; waiting: customer-days before the first gradient step; every: days
+    between learning, with so many gradient_steps each time; target_every: customer-days between copies to the target
+    network; steps_ahead: days of rewards summed before the target's value; explore_first, explore_last: share of
+    uniform choices at the start, and from `explore_until` (a share of the training) on.
+    """
+
+    answer: Answer = "greedy"
+    gamma: float = Field(default=0.99, gt=0.0, le=1.0)
+    max_grad_norm: float = Field(default=10.0, gt=0.0)
+    buffer: int = Field(default=400_000, ge=1_000)
+    waiting: int = Field(default=50_000, ge=0)
+    every: int = Field(default=2, ge=1)
+    gradient_steps: int = Field(default=2, ge=1)
+    target_every: int = Field(default=20_000, ge=1)
+    steps_ahead: int = Field(default=1, ge=1)
+    explore_first: float = Field(default=1.0, ge=0.0, le=1.0)
+    explore_last: float = Field(default=0.1, ge=0.0, le=1.0)
+    explore_until: float = Field(default=0.5, gt=0.0, le=1.0)
+
+
+class QRDQNConfig(DQNConfig):
+    """quantiles: of the distribution of returns; the policy keeps their mean."""
+
+    quantiles: int = Field(default=16, ge=2, le=200)
+
+
+class Agent(NetworkPolicy):
+    """A network that learns by acting in a world."""
+
+    config: AgentConfig
+
+    def __init__(self, catalog: Catalog, schema: FeatureSchema, config: AgentConfig, name: str) -> None:
+        super().__init__(catalog, schema, config, name)
+        self.curve: list[Milestone] = []
+
+    def learn(self, world: World, course: Course) -> None:
+        """Learn in `world`, from the weights it has if it has any."""
+        self.curve = import_module("campaignrl.policies.deep.trainer").teach(self, world, course)
+
+
+class PPO(Agent):
+    """Proximal policy optimisation (Schulman et al. 2017), which is not told what is allowed."""
+
+    kind: ClassVar[str] = "ppo"
+    Config: ClassVar[type[Spec]] = PlainPPOConfig
+
+
+class MaskablePPO(Agent):
+    """PPO whose choice is among what is allowed only (Huang & Ontanon 2022, FLAIRS)."""
+
+    kind: ClassVar[str] = "maskable_ppo"
+    Config: ClassVar[type[Spec]] = PPOConfig
+
+
+class DQN(Agent):
+    """Deep Q-learning (Mnih et al. 2015, Nature 518), values and targets over allowed actions only."""
+
+    kind: ClassVar[str] = "dqn"
+    Config: ClassVar[type[Spec]] = DQNConfig
+
+
+class QRDQN(Agent):
+    """Quantile-regression DQN (Dabney et al. 2018, AAAI), values and targets over allowed actions only."""
+
+    kind: ClassVar[str] = "qr_dqn"
+    Config: ClassVar[type[Spec]] = QRDQNConfig

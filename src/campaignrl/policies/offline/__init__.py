@@ -1,0 +1,27 @@
+"""Learners from finished logs.
+
+advantage_regression.py  What actions do beyond what would have come anyway: regression on rewards less a cross-
+                         fitted baseline
+base.py                  What learners from finished logs have in common: they keep the logs they were given and
+                         learn anew from all of them
+budgeted.py              `budgeted`: value less a price on what a send costs; the price makes a budget last, and can
+                         change any day
+cql.py                   `cql`: fitted returns that think little of what the log hardly shows
+crm.py                   `crm`: a softmax policy learned directly from a log by counterfactual risk minimisation
+dr_greedy.py             `dr_greedy`: the best action by a doubly robust regression on a decision log
+fitted_q.py              `fitted_q`: the action after which a customer brings most until the campaign ends, learned
+                         from trajectories
+lbfgs.py                 Fitting factorised coefficients to any smooth loss by L-BFGS, stopped where a held-out loss
+                         stops falling
+lookahead_choice.py      How far ahead a log can tell: the whole return or the first outcome window, whichever held-
+                         out customers prefer
+merge_logs.py            Decision logs laid together, so that what is learned from halves of one is what is learned
+                         from the whole
+pessimistic.py           `pessimistic`: the best action by what it gains over `none` for certain, the lower end of
+                         an interval
+propensity_greedy.py     `propensity_greedy`: write to those likeliest to buy. A baseline that hurts, and the
+                         practice of many
+returns.py               What a customer brings after a decision: the log's own reward windows, laid end to end
+uplift.py                `uplift` and `dr_uplift`: send what changes a customer's contribution most, and nothing
+                         where nothing does
+"""

@@ -1,0 +1,149 @@
+"""What learners from finished logs have in common: they keep the logs they were given and learn anew from all of them.
+
+Here: the bookkeeping, and deciding by the highest of linear scores. Not here: how the scores come about, which is all
+that a kind adds in `_learn` (fitted_q.py, pessimistic.py, uplift.py ...). n rows, k actions, D = 1 + encoded columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from campaignrl.actions import Catalog
+from campaignrl.arrays import Bool, Float, Float32
+from campaignrl.errors import UsageError
+from campaignrl.features import Context, FeatureSchema
+from campaignrl.policies.base import Shapes, Tensors, by_chunks
+from campaignrl.policies.blas_threads import one_blas_thread
+from campaignrl.policies.choice import best_of, require_choice, with_floor
+from campaignrl.policies.learner_settings import Penalty, fixed_penalty, require_catalog
+from campaignrl.policies.linear_model.ridge import RidgeModel, with_intercept
+from campaignrl.policies.offline.advantage_regression import (
+    Sums,
+    Taught,
+    fit_parts,
+    folds_of,
+    overlap_of,
+    rows_with_a_choice,
+    sums_by_fold,
+    without_baseline,
+)
+from campaignrl.policies.offline.merge_logs import joined
+from campaignrl.policies.row_products import row_product
+from campaignrl.specs.toml import Spec
+from campaignrl.tables.log.decision_log import DecisionLog
+
+
+class OfflineConfig(Spec):
+    """Settings of every learner from logs.
+
+    folds: of customers, for what must not be judged by itself; l2: penalty in pseudo-observations, or "auto" for the
+    best by the evidence of the log; explore: floor, as a share of uniform; seed: of the folds.
+    """
+
+    folds: int = Field(default=3, ge=2, le=20)
+    l2: Penalty = "auto"
+    explore: float = Field(default=0.0, ge=0.0, le=1.0)
+    seed: int = Field(default=0, ge=0)
+
+
+class FromLogs:
+    """A learner from logs with linear scores; a kind adds `_learn` and, if it decides otherwise, `_shares`."""
+
+    kind: ClassVar[str]
+    Config: ClassVar[type[Spec]] = OfflineConfig
+
+    def __init__(self, catalog: Catalog, schema: FeatureSchema, config: Any, name: str) -> None:
+        self.catalog, self.schema, self.config, self.name = catalog, schema, config, name
+        self._fitted: Tensors = {
+            n: np.zeros(shape, dtype=np.float32)
+            for n, (_, shape) in self.fitted_shapes(catalog, schema, config).items()
+        }
+        self._rows = 0  # learned from
+        self._logs: list[DecisionLog] = []
+
+    def probabilities(self, context: Context, allowed: Bool) -> Float:
+        """(n, k) exact chance of every action, over the floor."""
+        require_choice(allowed)
+        with one_blas_thread():
+            return by_chunks(self._decide, context, allowed)
+
+    def scores(self, context: Context) -> Float32:
+        """(n, k) what each action is thought to bring; only differences within a row mean something."""
+        everything = np.ones((len(context), len(self.catalog)), dtype=bool)
+        with one_blas_thread():
+            return by_chunks(lambda part, _: self._means(self._phi(part)), context, everything)
+
+    def update(self, log: DecisionLog) -> None:
+        """Learn anew from the matured rows of all logs given so far; folds and returns need them together."""
+        require_catalog(log, self.catalog, self.name)
+        if self._rows and not self._logs:
+            raise UsageError(f"{self.name} was loaded from a bundle, which holds no log. Train a new one instead.")
+        self._logs = [joined([*self._logs, log])]
+        rows = rows_with_a_choice(self._logs[0])
+        if len(rows):
+            self._rows, self._fitted = int(self._logs[0].matured.sum()), self._learn(self._logs[0])
+
+    @property
+    def is_trained(self) -> bool:
+        """Has seen at least one row."""
+        return self._rows > 0
+
+    def settings(self) -> dict[str, Any]:
+        """The settings as plain JSON types."""
+        settings: dict[str, Any] = self.config.model_dump(mode="json")
+        return settings
+
+    @classmethod
+    def shapes(cls, catalog: Catalog, schema: FeatureSchema, config: Any) -> Shapes:
+        """What `tensors` holds."""
+        return {**cls.fitted_shapes(catalog, schema, config), "rows": ("F64", (1,))}
+
+    @classmethod
+    def fitted_shapes(cls, catalog: Catalog, schema: FeatureSchema, config: Any) -> Shapes:
+        """What the choice reads, all of it F32."""
+        return {"coefficients": ("F32", (schema.width + 1, len(catalog)))}
+
+    def tensors(self) -> Tensors:
+        """What the choice reads, and how many rows it stands on."""
+        return {**self._fitted, "rows": np.array([self._rows], dtype=np.float64)}
+
+    def restore(self, tensors: Tensors) -> None:
+        """Take back what `tensors` gave."""
+        self._fitted = {name: tensors[name] for name in self._fitted}
+        self._rows = int(tensors["rows"][0])
+
+    def _learn(self, log: DecisionLog) -> Tensors:
+        """What the choice reads, from all logs as one, which has rows with a choice."""
+        raise NotImplementedError
+
+    def _taught(self, log: DecisionLog, rewards: Float | None = None, baseline: bool = True) -> Taught:
+        """The rows with a choice and what they brought: `rewards` (n, P), by default the log's own, less a baseline."""
+        rows, folds = rows_with_a_choice(log), self.config.folds
+        found = log.reward[:, None] if rewards is None else rewards
+        taught = Taught(rows, folds_of(log, folds, self.config.seed)[rows], found[rows].astype(np.float64))
+        return without_baseline(log, taught, self.schema, folds) if baseline else taught
+
+    def _sums(self, log: DecisionLog, taught: Taught) -> list[Sums]:
+        return sums_by_fold(log, taught, self.schema, self.config.folds)
+
+    def _models(self, log: DecisionLog, sums: list[Sums], windows: Sequence[int] = (1,)) -> list[RidgeModel]:
+        """One for each reward, which counts so many outcome windows."""
+        overlap = [overlap_of(log) * width for width in windows]
+        return fit_parts(sums, self.catalog, overlap, fixed_penalty(self.config.l2))
+
+    def _shares(self, phi: Float32, allowed: Bool) -> Float:
+        """(n, k) chance of every action before the floor."""
+        return best_of(self._means(phi), allowed)
+
+    def _phi(self, context: Context) -> Float32:
+        return with_intercept(context.encode(self.schema))
+
+    def _means(self, phi: Float32) -> Float32:
+        return row_product(phi, self._fitted["coefficients"])
+
+    def _decide(self, context: Context, allowed: Bool) -> Float:
+        return with_floor(self._shares(self._phi(context), allowed), allowed, self.config.explore)

@@ -1,0 +1,111 @@
+"""`uplift` and `dr_uplift`: send what changes a customer's contribution most, and nothing where nothing does.
+
+`uplift`: two models for each action, one of the customers who got it and one of those who got nothing, and their
+difference (T-learner: Kunzel et al. 2019, PNAS 116). `dr_uplift`: the difference itself is regressed, on doubly robust
+scores that are right if the reward model or the propensities are (DR-learner: Kennedy 2023, EJS 17). Both look at one
+outcome window. Not here: greed for whoever buys anyway (propensity_greedy.py). n rows, k actions.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from campaignrl.actions import NONE
+from campaignrl.arrays import Float, Float32
+from campaignrl.features import FeatureSchema
+from campaignrl.policies.base import Tensors
+from campaignrl.policies.blas_threads import one_blas_thread
+from campaignrl.policies.learner_settings import fixed_penalty
+from campaignrl.policies.linear_model.ridge import RidgeStatistics, with_intercept
+from campaignrl.policies.offline.advantage_regression import Sums, Taught, encoded, out_of_fold, overlap_of
+from campaignrl.policies.offline.base import FromLogs, OfflineConfig
+from campaignrl.policies.offline.dr_greedy import doubly_robust_scores
+from campaignrl.specs.toml import Spec
+from campaignrl.tables.log.decision_log import DecisionLog
+
+PENALTIES = (1.0, 1e1, 1e2, 1e3, 1e4)  # pseudo-observations of each model's own
+
+
+class UpliftConfig(OfflineConfig):
+    """The settings of base.py."""
+
+
+class Uplift(FromLogs):
+    """Greedy on differences of separate models."""
+
+    kind: ClassVar[str] = "uplift"
+    Config: ClassVar[type[Spec]] = UpliftConfig
+    config: UpliftConfig
+
+    def _learn(self, log: DecisionLog) -> Tensors:
+        parts = [each.stats for each in self._sums(log, self._taught(log, baseline=False))]
+        whole = sum(parts[1:], parts[0])
+        l2 = fixed_penalty(self.config.l2)
+        if l2 is None:
+            l2 = min(PENALTIES, key=lambda each: sum(_error(separate_ridge(whole - p, each), p) for p in parts))
+        means = separate_ridge(whole, l2)
+        gains = means - means[NONE]
+        if whole.count[NONE]:
+            gains[whole.count == 0.0] = -np.abs(gains).max()  # what nobody got is not recommended
+        return {"coefficients": np.ascontiguousarray(gains.T, dtype=np.float32)}
+
+
+def separate_ridge(stats: RidgeStatistics, l2: float) -> Float:
+    """(k, D) coefficients of a ridge regression for each action by itself; the intercept is not held back."""
+    D = stats.moment.shape[1]
+    penalty = np.diag(np.where(np.arange(D) == 0, 1e-3, l2))
+    with one_blas_thread():
+        return np.asarray(np.linalg.solve(stats.gram + penalty, stats.moment[:, :, None])[:, :, 0])
+
+
+def _error(beta: Float, held: RidgeStatistics) -> float:
+    fit = np.einsum("kd,kde,ke->", beta, held.gram, beta)
+    return float(held.square.sum() - 2.0 * np.sum(beta * held.moment) + fit)
+
+
+class DRUpliftConfig(OfflineConfig):
+    """max_weight: 1 / propensity is cut there; the rest as in base.py."""
+
+    max_weight: float = Field(default=100.0, ge=1.0)
+
+
+class DRUplift(FromLogs):
+    """Greedy on a regression of doubly robust differences."""
+
+    kind: ClassVar[str] = "dr_uplift"
+    Config: ClassVar[type[Spec]] = DRUpliftConfig
+    config: DRUpliftConfig
+
+    def _learn(self, log: DecisionLog) -> Tensors:
+        taught = self._taught(log)
+        sums = self._sums(log, taught)
+        q = out_of_fold(sums, self.catalog, overlap_of(log), self._models(log, sums)[0].l2)
+        return {"coefficients": self._models(log, self._scored(log, taught, q))[0].coefficients}
+
+    def _scored(self, log: DecisionLog, taught: Taught, q_of: Float32) -> list[Sums]:
+        return scored_sums(log, taught, self.schema, q_of, self.config.max_weight)
+
+
+def scored_sums(
+    log: DecisionLog, taught: Taught, schema: FeatureSchema, q_of: Float32, max_weight: float
+) -> list[Sums]:
+    """Sums by fold of doubly robust scores of every allowed action, less that of `none`, of the first reward.
+
+    q_of: (K, D, k), for each fold the regression on the others.
+    """
+    parts = [RidgeStatistics.zeros(log.catalog, schema.width) for _ in q_of]
+    for part, X in encoded(log, taught.rows, schema):
+        rows, fold = taught.rows[part], taught.fold[part]
+        for f, stats in enumerate(parts):
+            mine = fold == f
+            q = (with_intercept(X[mine]) @ q_of[f]).astype(np.float64)
+            weight = np.minimum(1.0 / log.propensity[rows[mine]], max_weight)
+            gamma = doubly_robust_scores(q, log.action[rows[mine]], taught.rewards[part, 0][mine], weight)
+            allowed = log.allowed(rows[mine])
+            with_none = allowed[:, NONE]
+            gains = np.where(with_none[:, None], gamma - gamma[:, [NONE]], gamma)
+            stats.add_targets(X[mine], gains, allowed)
+    return [Sums(s, s.moment[None], s.square[None]) for s in parts]

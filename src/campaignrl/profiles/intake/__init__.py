@@ -1,0 +1,24 @@
+"""Raw exports to one events table, with nothing lost on the way.
+
+deduplication.py     All rows of one source together: laid down, freed of outliers and duplicates, lines joined to
+                     orders
+field_spec.py        What a mapping says about one field of a source, and the rules for rows that are not as they
+                     should be
+identity.py          The ids of all sources -> one customer id a row
+intake.py            Intake: raw exports of several tools -> one events table and one attributes table, and nothing
+                     lost on the way
+links.py             Who is who: member ids, device ids and phone hashes that belong to one customer
+lookups.py           Tables beside a source with one row a key: a product's department, an offer's channels
+mapping.py           Event mappings: a TOML file that says what raw exports of shop, app, store and campaign tools
+                     mean
+pseudonymisation.py  Personal cells (a phone number, an e-mail address) become keyed hashes before anything is
+                     stored
+quality.py           What the data are like: how much of every column is there, what was refused and why, repeats,
+                     outliers, time range
+readers.py           Raw exports as tables of the engine: CSV, Parquet, JSON lines and blank-separated text, every
+                     cell as written
+rules.py             The rules of a mapping at work on the rows of one source, as one query
+sql_values.py        Cells to values, as SQL: text stays text, numbers and moments are tried and are null where they
+                     fail
+writer.py            The result folder: events, attributes, rejects, links, figures and, last of all, the manifest
+"""

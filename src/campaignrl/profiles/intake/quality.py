@@ -1,0 +1,156 @@
+"""What the data are like: how much of every column is there, what was refused and why, repeats, outliers, time range.
+
+Here: the figures of quality.json. Not here: their page (report/pages/data_quality.py), the rules themselves.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import duckdb
+
+from campaignrl.profiles.intake import sql_values as sql
+from campaignrl.profiles.intake.deduplication import DOUBLE, Staged
+from campaignrl.tables.events import KINDS
+
+NAMED = 3  # reasons that a line on the terminal names
+MONTHS = 240  # months of the picture of a source; longer histories are shown by their end
+
+
+class Counts(NamedTuple):
+    """Rows of one source: in = kept + rejected + duplicates + merged (lines that went into another row's order)."""
+
+    rows: int
+    kept: int
+    rejected: int
+    duplicates: int
+    merged: int
+
+    @property
+    def lost(self) -> int:
+        """Rows that went nowhere; 0, or something is broken."""
+        return self.rows - self.kept - self.rejected - self.duplicates - self.merged
+
+
+def counts_of(con: duckdb.DuckDBPyConnection, one: Staged) -> Counts:
+    """Count the rows of a source, each figure by itself."""
+    aside = _lines_aside(con, one)
+    refused = f"problem BETWEEN 1 AND {DOUBLE - 1}"
+    rows, bad = _one(con, f"SELECT count(*), count(*) FILTER (WHERE {refused}) FROM {one.rows}")
+    (doubles,) = _one(con, f"SELECT count(*) FROM doubles_{one.n}")
+    (kept,) = _one(con, f"SELECT count(*) FROM who_{one.n}")
+    merged = 0
+    if "merged" in one.query.out:
+        (merged,) = _one(con, f"SELECT coalesce(sum(lines - 1), 0) FROM {one.kept}")
+    return Counts(int(rows) + aside, int(kept), int(bad) + aside, int(doubles), int(merged))
+
+
+def in_a_line(source: Mapping[str, Any]) -> str:
+    """What became of the rows of one source, from its figures in quality.json; at most three reasons are named."""
+    parts = [f"{source['kept']:,} taken"]
+    if source["merged"]:
+        parts.append(f"{source['merged']:,} put into another row's order")
+    if source["duplicates"]:
+        parts.append(f"{source['duplicates']:,} repeated")
+    if source["rejected"]:
+        reasons = [f"{r['rows']:,} {r['field']}: {r['reason']}" for r in source["reasons"][:NAMED]]
+        more = [f"{len(source['reasons']) - NAMED} more reasons"] if len(source["reasons"]) > NAMED else []
+        parts.append(f"{source['rejected']:,} rejected ({'; '.join([*reasons, *more])})")
+    return f"{source['name']}: {source['rows']:,} rows: {', '.join(parts)}"
+
+
+def source_quality(con: duckdb.DuckDBPyConnection, one: Staged, counts: Counts) -> dict[str, Any]:
+    """Everything about one source, as plain JSON."""
+    source = one.query.source
+    quality: dict[str, Any] = {
+        "name": source.name,
+        "file": source.file,
+        "rows_are": source.rows,
+        **counts._asdict(),
+        "reasons": _reasons(con, one),
+        "repairs": _repairs(con, one),
+        "completeness": _completeness(con, one),
+        "outliers": {
+            name: {"low": bounds.low, "high": bounds.high, "rule": source.rules.outliers[name].rule}
+            for name, bounds in one.bounds.items()
+        },
+        "file_facts": one.query.raw.facts,
+    }
+    if source.rows == "events":
+        quality |= _kinds_and_time(con, one)
+    (quality["customers"],) = _one(con, f"SELECT count(DISTINCT customer_id) FROM who_{one.n}")
+    return quality
+
+
+def _completeness(con: duckdb.DuckDBPyConnection, one: Staged) -> dict[str, float | None]:
+    """Share of all rows where a column is given and can be read; None where there are no rows."""
+    ids = dict(zip(one.query.ids, one.ids, strict=True))
+    columns = {**ids, **{name.removeprefix("a_"): name for name in one.columns}}
+    shares = ", ".join(f"avg(CAST({sql.identifier(name)} IS NOT NULL AS INTEGER))" for name in columns.values())
+    found = _one(con, f"SELECT {shares} FROM {one.rows}")
+    return dict(zip(columns, found, strict=True))
+
+
+def _reasons(con: duckdb.DuckDBPyConnection, one: Staged) -> list[dict[str, Any]]:
+    """What rows were refused for, the most frequent first."""
+    found = con.execute(f"SELECT problem, count(*) FROM {one.rows} WHERE problem > 0 GROUP BY 1").fetchall()
+    reasons = [(*one.reasons[code - 1], count) for code, count in found if code != DOUBLE]
+    if one.query.raw.aside:
+        aside = f"SELECT error, count(*) FROM ({aside_rows(one)}) GROUP BY 1"
+        reasons += [("(line)", error, count) for error, count in con.execute(aside).fetchall()]
+    ordered = sorted(reasons, key=lambda r: (-r[2], r[0], r[1]))
+    return [{"field": name, "reason": reason, "rows": count} for name, reason, count in ordered]
+
+
+def aside_rows(one: Staged) -> str:
+    """A query of the lines that are no rows: line, error."""
+    words = {
+        "MISSING COLUMNS": "too few cells in the line",
+        "TOO MANY COLUMNS": "too many cells in the line",
+        "INVALID ENCODING": "bytes that are not in the encoding of the file",
+        "UNQUOTED VALUE": "a quote that does not end where its cell ends",
+        "LINE SIZE OVER MAXIMUM": "a line of more than 2 MB",
+    }
+    cases = " ".join(f"WHEN {sql.literal(kind)} THEN {sql.literal(says)}" for kind, says in words.items())
+    error = f"CASE CAST(error_type AS VARCHAR) {cases} ELSE lower(CAST(error_type AS VARCHAR)) END"
+    return f"SELECT line, min({error}) AS error FROM {one.query.raw.aside} GROUP BY line"
+
+
+def _lines_aside(con: duckdb.DuckDBPyConnection, one: Staged) -> int:
+    if not one.query.raw.aside:
+        return 0
+    (lines,) = _one(con, f"SELECT count(*) FROM ({aside_rows(one)})")
+    return int(lines)
+
+
+def _repairs(con: duckdb.DuckDBPyConnection, one: Staged) -> dict[str, int]:
+    """How many rows were changed, by what was done."""
+    if not one.repairs:
+        return {}
+    bits = ", ".join(f"coalesce(sum((flags >> {i}) & 1), 0)" for i in range(len(one.repairs)))
+    found = _one(con, f"SELECT {bits} FROM {one.rows} WHERE problem IN (0, {DOUBLE})")
+    return {name: int(count) for name, count in zip(one.repairs, found, strict=True) if count}
+
+
+def _kinds_and_time(con: duckdb.DuckDBPyConnection, one: Staged) -> dict[str, Any]:
+    """Events by kind, by month, and the first and last moment, in one pass."""
+    found = con.execute(
+        "SELECT kind, CAST(date_trunc('month', ts) AS VARCHAR), count(*), CAST(min(ts) AS VARCHAR), "
+        f"CAST(max(ts) AS VARCHAR) FROM who_{one.n} GROUP BY kind, date_trunc('month', ts) ORDER BY 1, 2"
+    ).fetchall()
+    kinds: Counter[str] = Counter()
+    months: Counter[str] = Counter()
+    for code, month, count, *_ in found:
+        kinds[KINDS[code]] += count
+        months[month[:7]] += count
+    first, last = min((row[3] for row in found), default=None), max((row[4] for row in found), default=None)
+    by_month = [list(month) for month in sorted(months.items())[-MONTHS:]]
+    return {"time": {"first": first, "last": last, "by_month": by_month}, "kinds": dict(kinds)}
+
+
+def _one(con: duckdb.DuckDBPyConnection, query: str) -> Sequence[Any]:
+    row = con.execute(query).fetchone()
+    assert row is not None
+    return row

@@ -1,0 +1,150 @@
+"""The result folder: events, attributes, rejects, links, figures and, last of all, the manifest.
+
+Here: the queries of the result tables, files moved into place. Not here: what the rows are (deduplication.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import duckdb
+import pandas as pd
+
+from campaignrl.errors import UsageError
+from campaignrl.profiles.intake import sql_values as sql
+from campaignrl.profiles.intake.deduplication import DOUBLE, Staged, mark_doubles
+from campaignrl.profiles.intake.mapping import IntakeMapping
+from campaignrl.profiles.intake.quality import aside_rows
+from campaignrl.tables.events import COLUMNS, KINDS, NUMBERS, REQUIRED
+from campaignrl.tables.files import ROW_GROUP, write_frame, write_whole
+
+TABLES = ("events.parquet", "attributes.parquet", "rejects.parquet", "links.parquet")
+MANIFEST = "manifest.json"
+
+
+def write_tables(
+    con: duckdb.DuckDBPyConnection, plan: IntakeMapping, staged: Sequence[Staged], links: pd.DataFrame, scratch: Path
+) -> None:
+    """All tables into the scratch folder, their rows in an order that depends on nothing but the rows."""
+    for one in staged:
+        if one.query.source.rows == "attributes":
+            mark_doubles(con, one, f"who_{one.n}", "customer_id")  # now that it is known who is who
+    _copy(con, _events(staged), scratch / "events.parquet")
+    _copy(con, _attributes(staged), scratch / "attributes.parquet")
+    _copy(con, _rejects(staged), scratch / "rejects.parquet")
+    ordered = links.sort_values(["kind", "id"], kind="stable", ignore_index=True)
+    write_frame(ordered.astype({"shared": bool}), scratch / "links.parquet")
+
+
+def move_into(
+    scratch: Path, target: Path, quality: Mapping[str, Any], page: Callable[[Mapping[str, Any]], str] | None
+) -> None:
+    """Put the finished files into the target folder; without its manifest a folder is not a result."""
+    names = list(TABLES)
+    _write_text(scratch / "quality.json", json.dumps(_plain(quality), ensure_ascii=False, indent=2, sort_keys=True))
+    names.append("quality.json")
+    if page is not None:
+        _write_text(scratch / "quality.html", page(quality))
+        names.append("quality.html")
+    digests = {name: {"bytes": (scratch / name).stat().st_size, "sha256": _digest(scratch / name)} for name in names}
+    manifest = {"made_by": "campaignrl intake", "as_of": quality["as_of"], "files": digests}
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        (target / MANIFEST).unlink(missing_ok=True)
+        for name in names:
+            with open(scratch / name, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(scratch / name, target / name)
+    except OSError as wrong:
+        raise UsageError(f"{target}: cannot be written: {wrong.strerror or wrong}.") from wrong
+    _write_text(target / MANIFEST, json.dumps(manifest, indent=2, sort_keys=True))
+
+
+def _events(staged: Sequence[Staged]) -> str:
+    parts = []
+    for one in (s for s in staged if s.query.source.rows == "events"):
+        given = set(one.query.source.fields)
+        values = ["customer_id", "ts", "kind"]
+        for name in (c for c in COLUMNS if c not in (*REQUIRED, "source")):
+            kind = "DOUBLE" if name in NUMBERS else "VARCHAR"
+            values.append(name if name in given else f"CAST(NULL AS {kind}) AS {name}")
+        values.append(f"{sql.literal(one.query.source.name)} AS source")
+        parts.append(f"SELECT {', '.join(values)}, {one.n} AS n, row FROM who_{one.n}")
+    if not parts:
+        empty = [f"CAST(NULL AS {'TIMESTAMP' if c == 'ts' else 'DOUBLE' if c in NUMBERS else 'VARCHAR'}) AS {c}"
+                 for c in COLUMNS]  # fmt: skip
+        return f"SELECT {', '.join(empty)} WHERE FALSE"
+    words = " ".join(f"WHEN {code} THEN {sql.literal(kind)}" for code, kind in enumerate(KINDS))
+    columns = ", ".join(f"CASE kind {words} END AS kind" if c == "kind" else c for c in COLUMNS)
+    return f"SELECT {columns} FROM ({' UNION ALL '.join(parts)}) AS e ORDER BY e.customer_id, e.ts, e.n, e.row"
+
+
+def _attributes(staged: Sequence[Staged]) -> str:
+    known = [one for one in staged if one.query.source.rows == "attributes"]
+    if not known:
+        return "SELECT CAST(NULL AS VARCHAR) AS customer_id WHERE FALSE"
+    ids = " UNION ".join(f"SELECT customer_id FROM who_{one.n}" for one in known)
+    columns = ["c.customer_id"]
+    joins = ""
+    for one in known:
+        for name in one.query.source.attributes:
+            columns.append(f"w{one.n}.{sql.identifier('a_' + name)} AS {sql.identifier(name)}")
+        joins += f" LEFT JOIN who_{one.n} w{one.n} ON w{one.n}.customer_id = c.customer_id"
+    return f"SELECT {', '.join(columns)} FROM ({ids}) c{joins} ORDER BY c.customer_id"
+
+
+def _rejects(staged: Sequence[Staged]) -> str:
+    """Rows are counted from 1 among those that could be taken apart; lines that could not carry their line number."""
+    parts = []
+    for one in staged:
+        name = sql.literal(one.query.source.name)
+        fields = _by_code([field for field, _ in one.reasons])
+        reasons = _by_code([reason for _, reason in one.reasons])
+        parts.append(
+            f"SELECT {one.n} AS n, {name} AS source, row + 1 AS row, {fields} AS field, bad AS value, "
+            f"{reasons} AS reason FROM {one.rows} WHERE problem BETWEEN 1 AND {DOUBLE - 1}"
+        )
+        parts.append(
+            f"SELECT {one.n}, {name}, row + 1, '(row)', NULL, "
+            f"'duplicate of row ' || CAST(of + 1 AS VARCHAR) FROM doubles_{one.n}"
+        )
+        if one.query.raw.aside:
+            parts.append(f"SELECT {one.n}, {name}, line, '(line)', NULL, error FROM ({aside_rows(one)})")
+    columns = "source, CAST(row AS BIGINT) AS row, field, value, reason"
+    return f"SELECT {columns} FROM ({' UNION ALL '.join(parts)}) r ORDER BY r.n, r.row, r.field, r.reason"
+
+
+def _by_code(words: Sequence[str]) -> str:
+    cases = " ".join(f"WHEN {code} THEN {sql.literal(word)}" for code, word in enumerate(words, 1))
+    return f"CASE problem {cases} END" if cases else "CAST(NULL AS VARCHAR)"
+
+
+def _copy(con: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
+    options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP}"
+    con.execute(f"COPY ({query}) TO {sql.literal(str(path))} ({options})")
+
+
+def _write_text(path: Path, text: str) -> None:
+    def write(out: BinaryIO) -> None:
+        out.write(text.encode("utf-8", "replace"))
+
+    write_whole(path, write)
+
+
+def _digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no infinity: an open bound is null."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return None if isinstance(value, float) and abs(value) == float("inf") else value

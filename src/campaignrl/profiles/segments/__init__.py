@@ -1,0 +1,22 @@
+"""Segments of customers: by rules, RFM or clustering, described in words, followed over time.
+
+choose_k.py      How many segments: a number that comes out again when the customers are drawn again, with nearly
+                 the best BIC
+clustering.py    Segments by clustering: k-means or a Gaussian mixture in the scaled space of tags, and who belongs
+                 to which
+describe.py      Segments in words: what stands out in each, a short rule that finds it again, and a name to start
+                 from
+drift.py         What changed between two dates: the tags, the shares of the segments, and who went where
+rfm.py           Segments by recency, frequency and money: scores 1 to b by edges, cells, and the usual names for
+                 groups of cells
+rules.py         Segments by rule: conditions over tags, in the order of their file; the first that holds names the
+                 customer
+scaling.py       Tags -> the space in which customers are compared: logs of skewed numbers, standardised; categories
+                 one-hot
+segment_file.py  A set of segments as one JSON file: how to find a customer's segment, and how to draw customers of
+                 each
+segments.py      Segments: who belongs together, made by rules, by a grid of recency, frequency and money, or by
+                 clustering
+spec.py          The settings of a set of segments in TOML: the method, and the rules, edges or number of segments
+                 it needs
+"""

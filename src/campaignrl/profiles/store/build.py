@@ -1,0 +1,230 @@
+"""Events and attributes -> a profiles table: every tag of a set for every customer, with the freshness of each.
+
+A profile is a function of the events, the attributes, the tag set and the day, and of nothing else: not of the order of
+the rows, of threads, or of how many steps brought the events together. Here: that function, and its folder of files.
+Not here: the tags' own arithmetic (values.py, order_models.py), new events for an old folder (update.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from campaignrl.arrays import Objects
+from campaignrl.errors import Problem, SpecError
+from campaignrl.features import Feature
+from campaignrl.profiles.store.database import Connection, Events, customers, database, newest_day
+from campaignrl.profiles.store.histories import histories
+from campaignrl.profiles.store.profile_file import Facts, write_profiles
+from campaignrl.profiles.tags.learned_models import inputs_of
+from campaignrl.profiles.tags.order_models import model_column
+from campaignrl.profiles.tags.statistics import DERIVED, STATISTICS, Scope
+from campaignrl.profiles.tags.tag_set import Tag, TagSet, load_tags
+from campaignrl.profiles.tags.values import (
+    Values,
+    attribute_column,
+    derived_columns,
+    into_names,
+    listed,
+    rule_column,
+    score_column,
+    statistic_columns,
+)
+from campaignrl.profiles.tags.world_features import features_frame, rests_on
+from campaignrl.specs.world import World
+from campaignrl.tables.customers import ID
+from campaignrl.tables.files import write_frame
+
+Table = pd.DataFrame | str | Path
+REFRESHED = "refreshed"  # column of the attributes: when they were last looked up
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """One row a customer, in order of id.
+
+    frame: customer_id and a column per tag; facts: of the set and of each tag, plain JSON types; freshness: the time of
+    each customer's newest event of every kind that any tag rests on, and of the attributes.
+    """
+
+    frame: pd.DataFrame
+    facts: Facts
+    freshness: pd.DataFrame
+
+    def write(self, folder: str | Path) -> None:
+        """`profiles.parquet`, which other verbs read, and `freshness.parquet` beside it."""
+        write_frame(self.freshness, Path(folder) / "freshness.parquet")
+        write_profiles(self.frame, self.facts, Path(folder) / "profiles.parquet")
+
+
+def build_profiles(
+    events: Events,
+    attributes: Table | None = None,
+    tags: str | Path | TagSet = "shop",
+    as_of: date | None = None,
+    *,
+    refreshes: pd.DataFrame | None = None,
+    world: World | None = None,
+    start: date | None = None,
+) -> Profiles:
+    """The profiles of everybody with an event or an attribute, as known on the morning of `as_of`.
+
+    as_of: default the day after the newest event. refreshes: every observation of an attribute so far (customer_id, ts,
+    name, value), for tags that settle on the most frequent. world: also bring the features that its policies read, for
+    a campaign that begins on `start`; a tag of the same name gives way.
+    """
+    chosen, day = load_tags(tags), as_of if as_of is not None else newest_day(events)
+    with database(events, attributes, day) as connection:
+        ids = customers(connection)
+        about = connection.execute("select * from attributes").df()
+        made, says = _made(connection, chosen, about, refreshes, day, ids)
+        rests = {name: kinds_of(chosen, name) for name in chosen.tags}
+        rests |= {} if world is None else {name: rests_on(name) for name in world.features.names}
+        freshness = _freshness(connection, rests, about, ids)
+    frame = pd.DataFrame({ID: pd.Series(ids, dtype="str"), **{name: _column(made[name]) for name in chosen.tags}})
+    facts = {
+        "as_of": day.isoformat(),
+        "tag_set": {"name": chosen.name, "hash": chosen.hash, "title": chosen.title},
+        "customers": len(frame),
+    }
+    about_tags = {name: _about_tag(tag, says.get(name)) for name, tag in chosen.tags.items()}
+    if world is not None:
+        known = about if attributes is not None else pd.DataFrame({ID: pd.Series([], dtype="str")})
+        frame = _with_features(frame, features_frame(events, known, world, day, start))
+        facts["world"] = world.name
+        about_tags |= {feature.name: _about_feature(feature) for feature in world.features.features}
+    newest = {kind: freshness[kind].max() for kind in freshness.columns if kind != ID}
+    facts["tags"] = {name: {**told, **_seen(frame[name], rests[name], newest)} for name, told in about_tags.items()}
+    return Profiles(frame, facts, freshness)
+
+
+def _made(
+    connection: Connection,
+    chosen: TagSet,
+    about: pd.DataFrame,
+    refreshes: pd.DataFrame | None,
+    day: date,
+    ids: Objects,
+) -> tuple[dict[str, Values], dict[str, Any]]:
+    """Every tag's values, and what models say of themselves."""
+    of_kind: dict[str, dict[str, Tag]] = {}
+    for name, tag in chosen.tags.items():
+        of_kind.setdefault(tag.kind, {})[name] = tag
+    raw = _statistics(connection, of_kind.get("statistic", {}), day, ids)
+    problems: list[Problem] = []
+    for name, tag in of_kind.get("attribute", {}).items():
+        try:
+            raw[name] = attribute_column(about, refreshes, tag, ids)
+        except SpecError as wrong:
+            problems += wrong.problems
+    if problems:
+        raise SpecError([Problem(f"tag set {chosen.name}", *problem[1:]) for problem in problems])
+    says: dict[str, Any] = {}
+    book, now = cache(lambda: histories(connection, day, ids)), cache(lambda: inputs_of(connection, day, ids))
+    for name, tag in of_kind.get("model", {}).items():
+        raw[name], says[name] = model_column(connection, tag, day, ids, book, now)
+    for name, tag in of_kind.get("manual", {}).items():
+        raw[name] = listed(tag.file, ids)
+    return _resolved(chosen, raw, len(ids)), says
+
+
+def _statistics(connection: Connection, tags: Mapping[str, Tag], day: date, ids: Objects) -> dict[str, Values]:
+    plain = {
+        name: (tag.of, Scope(day, tag.days, tag.channel, tag.category, tag.brand))
+        for name, tag in tags.items()
+        if tag.of not in DERIVED
+    }
+    derived = {name: tag.of for name, tag in tags.items() if tag.of in DERIVED}
+    return {**statistic_columns(connection, plain, ids), **derived_columns(connection, derived, day, ids)}
+
+
+def _resolved(chosen: TagSet, raw: dict[str, Values], n: int) -> dict[str, Values]:
+    """Names for cuts, then rules and scores, each after the tags it is made from; bad rules are reported at once."""
+    made: dict[str, Values] = {}
+    problems: list[Problem] = []
+    for name in chosen.order:
+        tag = chosen.tags[name]
+        if tag.kind == "rule":
+            try:
+                made[name] = rule_column(name, chosen, made, n)
+            except SpecError as wrong:
+                problems += wrong.problems
+                made[name] = np.full(n, None, dtype=object)
+            continue
+        values = score_column(tag, made, n) if tag.kind == "score" else raw[name]
+        made[name] = into_names(values, tag.cuts, tag.names) if tag.names else values
+    if problems:
+        raise SpecError(problems)
+    return made
+
+
+def _column(values: Values) -> pd.Series[Any]:
+    if isinstance(values, np.ndarray) and values.dtype == object:
+        return pd.Series(values, dtype="str")
+    return pd.Series(values)
+
+
+def kinds_of(chosen: TagSet, name: str) -> tuple[str, ...]:
+    """Kinds of events that a tag rests on, directly or through others; `attributes` stands for the attributes."""
+    tag = chosen.tags[name]
+    if tag.kind == "statistic":
+        return STATISTICS[tag.of].kinds or ("attributes",)
+    if tag.kind == "attribute":
+        return ("attributes",)
+    if tag.kind == "model":
+        return STATISTICS["number of orders"].kinds if tag.of in ("p_alive", "expected_orders", "clv") else LEARNED_FROM
+    return tuple(dict.fromkeys(kind for other in tag.needs for kind in kinds_of(chosen, other)))
+
+
+LEARNED_FROM = ("order", "opening", "visit", "cart", "feedback", "sent", "opened", "clicked", "redeemed")
+
+
+def _freshness(
+    connection: Connection, rests: Mapping[str, tuple[str, ...]], about: pd.DataFrame, ids: Objects
+) -> pd.DataFrame:
+    kinds = sorted({kind for kinds in rests.values() for kind in kinds} - {"attributes"})
+    columns: dict[str, Any] = {ID: pd.Series(ids, dtype="str")}
+    if kinds:
+        newest = ", ".join(f"max(ts) filter (kind = '{kind}') as \"{kind}\"" for kind in kinds)
+        found = connection.execute(f"select customer_id, {newest} from known group by customer_id").df()
+        found = found.set_index(ID).reindex(ids)
+        columns |= {kind: found[kind].to_numpy().astype("datetime64[us]") for kind in kinds}
+    if REFRESHED in about.columns:
+        told = pd.to_datetime(about.set_index(ID)[REFRESHED].reindex(ids))
+        columns["attributes"] = told.to_numpy().astype("datetime64[us]")
+    return pd.DataFrame(columns)
+
+
+def _about_tag(tag: Tag, fit: Mapping[str, Any] | None) -> Facts:
+    unit = STATISTICS[tag.of].unit if tag.kind == "statistic" and not tag.names else ""
+    told = {"level": tag.level, "kind": tag.kind, "title": tag.title or tag.of, "unit": unit}
+    return told if fit is None else {**told, "fit": fit}
+
+
+def _about_feature(feature: Feature) -> Facts:
+    return {"level": "feature", "kind": "feature", "title": feature.meaning, "unit": feature.unit}
+
+
+def _seen(values: pd.Series[Any], kinds: tuple[str, ...], newest: Mapping[str, Any]) -> Facts:
+    """What a tag rests on, the time of the newest such event of anybody, and the share of customers it is known of."""
+    times = [newest[kind] for kind in kinds if kind in newest and not pd.isna(newest[kind])]
+    known = round(float(values.notna().mean()), 6) if len(values) else 0.0
+    return {"rests_on": list(kinds), "freshness": _iso(max(times)) if times else None, "known": known}
+
+
+def _iso(moment: Any) -> str:
+    stamp: datetime = pd.Timestamp(moment).to_pydatetime()
+    return stamp.isoformat()
+
+
+def _with_features(frame: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
+    """The tags, then the features under their own names; ids of both are the same, in the same order."""
+    kept = [name for name in frame.columns if name == ID or name not in features.columns]
+    return pd.concat([frame[kept], features.drop(columns=ID)], axis=1)

@@ -1,0 +1,58 @@
+"""Model tags of a customer's order history: chance of being a customer still, orders to come, and their value.
+
+Buy-till-you-die models (calibration/purchase/models.py) fitted on the profiles' own histories. Not here: model tags
+that learn from an earlier window (learned_models.py), histories (histories.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from campaignrl.arrays import Objects
+from campaignrl.calibration.purchase.models import fit_gamma_gamma, fit_mbg_nbd
+from campaignrl.profiles.store.database import Connection
+from campaignrl.profiles.store.histories import FEWEST, MOST_FITTED, WEEK, Histories, ModelTag
+from campaignrl.profiles.tags.learned_models import Now, active_column, outcome_column
+from campaignrl.profiles.tags.tag_set import Tag
+
+HORIZON = 90  # days, where a tag does not say
+LOOK_BACK = 120  # days, of `p_active`
+
+
+def model_column(
+    connection: Connection, tag: Tag, as_of: date, ids: Objects, book: Callable[[], Histories], now: Now
+) -> ModelTag:
+    """One model tag for every customer; book, now: order histories and inputs of today, asked for only when needed."""
+    days = tag.days or HORIZON
+    if tag.of == "p_active":
+        return active_column(connection, as_of, tag.days or LOOK_BACK, ids, book(), now)
+    if tag.of in ("churn_risk", "coupon_response"):
+        return outcome_column(connection, tag.of, as_of, days, ids, now)
+    h = book()
+    known = ~np.isnan(h.x)
+    values = np.full(len(ids), np.nan)
+    rows = np.flatnonzero(known)
+    if int((h.x[rows] > 0).sum()) < FEWEST:
+        return ModelTag(values, {"unknown": f"fewer than {FEWEST} customers ordered again"})
+    with threadpool_limits(1):
+        some = rows[:: max(1, -(-len(rows) // MOST_FITTED))]
+        fit = fit_mbg_nbd(h.x[some], h.t_x[some], h.T[some])
+        x, t_x, total = h.x[rows], h.t_x[rows], h.T[rows]
+        says: dict[str, Any] = {"model": "MBG/NBD", "weeks": dict(fit.parameters), "fitted_on": len(some)}
+        if tag.of == "p_alive":
+            values[rows] = fit.p_alive(x, t_x, total)
+            return ModelTag(values, says)
+        values[rows] = fit.expected_purchases(days / WEEK, x, t_x, total)
+        if tag.of == "clv":
+            spenders = some[(h.x[some] > 0) & (h.m[some] > 0)]
+            if len(spenders) < FEWEST:
+                return ModelTag(np.full(len(ids), np.nan), {"unknown": "too few repeat orders with an amount"})
+            spend = fit_gamma_gamma(h.x[spenders], h.m[spenders])
+            values[rows] *= tag.margin * spend.expected_spend(x, h.m[rows])
+            says |= {"spend": "gamma-gamma", "days": days, "margin": tag.margin}
+    return ModelTag(values, says)

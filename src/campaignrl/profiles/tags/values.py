@@ -1,0 +1,234 @@
+"""The values of tags, one array a tag: statistics by one query, attributes, lists, rules, scores, cuts into names.
+
+Numbers are float64 with NaN where unknown, texts objects with None, truths pandas' nullable booleans. n customers in
+order of their id. Not here: model tags (order_models.py), the file of tags (tag_set.py), files of profiles (build.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from campaignrl.arrays import Float, Objects
+from campaignrl.errors import Problem, SpecError, UsageError, nearest
+from campaignrl.features import Context, FeatureSchema
+from campaignrl.lifecycle import stage
+from campaignrl.profiles.store.database import Connection, quoted
+from campaignrl.profiles.tags.statistics import DERIVED, STATISTICS, Scope
+from campaignrl.profiles.tags.tag_set import Tag, TagSet, rule_feature, rules_of, texts_in
+from campaignrl.specs.conditions import LARGEST, compile_condition
+from campaignrl.specs.world_features import STAGES
+
+Values = Any  # (n,) float64, object of text, or pandas BooleanArray
+
+ORDER_BOOK = {"last": "days since the last order", "first": "days since the first order", "orders": "number of orders",
+              "spend": "spend"}  # fmt: skip
+SCORES = {"recency score": ("last", False), "frequency score": ("orders", True), "monetary score": ("spend", True)}
+
+
+def statistic_columns(
+    connection: Connection, wanted: Mapping[str, tuple[str, Scope]], ids: Objects, source: str = "known"
+) -> dict[str, Values]:
+    """(n,) of each wanted statistic: name -> (phrase, scope); one pass over the events and one a favourite."""
+    plain = {n: w for n, w in wanted.items() if w[0] not in DERIVED and not STATISTICS[w[0]].favourite}
+    columns: dict[str, Values] = {}
+    if plain:
+        chosen = []
+        for name, (phrase, scope) in plain.items():
+            kind = "boolean" if STATISTICS[phrase].kind == "truth" else "double"
+            chosen.append(f"cast({STATISTICS[phrase].sql(scope)} as {kind}) as {quoted(name)}")
+        found = connection.execute(f"select customer_id, {', '.join(chosen)} from {source} group by customer_id").df()
+        found = found.set_index("customer_id").reindex(ids)
+        for name, (phrase, _) in plain.items():
+            columns[name] = _typed(found[name], STATISTICS[phrase].kind, STATISTICS[phrase].empty)
+    for name, (phrase, scope) in wanted.items():
+        if STATISTICS[phrase].favourite:
+            columns[name] = _favourite(connection, phrase, scope, ids)
+    return columns
+
+
+def derived_columns(connection: Connection, wanted: Mapping[str, str], as_of: date, ids: Objects) -> dict[str, Values]:
+    """(n,) of the statistics that rest on the whole order history or on all customers: name -> phrase."""
+    if not wanted:
+        return {}
+    scope = Scope(as_of)
+    book = statistic_columns(connection, {k: (phrase, scope) for k, phrase in ORDER_BOOK.items()}, ids)
+    made: dict[str, Values] = {}
+    for name, phrase in wanted.items():
+        if phrase == "days since sign-up":
+            made[name] = _since_sign_up(connection, as_of, ids)
+        elif phrase == "lifecycle stage":
+            orders = np.minimum(book["orders"], 32_767).astype(np.int16)
+            recency, first = (book[k].astype(np.float32) for k in ("last", "first"))
+            made[name] = np.array(STAGES, dtype=object)[stage(orders, recency, first)]
+        elif phrase in SCORES:
+            made[name] = _quintile(book, *SCORES[phrase])
+        else:
+            made[name] = _rfm_cell(book)
+    return made
+
+
+def attribute_column(attributes: pd.DataFrame, refreshes: pd.DataFrame | None, tag: Tag, ids: Objects) -> Values:
+    """(n,) a column of the attributes, or the value its refreshes showed most often (then the newest of them)."""
+    if tag.of not in attributes.columns:
+        known = [str(c) for c in attributes.columns if c != "customer_id"]
+        raise SpecError(Problem("attributes", "column", tag.of, "in the table", nearest(tag.of, known)))
+    newest = attributes.set_index("customer_id")[tag.of].reindex(ids)
+    if not tag.settled or refreshes is None:
+        return _natural(newest)
+    seen = refreshes[(refreshes["name"] == tag.of) & refreshes["value"].notna()]
+    counted = seen.groupby(["customer_id", "value"], sort=True)["ts"].agg(["size", "max"]).reset_index()
+    counted = counted.sort_values(["customer_id", "size", "max", "value"], kind="stable")
+    most = counted.groupby("customer_id", sort=True).last()["value"].reindex(ids)
+    return _natural(most.where(most.notna(), newest))
+
+
+def listed(path: str, ids: Objects) -> Values:
+    """(n,) whether the customer is on an uploaded list: one id a line, more columns behind a comma are ignored."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as wrong:
+        reason = getattr(wrong, "strerror", None) or "not UTF-8 text"
+        raise UsageError(Problem("a manual tag", "file", path, f"a readable list of ids ({reason})")) from None
+    wanted = {line.partition(",")[0].strip().strip('"') for line in lines} - {"", "customer_id"}
+    return pd.array(pd.Series(ids, dtype=object).isin(wanted).to_numpy(), dtype="boolean")
+
+
+def rule_column(name: str, chosen: TagSet, made: Mapping[str, Values], n: int) -> Values:
+    """(n,) yes/no of one condition, or the name of the first of several that holds (`otherwise`, or None).
+
+    Every mistake of every condition is in one SpecError.
+    """
+    tag = chosen.tags[name]
+    context = _context(tag, chosen, made)
+    holds: list[npt.NDArray[np.bool_]] = []
+    problems: list[Problem] = []
+    for rule in rules_of(tag):
+        try:
+            holds.append(np.broadcast_to(compile_condition(rule, context.schema, f"[tags.{name}]").holds(context), n))
+        except SpecError as wrong:
+            problems += wrong.problems
+    if problems:
+        raise SpecError(problems)
+    if isinstance(tag.when, str):
+        return pd.array(np.array(holds[0]), dtype="boolean")
+    values = np.full(n, tag.otherwise, dtype=object)
+    for level, hit in reversed(list(zip(tag.when, holds, strict=True))):  # the first that holds is written last
+        values[hit] = level
+    return values
+
+
+def score_column(tag: Tag, made: Mapping[str, Values], n: int) -> Float:
+    """(n,) in [0, 100]: weighted mean of each tag's rank among the customers; a negative weight turns a rank round.
+
+    An unknown value has the middle rank, so that it speaks neither for nor against.
+    """
+    total = np.zeros(n)
+    for name, weight in tag.weights.items():
+        values = pd.Series(_as_number(made[name]))
+        rank = values.rank(method="average", pct=True).fillna(0.5).to_numpy()
+        total += abs(weight) * (rank if weight > 0 else 1.0 - rank)
+    return 100.0 * total / max(sum(abs(w) for w in tag.weights.values()), 1e-12)
+
+
+def into_names(values: Float, cuts: Sequence[float], names: Sequence[str]) -> Values:
+    """(n,) the name of the interval: below the first cut, from the first on, ...; None where unknown."""
+    code = np.searchsorted(np.asarray(cuts, dtype=np.float64), values, side="right")
+    return np.array([*names, None], dtype=object)[np.where(np.isnan(values), len(names), code)]
+
+
+def _context(tag: Tag, chosen: TagSet, made: Mapping[str, Values]) -> Context:
+    """The tags a rule speaks of; the levels of an open text are those there are and those the rule names."""
+    named = [text for rule in rules_of(tag) for text in texts_in(rule)]
+    features, columns = [], {}
+    for name in tag.needs:
+        values, levels = made[name], chosen.levels_of(name)
+        if isinstance(values, np.ndarray) and values.dtype == object:
+            feature = rule_feature(name, levels, named, {str(v) for v in pd.unique(values) if v is not None})
+            codes = pd.Index(feature.levels, dtype=object).get_indexer(
+                pd.Index(values, dtype=object)
+            )  # -1 where missing, as UNKNOWN is
+            columns[name] = codes.astype(np.int64)
+        else:
+            feature = rule_feature(name, (), named)
+            columns[name] = np.clip(_as_number(values), -LARGEST, LARGEST)
+        features.append(feature)
+    return Context(FeatureSchema(tuple(features)), columns)
+
+
+def _as_number(values: Values) -> Float:
+    if isinstance(values, np.ndarray) and values.dtype == object:
+        raise UsageError(Problem("a score", "weights", "a tag of texts", "tags that are numbers or yes/no"))
+    numbers: Float = pd.Series(values).to_numpy(dtype=np.float64, na_value=np.nan)
+    return numbers
+
+
+def _typed(column: pd.Series[Any], kind: str, empty: float | None) -> Values:
+    if kind == "truth":
+        return column.astype("boolean").array
+    values: Float = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return values if empty is None else np.where(np.isnan(values), empty, values)
+
+
+def _favourite(connection: Connection, phrase: str, scope: Scope, ids: Objects) -> Values:
+    """(n,) the level of most events; among equals the first in order of text."""
+    statistic = STATISTICS[phrase]
+    counted = (
+        f"select customer_id, {statistic.favourite} as level, count(*) as n from known "
+        f"where {statistic.sql(scope)} and {statistic.favourite} is not null group by all"
+    )
+    most = f"select customer_id, arg_min(level, {{'n': -n, 'level': level}}) as level from ({counted}) group by 1"
+    found = connection.execute(most).df().set_index("customer_id")["level"].reindex(ids)
+    return _natural(found)
+
+
+def _natural(column: pd.Series[Any]) -> Values:
+    """Numbers as float64, truths as nullable booleans, dates as text, all else as text with None."""
+    kind = column.dtype
+    if pd.api.types.is_bool_dtype(kind):
+        return column.astype("boolean").array
+    if pd.api.types.is_numeric_dtype(kind):
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    if pd.api.types.is_datetime64_any_dtype(kind):
+        column = column.dt.strftime("%Y-%m-%d")
+    values = column.astype(object)
+    return values.where(values.notna(), None).to_numpy(dtype=object)
+
+
+def _since_sign_up(connection: Connection, as_of: date, ids: Objects) -> Float:
+    """(n,) days from `joined` of the attributes, or else from the first event."""
+    joined = "select customer_id, min(ts) as joined from known group by 1"
+    names = [row[0] for row in connection.execute("describe attributes").fetchall()]
+    if "joined" in names:
+        told = "select customer_id, try_cast(joined as timestamp) as joined from attributes"
+        joined = (
+            f"select coalesce(a.customer_id, k.customer_id) as customer_id, coalesce(a.joined, k.joined) as joined "
+            f"from ({told}) a full join ({joined}) k on a.customer_id = k.customer_id"
+        )
+    gap = f"(epoch_us(timestamp '{as_of}') - epoch_us(joined)) / 86400e6"
+    found = connection.execute(f"select customer_id, cast({gap} as double) as days from ({joined})").df()
+    days: Float = found.set_index("customer_id")["days"].reindex(ids).to_numpy(dtype=np.float64, na_value=np.nan)
+    return days
+
+
+def _quintile(book: Mapping[str, Values], which: str, more_is_better: bool) -> Float:
+    """(n,) 1 to 5 among those who ever ordered, 5 the best fifth; NaN for the others."""
+    values = pd.Series(np.where(book["orders"] > 0, book[which], np.nan))
+    rank = values.rank(method="average", pct=True, ascending=more_is_better)
+    score: Float = np.ceil(5.0 * rank.to_numpy(dtype=np.float64) - 1e-9)
+    return np.clip(score, 1.0, 5.0)
+
+
+def _rfm_cell(book: Mapping[str, Values]) -> Values:
+    parts = [_quintile(book, *SCORES[name]) for name in SCORES]
+    known = ~np.isnan(parts[0])
+    cell = np.full(len(known), None, dtype=object)
+    whole = np.sum([p[known] * 10 ** (2 - i) for i, p in enumerate(parts)], axis=0).astype(int)
+    cell[known] = whole.astype(str).astype(object)
+    return cell

@@ -1,0 +1,23 @@
+"""The pictures of a report (matplotlib).
+
+base.py                    The pictures of a report, as matplotlib figures made from plain arrays, and as SVG or PNG
+                           bytes
+calibration.py             Pictures of a calibration: purchase models against what customers did, and the panels of
+                           a realism scorecard
+captions.py                The pictures of a report: what of its content each one shows, and its caption
+channel_load.py            The load of channels over time: who waits, how long, and how busy the servers are
+effective_size_by_step.py  The picture of a sequential evaluation: how the evidence thins out from step to step
+estimates.py               One picture for the pages of experiments: estimates with their intervals, in panels side
+                           by side
+evidence.py                What of a log speaks for a policy: its weights, its actions beside the logged ones, its
+                           estimated propensities
+evidence_pictures.py       Which pictures show what of a log speaks for each policy, with their captions
+lift_by_part.py            The picture of a lift by part: one line each, with its interval, and nothing as the line
+                           to compare with
+profiles.py                Pictures of segments: how many customers each has and what they are like, and who went
+                           where between two dates
+training.py                The picture of a training: the curve, what is sent to whom, and which features speak for
+                           which action
+world.py                   The picture of a world, and its page: customers, funnels, wear-out, and the calendar with
+                           nothing sent
+"""

@@ -1,0 +1,104 @@
+"""What of a log speaks for a policy: its weights, its actions beside the logged ones, its estimated propensities.
+
+Here: how it is drawn. Not here: the figures themselves (ope/methods/weight_histogram.py,
+ope/nuisance/propensity_model.py), the effective sample size by step (effective_size_by_step.py), colours and rules of
+text (base.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFormatter
+
+from campaignrl.ope.methods.weight_histogram import ActionOverlap, Spread
+from campaignrl.ope.nuisance.propensity_model import CalibrationBin
+from campaignrl.report.figures.base import INK, MUTED, RULE, SERIES, WIDTH, safe
+
+MOST_ACTIONS = 12  # rows of the overlap; the rest are added up
+
+
+def weights_and_overlap(spread: Spread, ess: float, n: int) -> Figure:
+    """At the left the histogram of weights, by rows and by weight; at the right the actions, logged and wanted."""
+    shown = actions_shown(spread.overlap)
+    figure = Figure(figsize=(WIDTH, max(3.2, 1.2 + 0.3 * len(shown))), layout="constrained")
+    figure.patch.set_alpha(0.0)
+    left, right = figure.subplots(1, 2, width_ratios=(1.0, 1.0))
+    _histogram(left, spread)
+    left.set_title(f"{ess:,.0f} effective of {n:,} rows", loc="left", fontsize=10, color=INK)
+    _overlap(right, shown)
+    right.set_title("share of decisions, and effective rows", loc="left", fontsize=10, color=INK)
+    return figure
+
+
+def calibration(bins: Sequence[CalibrationBin]) -> Figure:
+    """Estimated propensities beside how often the action was really taken; right where dots are on the line."""
+    figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
+    figure.patch.set_alpha(0.0)
+    ax = figure.add_subplot()
+    _frame(ax)
+    top = max((max(b.predicted, b.observed) for b in bins), default=1.0) * 1.08
+    ax.plot([0, top], [0, top], color=MUTED, lw=1, ls=(0, (3, 3)), zorder=1)
+    most = max((b.pairs for b in bins), default=1)
+    sizes = [20 + 130 * b.pairs / most for b in bins]
+    ax.scatter([b.predicted for b in bins], [b.observed for b in bins], s=sizes, color=SERIES[0], alpha=0.8, zorder=2)
+    ax.set_xlabel("estimated chance of an action", color=MUTED)
+    ax.set_ylabel("how often it was taken", color=MUTED)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(PercentFormatter(1.0, decimals=None))
+    return figure
+
+
+def actions_shown(overlap: Sequence[ActionOverlap]) -> list[ActionOverlap]:
+    """The actions most wanted or logged, most wanted first; the others added up."""
+    there = sorted((a for a in overlap if a.logged > 0.0 or a.wanted > 0.0), key=lambda a: -max(a.wanted, a.logged))
+    kept, rest = there[:MOST_ACTIONS], there[MOST_ACTIONS:]
+    kept.sort(key=lambda a: -a.wanted)
+    if rest:
+        sums = (float(sum(getattr(a, part) for a in rest)) for part in ("logged", "wanted", "ess"))
+        kept.append(ActionOverlap(f"{len(rest)} others", *sums))
+    return kept
+
+
+def _histogram(ax: Axes, spread: Spread) -> None:
+    _frame(ax)
+    low, width = spread.edges[:-1], np.diff(spread.edges)
+    ax.set_xscale("log", base=2)
+    ax.bar(low, spread.rows, width=width * 0.92, align="edge", color=SERIES[0], alpha=0.45)
+    ax.step(spread.edges, np.append(spread.weight, 0.0), where="post", color=SERIES[1], lw=2)
+    ax.axvline(1.0, color=MUTED, lw=1, ls=(0, (3, 3)), zorder=0)
+    ax.xaxis.set_major_locator(LogLocator(base=2, numticks=7))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
+    ax.grid(axis="y", color=RULE, lw=0.8)
+    ax.set_axisbelow(True)
+    silent = f"; {spread.silent:.0%} of rows have weight 0" if spread.silent > 0.0 else ""
+    ax.set_xlabel(f"weight of a row{silent}", color=MUTED)
+
+
+def _overlap(ax: Axes, shown: Sequence[ActionOverlap]) -> None:
+    _frame(ax)
+    at = np.arange(len(shown))
+    ax.barh(at - 0.2, [a.logged for a in shown], height=0.36, color=SERIES[0], alpha=0.45)
+    ax.barh(at + 0.2, [a.wanted for a in shown], height=0.36, color=SERIES[1], alpha=0.9)
+    for y, action in enumerate(shown):
+        end = max(action.logged, action.wanted)
+        ax.annotate(
+            f"{action.ess:,.0f}", (end, y), (4, 0), textcoords="offset points", va="center", fontsize=8, color=MUTED
+        )
+    ax.set_yticks(at, [safe(a.name, 24) for a in shown], parse_math=False, color=INK, fontsize=9)
+    ax.set_ylim(len(shown) - 0.4, -0.6)
+    ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
+    ax.margins(x=0.15)
+
+
+def _frame(ax: Axes) -> None:
+    ax.patch.set_alpha(0.0)
+    for side in ("left", "right", "top"):
+        ax.spines[side].set_visible(False)
+    ax.spines["bottom"].set_color(RULE)
+    ax.tick_params(colors=MUTED, length=0, labelsize=9)

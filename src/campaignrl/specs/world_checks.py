@@ -1,0 +1,157 @@
+"""What no single field of a world can know: sums of shares, names that meet, amounts, conditions.
+
+The checks read the plain tables of the file, so they can be made, and reported, beside mistakes in single fields. What
+is no table, text or number where one belongs is passed over here: its own field says so. Not here: the fields
+(world.py and the files beside it).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any, TypeGuard, get_args
+
+from campaignrl.actions import Catalog, Channel, Offer
+from campaignrl.errors import Problem, SpecError, nearest
+from campaignrl.features import FeatureSchema
+from campaignrl.specs.conditions import compile_condition
+from campaignrl.specs.market import Money, OfferKind
+from campaignrl.specs.provenance import provenance_problems
+from campaignrl.specs.quantities import MOST
+from campaignrl.specs.world_features import feature_schema
+
+Tables = Mapping[str, Any]
+
+
+def world_problems(world: Tables) -> list[Problem]:
+    """Everything that no single field of a world's tables can know."""
+    channels, segments, offers = (_tables(world, name) for name in ("channels", "segments", "offers"))
+    problems = [*_share_problems(segments)]
+    for name, segment in segments.items():
+        problems += _segment_problems(name, segment, channels, _attributes(segments))
+        problems += _taste_problems(name, segment, offers)
+    for name, offer in offers.items():
+        problems += _unknown_channels(f"[offers.{name}]", "channels", _texts(offer.get("channels")), channels)
+    caps = _table(world, "guard").get("caps")
+    named = [cap.get("channel") for cap in caps if isinstance(cap, Mapping)] if isinstance(caps, list) else []
+    problems += _unknown_channels("[guard]", "caps.channel", _texts(named), channels)
+    problems += _amount_problems(_table(world, "money"), channels)
+    problems += provenance_problems(world)
+    return [*problems, *_catalog_problems(offers, channels), *_feature_problems(segments, offers, channels)]
+
+
+def _share_problems(segments: Mapping[str, Tables]) -> Iterator[Problem]:
+    shares = [segment.get("share") for segment in segments.values()]
+    if shares and _are_numbers(shares) and abs(sum(shares) - 1.0) > 1e-6:
+        yield Problem("[segments]", "sum of share", round(sum(shares), 6), "1", "Shares of all segments add up to 1.")
+
+
+def _segment_problems(
+    name: str, segment: Tables, channels: Mapping[str, Tables], attributes: Mapping[str, object]
+) -> list[Problem]:
+    where, profile = f"[segments.{name}]", _tables(segment, "profile")
+    consent = segment.get("consent")
+    problems = _unknown_channels(where, "affinity", _table(segment, "affinity"), channels)
+    if isinstance(consent, Mapping):
+        problems += _unknown_channels(where, "consent", consent, channels)
+        absent = [channel for channel in channels if channel not in consent]
+        problems += [Problem(where, "consent", list(consent), f"complete: {c} is missing") for c in absent]
+    for attribute, table in profile.items():
+        shares = list(table.values())
+        if _are_numbers(shares) and abs(sum(shares) - 1.0) > 1e-6:
+            problems.append(Problem(f"{where} profile", attribute, round(sum(shares), 6), "a table adding up to 1"))
+    missing = sorted(attributes.keys() - profile.keys())
+    return problems + [Problem(f"{where} profile", a, "(absent)", "given, as other segments give it") for a in missing]
+
+
+def _taste_problems(name: str, segment: Tables, offers: Mapping[str, Tables]) -> Iterator[Problem]:
+    kinds = get_args(OfferKind)
+    for key in _table(segment, "taste"):
+        if key not in kinds and key not in offers:
+            near = nearest(str(key), [*kinds, *offers]) or f"Kinds: {', '.join(kinds)}."
+            yield Problem(f"[segments.{name}.taste]", "key", key, "a kind of offer, or an offer of this world", near)
+
+
+def _unknown_channels(where: str, field: str, names: Iterable[str], channels: Mapping[str, Tables]) -> list[Problem]:
+    known = f"Known: {list(channels)}."
+    return [
+        Problem(where, field, name, "a channel of this world", nearest(str(name), channels) or known)
+        for name in names
+        if name not in channels
+    ]
+
+
+def _amount_problems(money: Tables, channels: Mapping[str, Tables]) -> Iterator[Problem]:
+    minor = money.get("minor_per_unit", Money().minor_per_unit)
+    for name, channel in channels.items():
+        cost: Any = channel.get("cost")
+        if not (_are_numbers([cost]) and isinstance(minor, int) and math.isfinite(cost)):
+            continue
+        exact = Decimal(str(cost)) * minor
+        if exact != exact.to_integral_value():
+            yield Problem(f"[channels.{name}]", "cost", cost, f"whole in 1/{minor} of the currency")
+
+
+def _catalog_problems(offers: Mapping[str, Tables], channels: Mapping[str, Tables]) -> tuple[Problem, ...]:
+    """Names that would meet in the catalog."""
+    pairs = [(name, c) for name, offer in offers.items() for c in _texts(offer.get("channels")) if c in channels]
+    try:
+        Catalog.product([Offer(name=name) for name in offers], [Channel(name=name) for name in channels], pairs)
+    except SpecError as wrong:
+        return wrong.problems
+    return ()
+
+
+def _feature_problems(
+    segments: Mapping[str, Tables], offers: Mapping[str, Tables], channels: Mapping[str, Tables]
+) -> list[Problem]:
+    """Names that would meet among the features, attributes with more levels than codes, and conditions."""
+    attributes = _attributes(segments)
+    problems = [
+        Problem("[segments] profile", name, f"{len(levels)} levels", f"of at most {MOST} levels")
+        for name, levels in attributes.items()
+        if len(levels) > MOST
+    ]
+    try:
+        schema = feature_schema(tuple(segments), tuple(channels), attributes, horizon=1)
+    except SpecError as wrong:
+        return [*problems, *wrong.problems]
+    return [*problems, *_condition_problems(offers, schema)]
+
+
+def _condition_problems(offers: Mapping[str, Tables], schema: FeatureSchema) -> Iterator[Problem]:
+    for name, offer in offers.items():
+        condition = offer.get("only_if")
+        if isinstance(condition, str) and condition:
+            try:
+                compile_condition(condition, schema, f"[offers.{name}] only_if")
+            except SpecError as wrong:
+                yield from wrong.problems
+
+
+def _attributes(segments: Mapping[str, Tables]) -> dict[str, tuple[str, ...]]:
+    """Levels of each profile attribute, in the order in which they first appear."""
+    found: dict[str, dict[str, None]] = {}
+    for segment in segments.values():
+        for name, table in _tables(segment, "profile").items():
+            found.setdefault(name, {}).update(dict.fromkeys(map(str, table)))
+    return {name: tuple(levels) for name, levels in found.items()}
+
+
+def _table(tables: Tables, name: str) -> Tables:
+    found = tables.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _tables(tables: Tables, name: str) -> dict[str, Tables]:
+    """The tables under `name` by their own names."""
+    return {str(key): value for key, value in _table(tables, name).items() if isinstance(value, Mapping)}
+
+
+def _texts(values: object) -> list[str]:
+    return [value for value in values if isinstance(value, str)] if isinstance(values, list | tuple) else []
+
+
+def _are_numbers(values: list[Any]) -> TypeGuard[list[float]]:
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)

@@ -1,0 +1,15 @@
+"""Benchmark suites: many policies, worlds and seeds, played on the same customers and compared honestly.
+
+suite.py        what a suite TOML may say
+plan.py         every run of a suite, before anything runs
+identity.py     are all names known, and which content stands behind them
+measure.py      one run: train if it learns, play, take the figures
+store.py        finished runs of an unfinished benchmark
+results.py      the results file
+run.py          the verb `benchmark`
+paired_test.py       interval of a difference over seeds, and the verdict
+compare.py      the verb `compare`: results against results, or policy against policy
+comparison.py   its answer, as text, JSON and Markdown
+junit.py        the same as JUnit XML
+side_by_side.py      plain tables for a terminal
+"""

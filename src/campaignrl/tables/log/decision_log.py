@@ -1,0 +1,128 @@
+"""The decision log: one row a decision, with the propensity after the guard. The only thing the evaluator reads.
+
+Here: the columns as arrays, and the contract they must keep. Not here: files (files.py), foreign tables
+(mapping.py), estimates (ope/). n rows, k actions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from campaignrl.actions import Catalog
+from campaignrl.arrays import Bool, Float, Int
+from campaignrl.errors import SHOWN, DataError, Problem
+from campaignrl.features import Context, Rows
+
+PER_ROW = ("customer", "step", "day", "action", "propensity", "reward", "cost", "matured")
+
+
+@dataclass(frozen=True)
+class DecisionLog:
+    """n decisions in a fixed order.
+
+    customer: (n,) index into `customers`, the distinct customer ids as text; step: (n,) 0-based in the episode;
+    day: (n,) whole day of the decision; action: (n,) id in the catalog; propensity: (n,) chance the logging
+    policy had of `action` after masks and caps, in (0, 1]; reward: (n,) in the unit named by `meta["reward"]`;
+    cost: (n,) minor units; matured: (n,) its outcome window has closed; eligible: (n, k) what was allowed
+    (None: everything); wave: (n,) campaign wave (None: not known). meta: plain JSON facts about the log
+    (policy_id, seed, world, currency, outcome_days ...), kept in files.
+    """
+
+    catalog: Catalog
+    customers: npt.NDArray[np.object_]
+    customer: Int
+    step: Int
+    day: Int
+    context: Context
+    action: Int
+    propensity: Float
+    reward: Float
+    cost: Int
+    matured: Bool
+    eligible: Bool | None = None
+    wave: Int | None = None
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.context.columns:  # nothing is known of anybody: only the other columns tell how many rows there are
+            object.__setattr__(self, "context", replace(self.context, count=len(self.action)))
+        problems = contract_problems(self)
+        if problems:
+            raise DataError(problems)
+
+    def __len__(self) -> int:
+        return len(self.action)
+
+    @property
+    def policy_id(self) -> str:
+        """Name of the logging policy; "unknown" where the log does not say."""
+        return str(self.meta.get("policy_id", "unknown"))
+
+    @property
+    def decision_id(self) -> npt.NDArray[np.object_]:
+        """(n,) text ids `customer-step`."""
+        pairs = zip(self.customers[self.customer], self.step, strict=True)
+        return np.array([f"{customer}-{step}" for customer, step in pairs], dtype=object)
+
+    def allowed(self, rows: Rows = slice(None)) -> Bool:
+        """(n, k) eligible actions of some rows; all True where the log does not say."""
+        if self.eligible is not None:
+            return self.eligible[rows]
+        return np.ones((len(self.action[rows]), len(self.catalog)), dtype=bool)
+
+    def take(self, rows: Rows) -> DecisionLog:
+        """The same log with some rows only; customers keep their numbering."""
+        return replace(
+            self,
+            **{name: getattr(self, name)[rows] for name in PER_ROW},
+            context=self.context.take(rows),
+            eligible=None if self.eligible is None else self.eligible[rows],
+            wave=None if self.wave is None else self.wave[rows],
+        )
+
+
+def contract_problems(log: DecisionLog) -> list[Problem]:
+    """Everything wrong with the rows, each kind with its row numbers (0-based, capped)."""
+    n, k = len(log.action), len(log.catalog)
+    lengths = {name: len(getattr(log, name)) for name in PER_ROW}
+    problems = [Problem("decision log", x, f"{m} rows", f"{n} rows, like action") for x, m in lengths.items() if m != n]
+    if log.eligible is not None and log.eligible.shape != (n, k):
+        problems.append(Problem("decision log", "eligible", log.eligible.shape, f"of shape ({n}, {k})"))
+    if problems:
+        return problems
+    p, action = log.propensity, log.action
+    known = (action >= 0) & (action < k)
+    problems += row_problems(~known, "action", action, f"an action id from 0 to {k - 1}")
+    fix = "Give the probability after masks and caps; a row with none cannot be evaluated."
+    problems += row_problems(~((p > 0.0) & (p <= 1.0)), "propensity", p, "in (0, 1]", fix)
+    problems += row_problems(~np.isfinite(log.reward), "reward", log.reward, "a finite number")
+    if log.eligible is not None:
+        barred = known & ~log.eligible[np.arange(n), np.where(known, action, 0)]
+        problems += row_problems(barred, "action", action, "among the row's eligible actions")
+    return problems
+
+
+def repeated(customer: Int, step: Int) -> Bool:
+    """(n,) True for a row whose customer and step an earlier row already has."""
+    order = np.lexsort((step, customer))
+    same = (np.diff(customer[order]) == 0) & (np.diff(step[order]) == 0)
+    again = np.zeros(len(order), dtype=bool)
+    again[order[1:][same]] = True
+    return again
+
+
+def row_problems(
+    bad: Bool, name: str, values: npt.NDArray[Any], allowed: str, fix: str = "", table: str = "decision log"
+) -> list[Problem]:
+    """One problem for all rows where `bad`, with their numbers (0-based, capped) and the first value; or none."""
+    rows = np.flatnonzero(bad)
+    if not len(rows):
+        return []
+    shown = ", ".join(str(r) for r in rows[:SHOWN]) + (f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else "")
+    first = values[rows[0]]
+    value = first.item() if isinstance(first, np.generic) else first
+    return [Problem(f"{table} row{'s' if len(rows) > 1 else ''} {shown}", name, value, allowed, fix)]

@@ -1,0 +1,170 @@
+"""Decision logs as files: Parquet, or CSV with a sidecar that holds what CSV cannot.
+
+Here: writing and reading our own logs, and sending foreign ones to their mapping. Not here: the columns
+(columns.py, rows.py), mappings (mapping.py, log.py).
+"""
+
+from __future__ import annotations
+
+import json
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from campaignrl.actions import Catalog
+from campaignrl.errors import CampaignError, DataError, Problem
+from campaignrl.features import FeatureSchema
+from campaignrl.tables import csv_text as csvfile
+from campaignrl.tables.file_formats import is_parquet, reading, refuse_foreign
+from campaignrl.tables.files import ROW_GROUP, parquet_writer, read_table, write_whole
+from campaignrl.tables.foreign.log import foreign_log
+from campaignrl.tables.foreign.mapping import LogMapping, load_mapping
+from campaignrl.tables.log.columns import log_batches, log_schema
+from campaignrl.tables.log.decision_log import DecisionLog, repeated, row_problems
+from campaignrl.tables.log.rows import Facts, log_from
+
+FORMAT = 1
+KEY = b"campaignrl"
+HARDLY_REPEATING = ("decision_id", "reward")
+
+
+def write_log(log: DecisionLog, path: str | Path) -> None:
+    """Write the log as Parquet or CSV; the same log gives the same bytes.
+
+    Read back, customers are numbered in order of their first row and whole numbers are int64.
+    """
+    target = Path(path)
+    twice = repeated(log.customer, log.step)
+    if twice.any():
+        raise DataError(row_problems(twice, "step", log.step, "used once by each customer"))
+    head = _head(log)
+    if is_parquet(target):
+        schema = log_schema(log, {KEY: head})
+        write_whole(target, lambda out: _write_parquet(log, schema, out))
+        return
+    rows = BytesIO()
+    csvfile.write_csv(_text_frame(log), target, rows)
+    sidecar(target).unlink(missing_ok=True)  # while the rows are replaced, no sidecar may vouch for them
+    write_whole(target, lambda out: _write_bytes(out, rows.getvalue()))
+    write_whole(sidecar(target), lambda out: _write_bytes(out, head + b"\n"))
+
+
+def read_log(
+    path: str | Path, mapping: str | Path | LogMapping | None = None, reward: str | None = None
+) -> DecisionLog:
+    """A decision log from a file: one of ours, or with `mapping` any table.
+
+    reward: which of the mapping's rewards to take (default: its first).
+    """
+    source = Path(path)
+    if mapping is not None:
+        return foreign_log(source, mapping if isinstance(mapping, LogMapping) else load_mapping(mapping), reward)
+    facts, rows = facts_of(source)
+    table = read_table(source)
+    if not is_parquet(source):
+        names = csvfile.restored(pa.array(table.column_names)).to_pylist()
+        table = pa.table([csvfile.restored(column) for column in table.columns], names=names)
+    if table.num_rows != rows:
+        raise DataError(Problem(str(source), "rows", table.num_rows, f"the {rows} that were written"))
+    with reading(source):
+        return log_from(table, facts, str(source))
+
+
+def facts_of(path: Path) -> tuple[Facts, int]:
+    """What one of our logs says about its rows as a whole, and how many rows were written."""
+    refuse_foreign(path)
+    return _facts(_parquet_head(path) if is_parquet(path) else _sidecar_head(path), path)
+
+
+def sidecar(path: Path) -> Path:
+    """Where a CSV log keeps its catalog, features and facts."""
+    return path.with_name(path.name + ".meta.json")
+
+
+def _head(log: DecisionLog) -> bytes:
+    facts = {
+        "format": FORMAT,
+        "rows": len(log),
+        "catalog": log.catalog.to_dict(),
+        "features": log.context.schema.to_list(),
+        "meta": log.meta,
+    }
+    try:
+        text = json.dumps(facts, sort_keys=True, allow_nan=False, ensure_ascii=True)
+    except (TypeError, ValueError) as wrong:
+        raise DataError(Problem("decision log", "meta", str(wrong), "plain JSON values")) from None
+    return text.encode()
+
+
+def _write_parquet(log: DecisionLog, schema: pa.Schema, out: Any) -> None:
+    with parquet_writer(schema, out, plain=HARDLY_REPEATING) as writer:
+        for batch in log_batches(log, schema, ROW_GROUP):
+            writer.write_batch(batch, row_group_size=ROW_GROUP)
+
+
+def _write_bytes(out: Any, data: bytes) -> None:
+    out.write(data)
+
+
+def _text_frame(log: DecisionLog) -> pd.DataFrame:
+    """The columns as CSV holds them: lists of ids with blanks between, single precision in full."""
+    schema = log_schema(log)
+    table = pa.Table.from_batches(log_batches(log, schema, ROW_GROUP), schema)
+    for i, field in enumerate(schema):
+        if pa.types.is_list(field.type):
+            words = table.column(i).cast(pa.list_(pa.string()))
+            table = table.set_column(i, field.name, pc.binary_join(words, " "))
+        elif field.type == pa.float32():
+            table = table.set_column(i, field.name, table.column(i).cast(pa.float64()))
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
+
+
+def _parquet_head(path: Path) -> bytes:
+    with reading(path):
+        head = (pq.read_schema(path).metadata or {}).get(KEY)
+    if head is None:
+        raise DataError(f"{path}: holds no campaignrl decision log. Give a mapping that says what its columns mean.")
+    return bytes(head)
+
+
+def _sidecar_head(path: Path) -> bytes:
+    side = sidecar(path)
+    if not side.is_file():
+        raise DataError(
+            f"{path}: has no {side.name} beside it, so its columns have no meaning yet. Give a mapping that says it."
+        )
+    with reading(side):
+        return side.read_bytes()
+
+
+def _facts(head: bytes, path: Path) -> tuple[Facts, int]:
+    """What the head says; damaged or newer heads are refused."""
+    damaged = DataError(f"{path}: the description of the log is damaged. Write the log again.")
+    try:
+        data = json.loads(head)
+        version = data["format"]
+        if isinstance(version, int) and version > FORMAT:
+            fix = "Upgrade campaignrl to read it."
+            raise DataError(Problem(str(path), "format", version, f"at most {FORMAT}", fix))
+        facts = Facts(Catalog.from_dict(data["catalog"]), FeatureSchema.from_list(data["features"]), data["meta"])
+        sound = version == FORMAT and isinstance(facts.meta, dict) and _named_by_text(facts)
+    except DataError:
+        raise
+    except (CampaignError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise damaged from None
+    if not sound or not isinstance(data.get("rows"), int):
+        raise damaged
+    return facts, data["rows"]
+
+
+def _named_by_text(facts: Facts) -> bool:
+    names: list[object] = [*facts.catalog.names, *facts.features.names]
+    names += [level for f in facts.features.features for level in f.levels]
+    names += [offer.name for offer in facts.catalog.offers] + [channel.name for channel in facts.catalog.channels]
+    return all(isinstance(name, str) for name in names)
