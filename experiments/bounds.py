@@ -31,7 +31,7 @@ from campaignrl.envs.truth.shadow_prices import Toll
 from campaignrl.envs.truth.twins import always, live, nothing
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.specs.bundled import bundled_files
-from campaignrl.tables.files import write_whole
+from campaignrl.tables.files.whole_files import write_whole
 
 PILOT = 1_000_003  # seed of the customers on whom everything is chosen
 COARSE = Size(fatigue=4, prices=5, caps=4), Size(fatigue=1, prices=5, caps=4)

@@ -23,7 +23,7 @@ from campaignrl.calibration.purchase.models import FITS, fit_gamma_gamma
 from campaignrl.calibration.purchase.rfm import summarise
 from campaignrl.report.figures import calibration as pictures
 from campaignrl.report.figures.base import png_bytes
-from campaignrl.tables.files import write_whole
+from campaignrl.tables.files.whole_files import write_whole
 
 ORDERS = Path(__file__).resolve().parents[2] / "shared" / "data" / "cdnow" / "CDNOW_sample.txt"
 START, SEEN, END = pd.Timestamp("1997-01-01"), pd.Timestamp("1997-09-30"), pd.Timestamp("1998-06-30")

@@ -23,7 +23,7 @@ import campaignrl as crl
 from campaignrl import rng
 from campaignrl.envs.panel import Panel
 from campaignrl.report.figures.base import INK, MUTED, SERIES, png_bytes
-from campaignrl.tables.files import write_whole
+from campaignrl.tables.files.whole_files import write_whole
 
 HERE = Path(__file__).resolve().parent
 ORDERS = HERE.parents[1] / "shared" / "data" / "cdnow" / "CDNOW_sample.txt"

@@ -31,7 +31,7 @@ from campaignrl.policies.base import sample
 from campaignrl.policies.loading import build_policy
 from campaignrl.report.figures.base import png_bytes
 from campaignrl.report.figures.estimates import Panel, Spot, panels
-from campaignrl.tables.files import write_whole
+from campaignrl.tables.files.whole_files import write_whole
 
 BATCH, NEEDED, BASE = 50, 4, "lin_epsilon 0.1"
 FIRST_SEED = 100  # gamma_scale of square_cb and l2 of logit_ts were chosen with a look at seeds 0 to 2

@@ -21,7 +21,7 @@ from scipy import stats
 
 import campaignrl as crl
 from campaignrl.report.figures.base import png_bytes
-from campaignrl.tables.files import write_whole
+from campaignrl.tables.files.whole_files import write_whole
 from campaignrl.true_value import decision_lifts
 
 FAR = 1_000_000_000  # seed of the truth, away from those of the logs

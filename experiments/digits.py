@@ -29,7 +29,7 @@ import campaignrl as crl
 from campaignrl.features import Context, Feature, FeatureSchema
 from campaignrl.report.figures.base import png_bytes
 from campaignrl.report.figures.estimates import Panel, Spot, panels
-from campaignrl.tables.files import write_whole
+from campaignrl.tables.files.whole_files import write_whole
 
 CLASSES, SEED = 10, 12345
 # Mean and standard deviation of the relative error, 30 runs, seed 12345. Its switch_dr and dros are tuned by SLOPE.

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 import campaignrl as crl
 from campaignrl.features import Context, Feature, FeatureSchema
 from campaignrl.report.figures.base import MUTED, SERIES, png_bytes
-from campaignrl.tables.files import write_whole
+from campaignrl.tables.files.whole_files import write_whole
 from campaignrl.true_value import decision_value
 
 SHOWN = ("dm", "ips", "snips", "dr", "dros", "mips_offer", "offcem")

@@ -15,12 +15,12 @@ import pandas as pd
 
 import campaignrl as crl
 from campaignrl.ope.comparison.equivalence import bearing
+from campaignrl.ope.comparison.personalisation import Finding, personalising
 from campaignrl.ope.evaluate import compare_on_log
 from campaignrl.ope.intervals.empirical_likelihood import NOT_TO_BE_HAD, Estimate
-from campaignrl.ope.personalisation import Finding, personalising
 from campaignrl.report.figures.base import png_bytes
 from campaignrl.report.figures.estimates import Panel, Spot, panels
-from campaignrl.tables.files import write_whole
+from campaignrl.tables.files.whole_files import write_whole
 from campaignrl.tables.log.split import split_by_customer
 
 HERE = Path(__file__).resolve().parent

@@ -22,7 +22,7 @@ from campaignrl.calibration.calibrate import calibrate_campaign
 from campaignrl.calibration.response.campaign_rows import Campaign, campaign_of_outcomes
 from campaignrl.calibration.world.replay import replay
 from campaignrl.report.figures.base import INK, MUTED, SERIES, png_bytes
-from campaignrl.tables.files import write_whole
+from campaignrl.tables.files.whole_files import write_whole
 from campaignrl.tables.log.split import split_by_customer
 
 HERE = Path(__file__).resolve().parent

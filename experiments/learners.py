@@ -37,7 +37,7 @@ from campaignrl.envs.truth.twins import Life, nothing
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.loading import build_policy
 from campaignrl.suites.measure import evaluation_ids
-from campaignrl.tables.files import write_whole
+from campaignrl.tables.files.whole_files import write_whole
 from campaignrl.true_value import acting, mean_value
 
 WORLDS = ("ecommerce", "coupon_trap", "no_memory", "churn_rescue", "tight_budget")

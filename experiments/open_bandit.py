@@ -21,7 +21,7 @@ from campaignrl.ope.comparison.equivalence import Bearing, bearing, independent_
 from campaignrl.ope.intervals.empirical_likelihood import NOT_TO_BE_HAD, Estimate
 from campaignrl.report.figures.base import png_bytes
 from campaignrl.report.figures.estimates import Panel, Spot, panels
-from campaignrl.tables.files import write_whole
+from campaignrl.tables.files.whole_files import write_whole
 
 HERE = Path(__file__).resolve().parent
 FOLDER = HERE.parents[1] / "shared" / "data" / "obd"

@@ -24,7 +24,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 import campaignrl as crl
 from campaignrl.campaign import decide_day, ready_policy
 from campaignrl.cli.console import say, say_table
-from campaignrl.envs.events.export import play_history, truth_of
+from campaignrl.envs.events_export import play_history, truth_of
 from campaignrl.envs.panel import Panel
 from campaignrl.profiles.store.build import build_profiles
 

@@ -42,7 +42,7 @@ from campaignrl.ope.comparison.policies import Rows
 from campaignrl.ope.methods.registry import ESTIMATORS
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.report.figures.base import INK, MUTED, SERIES, png_bytes
-from campaignrl.tables.files import write_whole
+from campaignrl.tables.files.whole_files import write_whole
 from campaignrl.true_value import decision_lifts
 
 FAR = 1_000_000_000  # seed of the truth, away from those of the logs

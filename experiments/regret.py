@@ -29,7 +29,7 @@ from campaignrl.features import Context, Feature, FeatureSchema
 from campaignrl.policies.base import sample
 from campaignrl.policies.loading import build_policy
 from campaignrl.report.figures.base import png_bytes
-from campaignrl.tables.files import write_whole
+from campaignrl.tables.files.whole_files import write_whole
 
 ACTIONS, WIDTH, NOISE, BATCH, ASKED = 6, 8, 0.5, 50, 0.6
 FIRST_SEED = 100  # alpha of lin_ucb was chosen with a look at seeds 0 to 7

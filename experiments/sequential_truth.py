@@ -21,14 +21,14 @@ from ranking import correlations, kept, summary
 import campaignrl as crl
 from campaignrl.actions import NONE, Catalog
 from campaignrl.campaign import run_campaign
-from campaignrl.ope.diagnostics import ESS_REFUSE
+from campaignrl.ope.diagnostics.verdict import ESS_REFUSE
 from campaignrl.ope.nuisance.fqe import KINDS
 from campaignrl.policies.fixed.simple import SEES_NOTHING, Untrained
 from campaignrl.report.figures.base import png_bytes
 from campaignrl.report.figures.effective_size_by_step import ess_by_step
 from campaignrl.report.figures.estimates import Panel, Spot, panels
 from campaignrl.specs.toml import Spec
-from campaignrl.tables.files import write_whole
+from campaignrl.tables.files.whole_files import write_whole
 from campaignrl.true_value import campaign_lift, campaign_value
 
 FAR = 1_000_000_000  # seed of the truth, away from that of the log

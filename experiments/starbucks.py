@@ -15,11 +15,11 @@ from starbucks_log import per_day, read_starbucks
 
 import campaignrl as crl
 from campaignrl.ope.comparison.equivalence import Bearing, bearing
-from campaignrl.ope.diagnostics import ESS_REFUSE
+from campaignrl.ope.diagnostics.verdict import ESS_REFUSE
 from campaignrl.ope.evaluate import compare_on_log
 from campaignrl.report.figures.base import png_bytes
 from campaignrl.report.figures.effective_size_by_step import ess_by_step
-from campaignrl.tables.files import write_whole
+from campaignrl.tables.files.whole_files import write_whole
 from campaignrl.tables.log.decision_log import DecisionLog
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data" / "starbucks"

@@ -23,7 +23,7 @@ from campaignrl.calibration.world.replay import replay
 from campaignrl.ope.evaluate import compare_on_log
 from campaignrl.report.figures.base import png_bytes
 from campaignrl.report.figures.estimates import Panel, Spot, panels
-from campaignrl.tables.files import write_whole
+from campaignrl.tables.files.whole_files import write_whole
 from campaignrl.tables.log.decision_log import DecisionLog
 
 HERE = Path(__file__).resolve().parent

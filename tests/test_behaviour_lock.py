@@ -27,7 +27,7 @@ from threadpoolctl import threadpool_info
 
 from campaignrl.cli import main as cli
 from campaignrl.envs.customers_export import customers_frame
-from campaignrl.envs.events.export import play_history
+from campaignrl.envs.events_export import play_history
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.truth.bounds.upper_bound import upper_bound
 from campaignrl.envs.truth.oracles.greedy_oracle import greedy

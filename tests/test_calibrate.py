@@ -15,7 +15,7 @@ from campaignrl.calibration.world.replay import days_needed, replay, translation
 from campaignrl.calibration.world.world_file import world_text
 from campaignrl.campaign import decide_day, ready_policy
 from campaignrl.cli.main import app
-from campaignrl.envs.events.export import play_history, truth_of
+from campaignrl.envs.events_export import play_history, truth_of
 from campaignrl.envs.panel import Panel
 from campaignrl.errors import DataError, SpecError
 from campaignrl.specs.provenance import Provenance, leaves, place

@@ -12,7 +12,7 @@ from campaignrl.envs.panel import Panel
 from campaignrl.specs.bundled import bundled_files
 from campaignrl.specs.toml import check
 from campaignrl.specs.world import World, load_world
-from campaignrl.tables.files import read_frame, write_frame
+from campaignrl.tables.files.whole_files import read_frame, write_frame
 
 SMS = "sms"
 ANSWERS = {

@@ -13,7 +13,7 @@ from campaignrl.send.decide import facts_of
 from campaignrl.specs.toml import check
 from campaignrl.specs.world import World
 from campaignrl.tables.customers import FULL, contact_column, read_customers
-from campaignrl.tables.files import write_frame
+from campaignrl.tables.files.whole_files import write_frame
 
 
 def read(source, world, **how):

@@ -19,7 +19,7 @@ from campaignrl.rng import Purpose
 from campaignrl.send.decide import decide, facts_of
 from campaignrl.specs.world import load_world
 from campaignrl.tables.customers import read_customers
-from campaignrl.tables.files import read_frame, write_frame
+from campaignrl.tables.files.whole_files import read_frame, write_frame
 from campaignrl.training import train
 
 DAY = datetime.date(2026, 11, 21)

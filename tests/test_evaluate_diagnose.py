@@ -2,8 +2,8 @@
 
 import pytest
 
-from campaignrl.ope.diagnostics import CHECKS, Figures, diagnose
-from campaignrl.ope.holdout import Holdout
+from campaignrl.ope.diagnostics.holdout import Holdout
+from campaignrl.ope.diagnostics.verdict import CHECKS, Figures, diagnose
 
 SOUND = Figures(
     n=10_000,

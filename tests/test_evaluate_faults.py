@@ -14,8 +14,8 @@ import pytest
 from campaignrl.campaign import simulate
 from campaignrl.cli import main as cli
 from campaignrl.errors import DataError
+from campaignrl.ope.diagnostics.holdout import check_apart, drawn, holdout_of, sample_ratio_p
 from campaignrl.ope.evaluate import evaluate
-from campaignrl.ope.holdout import check_apart, drawn, holdout_of, sample_ratio_p
 from campaignrl.tables.log.files import write_log
 from campaignrl.tables.log.split import split_by_customer
 

@@ -17,11 +17,12 @@ from campaignrl.features import Context, Feature, FeatureSchema
 from campaignrl.ope.data.target_policy import read_probabilities
 from campaignrl.ope.evaluate import compare_on_log, evaluate
 from campaignrl.ope.methods.registry import USUAL
+from campaignrl.ope.methods.result import FIGURES
 from campaignrl.ope.nuisance.cross_fitting import CrossFitted, folds_of
-from campaignrl.ope.result import FIGURES
 from campaignrl.ope.streaming.evaluate import evaluate_stream
 from campaignrl.tables.log.decision_log import DecisionLog
-from campaignrl.tables.log.files import read_log, write_log
+from campaignrl.tables.log.files import write_log
+from campaignrl.tables.logs import read_log
 
 CATALOG = Catalog.from_names(["mail@email", "coupon@email", "coupon@sms"])
 K = len(CATALOG)

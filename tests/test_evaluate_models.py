@@ -22,8 +22,9 @@ from campaignrl.ope.nuisance.propensity_model import EstimatedPropensities, cali
 from campaignrl.ope.nuisance.reward_models import MODELS, reward_model
 from campaignrl.policies.linear_model.ridge import RidgeStatistics, fit_ridge
 from campaignrl.tables.log.decision_log import DecisionLog
-from campaignrl.tables.log.files import read_log, write_log
+from campaignrl.tables.log.files import write_log
 from campaignrl.tables.log.split import split_by_customer
+from campaignrl.tables.logs import read_log
 
 CATALOG = Catalog.from_names(["mail@email", "gift@email", "gift@sms"])
 SCHEMA = FeatureSchema((Feature(name="x"), Feature(name="tag", levels=("a", "b"))))

@@ -12,8 +12,8 @@ from campaignrl.ope.evaluate import evaluate
 from campaignrl.ope.intervals.bootstrap import percentile_interval, resampled_rows
 from campaignrl.ope.intervals.empirical_likelihood import Clusters
 from campaignrl.ope.methods.intervals_by_name import INTERVALS, Orders, customer_bounds
-from campaignrl.ope.methods.refit import refit_bootstrap
 from campaignrl.ope.methods.registry import ESTIMATORS
+from campaignrl.ope.refit_bootstrap import refit_bootstrap
 
 _SPEC = importlib.util.spec_from_file_location("logs", Path(__file__).with_name("test_evaluate_log.py"))
 LOGS = importlib.util.module_from_spec(_SPEC)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from campaignrl.ope.evaluate import compare_on_log, evaluate
-from campaignrl.tables.log.files import read_log
+from campaignrl.tables.logs import read_log
 
 MAPPINGS = Path(__file__).resolve().parents[1] / "experiments" / "mappings"
 

@@ -12,7 +12,7 @@ from campaignrl.errors import UnknownName, UsageError
 from campaignrl.features import Context, Feature, FeatureSchema
 from campaignrl.ope.data.trajectories import trajectories
 from campaignrl.ope.episodes.evaluate import evaluate_episodes
-from campaignrl.ope.methods.sequential_registry import SEQUENTIAL
+from campaignrl.ope.episodes.registry import SEQUENTIAL
 from campaignrl.ope.nuisance.fqe import Behaviour, fitted_q
 from campaignrl.tables.log.decision_log import DecisionLog
 from campaignrl.tables.log.files import write_log

@@ -19,8 +19,9 @@ from campaignrl.ope.streaming.model import sampled_groups
 from campaignrl.ope.streaming.sums import AT, COLUMNS, closed, customer_sums, ends_of, joined
 from campaignrl.policies.loading import load_policy
 from campaignrl.tables.log import files as logfile
-from campaignrl.tables.log.files import read_log, write_log
+from campaignrl.tables.log.files import write_log
 from campaignrl.tables.log.stream import open_log, pieces
+from campaignrl.tables.logs import read_log
 
 ROWS = 6_000
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from campaignrl.errors import DataError, UnknownName
 from campaignrl.tables.events import COLUMNS, KINDS, events_table, read_events, read_events_table, write_events
-from campaignrl.tables.files import write_frame
+from campaignrl.tables.files.whole_files import write_frame
 
 
 def some(**changes):

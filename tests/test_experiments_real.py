@@ -23,8 +23,8 @@ from typer.testing import CliRunner
 from campaignrl.cli.evaluate import evaluate as evaluate_verb
 from campaignrl.ope.evaluate import evaluate
 from campaignrl.ope.intervals.empirical_likelihood import Estimate
-from campaignrl.tables.log.files import read_log
 from campaignrl.tables.log.split import split_by_customer
+from campaignrl.tables.logs import read_log
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
 MAPPINGS = EXPERIMENTS / "mappings"

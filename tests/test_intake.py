@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from campaignrl.errors import SpecError
 from campaignrl.profiles.intake.intake import intake
 from campaignrl.profiles.intake.mapping import parse_intake_mapping
-from campaignrl.tables.files import write_frame
+from campaignrl.tables.files.whole_files import write_frame
 
 AS_OF = dt.datetime(2024, 7, 1)
 ORDERS = {"name": "orders", "file": "orders.csv", "customer": "id", "kind": "order", "ts": "ts", "amount": "amount"}

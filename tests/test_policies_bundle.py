@@ -292,7 +292,9 @@ def test_a_policy_of_no_known_kind_is_not_saved(shop, tmp_path):
 def test_a_failed_write_leaves_the_old_bundle(bundle, shop, tmp_path, monkeypatch):
     path = tmp_path / "p.bundle"
     path.write_bytes(bundle.read_bytes())
-    monkeypatch.setattr("campaignrl.tables.files.os.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space")))
+    monkeypatch.setattr(
+        "campaignrl.tables.files.whole_files.os.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space"))
+    )
     with pytest.raises(UsageError, match="cannot be written"):
         save_bundle(build_policy("uniform", shop.catalog, shop.schema), path)
     assert path.read_bytes() == bundle.read_bytes()

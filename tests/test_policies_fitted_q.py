@@ -8,7 +8,13 @@ from campaignrl.features import Context, Feature, FeatureSchema
 from campaignrl.policies.linear_model.ridge import RidgeStatistics, with_intercept
 from campaignrl.policies.loading import build_policy
 from campaignrl.policies.offline.advantage_regression import Sums, fit_parts
-from campaignrl.policies.offline.lookahead_choice import Judged, beyond_chance, near_is_ahead, of_whole_return, part_of
+from campaignrl.policies.offline.lookahead_choice import (
+    Judged,
+    beyond_chance,
+    near_is_ahead,
+    of_whole_return,
+    part_of,
+)
 from campaignrl.policies.offline.returns import ENDED, later_rows, return_parts, widths_of
 from campaignrl.tables.log.decision_log import DecisionLog
 

@@ -19,7 +19,7 @@ from campaignrl.envs.panel import Panel
 from campaignrl.errors import ArtifactError, DataError, UsageError
 from campaignrl.guard.rules import cap_windows
 from campaignrl.ope.data.target_policy import of_kept_rows, target_of
-from campaignrl.ope.methods.refit import refit_bootstrap
+from campaignrl.ope.refit_bootstrap import refit_bootstrap
 from campaignrl.ope.streaming.evaluate import evaluate_stream
 from campaignrl.policies.base import sample
 from campaignrl.policies.bundle import save_bundle

@@ -8,7 +8,7 @@ import pytest
 
 from campaignrl.campaign import decide_day, ready_policy, simulate
 from campaignrl.envs.customers_export import customers_frame
-from campaignrl.envs.events.export import START, play_history, truth_of
+from campaignrl.envs.events_export import START, play_history, truth_of
 from campaignrl.envs.panel import Panel
 from campaignrl.profiles.tags.world_features import features, features_frame
 from campaignrl.specs.bundled import bundled_files

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaignrl.campaign import decide_day, ready_policy, simulate
-from campaignrl.envs.events.export import START, attributes_of, play_history
+from campaignrl.envs.events_export import START, attributes_of, play_history
 from campaignrl.envs.panel import Panel
 from campaignrl.errors import ArtifactError, DataError, UsageError
 from campaignrl.profiles.store import folder as folders
@@ -22,7 +22,7 @@ from campaignrl.profiles.tags.tag_set import TagSet, load_tags
 from campaignrl.specs.toml import check
 from campaignrl.specs.world import load_world
 from campaignrl.tables.events import write_events
-from campaignrl.tables.files import read_frame
+from campaignrl.tables.files.whole_files import read_frame
 
 MADE = ("profiles.parquet", "freshness.parquet")
 END = START + timedelta(days=60)
@@ -119,7 +119,7 @@ def test_any_portions_in_any_order(tmp_path_factory, rows, order):
 def test_the_number_of_threads_changes_no_byte(lives, tmp_path, monkeypatch):
     home, _ = lives
     for threads in (1, 2, 5):
-        monkeypatch.setattr("campaignrl.profiles.store.database.THREADS", threads)
+        monkeypatch.setattr("campaignrl.profiles.events.database.THREADS", threads)
         build_folder(tmp_path / str(threads), home / "all.parquet", home / "last.parquet", as_of=END)
     assert bytes_of(tmp_path / "1") == bytes_of(tmp_path / "2") == bytes_of(tmp_path / "5")
 

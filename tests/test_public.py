@@ -63,7 +63,7 @@ ORDERS = [
     "import campaignrl.ope.evaluate",
     "from campaignrl.ope.estimators import weights",
     "from campaignrl.ope.evaluate import evaluate",
-    "from campaignrl import evaluate; import campaignrl.ope.result",
+    "from campaignrl import evaluate; import campaignrl.ope.methods.result",
     "import campaignrl.campaign, campaignrl.training",
     "from campaignrl import simulate, train, decide",
     "import campaignrl.cli.main",

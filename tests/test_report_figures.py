@@ -20,7 +20,7 @@ from campaignrl.report.figures.base import (
     send_shares,
     svg_bytes,
 )
-from campaignrl.report.pages.svg_inline import inline_svg
+from campaignrl.report.figures.svg_inline import inline_svg
 
 HOSTILE = [
     "$\\frac{1}{0}$ \\alpha_",

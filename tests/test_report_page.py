@@ -12,11 +12,11 @@ from campaignrl.campaign import run_campaign
 from campaignrl.errors import UsageError
 from campaignrl.ope.evaluate import compare_on_log, evaluate
 from campaignrl.ope.intervals.empirical_likelihood import Estimate
-from campaignrl.report import wording as words
+from campaignrl.report.facts import wording as words
+from campaignrl.report.facts.content import best_estimate
 from campaignrl.report.facts.kpi import Kpi
 from campaignrl.report.figures.captions import heatmaps, sends_by
 from campaignrl.report.html import Gain, ReportContent, page, write_report
-from campaignrl.report.pages.content import best_estimate
 from campaignrl.report.pages.sections import first_table, headline, kpi_table
 from campaignrl.specs.toml import check
 from campaignrl.specs.world import World

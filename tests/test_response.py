@@ -7,10 +7,18 @@ import pytest
 
 from campaignrl.actions import Catalog
 from campaignrl.calibration.response.campaign_rows import Campaign, Rows
-from campaignrl.calibration.response.clustered_statistics import CLIP, Figure, from_scale, lift, rate, to_scale, weights
+from campaignrl.calibration.response.clustered_statistics import (
+    CLIP,
+    Figure,
+    from_scale,
+    lift,
+    rate,
+    to_scale,
+    weights,
+)
 from campaignrl.calibration.response.funnel_regression import fit_logistic, fit_response
+from campaignrl.calibration.response.moments import View
 from campaignrl.calibration.response.shrinkage import pooled, traits_design
-from campaignrl.calibration.world.moments import View
 
 ONES = np.ones(8)
 

@@ -16,7 +16,8 @@ from campaignrl.errors import UnknownName, UsageError
 from campaignrl.specs.bundled import bundled_files
 from campaignrl.specs.world import load_world
 from campaignrl.tables.log.decision_log import PER_ROW
-from campaignrl.tables.log.files import read_log, write_log
+from campaignrl.tables.log.files import write_log
+from campaignrl.tables.logs import read_log
 from campaignrl.training import train
 
 N = 60

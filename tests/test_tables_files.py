@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaignrl.errors import CampaignError, DataError, UnknownName, UsageError
-from campaignrl.tables.file_formats import SUFFIXES
-from campaignrl.tables.files import read_frame, write_frame, write_whole
+from campaignrl.tables.files.formats import SUFFIXES
+from campaignrl.tables.files.whole_files import read_frame, write_frame, write_whole
 
 FRAME = pd.DataFrame(
     {"id": ["007", "1e5", "9223372036854775809", "🎁"], "x": [1.5, -2.0, np.nan, 1e300], "k": [1, -2, 3, 4]}

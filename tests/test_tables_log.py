@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from campaignrl.actions import Catalog
 from campaignrl.errors import DataError, UnknownName
 from campaignrl.features import Context, Feature, FeatureSchema
-from campaignrl.tables.files import write_frame
+from campaignrl.tables.files.whole_files import write_frame
 from campaignrl.tables.log.decision_log import DecisionLog
-from campaignrl.tables.log.files import KEY, read_log, sidecar, write_log
+from campaignrl.tables.log.files import KEY, sidecar, write_log
+from campaignrl.tables.logs import read_log
 
 SUFFIX = pytest.mark.parametrize("suffix", [".parquet", ".csv", ".csv.gz", ".tsv"])
 WORD = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)

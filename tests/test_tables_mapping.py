@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaignrl.errors import DataError, SpecError, UnknownName
-from campaignrl.tables.expressions import compile_expression
+from campaignrl.tables.files.expressions import compile_expression
 from campaignrl.tables.foreign.mapping import load_mapping, parse_mapping
-from campaignrl.tables.log.files import read_log, write_log
+from campaignrl.tables.log.files import write_log
+from campaignrl.tables.logs import read_log
 
 MAPPINGS = Path(__file__).resolve().parents[1] / "experiments" / "mappings"
 LOG = """id,when,arm,p,bought,spend,fee,age,city

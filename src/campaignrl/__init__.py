@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from campaignrl.errors import SupportError as SupportError
     from campaignrl.errors import UnknownName as UnknownName
     from campaignrl.ope.evaluate import evaluate as evaluate
-    from campaignrl.ope.result import Evaluation as Evaluation
+    from campaignrl.ope.methods.result import Evaluation as Evaluation
     from campaignrl.policies.base import Policy as Policy
     from campaignrl.policies.loading import load_policy as load_policy
     from campaignrl.send.decide import decide as decide
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from campaignrl.suites.compare import compare as compare
     from campaignrl.suites.run import benchmark as benchmark
     from campaignrl.tables.log.decision_log import DecisionLog as DecisionLog
-    from campaignrl.tables.log.files import read_log as read_log
-    from campaignrl.training import train as train
+    from campaignrl.tables.logs import read_log as read_log
+from campaignrl.training import train as train
 
 _HOME = {
     "ArtifactError": "errors",
@@ -40,7 +40,7 @@ _HOME = {
     "Catalog": "actions",
     "DataError": "errors",
     "DecisionLog": "tables.log.decision_log",
-    "Evaluation": "ope.result",
+    "Evaluation": "ope.methods.result",
     "Policy": "policies.base",
     "SpecError": "errors",
     "SupportError": "errors",
@@ -53,7 +53,7 @@ _HOME = {
     "evaluate": "ope.evaluate",
     "load_policy": "policies.loading",
     "load_world": "specs.world",
-    "read_log": "tables.log.files",
+    "read_log": "tables.logs",
     "simulate": "campaign",
     "train": "training",
 }

@@ -20,7 +20,7 @@ from campaignrl.envs.panel import Panel
 from campaignrl.guard.rules import cap_windows
 from campaignrl.ope.evaluate import compare_on_log, evaluate
 from campaignrl.ope.intervals.empirical_likelihood import Estimate
-from campaignrl.ope.result import Evaluation
+from campaignrl.ope.methods.result import Evaluation
 from campaignrl.policies.base import Policy
 from campaignrl.policies.bundle import save_bundle
 from campaignrl.report.html import Gain, ReportContent, write_report
@@ -28,7 +28,7 @@ from campaignrl.send.decide import Decisions, decide
 from campaignrl.specs.bundled import bundled_files
 from campaignrl.specs.world import World, load_world
 from campaignrl.tables.customers import read_customers
-from campaignrl.tables.files import write_frame
+from campaignrl.tables.files.whole_files import write_frame
 from campaignrl.tables.log.decision_log import DecisionLog
 from campaignrl.tables.log.files import write_log
 from campaignrl.training import train

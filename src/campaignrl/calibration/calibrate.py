@@ -22,10 +22,10 @@ from campaignrl.calibration.purchase.base_rates import Fitted, Path
 from campaignrl.calibration.purchase.untreated_histories import Base, base_of_events, labels_of
 from campaignrl.calibration.response.campaign_rows import Campaign, Rows, campaign_of_events
 from campaignrl.calibration.response.clicks import delay_numbers
+from campaignrl.calibration.response.moments import Moment, View, all_moments
 from campaignrl.calibration.response.treatment_effects import effects_table, response_table
 from campaignrl.calibration.world.draft import draft, only_rules_that_hold, with_attributes
 from campaignrl.calibration.world.method_of_simulated_moments import Matched, get, match, put
-from campaignrl.calibration.world.moments import Moment, View, all_moments
 from campaignrl.calibration.world.replay import days_needed
 from campaignrl.calibration.world.world_file import write_world
 from campaignrl.errors import DataError, Problem, SpecError

@@ -15,7 +15,7 @@ from campaignrl.cli.options import Json
 from campaignrl.suites.compare import compare as compare_results
 from campaignrl.suites.junit import to_junit
 from campaignrl.suites.run import benchmark as run_benchmark
-from campaignrl.tables.files import write_whole
+from campaignrl.tables.files.whole_files import write_whole
 
 
 def benchmark(

@@ -18,8 +18,8 @@ from campaignrl.cli.options import Json, Seed
 from campaignrl.errors import DataError, Problem, UsageError, nearest
 from campaignrl.specs.world import load_world
 from campaignrl.tables.events import read_events
-from campaignrl.tables.files import read_frame
-from campaignrl.tables.log.files import read_log
+from campaignrl.tables.files.whole_files import read_frame
+from campaignrl.tables.logs import read_log
 
 ID = "customer_id"
 

@@ -22,7 +22,7 @@ from campaignrl.send.decide import decide as decide_for
 from campaignrl.specs.bundled import bundled_files
 from campaignrl.specs.world import World, load_world
 from campaignrl.tables.customers import ID, CustomerTable, read_customers
-from campaignrl.tables.files import read_frame, write_frame
+from campaignrl.tables.files.whole_files import read_frame, write_frame
 
 
 def decide(

@@ -21,8 +21,8 @@ from campaignrl.profiles.store.summary import CustomerTag, TagSummary, customer_
 from campaignrl.profiles.store.update import reweight_folder, update_folder
 from campaignrl.profiles.tags.tag_set import load_tags
 from campaignrl.report.pages.data_quality import quality_page
-from campaignrl.tables.files import column_names
-from campaignrl.tables.log.files import read_log
+from campaignrl.tables.files.whole_files import column_names
+from campaignrl.tables.logs import read_log
 
 profile = typer.Typer(
     help="Customer profiles: build tags from raw events, update them, segment customers, show them.",

@@ -23,7 +23,7 @@ from campaignrl.profiles.store.columns import read_profiles
 from campaignrl.report.figures.base import png_bytes
 from campaignrl.report.figures.profiles import heat, migration_picture, segment_picture
 from campaignrl.tables.customers import ID
-from campaignrl.tables.files import write_frame, write_whole
+from campaignrl.tables.files.whole_files import write_frame, write_whole
 
 USUAL = "kmeans"  # method that needs nothing but a table
 # The smallest file of rules; the first that holds counts.

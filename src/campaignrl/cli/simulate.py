@@ -15,7 +15,7 @@ from campaignrl.errors import Problem, UsageError
 from campaignrl.report.figures.base import png_bytes
 from campaignrl.report.figures.channel_load import channel_load
 from campaignrl.specs.world import World, load_world
-from campaignrl.tables.files import write_frame, write_whole
+from campaignrl.tables.files.whole_files import write_frame, write_whole
 from campaignrl.tables.log.files import write_log
 from campaignrl.true_value import Value, mean_value
 

@@ -17,7 +17,7 @@ from campaignrl.policies.deep.run_options import WorldLearner, thinned
 from campaignrl.specs.world import load_world
 from campaignrl.tables.log.customer_sketch import FACT, CustomerSketch, sketch_of
 from campaignrl.tables.log.decision_log import DecisionLog
-from campaignrl.tables.log.files import read_log
+from campaignrl.tables.logs import read_log
 from campaignrl.training import ready_learner
 from campaignrl.training import train as train_policy
 

@@ -15,7 +15,7 @@ from campaignrl.report.figures.base import png_bytes
 from campaignrl.report.figures.world import world_figure, world_page
 from campaignrl.specs.bundled import bundled_files
 from campaignrl.specs.world import World, load_world
-from campaignrl.tables.files import write_whole
+from campaignrl.tables.files.whole_files import write_whole
 
 world = typer.Typer(help="List, show and check worlds.", no_args_is_help=True)
 

@@ -14,7 +14,7 @@ empirical_likelihood.py     customer-clustered t and empirical likelihood
 intervals_by_name.py  intervals asked for by name; betting.py, confidence_sequences.py and bootstrap.py make them
 refit.py         the bootstrap that fits everything anew
 bounds.py        textbook intervals and bounds, to compare with
-diagnostics.py      trust, caution or refuse, in plain words
+verdict.py      trust, caution or refuse, in plain words
 result.py        the answer and how it is shown
 evaluate.py      the verb that joins them
 equivalence.py   what an interval of a difference lets one say; the difference between two logs
@@ -31,5 +31,5 @@ states.py        context joined by traces of past sends, for the models
 fqe.py           fitted-Q evaluation; density_ratios.py: how much more often a policy is in a state
 return_distribution.py  quantiles and worst part of the returns
 support_horizon.py    how far into an episode the log lasts, and the verdict
-sequential_registry.py, evaluate.py, episode_result.py   the table, the verb, the answer
+sequential_registry.py, evaluate.py, result.py   the table, the verb, the answer
 """

@@ -1,7 +1,7 @@
 """The verb: what a policy would earn, from a log of another policy's decisions.
 
 Immature rows are dropped first and counted. Then one pass over blocks gathers what the rows say
-(weighted_rows.py), the estimators answer (registry.py), and the figures are judged (diagnostics.py).
+(weighted_rows.py), the estimators answer (registry.py), and the figures are judged (verdict.py).
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from campaignrl.errors import Problem, UsageError, unknown
-from campaignrl.ope.absent import beyond, blind, cannot, missing
 from campaignrl.ope.data.target_policy import LOGGED, Given, target_of
-from campaignrl.ope.diagnostics import ESS_CAUTION, Figures, diagnose
+from campaignrl.ope.diagnostics.holdout import holdout_of
+from campaignrl.ope.diagnostics.verdict import ESS_CAUTION, Figures, diagnose
 from campaignrl.ope.episodes.evaluate import evaluate_episodes
+from campaignrl.ope.episodes.registry import SEQUENTIAL
 from campaignrl.ope.estimators import weights
-from campaignrl.ope.holdout import holdout_of
 from campaignrl.ope.intervals.empirical_likelihood import (
     EMPIRICAL_LIKELIHOOD,
     NOT_TO_BE_HAD,
@@ -24,17 +24,9 @@ from campaignrl.ope.intervals.empirical_likelihood import (
     p_value_of_gap,
     std_error,
 )
+from campaignrl.ope.methods.absent import beyond, blind, cannot, missing
 from campaignrl.ope.methods.intervals_by_name import INTERVALS, T, remade, remade_difference
-from campaignrl.ope.methods.registry import ESTIMATORS, HEAVY, USUAL, difference, estimate, seen_by, setting_of
-from campaignrl.ope.methods.sequential_registry import SEQUENTIAL
-from campaignrl.ope.methods.shrinkage import FIXED, METHODS
-from campaignrl.ope.methods.weight_histogram import spread_of
-from campaignrl.ope.methods.weighted_rows import Evidence, Range, gather
-from campaignrl.ope.nuisance.fqe import KINDS
-from campaignrl.ope.nuisance.logging_policy import propensities_unknown
-from campaignrl.ope.nuisance.propensity_model import CalibrationBin, calibration_gap
-from campaignrl.ope.nuisance.reward_models import MODELS
-from campaignrl.ope.preparation import (
+from campaignrl.ope.methods.preparation import (
     Predictions,
     certain_share,
     described,
@@ -45,7 +37,15 @@ from campaignrl.ope.preparation import (
     propensities,
     reward_range_of,
 )
-from campaignrl.ope.result import Evaluation
+from campaignrl.ope.methods.registry import ESTIMATORS, HEAVY, USUAL, difference, estimate, seen_by, setting_of
+from campaignrl.ope.methods.result import Evaluation
+from campaignrl.ope.methods.shrinkage import FIXED, METHODS
+from campaignrl.ope.methods.weight_histogram import spread_of
+from campaignrl.ope.methods.weighted_rows import Evidence, Range, gather
+from campaignrl.ope.nuisance.fqe import KINDS
+from campaignrl.ope.nuisance.logging_policy import propensities_unknown
+from campaignrl.ope.nuisance.propensity_model import CalibrationBin, calibration_gap
+from campaignrl.ope.nuisance.reward_models import MODELS
 from campaignrl.tables.log.decision_log import DecisionLog
 
 __all__ = ["Evaluation", "compare_on_log", "evaluate"]

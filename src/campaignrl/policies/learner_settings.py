@@ -16,7 +16,7 @@ from campaignrl.actions import Catalog
 from campaignrl.arrays import Float, Float32, Int64
 from campaignrl.errors import DataError, Problem
 from campaignrl.features import FeatureSchema, Rows
-from campaignrl.policies.linear_model.ridge import ROWS_AT_A_TIME
+from campaignrl.policies.base import ROWS_AT_A_TIME
 from campaignrl.specs.toml import Spec
 from campaignrl.tables.log.decision_log import DecisionLog
 

@@ -11,13 +11,13 @@ from typing import BinaryIO
 
 from markupsafe import Markup
 
+from campaignrl.report.facts.content import Gain, ReportContent
 from campaignrl.report.figures import captions as pictures
 from campaignrl.report.figures.captions import Picture
 from campaignrl.report.figures.evidence_pictures import evidence
 from campaignrl.report.pages import sections
-from campaignrl.report.pages.content import Gain, ReportContent
 from campaignrl.report.pages.template import style, template
-from campaignrl.tables.files import write_whole
+from campaignrl.tables.files.whole_files import write_whole
 
 __all__ = ["Gain", "ReportContent", "page", "write_report"]
 

@@ -23,7 +23,7 @@ from campaignrl.suites.paired_test import paired_difference
 from campaignrl.suites.plan import Run
 from campaignrl.suites.side_by_side import side_by_side
 from campaignrl.suites.suite import NONE, Gate, Label, Suite, Training
-from campaignrl.tables.files import write_whole
+from campaignrl.tables.files.whole_files import write_whole
 
 FORMAT = 1
 KIND = "campaignrl benchmark"

@@ -2,7 +2,7 @@
 
 One row a customer: `customer_id`, a column per feature in its own unit, and for every frequency cap the sends so far
 in the window that ends today (`contacts_7d`, `contacts_sms_7d`). Consent that is not known is no consent, a contact
-count that is not known is a full one. Not here: what the guard makes of it (guard/), decision logs (files.py).
+count that is not known is a full one. Not here: what the guard makes of it (guard/), decision logs (whole_files.py).
 """
 
 from __future__ import annotations
@@ -20,10 +20,8 @@ import pyarrow as pa
 from campaignrl.arrays import Bool
 from campaignrl.errors import DataError, Problem
 from campaignrl.features import UNKNOWN, Context, Feature, FeatureSchema, Rows
-from campaignrl.tables.columns import numbers, truths
-from campaignrl.tables.files import as_text, read_table, require_columns
-from campaignrl.tables.log.decision_log import row_problems
-from campaignrl.tables.log.rows import category_codes
+from campaignrl.tables.files.columns import category_codes, numbers, row_problems, truths
+from campaignrl.tables.files.whole_files import as_text, read_table, require_columns
 
 Window = tuple[str | None, int]  # (channel or None for all, days that end today)
 

@@ -25,9 +25,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from campaignrl.errors import DataError, Problem, nearest
-from campaignrl.tables.file_formats import is_parquet
-from campaignrl.tables.files import column_names, read_table, require_columns, write_parquet, write_whole
-from campaignrl.tables.log.decision_log import row_problems
+from campaignrl.tables.files.columns import row_problems
+from campaignrl.tables.files.formats import is_parquet
+from campaignrl.tables.files.whole_files import column_names, read_table, require_columns, write_parquet, write_whole
 
 TABLE = "events"
 KINDS = (

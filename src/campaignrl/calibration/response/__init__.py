@@ -11,6 +11,7 @@ engagement.py            How customers answer what is sent to them, counted from
                          last week, and afterwards
 funnel_regression.py     Logistic regression of a campaign's funnel: who delivers, opens, clicks, leaves; weighted,
                          penalised, cross-fitted
+moments.py               Which figures of a campaign move which numbers of a world
 shrinkage.py             Partial pooling: the figures of segments drawn towards each other, by as much as they may
                          differ by luck alone
 treatment_effects.py     What a campaign's responses look like before any world is made of them: by action and

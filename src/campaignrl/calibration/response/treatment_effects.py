@@ -12,8 +12,8 @@ import pandas as pd
 
 from campaignrl.calibration.response.clustered_statistics import NOTHING, Figure, lift
 from campaignrl.calibration.response.funnel_regression import fit_response
+from campaignrl.calibration.response.moments import View, recorded
 from campaignrl.calibration.response.shrinkage import pooled
-from campaignrl.calibration.world.moments import View, recorded
 
 MOST_ROWS = 100_000  # of one regression
 STEPS = {"delivered": None, "opened": "delivered", "clicked": "opened", "unsubscribed": "delivered"}

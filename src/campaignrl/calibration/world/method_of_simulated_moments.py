@@ -15,7 +15,7 @@ import numpy as np
 
 from campaignrl.arrays import Float
 from campaignrl.calibration.response.clustered_statistics import Figure, from_scale, to_scale
-from campaignrl.calibration.world.moments import Moment, Path, View
+from campaignrl.calibration.response.moments import Moment, Path, View
 from campaignrl.calibration.world.replay import replay
 from campaignrl.specs.toml import check
 from campaignrl.specs.world import World

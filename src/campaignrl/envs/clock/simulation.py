@@ -27,10 +27,10 @@ from campaignrl.dynamics.advance import Outcome
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.dynamics.response import delivery_probability
 from campaignrl.envs.clock.answers import write_answers
+from campaignrl.envs.clock.event_log import EventLog, channel_load
 from campaignrl.envs.clock.queues import Job, Queue
 from campaignrl.envs.clock.response_times import DAY, Draw, Quiet, planned_hour, service_hours
 from campaignrl.envs.clock.sends import Sends, service
-from campaignrl.envs.events.event_log import EventLog, channel_load
 from campaignrl.envs.panel import Panel
 from campaignrl.guard.budget import Ledger, Limits, throttle
 from campaignrl.rng import Purpose

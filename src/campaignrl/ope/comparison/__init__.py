@@ -1,8 +1,10 @@
 """Comparing policies on one log: paired lifts, subgroups, equivalence.
 
-equivalence.py  What the interval of a difference lets one say, and the difference between the values of two logs
-policies.py     Questions about two or more policies on the same rows: which is better, for whom, at what cost, at
-                what risk
-subgroups.py    What is asked beside a policy's value: for whom it is better, how likely it is worse, what the gain
-                costs
+equivalence.py      What the interval of a difference lets one say, and the difference between the values of two
+                    logs
+personalisation.py  Whether it pays to treat customers differently: the answer in one sentence, from intervals alone
+policies.py         Questions about two or more policies on the same rows: which is better, for whom, at what cost,
+                    at what risk
+subgroups.py        What is asked beside a policy's value: for whom it is better, how likely it is worse, what the
+                    gain costs
 """

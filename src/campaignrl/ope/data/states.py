@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from campaignrl.actions import Catalog
 from campaignrl.arrays import Float32
+from campaignrl.ope.data.blocks import blocks
 from campaignrl.ope.data.trajectories import trajectories
-from campaignrl.ope.nuisance.cross_fitting import blocks
 from campaignrl.tables.log.decision_log import DecisionLog
 
 # Kept from one step to the next. One fast and one slow trace tell an open coupon (days) from fatigue (weeks).

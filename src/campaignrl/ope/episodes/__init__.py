@@ -1,6 +1,11 @@
 """Valuing whole episodes.
 
 evaluate.py             What whole episodes would earn: the sequential half of `evaluate`
+intervals.py            Intervals of what whole episodes earn, and of differences of it: t or percentile bootstrap
+                        over customers
+registry.py             Which sequential estimators there are, and what the log says of one policy's episodes
+result.py               The answer of a sequential evaluation, and how it differs from that of single decisions when
+                        shown
 return_distribution.py  The distribution of an episode's return under another policy: quantiles and the mean of its
                         worst part
 support_horizon.py      How far into an episode a log can follow another policy: effective sample size by step, and

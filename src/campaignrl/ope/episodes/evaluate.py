@@ -14,15 +14,14 @@ from typing import Any, cast
 from campaignrl.errors import Problem, SupportError, UsageError, unknown
 from campaignrl.ope.data.target_policy import LOGGED, Given, Target, of_kept_rows, target_of
 from campaignrl.ope.data.trajectories import Trajectories, known_steps, trajectories, why_not_additive
-from campaignrl.ope.episode_result import EpisodeEvaluation
+from campaignrl.ope.episodes.intervals import WAYS, Valued, Way, difference, estimated, mean_point
+from campaignrl.ope.episodes.registry import BEST_FIRST, SEQUENTIAL, Episodes, Fitting, gather_episodes
+from campaignrl.ope.episodes.result import EpisodeEvaluation
 from campaignrl.ope.episodes.return_distribution import distribution_of
 from campaignrl.ope.episodes.support_horizon import judged, lasting_steps
 from campaignrl.ope.estimators import sequential
-from campaignrl.ope.estimators.bandit import Point
-from campaignrl.ope.intervals.empirical_likelihood import NOT_TO_BE_HAD, Estimate
-from campaignrl.ope.methods.episode_intervals import WAYS, Valued, Way, difference, estimated, mean_point
+from campaignrl.ope.intervals.empirical_likelihood import NOT_TO_BE_HAD, Estimate, Point
 from campaignrl.ope.methods.intervals_by_name import T
-from campaignrl.ope.methods.sequential_registry import BEST_FIRST, SEQUENTIAL, Episodes, Fitting, gather_episodes
 from campaignrl.ope.nuisance.fqe import KINDS, Kind
 from campaignrl.ope.nuisance.logging_policy import propensities_unknown
 from campaignrl.tables.log.decision_log import DecisionLog

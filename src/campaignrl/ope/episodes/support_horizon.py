@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from campaignrl.arrays import Bool, Float
-from campaignrl.ope.diagnostics import (
+from campaignrl.ope.diagnostics.verdict import (
     CUSTOMERS_CAUTION,
     CUSTOMERS_REFUSE,
     ESS_CAUTION,

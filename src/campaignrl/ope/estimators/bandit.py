@@ -10,18 +10,10 @@ Values are in the unit of the reward, per decision.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from campaignrl.arrays import Float
-
-
-class Point(NamedTuple):
-    """An estimate, and by how much each row moves it: value - truth ~ mean(influence); influences sum to 0."""
-
-    value: float
-    influence: Float  # (n,)
+from campaignrl.ope.intervals.empirical_likelihood import Point
 
 
 def dm(expected: Float) -> Point:

@@ -22,12 +22,18 @@ import numpy.typing as npt
 from scipy import stats
 
 from campaignrl.arrays import Float
-from campaignrl.ope.estimators.bandit import Point
 
 EMPIRICAL_LIKELIHOOD = "empirical likelihood"
 CLUSTERED_T = "customer t"
 MODEL_T = "customer t, the model's own error not counted"
 NOT_TO_BE_HAD = float("nan")
+
+
+class Point(NamedTuple):
+    """An estimate, and by how much each row moves it: value - truth ~ mean(influence); influences sum to 0."""
+
+    value: float
+    influence: Float  # (n,)
 
 
 class Estimate(NamedTuple):

@@ -18,7 +18,6 @@ import numpy as np
 
 from campaignrl.arrays import Float
 from campaignrl.ope.estimators import bandit
-from campaignrl.ope.estimators.bandit import Point
 from campaignrl.ope.estimators.marginal_weights import Marginal, Marginals
 from campaignrl.ope.estimators.weights import customer_range
 from campaignrl.ope.intervals.empirical_likelihood import (
@@ -31,6 +30,7 @@ from campaignrl.ope.intervals.empirical_likelihood import (
     Extreme,
     Outliers,
     PairSums,
+    Point,
     clustered_t,
     cressie_read,
     std_error,

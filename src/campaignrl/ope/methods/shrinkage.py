@@ -13,8 +13,7 @@ import numpy as np
 from scipy import stats
 
 from campaignrl.arrays import Float
-from campaignrl.ope.estimators.bandit import Point
-from campaignrl.ope.intervals.empirical_likelihood import Clusters, std_error
+from campaignrl.ope.intervals.empirical_likelihood import Clusters, Point, std_error
 
 FIXED, SLOPE, MSE = "fixed", "slope", "mse"
 METHODS = (FIXED, SLOPE, MSE)

@@ -11,7 +11,6 @@ blocks. Not here: models of other kinds (reward_models.py), estimators (bandit.p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,11 +18,10 @@ import numpy.typing as npt
 
 from campaignrl.arrays import Float32, Int
 from campaignrl.errors import DataError, Problem
+from campaignrl.ope.data.blocks import blocks
 from campaignrl.policies.linear_model.ridge import RidgeModel, RidgeStatistics, fit_ridge
 from campaignrl.rng import Purpose, customer_keys, uniform
 from campaignrl.tables.log.decision_log import DecisionLog
-
-BLOCK = 65_536  # rows at a time; 41 actions in float64 are then 21 MB
 
 
 class RewardModel(Protocol):
@@ -31,11 +29,6 @@ class RewardModel(Protocol):
 
     def predict(self, rows: slice) -> npt.NDArray[Any]:
         """(m, k) expected reward of every action for a block of rows."""
-
-
-def blocks(n: int) -> Iterator[slice]:
-    """Consecutive slices of at most BLOCK rows."""
-    return (slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK))
 
 
 def folds_of(customers: npt.NDArray[Any], folds: int, seed: int) -> Int:

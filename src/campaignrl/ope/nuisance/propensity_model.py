@@ -16,7 +16,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from campaignrl.arrays import Float
-from campaignrl.ope.nuisance.cross_fitting import blocks, capped, folds_of
+from campaignrl.ope.data.blocks import blocks
+from campaignrl.ope.nuisance.cross_fitting import capped, folds_of
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.tables.log.decision_log import DecisionLog
 

@@ -19,7 +19,7 @@ from scipy.linalg import cho_factor, cho_solve
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from campaignrl.arrays import Float, Float32, Int
-from campaignrl.ope.nuisance.cross_fitting import blocks
+from campaignrl.ope.data.blocks import blocks
 from campaignrl.policies.linear_model.ridge import L2_GRID, RidgeModel, RidgeStatistics, fit_ridge, with_intercept
 from campaignrl.policies.offline.advantage_regression import BASELINE_L2, PENALTIES, products, refitted
 from campaignrl.tables.log.decision_log import DecisionLog

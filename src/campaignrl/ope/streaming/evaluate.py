@@ -18,15 +18,15 @@ import numpy as np
 
 from campaignrl.arrays import Array
 from campaignrl.errors import DataError, Problem, SupportError, UsageError, unknown
-from campaignrl.ope.absent import missing
 from campaignrl.ope.data.target_policy import LOGGED, TABLES
-from campaignrl.ope.diagnostics import diagnose
+from campaignrl.ope.diagnostics.verdict import diagnose
 from campaignrl.ope.intervals.empirical_likelihood import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate
+from campaignrl.ope.methods.absent import missing
 from campaignrl.ope.methods.registry import ESTIMATORS
+from campaignrl.ope.methods.result import Evaluation
 from campaignrl.ope.methods.weight_histogram import spread_from
 from campaignrl.ope.methods.weighted_rows import Range
 from campaignrl.ope.nuisance.logging_policy import ESTIMATE
-from campaignrl.ope.result import Evaluation
 from campaignrl.ope.streaming.estimates import STREAMED, Bounds, estimate, lift
 from campaignrl.ope.streaming.figures import bounds_of, figures_of, off_support, reward_range_of
 from campaignrl.ope.streaming.model import SAMPLE, GivenModel, SampledRidge, StreamedModel, fit_sampled_ridge

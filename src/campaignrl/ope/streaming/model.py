@@ -14,7 +14,7 @@ import numpy as np
 
 from campaignrl.arrays import Array, Float32
 from campaignrl.errors import DataError, Problem
-from campaignrl.ope.nuisance.cross_fitting import blocks
+from campaignrl.ope.data.blocks import blocks
 from campaignrl.policies.linear_model.ridge import RidgeModel, RidgeStatistics, fit_ridge
 from campaignrl.rng import Purpose, customer_keys, uniform
 from campaignrl.tables.log.decision_log import DecisionLog

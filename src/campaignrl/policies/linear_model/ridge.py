@@ -20,12 +20,11 @@ from scipy.linalg import cho_solve, cholesky, solve_triangular
 
 from campaignrl.actions import Catalog
 from campaignrl.arrays import Bool, Float, Float32
-from campaignrl.policies.base import Tensors, in_chunks
+from campaignrl.policies.base import ROWS_AT_A_TIME, Tensors, in_chunks
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.linear_model.parameter_sharing import INTERCEPT, Blocks, blocks_of
 from campaignrl.policies.row_products import row_product
 
-ROWS_AT_A_TIME = 65_536  # rows encoded at once: 12 MB at 45 columns
 SUMMED_AT_ONCE = 16_384  # rows raised to float64 at once
 L2_GRID = (1.0, 10.0, 100.0, 1e3, 1e4, 1e5)  # pseudo-observations; daily margins are noisy, so the top is used
 

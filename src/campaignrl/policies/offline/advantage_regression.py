@@ -22,15 +22,10 @@ from campaignrl import rng
 from campaignrl.actions import Catalog
 from campaignrl.arrays import Float, Float32, Int
 from campaignrl.features import FeatureSchema
+from campaignrl.policies.base import ROWS_AT_A_TIME
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.linear_model.parameter_sharing import INTERCEPT, blocks_of
-from campaignrl.policies.linear_model.ridge import (
-    ROWS_AT_A_TIME,
-    RidgeModel,
-    RidgeStatistics,
-    fit_ridge,
-    with_intercept,
-)
+from campaignrl.policies.linear_model.ridge import RidgeModel, RidgeStatistics, fit_ridge, with_intercept
 from campaignrl.tables.log.decision_log import DecisionLog
 
 PENALTIES = (1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6)  # pseudo-observations

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from campaignrl.errors import Problem, SpecError, nearest
 from campaignrl.specs.toml import Spec
 from campaignrl.tables.events import KINDS
-from campaignrl.tables.expressions import compile_expression
+from campaignrl.tables.files.expressions import compile_expression
 
 IGNORE = "ignore"
 Moment = dt.datetime | dt.date

@@ -33,10 +33,18 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from campaignrl.errors import Problem, SpecError, nearest, unknown
-from campaignrl.profiles.intake.field_spec import Attribute, KindField, Lookup, NumberField, Rules, TextField, TimeField
+from campaignrl.profiles.intake.field_spec import (
+    Attribute,
+    KindField,
+    Lookup,
+    NumberField,
+    Rules,
+    TextField,
+    TimeField,
+)
 from campaignrl.specs.toml import Spec, check, read_toml
 from campaignrl.tables.events import NUMBERS, TEXTS
-from campaignrl.tables.expressions import compile_expression
+from campaignrl.tables.files.expressions import compile_expression
 
 FORMATS = {
     "parquet": (".parquet", ".pq"),

@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from campaignrl.profiles.intake.field_spec import IGNORE, KindField, TextField, TimeField
-from campaignrl.tables.csv_text import MISSING
 from campaignrl.tables.events import KINDS
-from campaignrl.tables.expressions import compile_expression
+from campaignrl.tables.files.csv_text import MISSING
+from campaignrl.tables.files.expressions import compile_expression
 
 NAME = re.compile(r"\be(\d+)_\d+\b")  # of an expression of Steps
 COMMA_NUMBER = r"[-+]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+)(,[0-9]+)?"  # with a decimal comma; dots group thousands
@@ -152,7 +152,7 @@ def number(cells: Sequence[Cell], steps: Steps, missing: Sequence[str] = (), dec
 def arithmetic(
     expression: str, cells: Mapping[str, Cell], steps: Steps, missing: Sequence[str] = (), decimal: str = "."
 ) -> Reading:
-    """A checked expression of tables/expressions.py over some columns; not given where one of them is not."""
+    """A checked expression of tables/files/expressions.py over some columns; not given where one of them is not."""
     parts = {name: number([cell], steps, missing, decimal) for name, cell in cells.items()}
     tree = ast.parse(expression.strip(), mode="eval").body
     given = steps(" AND ".join(part.given for part in parts.values()))

@@ -17,7 +17,7 @@ from campaignrl.policies.tensor_file import foreign_name
 from campaignrl.profiles.population.population import Population
 from campaignrl.profiles.segments.segments import Segmentation
 from campaignrl.specs.toml import Spec, field_problems
-from campaignrl.tables.files import write_whole
+from campaignrl.tables.files.whole_files import write_whole
 
 MAX_BYTES = 64 << 20
 

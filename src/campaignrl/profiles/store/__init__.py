@@ -4,11 +4,8 @@ build.py         Events and attributes -> a profiles table: every tag of a set f
                  freshness of each
 columns.py       The columns of a profiles table: which tag is a number, a yes/no, a category or a date, and its
                  values as arrays
-database.py      One DuckDB connection over a profile's events and attributes: what was known on the morning of a
-                 day
 folder.py        A profile folder: events, attributes, their refreshes, the tags made from them, and how they were
                  made
-histories.py     Order histories in weeks, from the events of a profile: what buy-till-you-die models are fitted on
 profile_file.py  A profiles table as a file: one row a customer, a column per tag, and what each tag is in the
                  file's metadata
 summary.py       What to say of a profiles table, and of one customer: coverage, quantiles, most frequent values,

@@ -20,8 +20,8 @@ import pandas as pd
 from campaignrl.arrays import Objects
 from campaignrl.errors import Problem, SpecError
 from campaignrl.features import Feature
-from campaignrl.profiles.store.database import Connection, Events, customers, database, newest_day
-from campaignrl.profiles.store.histories import histories
+from campaignrl.profiles.events.database import Connection, Events, customers, database, newest_day
+from campaignrl.profiles.events.order_histories import histories
 from campaignrl.profiles.store.profile_file import Facts, write_profiles
 from campaignrl.profiles.tags.learned_models import inputs_of
 from campaignrl.profiles.tags.order_models import model_column
@@ -40,7 +40,7 @@ from campaignrl.profiles.tags.values import (
 from campaignrl.profiles.tags.world_features import features_frame, rests_on
 from campaignrl.specs.world import World
 from campaignrl.tables.customers import ID
-from campaignrl.tables.files import write_frame
+from campaignrl.tables.files.whole_files import write_frame
 
 Table = pd.DataFrame | str | Path
 REFRESHED = "refreshed"  # column of the attributes: when they were last looked up

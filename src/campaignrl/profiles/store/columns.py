@@ -20,8 +20,8 @@ from campaignrl.profiles.store.profile_file import profile_path
 from campaignrl.specs.conditions import LARGEST
 from campaignrl.specs.toml import Spec
 from campaignrl.tables.customers import ID
-from campaignrl.tables.files import read_frame
-from campaignrl.tables.log.decision_log import row_problems
+from campaignrl.tables.files.columns import row_problems
+from campaignrl.tables.files.whole_files import read_frame
 
 Kind = Literal["number", "yes_no", "category", "date"]
 

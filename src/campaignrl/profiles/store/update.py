@@ -19,8 +19,8 @@ import pandas as pd
 
 from campaignrl.arrays import Float
 from campaignrl.errors import DataError, Problem, UsageError, nearest
+from campaignrl.profiles.events.database import newest_day
 from campaignrl.profiles.store.build import Profiles
-from campaignrl.profiles.store.database import newest_day
 from campaignrl.profiles.store.folder import (
     EVENTS,
     content_hash,
@@ -34,7 +34,7 @@ from campaignrl.profiles.store.folder import (
 from campaignrl.profiles.tags.tag_set import TagSet
 from campaignrl.specs.toml import check
 from campaignrl.tables.customers import ID
-from campaignrl.tables.files import read_frame
+from campaignrl.tables.files.whole_files import read_frame
 from campaignrl.tables.log.decision_log import DecisionLog
 
 PARTS = 5  # groups of customers by the rank of a tag

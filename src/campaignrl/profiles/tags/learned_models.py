@@ -20,8 +20,8 @@ from threadpoolctl import threadpool_limits
 
 from campaignrl.arrays import Bool, Float, Objects
 from campaignrl.calibration.purchase.models import fit_mbg_nbd
-from campaignrl.profiles.store.database import Connection
-from campaignrl.profiles.store.histories import FEWEST, MOST_FITTED, WEEK, Histories, ModelTag, histories
+from campaignrl.profiles.events.database import Connection
+from campaignrl.profiles.events.order_histories import FEWEST, MOST_FITTED, WEEK, Histories, ModelTag, histories
 from campaignrl.profiles.tags.statistics import Scope
 from campaignrl.profiles.tags.values import statistic_columns
 

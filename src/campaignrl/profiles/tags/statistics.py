@@ -14,7 +14,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Literal
 
-from campaignrl.profiles.store.database import UNIT, fixed, text
+from campaignrl.profiles.events.database import UNIT, fixed, text
 from campaignrl.specs.world_features import STAGES
 
 BOUGHT = ("order", "opening")

@@ -19,7 +19,7 @@ from campaignrl.arrays import Float, Objects
 from campaignrl.errors import Problem, SpecError, UsageError, nearest
 from campaignrl.features import Context, FeatureSchema
 from campaignrl.lifecycle import stage
-from campaignrl.profiles.store.database import Connection, quoted
+from campaignrl.profiles.events.database import Connection, quoted
 from campaignrl.profiles.tags.statistics import DERIVED, STATISTICS, Scope
 from campaignrl.profiles.tags.tag_set import Tag, TagSet, rule_feature, rules_of, texts_in
 from campaignrl.specs.conditions import LARGEST, compile_condition

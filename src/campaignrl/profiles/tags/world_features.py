@@ -22,7 +22,7 @@ from campaignrl.errors import Problem, UsageError
 from campaignrl.features import UNKNOWN, Context
 from campaignrl.guard.rules import cap_windows
 from campaignrl.lifecycle import stage
-from campaignrl.profiles.store.database import Events, customers, database, quoted, text
+from campaignrl.profiles.events.database import Events, customers, database, quoted, text
 from campaignrl.specs.world import World
 from campaignrl.specs.world_features import PRICE_LEVELS
 from campaignrl.tables.customers import ID, contact_column

@@ -16,6 +16,8 @@ lift_by_part.py            The picture of a lift by part: one line each, with it
                            to compare with
 profiles.py                Pictures of segments: how many customers each has and what they are like, and who went
                            where between two dates
+svg_inline.py              An SVG file -> an <svg> element for a page: the page's colours and fonts, ids that clash
+                           with no other picture
 training.py                The picture of a training: the curve, what is sent to whom, and which features speak for
                            which action
 world.py                   The picture of a world, and its page: customers, funnels, wear-out, and the calendar with

@@ -15,11 +15,11 @@ import numpy.typing as npt
 from campaignrl.arrays import Float
 from campaignrl.campaign import Campaign
 from campaignrl.ope.intervals.empirical_likelihood import Estimate
-from campaignrl.report import wording as words
+from campaignrl.report.facts import wording as words
+from campaignrl.report.facts.content import ReportContent, best_estimate
 from campaignrl.report.facts.kpi import NONE, gain_by_day
 from campaignrl.report.figures import base as figures
-from campaignrl.report.pages.content import ReportContent, best_estimate
-from campaignrl.report.pages.svg_inline import inline_svg
+from campaignrl.report.figures.svg_inline import inline_svg
 from campaignrl.true_value import Value
 
 MOST_OFFERS = 12  # columns of offers in a heatmap; the rest are added up

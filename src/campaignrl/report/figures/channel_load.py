@@ -1,6 +1,6 @@
 """The load of channels over time: who waits, how long, and how busy the servers are.
 
-Here: how it is drawn. Not here: the figures themselves (envs/events/event_log.py).
+Here: how it is drawn. Not here: the figures themselves (envs/clock/event_log.py).
 """
 
 from __future__ import annotations

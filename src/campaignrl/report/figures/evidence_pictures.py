@@ -8,17 +8,17 @@ from __future__ import annotations
 import numpy as np
 
 from campaignrl.ope.data.target_policy import LOGGED
-from campaignrl.ope.diagnostics import ESS_REFUSE
-from campaignrl.ope.episode_result import EpisodeEvaluation
-from campaignrl.ope.result import Evaluation
-from campaignrl.report import wording as words
+from campaignrl.ope.diagnostics.verdict import ESS_REFUSE
+from campaignrl.ope.episodes.result import EpisodeEvaluation
+from campaignrl.ope.methods.result import Evaluation
+from campaignrl.report.facts import wording as words
+from campaignrl.report.facts.content import ReportContent
 from campaignrl.report.figures.base import svg_bytes
 from campaignrl.report.figures.captions import Picture
 from campaignrl.report.figures.effective_size_by_step import ess_by_step
 from campaignrl.report.figures.evidence import calibration, weights_and_overlap
 from campaignrl.report.figures.lift_by_part import lift_by_part
-from campaignrl.report.pages.content import ReportContent
-from campaignrl.report.pages.svg_inline import inline_svg
+from campaignrl.report.figures.svg_inline import inline_svg
 
 KEY = (("series-1", "■", "rows of the log"), ("series-2", "■", "weighted: what the policy would do"))
 

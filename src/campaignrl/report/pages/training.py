@@ -12,13 +12,13 @@ from typing import Any
 
 from campaignrl.errors import Problem, UsageError
 from campaignrl.policies.base import Policy
-from campaignrl.report import wording as words
+from campaignrl.report.facts import wording as words
 from campaignrl.report.facts.training import ActionFacts, TrainingFacts, training_facts
 from campaignrl.report.figures.base import png_bytes, svg_bytes
+from campaignrl.report.figures.svg_inline import inline_svg
 from campaignrl.report.figures.training import training_figure
-from campaignrl.report.pages.svg_inline import inline_svg
 from campaignrl.specs.world import World
-from campaignrl.tables.files import write_whole
+from campaignrl.tables.files.whole_files import write_whole
 from campaignrl.tables.log.decision_log import DecisionLog
 
 STYLE = (

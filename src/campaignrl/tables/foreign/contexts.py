@@ -14,11 +14,9 @@ import pyarrow as pa
 
 from campaignrl.errors import DataError, Problem, nearest
 from campaignrl.features import Feature
-from campaignrl.tables.columns import Converted, numbers
-from campaignrl.tables.files import as_text
+from campaignrl.tables.files.columns import Converted, category_codes, numbers, row_problems
+from campaignrl.tables.files.whole_files import as_text
 from campaignrl.tables.foreign.mapping import ContextPart
-from campaignrl.tables.log.decision_log import row_problems
-from campaignrl.tables.log.rows import category_codes
 
 MAX_LEVELS = 1_000  # levels of one category; more is an id or free text, not something to learn from
 

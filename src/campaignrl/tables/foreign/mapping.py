@@ -26,7 +26,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from campaignrl.errors import Problem, SpecError, unknown
 from campaignrl.specs.toml import Spec, check, read_toml
-from campaignrl.tables.expressions import Expression, compile_expression
+from campaignrl.tables.files.expressions import Expression, compile_expression
 
 
 def _fraction(value: object) -> object:

@@ -3,7 +3,7 @@
 The least hashes of a set are a fair sample of it that needs no list (k minimum values; Bar-Yossef et al. 2002). Hashes
 of ids are kept, never ids. A simulated customer 17 is another one in another world or seed, so both are part of who a
 customer is. A log of few customers from a large one may go unnoticed, a log judged by itself never does. Not here:
-what follows for a verdict (ope/diagnostics.py), exact checks of two logs (ope/holdout.py).
+what follows for a verdict (ope/diagnostics/verdict.py), exact checks of two logs (ope/diagnostics/holdout.py).
 """
 
 from __future__ import annotations

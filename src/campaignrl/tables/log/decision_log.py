@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from campaignrl.actions import Catalog
 from campaignrl.arrays import Bool, Float, Int
-from campaignrl.errors import SHOWN, DataError, Problem
+from campaignrl.errors import DataError, Problem
 from campaignrl.features import Context, Rows
+from campaignrl.tables.files.columns import row_problems
 
 PER_ROW = ("customer", "step", "day", "action", "propensity", "reward", "cost", "matured")
 
@@ -113,16 +114,3 @@ def repeated(customer: Int, step: Int) -> Bool:
     again = np.zeros(len(order), dtype=bool)
     again[order[1:][same]] = True
     return again
-
-
-def row_problems(
-    bad: Bool, name: str, values: npt.NDArray[Any], allowed: str, fix: str = "", table: str = "decision log"
-) -> list[Problem]:
-    """One problem for all rows where `bad`, with their numbers (0-based, capped) and the first value; or none."""
-    rows = np.flatnonzero(bad)
-    if not len(rows):
-        return []
-    shown = ", ".join(str(r) for r in rows[:SHOWN]) + (f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else "")
-    first = values[rows[0]]
-    value = first.item() if isinstance(first, np.generic) else first
-    return [Problem(f"{table} row{'s' if len(rows) > 1 else ''} {shown}", name, value, allowed, fix)]

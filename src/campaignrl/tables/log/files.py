@@ -19,13 +19,12 @@ import pyarrow.parquet as pq
 from campaignrl.actions import Catalog
 from campaignrl.errors import CampaignError, DataError, Problem
 from campaignrl.features import FeatureSchema
-from campaignrl.tables import csv_text as csvfile
-from campaignrl.tables.file_formats import is_parquet, reading, refuse_foreign
-from campaignrl.tables.files import ROW_GROUP, parquet_writer, read_table, write_whole
-from campaignrl.tables.foreign.log import foreign_log
-from campaignrl.tables.foreign.mapping import LogMapping, load_mapping
+from campaignrl.tables.files import csv_text as csvfile
+from campaignrl.tables.files.columns import row_problems
+from campaignrl.tables.files.formats import is_parquet, reading, refuse_foreign
+from campaignrl.tables.files.whole_files import ROW_GROUP, parquet_writer, read_table, write_whole
 from campaignrl.tables.log.columns import log_batches, log_schema
-from campaignrl.tables.log.decision_log import DecisionLog, repeated, row_problems
+from campaignrl.tables.log.decision_log import DecisionLog, repeated
 from campaignrl.tables.log.rows import Facts, log_from
 
 FORMAT = 1
@@ -54,16 +53,9 @@ def write_log(log: DecisionLog, path: str | Path) -> None:
     write_whole(sidecar(target), lambda out: _write_bytes(out, head + b"\n"))
 
 
-def read_log(
-    path: str | Path, mapping: str | Path | LogMapping | None = None, reward: str | None = None
-) -> DecisionLog:
-    """A decision log from a file: one of ours, or with `mapping` any table.
-
-    reward: which of the mapping's rewards to take (default: its first).
-    """
+def read_own_log(path: str | Path) -> DecisionLog:
+    """A decision log as `write_log` wrote it."""
     source = Path(path)
-    if mapping is not None:
-        return foreign_log(source, mapping if isinstance(mapping, LogMapping) else load_mapping(mapping), reward)
     facts, rows = facts_of(source)
     table = read_table(source)
     if not is_parquet(source):

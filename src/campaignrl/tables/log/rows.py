@@ -18,10 +18,18 @@ from campaignrl.actions import Catalog
 from campaignrl.arrays import Bool, Int
 from campaignrl.errors import SHOWN, DataError, Problem, nearest
 from campaignrl.features import UNKNOWN, Context, Feature, FeatureSchema
-from campaignrl.tables.columns import Converted, days, numbers, truths, whole_numbers
-from campaignrl.tables.files import ROW_GROUP, as_text, require_columns
+from campaignrl.tables.files.columns import (
+    Converted,
+    category_codes,
+    days,
+    numbers,
+    row_problems,
+    truths,
+    whole_numbers,
+)
+from campaignrl.tables.files.whole_files import ROW_GROUP, as_text, require_columns
 from campaignrl.tables.log.columns import OPTIONAL, RESERVED, context_column
-from campaignrl.tables.log.decision_log import DecisionLog, repeated, row_problems
+from campaignrl.tables.log.decision_log import DecisionLog, repeated
 
 
 class Facts(NamedTuple):
@@ -92,13 +100,6 @@ def numbered(texts: pa.ChunkedArray) -> tuple[npt.NDArray[np.object_], Int]:
         coded = coded.combine_chunks()
     names: npt.NDArray[np.object_] = np.array([*coded.dictionary.to_pylist(), None], dtype=object)[:-1]
     return names, coded.indices.to_numpy().astype(np.int64)
-
-
-def category_codes(texts: pa.ChunkedArray, levels: Sequence[str]) -> npt.NDArray[np.int32]:
-    """(n,) code of each text among the levels, UNKNOWN where it is missing or not one of them."""
-    found = pc.index_in(texts, value_set=pa.array(levels, pa.string()), skip_nulls=True)
-    codes: npt.NDArray[np.int32] = found.fill_null(UNKNOWN).to_numpy()
-    return codes
 
 
 def _require(table: pa.Table, facts: Facts, where: str) -> None:

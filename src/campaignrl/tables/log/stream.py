@@ -20,13 +20,13 @@ import pyarrow.parquet as pq
 from campaignrl.arrays import Array
 from campaignrl.errors import DataError, Problem, UsageError
 from campaignrl.features import UNKNOWN, Context, Feature
-from campaignrl.tables.columns import Converted, numbers, truths, whole_numbers
-from campaignrl.tables.file_formats import is_parquet, reading
-from campaignrl.tables.files import ROW_GROUP, as_text, require_columns
+from campaignrl.tables.files.columns import Converted, category_codes, numbers, row_problems, truths, whole_numbers
+from campaignrl.tables.files.formats import is_parquet, reading
+from campaignrl.tables.files.whole_files import ROW_GROUP, as_text, require_columns
 from campaignrl.tables.log.columns import context_column
-from campaignrl.tables.log.decision_log import DecisionLog, row_problems
+from campaignrl.tables.log.decision_log import DecisionLog
 from campaignrl.tables.log.files import facts_of
-from campaignrl.tables.log.rows import Facts, category_codes, eligible_masks, feature_values, log_from
+from campaignrl.tables.log.rows import Facts, eligible_masks, feature_values, log_from
 
 READ = ("customer_id", "step", "action", "propensity", "reward", "matured")
 READ_IF_THERE = ("eligible", "offer", "channel", "policy_id", "catalog_hash")

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.arrays import Float, Objects
-from campaignrl.profiles.store.database import UNIT, Connection, fixed
+from campaignrl.profiles.events.database import UNIT, Connection, fixed
 
 WEEK = 7.0
 MOST_FITTED = 50_000  # customers, evenly taken; more would not change the second digit

@@ -1,6 +1,6 @@
 """Why an estimator has no answer from a log, in words.
 
-Not here: whether the figures that can be had are to be trusted (diagnostics.py).
+Not here: whether the figures that can be had are to be trusted (verdict.py).
 """
 
 from __future__ import annotations

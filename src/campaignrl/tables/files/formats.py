@@ -1,7 +1,7 @@
 """What a file is: its format by name, by its first bytes and its last, and one line of complaint where they differ.
 
 Here: suffixes, magic numbers, turning what libraries raise on a damaged file into a DataError that names it.
-Not here: reading and writing (files.py). Nothing is ever unpickled.
+Not here: reading and writing (whole_files.py). Nothing is ever unpickled.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from campaignrl.envs.panel import Panel
 from campaignrl.specs.world_features import PRICE_LEVELS
 from campaignrl.tables.customers import ID
 from campaignrl.tables.events import COLUMNS, write_events
-from campaignrl.tables.files import write_frame
+from campaignrl.tables.files.whole_files import write_frame
 
 Choose = Callable[[Panel], Int]  # the day's actions (n,), as the guard allows
 Progress = Callable[[int, int], None]

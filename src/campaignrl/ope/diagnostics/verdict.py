@@ -10,7 +10,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import NamedTuple
 
-from campaignrl.ope.holdout import Holdout
+from campaignrl.ope.diagnostics.holdout import Holdout
 from campaignrl.ope.intervals.bounds import worst_and_best
 
 

@@ -2,7 +2,7 @@
 
 Every cell is read as text first. A column becomes numbers only when all its values are numbers and none looks
 like an id (`007`, or 16 and more digits). Here: delimited text in and out. Not here: choosing the format,
-checking that a file is whole (files.py). UTF-8, with or without a byte order mark; LF or CRLF.
+checking that a file is whole (whole_files.py). UTF-8, with or without a byte order mark; LF or CRLF.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Files: written whole or not at all, read whole or refused.
 
-Here: whole-or-nothing writing, frames in and out in any supported format. Not here: what a file is (file_formats.py),
-what the columns mean (files.py, mapping.py), CSV cells (csv_text.py).
+Here: whole-or-nothing writing, frames in and out in any supported format. Not here: what a file is (formats.py),
+what the columns mean (whole_files.py, mapping.py), CSV cells (csv_text.py).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from campaignrl.errors import DataError, Problem, UsageError, nearest
-from campaignrl.tables import csv_text as csvfile
-from campaignrl.tables.file_formats import is_parquet, reading, refuse_foreign
+from campaignrl.tables.files import csv_text as csvfile
+from campaignrl.tables.files.formats import is_parquet, reading, refuse_foreign
 
 ROW_GROUP = 131_072  # rows; fixed, so that the same rows give the same bytes
 

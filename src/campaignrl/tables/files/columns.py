@@ -6,7 +6,7 @@ never repaired: its bad rows are reported together. n rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,8 +14,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from campaignrl.errors import Problem
-from campaignrl.tables.log.decision_log import row_problems
+from campaignrl.arrays import Bool
+from campaignrl.errors import SHOWN, Problem
+from campaignrl.features.feature import UNKNOWN
 
 TRUTHS = {"true": True, "false": False, "1": True, "0": False}
 WORDS = pa.array(["true", "false", "True", "False", "TRUE", "FALSE", None])
@@ -124,3 +125,23 @@ def _blank_is_null(column: pa.ChunkedArray) -> pa.ChunkedArray:
 def _mask(column: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
     flags: npt.NDArray[np.bool_] = column.to_numpy()
     return flags
+
+
+def row_problems(
+    bad: Bool, name: str, values: npt.NDArray[Any], allowed: str, fix: str = "", table: str = "decision log"
+) -> list[Problem]:
+    """One problem for all rows where `bad`, with their numbers (0-based, capped) and the first value; or none."""
+    rows = np.flatnonzero(bad)
+    if not len(rows):
+        return []
+    shown = ", ".join(str(r) for r in rows[:SHOWN]) + (f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else "")
+    first = values[rows[0]]
+    value = first.item() if isinstance(first, np.generic) else first
+    return [Problem(f"{table} row{'s' if len(rows) > 1 else ''} {shown}", name, value, allowed, fix)]
+
+
+def category_codes(texts: pa.ChunkedArray, levels: Sequence[str]) -> npt.NDArray[np.int32]:
+    """(n,) code of each text among the levels, UNKNOWN where it is missing or not one of them."""
+    found = pc.index_in(texts, value_set=pa.array(levels, pa.string()), skip_nulls=True)
+    codes: npt.NDArray[np.int32] = found.fill_null(UNKNOWN).to_numpy()
+    return codes

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from campaignrl.campaign import Campaign
 from campaignrl.ope.comparison.policies import Part
 from campaignrl.ope.intervals.empirical_likelihood import Estimate
-from campaignrl.ope.result import Evaluation
-from campaignrl.report import wording as words
+from campaignrl.ope.methods.result import Evaluation
+from campaignrl.report.facts import wording as words
 from campaignrl.report.facts.kpi import NONE, check_same_customers, find
 from campaignrl.specs.world import World
 from campaignrl.true_value import Value

@@ -3,7 +3,7 @@
 Who is held out is drawn from the customer's id (guard), so it can be drawn again here: the share that shows up in
 a log must be the planned one, and nobody held out may have been contacted. A log that lost some of either group is
 no fair sample of both (Fabijan et al. 2019, KDD, "Diagnosing sample ratio mismatch"). Not here: what follows for the
-verdict (diagnostics.py), splitting a log (tables/log/split.py).
+verdict (verdict.py), splitting a log (tables/log/split.py).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 An episode is a customer, so both work on trajectories. Betting and anytime-valid intervals need a bound, and that of
 a product of T weights is so wide that they would say nothing; empirical likelihood is of single decisions. Not here:
-the estimators (sequential_registry.py), the verb (evaluate.py). N trajectories.
+the estimators (registry.py), the verb (evaluate.py). N trajectories.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.arrays import Rows
-from campaignrl.ope.estimators.bandit import Point
+from campaignrl.ope.episodes.registry import Episodes
 from campaignrl.ope.intervals.bootstrap import RESAMPLES, percentile_interval
-from campaignrl.ope.intervals.empirical_likelihood import CLUSTERED_T, MODEL_T, Clusters, Estimate, clustered_t
+from campaignrl.ope.intervals.empirical_likelihood import CLUSTERED_T, MODEL_T, Clusters, Estimate, Point, clustered_t
 from campaignrl.ope.methods.intervals_by_name import BOOTSTRAP, MADE_BY, UNCOUNTED, T
-from campaignrl.ope.methods.sequential_registry import Episodes
 from campaignrl.rng import Purpose, generator
 
 WAYS = (T, BOOTSTRAP)

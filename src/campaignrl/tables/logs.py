@@ -1,0 +1,26 @@
+"""Reading any decision log: one of ours, or somebody else's by a mapping file.
+
+Not here: our own format (log/files.py), mappings (foreign/).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from campaignrl.tables.foreign.log import foreign_log
+from campaignrl.tables.foreign.mapping import LogMapping, load_mapping
+from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.tables.log.files import read_own_log
+
+
+def read_log(
+    path: str | Path, mapping: str | Path | LogMapping | None = None, reward: str | None = None
+) -> DecisionLog:
+    """A decision log from a file: one of ours, or with `mapping` any table.
+
+    reward: which of the mapping's rewards to take (default: its first).
+    """
+    if mapping is None:
+        return read_own_log(path)
+    found = mapping if isinstance(mapping, LogMapping) else load_mapping(mapping)
+    return foreign_log(Path(path), found, reward)
