@@ -13,7 +13,7 @@ from campaignrl.cli import main as cli
 from campaignrl.ope.methods.weight_histogram import ActionOverlap, spread_of
 from campaignrl.report.figures.base import svg_bytes
 from campaignrl.report.figures.evidence import MOST_ACTIONS, actions_shown, weights_and_overlap
-from campaignrl.report.figures.evidence_pictures import evidence
+from campaignrl.report.figures.evidence_of_a_log import evidence_pictures
 from campaignrl.report.html import ReportContent, page
 from campaignrl.tables.log.files import write_log
 
@@ -89,7 +89,7 @@ def test_the_picture_says_size_actions_and_silence(found):
 def test_a_policy_that_no_row_speaks_for_still_has_a_picture(log, found):
     nobody = type("Nobody", (), {"weight": np.zeros(len(log))})
     silent = replace(found, spread=spread_of(log, nobody), ess=0.0)
-    assert "100% of rows have weight 0" in evidence(of(silent))[0].svg
+    assert "100% of rows have weight 0" in evidence_pictures(of(silent))[0].svg
 
 
 def test_every_picture_that_applies_is_on_the_page(log, found):
@@ -97,8 +97,8 @@ def test_every_picture_that_applies_is_on_the_page(log, found):
     chain = CHAINS.chain()
     episodes = crl.evaluate(chain, CHAINS.wanted(chain), estimators=("wpdis",))
     logged = crl.evaluate(log, "logged")
-    assert [p.caption.split()[0] for p in evidence(of(found, logged))] == ["Given"]
-    captions = [p.caption for p in evidence(of(episodes, estimated))]
+    assert [p.caption.split()[0] for p in evidence_pictures(of(found, logged))] == ["Given"]
+    captions = [p.caption for p in evidence_pictures(of(episodes, estimated))]
     assert len(captions) == 3
     assert captions[1].startswith("How many customers still speak")
     assert captions[2].startswith("Propensities estimated from the log")

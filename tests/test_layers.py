@@ -1,6 +1,7 @@
 """The house: imports point down, nothing goes in circles, files and functions stay readable."""
 
 import ast
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -126,6 +127,104 @@ def test_nothing_goes_in_circles():
 
     for module in MODULES:
         visit(module)
+
+
+PACKAGES = {module for module, path in MODULES.items() if path.name == "__init__.py"}
+
+
+def package_of(module):
+    """The package whose folder a module's file lies in."""
+    return module if module in PACKAGES else module.rpartition(".")[0]
+
+
+def inside(module, package):
+    return package == "" or module == package or module.startswith(package + ".")
+
+
+def homes():
+    """(package, name) -> the module that a package's `__init__` re-exports the name from."""
+    found = {}
+    for package in PACKAGES:
+        for node in TREES[MODULES[package]].body:
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("campaignrl."):
+                for alias in node.names:
+                    found[package, alias.asname or alias.name] = node.module.removeprefix("campaignrl.")
+    return found
+
+
+def test_packages_import_each_other_one_way():
+    """Also within a package: no folder needs another that needs it, whatever the files."""
+    home, graph = homes(), defaultdict(set)
+    for module, path in MODULES.items():
+        if module in PACKAGES:
+            continue
+        for node in ast.walk(TREES[path]):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("campaignrl."):
+                target = node.module.removeprefix("campaignrl.")
+                for alias in node.names:
+                    full = f"{target}.{alias.name}"
+                    there = full if full in MODULES else home.get((target, alias.name), target)
+                    graph[package_of(module)].add(package_of(there))
+    done, trail = set(), []
+
+    def visit(package):
+        assert package not in trail, "packages need each other: " + " -> ".join([*trail, package])
+        if package not in done:
+            trail.append(package)
+            for other in sorted(graph[package] - {package, ""}):
+                visit(other)
+            trail.pop()
+            done.add(package)
+
+    for package in sorted(PACKAGES - {""}):
+        visit(package)
+
+
+# Loaded only with what they need: torch, stable-baselines3. A package that re-exported them would load it always.
+ON_DEMAND = {
+    "envs.sb3",
+    "policies.bandits.neural_features",
+    "policies.deep.sb3_models",
+    "policies.deep.trainer",
+    "policies.deep.weight_export",
+}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_packages_are_entered_by_their_front_door(path):
+    """Another package's names come from its `__init__`, which says what others may use."""
+    here = module_of(path)
+    if path == ROOT / "__init__.py":
+        return
+    for node in ast.walk(TREES[path]):
+        if not (isinstance(node, ast.ImportFrom) and (node.module or "").startswith("campaignrl.")):
+            continue
+        target = node.module.removeprefix("campaignrl.")
+        package = target.rpartition(".")[0]
+        if target in PACKAGES or target in ON_DEMAND or inside(package_of(here), package):
+            continue
+        for alias in node.names:
+            own_name = alias.name == target.rpartition(".")[2]  # re-exported, it would hide its module
+            assert own_name, f"{path.name}:{node.lineno}: import {alias.name} from campaignrl.{package}"
+
+
+@pytest.mark.parametrize("package", sorted(PACKAGES - {""}))
+def test_a_packages_docstring_is_its_map(package):
+    """Every file and folder of a package stands in the docstring of its `__init__`, and nothing else does."""
+    path = MODULES[package]
+    said = set(re.findall(r"^\s*(\w+(?:\.py|/))", ast.get_docstring(TREES[path]) or "", re.MULTILINE))
+    files = {p.name for p in path.parent.glob("*.py")} - {"__init__.py"}
+    folders = {f"{p.parent.name}/" for p in path.parent.glob("*/__init__.py")}
+    assert said == files | folders
+
+
+MOST_FILES = 16  # of one package, its `__init__` apart
+
+
+@pytest.mark.parametrize("package", sorted(PACKAGES))
+def test_a_package_is_a_room_one_can_look_over(package):
+    files = [p for p in MODULES[package].parent.glob("*.py") if p.name != "__init__.py"]
+    assert len(files) <= MOST_FILES, f"{package} holds {len(files)} files: split it"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from campaignrl.errors import SupportError as SupportError
     from campaignrl.errors import UnknownName as UnknownName
     from campaignrl.ope.evaluate import evaluate as evaluate
-    from campaignrl.ope.methods.result import Evaluation as Evaluation
-    from campaignrl.policies.base import Policy as Policy
-    from campaignrl.policies.loading import load_policy as load_policy
+    from campaignrl.ope.methods import Evaluation as Evaluation
+    from campaignrl.policies import Policy as Policy
+    from campaignrl.policies import load_policy as load_policy
     from campaignrl.send.decide import decide as decide
-    from campaignrl.specs.world import World as World
-    from campaignrl.specs.world import load_world as load_world
+    from campaignrl.specs import World as World
+    from campaignrl.specs import load_world as load_world
+    from campaignrl.suites import benchmark as benchmark
     from campaignrl.suites.compare import compare as compare
-    from campaignrl.suites.run import benchmark as benchmark
-    from campaignrl.tables.log.decision_log import DecisionLog as DecisionLog
-    from campaignrl.tables.logs import read_log as read_log
-from campaignrl.training import train as train
+    from campaignrl.tables import read_log as read_log
+    from campaignrl.tables.log import DecisionLog as DecisionLog
+    from campaignrl.training import train as train
 
 _HOME = {
     "ArtifactError": "errors",

@@ -17,18 +17,17 @@ import numpy.typing as npt
 from campaignrl import rng
 from campaignrl.actions import NONE
 from campaignrl.arrays import Float, Int
-from campaignrl.dynamics.advance import Outcome
-from campaignrl.envs.clock.simulation import Hours, run_clock
-from campaignrl.envs.panel import BLOCK, Panel
+from campaignrl.dynamics import Outcome
+from campaignrl.envs import BLOCK, Panel
+from campaignrl.envs.clock import Hours, run_clock
 from campaignrl.errors import Problem, UsageError
 from campaignrl.features import Context
-from campaignrl.guard.budget import Ledger, propensity_after, throttle
-from campaignrl.policies.base import Policy, sample
-from campaignrl.policies.deep.recurrent_state import Memory, ask, memory_for
-from campaignrl.policies.loading import load_policy, require_trained
+from campaignrl.guard import Ledger, propensity_after, throttle
+from campaignrl.policies import Policy, load_policy, require_trained, sample
+from campaignrl.policies.deep import Memory, ask, memory_for
 from campaignrl.rng import Purpose
-from campaignrl.specs.world import World, load_world
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.specs import World, load_world
+from campaignrl.tables.log import DecisionLog
 
 Progress = Callable[[int, int], None]  # (days done, days in all)
 

@@ -15,22 +15,20 @@ from pathlib import Path
 import numpy as np
 
 from campaignrl.campaign import Campaign, Progress, decide_day, ready_policy, run_campaign, simulate
-from campaignrl.envs.customers_export import customers_frame
-from campaignrl.envs.panel import Panel
-from campaignrl.guard.rules import cap_windows
-from campaignrl.ope.evaluate import compare_on_log, evaluate
-from campaignrl.ope.intervals.empirical_likelihood import Estimate
-from campaignrl.ope.methods.result import Evaluation
-from campaignrl.policies.base import Policy
-from campaignrl.policies.bundle import save_bundle
-from campaignrl.report.html import Gain, ReportContent, write_report
-from campaignrl.send.decide import Decisions, decide
-from campaignrl.specs.bundled import bundled_files
-from campaignrl.specs.world import World, load_world
-from campaignrl.tables.customers import read_customers
-from campaignrl.tables.files.whole_files import write_frame
-from campaignrl.tables.log.decision_log import DecisionLog
-from campaignrl.tables.log.files import write_log
+from campaignrl.envs import Panel, customers_frame
+from campaignrl.guard import cap_windows
+from campaignrl.ope import compare_on_log
+from campaignrl.ope.evaluate import evaluate
+from campaignrl.ope.intervals import Estimate
+from campaignrl.ope.methods import Evaluation
+from campaignrl.policies import Policy, save_bundle
+from campaignrl.report import Gain, ReportContent, write_report
+from campaignrl.send import Decisions
+from campaignrl.send.decide import decide
+from campaignrl.specs import World, bundled_files, load_world
+from campaignrl.tables import read_customers
+from campaignrl.tables.files import write_frame
+from campaignrl.tables.log import DecisionLog, write_log
 from campaignrl.training import train
 from campaignrl.true_value import Value, campaign_lift, decision_lifts
 

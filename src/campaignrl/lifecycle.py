@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.arrays import Float32
-from campaignrl.specs.world_features import STAGES
+from campaignrl.specs import STAGES
 
 NEW_DAYS = 30.0  # since the first order
 PRIOR_GAP = 45.0  # days; counts as one gap seen, so that one order does not say "never late"

@@ -11,11 +11,10 @@ import numpy as np
 
 from campaignrl.campaign import Progress, simulate
 from campaignrl.errors import Problem, UsageError
-from campaignrl.policies.base import Learner, Policy
-from campaignrl.policies.deep.run_options import Course, Watch, WorldLearner
-from campaignrl.policies.loading import load_policy
-from campaignrl.specs.world import World, load_world
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.policies import Learner, Policy, load_policy
+from campaignrl.policies.deep import Course, Watch, WorldLearner
+from campaignrl.specs import World, load_world
+from campaignrl.tables.log import DecisionLog
 
 
 def train(

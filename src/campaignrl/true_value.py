@@ -19,13 +19,14 @@ from scipy import stats
 from campaignrl import rng
 from campaignrl.arrays import Float, Int
 from campaignrl.campaign import Campaign, decide_day, decide_rows, ready_policy
-from campaignrl.envs.panel import Panel
-from campaignrl.envs.truth.twins import Decide, Twins, twins
+from campaignrl.envs import Panel
+from campaignrl.envs.truth import Decide, Twins
+from campaignrl.envs.truth.twins import twins
 from campaignrl.errors import Problem, UsageError
-from campaignrl.policies.base import Policy
-from campaignrl.policies.deep.recurrent_state import Memory, memory_for
+from campaignrl.policies import Policy
+from campaignrl.policies.deep import Memory, memory_for
 from campaignrl.rng import Purpose
-from campaignrl.specs.world import World, load_world
+from campaignrl.specs import World, load_world
 
 
 class Value(NamedTuple):

@@ -18,21 +18,32 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from campaignrl.calibration.purchase.base_rates import Fitted, Path
-from campaignrl.calibration.purchase.untreated_histories import Base, base_of_events, labels_of
-from campaignrl.calibration.response.campaign_rows import Campaign, Rows, campaign_of_events
-from campaignrl.calibration.response.clicks import delay_numbers
-from campaignrl.calibration.response.moments import Moment, View, all_moments
-from campaignrl.calibration.response.treatment_effects import effects_table, response_table
-from campaignrl.calibration.world.draft import draft, only_rules_that_hold, with_attributes
-from campaignrl.calibration.world.method_of_simulated_moments import Matched, get, match, put
-from campaignrl.calibration.world.replay import days_needed
-from campaignrl.calibration.world.world_file import write_world
+from campaignrl.calibration.purchase import Base, Fitted, Path, base_of_events, labels_of
+from campaignrl.calibration.response import (
+    Campaign,
+    Moment,
+    Rows,
+    View,
+    all_moments,
+    campaign_of_events,
+    delay_numbers,
+    effects_table,
+    response_table,
+)
+from campaignrl.calibration.world import (
+    Matched,
+    days_needed,
+    get,
+    match,
+    only_rules_that_hold,
+    put,
+    with_attributes,
+    write_world,
+)
+from campaignrl.calibration.world.draft import draft
 from campaignrl.errors import DataError, Problem, SpecError
-from campaignrl.specs.provenance import Provenance, leaves, place
-from campaignrl.specs.toml import check
-from campaignrl.specs.world import World, load_world
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.specs import Provenance, World, check, leaves, load_world, place
+from campaignrl.tables.log import DecisionLog
 
 Progress = Callable[[int, int], None]
 Tables = dict[str, Any]

@@ -1,6 +1,17 @@
 """The command line: one thin command a verb. Data on stdout, talk and progress bars on stderr.
 
-main.py     the app, its exit codes, and what happens to errors
-console.py  tables, progress bars and JSON, the same for every verb
-others      one file a verb, which reads arguments, calls the library, and prints
+benchmark.py        `campaignrl benchmark` and `campaignrl compare`: policies over many seeds, and the gate for CI
+calibrate.py        `campaignrl calibrate`: a world from one's own data
+console.py          How every verb talks: tables and JSON on stdout, notes and progress bars on stderr
+decide.py           `campaignrl decide`: today's send list for a customers table
+demo.py             `campaignrl demo`: the main job on a bundled world, ending in a report and a send list
+evaluate.py         `campaignrl evaluate`: what a policy would earn, from a log; exit code 4 where the log cannot say
+main.py             The app: which verbs there are, their exit codes, and what happens to errors
+options.py          Arguments and options that several verbs share, with one wording
+profile.py          `campaignrl profile`: customers from their events, kept up to date, and shown
+profile_segment.py  `campaignrl profile segment` and `campaignrl profile draw`: segments of customers, and customers
+                    drawn from them
+simulate.py         `campaignrl simulate`: run a policy in a world, by the day or by the hour, and write what happened
+train.py            `campaignrl train`: teach a learner from a log or in a world, and save it as a bundle
+world.py            `campaignrl world`: which worlds there are, what is in one, and every mistake in a file
 """

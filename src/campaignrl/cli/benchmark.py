@@ -12,10 +12,10 @@ import typer
 
 from campaignrl.cli.console import progress, say, say_json
 from campaignrl.cli.options import Json
+from campaignrl.suites import benchmark as run_benchmark
+from campaignrl.suites import to_junit
 from campaignrl.suites.compare import compare as compare_results
-from campaignrl.suites.junit import to_junit
-from campaignrl.suites.run import benchmark as run_benchmark
-from campaignrl.tables.files.whole_files import write_whole
+from campaignrl.tables.files import write_whole
 
 
 def benchmark(

@@ -9,17 +9,16 @@ from typing import Annotated, Any
 import pandas as pd
 import typer
 
-from campaignrl.calibration.calibrate import Calibration
+from campaignrl.calibration import Calibration
 from campaignrl.calibration.calibrate import calibrate as make_world
-from campaignrl.calibration.realism.scorecard import Scorecard
+from campaignrl.calibration.realism import Scorecard
 from campaignrl.calibration.realism.untreated_scorecard import untreated_scorecard
 from campaignrl.cli.console import progress, say, say_json, say_table, talk
 from campaignrl.cli.options import Json, Seed
 from campaignrl.errors import DataError, Problem, UsageError, nearest
-from campaignrl.specs.world import load_world
-from campaignrl.tables.events import read_events
-from campaignrl.tables.files.whole_files import read_frame
-from campaignrl.tables.logs import read_log
+from campaignrl.specs import load_world
+from campaignrl.tables import read_events, read_log
+from campaignrl.tables.files import read_frame
 
 ID = "customer_id"
 

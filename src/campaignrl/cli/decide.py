@@ -13,16 +13,14 @@ import typer
 from campaignrl.cli.console import progress, say, say_json, say_table, talk
 from campaignrl.cli.options import Json, Output, Seed
 from campaignrl.errors import DataError, Problem, UsageError
-from campaignrl.guard.rules import cap_windows
-from campaignrl.policies.bundle import read_manifest
-from campaignrl.policies.deep.recurrent_state_file import open_memory, save_memory
-from campaignrl.policies.loading import load_policy
-from campaignrl.send.decide import Decisions
+from campaignrl.guard import cap_windows
+from campaignrl.policies import load_policy, read_manifest
+from campaignrl.policies.deep import open_memory, save_memory
+from campaignrl.send import Decisions
 from campaignrl.send.decide import decide as decide_for
-from campaignrl.specs.bundled import bundled_files
-from campaignrl.specs.world import World, load_world
-from campaignrl.tables.customers import ID, CustomerTable, read_customers
-from campaignrl.tables.files.whole_files import read_frame, write_frame
+from campaignrl.specs import World, bundled_files, load_world
+from campaignrl.tables import ID, CustomerTable, read_customers
+from campaignrl.tables.files import read_frame, write_frame
 
 
 def decide(

@@ -11,19 +11,15 @@ import typer
 from campaignrl.cli.console import progress, say, say_json, talk
 from campaignrl.cli.options import Json, Seed
 from campaignrl.errors import SupportError, UsageError
-from campaignrl.ope.comparison.subgroups import Breakdown, breakdown
-from campaignrl.ope.data.target_policy import LOGGED
-from campaignrl.ope.episodes.intervals import WAYS
-from campaignrl.ope.episodes.registry import SEQUENTIAL
+from campaignrl.ope.comparison import Breakdown, breakdown
+from campaignrl.ope.data import LOGGED
+from campaignrl.ope.episodes import SEQUENTIAL, WAYS
 from campaignrl.ope.evaluate import evaluate as evaluate_policy
-from campaignrl.ope.methods.intervals_by_name import INTERVALS
-from campaignrl.ope.methods.registry import ESTIMATORS, USUAL
-from campaignrl.ope.methods.shrinkage import FIXED
-from campaignrl.ope.nuisance.reward_models import MODELS
-from campaignrl.ope.streaming.estimates import STREAMED
-from campaignrl.ope.streaming.evaluate import evaluate_stream
-from campaignrl.tables.log.decision_log import DecisionLog
-from campaignrl.tables.logs import read_log
+from campaignrl.ope.methods import ESTIMATORS, FIXED, INTERVALS, USUAL
+from campaignrl.ope.nuisance import MODELS
+from campaignrl.ope.streaming import STREAMED, evaluate_stream
+from campaignrl.tables import read_log
+from campaignrl.tables.log import DecisionLog
 
 
 def evaluate(

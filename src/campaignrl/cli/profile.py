@@ -12,17 +12,23 @@ from campaignrl.cli.console import progress, say, say_json, say_table, talk
 from campaignrl.cli.options import Json
 from campaignrl.cli.profile_segment import draw, segment
 from campaignrl.errors import Problem, UsageError
-from campaignrl.profiles.intake.intake import IntakeResult, intake
-from campaignrl.profiles.intake.quality import in_a_line
-from campaignrl.profiles.store.build import Profiles
-from campaignrl.profiles.store.folder import build_folder
-from campaignrl.profiles.store.profile_file import read_profiles_file
-from campaignrl.profiles.store.summary import CustomerTag, TagSummary, customer_tags, summarise_tags
-from campaignrl.profiles.store.update import reweight_folder, update_folder
-from campaignrl.profiles.tags.tag_set import load_tags
-from campaignrl.report.pages.data_quality import quality_page
-from campaignrl.tables.files.whole_files import column_names
-from campaignrl.tables.logs import read_log
+from campaignrl.profiles.intake import IntakeResult, in_a_line
+from campaignrl.profiles.intake.intake import intake
+from campaignrl.profiles.store import (
+    CustomerTag,
+    Profiles,
+    TagSummary,
+    build_folder,
+    customer_tags,
+    read_profiles_file,
+    reweight_folder,
+    summarise_tags,
+    update_folder,
+)
+from campaignrl.profiles.tags import load_tags
+from campaignrl.report.pages import quality_page
+from campaignrl.tables import read_log
+from campaignrl.tables.files import column_names
 
 profile = typer.Typer(
     help="Customer profiles: build tags from raw events, update them, segment customers, show them.",

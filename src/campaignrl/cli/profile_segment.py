@@ -13,17 +13,23 @@ from campaignrl import rng
 from campaignrl.cli.console import say, say_json, say_table, talk
 from campaignrl.cli.options import Json, Output, Seed
 from campaignrl.errors import UsageError
-from campaignrl.profiles.population.fidelity import Fidelity, fidelity
-from campaignrl.profiles.population.population import LABEL, Population, fit_population
-from campaignrl.profiles.segments.drift import Drift, drift
-from campaignrl.profiles.segments.segment_file import load_segments, save_segments
-from campaignrl.profiles.segments.segments import Segmentation, fit_segments
-from campaignrl.profiles.segments.spec import SegmentSpec, read_segment_spec, segment_spec
-from campaignrl.profiles.store.columns import read_profiles
-from campaignrl.report.figures.base import png_bytes
-from campaignrl.report.figures.profiles import heat, migration_picture, segment_picture
-from campaignrl.tables.customers import ID
-from campaignrl.tables.files.whole_files import write_frame, write_whole
+from campaignrl.profiles.population import LABEL, Fidelity, Population, fit_population
+from campaignrl.profiles.population.fidelity import fidelity
+from campaignrl.profiles.segments import (
+    Drift,
+    Segmentation,
+    SegmentSpec,
+    fit_segments,
+    load_segments,
+    read_segment_spec,
+    save_segments,
+    segment_spec,
+)
+from campaignrl.profiles.segments.drift import drift
+from campaignrl.profiles.store import read_profiles
+from campaignrl.report.figures import heat, migration_picture, png_bytes, segment_picture
+from campaignrl.tables import ID
+from campaignrl.tables.files import write_frame, write_whole
 
 USUAL = "kmeans"  # method that needs nothing but a table
 # The smallest file of rules; the first that holds counts.

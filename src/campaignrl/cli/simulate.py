@@ -10,13 +10,13 @@ import typer
 from campaignrl.campaign import run_campaign, simulate_hours
 from campaignrl.cli.console import progress, say_json, say_table, talk
 from campaignrl.cli.options import Customers, Json, Output, PolicyName, Seed, Threads, WorldName
-from campaignrl.envs.clock.simulation import Hours
+from campaignrl.envs.clock import Hours
 from campaignrl.errors import Problem, UsageError
-from campaignrl.report.figures.base import png_bytes
+from campaignrl.report.figures import png_bytes
 from campaignrl.report.figures.channel_load import channel_load
-from campaignrl.specs.world import World, load_world
-from campaignrl.tables.files.whole_files import write_frame, write_whole
-from campaignrl.tables.log.files import write_log
+from campaignrl.specs import World, load_world
+from campaignrl.tables.files import write_frame, write_whole
+from campaignrl.tables.log import write_log
 from campaignrl.true_value import Value, mean_value
 
 MONEY = ("revenue", "margin", "discount", "cost")

@@ -11,13 +11,11 @@ import typer
 from campaignrl.cli.console import progress, say_json, talk
 from campaignrl.cli.options import Customers, Json, Output, Seed, Threads
 from campaignrl.errors import UsageError
-from campaignrl.policies.base import Policy
-from campaignrl.policies.bundle import save_bundle
-from campaignrl.policies.deep.run_options import WorldLearner, thinned
-from campaignrl.specs.world import load_world
-from campaignrl.tables.log.customer_sketch import FACT, CustomerSketch, sketch_of
-from campaignrl.tables.log.decision_log import DecisionLog
-from campaignrl.tables.logs import read_log
+from campaignrl.policies import Policy, save_bundle
+from campaignrl.policies.deep import WorldLearner, thinned
+from campaignrl.specs import load_world
+from campaignrl.tables import read_log
+from campaignrl.tables.log import FACT, CustomerSketch, DecisionLog, sketch_of
 from campaignrl.training import ready_learner
 from campaignrl.training import train as train_policy
 

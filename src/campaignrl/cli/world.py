@@ -10,12 +10,10 @@ import typer
 from campaignrl.cli.console import say, say_json, say_table, talk
 from campaignrl.cli.options import Customers, Json, Output, Seed
 from campaignrl.errors import Problem, UsageError
-from campaignrl.report.facts.world import WorldFacts, world_facts
-from campaignrl.report.figures.base import png_bytes
-from campaignrl.report.figures.world import world_figure, world_page
-from campaignrl.specs.bundled import bundled_files
-from campaignrl.specs.world import World, load_world
-from campaignrl.tables.files.whole_files import write_whole
+from campaignrl.report.facts import WorldFacts, world_facts
+from campaignrl.report.figures import png_bytes, world_figure, world_page
+from campaignrl.specs import World, bundled_files, load_world
+from campaignrl.tables.files import write_whole
 
 world = typer.Typer(help="List, show and check worlds.", no_args_is_help=True)
 

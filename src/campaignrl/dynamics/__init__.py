@@ -12,3 +12,20 @@ advance.py       one day: the above in order, with their draws; pure, and in pla
 visits.py        who comes to the shop, drawn only where it is asked for
 observe.py       what a policy may see
 """
+
+from campaignrl.dynamics.advance import Outcome as Outcome
+from campaignrl.dynamics.advance import live as live
+from campaignrl.dynamics.customers import NO_OFFER as NO_OFFER
+from campaignrl.dynamics.customers import State as State
+from campaignrl.dynamics.customers import Traits as Traits
+from campaignrl.dynamics.customers import draw_customers as draw_customers
+from campaignrl.dynamics.customers import observed_tags as observed_tags
+from campaignrl.dynamics.memory import days_with as days_with
+from campaignrl.dynamics.parameters import Parameters as Parameters
+from campaignrl.dynamics.purchase import hill as hill
+from campaignrl.dynamics.response import delivery_probability as delivery_probability
+from campaignrl.dynamics.response import open_probability as open_probability
+from campaignrl.dynamics.response import unsubscribe_probability as unsubscribe_probability
+from campaignrl.dynamics.satisfaction import contentment as contentment
+from campaignrl.dynamics.satisfaction import next_satisfaction as next_satisfaction
+from campaignrl.dynamics.visits import visited as visited

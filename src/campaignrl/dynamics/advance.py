@@ -20,7 +20,7 @@ from campaignrl.dynamics.funnel import Funnel, funnel, on_one_axis, place_of, ta
 from campaignrl.dynamics.parameters import Parameters
 from campaignrl.dynamics.satisfaction import move_satisfaction
 from campaignrl.rng import Purpose
-from campaignrl.specs.world import World
+from campaignrl.specs import World
 
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
 _TODAY = np.uint64(1)  # bit 0 of a history

@@ -16,7 +16,7 @@ from scipy import special
 from campaignrl import rng
 from campaignrl.arrays import Bool, Float, Float32, Int8
 from campaignrl.rng import Purpose
-from campaignrl.specs.world import World
+from campaignrl.specs import World
 
 NO_OFFER = -1
 SUMMED = 100.0  # orders; above, adding up Poisson terms is slower than inverting the distribution

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from campaignrl.dynamics.customers import NO_OFFER, State, Traits
 from campaignrl.features import Context
 from campaignrl.lifecycle import stage
-from campaignrl.specs.world import World
+from campaignrl.specs import World
 
 ONE = np.float32(1.0)
 COUNTS = {"contacts_7d": 7, "contacts_30d": 30, "opens_30d": 30, "clicks_30d": 30}  # days; neighbours in the schema

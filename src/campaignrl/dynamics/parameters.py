@@ -13,10 +13,17 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.arrays import Float32
-from campaignrl.specs.effects import AdStock, Fatigue, ReferencePrice, Satisfaction, Season, Stockpile
-from campaignrl.specs.market import OfferSpec
-from campaignrl.specs.segments import Segment
-from campaignrl.specs.world import World
+from campaignrl.specs import (
+    AdStock,
+    Fatigue,
+    OfferSpec,
+    ReferencePrice,
+    Satisfaction,
+    Season,
+    Segment,
+    Stockpile,
+    World,
+)
 
 
 class Parameters(NamedTuple):

@@ -17,7 +17,7 @@ from campaignrl.arrays import Bool, Float32, Int, Rows
 from campaignrl.dynamics.customers import State
 from campaignrl.dynamics.parameters import Parameters
 from campaignrl.dynamics.satisfaction import contentment
-from campaignrl.specs.effects import AdStock, ReferencePrice
+from campaignrl.specs import AdStock, ReferencePrice
 
 FAINT = 0.02  # intent; with less, and no offer, a customer is quiet
 ROUNDING = 1.001  # room for the rounding of single precision in a hazard and its ceiling

@@ -11,7 +11,7 @@ import numpy as np
 from campaignrl.arrays import Bool, Float32, Rows
 from campaignrl.dynamics.memory import fade
 from campaignrl.dynamics.parameters import Parameters
-from campaignrl.specs.effects import Satisfaction
+from campaignrl.specs import Satisfaction
 
 _ONE = np.float32(1.0)
 

@@ -13,7 +13,7 @@ from campaignrl.arrays import Bool
 from campaignrl.dynamics.advance import Outcome
 from campaignrl.dynamics.customers import Traits
 from campaignrl.rng import Purpose
-from campaignrl.specs.world import World
+from campaignrl.specs import World
 
 
 def visited(world: World, traits: Traits, alive: Bool, outcome: Outcome, day: int, seed: int) -> Bool:

@@ -1,21 +1,33 @@
-"""Worlds that can be stepped.
+"""Worlds that can be stepped: the panel of customers, its gymnasium faces, its clock, and what only it knows.
 
-panel.py         n customers day by day: the engine (no gymnasium)
-cohorts.py       customers who share a calendar, and their places in a batch
-vector.py        n customers as a gymnasium VectorEnv
-single.py        one customer as a gymnasium Env
-bandit.py        one decision a customer, single and vector
-sb3.py           the vector environments for stable-baselines3 (extra `rl`); `campaignrl.envs.sb3` loads it when named
-vector_checks.py         what must hold of a vector environment
-simulation.py         the panel by the hour: sends that queue, wait for the morning, are retried, given up or expire
-                 queues.py  servers and waits, sends.py  what they are asked for, response_times.py  when within a day,
-                 answers.py, event_log.py  the event log and the load of channels
-truth/           what only the simulator knows: twins, oracles, bounds
-registration.py  the ids that `gymnasium.make` finds
+bandit.py              One decision a customer, then its outcome window: the contextual bandit of a world, single and
+                       as a VectorEnv
+cohorts.py             Customers who share a calendar, and the places they take in a batch
+customers_export.py    Simulated customers as a customers table, as a marketer's system would export it
+episode_end_checks.py  What must hold of a vector environment where episodes end: final observations, autoreset,
+                       partial resets
+events_export.py       A simulated panel's life as the tables a shop would have kept: one row an event, one row of
+                       attributes a customer
+panel.py               n customers side by side, day by day: the engine under every environment and every simulation
+rollout_checks.py      Playing an episode of a vector environment and keeping all that it returned; the raw material
+                       of its checks
+sb3.py                 The vector environments as stable-baselines3 wants them: `lifecycle(world, n)` and
+                       `bandit(world, n)` (extra `rl`)
+single.py              One customer as a gymnasium Env: the vector environment with n = 1, in plain Python numbers
+vector.py              n customers as one native gymnasium VectorEnv: a thin face over the panel
+vector_checks.py       What must hold of a vector environment, looked for by playing it: the checks that gymnasium's
+                       checker leaves out
+clock/                 The panel by the hour: sends that queue, wait for the morning, are retried, given up or expire
+truth/                 What only the simulator knows: what a send truly brought, and the best that could be had
 """
 
 from importlib import import_module
 from types import ModuleType
+
+from campaignrl.envs.customers_export import customers_frame as customers_frame
+from campaignrl.envs.panel import BLOCK as BLOCK
+from campaignrl.envs.panel import Panel as Panel
+from campaignrl.envs.vector import LifecycleVectorEnv as LifecycleVectorEnv
 
 
 def __getattr__(name: str) -> ModuleType:

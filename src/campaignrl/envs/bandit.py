@@ -9,7 +9,7 @@ from __future__ import annotations
 from campaignrl.envs.single import CustomerEnv
 from campaignrl.envs.vector import CustomersVectorEnv, Rhythm
 from campaignrl.errors import Problem, UsageError
-from campaignrl.specs.world import World
+from campaignrl.specs import World
 
 
 class BanditVectorEnv(CustomersVectorEnv):

@@ -9,8 +9,8 @@ from __future__ import annotations
 import pandas as pd
 
 from campaignrl.envs.panel import Panel
-from campaignrl.guard.rules import cap_windows
-from campaignrl.tables.customers import ID, contact_column
+from campaignrl.guard import cap_windows
+from campaignrl.tables import ID, contact_column
 
 
 def customers_frame(panel: Panel) -> pd.DataFrame:

@@ -18,14 +18,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from campaignrl.arrays import Int
-from campaignrl.dynamics.advance import Outcome
-from campaignrl.dynamics.customers import NO_OFFER, State
-from campaignrl.dynamics.visits import visited
+from campaignrl.dynamics import NO_OFFER, Outcome, State, visited
 from campaignrl.envs.panel import Panel
-from campaignrl.specs.world_features import PRICE_LEVELS
-from campaignrl.tables.customers import ID
-from campaignrl.tables.events import COLUMNS, write_events
-from campaignrl.tables.files.whole_files import write_frame
+from campaignrl.specs import PRICE_LEVELS
+from campaignrl.tables import COLUMNS, ID, write_events
+from campaignrl.tables.files import write_frame
 
 Choose = Callable[[Panel], Int]  # the day's actions (n,), as the guard allows
 Progress = Callable[[int, int], None]

@@ -17,15 +17,13 @@ import numpy.typing as npt
 
 from campaignrl import rng
 from campaignrl.arrays import Bool, Int
-from campaignrl.dynamics.advance import Outcome, live
-from campaignrl.dynamics.customers import State, Traits, draw_customers
-from campaignrl.dynamics.memory import days_with
+from campaignrl.dynamics import Outcome, State, Traits, days_with, draw_customers, live
 from campaignrl.dynamics.observe import observe
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.errors import Problem, UsageError
 from campaignrl.features import Context
-from campaignrl.guard.rules import Facts, allowed, rules_of
-from campaignrl.specs.world import World
+from campaignrl.guard import Facts, allowed, rules_of
+from campaignrl.specs import World
 
 T = TypeVar("T")
 Fields = TypeVar("Fields", Traits, State)

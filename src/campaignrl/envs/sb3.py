@@ -16,7 +16,7 @@ from campaignrl.arrays import Bool, Float32
 from campaignrl.envs.bandit import BanditVectorEnv
 from campaignrl.envs.vector import CustomersVectorEnv, LifecycleVectorEnv
 from campaignrl.errors import MissingExtra, Problem, UsageError
-from campaignrl.specs.world import World
+from campaignrl.specs import World
 
 try:
     from stable_baselines3.common.vec_env import VecEnv

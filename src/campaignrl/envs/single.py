@@ -11,7 +11,7 @@ from gymnasium.vector import AutoresetMode
 
 from campaignrl.arrays import Float32
 from campaignrl.envs.vector import CustomersVectorEnv, LifecycleVectorEnv
-from campaignrl.specs.world import World
+from campaignrl.specs import World
 
 
 class CustomerEnv(gymnasium.Env[Float32, np.int64]):

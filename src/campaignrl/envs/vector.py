@@ -17,7 +17,7 @@ from campaignrl.arrays import Bool, Float, Float32, Int
 from campaignrl.envs.cohorts import Cohort, gathered
 from campaignrl.envs.panel import Panel
 from campaignrl.errors import Problem, UsageError
-from campaignrl.specs.world import World, load_world
+from campaignrl.specs import World, load_world
 
 Step = tuple[Float32, Float, Bool, Bool, dict[str, Any]]
 

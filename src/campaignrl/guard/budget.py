@@ -14,7 +14,7 @@ import numpy as np
 
 from campaignrl.actions import NONE, Catalog
 from campaignrl.arrays import Float, Int
-from campaignrl.specs.world import World
+from campaignrl.specs import World
 
 
 class Limits(NamedTuple):

@@ -18,9 +18,7 @@ import numpy.typing as npt
 from campaignrl.actions import NONE, Catalog
 from campaignrl.arrays import Bool, Int
 from campaignrl.features import Context
-from campaignrl.specs.conditions import Condition
-from campaignrl.specs.market import Cap
-from campaignrl.specs.world import World
+from campaignrl.specs import Cap, Condition, World
 
 
 class Facts(NamedTuple):

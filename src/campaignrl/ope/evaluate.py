@@ -11,42 +11,46 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from campaignrl.errors import Problem, UsageError, unknown
-from campaignrl.ope.data.target_policy import LOGGED, Given, target_of
-from campaignrl.ope.diagnostics.holdout import holdout_of
-from campaignrl.ope.diagnostics.verdict import ESS_CAUTION, Figures, diagnose
-from campaignrl.ope.episodes.evaluate import evaluate_episodes
-from campaignrl.ope.episodes.registry import SEQUENTIAL
+from campaignrl.ope.data import LOGGED, Given, target_of
+from campaignrl.ope.diagnostics import ESS_CAUTION, Figures, diagnose, holdout_of
+from campaignrl.ope.episodes import SEQUENTIAL, evaluate_episodes
 from campaignrl.ope.estimators import weights
-from campaignrl.ope.intervals.empirical_likelihood import (
-    EMPIRICAL_LIKELIHOOD,
-    NOT_TO_BE_HAD,
-    Estimate,
-    p_value_of_gap,
-    std_error,
-)
-from campaignrl.ope.methods.absent import beyond, blind, cannot, missing
-from campaignrl.ope.methods.intervals_by_name import INTERVALS, T, remade, remade_difference
-from campaignrl.ope.methods.preparation import (
+from campaignrl.ope.intervals import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate, p_value_of_gap, std_error
+from campaignrl.ope.methods import (
+    ESTIMATORS,
+    FIXED,
+    HEAVY,
+    INTERVALS,
+    METHODS,
+    USUAL,
+    Evaluation,
+    Evidence,
     Predictions,
+    Range,
+    T,
+    beyond,
+    blind,
+    cannot,
     certain_share,
     described,
+    difference,
+    estimate,
     fitted_model,
+    gather,
     matured,
+    missing,
     more_robust,
     of_matured,
     propensities,
+    remade,
+    remade_difference,
     reward_range_of,
+    seen_by,
+    setting_of,
+    spread_of,
 )
-from campaignrl.ope.methods.registry import ESTIMATORS, HEAVY, USUAL, difference, estimate, seen_by, setting_of
-from campaignrl.ope.methods.result import Evaluation
-from campaignrl.ope.methods.shrinkage import FIXED, METHODS
-from campaignrl.ope.methods.weight_histogram import spread_of
-from campaignrl.ope.methods.weighted_rows import Evidence, Range, gather
-from campaignrl.ope.nuisance.fqe import KINDS
-from campaignrl.ope.nuisance.logging_policy import propensities_unknown
-from campaignrl.ope.nuisance.propensity_model import CalibrationBin, calibration_gap
-from campaignrl.ope.nuisance.reward_models import MODELS
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.ope.nuisance import KINDS, MODELS, CalibrationBin, calibration_gap, propensities_unknown
+from campaignrl.tables.log import DecisionLog
 
 __all__ = ["Evaluation", "compare_on_log", "evaluate"]
 

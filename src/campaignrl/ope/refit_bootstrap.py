@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from campaignrl.ope.data.target_policy import Given, of_kept_rows
+from campaignrl.ope.data import Given, of_kept_rows
 from campaignrl.ope.evaluate import evaluate
-from campaignrl.ope.intervals.bootstrap import resampled_rows
-from campaignrl.ope.intervals.empirical_likelihood import Clusters, Estimate
+from campaignrl.ope.intervals import Clusters, Estimate, resampled_rows
 from campaignrl.rng import Purpose, generator
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.tables.log import DecisionLog
 
 REFITTED = "bootstrap over customers, refitted"
 

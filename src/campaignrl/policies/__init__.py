@@ -1,34 +1,36 @@
 """Policies: context and mask in, an exact probability for every action out.
 
-base.py       the protocol, sampling, chunked calls
-choice.py     from scores or a chosen action to probabilities over what is allowed
-simple.py      none, uniform, always
-rules.py      a table of rules, first match first
-parameter_sharing.py     which coefficients the actions of a catalog share
-ridge.py      Bayesian ridge regression on per-action sums
-learner_settings.py   what learners share: settings, and which rows teach
-forgetting.py      sums that fade
-counts.py     epsilon_greedy, ucb1, beta_ts, gaussian_ts: one mean per group and action
-linear_base.py what the linear bandits share
-posterior_width.py      how unsure a linear model is of each action
-linear.py     lin_ts, lin_ucb, lin_epsilon
-online.py     the same three row by row
-logistic.py   logit_ts: Thompson sampling for outcomes that happen or not
-square_cb.py  square_cb: inverse gap weighting
-reg_cb.py     reg_cb: optimism over near-best regressors
-bootstrap_ts.py   bootstrap_ts: a bootstrapped ensemble
-dr_greedy.py    dr_greedy: the best action by a doubly robust regression
-base.py    what the learners from finished logs share: merge_logs.py (logs laid together), advantage_regression.py (what
-an action
-              does beyond what would have come anyway), returns.py (what comes until the campaign ends), lbfgs.py
-fitted_q.py   fitted_q: returns of trajectories; cql.py, its conservative form
-crm.py  crm: counterfactual risk minimisation
-pessimistic.py     the best lower bound of a gain
-uplift.py     uplift, dr_uplift: what a send changes; propensity_greedy.py, who buys anyway
-budgeted.py   value less a price on money
-blas_threads.py    one BLAS thread for small matrices
-registry.py      which kinds exist
-loading.py    building a policy from its name, spec or file
-tensor_file.py  tensors and texts in one file, with limits of our own
-bundle.py     saving and loading without pickle
+base.py              What a policy is: context and eligibility mask in, an exact probability for every action out
+blas_threads.py      One BLAS thread for small matrices
+bundle.py            A policy in one file, NAME.bundle: what it is, what it may see, what it has learned. Nothing in
+                     it is ever run
+choice.py            From scores or a chosen action to exact probabilities over what is allowed
+chunks.py            Deciding from encoded contexts: encoded in blocks, scored in chunks of one shape
+learner_settings.py  What learners share: settings, and the rows of a decision log that may teach, in blocks, with
+                     their weights
+loading.py           Building a policy from its name, its spec or its file
+registry.py          Which kinds of policy exist. The table is literal: no spec and no bundle ever decides what is
+                     imported
+row_products.py      Products of rows with a matrix in which a row's result never depends on its place in the batch
+tensor_file.py       Tensors and a few texts in one file, in the safetensors format: a length, a JSON header, raw
+                     numbers
+bandits/             Bandits: learners that explore, exact in their probabilities
+deep/                Deep reinforcement learning: taught by stable-baselines3 (extra `rl`), decided by numpy
+fixed/               Policies that learn nothing
+linear_model/        Bayesian linear regression that all actions share
+offline/             Learners from finished logs
 """
+
+from campaignrl.policies.base import Learner as Learner
+from campaignrl.policies.base import Policy as Policy
+from campaignrl.policies.base import in_chunks as in_chunks
+from campaignrl.policies.base import sample as sample
+from campaignrl.policies.blas_threads import one_blas_thread as one_blas_thread
+from campaignrl.policies.bundle import read_manifest as read_manifest
+from campaignrl.policies.bundle import save_bundle as save_bundle
+from campaignrl.policies.loading import ALWAYS as ALWAYS
+from campaignrl.policies.loading import is_trained as is_trained
+from campaignrl.policies.loading import load_policy as load_policy
+from campaignrl.policies.loading import require_trained as require_trained
+from campaignrl.policies.registry import policy_class as policy_class
+from campaignrl.policies.tensor_file import foreign_name as foreign_name

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from campaignrl.actions import Catalog
 from campaignrl.arrays import Bool, Float
 from campaignrl.features import Context, FeatureSchema, Rows
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.tables.log import DecisionLog
 
 Tensors = dict[str, npt.NDArray[Any]]
 Shapes = dict[str, tuple[str, tuple[int, ...]]]  # by tensor name: dtype as safetensors calls it, shape

@@ -21,8 +21,8 @@ from campaignrl.features import Feature, FeatureSchema
 from campaignrl.policies.base import Policy, Shapes, Tensors
 from campaignrl.policies.registry import KINDS, Stored, policy_class
 from campaignrl.policies.tensor_file import DTYPES, MAX_FILE, pack, unpack
-from campaignrl.specs.toml import Spec, check
-from campaignrl.tables.files.whole_files import write_whole
+from campaignrl.specs import Spec, check
+from campaignrl.tables.files import write_whole
 
 FORMAT = 1
 KEY = "campaignrl"

@@ -17,8 +17,8 @@ from campaignrl.arrays import Float, Float32, Int64
 from campaignrl.errors import DataError, Problem
 from campaignrl.features import FeatureSchema, Rows
 from campaignrl.policies.base import ROWS_AT_A_TIME
-from campaignrl.specs.toml import Spec
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.specs import Spec
+from campaignrl.tables.log import DecisionLog
 
 Penalty = Annotated[float, Field(gt=0.0)] | Literal["auto"]  # pseudo-observations, or the best by evidence
 

@@ -16,8 +16,7 @@ from campaignrl.features import FeatureSchema
 from campaignrl.policies.base import Policy
 from campaignrl.policies.bundle import load_bundle
 from campaignrl.policies.registry import KINDS, policy_class
-from campaignrl.specs.bundled import bundled_files, pretrained_files
-from campaignrl.specs.toml import check, read_toml
+from campaignrl.specs import bundled_files, check, pretrained_files, read_toml
 
 ALWAYS = "always:"
 HINT = "Or give a bundle, a TOML file, or `always:ACTION`."

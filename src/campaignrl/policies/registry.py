@@ -15,7 +15,7 @@ from campaignrl.actions import Catalog
 from campaignrl.errors import unknown
 from campaignrl.features import FeatureSchema
 from campaignrl.policies.base import Policy, Shapes, Tensors
-from campaignrl.specs.toml import Spec
+from campaignrl.specs import Spec
 
 KINDS: Mapping[str, str] = MappingProxyType(
     {

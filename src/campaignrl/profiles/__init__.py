@@ -1,1 +1,9 @@
-"""Profiles: intake, tags, segments and population, from raw customer data to the features that a policy sees."""
+"""Profiles: from raw exports to tags, segments and populations.
+
+events/      The events of a profile up to a day, and order histories made of them
+intake/      Raw exports to one events table, with nothing lost on the way
+population/  Populations of customers like those of a profile, any number of them
+segments/    Segments of customers: by rules, RFM or clustering, described in words, followed over time
+store/       The profile folder: building, updating and reading it
+tags/        Tags of a customer: the tag set, statistics of events, learned models
+"""

@@ -1,16 +1,11 @@
-"""What was found, for people: figures with intervals, pictures, one page.
+"""What was found, for people: figures with intervals, pictures, pages.
 
-kpi.py       the figures a marketing team steers by, from simulated campaigns
-ratio_intervals.py    their intervals
-base.py   the pictures of the report; estimates.py  the picture of an experiment
-lift_by_part.py  a lift by segment or wave
-world.py  what a newcomer wants to know of a world; world.py  its picture and page
-training.py  what a learner has learned; training.py  its picture; training.py  its page
-channel_load.py      the load of channels over time
-svg_inline.py    a picture as an element of the page, in the page's colours
-wording.py     numbers and what they say
-content.py   everything a report is made of
-captions.py  which pictures it has
-sections.py  what else stands in each part of the page
-html.py      the page, written whole or not at all; page.html.j2  its layout
+html.py   The report as one HTML page that needs nothing but itself: no network, no script
+facts/    The figures of a report
+figures/  The pictures of a report (matplotlib)
+pages/    The HTML pages
 """
+
+from campaignrl.report.html import Gain as Gain
+from campaignrl.report.html import ReportContent as ReportContent
+from campaignrl.report.html import write_report as write_report

@@ -11,13 +11,12 @@ from typing import BinaryIO
 
 from markupsafe import Markup
 
-from campaignrl.report.facts.content import Gain, ReportContent
+from campaignrl.report.facts import Gain, ReportContent
+from campaignrl.report.figures import Picture, evidence_pictures
 from campaignrl.report.figures import captions as pictures
-from campaignrl.report.figures.captions import Picture
-from campaignrl.report.figures.evidence_pictures import evidence
-from campaignrl.report.pages import sections
-from campaignrl.report.pages.template import style, template
-from campaignrl.tables.files.whole_files import write_whole
+from campaignrl.report.pages import sections, style
+from campaignrl.report.pages.template import template
+from campaignrl.tables.files import write_whole
 
 __all__ = ["Gain", "ReportContent", "page", "write_report"]
 
@@ -44,7 +43,7 @@ def page(content: ReportContent) -> str:
         rows=sections.first_table(content),
         cards=sections.cards(content),
         forest=[_safe(picture) for picture in pictures.forest(content)],
-        evidence=[_safe(picture) for picture in evidence(content)],
+        evidence=[_safe(picture) for picture in evidence_pictures(content)],
         over_days=_safe(shown) if shown is not None else None,
         heatmaps=[_safe(picture) for picture in pictures.heatmaps(content)],
         kpis=sections.kpi_table(content),

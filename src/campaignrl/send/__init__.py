@@ -2,3 +2,5 @@
 
 decide.py  one decision for every customer, inside the guard, with its propensity and its reasons
 """
+
+from campaignrl.send.decide import Decisions as Decisions

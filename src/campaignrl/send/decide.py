@@ -18,13 +18,12 @@ from campaignrl import rng
 from campaignrl.actions import NONE, Catalog
 from campaignrl.arrays import Bool, Objects, UInt64
 from campaignrl.errors import ArtifactError, Problem, UsageError
-from campaignrl.guard.rules import Facts, Rules, allowed, blocks, rules_of
-from campaignrl.policies.base import Policy, sample
-from campaignrl.policies.deep.recurrent_state import Memory, ask, require_memory
-from campaignrl.policies.loading import require_trained
+from campaignrl.guard import Facts, Rules, allowed, blocks, rules_of
+from campaignrl.policies import Policy, require_trained, sample
+from campaignrl.policies.deep import Memory, ask, require_memory
 from campaignrl.rng import Purpose
-from campaignrl.specs.world import World
-from campaignrl.tables.customers import ID, CustomerTable
+from campaignrl.specs import World
+from campaignrl.tables import ID, CustomerTable
 
 ROWS_AT_A_TIME = 65_536
 EPOCH = datetime.date(1970, 1, 1)

@@ -13,3 +13,6 @@ comparison.py   its answer, as text, JSON and Markdown
 junit.py        the same as JUnit XML
 side_by_side.py      plain tables for a terminal
 """
+
+from campaignrl.suites.junit import to_junit as to_junit
+from campaignrl.suites.run import benchmark as benchmark

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from campaignrl.errors import Problem, UsageError, unknown
-from campaignrl.policies.base import Policy
-from campaignrl.specs.world import World, load_world
+from campaignrl.policies import Policy
+from campaignrl.specs import World, load_world
 from campaignrl.suites.comparison import Compared, Comparison
 from campaignrl.suites.measure import play
 from campaignrl.suites.paired_test import NEW, NO_EVIDENCE, REGRESSION, paired_difference, verdict

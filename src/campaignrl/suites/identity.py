@@ -18,9 +18,8 @@ import numpy as np
 
 from campaignrl.campaign import MAX_LOG_ROWS
 from campaignrl.errors import CampaignError, Problem, SpecError
-from campaignrl.policies.base import Learner, Policy
-from campaignrl.policies.loading import is_trained, load_policy
-from campaignrl.specs.world import World, load_world
+from campaignrl.policies import Learner, Policy, is_trained, load_policy
+from campaignrl.specs import World, load_world
 from campaignrl.suites.suite import Suite
 
 T = TypeVar("T")

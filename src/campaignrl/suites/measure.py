@@ -12,12 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.campaign import Campaign, run_campaign
-from campaignrl.policies.base import Learner, Policy
-from campaignrl.policies.blas_threads import one_blas_thread
-from campaignrl.policies.deep.run_options import WorldLearner
-from campaignrl.policies.loading import is_trained, load_policy
-from campaignrl.specs.toml import Spec
-from campaignrl.specs.world import World
+from campaignrl.policies import Learner, Policy, is_trained, load_policy, one_blas_thread
+from campaignrl.policies.deep import WorldLearner
+from campaignrl.specs import Spec, World
 from campaignrl.suites.identity import suite_world
 from campaignrl.suites.plan import Run
 from campaignrl.suites.suite import Label, Suite, Training

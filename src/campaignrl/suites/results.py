@@ -16,14 +16,14 @@ import numpy as np
 from pydantic import Field, StringConstraints
 
 from campaignrl.errors import ArtifactError, Problem, SpecError
-from campaignrl.specs.toml import Spec, check
+from campaignrl.specs import Spec, check
 from campaignrl.suites.identity import Identity, digest, world_hash
 from campaignrl.suites.measure import Measured
 from campaignrl.suites.paired_test import paired_difference
 from campaignrl.suites.plan import Run
 from campaignrl.suites.side_by_side import side_by_side
 from campaignrl.suites.suite import NONE, Gate, Label, Suite, Training
-from campaignrl.tables.files.whole_files import write_whole
+from campaignrl.tables.files import write_whole
 
 FORMAT = 1
 KIND = "campaignrl benchmark"

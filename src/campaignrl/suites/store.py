@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from campaignrl.errors import SpecError, UsageError
-from campaignrl.specs.toml import check
+from campaignrl.specs import check
 from campaignrl.suites.identity import Identity, code_hash, digest, world_hash
 from campaignrl.suites.measure import Measured
 from campaignrl.suites.plan import Run
 from campaignrl.suites.suite import Suite
-from campaignrl.tables.files.whole_files import write_whole
+from campaignrl.tables.files import write_whole
 
 _OURS = re.compile(r"[0-9a-f]{32}\.json|\.[0-9a-f]{32}\.json\.[0-9a-f]{16}\.part")
 _LARGEST = 1 << 16  # bytes of one run's file

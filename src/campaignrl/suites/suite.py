@@ -11,9 +11,8 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, model_validator
 
 from campaignrl.errors import Problem, SpecError, nearest
-from campaignrl.policies.loading import ALWAYS
-from campaignrl.specs.bundled import find_file
-from campaignrl.specs.toml import Spec, check, read_toml
+from campaignrl.policies import ALWAYS
+from campaignrl.specs import Spec, check, find_file, read_toml
 
 NONE = "none"  # always played: the value that every gain is measured from
 

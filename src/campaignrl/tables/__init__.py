@@ -1,17 +1,24 @@
-"""Contracts of the tables that go in and out: customers, events, decisions.
+"""Tables that go in and out: customers, events, decision logs.
 
-decision_log.py        the decision log in memory and its contract
-split.py            a log in two parts, by customer
-whole_files.py          decision logs as Parquet and CSV files: write_log, read_log
-columns.py         a decision log -> the columns of its file
-rows.py          the columns of a file -> a decision log, everything checked
-columns.py          one column -> one array, with the rows that do not fit
-mapping.py          what a mapping TOML may say about a foreign log
-log.py          a foreign log, read by a mapping
-actions.py  which actions a foreign log holds
-contexts.py  what was known at each of its rows
-expressions.py      arithmetic on columns
-whole_files.py            whole-or-nothing writing, frames of any supported format
-formats.py          what a file is, by name and by content
-csv_text.py          CSV as exact text
+customers.py  The customers table: what is known of real customers on the morning of a decision
+events.py     The events table: what customers did and what was done to them, one row an event
+logs.py       Reading any decision log: one of ours, or somebody else's by a mapping file
+files/        Tables as files: formats, whole-or-nothing writing, columns with the rows that do not fit
+foreign/      Decision logs of other people, read by a mapping file
+log/          The decision log: its contract, its files, whole or as a stream
 """
+
+from campaignrl.tables.customers import ID as ID
+from campaignrl.tables.customers import CustomerTable as CustomerTable
+from campaignrl.tables.customers import contact_column as contact_column
+from campaignrl.tables.customers import read_customers as read_customers
+from campaignrl.tables.events import COLUMNS as COLUMNS
+from campaignrl.tables.events import KINDS as KINDS
+from campaignrl.tables.events import NUMBERS as NUMBERS
+from campaignrl.tables.events import REQUIRED as REQUIRED
+from campaignrl.tables.events import SCHEMA as SCHEMA
+from campaignrl.tables.events import TEXTS as TEXTS
+from campaignrl.tables.events import events_table as events_table
+from campaignrl.tables.events import read_events as read_events
+from campaignrl.tables.events import write_events as write_events
+from campaignrl.tables.logs import read_log as read_log

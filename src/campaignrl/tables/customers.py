@@ -20,8 +20,7 @@ import pyarrow as pa
 from campaignrl.arrays import Bool
 from campaignrl.errors import DataError, Problem
 from campaignrl.features import UNKNOWN, Context, Feature, FeatureSchema, Rows
-from campaignrl.tables.files.columns import category_codes, numbers, row_problems, truths
-from campaignrl.tables.files.whole_files import as_text, read_table, require_columns
+from campaignrl.tables.files import as_text, category_codes, numbers, read_table, require_columns, row_problems, truths
 
 Window = tuple[str | None, int]  # (channel or None for all, days that end today)
 

@@ -25,9 +25,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from campaignrl.errors import DataError, Problem, nearest
-from campaignrl.tables.files.columns import row_problems
-from campaignrl.tables.files.formats import is_parquet
-from campaignrl.tables.files.whole_files import column_names, read_table, require_columns, write_parquet, write_whole
+from campaignrl.tables.files import (
+    column_names,
+    is_parquet,
+    read_table,
+    require_columns,
+    row_problems,
+    write_parquet,
+    write_whole,
+)
 
 TABLE = "events"
 KINDS = (

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from campaignrl.tables.foreign.log import foreign_log
-from campaignrl.tables.foreign.mapping import LogMapping, load_mapping
-from campaignrl.tables.log.decision_log import DecisionLog
-from campaignrl.tables.log.files import read_own_log
+from campaignrl.tables.foreign import LogMapping, foreign_log, load_mapping
+from campaignrl.tables.log import DecisionLog, read_own_log
 
 
 def read_log(

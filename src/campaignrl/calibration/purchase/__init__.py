@@ -31,3 +31,11 @@ seasonality.py          Purchase models where the calendar matters: how busy eac
 untreated_histories.py  Histories that no campaign has touched, from events and attributes: what base rates are
                         fitted on
 """
+
+from campaignrl.calibration.purchase.base_rates import Fitted as Fitted
+from campaignrl.calibration.purchase.base_rates import Path as Path
+from campaignrl.calibration.purchase.models import fit_gamma_gamma as fit_gamma_gamma
+from campaignrl.calibration.purchase.models import fit_mbg_nbd as fit_mbg_nbd
+from campaignrl.calibration.purchase.untreated_histories import Base as Base
+from campaignrl.calibration.purchase.untreated_histories import base_of_events as base_of_events
+from campaignrl.calibration.purchase.untreated_histories import labels_of as labels_of

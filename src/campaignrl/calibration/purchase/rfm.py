@@ -14,7 +14,7 @@ import duckdb
 import pandas as pd
 
 from campaignrl.errors import DataError, Problem, UsageError
-from campaignrl.tables.files.whole_files import require_columns
+from campaignrl.tables.files import require_columns
 
 COLUMNS = ("customer_id", "ts", "kind", "amount", "value")  # of the events table, as far as they are read
 AsOf = str | date | datetime | pd.Timestamp

@@ -11,3 +11,6 @@ untreated_cohorts.py      Customers of a world with nothing sent to them, who en
 untreated_scorecard.py    The scorecard of a calibrated world on what no campaign touched: real orders against those
                           of simulated customers
 """
+
+from campaignrl.calibration.realism.scorecard import Scorecard as Scorecard
+from campaignrl.calibration.realism.summaries import Behaviour as Behaviour

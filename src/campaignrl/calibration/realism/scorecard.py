@@ -20,9 +20,9 @@ import pandas as pd
 from campaignrl.arrays import Float
 from campaignrl.calibration.realism.classifier_two_sample import told_apart
 from campaignrl.calibration.realism.summaries import Behaviour, behaviour
-from campaignrl.calibration.response.engagement import ANSWERS, Answers, answers
+from campaignrl.calibration.response import ANSWERS, Answers, answers
 from campaignrl.errors import UsageError
-from campaignrl.tables.files.whole_files import write_whole
+from campaignrl.tables.files import write_whole
 
 LAGS = 4  # weeks, of the autocorrelation
 DIP = (0.04, 0.25)  # van Heerde, Leeflang & Wittink 2000

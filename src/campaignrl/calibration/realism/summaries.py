@@ -15,7 +15,7 @@ import pandas as pd
 
 from campaignrl.arrays import Float, Int64
 from campaignrl.errors import DataError, Problem, UsageError
-from campaignrl.tables.files.whole_files import require_columns
+from campaignrl.tables.files import require_columns
 
 MONTH = 30  # days
 COLUMNS = ("customer_id", "ts", "kind", "amount")

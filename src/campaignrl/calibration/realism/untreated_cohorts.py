@@ -13,9 +13,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from campaignrl.arrays import Int64
-from campaignrl.envs.panel import Panel
+from campaignrl.envs import Panel
 from campaignrl.errors import Problem, UsageError, nearest
-from campaignrl.specs.world import World
+from campaignrl.specs import World
 
 SPARE = 1.15  # customers drawn for one needed: segments fall by chance
 AT_ONCE = 1e-6  # days before day 0 in which customers joined: none

@@ -11,7 +11,7 @@ from campaignrl.calibration.calibrate import Calibration
 from campaignrl.calibration.realism.scorecard import Scorecard, scorecard
 from campaignrl.calibration.realism.untreated_cohorts import entering
 from campaignrl.errors import SupportError
-from campaignrl.specs.world import load_world
+from campaignrl.specs import load_world
 
 DAY = pd.Timedelta(days=1)
 FEWEST = 100  # customers

@@ -17,3 +17,21 @@ shrinkage.py             Partial pooling: the figures of segments drawn towards 
 treatment_effects.py     What a campaign's responses look like before any world is made of them: by action and
                          segment, and by step
 """
+
+from campaignrl.calibration.response.campaign_rows import Campaign as Campaign
+from campaignrl.calibration.response.campaign_rows import Rows as Rows
+from campaignrl.calibration.response.campaign_rows import campaign_of_events as campaign_of_events
+from campaignrl.calibration.response.campaign_rows import last_send as last_send
+from campaignrl.calibration.response.clicks import delay_numbers as delay_numbers
+from campaignrl.calibration.response.clustered_statistics import Figure as Figure
+from campaignrl.calibration.response.clustered_statistics import from_scale as from_scale
+from campaignrl.calibration.response.clustered_statistics import to_scale as to_scale
+from campaignrl.calibration.response.engagement import ANSWERS as ANSWERS
+from campaignrl.calibration.response.engagement import Answers as Answers
+from campaignrl.calibration.response.engagement import answers as answers
+from campaignrl.calibration.response.moments import Moment as Moment
+from campaignrl.calibration.response.moments import Path as Path
+from campaignrl.calibration.response.moments import View as View
+from campaignrl.calibration.response.moments import all_moments as all_moments
+from campaignrl.calibration.response.treatment_effects import effects_table as effects_table
+from campaignrl.calibration.response.treatment_effects import response_table as response_table

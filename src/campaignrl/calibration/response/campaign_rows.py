@@ -16,7 +16,7 @@ import pandas as pd
 from campaignrl.actions import Catalog
 from campaignrl.arrays import Bool, Float, Int
 from campaignrl.errors import DataError, Problem
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.tables.log import DecisionLog
 
 LONGEST_TELLING = 7  # days, of a window where decisions are made every day
 FEW = 0.2  # share of rows with none that a send may follow within such a window

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from campaignrl.calibration.purchase.base_rates import Fitted, Path
+from campaignrl.calibration.purchase import Fitted, Path
 from campaignrl.calibration.response.conversion_delay import HORIZON, fit_delay
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.tables.log import DecisionLog
 
 FEWEST_CLICKS, FEWEST_ORDERS = 500, 100
 WIDEST = 0.5  # standard error of the delay as a share of it, and twice that of the share on the same day

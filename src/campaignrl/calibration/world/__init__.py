@@ -9,3 +9,12 @@ replay.py                       The same campaign in a simulated world: who got 
 world_file.py                   A world as a TOML file that people can read: one number a line, and beside it where
                                 it came from
 """
+
+from campaignrl.calibration.world.draft import only_rules_that_hold as only_rules_that_hold
+from campaignrl.calibration.world.draft import with_attributes as with_attributes
+from campaignrl.calibration.world.method_of_simulated_moments import Matched as Matched
+from campaignrl.calibration.world.method_of_simulated_moments import get as get
+from campaignrl.calibration.world.method_of_simulated_moments import match as match
+from campaignrl.calibration.world.method_of_simulated_moments import put as put
+from campaignrl.calibration.world.replay import days_needed as days_needed
+from campaignrl.calibration.world.world_file import write_world as write_world

@@ -15,14 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from campaignrl.calibration.response.campaign_rows import Campaign
+from campaignrl.calibration.response import Campaign
 from campaignrl.errors import SpecError
-from campaignrl.specs.conditions import compile_condition
-from campaignrl.specs.market import OfferKind
-from campaignrl.specs.provenance import Provenance, leaves, place
-from campaignrl.specs.quantities import MOST
-from campaignrl.specs.world import World
-from campaignrl.specs.world_features import feature_schema
+from campaignrl.specs import MOST, OfferKind, Provenance, World, compile_condition, feature_schema, leaves, place
 
 Tables = dict[str, Any]
 Path = tuple[str, ...]

@@ -14,11 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from campaignrl.arrays import Float
-from campaignrl.calibration.response.clustered_statistics import Figure, from_scale, to_scale
-from campaignrl.calibration.response.moments import Moment, Path, View
+from campaignrl.calibration.response import Figure, Moment, Path, View, from_scale, to_scale
 from campaignrl.calibration.world.replay import replay
-from campaignrl.specs.toml import check
-from campaignrl.specs.world import World
+from campaignrl.specs import World, check
 
 Tables = dict[str, Any]
 Progress = Callable[[int, int], None]

@@ -16,13 +16,12 @@ import numpy.typing as npt
 from campaignrl import rng
 from campaignrl.actions import Catalog
 from campaignrl.arrays import Float, Int
-from campaignrl.calibration.response.campaign_rows import Campaign, Rows, last_send
-from campaignrl.dynamics.advance import Outcome
-from campaignrl.dynamics.visits import visited
-from campaignrl.envs.panel import Panel
+from campaignrl.calibration.response import Campaign, Rows, last_send
+from campaignrl.dynamics import Outcome, visited
+from campaignrl.envs import Panel
 from campaignrl.errors import Problem, SpecError
 from campaignrl.rng import Purpose
-from campaignrl.specs.world import World
+from campaignrl.specs import World
 
 STEPS, ROWS = 4_000_000, 1_000_000  # customer-days and decisions of one replay: seconds
 FEWEST = 5_000  # customers

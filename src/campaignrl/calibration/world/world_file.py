@@ -9,9 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from campaignrl.specs.provenance import Provenance, place
-from campaignrl.specs.toml import quoted
-from campaignrl.tables.files.whole_files import write_whole
+from campaignrl.specs import Provenance, place, quoted
+from campaignrl.tables.files import write_whole
 
 WIDE = 46  # column of the comments
 

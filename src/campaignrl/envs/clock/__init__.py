@@ -7,3 +7,6 @@ response_times.py  When within a day: planned sends, quiet hours, and the time o
 sends.py           Decided sends that are not yet queueing, and the servers that a channel has for them
 simulation.py      The panel on a clock of hours: sends queue, wait for the morning, are retried, given up or expire
 """
+
+from campaignrl.envs.clock.simulation import Hours as Hours
+from campaignrl.envs.clock.simulation import run_clock as run_clock

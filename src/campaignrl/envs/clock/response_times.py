@@ -14,7 +14,7 @@ import numpy as np
 from campaignrl import rng
 from campaignrl.arrays import Float, UInt64
 from campaignrl.rng import Purpose
-from campaignrl.specs.market import QuietHours
+from campaignrl.specs import QuietHours
 
 DAY = 24.0
 SOON = 1e-9  # hours; closer than this is now: sums of hours are rounded

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 
 from campaignrl.arrays import Float, Int
-from campaignrl.specs.market import ChannelSpec
+from campaignrl.specs import ChannelSpec
 
 MINUTES = 60.0
 

@@ -23,18 +23,17 @@ import simpy
 from campaignrl import rng
 from campaignrl.actions import NONE
 from campaignrl.arrays import Float, Int
-from campaignrl.dynamics.advance import Outcome
+from campaignrl.dynamics import Outcome, delivery_probability
 from campaignrl.dynamics.parameters import parameters
-from campaignrl.dynamics.response import delivery_probability
 from campaignrl.envs.clock.answers import write_answers
 from campaignrl.envs.clock.event_log import EventLog, channel_load
 from campaignrl.envs.clock.queues import Job, Queue
 from campaignrl.envs.clock.response_times import DAY, Draw, Quiet, planned_hour, service_hours
 from campaignrl.envs.clock.sends import Sends, service
 from campaignrl.envs.panel import Panel
-from campaignrl.guard.budget import Ledger, Limits, throttle
+from campaignrl.guard import Ledger, Limits, throttle
 from campaignrl.rng import Purpose
-from campaignrl.specs.world import World
+from campaignrl.specs import World
 
 Decide = Callable[[Panel], Int]  # (n,) actions for today, as the guard allows
 Progress = Callable[[int, int], None]  # (days done, days in all)

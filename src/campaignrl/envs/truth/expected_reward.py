@@ -12,10 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.arrays import Float, Int
-from campaignrl.dynamics import purchase
-from campaignrl.dynamics.advance import Outcome
-from campaignrl.dynamics.customers import NO_OFFER, State, Traits
-from campaignrl.dynamics.parameters import Parameters
+from campaignrl.dynamics import NO_OFFER, Outcome, Parameters, State, Traits, purchase
 
 
 class Morning(NamedTuple):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from campaignrl.arrays import Float
-from campaignrl.specs.world import World
+from campaignrl.specs import World
 
 
 class Toll(NamedTuple):

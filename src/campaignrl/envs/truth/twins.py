@@ -15,13 +15,13 @@ import numpy as np
 from campaignrl import rng
 from campaignrl.actions import NONE
 from campaignrl.arrays import Float, Int
-from campaignrl.dynamics.advance import Outcome
+from campaignrl.dynamics import Outcome
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.truth.expected_reward import expected_reward, morning
-from campaignrl.guard.budget import Ledger, throttle
+from campaignrl.guard import Ledger, throttle
 from campaignrl.rng import Purpose
-from campaignrl.specs.world import World
+from campaignrl.specs import World
 
 Decide = Callable[[Panel], Int]  # (n,) today's actions, each allowed by the guard
 

@@ -8,3 +8,7 @@ policies.py         Questions about two or more policies on the same rows: which
 subgroups.py        What is asked beside a policy's value: for whom it is better, how likely it is worse, what the
                     gain costs
 """
+
+from campaignrl.ope.comparison.policies import Part as Part
+from campaignrl.ope.comparison.subgroups import Breakdown as Breakdown
+from campaignrl.ope.comparison.subgroups import breakdown as breakdown

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable
 from enum import StrEnum
 
-from campaignrl.ope.intervals.empirical_likelihood import Estimate
+from campaignrl.ope.intervals import Estimate
 
 TWO_LOGS = "two logs, MOVER"
 

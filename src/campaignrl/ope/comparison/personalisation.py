@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from campaignrl.actions import NONE_NAME
 from campaignrl.ope.comparison.equivalence import Bearing, bearing_of_best, interval
-from campaignrl.ope.intervals.empirical_likelihood import Estimate
+from campaignrl.ope.intervals import Estimate
 
 # A lift of less than a quarter of what the best single action gains for sure is "almost nothing": the step from no
 # campaign to a campaign then matters at least four times as much as the step to a personalised one.

@@ -18,13 +18,21 @@ from scipy import stats
 from campaignrl.arrays import Float
 from campaignrl.errors import Problem, UsageError, unknown
 from campaignrl.ope.comparison.equivalence import Bearing, bearing
-from campaignrl.ope.data.target_policy import LOGGED, Given, of_kept_rows, target_of
-from campaignrl.ope.intervals.empirical_likelihood import NOT_TO_BE_HAD, Clusters, Estimate
-from campaignrl.ope.methods.absent import blind
-from campaignrl.ope.methods.preparation import certain_share, fitted_model, matured, propensities, reward_range_of
-from campaignrl.ope.methods.registry import difference
-from campaignrl.ope.methods.weighted_rows import Evidence, Range, gather
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.ope.data import LOGGED, Given, of_kept_rows, target_of
+from campaignrl.ope.intervals import NOT_TO_BE_HAD, Clusters, Estimate
+from campaignrl.ope.methods import (
+    Evidence,
+    Range,
+    blind,
+    certain_share,
+    difference,
+    fitted_model,
+    gather,
+    matured,
+    propensities,
+    reward_range_of,
+)
+from campaignrl.tables.log import DecisionLog
 
 BONFERRONI, HOLM, NO_CORRECTION = "bonferroni", "holm", "none"
 FIELLER = "Fieller"

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from campaignrl.ope.comparison.policies import Part, Rows, cost_of, harm_of, lift_among, part_table
-from campaignrl.ope.data.target_policy import LOGGED, Given
-from campaignrl.ope.intervals.empirical_likelihood import Estimate
-from campaignrl.ope.methods.weighted_rows import Range
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.ope.data import LOGGED, Given
+from campaignrl.ope.intervals import Estimate
+from campaignrl.ope.methods import Range
+from campaignrl.tables.log import DecisionLog
 
 
 @dataclass(frozen=True, kw_only=True)

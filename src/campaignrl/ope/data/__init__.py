@@ -6,3 +6,15 @@ target_policy.py  What a policy would do on a log's rows: its probabilities, blo
 trajectories.py   A decision log as trajectories: one customer's decisions in order of their step, aligned in (N, T)
                   arrays
 """
+
+from campaignrl.ope.data.target_policy import LOGGED as LOGGED
+from campaignrl.ope.data.target_policy import TABLES as TABLES
+from campaignrl.ope.data.target_policy import Given as Given
+from campaignrl.ope.data.target_policy import Target as Target
+from campaignrl.ope.data.target_policy import of_kept_rows as of_kept_rows
+from campaignrl.ope.data.target_policy import target_of as target_of
+from campaignrl.ope.data.trajectories import ENDED as ENDED
+from campaignrl.ope.data.trajectories import Trajectories as Trajectories
+from campaignrl.ope.data.trajectories import known_steps as known_steps
+from campaignrl.ope.data.trajectories import next_rows as next_rows
+from campaignrl.ope.data.trajectories import why_not_additive as why_not_additive

@@ -18,7 +18,7 @@ from campaignrl.actions import Catalog
 from campaignrl.arrays import Float32
 from campaignrl.ope.data.blocks import blocks
 from campaignrl.ope.data.trajectories import trajectories
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.tables.log import DecisionLog
 
 # Kept from one step to the next. One fast and one slow trace tell an open coupon (days) from fatigue (weeks).
 FADES = (0.6, 0.9)

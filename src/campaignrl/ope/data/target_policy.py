@@ -17,12 +17,10 @@ import pandas as pd
 
 from campaignrl.arrays import Array, Bool
 from campaignrl.errors import SHOWN, DataError, Problem, UsageError, nearest
-from campaignrl.policies.base import Policy
-from campaignrl.policies.deep.recurrent_state import Recurrent, answers_on, gaps_in
-from campaignrl.policies.loading import load_policy
-from campaignrl.tables.files.whole_files import read_frame
-from campaignrl.tables.log.customer_sketch import FACT, CustomerSketch
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.policies import Policy, load_policy
+from campaignrl.policies.deep import Recurrent, answers_on, gaps_in
+from campaignrl.tables.files import read_frame
+from campaignrl.tables.log import FACT, CustomerSketch, DecisionLog
 
 LOGGED = "logged"
 WORDS = (LOGGED, "estimate")  # which have a meaning of their own, whatever files there are

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from campaignrl.arrays import Bool, Float, Int
 from campaignrl.errors import DataError, Problem, UsageError
-from campaignrl.tables.files.columns import row_problems
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.tables.files import row_problems
+from campaignrl.tables.log import DecisionLog
 
 ENDED = -1  # in place of a row, after the last decision of an episode
 

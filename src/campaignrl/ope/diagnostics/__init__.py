@@ -3,3 +3,19 @@
 holdout.py  Is the holdout what was planned, and is what a policy learned on apart from what it is judged on?
 verdict.py  Whether the log can answer at all: trust, caution or refuse, with reasons in plain words
 """
+
+from campaignrl.ope.diagnostics.holdout import holdout_of as holdout_of
+from campaignrl.ope.diagnostics.verdict import CUSTOMERS_CAUTION as CUSTOMERS_CAUTION
+from campaignrl.ope.diagnostics.verdict import CUSTOMERS_REFUSE as CUSTOMERS_REFUSE
+from campaignrl.ope.diagnostics.verdict import ESS_CAUTION as ESS_CAUTION
+from campaignrl.ope.diagnostics.verdict import ESS_REFUSE as ESS_REFUSE
+from campaignrl.ope.diagnostics.verdict import MEAN_WEIGHT_REFUSE as MEAN_WEIGHT_REFUSE
+from campaignrl.ope.diagnostics.verdict import OFF_SUPPORT_REFUSE as OFF_SUPPORT_REFUSE
+from campaignrl.ope.diagnostics.verdict import P_ALARM as P_ALARM
+from campaignrl.ope.diagnostics.verdict import SHARE_CAUTION as SHARE_CAUTION
+from campaignrl.ope.diagnostics.verdict import SHARE_REFUSE as SHARE_REFUSE
+from campaignrl.ope.diagnostics.verdict import Figures as Figures
+from campaignrl.ope.diagnostics.verdict import Finding as Finding
+from campaignrl.ope.diagnostics.verdict import Level as Level
+from campaignrl.ope.diagnostics.verdict import diagnose as diagnose
+from campaignrl.ope.diagnostics.verdict import learned_from as learned_from

@@ -17,7 +17,7 @@ from scipy import stats
 from campaignrl.arrays import Bool
 from campaignrl.errors import DataError, Problem
 from campaignrl.rng import Purpose, customer_keys, uniform
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.tables.log import DecisionLog
 
 
 class Holdout(NamedTuple):

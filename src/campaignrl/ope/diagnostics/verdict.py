@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from campaignrl.ope.diagnostics.holdout import Holdout
-from campaignrl.ope.intervals.bounds import worst_and_best
+from campaignrl.ope.intervals import worst_and_best
 
 
 class Level(IntEnum):

@@ -11,3 +11,8 @@ return_distribution.py  The distribution of an episode's return under another po
 support_horizon.py      How far into an episode a log can follow another policy: effective sample size by step, and
                         the verdict on it
 """
+
+from campaignrl.ope.episodes.evaluate import evaluate_episodes as evaluate_episodes
+from campaignrl.ope.episodes.intervals import WAYS as WAYS
+from campaignrl.ope.episodes.registry import SEQUENTIAL as SEQUENTIAL
+from campaignrl.ope.episodes.result import EpisodeEvaluation as EpisodeEvaluation

@@ -12,19 +12,27 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from campaignrl.errors import Problem, SupportError, UsageError, unknown
-from campaignrl.ope.data.target_policy import LOGGED, Given, Target, of_kept_rows, target_of
-from campaignrl.ope.data.trajectories import Trajectories, known_steps, trajectories, why_not_additive
+from campaignrl.ope.data import (
+    LOGGED,
+    Given,
+    Target,
+    Trajectories,
+    known_steps,
+    of_kept_rows,
+    target_of,
+    why_not_additive,
+)
+from campaignrl.ope.data.trajectories import trajectories
 from campaignrl.ope.episodes.intervals import WAYS, Valued, Way, difference, estimated, mean_point
 from campaignrl.ope.episodes.registry import BEST_FIRST, SEQUENTIAL, Episodes, Fitting, gather_episodes
 from campaignrl.ope.episodes.result import EpisodeEvaluation
 from campaignrl.ope.episodes.return_distribution import distribution_of
 from campaignrl.ope.episodes.support_horizon import judged, lasting_steps
 from campaignrl.ope.estimators import sequential
-from campaignrl.ope.intervals.empirical_likelihood import NOT_TO_BE_HAD, Estimate, Point
-from campaignrl.ope.methods.intervals_by_name import T
-from campaignrl.ope.nuisance.fqe import KINDS, Kind
-from campaignrl.ope.nuisance.logging_policy import propensities_unknown
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.ope.intervals import NOT_TO_BE_HAD, Estimate, Point
+from campaignrl.ope.methods import T
+from campaignrl.ope.nuisance import KINDS, Kind, propensities_unknown
+from campaignrl.tables.log import DecisionLog
 
 SHARES = (0.1, 0.5, 0.9)  # of the quantiles shown
 NONE_HAD = Estimate(NOT_TO_BE_HAD, NOT_TO_BE_HAD, NOT_TO_BE_HAD, NOT_TO_BE_HAD, "none")

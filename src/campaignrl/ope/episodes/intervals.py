@@ -15,9 +15,17 @@ import numpy.typing as npt
 
 from campaignrl.arrays import Rows
 from campaignrl.ope.episodes.registry import Episodes
-from campaignrl.ope.intervals.bootstrap import RESAMPLES, percentile_interval
-from campaignrl.ope.intervals.empirical_likelihood import CLUSTERED_T, MODEL_T, Clusters, Estimate, Point, clustered_t
-from campaignrl.ope.methods.intervals_by_name import BOOTSTRAP, MADE_BY, UNCOUNTED, T
+from campaignrl.ope.intervals import (
+    CLUSTERED_T,
+    MODEL_T,
+    RESAMPLES,
+    Clusters,
+    Estimate,
+    Point,
+    clustered_t,
+    percentile_interval,
+)
+from campaignrl.ope.methods import BOOTSTRAP, MADE_BY, UNCOUNTED, T
 from campaignrl.rng import Purpose, generator
 
 WAYS = (T, BOOTSTRAP)

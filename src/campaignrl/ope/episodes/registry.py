@@ -14,16 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.arrays import Float
+from campaignrl.ope.data import Target, Trajectories
 from campaignrl.ope.data.blocks import blocks
-from campaignrl.ope.data.target_policy import Target
-from campaignrl.ope.data.trajectories import Trajectories
 from campaignrl.ope.episodes.support_horizon import EpisodeFigures, Step, curve_of, lasting_steps
-from campaignrl.ope.estimators import sequential
-from campaignrl.ope.estimators.weights import CERTAIN, mean_weight_p_value, mixed, off_support, weight_bound
-from campaignrl.ope.intervals.empirical_likelihood import CLUSTERED_T, MODEL_T, Clusters, Point
-from campaignrl.ope.nuisance.density_ratios import state_ratios
-from campaignrl.ope.nuisance.fqe import Behaviour, FittedQ, Kind, fitted_q
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.ope.estimators import CERTAIN, mean_weight_p_value, mixed, off_support, sequential, weight_bound
+from campaignrl.ope.intervals import CLUSTERED_T, MODEL_T, Clusters, Point
+from campaignrl.ope.nuisance import Behaviour, FittedQ, Kind, fitted_q, state_ratios
+from campaignrl.tables.log import DecisionLog
 
 
 class Fitting(NamedTuple):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from campaignrl.ope.episodes.support_horizon import Step
-from campaignrl.ope.methods.result import Evaluation
+from campaignrl.ope.methods import Evaluation
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from campaignrl.arrays import Bool, Float
-from campaignrl.ope.diagnostics.verdict import (
+from campaignrl.ope.diagnostics import (
     CUSTOMERS_CAUTION,
     CUSTOMERS_REFUSE,
     ESS_CAUTION,
@@ -30,7 +30,7 @@ from campaignrl.ope.diagnostics.verdict import (
     Level,
     learned_from,
 )
-from campaignrl.ope.estimators.weights import effective_sample_size, max_weight_share
+from campaignrl.ope.estimators import effective_sample_size, max_weight_share
 
 FAR = 3.3  # standard errors of a mean weight, about 1 / sqrt(effective size): once in a thousand by chance
 ENDED_CAUTION = 0.20  # of episodes over before the horizon: whether they ended or were cut off, the log does not say

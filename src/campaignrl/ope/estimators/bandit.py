@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from campaignrl.arrays import Float
-from campaignrl.ope.intervals.empirical_likelihood import Point
+from campaignrl.ope.intervals import Point
 
 
 def dm(expected: Float) -> Point:

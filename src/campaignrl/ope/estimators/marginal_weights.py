@@ -14,7 +14,7 @@ import numpy as np
 from campaignrl.actions import NONE
 from campaignrl.arrays import Array, Float
 from campaignrl.ope.estimators.weights import mixed
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.tables.log import DecisionLog
 
 Range = tuple[float, float]
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from campaignrl.arrays import Float
-from campaignrl.ope.intervals.empirical_likelihood import Point
+from campaignrl.ope.intervals import Point
 
 
 def cumulative_weights(weight: Float) -> Float:

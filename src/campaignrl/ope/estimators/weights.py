@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from campaignrl.arrays import Array, Float
-from campaignrl.ope.intervals.empirical_likelihood import Clusters, PairSums, mean_weight_statistic
+from campaignrl.ope.intervals import Clusters, PairSums, mean_weight_statistic
 
 CERTAIN = 1.0 - 1e-12  # a propensity above this left the other actions none
 MIXES = (0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01)  # shares of the valued policy offered for a closer question

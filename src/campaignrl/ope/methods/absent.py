@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from campaignrl.ope.intervals.empirical_likelihood import Estimate
+from campaignrl.ope.intervals import Estimate
 from campaignrl.ope.methods.registry import ESTIMATORS, seen_by
 from campaignrl.ope.methods.weighted_rows import Evidence
-from campaignrl.ope.nuisance.logging_policy import NOT_KNOWN
+from campaignrl.ope.nuisance import NOT_KNOWN
 
 
 def blind(evidence: Evidence, certain: float) -> bool:

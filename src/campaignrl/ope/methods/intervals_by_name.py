@@ -15,14 +15,21 @@ from typing import NamedTuple
 import numpy as np
 
 from campaignrl.arrays import Float, Rows
-from campaignrl.ope.intervals.betting import betting_interval
-from campaignrl.ope.intervals.bootstrap import RESAMPLES, percentile_interval
-from campaignrl.ope.intervals.confidence_sequences import anytime_bounds
-from campaignrl.ope.intervals.empirical_likelihood import EMPIRICAL_LIKELIHOOD, Clusters, Estimate, Point, clustered_t
+from campaignrl.ope.intervals import (
+    EMPIRICAL_LIKELIHOOD,
+    RESAMPLES,
+    Clusters,
+    Estimate,
+    Point,
+    anytime_bounds,
+    betting_interval,
+    clustered_t,
+    percentile_interval,
+)
 from campaignrl.ope.methods.registry import ESTIMATORS, seen_by
 from campaignrl.ope.methods.weighted_rows import Evidence, Range
 from campaignrl.rng import Purpose, customer_keys, generator
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.tables.log import DecisionLog
 
 T, BETTING, ANYTIME, BOOTSTRAP = "t", "betting", "anytime", "bootstrap"
 INTERVALS = (EMPIRICAL_LIKELIHOOD, T, BETTING, ANYTIME, BOOTSTRAP)

@@ -13,15 +13,20 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.errors import DataError, Problem, SupportError
-from campaignrl.ope.data.target_policy import Given, Target, of_kept_rows
+from campaignrl.ope.data import Given, Target, of_kept_rows
 from campaignrl.ope.estimators import weights
 from campaignrl.ope.methods.registry import ESTIMATORS
 from campaignrl.ope.methods.weighted_rows import Evidence, Range, gather
-from campaignrl.ope.nuisance.cross_fitting import GivenPredictions, RewardModel
-from campaignrl.ope.nuisance.logging_policy import logging_policy, propensities_unknown, wants_estimate
-from campaignrl.ope.nuisance.propensity_model import EstimatedPropensities
-from campaignrl.ope.nuisance.reward_models import reward_model
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.ope.nuisance import (
+    EstimatedPropensities,
+    GivenPredictions,
+    RewardModel,
+    propensities_unknown,
+    reward_model,
+    wants_estimate,
+)
+from campaignrl.ope.nuisance.logging_policy import logging_policy
+from campaignrl.tables.log import DecisionLog
 
 Predictions = npt.NDArray[Any] | None
 

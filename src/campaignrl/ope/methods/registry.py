@@ -17,10 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 from campaignrl.arrays import Float
-from campaignrl.ope.estimators import bandit
-from campaignrl.ope.estimators.marginal_weights import Marginal, Marginals
-from campaignrl.ope.estimators.weights import customer_range
-from campaignrl.ope.intervals.empirical_likelihood import (
+from campaignrl.ope.estimators import Marginal, Marginals, bandit, customer_range
+from campaignrl.ope.intervals import (
     CLUSTERED_T,
     EMPIRICAL_LIKELIHOOD,
     MODEL_T,

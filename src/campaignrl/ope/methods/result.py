@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from campaignrl.ope.intervals.empirical_likelihood import Estimate
+from campaignrl.ope.intervals import Estimate
 from campaignrl.ope.methods.shrinkage import FIXED
 from campaignrl.ope.methods.weight_histogram import Spread
-from campaignrl.ope.nuisance.propensity_model import CalibrationBin
+from campaignrl.ope.nuisance import CalibrationBin
 
 FIGURES = (
     "n",

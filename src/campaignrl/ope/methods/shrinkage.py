@@ -13,7 +13,7 @@ import numpy as np
 from scipy import stats
 
 from campaignrl.arrays import Float
-from campaignrl.ope.intervals.empirical_likelihood import Clusters, Point, std_error
+from campaignrl.ope.intervals import Clusters, Point, std_error
 
 FIXED, SLOPE, MSE = "fixed", "slope", "mse"
 METHODS = (FIXED, SLOPE, MSE)

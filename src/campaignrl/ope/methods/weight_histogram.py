@@ -13,7 +13,7 @@ import numpy as np
 
 from campaignrl.arrays import Array, Float
 from campaignrl.ope.methods.weighted_rows import Evidence
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.tables.log import DecisionLog
 
 LEAST, MOST = -10, 40  # log2 of the weights that have bins; what is smaller or larger is counted in the last of them
 PER_DOUBLING = 2  # bins

@@ -13,13 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.arrays import Float
+from campaignrl.ope.data import Target
 from campaignrl.ope.data.blocks import blocks
-from campaignrl.ope.data.target_policy import Target
-from campaignrl.ope.estimators.marginal_weights import MarginalGathering, Marginals
-from campaignrl.ope.estimators.weights import mixed, off_support, weight_bound
-from campaignrl.ope.intervals.empirical_likelihood import Clusters
-from campaignrl.ope.nuisance.cross_fitting import RewardModel
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.ope.estimators import MarginalGathering, Marginals, mixed, off_support, weight_bound
+from campaignrl.ope.intervals import Clusters
+from campaignrl.ope.nuisance import RewardModel
+from campaignrl.tables.log import DecisionLog
 
 Range = tuple[float, float]
 

@@ -11,3 +11,21 @@ q_models.py          The regressions behind fitted-Q evaluation: Q of a context 
                      of steps to go
 reward_models.py     Reward models by name: ridge, logistic, boosting, and each of them calibrated
 """
+
+from campaignrl.ope.nuisance.cross_fitting import GivenPredictions as GivenPredictions
+from campaignrl.ope.nuisance.cross_fitting import RewardModel as RewardModel
+from campaignrl.ope.nuisance.density_ratios import state_ratios as state_ratios
+from campaignrl.ope.nuisance.fqe import KINDS as KINDS
+from campaignrl.ope.nuisance.fqe import Behaviour as Behaviour
+from campaignrl.ope.nuisance.fqe import FittedQ as FittedQ
+from campaignrl.ope.nuisance.fqe import Kind as Kind
+from campaignrl.ope.nuisance.fqe import fitted_q as fitted_q
+from campaignrl.ope.nuisance.logging_policy import ESTIMATE as ESTIMATE
+from campaignrl.ope.nuisance.logging_policy import NOT_KNOWN as NOT_KNOWN
+from campaignrl.ope.nuisance.logging_policy import propensities_unknown as propensities_unknown
+from campaignrl.ope.nuisance.logging_policy import wants_estimate as wants_estimate
+from campaignrl.ope.nuisance.propensity_model import CalibrationBin as CalibrationBin
+from campaignrl.ope.nuisance.propensity_model import EstimatedPropensities as EstimatedPropensities
+from campaignrl.ope.nuisance.propensity_model import calibration_gap as calibration_gap
+from campaignrl.ope.nuisance.reward_models import MODELS as MODELS
+from campaignrl.ope.nuisance.reward_models import reward_model as reward_model

@@ -19,9 +19,9 @@ import numpy.typing as npt
 from campaignrl.arrays import Float32, Int
 from campaignrl.errors import DataError, Problem
 from campaignrl.ope.data.blocks import blocks
-from campaignrl.policies.linear_model.ridge import RidgeModel, RidgeStatistics, fit_ridge
+from campaignrl.policies.linear_model import RidgeModel, RidgeStatistics, fit_ridge
 from campaignrl.rng import Purpose, customer_keys, uniform
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.tables.log import DecisionLog
 
 
 class RewardModel(Protocol):

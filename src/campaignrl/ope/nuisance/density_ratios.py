@@ -15,11 +15,11 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from campaignrl.arrays import Array, Float
+from campaignrl.ope.data import Trajectories
 from campaignrl.ope.data.states import states
-from campaignrl.ope.data.trajectories import Trajectories
 from campaignrl.ope.nuisance.cross_fitting import folds_of
-from campaignrl.policies.blas_threads import one_blas_thread
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.policies import one_blas_thread
+from campaignrl.tables.log import DecisionLog
 
 PENALTY = 1.0  # C of scikit-learn; encoded columns lie in [0, 1]
 LARGEST = 100.0  # a ratio is cut there and at its inverse: beyond it the classifier extrapolates

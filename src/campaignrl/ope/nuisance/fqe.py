@@ -18,13 +18,13 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 
 from campaignrl.arrays import Float, Float32, Int
+from campaignrl.ope.data import ENDED, Trajectories, next_rows
 from campaignrl.ope.data.blocks import blocks
 from campaignrl.ope.data.states import states
-from campaignrl.ope.data.trajectories import ENDED, Trajectories, next_rows
 from campaignrl.ope.nuisance.cross_fitting import folds_of
 from campaignrl.ope.nuisance.q_models import Boosting, ContrastRidge, JointRidge, Regression
-from campaignrl.policies.blas_threads import one_blas_thread
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.policies import one_blas_thread
+from campaignrl.tables.log import DecisionLog
 
 Kind = Literal["ridge", "contrasts", "boosting"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -14,14 +14,13 @@ import numpy.typing as npt
 
 from campaignrl.arrays import Float
 from campaignrl.errors import CampaignError, DataError
+from campaignrl.ope.data import LOGGED, Given, Target, target_of
 from campaignrl.ope.data.blocks import blocks
-from campaignrl.ope.data.target_policy import LOGGED, Given, Target, target_of
 from campaignrl.ope.nuisance.propensity_model import EstimatedPropensities
-from campaignrl.policies.base import Policy
-from campaignrl.policies.loading import is_trained, load_policy
-from campaignrl.specs.bundled import bundled_files
-from campaignrl.tables.files.columns import row_problems
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.policies import Policy, is_trained, load_policy
+from campaignrl.specs import bundled_files
+from campaignrl.tables.files import row_problems
+from campaignrl.tables.log import DecisionLog
 
 ESTIMATE = "estimate"
 NOT_KNOWN = (

@@ -18,8 +18,8 @@ from sklearn.linear_model import LogisticRegression
 from campaignrl.arrays import Float
 from campaignrl.ope.data.blocks import blocks
 from campaignrl.ope.nuisance.cross_fitting import capped, folds_of
-from campaignrl.policies.blas_threads import one_blas_thread
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.policies import one_blas_thread
+from campaignrl.tables.log import DecisionLog
 
 MAX_ROWS = 100_000  # fitted on; contexts of some tens of columns need no more
 PRIOR = 1.0  # pseudo-rows spread over the actions by their share, so that no action seen has probability 0

@@ -20,9 +20,9 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 
 from campaignrl.arrays import Float, Float32, Int
 from campaignrl.ope.data.blocks import blocks
-from campaignrl.policies.linear_model.ridge import L2_GRID, RidgeModel, RidgeStatistics, fit_ridge, with_intercept
-from campaignrl.policies.offline.advantage_regression import BASELINE_L2, PENALTIES, products, refitted
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.policies.linear_model import L2_GRID, RidgeModel, RidgeStatistics, fit_ridge, with_intercept
+from campaignrl.policies.offline import BASELINE_L2, PENALTIES, products, refitted
+from campaignrl.tables.log import DecisionLog
 
 Predict = Callable[[Int], Float32]
 

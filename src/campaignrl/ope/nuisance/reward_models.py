@@ -23,10 +23,10 @@ from campaignrl.actions import Catalog
 from campaignrl.arrays import Array, Float, Float32, Int
 from campaignrl.errors import Problem, UsageError, unknown
 from campaignrl.ope.nuisance.cross_fitting import CrossFitted, RewardModel, capped, folds_of
-from campaignrl.policies.blas_threads import one_blas_thread
-from campaignrl.policies.linear_model.ridge import RidgeStatistics, fit_ridge
+from campaignrl.policies import one_blas_thread
+from campaignrl.policies.linear_model import RidgeStatistics, fit_ridge
 from campaignrl.rng import Purpose, customer_keys, uniform
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.tables.log import DecisionLog
 
 Range = tuple[float, float]
 

@@ -17,3 +17,6 @@ tally.py      Figures of rows that add up over parts of a log: sums, least and l
 views.py      Blocks of probabilities and predictions, as they pass by: what a policy makes of each row of a piece
               of a log
 """
+
+from campaignrl.ope.streaming.estimates import STREAMED as STREAMED
+from campaignrl.ope.streaming.evaluate import evaluate_stream as evaluate_stream

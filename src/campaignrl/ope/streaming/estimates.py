@@ -13,7 +13,7 @@ import numpy as np
 from scipy import stats
 
 from campaignrl.arrays import Float
-from campaignrl.ope.intervals.empirical_likelihood import (
+from campaignrl.ope.intervals import (
     CLUSTERED_T,
     EMPIRICAL_LIKELIHOOD,
     MODEL_T,
@@ -23,8 +23,7 @@ from campaignrl.ope.intervals.empirical_likelihood import (
     mean_weight_statistic,
     p_value_of_gap,
 )
-from campaignrl.ope.methods.registry import ESTIMATORS, Seen, ends_given
-from campaignrl.ope.methods.weighted_rows import Range
+from campaignrl.ope.methods import ESTIMATORS, Range, Seen, ends_given
 from campaignrl.ope.streaming.sums import AT, COLUMNS, EXTREMES, WEIGHTS, CustomerSums, ends_of
 
 STREAMED = ("dm", "ips", "ips_clip", "snips", "dr", "sndr", "dros", "switch_dr")

@@ -18,27 +18,20 @@ import numpy as np
 
 from campaignrl.arrays import Array
 from campaignrl.errors import DataError, Problem, SupportError, UsageError, unknown
-from campaignrl.ope.data.target_policy import LOGGED, TABLES
-from campaignrl.ope.diagnostics.verdict import diagnose
-from campaignrl.ope.intervals.empirical_likelihood import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate
-from campaignrl.ope.methods.absent import missing
-from campaignrl.ope.methods.registry import ESTIMATORS
-from campaignrl.ope.methods.result import Evaluation
-from campaignrl.ope.methods.weight_histogram import spread_from
-from campaignrl.ope.methods.weighted_rows import Range
-from campaignrl.ope.nuisance.logging_policy import ESTIMATE
+from campaignrl.ope.data import LOGGED, TABLES
+from campaignrl.ope.diagnostics import diagnose
+from campaignrl.ope.intervals import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate
+from campaignrl.ope.methods import ESTIMATORS, Evaluation, Range, missing, spread_from
+from campaignrl.ope.nuisance import ESTIMATE
 from campaignrl.ope.streaming.estimates import STREAMED, Bounds, estimate, lift
 from campaignrl.ope.streaming.figures import bounds_of, figures_of, off_support, reward_range_of
 from campaignrl.ope.streaming.model import SAMPLE, GivenModel, SampledRidge, StreamedModel, fit_sampled_ridge
 from campaignrl.ope.streaming.rows import Part, Question, part_of
 from campaignrl.ope.streaming.sums import AT, NOTHING, CustomerSums, closed, joined
 from campaignrl.ope.streaming.tally import EMPTY, Tally
-from campaignrl.policies.base import Policy
-from campaignrl.policies.deep.recurrent_state import Recurrent
-from campaignrl.policies.loading import load_policy
-from campaignrl.tables.log.customer_sketch import FACT
-from campaignrl.tables.log.decision_log import DecisionLog
-from campaignrl.tables.log.stream import LogInMemory, LogStream, open_log
+from campaignrl.policies import Policy, load_policy
+from campaignrl.policies.deep import Recurrent
+from campaignrl.tables.log import FACT, DecisionLog, LogInMemory, LogStream, open_log
 
 HELD = {name: held.usual for name in STREAMED if (held := ESTIMATORS[name].held) is not None}
 WHOLE = "Evaluate it without --stream."

@@ -11,9 +11,9 @@ import numpy as np
 
 from campaignrl.arrays import Float
 from campaignrl.errors import DataError, Problem
-from campaignrl.ope.diagnostics.verdict import ESS_CAUTION, Figures
+from campaignrl.ope.diagnostics import ESS_CAUTION, Figures
 from campaignrl.ope.estimators import weights
-from campaignrl.ope.methods.weighted_rows import Range
+from campaignrl.ope.methods import Range
 from campaignrl.ope.streaming.estimates import Bounds, combination, disagreement_p_value, mean_weight_p_value
 from campaignrl.ope.streaming.sums import AT, CustomerSums
 from campaignrl.ope.streaming.tally import Tally

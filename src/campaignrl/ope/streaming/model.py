@@ -15,10 +15,9 @@ import numpy as np
 from campaignrl.arrays import Array, Float32
 from campaignrl.errors import DataError, Problem
 from campaignrl.ope.data.blocks import blocks
-from campaignrl.policies.linear_model.ridge import RidgeModel, RidgeStatistics, fit_ridge
+from campaignrl.policies.linear_model import RidgeModel, RidgeStatistics, fit_ridge
 from campaignrl.rng import Purpose, customer_keys, uniform
-from campaignrl.tables.log.decision_log import DecisionLog
-from campaignrl.tables.log.stream import LogInMemory, LogStream, pieces
+from campaignrl.tables.log import DecisionLog, LogInMemory, LogStream, pieces
 
 Range = tuple[float, float]
 

@@ -15,9 +15,7 @@ import numpy as np
 from campaignrl.arrays import Array, Float
 from campaignrl.errors import DataError
 from campaignrl.ope.estimators import bandit, weights
-from campaignrl.ope.methods.registry import HEAVY
-from campaignrl.ope.methods.weight_histogram import counted
-from campaignrl.ope.methods.weighted_rows import Range
+from campaignrl.ope.methods import HEAVY, Range, counted
 from campaignrl.ope.streaming.model import StreamedModel
 from campaignrl.ope.streaming.sums import (
     ALWAYS,
@@ -32,10 +30,8 @@ from campaignrl.ope.streaming.sums import (
 )
 from campaignrl.ope.streaming.tally import EMPTY, Tally
 from campaignrl.ope.streaming.views import View, pass_by
-from campaignrl.policies.base import Policy
-from campaignrl.policies.blas_threads import one_blas_thread
-from campaignrl.tables.log.decision_log import DecisionLog
-from campaignrl.tables.log.stream import LogInMemory, LogStream, Piece, pieces, starts_of
+from campaignrl.policies import Policy, one_blas_thread
+from campaignrl.tables.log import DecisionLog, LogInMemory, LogStream, Piece, pieces, starts_of
 
 LAST = {"dros", "switch_dr"}  # estimators whose columns come after those that are always there
 FIRST = 1 << 16  # propensities kept, to see how they were rounded

@@ -11,12 +11,12 @@ import numpy as np
 
 from campaignrl.arrays import Array, Float
 from campaignrl.errors import DataError, Problem
-from campaignrl.ope.data.target_policy import target_of
-from campaignrl.ope.estimators.weights import mixed
-from campaignrl.ope.methods.weighted_rows import Range
+from campaignrl.ope.data import target_of
+from campaignrl.ope.estimators import mixed
+from campaignrl.ope.methods import Range
 from campaignrl.ope.streaming.model import StreamedModel
-from campaignrl.policies.base import Policy
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.policies import Policy
+from campaignrl.tables.log import DecisionLog
 
 ASKED_AT_ONCE = 1 << 18  # probabilities that a policy is asked for: 2 MB, whatever the number of actions
 GIVEN_AT_ONCE = 1 << 16  # that are there already: looked at several times, they stay in the cache

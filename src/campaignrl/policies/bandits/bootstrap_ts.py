@@ -25,9 +25,9 @@ from campaignrl.policies.bandits.linear import scoring_layout, vote_shares
 from campaignrl.policies.bandits.linear_base import Factorised, FactorisedConfig
 from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.learner_settings import fixed_penalty, lessons, require_catalog
-from campaignrl.policies.linear_model.ridge import RidgeStatistics, fit_ridge
-from campaignrl.specs.toml import Spec
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.policies.linear_model import RidgeStatistics, fit_ridge
+from campaignrl.specs import Spec
+from campaignrl.tables.log import DecisionLog
 
 COUNTS = poisson.cdf(np.arange(12), 1.0)  # a count of 12 or more has a chance of 8e-10
 

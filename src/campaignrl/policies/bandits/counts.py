@@ -29,8 +29,8 @@ from campaignrl.policies.base import Shapes, Tensors, by_chunks
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import best_of, require_choice, with_floor
 from campaignrl.policies.learner_settings import LearningConfig, lessons, require_catalog
-from campaignrl.specs.toml import Spec
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.specs import Spec
+from campaignrl.tables.log import DecisionLog
 
 UNTRIED = 1e30  # bound of an action without rows; finite, because 0 x infinity is not a number
 

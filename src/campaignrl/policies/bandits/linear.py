@@ -22,10 +22,9 @@ from campaignrl.arrays import Bool, Float, Float32
 from campaignrl.policies.bandits.linear_base import Factorised, FactorisedConfig
 from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.choice import best_of
-from campaignrl.policies.linear_model.posterior_width import marginal_covariances, widths
-from campaignrl.policies.linear_model.ridge import RidgeModel
+from campaignrl.policies.linear_model import RidgeModel, marginal_covariances, widths
 from campaignrl.policies.row_products import even_dtype
-from campaignrl.specs.toml import Spec
+from campaignrl.specs import Spec
 
 SCORES_AT_ONCE = 400_000  # of all draws and actions; 1.6 MB
 DRAWS_AT_ONCE = 32  # compared at once: the best scores of 256 rows by 32 draws stay in the first-level cache

@@ -21,10 +21,10 @@ from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import require_choice, with_floor
 from campaignrl.policies.chunks import by_encoded_chunks
 from campaignrl.policies.learner_settings import LearningConfig, Penalty, fixed_penalty, lessons, require_catalog
-from campaignrl.policies.linear_model.ridge import RidgeModel, RidgeStatistics, fit_ridge
+from campaignrl.policies.linear_model import RidgeModel, RidgeStatistics, fit_ridge
 from campaignrl.policies.row_products import row_product
-from campaignrl.specs.toml import Spec
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.specs import Spec
+from campaignrl.tables.log import DecisionLog
 
 
 class FactorisedConfig(LearningConfig):

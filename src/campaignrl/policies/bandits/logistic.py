@@ -24,9 +24,9 @@ from campaignrl.policies.bandits.linear_base import Factorised
 from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.learner_settings import LearningConfig, Lesson, lessons, require_catalog
-from campaignrl.policies.linear_model.ridge import RidgeModel, RidgeStatistics, fit_ridge, with_intercept
-from campaignrl.specs.toml import Spec
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.policies.linear_model import RidgeModel, RidgeStatistics, fit_ridge, with_intercept
+from campaignrl.specs import Spec
+from campaignrl.tables.log import DecisionLog
 
 STEPS, ENOUGH = 30, 1e-4  # at most so many Newton steps; until no coefficient moves further than this
 LEAST_CURVATURE = 0.05  # of a row while climbing: more than the true one far out, so that no step is too long

@@ -16,9 +16,9 @@ import numpy.typing as npt
 from campaignrl import rng
 from campaignrl.errors import MissingExtra
 from campaignrl.features import FeatureSchema
-from campaignrl.policies.deep.numpy_network import Layer
+from campaignrl.policies.deep import Layer
 from campaignrl.policies.deep.weight_export import layers_of, torch_threads
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.tables.log import DecisionLog
 
 try:
     import torch

@@ -22,12 +22,12 @@ from campaignrl.policies.bandits.linear import scoring_layout, vote_shares
 from campaignrl.policies.base import Shapes, Tensors, by_chunks
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import require_choice, with_floor
-from campaignrl.policies.deep.numpy_network import Activation, Layer, Width, hidden_outputs, layer_sizes
+from campaignrl.policies.deep import Activation, Layer, Width, hidden_outputs, layer_sizes
 from campaignrl.policies.learner_settings import Penalty, encoded_blocks, fixed_penalty, require_catalog
-from campaignrl.policies.linear_model.ridge import RidgeStatistics, fit_ridge, with_intercept
+from campaignrl.policies.linear_model import RidgeStatistics, fit_ridge, with_intercept
 from campaignrl.policies.row_products import row_product
-from campaignrl.specs.toml import Spec
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.specs import Spec
+from campaignrl.tables.log import DecisionLog
 
 
 class NeuralLinearConfig(Spec):

@@ -22,7 +22,7 @@ from campaignrl.arrays import Bool, Float, Float32
 from campaignrl.errors import DataError, Problem, UsageError
 from campaignrl.policies.bandits.linear import LinEpsilon, LinTS, LinUCB
 from campaignrl.policies.bandits.linear_base import Factorised
-from campaignrl.policies.linear_model.rank_one_update import Marginals, Stepwise
+from campaignrl.policies.linear_model import Marginals, Stepwise
 
 AFRESH = 4096  # rows after which everything is computed anew; sooner at first, when rows double
 

@@ -19,9 +19,8 @@ from campaignrl.arrays import Bool, Float, Float32
 from campaignrl.policies.bandits.linear_base import Factorised, FactorisedConfig
 from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.choice import best_of, uniform_over
-from campaignrl.policies.linear_model.posterior_width import marginal_covariances, widths
-from campaignrl.policies.linear_model.ridge import RidgeModel
-from campaignrl.specs.toml import Spec
+from campaignrl.policies.linear_model import RidgeModel, marginal_covariances, widths
+from campaignrl.specs import Spec
 
 
 class RegCBConfig(FactorisedConfig):

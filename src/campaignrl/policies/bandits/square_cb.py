@@ -20,8 +20,8 @@ from pydantic import Field
 from campaignrl.arrays import Bool, Float, Float32
 from campaignrl.policies.bandits.linear_base import Factorised, FactorisedConfig
 from campaignrl.policies.base import Shapes, Tensors
-from campaignrl.policies.linear_model.ridge import RidgeModel
-from campaignrl.specs.toml import Spec
+from campaignrl.policies.linear_model import RidgeModel
+from campaignrl.specs import Spec
 
 
 class SquareCBConfig(FactorisedConfig):

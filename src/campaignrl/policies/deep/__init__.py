@@ -19,3 +19,23 @@ training_env.py          The environment that deep learners learn in: a world's 
 weight_export.py         Torch's weights as numpy arrays and back: of a network that decides, and of a whole
                          training
 """
+
+from campaignrl.policies.deep.numpy_network import Activation as Activation
+from campaignrl.policies.deep.numpy_network import Layer as Layer
+from campaignrl.policies.deep.numpy_network import Width as Width
+from campaignrl.policies.deep.numpy_network import hidden_outputs as hidden_outputs
+from campaignrl.policies.deep.numpy_network import layer_sizes as layer_sizes
+from campaignrl.policies.deep.recurrent_state import Memory as Memory
+from campaignrl.policies.deep.recurrent_state import Recurrent as Recurrent
+from campaignrl.policies.deep.recurrent_state import answers_on as answers_on
+from campaignrl.policies.deep.recurrent_state import ask as ask
+from campaignrl.policies.deep.recurrent_state import gaps_in as gaps_in
+from campaignrl.policies.deep.recurrent_state import memory_for as memory_for
+from campaignrl.policies.deep.recurrent_state import require_memory as require_memory
+from campaignrl.policies.deep.recurrent_state import states_on as states_on
+from campaignrl.policies.deep.recurrent_state_file import open_memory as open_memory
+from campaignrl.policies.deep.recurrent_state_file import save_memory as save_memory
+from campaignrl.policies.deep.run_options import Course as Course
+from campaignrl.policies.deep.run_options import Watch as Watch
+from campaignrl.policies.deep.run_options import WorldLearner as WorldLearner
+from campaignrl.policies.deep.run_options import thinned as thinned

@@ -14,9 +14,8 @@ from campaignrl.errors import ArtifactError, Problem
 from campaignrl.policies.base import Tensors
 from campaignrl.policies.deep.run_options import Milestone
 from campaignrl.policies.tensor_file import MAX_FILE, pack, unpack
-from campaignrl.specs.toml import Spec
-from campaignrl.specs.world import World
-from campaignrl.tables.files.whole_files import write_whole
+from campaignrl.specs import Spec, World
+from campaignrl.tables.files import write_whole
 
 KEY = "campaignrl-checkpoint"
 FORMAT = 1

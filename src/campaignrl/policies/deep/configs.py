@@ -18,8 +18,7 @@ from campaignrl.actions import Catalog
 from campaignrl.features import FeatureSchema
 from campaignrl.policies.deep.numpy_network import Answer, NetworkConfig, NetworkPolicy
 from campaignrl.policies.deep.run_options import Course, Milestone
-from campaignrl.specs.toml import Spec, check
-from campaignrl.specs.world import World
+from campaignrl.specs import Spec, World, check
 
 NEEDED = "training a deep learner needs torch, stable-baselines3 and sb3-contrib: pip install 'campaignrl[rl]'"
 FIXED = {  # the same in every world

@@ -22,7 +22,7 @@ from campaignrl.policies.base import Shapes, Tensors, by_chunks
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import best_of, require_choice, uniform_over, with_floor
 from campaignrl.policies.row_products import row_product
-from campaignrl.specs.toml import Spec
+from campaignrl.specs import Spec
 
 Activation = Literal["relu", "tanh"]
 Answer = Literal["softmax", "refused_to_none", "greedy"]

@@ -31,7 +31,7 @@ from campaignrl.policies.deep.numpy_network import (
     output_bound,
 )
 from campaignrl.policies.row_products import row_product
-from campaignrl.specs.toml import Spec
+from campaignrl.specs import Spec
 
 WEIGHT, BIAS = "memory_weight", "memory_bias"  # names of its tensors
 

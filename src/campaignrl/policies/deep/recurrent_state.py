@@ -22,8 +22,8 @@ from campaignrl.errors import ArtifactError, DataError, Problem, UsageError
 from campaignrl.features import Context, FeatureSchema
 from campaignrl.policies.base import Policy
 from campaignrl.policies.tensor_file import pack
-from campaignrl.tables.files.columns import row_problems
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.tables.files import row_problems
+from campaignrl.tables.log import DecisionLog
 
 NEVER = np.iinfo(np.int64).min  # day of a customer who has not been decided for
 

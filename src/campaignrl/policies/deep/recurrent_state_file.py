@@ -17,7 +17,7 @@ from campaignrl.errors import ArtifactError, Problem, UsageError
 from campaignrl.policies.base import Policy, Tensors
 from campaignrl.policies.deep.recurrent_state import NEVER, Memory, Recurrent, memory_for
 from campaignrl.policies.tensor_file import pack, unpack
-from campaignrl.tables.files.whole_files import write_whole
+from campaignrl.tables.files import write_whole
 
 KEY = "campaignrl-memory"
 FORMAT = 1

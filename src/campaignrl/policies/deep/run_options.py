@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from campaignrl.features import FeatureSchema
 from campaignrl.policies.base import Policy
-from campaignrl.specs.world import World
+from campaignrl.specs import World
 
 Progress = Callable[[int, int], None]  # (customer-days done, in all)
 

@@ -19,7 +19,7 @@ from campaignrl.policies.deep.checkpoints import Checkpoint, identity, load_chec
 from campaignrl.policies.deep.configs import NEEDED, Agent, AgentConfig
 from campaignrl.policies.deep.run_options import Course, Milestone
 from campaignrl.policies.deep.training_env import ExperienceVectorEnv
-from campaignrl.specs.world import World
+from campaignrl.specs import World
 
 try:
     from stable_baselines3.common.callbacks import BaseCallback

@@ -17,9 +17,8 @@ import numpy as np
 from gymnasium.vector.utils import batch_space
 
 from campaignrl.arrays import Bool, Float, Float32, Int
-from campaignrl.envs.panel import Panel
-from campaignrl.envs.vector import LifecycleVectorEnv
-from campaignrl.specs.world import World
+from campaignrl.envs import LifecycleVectorEnv, Panel
+from campaignrl.specs import World
 
 
 class Earned(NamedTuple):

@@ -20,8 +20,7 @@ from campaignrl.errors import Problem, SpecError, nearest
 from campaignrl.features import Context, FeatureSchema
 from campaignrl.policies.choice import certainly, with_floor
 from campaignrl.policies.fixed.simple import Untrained
-from campaignrl.specs.conditions import Condition, compile_condition
-from campaignrl.specs.toml import Spec
+from campaignrl.specs import Condition, Spec, compile_condition
 
 
 class Rule(Spec):

@@ -18,7 +18,7 @@ from campaignrl.errors import Problem, SpecError, nearest
 from campaignrl.features import Context, FeatureSchema
 from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.choice import certainly, uniform_over
-from campaignrl.specs.toml import Spec
+from campaignrl.specs import Spec
 
 SEES_NOTHING = FeatureSchema(())
 

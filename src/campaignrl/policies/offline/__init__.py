@@ -25,3 +25,8 @@ returns.py               What a customer brings after a decision: the log's own 
 uplift.py                `uplift` and `dr_uplift`: send what changes a customer's contribution most, and nothing
                          where nothing does
 """
+
+from campaignrl.policies.offline.advantage_regression import BASELINE_L2 as BASELINE_L2
+from campaignrl.policies.offline.advantage_regression import PENALTIES as PENALTIES
+from campaignrl.policies.offline.advantage_regression import products as products
+from campaignrl.policies.offline.advantage_regression import refitted as refitted

@@ -24,9 +24,15 @@ from campaignrl.arrays import Float, Float32, Int
 from campaignrl.features import FeatureSchema
 from campaignrl.policies.base import ROWS_AT_A_TIME
 from campaignrl.policies.blas_threads import one_blas_thread
-from campaignrl.policies.linear_model.parameter_sharing import INTERCEPT, blocks_of
-from campaignrl.policies.linear_model.ridge import RidgeModel, RidgeStatistics, fit_ridge, with_intercept
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.policies.linear_model import (
+    INTERCEPT,
+    RidgeModel,
+    RidgeStatistics,
+    blocks_of,
+    fit_ridge,
+    with_intercept,
+)
+from campaignrl.tables.log import DecisionLog
 
 PENALTIES = (1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6)  # pseudo-observations
 BASELINE_ROWS = 200_000  # that a baseline is fitted on; it has a few hundred columns

@@ -20,7 +20,7 @@ from campaignrl.policies.base import Shapes, Tensors, by_chunks
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import best_of, require_choice, with_floor
 from campaignrl.policies.learner_settings import Penalty, fixed_penalty, require_catalog
-from campaignrl.policies.linear_model.ridge import RidgeModel, with_intercept
+from campaignrl.policies.linear_model import RidgeModel, with_intercept
 from campaignrl.policies.offline.advantage_regression import (
     Sums,
     Taught,
@@ -33,8 +33,8 @@ from campaignrl.policies.offline.advantage_regression import (
 )
 from campaignrl.policies.offline.merge_logs import joined
 from campaignrl.policies.row_products import row_product
-from campaignrl.specs.toml import Spec
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.specs import Spec
+from campaignrl.tables.log import DecisionLog
 
 
 class OfflineConfig(Spec):

@@ -23,13 +23,13 @@ from campaignrl.features import Context, FeatureSchema
 from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.choice import best_of
 from campaignrl.policies.learner_settings import fixed_penalty
-from campaignrl.policies.linear_model.ridge import RidgeModel
+from campaignrl.policies.linear_model import RidgeModel
 from campaignrl.policies.offline.advantage_regression import Sums, fit_parts
 from campaignrl.policies.offline.lookahead_choice import TOGETHER
 from campaignrl.policies.offline.uplift import DRUplift, DRUpliftConfig
 from campaignrl.policies.row_products import row_product
-from campaignrl.specs.toml import Spec
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.specs import Spec
+from campaignrl.tables.log import DecisionLog
 
 HIGHEST = 1e6  # a price at which nothing that costs anything is sent
 HALVINGS = 60

@@ -21,13 +21,13 @@ from campaignrl import rng
 from campaignrl.actions import NONE
 from campaignrl.arrays import Bool, Float, Float32, Int
 from campaignrl.policies.base import Tensors
-from campaignrl.policies.linear_model.ridge import with_intercept
+from campaignrl.policies.linear_model import with_intercept
 from campaignrl.policies.offline.advantage_regression import encoded, overlap_of
 from campaignrl.policies.offline.crm import softmax
 from campaignrl.policies.offline.fitted_q import FittedQ, FittedQConfig
 from campaignrl.policies.offline.lbfgs import descend
-from campaignrl.specs.toml import Spec
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.specs import Spec
+from campaignrl.tables.log import DecisionLog
 
 
 class CQLConfig(FittedQConfig):

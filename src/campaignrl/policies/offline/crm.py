@@ -20,12 +20,12 @@ from campaignrl.actions import Catalog
 from campaignrl.arrays import Bool, Float, Float32, Int
 from campaignrl.features import FeatureSchema
 from campaignrl.policies.base import Shapes, Tensors
-from campaignrl.policies.linear_model.ridge import with_intercept
+from campaignrl.policies.linear_model import with_intercept
 from campaignrl.policies.offline.advantage_regression import Taught, encoded, out_of_fold, overlap_of
 from campaignrl.policies.offline.base import FromLogs, OfflineConfig
 from campaignrl.policies.offline.lbfgs import descend
-from campaignrl.specs.toml import Spec
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.specs import Spec
+from campaignrl.tables.log import DecisionLog
 
 
 class CRMConfig(OfflineConfig):

@@ -21,14 +21,14 @@ from pydantic import Field
 
 from campaignrl.arrays import Float32
 from campaignrl.policies.base import Tensors
-from campaignrl.policies.linear_model.ridge import RidgeModel
+from campaignrl.policies.linear_model import RidgeModel
 from campaignrl.policies.offline.advantage_regression import Taught, out_of_fold, overlap_of
 from campaignrl.policies.offline.base import FromLogs, OfflineConfig
 from campaignrl.policies.offline.lookahead_choice import judged_rows, near_is_ahead, of_whole_return
 from campaignrl.policies.offline.returns import later_rows, return_parts, widths_of
 from campaignrl.policies.offline.uplift import scored_sums
-from campaignrl.specs.toml import Spec
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.specs import Spec
+from campaignrl.tables.log import DecisionLog
 
 MAX_WEIGHT = 100.0  # 1 / propensity is cut there, in the scores by which candidates are judged
 

@@ -16,7 +16,7 @@ from scipy.optimize import minimize
 from campaignrl.actions import Catalog
 from campaignrl.arrays import Float
 from campaignrl.policies.blas_threads import one_blas_thread
-from campaignrl.policies.linear_model.parameter_sharing import INTERCEPT, Blocks, blocks_of
+from campaignrl.policies.linear_model import INTERCEPT, Blocks, blocks_of
 
 Loss = Callable[[Float], tuple[float, Float]]  # beta (D, k) -> loss, gradient (D, k)
 

@@ -31,9 +31,9 @@ from campaignrl import rng
 from campaignrl.actions import NONE, Catalog
 from campaignrl.arrays import Bool, Float, Float32, Int
 from campaignrl.features import FeatureSchema
-from campaignrl.policies.linear_model.ridge import RidgeModel, with_intercept
+from campaignrl.policies.linear_model import RidgeModel, with_intercept
 from campaignrl.policies.offline.advantage_regression import Sums, Taught, encoded, fit_parts
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.tables.log import DecisionLog
 
 TOGETHER = 1.0  # pseudo-observations that hold back what moves all actions alike
 SURE = 0.90  # that `near` is ahead, by Student's t over folds; chosen on a few logs of the bundled worlds

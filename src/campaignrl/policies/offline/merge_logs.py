@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from campaignrl.features import Context
-from campaignrl.tables.log.decision_log import PER_ROW, DecisionLog, repeated
+from campaignrl.tables.log import PER_ROW, DecisionLog, repeated
 
 
 def joined(logs: Sequence[DecisionLog]) -> DecisionLog:

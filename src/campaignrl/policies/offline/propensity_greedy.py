@@ -18,11 +18,11 @@ from campaignrl.arrays import Bool, Float, Float32
 from campaignrl.features import FeatureSchema
 from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.choice import best_of
-from campaignrl.policies.linear_model.ridge import with_intercept
+from campaignrl.policies.linear_model import with_intercept
 from campaignrl.policies.offline.advantage_regression import encoded
 from campaignrl.policies.offline.base import FromLogs, OfflineConfig
-from campaignrl.specs.toml import Spec
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.specs import Spec
+from campaignrl.tables.log import DecisionLog
 
 
 class PropensityGreedyConfig(OfflineConfig):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from campaignrl.arrays import Float, Int
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.tables.log import DecisionLog
 
 ENDED = -1  # in place of a row, where there is no later one
 

@@ -19,12 +19,12 @@ from campaignrl.features import FeatureSchema
 from campaignrl.policies.base import Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.learner_settings import fixed_penalty
-from campaignrl.policies.linear_model.ridge import RidgeStatistics, with_intercept
+from campaignrl.policies.linear_model import RidgeStatistics, with_intercept
 from campaignrl.policies.offline.advantage_regression import Sums, Taught, encoded, out_of_fold, overlap_of
 from campaignrl.policies.offline.base import FromLogs, OfflineConfig
 from campaignrl.policies.offline.dr_greedy import doubly_robust_scores
-from campaignrl.specs.toml import Spec
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.specs import Spec
+from campaignrl.tables.log import DecisionLog
 
 PENALTIES = (1.0, 1e1, 1e2, 1e3, 1e4)  # pseudo-observations of each model's own
 

@@ -19,9 +19,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from campaignrl.errors import DataError, Problem
-from campaignrl.tables.events import COLUMNS, REQUIRED, events_table
-from campaignrl.tables.files.formats import is_parquet
-from campaignrl.tables.files.whole_files import column_names, require_columns
+from campaignrl.tables import COLUMNS, REQUIRED, events_table
+from campaignrl.tables.files import column_names, is_parquet, require_columns
 
 Events = str | Path | pd.DataFrame
 Connection = duckdb.DuckDBPyConnection

@@ -22,3 +22,6 @@ sql_values.py        Cells to values, as SQL: text stays text, numbers and momen
                      fail
 writer.py            The result folder: events, attributes, rejects, links, figures and, last of all, the manifest
 """
+
+from campaignrl.profiles.intake.intake import IntakeResult as IntakeResult
+from campaignrl.profiles.intake.quality import in_a_line as in_a_line

@@ -16,7 +16,7 @@ from campaignrl.profiles.intake import sql_values as sql
 from campaignrl.profiles.intake.field_spec import Outliers
 from campaignrl.profiles.intake.readers import lay_down
 from campaignrl.profiles.intake.rules import Query
-from campaignrl.tables.events import NUMBERS
+from campaignrl.tables import NUMBERS
 
 DOUBLE = 65_535  # code of a row that repeats another one
 CONSISTENT = 1.4826  # MAD of a normal distribution -> its standard deviation

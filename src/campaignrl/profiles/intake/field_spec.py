@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BeforeValidator, Field, model_validator
 
 from campaignrl.errors import Problem, SpecError, nearest
-from campaignrl.specs.toml import Spec
-from campaignrl.tables.events import KINDS
-from campaignrl.tables.files.expressions import compile_expression
+from campaignrl.specs import Spec
+from campaignrl.tables import KINDS
+from campaignrl.tables.files import compile_expression
 
 IGNORE = "ignore"
 Moment = dt.datetime | dt.date

@@ -33,8 +33,8 @@ from campaignrl.profiles.intake.quality import Counts, counts_of, source_quality
 from campaignrl.profiles.intake.readers import absent_columns, engine_errors, open_raw
 from campaignrl.profiles.intake.rules import Query, query_of
 from campaignrl.profiles.intake.writer import move_into, write_tables
-from campaignrl.tables.events import read_events
-from campaignrl.tables.files.whole_files import read_frame
+from campaignrl.tables import read_events
+from campaignrl.tables.files import read_frame
 
 Step = Callable[[int, int], None]  # (done, in all)
 Page = Callable[[Mapping[str, Any]], str]  # quality figures -> HTML

@@ -42,9 +42,9 @@ from campaignrl.profiles.intake.field_spec import (
     TextField,
     TimeField,
 )
-from campaignrl.specs.toml import Spec, check, read_toml
-from campaignrl.tables.events import NUMBERS, TEXTS
-from campaignrl.tables.files.expressions import compile_expression
+from campaignrl.specs import Spec, check, read_toml
+from campaignrl.tables import NUMBERS, TEXTS
+from campaignrl.tables.files import compile_expression
 
 FORMATS = {
     "parquet": (".parquet", ".pq"),

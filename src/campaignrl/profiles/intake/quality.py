@@ -13,7 +13,7 @@ import duckdb
 
 from campaignrl.profiles.intake import sql_values as sql
 from campaignrl.profiles.intake.deduplication import DOUBLE, Staged
-from campaignrl.tables.events import KINDS
+from campaignrl.tables import KINDS
 
 NAMED = 3  # reasons that a line on the terminal names
 MONTHS = 240  # months of the picture of a source; longer histories are shown by their end

@@ -23,7 +23,7 @@ import duckdb
 from campaignrl.errors import DataError, Problem, SpecError, UsageError, nearest, unknown
 from campaignrl.profiles.intake.mapping import Source
 from campaignrl.profiles.intake.sql_values import Cell, identifier, literal
-from campaignrl.tables.files.formats import FOREIGN, MAGIC, reading, refuse_foreign
+from campaignrl.tables.files import FOREIGN, MAGIC, reading, refuse_foreign
 
 CHUNK = 4 << 20
 SAMPLE = 2_000  # lines looked at for the keys of JSON objects

@@ -17,8 +17,8 @@ from campaignrl.profiles.intake.mapping import IntakeMapping, Source
 from campaignrl.profiles.intake.pseudonymisation import hashed_sql
 from campaignrl.profiles.intake.readers import Raw
 from campaignrl.profiles.intake.sql_values import Cell, Reading, Steps
-from campaignrl.tables.events import KINDS, NUMBERS
-from campaignrl.tables.files.csv_text import MISSING
+from campaignrl.tables import KINDS, NUMBERS
+from campaignrl.tables.files import MISSING
 
 ORDER, REFUND = KINDS.index("order"), KINDS.index("refund")
 WORDS = {"number": "a number", "whole": "a whole number", "date": "a date", "truth": "true or false"}

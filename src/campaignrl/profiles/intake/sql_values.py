@@ -13,9 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from campaignrl.profiles.intake.field_spec import IGNORE, KindField, TextField, TimeField
-from campaignrl.tables.events import KINDS
-from campaignrl.tables.files.csv_text import MISSING
-from campaignrl.tables.files.expressions import compile_expression
+from campaignrl.tables import KINDS
+from campaignrl.tables.files import MISSING, compile_expression
 
 NAME = re.compile(r"\be(\d+)_\d+\b")  # of an expression of Steps
 COMMA_NUMBER = r"[-+]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+)(,[0-9]+)?"  # with a decimal comma; dots group thousands

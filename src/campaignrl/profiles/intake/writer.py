@@ -20,8 +20,8 @@ from campaignrl.profiles.intake import sql_values as sql
 from campaignrl.profiles.intake.deduplication import DOUBLE, Staged, mark_doubles
 from campaignrl.profiles.intake.mapping import IntakeMapping
 from campaignrl.profiles.intake.quality import aside_rows
-from campaignrl.tables.events import COLUMNS, KINDS, NUMBERS, REQUIRED
-from campaignrl.tables.files.whole_files import ROW_GROUP, write_frame, write_whole
+from campaignrl.tables import COLUMNS, KINDS, NUMBERS, REQUIRED
+from campaignrl.tables.files import ROW_GROUP, write_frame, write_whole
 
 TABLES = ("events.parquet", "attributes.parquet", "rejects.parquet", "links.parquet")
 MANIFEST = "manifest.json"

@@ -10,3 +10,8 @@ population.py       A population: any number of customers drawn from segments, a
                     segments were made of
 quantile_tables.py  The marginal of one number within a segment: a table from probability to value
 """
+
+from campaignrl.profiles.population.fidelity import Fidelity as Fidelity
+from campaignrl.profiles.population.population import LABEL as LABEL
+from campaignrl.profiles.population.population import Population as Population
+from campaignrl.profiles.population.population import fit_population as fit_population

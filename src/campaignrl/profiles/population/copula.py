@@ -33,8 +33,8 @@ from campaignrl.profiles.population.dependence import (
 )
 from campaignrl.profiles.population.exact_relations import Ties, find_ties, tied, untied
 from campaignrl.profiles.population.quantile_tables import Marginal, marginal, quantiles
-from campaignrl.profiles.store.columns import Tag, codes_of, numbers_of
-from campaignrl.specs.toml import Spec
+from campaignrl.profiles.store import Tag, codes_of, numbers_of
+from campaignrl.specs import Spec
 
 Matrix = tuple[tuple[float, ...], ...]
 

@@ -14,8 +14,8 @@ from typing import Literal
 import numpy as np
 
 from campaignrl.arrays import Bool, Float
-from campaignrl.profiles.store.columns import Tag
-from campaignrl.specs.toml import Spec
+from campaignrl.profiles.store import Tag
+from campaignrl.specs import Spec
 
 HOLDS = 0.998  # share of customers for whom a relation must hold; the rest count as slips of the data
 LOOKED_AT = 4_000  # customers in the first look; what holds there is checked on all

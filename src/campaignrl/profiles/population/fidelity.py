@@ -23,7 +23,7 @@ from campaignrl.arrays import Float, Int64
 from campaignrl.errors import DataError, Problem
 from campaignrl.features import UNKNOWN
 from campaignrl.profiles.population.dependence import ranks
-from campaignrl.profiles.store.columns import Tag, codes_of, numbers_of, require_tags, tags_of
+from campaignrl.profiles.store import Tag, codes_of, numbers_of, require_tags, tags_of
 
 FEWEST = 20  # customers; with fewer nothing can be compared
 MOST_ROWS = 20_000  # customers of each side that are compared

@@ -29,9 +29,9 @@ from campaignrl.profiles.population.copula import (
 )
 from campaignrl.profiles.population.dependence import rank_correlations
 from campaignrl.profiles.population.exact_relations import Ties
-from campaignrl.profiles.store.columns import OTHER, Tag, codes_of, tags_of
-from campaignrl.specs.toml import Spec
-from campaignrl.tables.customers import ID
+from campaignrl.profiles.store import OTHER, Tag, codes_of, tags_of
+from campaignrl.specs import Spec
+from campaignrl.tables import ID
 
 LABEL = "segment"  # column of the segment a customer was drawn from
 LABEL_ELSE = "drawn_from"  # its name where the profiles have a tag of that name

@@ -12,8 +12,8 @@ from pydantic import model_validator
 
 from campaignrl.arrays import Float
 from campaignrl.errors import Problem, SpecError
-from campaignrl.profiles.store.columns import Tag
-from campaignrl.specs.toml import Spec
+from campaignrl.profiles.store import Tag
+from campaignrl.specs import Spec
 
 KNOTS = 256  # points of a curve; also the most distinct values that are kept as steps
 MASS = 0.005  # share of the customers from which one value of a curve keeps its exact mass

@@ -20,3 +20,14 @@ segments.py      Segments: who belongs together, made by rules, by a grid of rec
 spec.py          The settings of a set of segments in TOML: the method, and the rules, edges or number of segments
                  it needs
 """
+
+from campaignrl.profiles.segments.describe import Column as Column
+from campaignrl.profiles.segments.describe import columns_of as columns_of
+from campaignrl.profiles.segments.drift import Drift as Drift
+from campaignrl.profiles.segments.segment_file import load_segments as load_segments
+from campaignrl.profiles.segments.segment_file import save_segments as save_segments
+from campaignrl.profiles.segments.segments import Segmentation as Segmentation
+from campaignrl.profiles.segments.segments import fit_segments as fit_segments
+from campaignrl.profiles.segments.spec import SegmentSpec as SegmentSpec
+from campaignrl.profiles.segments.spec import read_segment_spec as read_segment_spec
+from campaignrl.profiles.segments.spec import segment_spec as segment_spec

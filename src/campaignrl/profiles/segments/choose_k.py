@@ -14,7 +14,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from campaignrl.arrays import Float
 from campaignrl.profiles.segments.clustering import Fit, Method, assigned, fit_clusters, log_likelihood, parameters_of
-from campaignrl.specs.toml import Spec
+from campaignrl.specs import Spec
 
 MOST_ROWS = 20_000  # customers the clusters are fitted to; the rest are assigned
 REFIT_ROWS = 5_000  # customers of one bootstrap sample

@@ -21,10 +21,10 @@ from threadpoolctl import threadpool_limits
 
 from campaignrl.arrays import Float, Int64
 from campaignrl.errors import Problem, SpecError
-from campaignrl.policies.base import in_chunks
+from campaignrl.policies import in_chunks
 from campaignrl.profiles.segments.scaling import ScaledTag, scaled
-from campaignrl.profiles.store.columns import require_tags
-from campaignrl.specs.toml import Spec
+from campaignrl.profiles.store import require_tags
+from campaignrl.specs import Spec
 
 Method = Literal["kmeans", "gmm"]
 Matrix = tuple[tuple[float, ...], ...]

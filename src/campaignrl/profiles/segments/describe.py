@@ -16,8 +16,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 from campaignrl.arrays import Bool, Float, Int64
 from campaignrl.profiles.segments.scaling import fit_scale, scaled
-from campaignrl.profiles.store.columns import Tag, codes_of, numbers_of
-from campaignrl.specs.toml import Spec
+from campaignrl.profiles.store import Tag, codes_of, numbers_of
+from campaignrl.specs import Spec
 
 TREE_ROWS = 20_000  # customers the trees are grown from; precision and recall are of all
 DEPTH = 3

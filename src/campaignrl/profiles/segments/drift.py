@@ -16,8 +16,8 @@ from scipy.stats import chi2, norm
 from campaignrl.arrays import Float, Int64
 from campaignrl.errors import DataError, Problem
 from campaignrl.profiles.segments.segments import Segmentation
-from campaignrl.profiles.store.columns import Tag, check_profiles, codes_of, numbers_of, require_tags, tags_of
-from campaignrl.tables.customers import ID
+from campaignrl.profiles.store import Tag, check_profiles, codes_of, numbers_of, require_tags, tags_of
+from campaignrl.tables import ID
 
 BINS = 10
 SMALLEST = 0.5  # customers put into an empty bin, so that the index stays finite

@@ -15,9 +15,9 @@ from pydantic import model_validator
 
 from campaignrl.arrays import Float, Int64
 from campaignrl.errors import DataError, Problem, SpecError, nearest
-from campaignrl.profiles.store.columns import Tag, numbers_of, require_tags, tags_of
-from campaignrl.specs.toml import Spec
-from campaignrl.tables.customers import ID
+from campaignrl.profiles.store import Tag, numbers_of, require_tags, tags_of
+from campaignrl.specs import Spec
+from campaignrl.tables import ID
 
 QUINTILES = (0.2, 0.4, 0.6, 0.8)
 

@@ -16,10 +16,9 @@ import pandas as pd
 from campaignrl.arrays import Int64
 from campaignrl.errors import Problem, SpecError, nearest
 from campaignrl.features import Context
-from campaignrl.profiles.store.columns import Tag, context_of, require_tags, tags_of
-from campaignrl.specs.conditions import Condition, compile_condition
-from campaignrl.specs.toml import Spec
-from campaignrl.tables.customers import ID
+from campaignrl.profiles.store import Tag, context_of, require_tags, tags_of
+from campaignrl.specs import Condition, Spec, compile_condition
+from campaignrl.tables import ID
 
 
 class Rule(Spec):

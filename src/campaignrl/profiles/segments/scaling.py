@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from campaignrl.arrays import Float
-from campaignrl.profiles.store.columns import Tag, codes_of, numbers_of
-from campaignrl.specs.toml import Spec
+from campaignrl.profiles.store import Tag, codes_of, numbers_of
+from campaignrl.specs import Spec
 
 SKEWED = 1.0  # a non-negative number more skewed than this is compared on a log scale
 FARTHEST = 4.0  # standard deviations; beyond them a customer is no farther away, so that outliers own no segment

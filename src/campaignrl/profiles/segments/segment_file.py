@@ -13,11 +13,11 @@ from typing import BinaryIO, Literal
 from pydantic import ValidationError
 
 from campaignrl.errors import ArtifactError, Problem
-from campaignrl.policies.tensor_file import foreign_name
-from campaignrl.profiles.population.population import Population
+from campaignrl.policies import foreign_name
+from campaignrl.profiles.population import Population
 from campaignrl.profiles.segments.segments import Segmentation
-from campaignrl.specs.toml import Spec, field_problems
-from campaignrl.tables.files.whole_files import write_whole
+from campaignrl.specs import Spec, field_problems
+from campaignrl.tables.files import write_whole
 
 MAX_BYTES = 64 << 20
 

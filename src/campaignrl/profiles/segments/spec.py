@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 
 from campaignrl.errors import Problem, SpecError, nearest
 from campaignrl.profiles.segments.rules import Rule
-from campaignrl.specs.toml import Spec, check, read_toml
+from campaignrl.specs import Spec, check, read_toml
 
 METHODS = ("rules", "rfm", "kmeans", "gmm")
 MOST_SEGMENTS = 50

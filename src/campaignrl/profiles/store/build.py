@@ -20,27 +20,32 @@ import pandas as pd
 from campaignrl.arrays import Objects
 from campaignrl.errors import Problem, SpecError
 from campaignrl.features import Feature
-from campaignrl.profiles.events.database import Connection, Events, customers, database, newest_day
-from campaignrl.profiles.events.order_histories import histories
+from campaignrl.profiles.events import Connection, Events, customers, histories, newest_day
+from campaignrl.profiles.events.database import database
 from campaignrl.profiles.store.profile_file import Facts, write_profiles
-from campaignrl.profiles.tags.learned_models import inputs_of
-from campaignrl.profiles.tags.order_models import model_column
-from campaignrl.profiles.tags.statistics import DERIVED, STATISTICS, Scope
-from campaignrl.profiles.tags.tag_set import Tag, TagSet, load_tags
-from campaignrl.profiles.tags.values import (
+from campaignrl.profiles.tags import (
+    DERIVED,
+    STATISTICS,
+    Scope,
+    Tag,
+    TagSet,
     Values,
     attribute_column,
     derived_columns,
+    features_frame,
+    inputs_of,
     into_names,
     listed,
+    load_tags,
+    model_column,
+    rests_on,
     rule_column,
     score_column,
     statistic_columns,
 )
-from campaignrl.profiles.tags.world_features import features_frame, rests_on
-from campaignrl.specs.world import World
-from campaignrl.tables.customers import ID
-from campaignrl.tables.files.whole_files import write_frame
+from campaignrl.specs import World
+from campaignrl.tables import ID
+from campaignrl.tables.files import write_frame
 
 Table = pd.DataFrame | str | Path
 REFRESHED = "refreshed"  # column of the attributes: when they were last looked up

@@ -17,11 +17,9 @@ from campaignrl.arrays import Float, Int64
 from campaignrl.errors import DataError, Problem, nearest
 from campaignrl.features import UNKNOWN, Context, Feature, FeatureSchema
 from campaignrl.profiles.store.profile_file import profile_path
-from campaignrl.specs.conditions import LARGEST
-from campaignrl.specs.toml import Spec
-from campaignrl.tables.customers import ID
-from campaignrl.tables.files.columns import row_problems
-from campaignrl.tables.files.whole_files import read_frame
+from campaignrl.specs import LARGEST, Spec
+from campaignrl.tables import ID
+from campaignrl.tables.files import read_frame, row_problems
 
 Kind = Literal["number", "yes_no", "category", "date"]
 

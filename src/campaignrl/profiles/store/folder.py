@@ -26,15 +26,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from campaignrl.errors import ArtifactError, DataError, Problem
-from campaignrl.profiles.events.database import database, newest_day
+from campaignrl.profiles.events import newest_day
+from campaignrl.profiles.events.database import database
 from campaignrl.profiles.store.build import REFRESHED, Profiles, build_profiles
-from campaignrl.profiles.tags.tag_set import TagSet, load_tags
-from campaignrl.specs.toml import check
-from campaignrl.specs.world import World, load_world
-from campaignrl.tables.customers import ID
-from campaignrl.tables.events import COLUMNS, SCHEMA
-from campaignrl.tables.files.formats import is_parquet, reading
-from campaignrl.tables.files.whole_files import ROW_GROUP, parquet_writer, read_frame, write_frame, write_whole
+from campaignrl.profiles.tags import TagSet, load_tags
+from campaignrl.specs import World, check, load_world
+from campaignrl.tables import COLUMNS, ID, SCHEMA
+from campaignrl.tables.files import ROW_GROUP, is_parquet, parquet_writer, read_frame, reading, write_frame, write_whole
 
 EVENTS, ATTRIBUTES, REFRESHES, STATE = "events.parquet", "attributes.parquet", "refreshes.parquet", "profile.json"
 KEY = b"campaignrl_sources"

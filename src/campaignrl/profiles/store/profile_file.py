@@ -16,8 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from campaignrl.errors import ArtifactError, unknown
-from campaignrl.tables.files.formats import is_parquet, reading
-from campaignrl.tables.files.whole_files import column_names, read_frame, write_parquet, write_whole
+from campaignrl.tables.files import column_names, is_parquet, read_frame, reading, write_parquet, write_whole
 
 KEY = b"campaignrl"
 Facts = dict[str, Any]

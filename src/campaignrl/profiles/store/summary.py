@@ -13,8 +13,8 @@ import pandas as pd
 
 from campaignrl.errors import unknown
 from campaignrl.profiles.store.profile_file import Facts, profile_path, read_profiles_file
-from campaignrl.tables.customers import ID
-from campaignrl.tables.files.whole_files import read_frame
+from campaignrl.tables import ID
+from campaignrl.tables.files import read_frame
 
 QUANTILES = (0.05, 0.5, 0.95)
 SHOWN = 3  # most frequent values

@@ -19,7 +19,7 @@ import pandas as pd
 
 from campaignrl.arrays import Float
 from campaignrl.errors import DataError, Problem, UsageError, nearest
-from campaignrl.profiles.events.database import newest_day
+from campaignrl.profiles.events import newest_day
 from campaignrl.profiles.store.build import Profiles
 from campaignrl.profiles.store.folder import (
     EVENTS,
@@ -31,11 +31,11 @@ from campaignrl.profiles.store.folder import (
     with_snapshot,
     write_joined,
 )
-from campaignrl.profiles.tags.tag_set import TagSet
-from campaignrl.specs.toml import check
-from campaignrl.tables.customers import ID
-from campaignrl.tables.files.whole_files import read_frame
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.profiles.tags import TagSet
+from campaignrl.specs import check
+from campaignrl.tables import ID
+from campaignrl.tables.files import read_frame
+from campaignrl.tables.log import DecisionLog
 
 PARTS = 5  # groups of customers by the rank of a tag
 LARGEST_WEIGHT = 20.0  # of a logged decision, 1 / propensity; beyond, a few rows would decide

@@ -12,3 +12,22 @@ values.py          The values of tags, one array a tag: statistics by one query,
 world_features.py  Events and attributes -> the features of a world's schema, as its policies were taught to see
                    them
 """
+
+from campaignrl.profiles.tags.learned_models import inputs_of as inputs_of
+from campaignrl.profiles.tags.order_models import model_column as model_column
+from campaignrl.profiles.tags.statistics import DERIVED as DERIVED
+from campaignrl.profiles.tags.statistics import STATISTICS as STATISTICS
+from campaignrl.profiles.tags.statistics import Scope as Scope
+from campaignrl.profiles.tags.tag_set import Tag as Tag
+from campaignrl.profiles.tags.tag_set import TagSet as TagSet
+from campaignrl.profiles.tags.tag_set import load_tags as load_tags
+from campaignrl.profiles.tags.values import Values as Values
+from campaignrl.profiles.tags.values import attribute_column as attribute_column
+from campaignrl.profiles.tags.values import derived_columns as derived_columns
+from campaignrl.profiles.tags.values import into_names as into_names
+from campaignrl.profiles.tags.values import listed as listed
+from campaignrl.profiles.tags.values import rule_column as rule_column
+from campaignrl.profiles.tags.values import score_column as score_column
+from campaignrl.profiles.tags.values import statistic_columns as statistic_columns
+from campaignrl.profiles.tags.world_features import features_frame as features_frame
+from campaignrl.profiles.tags.world_features import rests_on as rests_on

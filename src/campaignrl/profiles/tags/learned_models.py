@@ -19,9 +19,8 @@ from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from campaignrl.arrays import Bool, Float, Objects
-from campaignrl.calibration.purchase.models import fit_mbg_nbd
-from campaignrl.profiles.events.database import Connection
-from campaignrl.profiles.events.order_histories import FEWEST, MOST_FITTED, WEEK, Histories, ModelTag, histories
+from campaignrl.calibration.purchase import fit_mbg_nbd
+from campaignrl.profiles.events import FEWEST, MOST_FITTED, WEEK, Connection, Histories, ModelTag, histories
 from campaignrl.profiles.tags.statistics import Scope
 from campaignrl.profiles.tags.values import statistic_columns
 

@@ -14,9 +14,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from campaignrl.arrays import Objects
-from campaignrl.calibration.purchase.models import fit_gamma_gamma, fit_mbg_nbd
-from campaignrl.profiles.events.database import Connection
-from campaignrl.profiles.events.order_histories import FEWEST, MOST_FITTED, WEEK, Histories, ModelTag
+from campaignrl.calibration.purchase import fit_gamma_gamma, fit_mbg_nbd
+from campaignrl.profiles.events import FEWEST, MOST_FITTED, WEEK, Connection, Histories, ModelTag
 from campaignrl.profiles.tags.learned_models import Now, active_column, outcome_column
 from campaignrl.profiles.tags.tag_set import Tag
 

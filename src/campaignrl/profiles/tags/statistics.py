@@ -14,8 +14,8 @@ from datetime import date
 from types import MappingProxyType
 from typing import Literal
 
-from campaignrl.profiles.events.database import UNIT, fixed, text
-from campaignrl.specs.world_features import STAGES
+from campaignrl.profiles.events import UNIT, fixed, text
+from campaignrl.specs import STAGES
 
 BOUGHT = ("order", "opening")
 ACTIVE = ("visit", "cart", "order", "opened", "clicked", "feedback")  # what a customer does of its own

@@ -28,8 +28,7 @@ from pydantic import Field, model_validator
 from campaignrl.errors import Problem, SpecError, nearest, unknown
 from campaignrl.features import Feature, FeatureSchema
 from campaignrl.profiles.tags.statistics import STATISTICS
-from campaignrl.specs.conditions import LARGEST, compile_condition
-from campaignrl.specs.toml import Spec, check, read_toml
+from campaignrl.specs import LARGEST, Spec, check, compile_condition, read_toml
 
 Level = Literal["basic", "behaviour", "preference", "mind", "value", "lifecycle"]
 Kind = Literal["statistic", "attribute", "rule", "score", "model", "manual"]

@@ -19,11 +19,10 @@ from campaignrl.arrays import Float, Objects
 from campaignrl.errors import Problem, SpecError, UsageError, nearest
 from campaignrl.features import Context, FeatureSchema
 from campaignrl.lifecycle import stage
-from campaignrl.profiles.events.database import Connection, quoted
+from campaignrl.profiles.events import Connection, quoted
 from campaignrl.profiles.tags.statistics import DERIVED, STATISTICS, Scope
 from campaignrl.profiles.tags.tag_set import Tag, TagSet, rule_feature, rules_of, texts_in
-from campaignrl.specs.conditions import LARGEST, compile_condition
-from campaignrl.specs.world_features import STAGES
+from campaignrl.specs import LARGEST, STAGES, compile_condition
 
 Values = Any  # (n,) float64, object of text, or pandas BooleanArray
 

@@ -20,12 +20,12 @@ import pandas as pd
 from campaignrl.arrays import Float32
 from campaignrl.errors import Problem, UsageError
 from campaignrl.features import UNKNOWN, Context
-from campaignrl.guard.rules import cap_windows
+from campaignrl.guard import cap_windows
 from campaignrl.lifecycle import stage
-from campaignrl.profiles.events.database import Events, customers, database, quoted, text
-from campaignrl.specs.world import World
-from campaignrl.specs.world_features import PRICE_LEVELS
-from campaignrl.tables.customers import ID, contact_column
+from campaignrl.profiles.events import Events, customers, quoted, text
+from campaignrl.profiles.events.database import database
+from campaignrl.specs import PRICE_LEVELS, World
+from campaignrl.tables import ID, contact_column
 
 Columns = dict[str, npt.NDArray[Any]]
 

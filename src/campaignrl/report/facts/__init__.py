@@ -10,3 +10,17 @@ wording.py          Figures in words: numbers with as many digits as they deserv
 world.py            What a newcomer wants to know of a world, as numbers: customers, funnels, wear-out, and a
                     campaign of nothing
 """
+
+from campaignrl.report.facts.content import Gain as Gain
+from campaignrl.report.facts.content import ReportContent as ReportContent
+from campaignrl.report.facts.content import best_estimate as best_estimate
+from campaignrl.report.facts.kpi import NONE as NONE
+from campaignrl.report.facts.kpi import Kpi as Kpi
+from campaignrl.report.facts.kpi import gain_by_day as gain_by_day
+from campaignrl.report.facts.kpi import kpis as kpis
+from campaignrl.report.facts.training import ActionFacts as ActionFacts
+from campaignrl.report.facts.training import TrainingFacts as TrainingFacts
+from campaignrl.report.facts.training import training_facts as training_facts
+from campaignrl.report.facts.world import ChannelFacts as ChannelFacts
+from campaignrl.report.facts.world import WorldFacts as WorldFacts
+from campaignrl.report.facts.world import world_facts as world_facts

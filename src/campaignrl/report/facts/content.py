@@ -9,12 +9,12 @@ from functools import cached_property
 from typing import NamedTuple
 
 from campaignrl.campaign import Campaign
-from campaignrl.ope.comparison.policies import Part
-from campaignrl.ope.intervals.empirical_likelihood import Estimate
-from campaignrl.ope.methods.result import Evaluation
+from campaignrl.ope.comparison import Part
+from campaignrl.ope.intervals import Estimate
+from campaignrl.ope.methods import Evaluation
 from campaignrl.report.facts import wording as words
 from campaignrl.report.facts.kpi import NONE, check_same_customers, find
-from campaignrl.specs.world import World
+from campaignrl.specs import World
 from campaignrl.true_value import Value
 
 PREFERRED = ("dr", "sndr", "snips", "ips", "dm")  # the estimate shown first, the first of these that can be had

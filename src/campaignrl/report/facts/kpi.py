@@ -17,8 +17,7 @@ from campaignrl.arrays import Float
 from campaignrl.campaign import Campaign
 from campaignrl.errors import Problem, UsageError
 from campaignrl.report.facts.ratio_intervals import UNKNOWN, per_customer, ratio, share
-from campaignrl.specs.segments import Segment
-from campaignrl.specs.world import World
+from campaignrl.specs import Segment, World
 from campaignrl.true_value import Value
 
 NONE = "none"  # the policy that never sends

@@ -20,12 +20,10 @@ from campaignrl.campaign import simulate
 from campaignrl.errors import CampaignError
 from campaignrl.features import Context
 from campaignrl.ope.evaluate import evaluate
-from campaignrl.policies.base import Learner, Policy
-from campaignrl.policies.deep.recurrent_state import Recurrent, states_on
-from campaignrl.policies.registry import policy_class
-from campaignrl.specs.toml import check
-from campaignrl.specs.world import World
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.policies import Learner, Policy, policy_class
+from campaignrl.policies.deep import Recurrent, states_on
+from campaignrl.specs import World, check
+from campaignrl.tables.log import DecisionLog
 
 HELD_OUT = 0.3  # of customers, for the curve
 PARTS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)  # of the others, that copies are taught on

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from campaignrl.ope.methods.result import Evaluation
+from campaignrl.ope.methods import Evaluation
 from campaignrl.report.facts.kpi import Kpi
 from campaignrl.true_value import Value
 

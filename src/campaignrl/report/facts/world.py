@@ -11,10 +11,9 @@ import numpy as np
 
 from campaignrl.arrays import Float
 from campaignrl.campaign import run_campaign
-from campaignrl.dynamics.parameters import Parameters, parameters
-from campaignrl.dynamics.response import open_probability, unsubscribe_probability
-from campaignrl.specs.effects import Event
-from campaignrl.specs.world import World
+from campaignrl.dynamics import Parameters, open_probability, unsubscribe_probability
+from campaignrl.dynamics.parameters import parameters
+from campaignrl.specs import Event, World
 
 MESSAGES = 7  # how far the wear-out is shown: one a day for a week
 MONTH = 30.0  # days

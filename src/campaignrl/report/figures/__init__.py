@@ -11,7 +11,7 @@ estimates.py               One picture for the pages of experiments: estimates w
                            by side
 evidence.py                What of a log speaks for a policy: its weights, its actions beside the logged ones, its
                            estimated propensities
-evidence_pictures.py       Which pictures show what of a log speaks for each policy, with their captions
+evidence_of_a_log.py       Which pictures show what of a log speaks for each policy, with their captions
 lift_by_part.py            The picture of a lift by part: one line each, with its interval, and nothing as the line
                            to compare with
 profiles.py                Pictures of segments: how many customers each has and what they are like, and who went
@@ -23,3 +23,15 @@ training.py                The picture of a training: the curve, what is sent to
 world.py                   The picture of a world, and its page: customers, funnels, wear-out, and the calendar with
                            nothing sent
 """
+
+from campaignrl.report.figures.base import png_bytes as png_bytes
+from campaignrl.report.figures.base import svg_bytes as svg_bytes
+from campaignrl.report.figures.captions import Picture as Picture
+from campaignrl.report.figures.evidence_of_a_log import evidence_pictures as evidence_pictures
+from campaignrl.report.figures.profiles import heat as heat
+from campaignrl.report.figures.profiles import migration_picture as migration_picture
+from campaignrl.report.figures.profiles import segment_picture as segment_picture
+from campaignrl.report.figures.svg_inline import inline_svg as inline_svg
+from campaignrl.report.figures.training import training_figure as training_figure
+from campaignrl.report.figures.world import world_figure as world_figure
+from campaignrl.report.figures.world import world_page as world_page

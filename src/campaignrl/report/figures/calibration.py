@@ -14,9 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from campaignrl.arrays import Float
-from campaignrl.calibration.realism.scorecard import Scorecard
-from campaignrl.calibration.realism.summaries import Behaviour
-from campaignrl.calibration.response.engagement import ANSWERS, Answers
+from campaignrl.calibration.realism import Behaviour, Scorecard
+from campaignrl.calibration.response import ANSWERS, Answers
 from campaignrl.report.figures.base import CARD, INK, MUTED, RULE, SERIES, safe
 
 MOST = 7  # orders; the last bar holds those with as many or more

@@ -14,10 +14,9 @@ import numpy.typing as npt
 
 from campaignrl.arrays import Float
 from campaignrl.campaign import Campaign
-from campaignrl.ope.intervals.empirical_likelihood import Estimate
+from campaignrl.ope.intervals import Estimate
+from campaignrl.report.facts import NONE, ReportContent, best_estimate, gain_by_day
 from campaignrl.report.facts import wording as words
-from campaignrl.report.facts.content import ReportContent, best_estimate
-from campaignrl.report.facts.kpi import NONE, gain_by_day
 from campaignrl.report.figures import base as figures
 from campaignrl.report.figures.svg_inline import inline_svg
 from campaignrl.true_value import Value

@@ -14,8 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFormatter
 
-from campaignrl.ope.methods.weight_histogram import ActionOverlap, Spread
-from campaignrl.ope.nuisance.propensity_model import CalibrationBin
+from campaignrl.ope.methods import ActionOverlap, Spread
+from campaignrl.ope.nuisance import CalibrationBin
 from campaignrl.report.figures.base import INK, MUTED, RULE, SERIES, WIDTH, safe
 
 MOST_ACTIONS = 12  # rows of the overlap; the rest are added up

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from campaignrl.ope.comparison.policies import Part
+from campaignrl.ope.comparison import Part
 from campaignrl.report.figures.base import INK, MUTED, RULE, SERIES, WIDTH, safe
 
 ROW = 0.42  # inches a part

@@ -19,9 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from campaignrl.arrays import Float
-from campaignrl.profiles.segments.describe import Column, columns_of
-from campaignrl.profiles.segments.drift import Drift
-from campaignrl.profiles.segments.segments import Segmentation
+from campaignrl.profiles.segments import Column, Drift, Segmentation, columns_of
 from campaignrl.report.figures.base import CARD, INK, MUTED, RULE, SERIES, safe
 
 ABOVE, BELOW = SERIES[0], SERIES[1]  # blue and vermilion, which colour-blind readers tell apart

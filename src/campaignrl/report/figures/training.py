@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 
 from campaignrl.actions import NONE
 from campaignrl.arrays import Float
-from campaignrl.report.facts.training import TrainingFacts
+from campaignrl.report.facts import TrainingFacts
 from campaignrl.report.figures.base import CARD, INK, MUTED, RULE, SERIES, safe
 
 WIDTH = 12.0  # inches

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 
-from campaignrl.report.facts.world import ChannelFacts, WorldFacts
+from campaignrl.report.facts import ChannelFacts, WorldFacts
 from campaignrl.report.figures.base import CARD, INK, MUTED, RULE, SERIES, safe, svg_bytes
 
 WIDTH, HEIGHT = 12.0, 8.6  # inches

@@ -10,10 +10,9 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from campaignrl.ope.methods.result import Evaluation
+from campaignrl.ope.methods import Evaluation
+from campaignrl.report.facts import NONE, Gain, Kpi, ReportContent, best_estimate, kpis
 from campaignrl.report.facts import wording as words
-from campaignrl.report.facts.content import Gain, ReportContent, best_estimate
-from campaignrl.report.facts.kpi import NONE, Kpi, kpis
 from campaignrl.true_value import Value, campaign_lift, campaign_value
 
 BAR = 120.0  # units of the drawing, the width of the little interval in the table

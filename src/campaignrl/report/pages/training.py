@@ -11,15 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from campaignrl.errors import Problem, UsageError
-from campaignrl.policies.base import Policy
+from campaignrl.policies import Policy
+from campaignrl.report.facts import ActionFacts, TrainingFacts, training_facts
 from campaignrl.report.facts import wording as words
-from campaignrl.report.facts.training import ActionFacts, TrainingFacts, training_facts
-from campaignrl.report.figures.base import png_bytes, svg_bytes
-from campaignrl.report.figures.svg_inline import inline_svg
-from campaignrl.report.figures.training import training_figure
-from campaignrl.specs.world import World
-from campaignrl.tables.files.whole_files import write_whole
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.report.figures import inline_svg, png_bytes, svg_bytes, training_figure
+from campaignrl.specs import World
+from campaignrl.tables.files import write_whole
+from campaignrl.tables.log import DecisionLog
 
 STYLE = (
     ":root{--ink:#1f2933;--muted:#66727f;--rule:#d8dee4;--card:#fff;--series-1:#0072b2;--series-2:#d55e00}"

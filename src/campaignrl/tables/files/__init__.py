@@ -7,3 +7,29 @@ formats.py      What a file is: its format by name, by its first bytes and its l
                 they differ
 whole_files.py  Files: written whole or not at all, read whole or refused
 """
+
+from campaignrl.tables.files.columns import Converted as Converted
+from campaignrl.tables.files.columns import category_codes as category_codes
+from campaignrl.tables.files.columns import days as days
+from campaignrl.tables.files.columns import numbers as numbers
+from campaignrl.tables.files.columns import row_problems as row_problems
+from campaignrl.tables.files.columns import truths as truths
+from campaignrl.tables.files.columns import whole_numbers as whole_numbers
+from campaignrl.tables.files.csv_text import MISSING as MISSING
+from campaignrl.tables.files.expressions import Expression as Expression
+from campaignrl.tables.files.expressions import compile_expression as compile_expression
+from campaignrl.tables.files.formats import FOREIGN as FOREIGN
+from campaignrl.tables.files.formats import MAGIC as MAGIC
+from campaignrl.tables.files.formats import is_parquet as is_parquet
+from campaignrl.tables.files.formats import reading as reading
+from campaignrl.tables.files.formats import refuse_foreign as refuse_foreign
+from campaignrl.tables.files.whole_files import ROW_GROUP as ROW_GROUP
+from campaignrl.tables.files.whole_files import as_text as as_text
+from campaignrl.tables.files.whole_files import column_names as column_names
+from campaignrl.tables.files.whole_files import parquet_writer as parquet_writer
+from campaignrl.tables.files.whole_files import read_frame as read_frame
+from campaignrl.tables.files.whole_files import read_table as read_table
+from campaignrl.tables.files.whole_files import require_columns as require_columns
+from campaignrl.tables.files.whole_files import write_frame as write_frame
+from campaignrl.tables.files.whole_files import write_parquet as write_parquet
+from campaignrl.tables.files.whole_files import write_whole as write_whole

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from campaignrl.arrays import Bool
 from campaignrl.errors import SHOWN, Problem
-from campaignrl.features.feature import UNKNOWN
+from campaignrl.features import UNKNOWN
 
 TRUTHS = {"true": True, "false": False, "1": True, "0": False}
 WORDS = pa.array(["true", "false", "True", "False", "TRUE", "FALSE", None])

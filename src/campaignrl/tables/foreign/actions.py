@@ -17,10 +17,9 @@ import pyarrow.compute as pc
 from campaignrl.actions import NONE_NAME, Action, Catalog, Channel, Offer
 from campaignrl.arrays import Int
 from campaignrl.errors import Problem
-from campaignrl.tables.files.columns import category_codes
-from campaignrl.tables.files.whole_files import as_text, read_table
+from campaignrl.tables.files import as_text, category_codes, read_table
 from campaignrl.tables.foreign.mapping import ActionPart
-from campaignrl.tables.log.rows import unknown_names
+from campaignrl.tables.log import unknown_names
 
 FROM_MAPPING, FROM_LOG = "mapping", "values seen in the log"
 

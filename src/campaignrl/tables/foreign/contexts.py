@@ -14,8 +14,7 @@ import pyarrow as pa
 
 from campaignrl.errors import DataError, Problem, nearest
 from campaignrl.features import Feature
-from campaignrl.tables.files.columns import Converted, category_codes, numbers, row_problems
-from campaignrl.tables.files.whole_files import as_text
+from campaignrl.tables.files import Converted, as_text, category_codes, numbers, row_problems
 from campaignrl.tables.foreign.mapping import ContextPart
 
 MAX_LEVELS = 1_000  # levels of one category; more is an id or free text, not something to learn from

@@ -21,15 +21,22 @@ from campaignrl.actions import NONE, NONE_NAME, Catalog
 from campaignrl.arrays import Int
 from campaignrl.errors import Problem, SpecError, nearest, unknown
 from campaignrl.features import Context, FeatureSchema
-from campaignrl.tables.files.columns import Converted, numbers, row_problems, whole_numbers
-from campaignrl.tables.files.expressions import compile_expression
-from campaignrl.tables.files.formats import reading
-from campaignrl.tables.files.whole_files import as_text, column_names, read_table, require_columns
+from campaignrl.tables.files import (
+    Converted,
+    as_text,
+    column_names,
+    compile_expression,
+    numbers,
+    read_table,
+    reading,
+    require_columns,
+    row_problems,
+    whole_numbers,
+)
 from campaignrl.tables.foreign.actions import actions_of
 from campaignrl.tables.foreign.contexts import category_feature, expanded, number_feature
 from campaignrl.tables.foreign.mapping import ContextPart, CostPart, LogMapping, PropensityPart, RewardPart
-from campaignrl.tables.log.decision_log import DecisionLog, repeated
-from campaignrl.tables.log.rows import built, numbered
+from campaignrl.tables.log import DecisionLog, built, numbered, repeated
 
 MICROSECONDS = 86_400_000_000  # in a day
 

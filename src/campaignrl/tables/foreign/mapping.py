@@ -25,8 +25,8 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from campaignrl.errors import Problem, SpecError, unknown
-from campaignrl.specs.toml import Spec, check, read_toml
-from campaignrl.tables.files.expressions import Expression, compile_expression
+from campaignrl.specs import Spec, check, read_toml
+from campaignrl.tables.files import Expression, compile_expression
 
 
 def _fraction(value: object) -> object:

@@ -13,3 +13,21 @@ split.py            Splitting a decision log in two by customer, so that what is
 stream.py           A Parquet decision log read a piece at a time, in bounded memory, with the promises of the
                     contract kept in each
 """
+
+from campaignrl.tables.log.customer_sketch import FACT as FACT
+from campaignrl.tables.log.customer_sketch import CustomerSketch as CustomerSketch
+from campaignrl.tables.log.customer_sketch import sketch_of as sketch_of
+from campaignrl.tables.log.decision_log import PER_ROW as PER_ROW
+from campaignrl.tables.log.decision_log import DecisionLog as DecisionLog
+from campaignrl.tables.log.decision_log import repeated as repeated
+from campaignrl.tables.log.files import read_own_log as read_own_log
+from campaignrl.tables.log.files import write_log as write_log
+from campaignrl.tables.log.rows import built as built
+from campaignrl.tables.log.rows import numbered as numbered
+from campaignrl.tables.log.rows import unknown_names as unknown_names
+from campaignrl.tables.log.stream import LogInMemory as LogInMemory
+from campaignrl.tables.log.stream import LogStream as LogStream
+from campaignrl.tables.log.stream import Piece as Piece
+from campaignrl.tables.log.stream import open_log as open_log
+from campaignrl.tables.log.stream import pieces as pieces
+from campaignrl.tables.log.stream import starts_of as starts_of

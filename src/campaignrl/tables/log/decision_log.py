@@ -16,7 +16,7 @@ from campaignrl.actions import Catalog
 from campaignrl.arrays import Bool, Float, Int
 from campaignrl.errors import DataError, Problem
 from campaignrl.features import Context, Rows
-from campaignrl.tables.files.columns import row_problems
+from campaignrl.tables.files import row_problems
 
 PER_ROW = ("customer", "step", "day", "action", "propensity", "reward", "cost", "matured")
 

@@ -19,10 +19,17 @@ import pyarrow.parquet as pq
 from campaignrl.actions import Catalog
 from campaignrl.errors import CampaignError, DataError, Problem
 from campaignrl.features import FeatureSchema
+from campaignrl.tables.files import (
+    ROW_GROUP,
+    is_parquet,
+    parquet_writer,
+    read_table,
+    reading,
+    refuse_foreign,
+    row_problems,
+    write_whole,
+)
 from campaignrl.tables.files import csv_text as csvfile
-from campaignrl.tables.files.columns import row_problems
-from campaignrl.tables.files.formats import is_parquet, reading, refuse_foreign
-from campaignrl.tables.files.whole_files import ROW_GROUP, parquet_writer, read_table, write_whole
 from campaignrl.tables.log.columns import log_batches, log_schema
 from campaignrl.tables.log.decision_log import DecisionLog, repeated
 from campaignrl.tables.log.rows import Facts, log_from

@@ -18,16 +18,18 @@ from campaignrl.actions import Catalog
 from campaignrl.arrays import Bool, Int
 from campaignrl.errors import SHOWN, DataError, Problem, nearest
 from campaignrl.features import UNKNOWN, Context, Feature, FeatureSchema
-from campaignrl.tables.files.columns import (
+from campaignrl.tables.files import (
+    ROW_GROUP,
     Converted,
+    as_text,
     category_codes,
     days,
     numbers,
+    require_columns,
     row_problems,
     truths,
     whole_numbers,
 )
-from campaignrl.tables.files.whole_files import ROW_GROUP, as_text, require_columns
 from campaignrl.tables.log.columns import OPTIONAL, RESERVED, context_column
 from campaignrl.tables.log.decision_log import DecisionLog, repeated
 

@@ -20,9 +20,19 @@ import pyarrow.parquet as pq
 from campaignrl.arrays import Array
 from campaignrl.errors import DataError, Problem, UsageError
 from campaignrl.features import UNKNOWN, Context, Feature
-from campaignrl.tables.files.columns import Converted, category_codes, numbers, row_problems, truths, whole_numbers
-from campaignrl.tables.files.formats import is_parquet, reading
-from campaignrl.tables.files.whole_files import ROW_GROUP, as_text, require_columns
+from campaignrl.tables.files import (
+    ROW_GROUP,
+    Converted,
+    as_text,
+    category_codes,
+    is_parquet,
+    numbers,
+    reading,
+    require_columns,
+    row_problems,
+    truths,
+    whole_numbers,
+)
 from campaignrl.tables.log.columns import context_column
 from campaignrl.tables.log.decision_log import DecisionLog
 from campaignrl.tables.log.files import facts_of

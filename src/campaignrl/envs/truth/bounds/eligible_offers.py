@@ -16,12 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.arrays import Bool
-from campaignrl.dynamics.customers import State, Traits, observed_tags
+from campaignrl.dynamics import State, Traits, observed_tags
 from campaignrl.envs.panel import Panel
 from campaignrl.features import Context
 from campaignrl.lifecycle import LATE, LOYAL_ORDERS, NEW_DAYS, PRIOR_GAP, stage
-from campaignrl.specs.world import World
-from campaignrl.specs.world_features import STAGES
+from campaignrl.specs import STAGES, World
 
 Columns = dict[str, npt.NDArray[Any]]
 Rows = slice | npt.NDArray[np.integer[Any]]

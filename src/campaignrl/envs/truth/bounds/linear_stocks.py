@@ -14,12 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from campaignrl.arrays import Float
-from campaignrl.dynamics.parameters import Parameters
-from campaignrl.dynamics.purchase import hill
-from campaignrl.dynamics.satisfaction import contentment
-from campaignrl.envs.truth.oracles.reduced_state import stock_most
-from campaignrl.envs.truth.oracles.stocks import intent_of_a_click
-from campaignrl.specs.world import World
+from campaignrl.dynamics import Parameters, contentment, hill
+from campaignrl.envs.truth.oracles import intent_of_a_click, stock_most
+from campaignrl.specs import World
 
 FINE = 4000
 

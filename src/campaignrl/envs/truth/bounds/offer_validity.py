@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from campaignrl.arrays import Int
-from campaignrl.dynamics.customers import NO_OFFER
+from campaignrl.dynamics import NO_OFFER
 
 STEPS = 5  # blocks of days in which an offer's validity is counted
 

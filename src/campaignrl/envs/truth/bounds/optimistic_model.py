@@ -23,16 +23,15 @@ from typing import NamedTuple
 import numpy as np
 
 from campaignrl.arrays import Array, Bool, Float, Float32, Int
-from campaignrl.dynamics.customers import NO_OFFER
-from campaignrl.dynamics.parameters import Parameters, parameters
+from campaignrl.dynamics import NO_OFFER, Parameters
+from campaignrl.dynamics.parameters import parameters
 from campaignrl.envs.truth.bounds.linear_stocks import Stocks, linear_stocks
 from campaignrl.envs.truth.bounds.offer_validity import Held, held_points
 from campaignrl.envs.truth.bounds.optimistic_tables import Tables, tables
 from campaignrl.envs.truth.bounds.piecewise_linear_bounds import between, convex, falling, rising
-from campaignrl.envs.truth.oracles.one_day_values import Types
-from campaignrl.envs.truth.oracles.reduced_state import Lattice, Size, lattice, stock_most
+from campaignrl.envs.truth.oracles import Lattice, Size, Types, lattice, stock_most
 from campaignrl.envs.truth.shadow_prices import Toll
-from campaignrl.specs.world import World
+from campaignrl.specs import World
 
 Y, W, S, C, F, R, L = 0, 1, 2, 4, 5, 6, 7
 F1 = np.float32(1.0)

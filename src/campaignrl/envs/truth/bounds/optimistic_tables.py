@@ -12,11 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from campaignrl.arrays import Array, Float, Float32
-from campaignrl.dynamics import purchase, response
-from campaignrl.dynamics.parameters import Parameters
+from campaignrl.dynamics import Parameters, purchase, response
 from campaignrl.envs.truth.bounds.piecewise_linear_bounds import raised
-from campaignrl.envs.truth.oracles.one_day_values import Types
-from campaignrl.envs.truth.oracles.reduced_state import Lattice
+from campaignrl.envs.truth.oracles import Lattice, Types
 
 FASTEST = 0.5  # drop-outs per day that tables follow
 BENDS = -0.5  # log-odds of unsubscribing that tables follow

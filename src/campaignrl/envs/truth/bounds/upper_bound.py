@@ -15,15 +15,14 @@ from typing import NamedTuple
 import numpy as np
 
 from campaignrl.arrays import Bool, Float, Int
-from campaignrl.dynamics.customers import Traits
+from campaignrl.dynamics import Traits
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.truth.bounds.eligible_offers import open_offers
 from campaignrl.envs.truth.bounds.optimistic_model import optimistic_model
-from campaignrl.envs.truth.oracles.one_day_values import Types
-from campaignrl.envs.truth.oracles.reduced_state import Size
+from campaignrl.envs.truth.oracles import Size, Types
 from campaignrl.envs.truth.shadow_prices import Toll
-from campaignrl.specs.world import World
+from campaignrl.specs import World
 
 CELLS = 400_000  # lattice points of all types worked on at once
 USUAL = (0.0, 0.4, 1.2)  # ad-stocks

@@ -13,3 +13,10 @@ reduced_state.py       The reduced state of a customer: used caps x fatigue x ex
 stocks.py              What a unit of ad-stock, satisfaction, intent or stockpile is worth: the stocks that the
                        lattice leaves out
 """
+
+from campaignrl.envs.truth.oracles.one_day_values import Types as Types
+from campaignrl.envs.truth.oracles.reduced_state import Lattice as Lattice
+from campaignrl.envs.truth.oracles.reduced_state import Size as Size
+from campaignrl.envs.truth.oracles.reduced_state import lattice as lattice
+from campaignrl.envs.truth.oracles.reduced_state import stock_most as stock_most
+from campaignrl.envs.truth.oracles.stocks import intent_of_a_click as intent_of_a_click

@@ -11,13 +11,13 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from campaignrl.arrays import Float, Int
-from campaignrl.dynamics.customers import Traits
+from campaignrl.dynamics import Traits
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.truth.oracles.one_day_values import Types
 from campaignrl.envs.truth.oracles.reduced_model import reduced_model
 from campaignrl.envs.truth.oracles.reduced_state import Size
 from campaignrl.envs.truth.shadow_prices import Toll
-from campaignrl.specs.world import World
+from campaignrl.specs import World
 
 TYPES_SEED = 987_654_321  # types are other customers than those decided for
 

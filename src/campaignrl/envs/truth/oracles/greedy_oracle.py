@@ -16,13 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.arrays import Bool, Float32, Int
-from campaignrl.dynamics import memory, purchase, response
-from campaignrl.dynamics.customers import NO_OFFER, State, Traits
-from campaignrl.dynamics.parameters import Parameters, parameters
-from campaignrl.dynamics.satisfaction import next_satisfaction
+from campaignrl.dynamics import NO_OFFER, Parameters, State, Traits, memory, next_satisfaction, purchase, response
+from campaignrl.dynamics.parameters import parameters
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.truth.shadow_prices import Toll
-from campaignrl.specs.world import World
+from campaignrl.specs import World
 
 
 class Chances(NamedTuple):

@@ -13,9 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.arrays import Array, Float32
-from campaignrl.dynamics import purchase, response
-from campaignrl.dynamics.customers import NO_OFFER, Traits
-from campaignrl.dynamics.parameters import Parameters
+from campaignrl.dynamics import NO_OFFER, Parameters, Traits, purchase, response
 from campaignrl.envs.truth.oracles.reduced_state import AXIS_R, Lattice
 from campaignrl.envs.truth.oracles.stocks import Prices, intent_of_a_click
 

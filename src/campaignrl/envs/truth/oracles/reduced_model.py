@@ -13,13 +13,14 @@ from typing import NamedTuple
 import numpy as np
 
 from campaignrl.arrays import Array, Bool, Float, Float32
-from campaignrl.dynamics.parameters import Parameters, parameters
+from campaignrl.dynamics import Parameters
+from campaignrl.dynamics.parameters import parameters
 from campaignrl.envs.truth.oracles import one_day_values as payoff
 from campaignrl.envs.truth.oracles.one_day_values import After, Rates, Types
 from campaignrl.envs.truth.oracles.reduced_state import AXIS_C, AXIS_F, AXIS_R, Lattice, Size, lattice
 from campaignrl.envs.truth.oracles.stocks import Effects, Prices, effects, no_prices, prices_before
 from campaignrl.envs.truth.shadow_prices import Toll
-from campaignrl.specs.world import World
+from campaignrl.specs import World
 
 
 class Values(NamedTuple):

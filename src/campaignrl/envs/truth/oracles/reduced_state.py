@@ -14,12 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.arrays import Array, Float32, Int
-from campaignrl.dynamics.customers import NO_OFFER, State
-from campaignrl.dynamics.memory import days_with
-from campaignrl.dynamics.parameters import Parameters
-from campaignrl.guard.rules import rules_of
-from campaignrl.specs.market import Cap
-from campaignrl.specs.world import World
+from campaignrl.dynamics import NO_OFFER, Parameters, State, days_with
+from campaignrl.guard import rules_of
+from campaignrl.specs import Cap, World
 
 AXIS_C, AXIS_F, AXIS_R = 1, 2, 3  # of values (types, C, F, R, ...)
 

@@ -11,12 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from campaignrl.arrays import Float32
-from campaignrl.dynamics.parameters import Parameters
-from campaignrl.dynamics.purchase import hill
-from campaignrl.dynamics.satisfaction import contentment
+from campaignrl.dynamics import Parameters, contentment, hill
 from campaignrl.envs.truth.oracles.reduced_state import stock_most
-from campaignrl.specs.effects import AdStock
-from campaignrl.specs.world import World
+from campaignrl.specs import AdStock, World
 
 GRID = 2000  # points at which the curves are looked at
 

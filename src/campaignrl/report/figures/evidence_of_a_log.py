@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from campaignrl.ope.data.target_policy import LOGGED
-from campaignrl.ope.diagnostics.verdict import ESS_REFUSE
-from campaignrl.ope.episodes.result import EpisodeEvaluation
-from campaignrl.ope.methods.result import Evaluation
+from campaignrl.ope.data import LOGGED
+from campaignrl.ope.diagnostics import ESS_REFUSE
+from campaignrl.ope.episodes import EpisodeEvaluation
+from campaignrl.ope.methods import Evaluation
+from campaignrl.report.facts import ReportContent
 from campaignrl.report.facts import wording as words
-from campaignrl.report.facts.content import ReportContent
 from campaignrl.report.figures.base import svg_bytes
 from campaignrl.report.figures.captions import Picture
 from campaignrl.report.figures.effective_size_by_step import ess_by_step
@@ -23,7 +23,7 @@ from campaignrl.report.figures.svg_inline import inline_svg
 KEY = (("series-1", "■", "rows of the log"), ("series-2", "■", "weighted: what the policy would do"))
 
 
-def evidence(content: ReportContent) -> list[Picture]:
+def evidence_pictures(content: ReportContent) -> list[Picture]:
     """Weights and overlap of each policy, the curve of episodes, calibration of propensities, lift by part."""
     asked = [(number, e) for number, (e, _) in enumerate(content.evaluations) if e.policy != LOGGED]
     pictures = [_weights(content, number, e) for number, e in asked if e.spread is not None]
