@@ -1,5 +1,9 @@
 """The gymnasium faces: their checkers are content, and single, vector and panel tell the same story."""
 
+import doctest
+import inspect
+import re
+
 import gymnasium
 import numpy as np
 import pytest
@@ -7,6 +11,7 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 
 import campaignrl  # noqa: F401  makes the ids known
+from campaignrl.envs.bandit import BanditEnv, BanditVectorEnv
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.rollout_checks import same
 from campaignrl.envs.single import LifecycleEnv
@@ -296,9 +301,24 @@ def test_a_step_before_a_reset_is_refused(small_world):
         LifecycleVectorEnv(3, small_world).step(np.zeros(3, dtype=int))
 
 
-def test_the_docstrings_say_what_a_user_must_know():
-    text = " ".join((LifecycleVectorEnv.__doc__ or "").split())
-    assert all(f"{heading}:" in text for heading in ("Decision", "Observation", "Reward", "End", "Hidden"))
+SECTIONS = ("Description", "Action Space", "Observation Space", "Rewards", "Starting State", "Episode End", "Arguments")
+
+
+@pytest.mark.parametrize("kind", [LifecycleVectorEnv, LifecycleEnv, BanditVectorEnv, BanditEnv])
+def test_the_docstrings_have_gymnasiums_sections(kind):
+    """As Gymnasium's own environments: the same headings, in the same order, each with something under it."""
+    text = inspect.getdoc(kind) or ""
+    parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)
+    assert tuple(parts[1::2]) == (*SECTIONS, "Version History")
+    assert all(len(part.split()) >= 2 for part in parts[2::2])
+
+
+@pytest.mark.parametrize("kind", [LifecycleVectorEnv, LifecycleEnv])
+def test_the_examples_in_the_docstrings_run(kind):
+    runner = doctest.DocTestRunner()
+    found = doctest.DocTestFinder(recurse=False).find(kind, kind.__name__, globs={})
+    assert sum(len(test.examples) for test in found) >= 3
+    assert all(runner.run(test).failed == 0 for test in found)
 
 
 @pytest.mark.parametrize("kind", ["uint8", "int16", "uint64"])

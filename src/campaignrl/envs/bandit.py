@@ -15,10 +15,30 @@ from campaignrl.specs import World
 class BanditVectorEnv(CustomersVectorEnv):
     """Customers of a world, one decision each on day 0, and nothing further sent.
 
-    Decision: one action of the catalog per customer. Observation, actions and what is hidden: as in
-    `LifecycleVectorEnv`. Reward: contribution over the world's `outcome_days`, the day of the decision included, in
-    currency; `none` earns what these days bring by themselves. End: `terminated` after the one step; the next
-    observation shows the next customers.
+    ## Description
+    The contextual bandit of a world: what offline bandit estimators assume, one step an episode, customers independent.
+
+    ## Action Space
+    `Discrete(k)` for each customer, with `infos["action_mask"]`, as in `LifecycleVectorEnv`.
+
+    ## Observation Space
+    `Box(0, 1, (n, D), float32)`, as in `LifecycleVectorEnv`; the same things are hidden.
+
+    ## Rewards
+    Contribution over the world's `outcome_days`, the day of the decision included, in currency; `none` earns what these
+    days bring by themselves.
+
+    ## Starting State
+    Customers as on day 0 of `LifecycleVectorEnv`; every episode meets the next ones.
+
+    ## Episode End
+    `terminated` after the one step; the next observation shows the next customers.
+
+    ## Arguments
+    As those of `LifecycleVectorEnv`. A world whose outcome window outlasts its horizon is refused.
+
+    ## Version History
+    v0: first version.
     """
 
     @classmethod
@@ -31,9 +51,31 @@ class BanditVectorEnv(CustomersVectorEnv):
 
 
 class BanditEnv(CustomerEnv):
-    """One customer of a world, one decision, and nothing further sent: `BanditVectorEnv` with n = 1.
+    """One customer of a world, one decision, and nothing further sent.
 
+    ## Description
+    `BanditVectorEnv` with n = 1, in plain numbers.
+
+    ## Action Space
+    `Discrete(k)`, with `info["action_mask"]` (k,) int8.
+
+    ## Observation Space
+    `Box(0, 1, (D,), float32)`, as in `LifecycleEnv`.
+
+    ## Rewards
+    Contribution over the world's `outcome_days`, in currency.
+
+    ## Starting State
     `reset(options={"customer": i})` meets customer i; else each episode meets the next one.
+
+    ## Episode End
+    `terminated` after the one step.
+
+    ## Arguments
+    world: a bundled name, a TOML path or a World; seed: of all draws.
+
+    ## Version History
+    v0: first version.
     """
 
     def __init__(self, world: str | World = "ecommerce", seed: int = 0, render_mode: str | None = None) -> None:

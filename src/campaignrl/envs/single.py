@@ -52,9 +52,38 @@ class CustomerEnv(gymnasium.Env[Float32, np.int64]):
 class LifecycleEnv(CustomerEnv):
     """One customer of a world, one decision a day, until the horizon.
 
-    Decision, observation, actions, reward, end and what is hidden: as in `LifecycleVectorEnv`. `info["action_mask"]`
-    (k,) says what the guard allows. `reset(options={"customer": i})` meets customer i; else each episode meets
-    the next one.
+    ## Description
+    `LifecycleVectorEnv` with n = 1, in plain numbers; the same customer lives the same life in both.
+
+    ## Action Space
+    `Discrete(k)`: ids of the world's catalog, 0 is `none`. `info["action_mask"]` (k,) int8 says what the guard allows; an
+    action outside it is treated as `none` and flagged in `info["invalid"]`.
+
+    ## Observation Space
+    `Box(0, 1, (D,), float32)`: the world's features, encoded, as in `LifecycleVectorEnv`.
+
+    ## Rewards
+    Contribution of the day in currency.
+
+    ## Starting State
+    `reset(options={"customer": i})` meets customer i; else each episode meets the next one.
+
+    ## Episode End
+    `terminated` after the last day of the horizon.
+
+    ## Arguments
+    world: a bundled name, a TOML path or a World; seed: of all draws.
+
+    ## Version History
+    v0: first version.
+
+    Example:
+        >>> import gymnasium, campaignrl
+        >>> env = gymnasium.make("campaignrl/Lifecycle-v0", world="no_memory")
+        >>> observation, info = env.reset(seed=1)
+        >>> observation, reward, terminated, truncated, info = env.step(0)
+        >>> terminated, truncated
+        (False, False)
     """
 
     def __init__(self, world: str | World = "ecommerce", seed: int = 0, render_mode: str | None = None) -> None:
