@@ -56,8 +56,8 @@ class LifecycleEnv(CustomerEnv):
     `LifecycleVectorEnv` with n = 1, in plain numbers; the same customer lives the same life in both.
 
     ## Action Space
-    `Discrete(k)`: ids of the world's catalog, 0 is `none`. `info["action_mask"]` (k,) int8 says what the guard allows; an
-    action outside it is treated as `none` and flagged in `info["invalid"]`.
+    `Discrete(k)`: ids of the world's catalog, 0 is `none`. `info["action_mask"]` (k,) int8 says what the guard allows;
+    an action outside it is treated as `none` and flagged in `info["invalid"]`.
 
     ## Observation Space
     `Box(0, 1, (D,), float32)`: the world's features, encoded, as in `LifecycleVectorEnv`.

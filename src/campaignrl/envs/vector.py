@@ -202,10 +202,10 @@ class LifecycleVectorEnv(CustomersVectorEnv):
     """Customers of a world, one decision a day each, until the horizon.
 
     ## Description
-    The sender's side of customer relations: every day each of n independent customers may be sent one offer on one
-    channel, or nothing. Customers buy, grow tired, expect lower prices after coupons, unsubscribe and drop out by the
-    world's behaviour model (`campaignrl world show NAME`). Customer i under the same actions lives the same life here, in
-    the single environment and in `campaignrl.simulate` with the same seed.
+    The sender's side of customer relations: every day each of n independent customers may be sent one offer on
+    one channel, or nothing. Customers buy, grow tired, expect lower prices after coupons, unsubscribe and drop out by
+    the world's behaviour model (`campaignrl world show NAME`). Customer i under the same actions lives the same life
+    here, in the single environment and in `campaignrl.simulate` with the same seed.
 
     ## Action Space
     `Discrete(k)` for each customer: ids of the world's catalog, 0 is `none`. `infos["action_mask"]` (n, k) and
@@ -213,25 +213,25 @@ class LifecycleVectorEnv(CustomersVectorEnv):
     `infos["invalid"]`.
 
     ## Observation Space
-    `Box(0, 1, (n, D), float32)`: the world's features, encoded (`world.features` has name, unit, range and meaning of
-    each); the time to go is one of them. Tags in it are noisy and may be missing. Not observed: rates, price sensitivity,
-    fatigue, satisfaction, the price a customer expects, and whether a customer has dropped out.
+    `Box(0, 1, (n, D), float32)`: the world's features, encoded (`world.features` has name, unit, range and meaning
+    of each); the time to go is one of them. Tags in it are noisy and may be missing. Not observed: rates, price
+    sensitivity, fatigue, satisfaction, the price a customer expects, and whether a customer has dropped out.
 
     ## Rewards
     Contribution of the day in currency: margin less discount given away, cost of the send, and the value of a
     permission lost. `infos["cost"]` is the cost of the send alone.
 
     ## Starting State
-    New customers in the middle of their life: they joined up to `tenure_days` ago and have an order history with nothing
-    sent. `reset(seed=...)` begins with the first customer of that seed; each episode takes the next ones.
+    New customers in the middle of their life: they joined up to `tenure_days` ago and have an order history with
+    nothing sent. `reset(seed=...)` begins with the first customer of that seed; each episode takes the next ones.
 
     ## Episode End
     `terminated` after the last day of the horizon; never `truncated`, so no value is bootstrapped. Autoreset is
     SAME_STEP unless `autoreset_mode` says otherwise.
 
     ## Arguments
-    num_envs: customers at once; world: a bundled name, a TOML path or a World; seed: of all draws; first_customer: id of
-    the first one; threads: of the engine (results do not depend on it); autoreset_mode: a `gymnasium` AutoresetMode.
+    num_envs: customers at once; world: a bundled name, a TOML path or a World; seed: of all draws; first_customer: id
+    of the first one; threads: of the engine (results do not depend on it); autoreset_mode: a `gymnasium` AutoresetMode.
 
     ## Version History
     v0: first version.
