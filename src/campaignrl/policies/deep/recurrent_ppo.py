@@ -17,9 +17,10 @@ from campaignrl.actions import Catalog
 from campaignrl.arrays import Bool, Float, Float32
 from campaignrl.errors import ArtifactError, Problem
 from campaignrl.features import Context, FeatureSchema
-from campaignrl.policies.base import Shapes, Tensors, by_chunks, in_chunks
+from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import require_choice
+from campaignrl.policies.chunks import by_chunks, in_chunks
 from campaignrl.policies.deep.configs import Agent, PPOConfig
 from campaignrl.policies.deep.numpy_network import (
     MAX_OUTPUT,
