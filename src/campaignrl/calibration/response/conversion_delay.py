@@ -29,6 +29,8 @@ from campaignrl.tables.log import DecisionLog
 HORIZON = 30  # days; the usual window of attribution
 STEP = 1e-4  # for second derivatives
 NAMES = ("answer", "same_day", "delay_days", "baseline")
+FEWEST_CLICKS, FEWEST_ORDERS = 500, 100
+WIDEST = 0.5  # standard error of the delay as a share of it, and twice that of the share on the same day
 
 
 class DelayTable(NamedTuple):
@@ -160,10 +162,6 @@ def _checked(days: npt.ArrayLike, ordered: npt.ArrayLike) -> tuple[npt.NDArray[n
     if len(bad):
         raise DataError([Problem(f"delay {i}", "days", float(d[i]), "a whole number from 0") for i in bad[: SHOWN + 1]])
     return d.astype(np.int64), event.astype(bool)
-
-
-FEWEST_CLICKS, FEWEST_ORDERS = 500, 100
-WIDEST = 0.5  # standard error of the delay as a share of it, and twice that of the share on the same day
 
 
 def delay_numbers(events: pd.DataFrame, log: DecisionLog, valid: dict[str, int]) -> dict[Path, Fitted]:
