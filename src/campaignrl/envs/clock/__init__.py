@@ -4,7 +4,6 @@ answers.py         When a customer answers: the times within the day of what `Pa
 event_log.py       What the clock writes down: one row an event, and the load of each channel by the hour
 queues.py          A channel as a queue: whole servers, first come first served, and nobody served in quiet hours
 response_times.py  When within a day: planned sends, quiet hours, and the time of each answer
-sends.py           Decided sends that are not yet queueing, and the servers that a channel has for them
 simulation.py      The panel on a clock of hours: sends queue, wait for the morning, are retried, given up or expire
 """
 

@@ -13,7 +13,8 @@ from campaignrl import rng
 from campaignrl.arrays import Float, Int
 from campaignrl.dynamics import Outcome
 from campaignrl.envs.clock.event_log import EventLog
-from campaignrl.envs.clock.response_times import CLICK_DELAY, DAY, OPEN_DELAY, ORDER_DELAY, Draw, active_hour, delayed
+from campaignrl.envs.clock.queues import DAY
+from campaignrl.envs.clock.response_times import CLICK_DELAY, OPEN_DELAY, ORDER_DELAY, Draw, active_hour, delayed
 from campaignrl.envs.panel import Panel
 from campaignrl.rng import Purpose
 

@@ -7,17 +7,13 @@ all (dynamics/), queues (queues.py). Hours are local time, 0 to 24; m sends or c
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import NamedTuple
 
 import numpy as np
 
 from campaignrl import rng
 from campaignrl.arrays import Float, UInt64
+from campaignrl.envs.clock.queues import DAY
 from campaignrl.rng import Purpose
-from campaignrl.specs import QuietHours
-
-DAY = 24.0
-SOON = 1e-9  # hours; closer than this is now: sums of hours are rounded
 
 # Around noon and in the evening, as shops see their visits; a default of ours, the same for all customers.
 _PEAKS = ((0.4, 12.5), (0.6, 20.0))  # share, hour of the day
@@ -38,38 +34,6 @@ class Draw(IntEnum):
     SERVICE = 16  # and one more for each further attempt
 
 
-class Quiet(NamedTuple):
-    """Hours in which nothing leaves, from `start` for `length` hours; length 0: none."""
-
-    start: float = 0.0
-    length: float = 0.0
-
-    @classmethod
-    def of(cls, spec: QuietHours | None) -> Quiet:
-        """The quiet hours of a world, which may go over midnight."""
-        return cls() if spec is None else cls(spec.from_hour, (spec.to_hour - spec.from_hour) % DAY)
-
-    @property
-    def open_hours(self) -> float:
-        """Hours of a day in which sends may leave."""
-        return DAY - self.length
-
-    def wait(self, time: float) -> float:
-        """Hours from `time` until sends may leave; 0 if they may."""
-        into = (time - self.start) % DAY
-        left = self.length - into
-        return left if left > SOON and into < DAY - SOON else 0.0
-
-    def release(self, time: Float) -> Float:
-        """(m,) the same for many times: when each may leave."""
-        into = (time - self.start) % DAY
-        left = self.length - into
-        return time + np.where((left > SOON) & (into < DAY - SOON), left, 0.0)
-
-
-NEVER_QUIET = Quiet()
-
-
 def active_hour(u: Float) -> Float:
     """(m,) hour of the day at which a customer is reached, by inversion of the activity profile."""
     return np.interp(u, _SHARE, _GRID)
@@ -88,11 +52,6 @@ def delayed(start: Float, mean: float, end: float, u: Float) -> Float:
     within = -np.expm1(-(end - start) / mean)
     result: Float = np.minimum(start - mean * np.log1p(-u * within), np.nextafter(end, 0.0))
     return result
-
-
-def service_hours(mean: float, varies: bool, u: Float) -> Float:
-    """(m,) time that a server takes for each send: exponential if it varies, else the mean."""
-    return -mean * np.log1p(-u) if varies else np.full(len(u), mean)
 
 
 def _profile() -> tuple[Float, Float]:

@@ -27,9 +27,8 @@ from campaignrl.dynamics import Outcome, delivery_probability
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.envs.clock.answers import write_answers
 from campaignrl.envs.clock.event_log import EventLog, channel_load
-from campaignrl.envs.clock.queues import Job, Queue
-from campaignrl.envs.clock.response_times import DAY, Draw, Quiet, planned_hour, service_hours
-from campaignrl.envs.clock.sends import Sends, service
+from campaignrl.envs.clock.queues import DAY, Job, Queue, Quiet, Sends, service, service_hours
+from campaignrl.envs.clock.response_times import Draw, planned_hour
 from campaignrl.envs.panel import Panel
 from campaignrl.guard import Ledger, Limits, throttle
 from campaignrl.rng import Purpose
