@@ -1,7 +1,10 @@
-"""When within a day: planned sends, quiet hours, and the time of each answer.
+"""When within a day: planned sends, and the time of each response of a customer.
 
-Here: hours of the day from counter-based draws, as pure functions of arrays. Not here: whether something happens at
-all (dynamics/), queues (queues.py). Hours are local time, 0 to 24; m sends or customers.
+A response comes after what caused it: opening after delivery, a click after opening, an order of a day with a click or
+an opening after that (the day's hazard holds both), any other order at an hour of activity.
+
+Here: hours of the day from counter-based draws, and the responses of a day written down. Not here: whether something
+happens at all (dynamics/), quiet hours and queues (queues.py). Hours are local time, 0 to 24; m sends or customers.
 """
 
 from __future__ import annotations
@@ -11,8 +14,11 @@ from enum import IntEnum
 import numpy as np
 
 from campaignrl import rng
-from campaignrl.arrays import Float, UInt64
+from campaignrl.arrays import Float, Int, UInt64
+from campaignrl.dynamics import Outcome
+from campaignrl.envs.clock.event_log import EventLog
 from campaignrl.envs.clock.queues import DAY
+from campaignrl.envs.panel import Panel
 from campaignrl.rng import Purpose
 
 # Around noon and in the evening, as shops see their visits; a default of ours, the same for all customers.
@@ -52,6 +58,46 @@ def delayed(start: Float, mean: float, end: float, u: Float) -> Float:
     within = -np.expm1(-(end - start) / mean)
     result: Float = np.minimum(start - mean * np.log1p(-u * within), np.nextafter(end, 0.0))
     return result
+
+
+def write_responses(log: EventLog, panel: Panel, outcome: Outcome, action: Int, held: Int, reached: Float) -> None:
+    """Write down the responses of the day that has just been stepped.
+
+    action: (n,) what was sent; held: (n,) the offer held before it, or -1; reached: (n,) when the last attempt was
+    over, hours since day 0.
+    """
+    day = panel.day - 1
+    end = DAY * (day + 1)
+
+    def u(rows: Int, k: Draw) -> Float:
+        return rng.uniform(panel.traits.key[rows], panel.seed, day, Purpose.CLOCK, k)
+
+    def after(start: Float, rows: Int, mean: float, k: Draw) -> Float:
+        times = np.full(len(action), np.nan)
+        times[rows] = delayed(start[rows], mean, end, u(rows, k))
+        return times
+
+    failed = np.flatnonzero(outcome.sent & ~outcome.delivered)
+    log.many("failed", reached[failed], failed, action[failed])
+    rows = np.flatnonzero(outcome.delivered)
+    log.many("delivered", reached[rows], rows, action[rows])
+    rows = np.flatnonzero(outcome.opened)
+    opened = after(reached, rows, OPEN_DELAY, Draw.OPEN)
+    log.many("opened", opened[rows], rows, action[rows])
+    rows = np.flatnonzero(outcome.clicked)
+    clicked = after(opened, rows, CLICK_DELAY, Draw.CLICK)
+    log.many("clicked", clicked[rows], rows, action[rows])
+    rows = np.flatnonzero(outcome.unsubscribed)
+    left = after(np.where(outcome.opened, opened, reached), rows, OPEN_DELAY, Draw.UNSUBSCRIBE)
+    log.many("unsubscribed", left[rows], rows, action[rows])
+    rows = np.flatnonzero(outcome.bought)
+    caused = after(np.where(outcome.clicked, clicked, opened), rows[outcome.opened[rows]], ORDER_DELAY, Draw.ORDER)
+    spontaneous = end - DAY + active_hour(u(rows, Draw.ORDER))
+    ordered = np.where(outcome.opened[rows], caused[rows], spontaneous)
+    log.orders("purchased", ordered, rows, np.full(len(rows), -1))
+    used = outcome.redeemed[rows]
+    offer = np.where(outcome.opened, panel.world.catalog.offer_of[action], held)
+    log.orders("redeemed", ordered[used], rows[used], offer[rows[used]])
 
 
 def _profile() -> tuple[Float, Float]:
