@@ -23,8 +23,8 @@ from campaignrl.actions import Catalog
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.sb3 import CustomersVecEnv
 from campaignrl.features import Feature, FeatureSchema
-from campaignrl.policies.base import in_chunks
 from campaignrl.policies.blas_threads import one_blas_thread
+from campaignrl.policies.chunks import in_chunks
 from campaignrl.policies.deep.numpy_network import forward
 from campaignrl.policies.deep.recurrent_state import ask, memory_for
 from campaignrl.policies.deep.run_options import Course

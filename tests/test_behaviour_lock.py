@@ -49,9 +49,9 @@ SPECS = {
     "square_cb": "gamma_scale = 100.0",
     "neural_linear": "hidden = [8]\nepochs = 3",
     "budgeted": "spend_per_decision = 0.01",
-    "maskable_ppo": "hidden = [8]\ncustomers = 64\nbatch = 128",
-    "ppo": "hidden = [8]\ncustomers = 64\nbatch = 128",
-    "recurrent_ppo": "hidden = [8]\nmemory = 4\ncustomers = 64\nbatch = 128",
+    "maskable_ppo": "hidden = [8]\ncustomers = 64\nbatch_size = 128",
+    "ppo": "hidden = [8]\ncustomers = 64\nbatch_size = 128",
+    "recurrent_ppo": "hidden = [8]\nlstm_hidden_size = 4\ncustomers = 64\nbatch_size = 128",
     "dqn": "hidden = [8]\ncustomers = 64",
     "qr_dqn": "hidden = [8]\ncustomers = 64",
 }

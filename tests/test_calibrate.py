@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 import campaignrl as crl
 from campaignrl.calibration.calibrate import calibrate
 from campaignrl.calibration.response.campaign_rows import campaign_of_events, last_send
-from campaignrl.calibration.response.clicks import delay_numbers
+from campaignrl.calibration.response.conversion_delay import delay_numbers
 from campaignrl.calibration.world.replay import days_needed, replay, translation
 from campaignrl.calibration.world.world_file import world_text
 from campaignrl.campaign import decide_day, ready_policy

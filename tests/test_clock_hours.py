@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaignrl.envs.clock.response_times import Quiet, active_hour, delayed, planned_hour, service_hours
-from campaignrl.envs.clock.sends import service
+from campaignrl.envs.clock.queues import Quiet, service, service_hours
+from campaignrl.envs.clock.response_times import active_hour, delayed, planned_hour
 from campaignrl.errors import SpecError
 from campaignrl.rng import customer_keys
 from campaignrl.specs.market import QuietHours

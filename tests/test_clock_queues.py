@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaignrl.envs.clock.event_log import channel_load
-from campaignrl.envs.clock.queues import Job, Queue, mean_wait, waiting_probability
-from campaignrl.envs.clock.response_times import Quiet
+from campaignrl.envs.clock.queues import Job, Queue, Quiet, mean_wait, waiting_probability
 
 
 def run(arrivals, service, servers, until=math.inf, **how):

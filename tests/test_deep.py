@@ -27,11 +27,11 @@ from campaignrl.policies.deep import trainer as deep  # noqa: E402
 SPECS = {
     "ppo": {},
     "maskable_ppo": {},
-    "recurrent_ppo": {"memory": 12},
-    "dqn": {"buffer": 20_000, "waiting": 500, "explore": 0.0},
-    "qr_dqn": {"buffer": 20_000, "waiting": 500, "explore": 0.0, "quantiles": 8},
+    "recurrent_ppo": {"lstm_hidden_size": 12},
+    "dqn": {"buffer_size": 20_000, "learning_starts": 500, "explore": 0.0},
+    "qr_dqn": {"buffer_size": 20_000, "learning_starts": 500, "explore": 0.0, "n_quantiles": 8},
 }
-SMALL = {"customers": 64, "batch": 512, "hidden": [24, 16], "reward_scale": 5.0}
+SMALL = {"customers": 64, "batch_size": 512, "hidden": [24, 16], "reward_scale": 5.0}
 EPISODES = 4
 
 
@@ -238,7 +238,7 @@ def test_it_simulates_is_valued_and_is_kept(kind, trained, small_world, tmp_path
 
 def test_it_learns_to_leave_bad_offers_alone(small_world):
     """Above random sends, on customers it has never met."""
-    policy = learner("maskable_ppo", small_world, customers=256, batch=2048, none_bias=0.0)
+    policy = learner("maskable_ppo", small_world, customers=256, batch_size=2048, none_bias=0.0)
     crl.train(policy, small_world, steps=60_000)
     ids = np.arange(10**6, 10**6 + 3000)
     ours, random = (run_campaign(small_world, p, customers=ids, seed=1).value for p in (policy, "uniform"))

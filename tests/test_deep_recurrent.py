@@ -16,7 +16,14 @@ from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy  # 
 
 from campaignrl.policies.deep import trainer as deep  # noqa: E402
 
-SPEC = {"kind": "recurrent_ppo", "customers": 64, "batch": 300, "hidden": [24], "memory": 12, "reward_scale": 5.0}
+SPEC = {
+    "kind": "recurrent_ppo",
+    "customers": 64,
+    "batch_size": 300,
+    "hidden": [24],
+    "lstm_hidden_size": 12,
+    "reward_scale": 5.0,
+}
 N = 300
 
 

@@ -9,13 +9,13 @@ from campaignrl.policies.loading import build_policy
 
 pytest.importorskip("sb3_contrib", reason="needs the extra `rl`")
 
-SMALL = {"customers": 48, "batch": 192, "hidden": [8], "reward_scale": 5.0}
+SMALL = {"customers": 48, "batch_size": 192, "hidden": [8], "reward_scale": 5.0}
 SPECS = {
     "ppo": {},
     "maskable_ppo": {},
-    "recurrent_ppo": {"memory": 4},
-    "dqn": {"buffer": 5_000, "waiting": 100},
-    "qr_dqn": {"buffer": 5_000, "waiting": 100, "quantiles": 4},
+    "recurrent_ppo": {"lstm_hidden_size": 4},
+    "dqn": {"buffer_size": 5_000, "learning_starts": 100},
+    "qr_dqn": {"buffer_size": 5_000, "learning_starts": 100, "n_quantiles": 4},
 }
 EPISODES = 3
 

@@ -12,8 +12,7 @@ import campaignrl as crl
 from campaignrl.cli import main as cli
 from campaignrl.ope.methods.weight_histogram import ActionOverlap, spread_of
 from campaignrl.report.figures.base import svg_bytes
-from campaignrl.report.figures.evidence import MOST_ACTIONS, actions_shown, weights_and_overlap
-from campaignrl.report.figures.evidence_of_a_log import evidence_pictures
+from campaignrl.report.figures.evidence import MOST_ACTIONS, actions_shown, evidence_pictures, weights_and_overlap
 from campaignrl.report.html import ReportContent, page
 from campaignrl.tables.log.files import write_log
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaignrl.profiles.intake.links import link
+from campaignrl.profiles.intake.identity import link
 
 MEMBER, DEVICE, PHONE = 0, 1, 2
 

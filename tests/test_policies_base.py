@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from campaignrl.errors import DataError
-from campaignrl.policies.base import CHUNK, by_chunks, in_chunks, sample
+from campaignrl.policies.base import sample
 from campaignrl.policies.choice import best_of, certainly, uniform_over, with_floor
+from campaignrl.policies.chunks import CHUNK, by_chunks, in_chunks
 
 masks = hnp.arrays(bool, st.tuples(st.integers(1, 20), st.integers(1, 8))).map(lambda m: m | ~m.any(axis=1)[:, None])
 units = st.floats(0, 1, exclude_max=True)

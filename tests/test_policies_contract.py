@@ -53,7 +53,7 @@ SPECS = {
     "maskable_ppo": {"hidden": [16, 8], "explore": 0.0},
     "dqn": {"hidden": [16], "explore": 0.05},
     "qr_dqn": {"hidden": []},
-    "recurrent_ppo": {"hidden": [16], "memory": 8},
+    "recurrent_ppo": {"hidden": [16], "lstm_hidden_size": 8},
 }
 NETWORKS = ("network", "ppo", "maskable_ppo", "recurrent_ppo", "dqn", "qr_dqn")  # taught in a world: any weights do
 LEARNERS = tuple(kind for kind in SPECS if hasattr(policy_class(kind), "update"))

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from campaignrl.features import Context, Feature, FeatureSchema
-from campaignrl.policies.base import CHUNK
-from campaignrl.policies.chunks import CHUNKS_AT_ONCE, NUMBERS_AT_ONCE, by_encoded_chunks
+from campaignrl.policies.chunks import CHUNK, CHUNKS_AT_ONCE, NUMBERS_AT_ONCE, by_encoded_chunks
 from campaignrl.policies.linear_model.ridge import with_intercept
 
 BLOCK = CHUNKS_AT_ONCE * CHUNK

@@ -1,5 +1,6 @@
 """Networks in numpy: the forward pass, the answers, and bundles that decide where torch is not installed."""
 
+import json
 import subprocess
 import sys
 import textwrap
@@ -13,6 +14,7 @@ from hypothesis.extra.numpy import arrays
 from campaignrl.actions import Action, Catalog
 from campaignrl.errors import ArtifactError, SpecError
 from campaignrl.policies.bundle import load_bundle, save_bundle
+from campaignrl.policies.deep.configs import RENAMED
 from campaignrl.policies.deep.numpy_network import (
     Layer,
     NetworkConfig,
@@ -22,6 +24,7 @@ from campaignrl.policies.deep.numpy_network import (
     refused_to_none,
 )
 from campaignrl.policies.loading import build_policy, is_trained
+from campaignrl.policies.tensor_file import pack, unpack
 
 F32 = np.float32
 
@@ -143,8 +146,8 @@ def test_a_network_without_weights_has_learned_nothing(shop):
         ({"explore": 1.5}, "explore"),
         ({"learning_rates": 0.1}, "learning_rate"),
         ({"gamma": 1.1}, "gamma"),
-        ({"worlds": {"ecommerce": {"epochs": 0}}}, "epochs"),
-        ({"worlds": {"ecommerce": {"epoch": 2}}}, "epochs"),
+        ({"worlds": {"ecommerce": {"n_epochs": 0}}}, "n_epochs"),
+        ({"worlds": {"ecommerce": {"n_epoch": 2}}}, "n_epochs"),
         ({"worlds": {"ecommerce": {"hidden": [8]}}}, "hidden"),
     ],
 )
@@ -154,10 +157,47 @@ def test_settings_are_checked(settings, said, shop):
 
 
 def test_settings_that_differ_in_a_world(shop):
-    spec = {"kind": "dqn", "gamma": 0.9, "worlds": {"coupon_trap": {"gamma": 1.0, "steps_ahead": 5}}}
+    spec = {"kind": "dqn", "gamma": 0.9, "worlds": {"coupon_trap": {"gamma": 1.0, "n_steps": 5}}}
     config = build_policy(spec, shop.catalog, shop.schema).config
-    assert (config.in_world("ecommerce").gamma, config.in_world("ecommerce").steps_ahead) == (0.9, 1)
-    assert (config.in_world("coupon_trap").gamma, config.in_world("coupon_trap").steps_ahead) == (1.0, 5)
+    assert (config.in_world("ecommerce").gamma, config.in_world("ecommerce").n_steps) == (0.9, 1)
+    assert (config.in_world("coupon_trap").gamma, config.in_world("coupon_trap").n_steps) == (1.0, 5)
+
+
+OLD_NAMES = {  # of settings, as bundles were written with them before they were called as in stable-baselines3
+    "maskable_ppo": {"batch": 128, "epochs": 3, "clip": 0.1, "entropy": 0.01, "value_weight": 0.4},
+    "recurrent_ppo": {"memory": 6, "hidden": [8], "worlds": {"coupon_trap": {"batch": 256}}},
+    "dqn": {"buffer": 9_000, "waiting": 70, "every": 3, "target_every": 500, "steps_ahead": 2}
+    | {"explore_first": 0.8, "explore_last": 0.2, "explore_until": 0.4},
+    "qr_dqn": {"quantiles": 5},
+}
+
+
+@pytest.mark.parametrize("kind", OLD_NAMES)
+def test_a_bundle_with_the_settings_old_names_still_decides(kind, shop, tmp_path):
+    """Settings are found under the names of today, and are saved under them."""
+    today = {RENAMED.get(name, name): value for name, value in OLD_NAMES[kind].items()}
+    if "worlds" in today:
+        today["worlds"] = {"coupon_trap": {"batch_size": 256}}
+    policy = filled(build_policy({"kind": kind, **today}, shop.catalog, shop.schema))
+    texts, tensors = unpack(save_bundle(policy, tmp_path / "new.bundle").read_bytes(), "x")
+    manifest = json.loads(texts["campaignrl"])
+    for old, new in RENAMED.items():
+        if new in manifest["settings"]:
+            manifest["settings"][old] = manifest["settings"].pop(new)
+    manifest["settings"]["worlds"] = OLD_NAMES[kind].get("worlds", {})
+    old_text = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
+    (tmp_path / "old.bundle").write_bytes(pack({"campaignrl": old_text}, tensors))
+    loaded = load_bundle(tmp_path / "old.bundle")
+    assert loaded.settings() == policy.settings()
+    assert save_bundle(loaded, tmp_path / "again.bundle").read_bytes() == (tmp_path / "new.bundle").read_bytes()
+    context = shop.context(40)
+    expected = policy.scores(context)
+    assert loaded.scores(context).tobytes() == expected.tobytes()
+
+
+def test_a_spec_has_one_name_a_setting(shop):
+    with pytest.raises(SpecError, match=r"'epochs' is not a known key.*n_epochs"):
+        build_policy({"kind": "maskable_ppo", "epochs": 3}, shop.catalog, shop.schema)
 
 
 DEEP = ("ppo", "recurrent_ppo", "dqn", "qr_dqn")

@@ -49,7 +49,7 @@ SMALL = Path(__file__).parent / "worlds" / "small.toml"
 
 def built(world, seed=3, **settings):
     """A policy that has some weights."""
-    spec = {"kind": "recurrent_ppo", "hidden": [8], "memory": H, **settings}
+    spec = {"kind": "recurrent_ppo", "hidden": [8], "lstm_hidden_size": H, **settings}
     policy = build_policy(spec, world.catalog, world.features)
     chance = np.random.default_rng(seed)
     policy.restore({name: chance.normal(0, 0.8, a.shape).astype(F32) for name, a in policy.tensors().items()})
@@ -94,7 +94,7 @@ def test_huge_weights_give_numbers():
 
 def test_weights_that_could_overflow_are_refused(policy, small_world):
     fresh = build_policy(
-        {"kind": "recurrent_ppo", "hidden": [8], "memory": H}, small_world.catalog, small_world.features
+        {"kind": "recurrent_ppo", "hidden": [8], "lstm_hidden_size": H}, small_world.catalog, small_world.features
     )
     huge = {**policy.tensors(), "memory_weight": np.full_like(policy.tensors()["memory_weight"], 1e30)}
     with pytest.raises(ArtifactError, match="memory's gates"):

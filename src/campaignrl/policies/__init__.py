@@ -5,7 +5,7 @@ blas_threads.py      One BLAS thread for small matrices
 bundle.py            A policy in one file, NAME.bundle: what it is, what it may see, what it has learned. Nothing in
                      it is ever run
 choice.py            From scores or a chosen action to exact probabilities over what is allowed
-chunks.py            Deciding from encoded contexts: encoded in blocks, scored in chunks of one shape
+chunks.py            Calling in chunks of one shape: of arrays, of contexts, of contexts encoded in blocks
 learner_settings.py  What learners share: settings, and the rows of a decision log that may teach, in blocks, with
                      their weights
 loading.py           Building a policy from its name, its spec or its file
@@ -23,11 +23,11 @@ offline/             Learners from finished logs
 
 from campaignrl.policies.base import Learner as Learner
 from campaignrl.policies.base import Policy as Policy
-from campaignrl.policies.base import in_chunks as in_chunks
 from campaignrl.policies.base import sample as sample
 from campaignrl.policies.blas_threads import one_blas_thread as one_blas_thread
 from campaignrl.policies.bundle import read_manifest as read_manifest
 from campaignrl.policies.bundle import save_bundle as save_bundle
+from campaignrl.policies.chunks import in_chunks as in_chunks
 from campaignrl.policies.loading import ALWAYS as ALWAYS
 from campaignrl.policies.loading import is_trained as is_trained
 from campaignrl.policies.loading import load_policy as load_policy

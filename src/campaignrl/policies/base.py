@@ -1,12 +1,11 @@
 """What a policy is: context and eligibility mask in, an exact probability for every action out.
 
-Here: the protocol, sampling an action from probabilities, calling in chunks of one size. Not here: what may
-be sent (guard/), which policies exist (loading.py), files (bundle.py). n customers, k actions.
+Here: the protocol, sampling an action from probabilities. Not here: what may be sent (guard/), which policies exist
+(loading.py), calling in chunks of one size (chunks.py), files (bundle.py). n customers, k actions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -15,15 +14,12 @@ import numpy.typing as npt
 
 from campaignrl.actions import Catalog
 from campaignrl.arrays import Bool, Float
-from campaignrl.features import Context, FeatureSchema, Rows
+from campaignrl.features import Context, FeatureSchema
 from campaignrl.tables.log import DecisionLog
 
 Tensors = dict[str, npt.NDArray[Any]]
 Shapes = dict[str, tuple[str, tuple[int, ...]]]  # by tensor name: dtype as safetensors calls it, shape
 
-# Rows of one scoring call; shorter ones are padded, so a row's answer never depends on its batch. 512 rows of
-# 41 actions stay in the second-level cache, and a single decision costs 2 ms rather than 17 at 4096.
-CHUNK = 512
 ROWS_AT_A_TIME = 65_536  # rows encoded at once: 12 MB at 45 columns
 SUMMED_AT_ONCE = 65_536  # probabilities that `sample` adds up at once, 512 kB
 
@@ -75,41 +71,3 @@ def sample(probabilities: Float, u: Float) -> npt.NDArray[np.int64]:
     beyond = np.flatnonzero(taken == k)
     taken[beyond] = k - 1 - np.argmax(probabilities[beyond, ::-1] > 0.0, axis=1)
     return taken
-
-
-def in_chunks(function: Callable[..., npt.NDArray[Any]], *arrays: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Row-wise `function` over chunks of exactly CHUNK rows, the last one padded with its first row.
-
-    Matrix products may round a row differently in a batch of another shape; with one shape they never do.
-    """
-    n = len(arrays[0])
-    parts = []
-    for start in range(0, n, CHUNK):
-        pieces = [a[start : start + CHUNK] for a in arrays]
-        m = len(pieces[0])
-        if m < CHUNK:
-            pieces = [np.concatenate([p, np.repeat(p[:1], CHUNK - m, axis=0)]) for p in pieces]
-        parts.append(function(*pieces)[:m])
-    return np.concatenate(parts) if parts else function(*arrays)
-
-
-def by_chunks(
-    function: Callable[[Context, npt.NDArray[Any]], npt.NDArray[Any]], context: Context, rest: npt.NDArray[Any]
-) -> npt.NDArray[Any]:
-    """`in_chunks` for a function of contexts and masks, or other arrays: encoding, too, then happens at one shape."""
-    n = len(rest)
-    if not n:
-        return function(context, rest)
-    result: npt.NDArray[Any] | None = None
-    for start in range(0, n, CHUNK):
-        stop = min(start + CHUNK, n)
-        rows: Rows = slice(start, stop)
-        if stop - start < CHUNK:
-            rows = np.arange(start, start + CHUNK)
-            rows[stop - start :] = start
-        part = function(context.take(rows), rest[rows])
-        if result is None:
-            result = np.empty((n, *part.shape[1:]), dtype=part.dtype)
-        result[start:stop] = part[: stop - start]
-    assert result is not None
-    return result

@@ -147,7 +147,8 @@ def _contents(manifest: dict[str, Any], found: type[Stored], where: str) -> tupl
         _Types.model_validate(manifest)
         catalog = Catalog.from_dict(manifest["catalog"])
         schema = FeatureSchema.from_list(manifest["features"])
-        config = check(found.Config, manifest["settings"], "settings")
+        renamed = getattr(found.Config, "with_names_of_today", dict)  # older bundles stay readable
+        config = check(found.Config, renamed(manifest["settings"]), "settings")
     except ValidationError as wrong:
         first = wrong.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])

@@ -1,8 +1,9 @@
-"""Deciding from encoded contexts: encoded in blocks, scored in chunks of one shape.
+"""Calling in chunks of one shape: of arrays, of contexts, of contexts encoded in blocks.
 
-`by_chunks` of base.py encodes every chunk by itself. A linear model decides so fast that fetching 512 rows of each
-column from memory would cost a fifth of it; here columns are fetched and encoded a few thousand rows at once, and stay
-turned round, as the products read them. Not here: what is done with them (linear_base.py). n rows, d encoded columns.
+`by_chunks` encodes every chunk by itself. A linear model decides so fast that fetching 512 rows of each column from
+memory would cost a fifth of it; `by_encoded_chunks` fetches and encodes columns a few thousand rows at once, and leaves
+them turned round, as the products read them. Not here: what is done with them (linear_base.py). n rows, d encoded
+columns.
 """
 
 from __future__ import annotations
@@ -15,10 +16,50 @@ import numpy.typing as npt
 
 from campaignrl.arrays import Bool, Float32
 from campaignrl.features import Context, FeatureSchema, Rows
-from campaignrl.policies.base import CHUNK
 
+# Rows of one scoring call; shorter ones are padded, so a row's answer never depends on its batch. 512 rows of
+# 41 actions stay in the second-level cache, and a single decision costs 2 ms rather than 17 at 4096.
+CHUNK = 512
 NUMBERS_AT_ONCE = 1 << 17  # encoded at once, 512 kB: they stay in the second-level cache until they are scored
 CHUNKS_AT_ONCE = 8
+
+
+def in_chunks(function: Callable[..., npt.NDArray[Any]], *arrays: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Row-wise `function` over chunks of exactly CHUNK rows, the last one padded with its first row.
+
+    Matrix products may round a row differently in a batch of another shape; with one shape they never do.
+    """
+    n = len(arrays[0])
+    parts = []
+    for start in range(0, n, CHUNK):
+        pieces = [a[start : start + CHUNK] for a in arrays]
+        m = len(pieces[0])
+        if m < CHUNK:
+            pieces = [np.concatenate([p, np.repeat(p[:1], CHUNK - m, axis=0)]) for p in pieces]
+        parts.append(function(*pieces)[:m])
+    return np.concatenate(parts) if parts else function(*arrays)
+
+
+def by_chunks(
+    function: Callable[[Context, npt.NDArray[Any]], npt.NDArray[Any]], context: Context, rest: npt.NDArray[Any]
+) -> npt.NDArray[Any]:
+    """`in_chunks` for a function of contexts and masks, or other arrays: encoding, too, then happens at one shape."""
+    n = len(rest)
+    if not n:
+        return function(context, rest)
+    result: npt.NDArray[Any] | None = None
+    for start in range(0, n, CHUNK):
+        stop = min(start + CHUNK, n)
+        rows: Rows = slice(start, stop)
+        if stop - start < CHUNK:
+            rows = np.arange(start, start + CHUNK)
+            rows[stop - start :] = start
+        part = function(context.take(rows), rest[rows])
+        if result is None:
+            result = np.empty((n, *part.shape[1:]), dtype=part.dtype)
+        result[start:stop] = part[: stop - start]
+    assert result is not None
+    return result
 
 
 def by_encoded_chunks(

@@ -3,7 +3,7 @@
 A BLAS may sum in another order at some places of a tile: OpenBLAS's single-precision kernel for processors with AVX2
 but not AVX-512 does, and a customer's probabilities would then change in the last digit with the order of the table.
 Where the kernel at hand does so, products are made in double precision, whose kernel does not, and rounded once. Not
-here: batches of one shape, without which no kernel is even (base.py).
+here: batches of one shape, without which no kernel is even (chunks.py).
 """
 
 from __future__ import annotations

@@ -2,20 +2,15 @@
 
 base_rates.py           How customers order when nothing is sent to them: a segment's order rate, lifetime and
                         basket, from its history
-beta_geometric.py       What BG/NBD and MBG/NBD share: gamma-distributed order rates, beta-distributed drop-out
+beta_geometric.py       BG/NBD and MBG/NBD: gamma-distributed order rates, and a beta-distributed chance to drop out
                         after an order
-bg_nbd.py               BG/NBD: orders are Poisson while the customer lives; after each repeat order some never come
-                        back
-fitting.py              From histories to a fitted purchase model: the rows of the likelihood, the thinned copy, the
-                        checked penalty
+fitting.py              Maximum likelihood of purchase models: from histories to a fitted model, with the search for
+                        its parameters
 gamma_gamma.py          Gamma-Gamma: what an order is worth. Each customer's orders vary around a mean of its own,
                         whatever their number
 histories.py            What purchase models are fitted on, all counted since the first order: repeat orders, time
                         of the last, time watched
-likelihood.py           Maximum likelihood of positive parameters: L-BFGS on their logarithms, from several starts,
-                        with exact gradients
 lognormal_baskets.py    What orders are worth, lognormal: between customers, and between the orders of one
-mbg_nbd.py              MBG/NBD: as BG/NBD, but customers may also drop out right after their first order
 models.py               Buy-till-you-die models, from one place: how often customers order, whether they still live,
                         what an order is worth
 nbd.py                  NBD: orders are Poisson with gamma-distributed rates, and nobody ever leaves. What the other

@@ -1,9 +1,12 @@
-"""What BG/NBD and MBG/NBD share: gamma-distributed order rates, beta-distributed drop-out after an order.
+"""BG/NBD and MBG/NBD: gamma-distributed order rates, and a beta-distributed chance to drop out after an order.
 
 The two differ in whether a customer may drop out right after the first order: `first` is 1 where that is so (MBG/NBD)
-and 0 where not (BG/NBD), and d = x + first counts the chances to drop out. Shapes (n,), times in one unit.
+and 0 where not (BG/NBD), and d = x + first counts the chances to drop out. Under BG/NBD a customer without a repeat
+order is alive for sure, which flatters one-time buyers; under MBG/NBD they may be gone: the better default for a
+lifecycle. Shapes (n,), times in one unit.
 Fader, Hardie & Lee 2005, "Counting Your Customers the Easy Way", Marketing Science 24(2); Batislam, Denizel &
-Filiztekin 2007, "Empirical validation and comparison of models for customer base analysis", IJRM 24(3).
+Filiztekin 2007, "Empirical validation and comparison of models for customer base analysis", IJRM 24(3); also Hoppe &
+Wagner 2007.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from scipy import special
 
 from campaignrl.arrays import Float
 from campaignrl.calibration.purchase.fitting import Fit, FittedModel, fit_histories, time_scale
-from campaignrl.calibration.purchase.histories import Histories, as_given
+from campaignrl.calibration.purchase.histories import Histories, as_given, histories
 
 NAMES = ("r", "alpha", "a", "b")
 
@@ -47,7 +50,51 @@ class BetaGeometric(FittedModel):
         return expected_purchases(self._vector, np.asarray(horizon, dtype=np.float64), h, self.FIRST)
 
 
-def fitted(
+@dataclass(frozen=True, slots=True)
+class BgNbd(BetaGeometric):
+    """A fitted BG/NBD: drop-out after a repeat order only; alpha in the unit of the times it was fitted on."""
+
+    FIRST: ClassVar[int] = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MbgNbd(BetaGeometric):
+    """A fitted MBG/NBD: drop-out after any order; alpha in the unit of the times it was fitted on."""
+
+    FIRST: ClassVar[int] = 1
+
+
+def fit_bg_nbd(
+    x: npt.ArrayLike,
+    t_x: npt.ArrayLike,
+    T: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
+    l2: float = 0.0,
+    toward: Mapping[str, float] | None = None,
+) -> BgNbd:
+    """Maximum likelihood on n customers: repeat orders x, time of the last one t_x, time watched T, each (n,).
+
+    weights: (n,) how many customers each row stands for. l2: times the squared distance of the log parameters from
+    those of `toward` (default: 1) is taken off the log-likelihood, which pulls small samples there.
+    """
+    found, fit = _fitted(BgNbd.FIRST, histories(x, t_x, T, weights), l2, toward)
+    return BgNbd(**found, fit=fit)
+
+
+def fit_mbg_nbd(
+    x: npt.ArrayLike,
+    t_x: npt.ArrayLike,
+    T: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
+    l2: float = 0.0,
+    toward: Mapping[str, float] | None = None,
+) -> MbgNbd:
+    """As `fit_bg_nbd`, but customers may also drop out right after their first order."""
+    found, fit = _fitted(MbgNbd.FIRST, histories(x, t_x, T, weights), l2, toward)
+    return MbgNbd(**found, fit=fit)
+
+
+def _fitted(
     first: int, given: Histories, l2: float, toward: Mapping[str, float] | None
 ) -> tuple[Mapping[str, float], Fit]:
     """Maximum likelihood, the parameters by name; see fit_bg_nbd for the words."""

@@ -14,8 +14,7 @@ import numpy.typing as npt
 from scipy import special
 
 from campaignrl.arrays import Float
-from campaignrl.calibration.purchase.fitting import Fit, FittedModel, centre, facts
-from campaignrl.calibration.purchase.likelihood import ENOUGH, Rows, maximise, named
+from campaignrl.calibration.purchase.fitting import ENOUGH, Fit, FittedModel, Rows, centre, facts, maximise, named
 from campaignrl.errors import SHOWN, DataError, Problem
 
 NAMES = ("p", "q", "gamma")

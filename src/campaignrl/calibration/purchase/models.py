@@ -16,9 +16,8 @@ from typing import Protocol
 import numpy.typing as npt
 
 from campaignrl.arrays import Float
-from campaignrl.calibration.purchase.bg_nbd import BgNbd, fit_bg_nbd
+from campaignrl.calibration.purchase.beta_geometric import BgNbd, MbgNbd, fit_bg_nbd, fit_mbg_nbd
 from campaignrl.calibration.purchase.gamma_gamma import GammaGamma, fit_gamma_gamma
-from campaignrl.calibration.purchase.mbg_nbd import MbgNbd, fit_mbg_nbd
 from campaignrl.calibration.purchase.nbd import Nbd, fit_nbd
 from campaignrl.calibration.purchase.pareto_nbd import ParetoNbd, fit_pareto_nbd
 

@@ -1,12 +1,10 @@
 """How customers respond to a campaign, from its decision log.
 
 campaign_rows.py         A campaign as rows: one decision each, what came of it, and how likely it was
-clicks.py                How long after a click its orders come: the world's `same_day` and `delay_days`, from
-                         clicks and orders
 clustered_statistics.py  Figures of a campaign's rows with standard errors by customer: rates, and lifts over doing
                          nothing
-conversion_delay.py      How long after a click an order follows: survival in days, right-censored, and the three
-                         numbers a world needs of it
+conversion_delay.py      How long after a click an order follows: survival in days, right-censored, and the numbers
+                         a world needs of it
 engagement.py            How customers answer what is sent to them, counted from an events table: by sends of the
                          last week, and afterwards
 funnel_regression.py     Logistic regression of a campaign's funnel: who delivers, opens, clicks, leaves; weighted,
@@ -22,10 +20,10 @@ from campaignrl.calibration.response.campaign_rows import Campaign as Campaign
 from campaignrl.calibration.response.campaign_rows import Rows as Rows
 from campaignrl.calibration.response.campaign_rows import campaign_of_events as campaign_of_events
 from campaignrl.calibration.response.campaign_rows import last_send as last_send
-from campaignrl.calibration.response.clicks import delay_numbers as delay_numbers
 from campaignrl.calibration.response.clustered_statistics import Figure as Figure
 from campaignrl.calibration.response.clustered_statistics import from_scale as from_scale
 from campaignrl.calibration.response.clustered_statistics import to_scale as to_scale
+from campaignrl.calibration.response.conversion_delay import delay_numbers as delay_numbers
 from campaignrl.calibration.response.engagement import ANSWERS as ANSWERS
 from campaignrl.calibration.response.engagement import Answers as Answers
 from campaignrl.calibration.response.engagement import answers as answers

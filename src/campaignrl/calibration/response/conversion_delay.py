@@ -1,11 +1,13 @@
-"""How long after a click an order follows: survival in days, right-censored, and the three numbers a world needs of it.
+"""How long after a click an order follows: survival in days, right-censored, and the numbers a world needs of it.
 
 A histogram of observed delays is too short: whoever was watched for a week only cannot have ordered on day 20. Here
 every day is judged by those still watched and without an order (Kaplan & Meier 1958; Allison 1982 in discrete time).
 The fitted intensity of the first order on day d after the click is
     baseline + answer * (same_day if d = 0, else (1 - same_day) (1 - k) k^(d - 1)),   k = exp(-1 / delay_days),
 which is what a world does with a click (specs/effects.py: Response), above the orders that would have come anyway.
-Not here: how often a click comes (funnel_regression.py).
+From a log only clicks on offers that are not valid beyond their day count: an offer that stays usable brings late
+orders by itself. A click is watched until the customer's next one. Not here: how often a click comes
+(funnel_regression.py).
 """
 
 from __future__ import annotations
@@ -16,14 +18,19 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy import optimize, special
 
 from campaignrl.arrays import Float
+from campaignrl.calibration.purchase import Fitted, Path
 from campaignrl.errors import SHOWN, DataError, Problem
+from campaignrl.tables.log import DecisionLog
 
 HORIZON = 30  # days; the usual window of attribution
 STEP = 1e-4  # for second derivatives
 NAMES = ("answer", "same_day", "delay_days", "baseline")
+FEWEST_CLICKS, FEWEST_ORDERS = 500, 100
+WIDEST = 0.5  # standard error of the delay as a share of it, and twice that of the share on the same day
 
 
 class DelayTable(NamedTuple):
@@ -155,3 +162,34 @@ def _checked(days: npt.ArrayLike, ordered: npt.ArrayLike) -> tuple[npt.NDArray[n
     if len(bad):
         raise DataError([Problem(f"delay {i}", "days", float(d[i]), "a whole number from 0") for i in bad[: SHOWN + 1]])
     return d.astype(np.int64), event.astype(bool)
+
+
+def delay_numbers(events: pd.DataFrame, log: DecisionLog, valid: dict[str, int]) -> dict[Path, Fitted]:
+    """What the log's clicks say of the delay; nothing where they say too little. valid: days by offer."""
+    lasting = [name for name, days in valid.items() if days > 0]
+    clicks = events[(events.kind == "clicked") & ~events.offer.isin(lasting)]
+    clicks = clicks[clicks.customer_id.isin(log.customers)].sort_values("ts", kind="stable")
+    orders = events[events.kind == "order"].sort_values("ts", kind="stable")[["customer_id", "ts"]]
+    if len(clicks) < FEWEST_CLICKS or not len(orders):
+        return {}
+    clicks = clicks.assign(until=clicks.groupby("customer_id").ts.shift(-1).fillna(events.ts.max()))
+    joined = pd.merge_asof(
+        clicks[["customer_id", "ts", "until"]], orders.rename(columns={"ts": "ordered"}),
+        left_on="ts", right_on="ordered", by="customer_id", direction="forward",
+    )  # fmt: skip
+    seen = joined.ordered.notna() & (joined.ordered <= joined.until)
+    end = joined.ordered.where(seen, joined.until)
+    days = (end - joined.ts).dt.days.to_numpy()
+    ordered = (seen & (days <= HORIZON)).to_numpy()
+    if ordered.sum() < FEWEST_ORDERS:
+        return {}
+    found = fit_delay(np.minimum(days, HORIZON), ordered)
+    errors, n = found.standard_errors, float(ordered.sum())
+    sure = errors["same_day"] <= WIDEST / 2 and errors["delay_days"] <= WIDEST * found.delay_days
+    if not sure or not 0.0 < found.same_day < 1.0:
+        return {}
+    by = "survival without an order after a click"
+    return {
+        ("response", "same_day"): Fitted(found.same_day, errors["same_day"], n, by),
+        ("response", "delay_days"): Fitted(found.delay_days, errors["delay_days"], n, by),
+    }

@@ -1,10 +1,8 @@
 """The panel by the hour: sends that queue, wait for the morning, are retried, given up or expire.
 
-answers.py         When a customer answers: the times within the day of what `Panel.step` says happened on it
 event_log.py       What the clock writes down: one row an event, and the load of each channel by the hour
 queues.py          A channel as a queue: whole servers, first come first served, and nobody served in quiet hours
-response_times.py  When within a day: planned sends, quiet hours, and the time of each answer
-sends.py           Decided sends that are not yet queueing, and the servers that a channel has for them
+response_times.py  When within a day: planned sends, and the time of each response of a customer
 simulation.py      The panel on a clock of hours: sends queue, wait for the morning, are retried, given up or expire
 """
 

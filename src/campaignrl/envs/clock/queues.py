@@ -1,7 +1,8 @@
 """A channel as a queue: whole servers, first come first served, and nobody served in quiet hours.
 
-Here: waiting and serving on a SimPy clock, and what queueing theory says of it. Not here: which sends join and what
-a served one means (simulation.py). Time in hours.
+Here: quiet hours, decided sends that are not yet queueing, the servers that a channel has for them, waiting and serving
+on a SimPy clock, and what queueing theory says of it. Not here: which sends join and what a served one means
+(simulation.py). Time in hours, those of the day from 0 to 24 and local; m sends.
 """
 
 from __future__ import annotations
@@ -10,11 +11,91 @@ import math
 from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import simpy
 
-from campaignrl.envs.clock.response_times import NEVER_QUIET, Quiet
+from campaignrl.arrays import Float, Int
+from campaignrl.specs import ChannelSpec, QuietHours
+
+DAY = 24.0
+SOON = 1e-9  # hours; closer than this is now: sums of hours are rounded
+MINUTES = 60.0  # of an hour
+
+
+class Quiet(NamedTuple):
+    """Hours in which nothing leaves, from `start` for `length` hours; length 0: none."""
+
+    start: float = 0.0
+    length: float = 0.0
+
+    @classmethod
+    def of(cls, spec: QuietHours | None) -> Quiet:
+        """The quiet hours of a world, which may go over midnight."""
+        return cls() if spec is None else cls(spec.from_hour, (spec.to_hour - spec.from_hour) % DAY)
+
+    @property
+    def open_hours(self) -> float:
+        """Hours of a day in which sends may leave."""
+        return DAY - self.length
+
+    def wait(self, time: float) -> float:
+        """Hours from `time` until sends may leave; 0 if they may."""
+        into = (time - self.start) % DAY
+        left = self.length - into
+        return left if left > SOON and into < DAY - SOON else 0.0
+
+    def release(self, time: Float) -> Float:
+        """(m,) the same for many times: when each may leave."""
+        into = (time - self.start) % DAY
+        left = self.length - into
+        return time + np.where((left > SOON) & (into < DAY - SOON), left, 0.0)
+
+
+NEVER_QUIET = Quiet()
+
+
+class Sends(NamedTuple):
+    """m decided sends that have not joined a queue; times are hours since day 0."""
+
+    row: Int
+    action: Int
+    decided: Float
+    leaves: Float  # planned, or when the quiet hours end
+
+    def take(self, which: npt.NDArray[Any]) -> Sends:
+        """Some of them."""
+        return Sends(*(values[which] for values in self))
+
+
+class Service(NamedTuple):
+    """The servers of one channel for n customers, whole ones, and the hours each takes for a send."""
+
+    servers: int
+    hours: float
+    varies: bool
+
+
+def service(spec: ChannelSpec, customers: int, open_hours: float) -> Service:
+    """As many servers as the length of a send asks for, and a length that gives exactly the capacity with them.
+
+    capacity per day = servers x open hours / hours per send; rounding to whole servers stretches or shortens a send.
+    """
+    if spec.capacity is None:
+        return Service(1, 0.0, varies=False)
+    per_day = spec.capacity.sends_per_day_per_1000_customers * customers / 1000.0
+    if per_day <= 0.0:
+        return Service(0, 0.0, varies=False)
+    wanted = per_day * (spec.capacity.minutes_per_send or 0.0) / MINUTES / open_hours
+    servers = max(1, round(wanted))
+    return Service(servers, servers * open_hours / per_day, spec.capacity.service == "exponential")
+
+
+def service_hours(mean: float, varies: bool, u: Float) -> Float:
+    """(m,) time that a server takes for each send: exponential if it varies, else the mean."""
+    return -mean * np.log1p(-u) if varies else np.full(len(u), mean)
 
 
 @dataclass(slots=True, eq=False)

@@ -1,23 +1,25 @@
-"""When within a day: planned sends, quiet hours, and the time of each answer.
+"""When within a day: planned sends, and the time of each response of a customer.
 
-Here: hours of the day from counter-based draws, as pure functions of arrays. Not here: whether something happens at
-all (dynamics/), queues (queues.py). Hours are local time, 0 to 24; m sends or customers.
+A response comes after what caused it: opening after delivery, a click after opening, an order of a day with a click or
+an opening after that (the day's hazard holds both), any other order at an hour of activity.
+
+Here: hours of the day from counter-based draws, and the responses of a day written down. Not here: whether something
+happens at all (dynamics/), quiet hours and queues (queues.py). Hours are local time, 0 to 24; m sends or customers.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import NamedTuple
 
 import numpy as np
 
 from campaignrl import rng
-from campaignrl.arrays import Float, UInt64
+from campaignrl.arrays import Float, Int, UInt64
+from campaignrl.dynamics import Outcome
+from campaignrl.envs.clock.event_log import EventLog
+from campaignrl.envs.clock.queues import DAY
+from campaignrl.envs.panel import Panel
 from campaignrl.rng import Purpose
-from campaignrl.specs import QuietHours
-
-DAY = 24.0
-SOON = 1e-9  # hours; closer than this is now: sums of hours are rounded
 
 # Around noon and in the evening, as shops see their visits; a default of ours, the same for all customers.
 _PEAKS = ((0.4, 12.5), (0.6, 20.0))  # share, hour of the day
@@ -36,38 +38,6 @@ class Draw(IntEnum):
     ORDER = 3
     UNSUBSCRIBE = 4
     SERVICE = 16  # and one more for each further attempt
-
-
-class Quiet(NamedTuple):
-    """Hours in which nothing leaves, from `start` for `length` hours; length 0: none."""
-
-    start: float = 0.0
-    length: float = 0.0
-
-    @classmethod
-    def of(cls, spec: QuietHours | None) -> Quiet:
-        """The quiet hours of a world, which may go over midnight."""
-        return cls() if spec is None else cls(spec.from_hour, (spec.to_hour - spec.from_hour) % DAY)
-
-    @property
-    def open_hours(self) -> float:
-        """Hours of a day in which sends may leave."""
-        return DAY - self.length
-
-    def wait(self, time: float) -> float:
-        """Hours from `time` until sends may leave; 0 if they may."""
-        into = (time - self.start) % DAY
-        left = self.length - into
-        return left if left > SOON and into < DAY - SOON else 0.0
-
-    def release(self, time: Float) -> Float:
-        """(m,) the same for many times: when each may leave."""
-        into = (time - self.start) % DAY
-        left = self.length - into
-        return time + np.where((left > SOON) & (into < DAY - SOON), left, 0.0)
-
-
-NEVER_QUIET = Quiet()
 
 
 def active_hour(u: Float) -> Float:
@@ -90,9 +60,44 @@ def delayed(start: Float, mean: float, end: float, u: Float) -> Float:
     return result
 
 
-def service_hours(mean: float, varies: bool, u: Float) -> Float:
-    """(m,) time that a server takes for each send: exponential if it varies, else the mean."""
-    return -mean * np.log1p(-u) if varies else np.full(len(u), mean)
+def write_responses(log: EventLog, panel: Panel, outcome: Outcome, action: Int, held: Int, reached: Float) -> None:
+    """Write down the responses of the day that has just been stepped.
+
+    action: (n,) what was sent; held: (n,) the offer held before it, or -1; reached: (n,) when the last attempt was
+    over, hours since day 0.
+    """
+    day = panel.day - 1
+    end = DAY * (day + 1)
+
+    def u(rows: Int, k: Draw) -> Float:
+        return rng.uniform(panel.traits.key[rows], panel.seed, day, Purpose.CLOCK, k)
+
+    def after(start: Float, rows: Int, mean: float, k: Draw) -> Float:
+        times = np.full(len(action), np.nan)
+        times[rows] = delayed(start[rows], mean, end, u(rows, k))
+        return times
+
+    failed = np.flatnonzero(outcome.sent & ~outcome.delivered)
+    log.many("failed", reached[failed], failed, action[failed])
+    rows = np.flatnonzero(outcome.delivered)
+    log.many("delivered", reached[rows], rows, action[rows])
+    rows = np.flatnonzero(outcome.opened)
+    opened = after(reached, rows, OPEN_DELAY, Draw.OPEN)
+    log.many("opened", opened[rows], rows, action[rows])
+    rows = np.flatnonzero(outcome.clicked)
+    clicked = after(opened, rows, CLICK_DELAY, Draw.CLICK)
+    log.many("clicked", clicked[rows], rows, action[rows])
+    rows = np.flatnonzero(outcome.unsubscribed)
+    left = after(np.where(outcome.opened, opened, reached), rows, OPEN_DELAY, Draw.UNSUBSCRIBE)
+    log.many("unsubscribed", left[rows], rows, action[rows])
+    rows = np.flatnonzero(outcome.bought)
+    caused = after(np.where(outcome.clicked, clicked, opened), rows[outcome.opened[rows]], ORDER_DELAY, Draw.ORDER)
+    spontaneous = end - DAY + active_hour(u(rows, Draw.ORDER))
+    ordered = np.where(outcome.opened[rows], caused[rows], spontaneous)
+    log.orders("purchased", ordered, rows, np.full(len(rows), -1))
+    used = outcome.redeemed[rows]
+    offer = np.where(outcome.opened, panel.world.catalog.offer_of[action], held)
+    log.orders("redeemed", ordered[used], rows[used], offer[rows[used]])
 
 
 def _profile() -> tuple[Float, Float]:

@@ -25,11 +25,9 @@ from campaignrl.actions import NONE
 from campaignrl.arrays import Float, Int
 from campaignrl.dynamics import Outcome, delivery_probability
 from campaignrl.dynamics.parameters import parameters
-from campaignrl.envs.clock.answers import write_answers
 from campaignrl.envs.clock.event_log import EventLog, channel_load
-from campaignrl.envs.clock.queues import Job, Queue
-from campaignrl.envs.clock.response_times import DAY, Draw, Quiet, planned_hour, service_hours
-from campaignrl.envs.clock.sends import Sends, service
+from campaignrl.envs.clock.queues import DAY, Job, Queue, Quiet, Sends, service, service_hours
+from campaignrl.envs.clock.response_times import Draw, planned_hour, write_responses
 from campaignrl.envs.panel import Panel
 from campaignrl.guard import Ledger, Limits, throttle
 from campaignrl.rng import Purpose
@@ -235,5 +233,5 @@ class Clock:
         self._today = {}
         held = self.panel.state.live_offer.copy()
         outcome = self.panel.step(action, attempts if (attempts > 1).any() else None)
-        write_answers(self.log, self.panel, outcome, action, held, reached)
+        write_responses(self.log, self.panel, outcome, action, held, reached)
         return outcome

@@ -25,9 +25,10 @@ from campaignrl.errors import Problem, SpecError
 from campaignrl.features import UNKNOWN, Context, FeatureSchema
 from campaignrl.policies.bandits.forgetting import DriftingSums, with_recent
 from campaignrl.policies.bandits.linear import vote_shares
-from campaignrl.policies.base import Shapes, Tensors, by_chunks
+from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import best_of, require_choice, with_floor
+from campaignrl.policies.chunks import by_chunks
 from campaignrl.policies.learner_settings import LearningConfig, lessons, require_catalog
 from campaignrl.specs import Spec
 from campaignrl.tables.log import DecisionLog

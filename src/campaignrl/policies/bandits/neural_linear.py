@@ -19,9 +19,10 @@ from campaignrl.arrays import Bool, Float, Float32
 from campaignrl.errors import Problem, SpecError
 from campaignrl.features import Context, FeatureSchema
 from campaignrl.policies.bandits.linear import scoring_layout, vote_shares
-from campaignrl.policies.base import Shapes, Tensors, by_chunks
+from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import require_choice, with_floor
+from campaignrl.policies.chunks import by_chunks
 from campaignrl.policies.deep import Activation, Layer, Width, hidden_outputs, layer_sizes
 from campaignrl.policies.learner_settings import Penalty, encoded_blocks, fixed_penalty, require_catalog
 from campaignrl.policies.linear_model import RidgeStatistics, fit_ridge, with_intercept

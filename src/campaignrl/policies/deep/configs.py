@@ -22,17 +22,37 @@ from campaignrl.specs import Spec, World, check
 
 NEEDED = "training a deep learner needs torch, stable-baselines3 and sb3-contrib: pip install 'campaignrl[rl]'"
 FIXED = {  # the same in every world
-    *("hidden", "activation", "answer", "temperature", "explore", "memory", "seed", "worlds"),
+    *("hidden", "activation", "answer", "temperature", "explore", "lstm_hidden_size", "seed", "worlds"),
+}
+RENAMED = {  # settings in bundles of before they had the names of stable-baselines3
+    "batch": "batch_size",
+    "epochs": "n_epochs",
+    "clip": "clip_range",
+    "entropy": "ent_coef",
+    "value_weight": "vf_coef",
+    "buffer": "buffer_size",
+    "waiting": "learning_starts",
+    "every": "train_freq",
+    "target_every": "target_update_interval",
+    "steps_ahead": "n_steps",
+    "explore_first": "exploration_initial_eps",
+    "explore_last": "exploration_final_eps",
+    "explore_until": "exploration_fraction",
+    "quantiles": "n_quantiles",
+    "memory": "lstm_hidden_size",
 }
 
 
 class AgentConfig(NetworkConfig):
     """Settings of every learner in a world; those of the network in numpy_network.py.
 
+    What stable-baselines3 has a setting for is called as it is there; hidden and activation are its net_arch and
+    activation_fn.
+
     customers: who live side by side; baseline: `twin` rewards what a customer brings over one with the same luck who is
     sent nothing (training_env.py), `none` the plain margin; reward_scale: currency units to one unit of reward, so that
     values are of the order of one; gamma: discount a day, 1 where the end is known and the time to go is seen;
-    learning_rate: falls in a straight line to a tenth; batch: rows a gradient step, at most; max_grad_norm: of a
+    learning_rate: falls in a straight line to a tenth; batch_size: rows a gradient step, at most; max_grad_norm: of a
     gradient step; seed: of weights, customers and exploration; worlds: by name of a world, settings that differ there.
     """
 
@@ -41,10 +61,24 @@ class AgentConfig(NetworkConfig):
     reward_scale: float = Field(default=10.0, gt=0.0)
     gamma: float = Field(default=1.0, gt=0.0, le=1.0)
     learning_rate: float = Field(default=1e-3, gt=0.0)
-    batch: int = Field(default=4096, ge=2)
+    batch_size: int = Field(default=4096, ge=2)
     max_grad_norm: float = Field(default=0.5, gt=0.0)
     seed: int = Field(default=0, ge=0)
     worlds: Mapping[str, dict[str, Any]] = Field(default_factory=dict)
+
+    @classmethod
+    def with_names_of_today(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings of a bundle, which may be an old one, under the names they have now."""
+        found = {RENAMED.get(name, name): value for name, value in settings.items()}
+        worlds = found.get("worlds")
+        if isinstance(worlds, Mapping):
+            found["worlds"] = {
+                world: {RENAMED.get(name, name): value for name, value in changes.items()}
+                if isinstance(changes, Mapping)
+                else changes
+                for world, changes in worlds.items()
+            }
+        return found
 
     @model_validator(mode="after")
     def _worlds_can_be_applied(self) -> Self:
@@ -68,18 +102,18 @@ class AgentConfig(NetworkConfig):
 class PPOConfig(AgentConfig):
     """Settings of `maskable_ppo`, and of `ppo` but for the answer.
 
-    epochs: over each rollout; clip: of the probability ratio; gae_lambda: 1 sums rewards to the end of the episode,
-    less leans on the learned value; entropy: reward for staying undecided; value_weight: of the value's loss;
+    n_epochs: over each rollout; clip_range: of the probability ratio; gae_lambda: 1 sums rewards to the end of the
+    episode, less leans on the learned value; ent_coef: reward for staying undecided; vf_coef: of the value's loss;
     none_bias: logits `none` begins ahead by, since sending everything to everybody is a poor place to begin from.
     """
 
     answer: Answer = "softmax"
     explore: float = Field(default=0.0, ge=0.0, le=1.0)  # a softmax leaves nothing out
-    epochs: int = Field(default=4, ge=1)
-    clip: float = Field(default=0.2, gt=0.0)
+    n_epochs: int = Field(default=4, ge=1)
+    clip_range: float = Field(default=0.2, gt=0.0)
     gae_lambda: float = Field(default=0.95, ge=0.0, le=1.0)
-    entropy: float = Field(default=0.0, ge=0.0)
-    value_weight: float = Field(default=0.5, ge=0.0)
+    ent_coef: float = Field(default=0.0, ge=0.0)
+    vf_coef: float = Field(default=0.5, ge=0.0)
     none_bias: float = Field(default=3.0, ge=0.0)
 
 
@@ -92,30 +126,31 @@ class PlainPPOConfig(PPOConfig):
 class DQNConfig(AgentConfig):
     """Settings of `dqn`.
 
-    buffer: customer-days kept to learn from; waiting: customer-days before the first gradient step; every: days
-    between learning, with so many gradient_steps each time; target_every: customer-days between copies to the target
-    network; steps_ahead: days of rewards summed before the target's value; explore_first, explore_last: share of
-    uniform choices at the start, and from `explore_until` (a share of the training) on.
+    buffer_size: customer-days kept to learn from; learning_starts: customer-days before the first gradient step;
+    train_freq: days between learning, with so many gradient_steps each time; target_update_interval: customer-days
+    between copies to the target network; n_steps: days of rewards summed before the target's value;
+    exploration_initial_eps, exploration_final_eps: share of uniform choices at the start, and from
+    `exploration_fraction` (a share of the training) on.
     """
 
     answer: Answer = "greedy"
     gamma: float = Field(default=0.99, gt=0.0, le=1.0)
     max_grad_norm: float = Field(default=10.0, gt=0.0)
-    buffer: int = Field(default=400_000, ge=1_000)
-    waiting: int = Field(default=50_000, ge=0)
-    every: int = Field(default=2, ge=1)
+    buffer_size: int = Field(default=400_000, ge=1_000)
+    learning_starts: int = Field(default=50_000, ge=0)
+    train_freq: int = Field(default=2, ge=1)
     gradient_steps: int = Field(default=2, ge=1)
-    target_every: int = Field(default=20_000, ge=1)
-    steps_ahead: int = Field(default=1, ge=1)
-    explore_first: float = Field(default=1.0, ge=0.0, le=1.0)
-    explore_last: float = Field(default=0.1, ge=0.0, le=1.0)
-    explore_until: float = Field(default=0.5, gt=0.0, le=1.0)
+    target_update_interval: int = Field(default=20_000, ge=1)
+    n_steps: int = Field(default=1, ge=1)
+    exploration_initial_eps: float = Field(default=1.0, ge=0.0, le=1.0)
+    exploration_final_eps: float = Field(default=0.1, ge=0.0, le=1.0)
+    exploration_fraction: float = Field(default=0.5, gt=0.0, le=1.0)
 
 
 class QRDQNConfig(DQNConfig):
-    """quantiles: of the distribution of returns; the policy keeps their mean."""
+    """n_quantiles: of the distribution of returns; the policy keeps their mean."""
 
-    quantiles: int = Field(default=16, ge=2, le=200)
+    n_quantiles: int = Field(default=16, ge=2, le=200)
 
 
 class Agent(NetworkPolicy):

@@ -18,9 +18,10 @@ from campaignrl.actions import NONE, Catalog
 from campaignrl.arrays import Bool, Float, Float32
 from campaignrl.errors import ArtifactError, Problem
 from campaignrl.features import Context, FeatureSchema
-from campaignrl.policies.base import Shapes, Tensors, by_chunks
+from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import best_of, require_choice, uniform_over, with_floor
+from campaignrl.policies.chunks import by_chunks
 from campaignrl.policies.row_products import row_product
 from campaignrl.specs import Spec
 

@@ -17,9 +17,10 @@ from campaignrl.actions import Catalog
 from campaignrl.arrays import Bool, Float, Float32
 from campaignrl.errors import ArtifactError, Problem
 from campaignrl.features import Context, FeatureSchema
-from campaignrl.policies.base import Shapes, Tensors, by_chunks, in_chunks
+from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import require_choice
+from campaignrl.policies.chunks import by_chunks, in_chunks
 from campaignrl.policies.deep.configs import Agent, PPOConfig
 from campaignrl.policies.deep.numpy_network import (
     MAX_OUTPUT,
@@ -39,11 +40,11 @@ WEIGHT, BIAS = "memory_weight", "memory_bias"  # names of its tensors
 class RecurrentPPOConfig(PPOConfig):
     """Settings of `recurrent_ppo`, those of PPO beside.
 
-    memory: H, numbers remembered of a customer; critic: what judges a state while it learns has a memory of its own
+    lstm_hidden_size: H, numbers remembered of a customer; critic: what judges a state while it learns has a memory of its own
     (`own`), or reads the deciding one without teaching it (`shared`), which takes about half the time.
     """
 
-    memory: Width = 32
+    lstm_hidden_size: Width = 32
     critic: Literal["own", "shared"] = "own"
 
 
@@ -62,7 +63,7 @@ class RecurrentPPO(Agent):
     @property
     def state_width(self) -> int:
         """2 H."""
-        return 2 * self.config.memory
+        return 2 * self.config.lstm_hidden_size
 
     def remember(self, context: Context, state: Float32) -> Float32:
         """(n, 2 H) once today has been seen."""
@@ -83,7 +84,7 @@ class RecurrentPPO(Agent):
     def inputs(cls, schema: FeatureSchema, config: NetworkConfig) -> int:
         """What the layers after the memory read: it, and today's row past it."""
         assert isinstance(config, RecurrentPPOConfig)
-        return config.memory + schema.width
+        return config.lstm_hidden_size + schema.width
 
     @classmethod
     def shapes(cls, catalog: Catalog, schema: FeatureSchema, config: NetworkConfig) -> Shapes:
@@ -110,7 +111,7 @@ class RecurrentPPO(Agent):
         return remembered(context.encode(self.schema), state, self._gates)
 
     def _decided(self, context: Context, state: Any) -> Float32:
-        read = np.concatenate([state[:, : self.config.memory], context.encode(self.schema)], axis=1)
+        read = np.concatenate([state[:, : self.config.lstm_hidden_size], context.encode(self.schema)], axis=1)
         return forward(read, self._layers, self.config.activation)
 
     def _outputs(self, context: Context) -> Float32:
@@ -140,5 +141,5 @@ def remembered(X: Float32, state: Float32, gates: Layer) -> Float32:
 
 
 def _sizes(schema: FeatureSchema, config: RecurrentPPOConfig) -> tuple[tuple[int, int], tuple[int]]:
-    h = config.memory
+    h = config.lstm_hidden_size
     return (schema.width + h, 4 * h), (4 * h,)

@@ -52,18 +52,18 @@ def _ppo(kind: Any, policy: Any = "MlpPolicy") -> Callable[..., Any]:
         settings = _architecture(config, {"pi": list(config.hidden), "vf": list(config.hidden)})
         if isinstance(config, RecurrentPPOConfig):
             settings |= _with_mask(env, _KeepsMask)
-            settings |= {"lstm_hidden_size": config.memory, "shared_lstm": config.critic == "shared"}
+            settings |= {"lstm_hidden_size": config.lstm_hidden_size, "shared_lstm": config.critic == "shared"}
             settings["enable_critic_lstm"] = config.critic == "own"
         model = kind(
             policy,
             env,
             n_steps=env.env.world.horizon,
-            batch_size=even_part(config.customers * env.env.world.horizon, config.batch),
-            n_epochs=config.epochs,
-            clip_range=config.clip,
+            batch_size=even_part(config.customers * env.env.world.horizon, config.batch_size),
+            n_epochs=config.n_epochs,
+            clip_range=config.clip_range,
             gae_lambda=config.gae_lambda,
-            ent_coef=config.entropy,
-            vf_coef=config.value_weight,
+            ent_coef=config.ent_coef,
+            vf_coef=config.vf_coef,
             policy_kwargs=settings,
             **_shared(config, tensorboard),
         )
@@ -78,20 +78,20 @@ def _dqn(kind: Any, policy: Any) -> Callable[..., Any]:
     def make(config: DQNConfig, env: CustomersVecEnv, steps: int, tensorboard: str | None) -> Any:
         settings = _architecture(config, list(config.hidden)) | _with_mask(env, _WithoutMask)
         if isinstance(config, QRDQNConfig):
-            settings["n_quantiles"] = config.quantiles
+            settings["n_quantiles"] = config.n_quantiles
         return kind(
             policy,
             env,
-            buffer_size=config.buffer,
-            learning_starts=config.waiting,
-            batch_size=config.batch,
-            train_freq=config.every,
+            buffer_size=config.buffer_size,
+            learning_starts=config.learning_starts,
+            batch_size=config.batch_size,
+            train_freq=config.train_freq,
             gradient_steps=config.gradient_steps,
-            n_steps=config.steps_ahead,
-            target_update_interval=max(config.target_every, config.customers),
-            exploration_initial_eps=config.explore_first,
-            exploration_final_eps=config.explore_last,
-            exploration_fraction=config.explore_until,
+            n_steps=config.n_steps,
+            target_update_interval=max(config.target_update_interval, config.customers),
+            exploration_initial_eps=config.exploration_initial_eps,
+            exploration_final_eps=config.exploration_final_eps,
+            exploration_fraction=config.exploration_fraction,
             policy_kwargs=settings,
             **_shared(config, tensorboard),
         )

@@ -20,8 +20,9 @@ from scipy.linalg import cho_solve, cholesky, solve_triangular
 
 from campaignrl.actions import Catalog
 from campaignrl.arrays import Bool, Float, Float32
-from campaignrl.policies.base import ROWS_AT_A_TIME, Tensors, in_chunks
+from campaignrl.policies.base import ROWS_AT_A_TIME, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
+from campaignrl.policies.chunks import in_chunks
 from campaignrl.policies.linear_model.parameter_sharing import INTERCEPT, Blocks, blocks_of
 from campaignrl.policies.row_products import row_product
 

@@ -16,9 +16,10 @@ from campaignrl.actions import Catalog
 from campaignrl.arrays import Bool, Float, Float32
 from campaignrl.errors import UsageError
 from campaignrl.features import Context, FeatureSchema
-from campaignrl.policies.base import Shapes, Tensors, by_chunks
+from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import best_of, require_choice, with_floor
+from campaignrl.policies.chunks import by_chunks
 from campaignrl.policies.learner_settings import Penalty, fixed_penalty, require_catalog
 from campaignrl.policies.linear_model import RidgeModel, with_intercept
 from campaignrl.policies.offline.advantage_regression import (

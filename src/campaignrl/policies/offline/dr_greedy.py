@@ -23,9 +23,10 @@ from campaignrl.actions import Catalog
 from campaignrl.arrays import Bool, Float, Float32
 from campaignrl.errors import UsageError
 from campaignrl.features import Context, FeatureSchema
-from campaignrl.policies.base import Shapes, Tensors, by_chunks
+from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import best_of, require_choice, with_floor
+from campaignrl.policies.chunks import by_chunks
 from campaignrl.policies.learner_settings import Penalty, encoded_blocks, fixed_penalty, require_catalog
 from campaignrl.policies.linear_model import RidgeModel, RidgeStatistics, fit_ridge, with_intercept
 from campaignrl.policies.row_products import row_product

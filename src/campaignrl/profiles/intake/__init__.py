@@ -4,10 +4,9 @@ deduplication.py     All rows of one source together: laid down, freed of outlie
                      orders
 field_spec.py        What a mapping says about one field of a source, and the rules for rows that are not as they
                      should be
-identity.py          The ids of all sources -> one customer id a row
+identity.py          Who is who: member ids, device ids and phone hashes of all sources -> one customer id a row
 intake.py            Intake: raw exports of several tools -> one events table and one attributes table, and nothing
                      lost on the way
-links.py             Who is who: member ids, device ids and phone hashes that belong to one customer
 lookups.py           Tables beside a source with one row a key: a product's department, an offer's channels
 mapping.py           Event mappings: a TOML file that says what raw exports of shop, app, store and campaign tools
                      mean

@@ -1,6 +1,6 @@
 """All rows of one source together: laid down, freed of outliers and duplicates, lines joined to orders.
 
-Here: what needs more than one row. Not here: single rows (rules.py), who the customers are (links.py).
+Here: what needs more than one row. Not here: single rows (rules.py), who the customers are (identity.py).
 The tables of source n: staged_n (every row), doubles_n (row, of), kept_n (a view: the rows that stay).
 """
 

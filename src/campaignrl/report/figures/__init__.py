@@ -11,7 +11,6 @@ estimates.py               One picture for the pages of experiments: estimates w
                            by side
 evidence.py                What of a log speaks for a policy: its weights, its actions beside the logged ones, its
                            estimated propensities
-evidence_of_a_log.py       Which pictures show what of a log speaks for each policy, with their captions
 lift_by_part.py            The picture of a lift by part: one line each, with its interval, and nothing as the line
                            to compare with
 profiles.py                Pictures of segments: how many customers each has and what they are like, and who went
@@ -27,7 +26,7 @@ world.py                   The picture of a world, and its page: customers, funn
 from campaignrl.report.figures.base import png_bytes as png_bytes
 from campaignrl.report.figures.base import svg_bytes as svg_bytes
 from campaignrl.report.figures.captions import Picture as Picture
-from campaignrl.report.figures.evidence_of_a_log import evidence_pictures as evidence_pictures
+from campaignrl.report.figures.evidence import evidence_pictures as evidence_pictures
 from campaignrl.report.figures.profiles import heat as heat
 from campaignrl.report.figures.profiles import migration_picture as migration_picture
 from campaignrl.report.figures.profiles import segment_picture as segment_picture

@@ -1,8 +1,8 @@
 """What of a log speaks for a policy: its weights, its actions beside the logged ones, its estimated propensities.
 
-Here: how it is drawn. Not here: the figures themselves (ope/methods/weight_histogram.py,
-ope/nuisance/propensity_model.py), the effective sample size by step (effective_size_by_step.py), colours and rules of
-text (base.py).
+Here: which pictures show it, with their captions, and how they are drawn. Not here: the figures themselves
+(ope/methods/weight_histogram.py, ope/nuisance/propensity_model.py), the effective sample size by step
+(effective_size_by_step.py), the other pictures (captions.py), colours and rules of text (base.py).
 """
 
 from __future__ import annotations
@@ -14,11 +14,61 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFormatter
 
-from campaignrl.ope.methods import ActionOverlap, Spread
+from campaignrl.ope.data import LOGGED
+from campaignrl.ope.diagnostics import ESS_REFUSE
+from campaignrl.ope.episodes import EpisodeEvaluation
+from campaignrl.ope.methods import ActionOverlap, Evaluation, Spread
 from campaignrl.ope.nuisance import CalibrationBin
-from campaignrl.report.figures.base import INK, MUTED, RULE, SERIES, WIDTH, safe
+from campaignrl.report.facts import ReportContent
+from campaignrl.report.facts import wording as words
+from campaignrl.report.figures.base import INK, MUTED, RULE, SERIES, WIDTH, safe, svg_bytes
+from campaignrl.report.figures.captions import Picture
+from campaignrl.report.figures.effective_size_by_step import ess_by_step
+from campaignrl.report.figures.lift_by_part import lift_by_part
+from campaignrl.report.figures.svg_inline import inline_svg
 
+KEY = (("series-1", "■", "rows of the log"), ("series-2", "■", "weighted: what the policy would do"))
 MOST_ACTIONS = 12  # rows of the overlap; the rest are added up
+
+
+def evidence_pictures(content: ReportContent) -> list[Picture]:
+    """Weights and overlap of each policy, the curve of episodes, calibration of propensities, lift by part."""
+    asked = [(number, e) for number, (e, _) in enumerate(content.evaluations) if e.policy != LOGGED]
+    pictures = [_weights(content, number, e) for number, e in asked if e.spread is not None]
+    curves = {
+        content.label(e.policy): np.array([step.ess for step in e.curve])
+        for _, e in asked
+        if isinstance(e, EpisodeEvaluation) and e.curve
+    }
+    if curves:
+        caption = "How many customers still speak for a policy at each step of an episode."
+        says = "; ".join(f"{name} ends at {sizes[-1]:,.0f}" for name, sizes in curves.items())
+        pictures.append(_picture(svg_bytes(ess_by_step(curves, ESS_REFUSE)), "steps", caption, says))
+    estimated = next((e for _, e in asked if e.calibration), None)
+    if estimated is not None:
+        caption = "Propensities estimated from the log, beside how often the action was taken; right on the line."
+        says = "; ".join(f"{b.predicted:.3g} estimated, {b.observed:.3g} taken" for b in estimated.calibration)
+        pictures.append(_picture(svg_bytes(calibration(estimated.calibration)), "calibration", caption, says))
+    return pictures + [_by_part(content, number, name) for number, name in enumerate(content.parts)]
+
+
+def _by_part(content: ReportContent, number: int, name: str) -> Picture:
+    parts, e = content.parts[name], content.evaluations[0][0]
+    caption = f"Lift by {name}, over {content.label(e.reference)}; the intervals hold together."
+    says = "; ".join(f"{part.part} {part.lift.value:+.4g}" for part in parts)
+    return _picture(svg_bytes(lift_by_part(parts, e.reward)), f"parts{number}", caption, says)
+
+
+def _weights(content: ReportContent, number: int, e: Evaluation) -> Picture:
+    assert e.spread is not None
+    name = words.sentence_start(content.label(e.policy))
+    caption = f"{name}: how much each row of the log counts, and how often each action was taken and would be."
+    says = f"{e.ess:,.0f} effective of {e.n:,} rows, {e.spread.silent:.0%} of weight 0"
+    return _picture(svg_bytes(weights_and_overlap(e.spread, e.ess, e.n)), f"weights{number}", caption, says, KEY)
+
+
+def _picture(svg: bytes, key: str, caption: str, says: str, signs: tuple[tuple[str, str, str], ...] = ()) -> Picture:
+    return Picture(inline_svg(svg, key, f"{caption} {says}"), caption, signs)
 
 
 def weights_and_overlap(spread: Spread, ess: float, n: int) -> Figure:
