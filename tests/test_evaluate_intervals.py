@@ -10,16 +10,14 @@ from scipy import optimize, stats
 
 from campaignrl.ope.estimators import bandit
 from campaignrl.ope.estimators.weights import mean_weight_p_value
+from campaignrl.ope.intervals.clustered import Clusters, clustered_t, std_error
 from campaignrl.ope.intervals.empirical_likelihood import (
-    Clusters,
     Extreme,
     PairSums,
-    clustered_t,
     cressie_read,
     cressie_read_point,
     mean_weight_statistic,
     reward_extremes,
-    std_error,
 )
 from campaignrl.ope.methods.likelihood_of_rows import FOLDED, KEPT, farthest, joined, largest
 from campaignrl.ope.methods.registry import difference, estimate
