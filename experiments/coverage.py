@@ -21,8 +21,8 @@ from scipy import stats
 
 import campaignrl as crl
 from campaignrl.features import Context, Feature, FeatureSchema
+from campaignrl.ope.intervals.clustered import Clusters
 from campaignrl.ope.intervals.confidence_sequences import ever_excluded
-from campaignrl.ope.intervals.empirical_likelihood import Clusters
 from campaignrl.ope.methods.intervals_by_name import INTERVALS
 from campaignrl.ope.methods.registry import Weighted, likelihood_interval
 

@@ -18,7 +18,7 @@ import pandas as pd
 
 import campaignrl as crl
 from campaignrl.ope.comparison.equivalence import Bearing, bearing, independent_difference, interval
-from campaignrl.ope.intervals.empirical_likelihood import NOT_TO_BE_HAD, Estimate
+from campaignrl.ope.intervals.clustered import NOT_TO_BE_HAD, Estimate
 from campaignrl.report.figures.base import png_bytes
 from campaignrl.report.figures.estimates import Panel, Spot, panels
 from campaignrl.tables.files.whole_files import write_whole

@@ -13,7 +13,7 @@ from scipy import stats
 from campaignrl.errors import UsageError
 from campaignrl.ope.comparison.equivalence import Bearing, bearing, bearing_of_best, independent_difference, interval
 from campaignrl.ope.comparison.personalisation import MATTERS, personalising
-from campaignrl.ope.intervals.empirical_likelihood import Estimate
+from campaignrl.ope.intervals.clustered import Estimate
 from campaignrl.tables.log.split import split_by_customer
 
 GAIN = Estimate(0.08, 0.01, 0.06, 0.10, "")  # of the best single action over none

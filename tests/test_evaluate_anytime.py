@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from textbook_bounds import bernstein_lower, hoeffding_lower
 
 from campaignrl.errors import DataError
 from campaignrl.ope.intervals.betting import betting_interval
-from campaignrl.ope.intervals.bounds import bernstein_lower, hoeffding_lower
 from campaignrl.ope.intervals.confidence_sequences import (
     Path,
     anytime_bounds,

@@ -12,7 +12,7 @@ from campaignrl.errors import UnknownName
 from campaignrl.ope.comparison.policies import cost_per_incremental, lift_by, probability_of_harm
 from campaignrl.ope.comparison.subgroups import Breakdown, breakdown
 from campaignrl.ope.evaluate import evaluate
-from campaignrl.ope.intervals.empirical_likelihood import Estimate
+from campaignrl.ope.intervals.clustered import Estimate
 
 _SPEC = importlib.util.spec_from_file_location("logs", Path(__file__).with_name("test_evaluate_log.py"))
 LOGS = importlib.util.module_from_spec(_SPEC)

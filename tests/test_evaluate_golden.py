@@ -4,17 +4,12 @@ import math
 
 import numpy as np
 import pytest
+import textbook_bounds as bounds
 
 from campaignrl.ope.estimators import bandit, weights
-from campaignrl.ope.intervals import bounds
+from campaignrl.ope.intervals.clustered import Clusters
 from campaignrl.ope.intervals.confidence_sequences import anytime_bounds
-from campaignrl.ope.intervals.empirical_likelihood import (
-    Clusters,
-    PairSums,
-    cressie_read,
-    cressie_read_point,
-    reward_extremes,
-)
+from campaignrl.ope.intervals.empirical_likelihood import PairSums, cressie_read, cressie_read_point, reward_extremes
 from campaignrl.ope.methods import shrinkage as tuning
 
 N, K = 2000, 4

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import textbook_bounds as bounds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,8 +15,7 @@ from campaignrl.errors import SupportError, UnknownName, UsageError
 from campaignrl.features import Context, Feature, FeatureSchema
 from campaignrl.ope.estimators import bandit
 from campaignrl.ope.evaluate import compare_on_log, evaluate
-from campaignrl.ope.intervals import bounds
-from campaignrl.ope.intervals.empirical_likelihood import Clusters
+from campaignrl.ope.intervals.clustered import Clusters
 from campaignrl.ope.methods import shrinkage as tuning
 from campaignrl.ope.nuisance.cross_fitting import capped
 from campaignrl.ope.nuisance.propensity_model import EstimatedPropensities, calibration_gap

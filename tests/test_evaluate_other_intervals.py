@@ -10,7 +10,7 @@ import pytest
 from campaignrl.errors import DataError, UnknownName
 from campaignrl.ope.evaluate import evaluate
 from campaignrl.ope.intervals.bootstrap import percentile_interval, resampled_rows
-from campaignrl.ope.intervals.empirical_likelihood import Clusters
+from campaignrl.ope.intervals.clustered import Clusters
 from campaignrl.ope.methods.intervals_by_name import INTERVALS, Orders, customer_bounds
 from campaignrl.ope.methods.registry import ESTIMATORS
 from campaignrl.ope.refit_bootstrap import refit_bootstrap

@@ -23,7 +23,7 @@ from campaignrl.ope.comparison.policies import (
     ratio,
 )
 from campaignrl.ope.evaluate import compare_on_log
-from campaignrl.ope.intervals.empirical_likelihood import Clusters
+from campaignrl.ope.intervals.clustered import Clusters
 
 _SPEC = importlib.util.spec_from_file_location("logs", Path(__file__).with_name("test_evaluate_log.py"))
 LOGS = importlib.util.module_from_spec(_SPEC)

@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 
 from campaignrl.cli.evaluate import evaluate as evaluate_verb
 from campaignrl.ope.evaluate import evaluate
-from campaignrl.ope.intervals.empirical_likelihood import Estimate
+from campaignrl.ope.intervals.clustered import Estimate
 from campaignrl.tables.log.split import split_by_customer
 from campaignrl.tables.logs import read_log
 

@@ -11,7 +11,7 @@ import pytest
 from campaignrl.campaign import run_campaign
 from campaignrl.errors import UsageError
 from campaignrl.ope.evaluate import compare_on_log, evaluate
-from campaignrl.ope.intervals.empirical_likelihood import Estimate
+from campaignrl.ope.intervals.clustered import Estimate
 from campaignrl.report.facts import wording as words
 from campaignrl.report.facts.content import best_estimate
 from campaignrl.report.facts.kpi import Kpi

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from campaignrl.ope.comparison.policies import Part
-from campaignrl.ope.intervals.empirical_likelihood import Estimate
+from campaignrl.ope.intervals.clustered import Estimate
 from campaignrl.report.figures.lift_by_part import lift_by_part
 
 

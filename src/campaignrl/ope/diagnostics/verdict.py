@@ -11,7 +11,6 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from campaignrl.ope.diagnostics.holdout import Holdout
-from campaignrl.ope.intervals import worst_and_best
 
 
 class Level(IntEnum):
@@ -123,6 +122,15 @@ def _mean_weight(f: Figures) -> Finding | None:
     if f.mean_weight < 1.0:
         cause += ", or much of what this policy would do was never tried"
     return Finding(level, f"the mean weight is {f.mean_weight:.3f} where it should be 1: {cause}.")
+
+
+def worst_and_best(supported: float, off_support: float, reward_range: tuple[float, float]) -> tuple[float, float]:
+    """Bounds of a value of which a mass of `off_support` was never tried (Sachdeva, Su & Joachims 2020).
+
+    supported: what the rest earns, mean of w r; whatever was not tried earns the least or the largest reward.
+    """
+    least, largest = reward_range
+    return supported + off_support * least, supported + off_support * largest
 
 
 def _support(f: Figures) -> Finding | None:

@@ -4,32 +4,32 @@ betting.py               Hedged betting interval of a bounded mean: two gamblers
                          one on more, one on less
 bootstrap.py             Percentile bootstrap over customers: the estimate again and again, from customers drawn
                          with replacement
-bounds.py                The textbook intervals and one-sided bounds, to compare ours with; each from weighted
-                         rewards x = w r of n rows
+clustered.py             Estimates and how sure they are by customers: rows of one customer move together, so sums
+                         over customers count
 confidence_sequences.py  Confidence sequences: bounds on a policy's value that hold at every look at once, so one
                          may stop when one likes
-empirical_likelihood.py  How sure an estimate is: customer-clustered t, and empirical likelihood
+empirical_likelihood.py  Empirical likelihood: the interval of a weighted mean that stays honest when conversions are
+                         rare
 """
 
 from campaignrl.ope.intervals.betting import betting_interval as betting_interval
 from campaignrl.ope.intervals.bootstrap import RESAMPLES as RESAMPLES
 from campaignrl.ope.intervals.bootstrap import percentile_interval as percentile_interval
 from campaignrl.ope.intervals.bootstrap import resampled_rows as resampled_rows
-from campaignrl.ope.intervals.bounds import worst_and_best as worst_and_best
+from campaignrl.ope.intervals.clustered import CLUSTERED_T as CLUSTERED_T
+from campaignrl.ope.intervals.clustered import MODEL_T as MODEL_T
+from campaignrl.ope.intervals.clustered import NOT_TO_BE_HAD as NOT_TO_BE_HAD
+from campaignrl.ope.intervals.clustered import Clusters as Clusters
+from campaignrl.ope.intervals.clustered import Estimate as Estimate
+from campaignrl.ope.intervals.clustered import Point as Point
+from campaignrl.ope.intervals.clustered import clustered_t as clustered_t
+from campaignrl.ope.intervals.clustered import p_value_of_gap as p_value_of_gap
+from campaignrl.ope.intervals.clustered import std_error as std_error
 from campaignrl.ope.intervals.confidence_sequences import anytime_bounds as anytime_bounds
-from campaignrl.ope.intervals.empirical_likelihood import CLUSTERED_T as CLUSTERED_T
 from campaignrl.ope.intervals.empirical_likelihood import EMPIRICAL_LIKELIHOOD as EMPIRICAL_LIKELIHOOD
-from campaignrl.ope.intervals.empirical_likelihood import MODEL_T as MODEL_T
 from campaignrl.ope.intervals.empirical_likelihood import NO_OUTLIERS as NO_OUTLIERS
-from campaignrl.ope.intervals.empirical_likelihood import NOT_TO_BE_HAD as NOT_TO_BE_HAD
-from campaignrl.ope.intervals.empirical_likelihood import Clusters as Clusters
-from campaignrl.ope.intervals.empirical_likelihood import Estimate as Estimate
 from campaignrl.ope.intervals.empirical_likelihood import Extreme as Extreme
 from campaignrl.ope.intervals.empirical_likelihood import Outliers as Outliers
 from campaignrl.ope.intervals.empirical_likelihood import PairSums as PairSums
-from campaignrl.ope.intervals.empirical_likelihood import Point as Point
-from campaignrl.ope.intervals.empirical_likelihood import clustered_t as clustered_t
 from campaignrl.ope.intervals.empirical_likelihood import cressie_read as cressie_read
 from campaignrl.ope.intervals.empirical_likelihood import mean_weight_statistic as mean_weight_statistic
-from campaignrl.ope.intervals.empirical_likelihood import p_value_of_gap as p_value_of_gap
-from campaignrl.ope.intervals.empirical_likelihood import std_error as std_error

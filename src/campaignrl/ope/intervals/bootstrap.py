@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from campaignrl.arrays import Rows
-from campaignrl.ope.intervals.empirical_likelihood import Clusters
+from campaignrl.ope.intervals.clustered import Clusters
 
 RESAMPLES = 1_000  # of customers; the ends of a 95 % interval then rest on 25 draws each
 

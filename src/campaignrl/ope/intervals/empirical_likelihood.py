@@ -1,8 +1,8 @@
-"""How sure an estimate is: customer-clustered t, and empirical likelihood.
+"""Empirical likelihood: the interval of a weighted mean that stays honest when conversions are rare.
 
-Rows of one customer move together, so both work on sums over customers, never on rows.
+Rows of one customer move together, so it works on sums over customers, never on rows (clustered.py).
 
-Empirical likelihood here is the Cressie-Read(-2) form of Karampatziakis, Langford & Mineiro (2020, "Empirical
+It is the Cressie-Read(-2) form of Karampatziakis, Langford & Mineiro (2020, "Empirical
 Likelihood for Contextual Bandits", NeurIPS). It asks which values are plausible given that the mean weight is
 1 and that one more observation, as extreme as the bounds allow, may have been missed. So it stays honest when
 conversions are rare, where t and bootstrap intervals shut around what happened to be seen. It needs six
@@ -18,90 +18,11 @@ from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
 from campaignrl.arrays import Float
 
 EMPIRICAL_LIKELIHOOD = "empirical likelihood"
-CLUSTERED_T = "customer t"
-MODEL_T = "customer t, the model's own error not counted"
-NOT_TO_BE_HAD = float("nan")
-
-
-class Point(NamedTuple):
-    """An estimate, and by how much each row moves it: value - truth ~ mean(influence); influences sum to 0."""
-
-    value: float
-    influence: Float  # (n,)
-
-
-class Estimate(NamedTuple):
-    """One estimator's answer, in the unit of the reward per decision; NaN where it cannot be had."""
-
-    value: float
-    std_error: float
-    ci_low: float
-    ci_high: float
-    interval: str  # how the interval was made
-
-
-class Clusters:
-    """Which customer each row belongs to, and sums over customers."""
-
-    def __init__(self, customer: npt.NDArray[np.integer]) -> None:
-        """customer: (n,) any whole numbers; customers without a row do not count."""
-        counts: npt.NDArray[np.intp] = np.bincount(customer)
-        self._present: npt.NDArray[np.intp] = np.flatnonzero(counts)
-        self._customer = customer
-        self.rows = len(customer)
-        self.sizes: Float = np.asarray(counts[self._present], dtype=np.float64)  # (C,) rows of each customer
-
-    def __len__(self) -> int:
-        return len(self._present)
-
-    @property
-    def numbers(self) -> npt.NDArray[np.intp]:
-        """(C,) the whole number of each customer, ascending: the order of every (C,) array here."""
-        return self._present
-
-    def of_rows(self) -> npt.NDArray[np.intp]:
-        """(n,) which of the C customers each row belongs to."""
-        return np.searchsorted(self._present, self._customer)
-
-    def sums(self, values: Float) -> Float:
-        """(n,) -> (C,) sums over each customer's rows."""
-        return np.asarray(np.bincount(self._customer, values)[self._present], dtype=np.float64)
-
-    def scaled(self, values: Float) -> Float:
-        """(n,) -> (C,) sums times C / n: their mean over customers is the mean over rows."""
-        return self.sums(values) * (len(self) / self.rows)
-
-
-def std_error(influence: Float, clusters: Clusters) -> float:
-    """Standard error of a mean of rows whose customers are independent (linearised; Liang & Zeger 1986).
-
-    The ordinary one when every customer has one row. NaN for a single customer.
-    """
-    count = len(clusters)
-    if count < 2:
-        return NOT_TO_BE_HAD
-    totals = clusters.sums(influence)
-    return float(np.sqrt(count / (count - 1) * np.sum(totals * totals)) / clusters.rows)
-
-
-def p_value_of_gap(a: float, b: float, error: float) -> float:
-    """How likely two estimates are this far apart by chance; 1 where only rounding is between them."""
-    if not abs(a - b) > 1e-9 * max(abs(a), abs(b)) or not error > 0.0:
-        return 1.0
-    return float(2 * stats.norm.sf(abs(a - b) / error))
-
-
-def clustered_t(point: Point, clusters: Clusters, alpha: float, interval: str = CLUSTERED_T) -> Estimate:
-    """Value +- t quantile (C - 1 degrees of freedom) x clustered standard error."""
-    error = std_error(point.influence, clusters)
-    half = stats.t.isf(alpha / 2, max(len(clusters) - 1, 1)) * error
-    return Estimate(point.value, error, float(point.value - half), float(point.value + half), interval)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,9 @@
 """Which estimators there are, and how each gets its value and interval from a log.
 
-absent.py              Why an estimator has no answer from a log, in words
 intervals_by_name.py   Intervals by the way one asks for instead of the usual one: t, betting, anytime or bootstrap
 likelihood_of_rows.py  The customers whose outcomes lie farthest out, to whom empirical likelihood might give a
                        chance below 0
-preparation.py         What an evaluation works with: matured rows, propensities that can be used, the reward's
-                       range and its model
+preparation.py         What an evaluation works with, and why an estimator has no answer from it
 registry.py            Which estimators there are, and which interval each gets
 result.py              The answer of an evaluation, and how it is shown: JSON, a table in a terminal, HTML in a
                        notebook
@@ -15,10 +13,6 @@ weight_histogram.py    How the weight of a log is spread: over rows, and over ac
 weighted_rows.py       What a log's rows say about one policy: five numbers a row, gathered in one pass over blocks
 """
 
-from campaignrl.ope.methods.absent import beyond as beyond
-from campaignrl.ope.methods.absent import blind as blind
-from campaignrl.ope.methods.absent import cannot as cannot
-from campaignrl.ope.methods.absent import missing as missing
 from campaignrl.ope.methods.intervals_by_name import BOOTSTRAP as BOOTSTRAP
 from campaignrl.ope.methods.intervals_by_name import INTERVALS as INTERVALS
 from campaignrl.ope.methods.intervals_by_name import MADE_BY as MADE_BY
@@ -27,10 +21,14 @@ from campaignrl.ope.methods.intervals_by_name import T as T
 from campaignrl.ope.methods.intervals_by_name import remade as remade
 from campaignrl.ope.methods.intervals_by_name import remade_difference as remade_difference
 from campaignrl.ope.methods.preparation import Predictions as Predictions
+from campaignrl.ope.methods.preparation import beyond as beyond
+from campaignrl.ope.methods.preparation import blind as blind
+from campaignrl.ope.methods.preparation import cannot as cannot
 from campaignrl.ope.methods.preparation import certain_share as certain_share
 from campaignrl.ope.methods.preparation import described as described
 from campaignrl.ope.methods.preparation import fitted_model as fitted_model
 from campaignrl.ope.methods.preparation import matured as matured
+from campaignrl.ope.methods.preparation import missing as missing
 from campaignrl.ope.methods.preparation import more_robust as more_robust
 from campaignrl.ope.methods.preparation import of_matured as of_matured
 from campaignrl.ope.methods.preparation import propensities as propensities

@@ -12,8 +12,6 @@ rows.py       One part of a log that stays on disk, as one policy and one refere
               by customer
 sums.py       Sums over customers that add up: what intervals need of a log of any size, in memory that does not
               grow with it
-tally.py      Figures of rows that add up over parts of a log: sums, least and largest values by name. Not here:
-              which figures
 views.py      Blocks of probabilities and predictions, as they pass by: what a policy makes of each row of a piece
               of a log
 """

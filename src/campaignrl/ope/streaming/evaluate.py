@@ -27,8 +27,7 @@ from campaignrl.ope.streaming.estimates import STREAMED, Bounds, estimate, lift
 from campaignrl.ope.streaming.figures import bounds_of, figures_of, off_support, reward_range_of
 from campaignrl.ope.streaming.model import SAMPLE, GivenModel, SampledRidge, StreamedModel, fit_sampled_ridge
 from campaignrl.ope.streaming.rows import Part, Question, part_of
-from campaignrl.ope.streaming.sums import AT, NOTHING, CustomerSums, closed, joined
-from campaignrl.ope.streaming.tally import EMPTY, Tally
+from campaignrl.ope.streaming.sums import AT, EMPTY, NOTHING, CustomerSums, Tally, closed, joined
 from campaignrl.policies import Policy, load_policy
 from campaignrl.policies.deep import Recurrent
 from campaignrl.tables.log import FACT, DecisionLog, LogInMemory, LogStream, open_log

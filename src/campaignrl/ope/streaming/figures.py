@@ -15,8 +15,7 @@ from campaignrl.ope.diagnostics import ESS_CAUTION, Figures
 from campaignrl.ope.estimators import weights
 from campaignrl.ope.methods import Range
 from campaignrl.ope.streaming.estimates import Bounds, combination, disagreement_p_value, mean_weight_p_value
-from campaignrl.ope.streaming.sums import AT, CustomerSums
-from campaignrl.ope.streaming.tally import Tally
+from campaignrl.ope.streaming.sums import AT, CustomerSums, Tally
 
 
 def reward_range_of(rows: Tally, given: Range | None, fact: Any) -> tuple[Range, str]:

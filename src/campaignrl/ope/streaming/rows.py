@@ -21,14 +21,15 @@ from campaignrl.ope.streaming.sums import (
     ALWAYS,
     AT,
     COLUMNS,
+    EMPTY,
     NOTHING,
     TOGETHER,
     CustomerSums,
+    Tally,
     customer_sums,
     joined,
     sampling_of,
 )
-from campaignrl.ope.streaming.tally import EMPTY, Tally
 from campaignrl.ope.streaming.views import View, pass_by
 from campaignrl.policies import Policy, one_blas_thread
 from campaignrl.tables.log import DecisionLog, LogInMemory, LogStream, Piece, pieces, starts_of

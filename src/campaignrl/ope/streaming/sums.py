@@ -9,9 +9,10 @@ estimates (estimates.py). d columns, n rows, C customers, B bins.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import reduce
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +41,28 @@ LARGEST_OF_BIN = np.concatenate([np.nextafter(EDGES, -np.inf), [np.inf]])
 _NO_KEYS = np.zeros(0, dtype=np.uint64)
 TOGETHER = 0  # as `sampling`: rows of a customer are known to stand together
 KEYS_KEPT = 1 << 20  # customers by whom rows that are apart are noticed: all of them up to here
+
+
+class Tally(NamedTuple):
+    """Figures of rows that add up over parts of a log: numbers or arrays by name; a part without rows is empty."""
+
+    added: Mapping[str, Any]
+    least: Mapping[str, Any]
+    largest: Mapping[str, Any]
+
+    def __add__(self, other: object) -> Tally:
+        if not isinstance(other, Tally):
+            return NotImplemented
+        if not self.added or not other.added:
+            return self if self.added else other
+        return Tally(
+            {name: value + other.added[name] for name, value in self.added.items()},
+            {name: np.minimum(value, other.least[name]) for name, value in self.least.items()},
+            {name: np.maximum(value, other.largest[name]) for name, value in self.largest.items()},
+        )
+
+
+EMPTY = Tally({}, {}, {})
 
 
 class Edge(NamedTuple):

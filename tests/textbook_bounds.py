@@ -46,15 +46,6 @@ def clopper_pearson(weight: Float, reward: Float, alpha: float) -> tuple[float, 
     return low, high
 
 
-def worst_and_best(supported: float, off_support: float, reward_range: tuple[float, float]) -> tuple[float, float]:
-    """Bounds of a value of which a mass of `off_support` was never tried (Sachdeva, Su & Joachims 2020).
-
-    supported: what the rest earns, mean of w r; whatever was not tried earns the least or the largest reward.
-    """
-    least, largest = reward_range
-    return supported + off_support * least, supported + off_support * largest
-
-
 def maximum_likelihood_point(weight: Float, reward: Float, least: float, largest: float) -> float:
     """The likeliest value given that the mean weight is 1 (Karampatziakis, Langford & Mineiro 2020, section 3).
 
