@@ -34,6 +34,7 @@ ORDER = (
     ("service",),
     ("demo",),
     ("cli",),
+    ("__main__",),
 )
 LAYER = {name: i for i, line in enumerate(ORDER) for name in line}
 
