@@ -200,7 +200,9 @@ def least_mean(w, y, extreme, budget):
         constraints=asked,
         options={"maxiter": 500, "ftol": 1e-12},
     )
-    return found.fun if found.success else math.nan
+    # So near the end the solver may not call it a success; what it found counts if it keeps what was asked.
+    kept = [abs(a["fun"](found.x)) < 1e-8 if a["type"] == "eq" else a["fun"](found.x) > -1e-6 for a in asked]
+    return found.fun if all(kept) else math.nan
 
 
 @pytest.mark.parametrize("seed", range(12))
