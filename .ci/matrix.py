@@ -15,13 +15,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 RL = ("3.11",)
-NEEDED = ("pytest", "hypothesis", "pytest-xdist", "pytest-timeout", "tensorboard")
+TABLES = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 def classified() -> list[str]:
     """The versions that the classifiers promise, as `3.11`."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    said = (words.rpartition(" :: ") for words in project["classifiers"])
+    said = (words.rpartition(" :: ") for words in TABLES["project"]["classifiers"])
     return [version for what, _, version in said if what == "Programming Language :: Python" and "." in version]
 
 
@@ -48,7 +47,18 @@ def passes(version: str, python: Path) -> bool:
     """Install into an environment of its own, and run the fast tests there."""
     home = ROOT / f".venv-{version}"
     inside, what = home / "bin" / "python", ".[rl]" if version in RL else "."
-    install = [inside, "-m", "pip", "install", "-q", "-c", "constraints.txt", "-e", what, *NEEDED]
+    install = [
+        inside,
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "-c",
+        "constraints.txt",
+        "-e",
+        what,
+        *TABLES["dependency-groups"]["test"],
+    ]
     tests = [inside, "-m", "pytest", "-q", "-n", "2", "-m", "not slow"]
     for command in ([python, "-m", "venv", home], install, tests):
         print("+", *command, flush=True)
