@@ -36,6 +36,7 @@ ORDER = (
     ("service",),
     ("demo",),
     ("cli",),
+    ("__main__",),
 )
 LAYER = {name: i for i, line in enumerate(ORDER) for name in line}
 

@@ -99,6 +99,23 @@ def test_importing_the_package_loads_no_heavy_library():
     assert not heavy & set(loaded)
 
 
+def test_importing_the_package_loads_gymnasium_and_little_else():
+    """What an import costs, in modules: a clock would measure the machine. Gymnasium must know our environments."""
+    loads = "import sys; before = set(sys.modules); import {}; print(*sorted(set(sys.modules) - before))"
+    ours, gymnasiums = (set(run(loads.format(name)).split()) for name in ("campaignrl", "gymnasium"))
+    own = {name for name in ours if name.partition(".")[0] == "campaignrl"}
+    assert len(own) <= 4, f"importing campaignrl loads {sorted(own)}"
+    others = {name.partition(".")[0] for name in ours - own - gymnasiums}
+    assert others <= sys.stdlib_module_names, f"importing campaignrl loads {sorted(others - sys.stdlib_module_names)}"
+    assert len(ours - own - gymnasiums) <= 5, sorted(ours - own - gymnasiums)
+
+
+def test_the_command_line_starts_without_the_libraries_of_its_verbs():
+    """`--help` and a mistyped verb answer before anything heavy loads."""
+    loaded = run("import campaignrl.cli.main, sys; print(*sys.modules)").split()
+    assert not {"pandas", "torch", "sklearn", "pyarrow", "matplotlib", "scipy", "duckdb", "pydantic"} & set(loaded)
+
+
 def test_simulating_needs_neither_torch_nor_sklearn():
     code = "import campaignrl as c, sys; c.simulate('ecommerce', customers=2); print(*sys.modules)"
     loaded = {name.split(".")[0] for name in run(code).split()}
