@@ -22,7 +22,7 @@ from campaignrl.envs import BLOCK, Panel
 from campaignrl.envs.clock import Hours, run_clock
 from campaignrl.errors import Problem, UsageError
 from campaignrl.features import Context
-from campaignrl.guard import Ledger, propensity_after, throttle
+from campaignrl.guard import Spending, propensity_after, throttle
 from campaignrl.policies import Policy, load_policy, require_trained, sample
 from campaignrl.policies.deep import Memory, ask, memory_for
 from campaignrl.rng import Purpose
@@ -111,7 +111,7 @@ def run_campaign(
     playing = ready_policy(policy, world)
     panel, memory = Panel(world, customers, seed, threads, block), memory_for(playing)
     recorder = _Recorder(panel, playing) if keep_log else None
-    ledger = Ledger(world, len(panel))
+    spending = Spending(world, len(panel))
     before, start = panel.state.orders.copy(), panel.state.alive.copy()
     totals = {name: np.zeros(len(panel)) for name in Outcome._fields}
     daily = {name: np.zeros(world.horizon) for name in Outcome._fields}
@@ -121,8 +121,8 @@ def run_campaign(
     while not panel.done:
         day = panel.day
         choice = decide_day(panel, playing, memory)
-        if ledger.is_limited:
-            choice = _served(choice, panel, ledger)
+        if spending.is_limited:
+            choice = _served(choice, panel, spending)
         outcome = panel.step(choice.action)
         np.add.at(counts, (panel.traits.segment, choice.action), 1.0)
         for name, values in zip(Outcome._fields, outcome, strict=True):
@@ -185,12 +185,12 @@ def decide_day(panel: Panel, policy: Policy, memory: Memory | None = None) -> Ch
     )
 
 
-def _served(choice: Choice, panel: Panel, ledger: Ledger) -> Choice:
+def _served(choice: Choice, panel: Panel, spending: Spending) -> Choice:
     """The choice after budget and capacity of the day, with the propensity after both."""
     u = rng.uniform(panel.traits.key, panel.seed, panel.day, Purpose.THROTTLE)
     catalog = panel.world.catalog
-    found = throttle(catalog, choice.action, u, ledger.limits(panel.day))
-    ledger.book(found.cost)
+    found = throttle(catalog, choice.action, u, spending.limits(panel.day))
+    spending.book(found.cost)
     dropped = found.action != choice.action
     before = np.where(dropped, choice.none, choice.propensity)
     after = propensity_after(before, choice.by_channel, choice.none, found.action, catalog, found.served)
