@@ -10,9 +10,9 @@ from campaignrl.dynamics.advance import Outcome
 from campaignrl.envs.clock.simulation import Clock, run_clock
 from campaignrl.envs.panel import Panel
 from campaignrl.specs.bundled import bundled_files
-from campaignrl.specs.toml import check
 from campaignrl.specs.world import World, load_world
 from campaignrl.tables.files.whole_files import read_frame, write_frame
+from campaignrl.toml import check
 
 SMS = "sms"
 ANSWERS = {

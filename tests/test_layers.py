@@ -16,6 +16,8 @@ ORDER = (
     ("rng",),
     ("actions",),
     ("features",),
+    ("quantities", "toml"),
+    ("effects",),
     ("specs",),
     ("tables",),
     ("lifecycle",),

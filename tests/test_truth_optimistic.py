@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from campaignrl.dynamics.satisfaction import contentment
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,7 +10,6 @@ from campaignrl import rng
 from campaignrl.dynamics.memory import use_up
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.dynamics.purchase import hill
-from campaignrl.dynamics.satisfaction import contentment
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.truth.bounds.eligible_offers import classes, open_offers, reads
 from campaignrl.envs.truth.bounds.linear_stocks import linear_stocks

@@ -1,7 +1,7 @@
 """A world in TOML -> a checked, frozen `World`: who the customers are, how they respond, what may be sent.
 
 Money stands in the currency's unit (0.04) and becomes whole minor units here; time is in days. Not here: the
-parts (segments.py, market.py, effects.py), the arithmetic of behaviour (dynamics/), enforcing rules (guard/).
+parts (segments.py, market.py, tags.py, effects/), the arithmetic of behaviour (dynamics/), enforcing rules (guard/).
 """
 
 from __future__ import annotations
@@ -15,22 +15,23 @@ from typing import Annotated, Any
 from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
 from campaignrl.actions import Catalog, Channel, Offer
+from campaignrl.effects import EffectSections
 from campaignrl.errors import Problem, SpecError
 from campaignrl.features import FeatureSchema
+from campaignrl.quantities import MOST, Positive
 from campaignrl.specs.bundled import find_file
 from campaignrl.specs.conditions import Condition, compile_condition
-from campaignrl.specs.effects import AdStock, Fatigue, ReferencePrice, Response, Satisfaction, Season, Stockpile, Tags
 from campaignrl.specs.market import ChannelSpec, GuardSpec, Money, OfferSpec
 from campaignrl.specs.provenance import Provenance
-from campaignrl.specs.quantities import MOST, Positive
 from campaignrl.specs.segments import Segment
-from campaignrl.specs.toml import Spec, check, field_problems, read_toml
+from campaignrl.specs.tags import Tags
 from campaignrl.specs.world_checks import world_problems
 from campaignrl.specs.world_features import feature_schema
+from campaignrl.toml import Spec, check, field_problems, read_toml
 
 
-class World(Spec):
-    """Segments of customers, channels, offers, rules, money and horizon."""
+class _Market(Spec):
+    """The fields of a world that stand before its effects."""
 
     name: str
     title: str = ""
@@ -41,13 +42,11 @@ class World(Spec):
     segments: Annotated[dict[str, Segment], Field(min_length=1, max_length=MOST)]
     channels: Annotated[dict[str, ChannelSpec], Field(min_length=1)]
     offers: Annotated[dict[str, OfferSpec], Field(min_length=1, max_length=MOST)]
-    response: Response = Response()
-    fatigue: Fatigue = Fatigue()
-    adstock: AdStock | None = None
-    satisfaction: Satisfaction | None = None
-    reference_price: ReferencePrice | None = None
-    stockpile: Stockpile | None = None
-    season: Season | None = None
+
+
+class World(EffectSections, _Market):
+    """Segments of customers, channels, offers, effects, rules, money and horizon."""
+
     tags: Tags = Tags()
     guard: GuardSpec = GuardSpec()
     provenance: dict[str, Provenance] = {}  # where numbers came from, by their place: "segments.all.purchase.rate"
