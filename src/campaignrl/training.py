@@ -12,7 +12,7 @@ import numpy as np
 from campaignrl.campaign import Progress, simulate
 from campaignrl.errors import Problem, UsageError
 from campaignrl.policies import Learner, Policy, load_policy
-from campaignrl.policies.deep import Course, Watch, WorldLearner
+from campaignrl.policies.deep import RunOptions, TrainingCallback, WorldLearner
 from campaignrl.specs import World, load_world
 from campaignrl.tables.log import DecisionLog
 
@@ -28,7 +28,7 @@ def train(
     seed: int = 0,
     threads: int | None = None,
     progress: Progress | None = None,
-    watch: Watch | None = None,
+    watch: TrainingCallback | None = None,
     checkpoint: str | Path | None = None,
     resume: bool = False,
     tensorboard: str | Path | None = None,
@@ -38,14 +38,14 @@ def train(
     From a log: one update with its matured rows. In a world, by a learner from logs (lin_ts): `rounds` campaigns of
     `customers` new customers each, the first played by `explore`, the later ones by the learner itself, with an update
     after each. In a world, by a learner that acts there itself (maskable_ppo): as many customer-days, which `steps`
-    states directly; `watch` then sees each milestone, `checkpoint` is a file that always holds the last whole state,
+    states directly; `watch` then sees each point of the learning curve, `checkpoint` is a file that always holds the last whole state,
     from which `resume` goes on, and `tensorboard` a folder for its events.
     """
     found = ready_learner(policy, source, seed)
     if isinstance(found, WorldLearner):
         world, file = _world_of(source, found), _path(checkpoint)
         days = customers * rounds * world.horizon if steps is None else steps
-        train_in(found, world, Course(days, threads or 1, progress, watch, file, resume, _path(tensorboard)))
+        train_in(found, world, RunOptions(days, threads or 1, progress, watch, file, resume, _path(tensorboard)))
         return found
     _refuse_given(found, watch=watch, checkpoint=checkpoint, resume=resume or None, tensorboard=tensorboard)
     if isinstance(source, DecisionLog):
@@ -62,14 +62,14 @@ def train(
     return found
 
 
-def train_in(learner: WorldLearner, world: World, course: Course) -> None:
+def train_in(learner: WorldLearner, world: World, options: RunOptions) -> None:
     """Teach a learner that acts in a world itself. The checkpoint stays, for the caller to delete."""
-    if course.steps < 1:
-        raise UsageError(Problem("train", "steps", course.steps, "at least 1"))
-    if course.checkpoint is not None and course.checkpoint.exists() and not course.resume:
+    if options.steps < 1:
+        raise UsageError(Problem("train", "steps", options.steps, "at least 1"))
+    if options.checkpoint is not None and options.checkpoint.exists() and not options.resume:
         fix = "Give --resume (resume=True) to go on from it, or delete it to begin anew."
-        raise UsageError(Problem("train", "checkpoint", str(course.checkpoint), "a new file", fix))
-    learner.learn(world, course)
+        raise UsageError(Problem("train", "checkpoint", str(options.checkpoint), "a new file", fix))
+    learner.learn(world, options)
 
 
 def ready_learner(

@@ -26,12 +26,12 @@ from campaignrl.arrays import Array, Bool, Float, Float32, Int
 from campaignrl.dynamics import NO_OFFER, Parameters
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.envs.truth.bounds.linear_stocks import Stocks, linear_stocks
-from campaignrl.envs.truth.bounds.offer_validity import Held, held_points
+from campaignrl.envs.truth.bounds.offer_validity import HeldOffers, held_points
 from campaignrl.envs.truth.bounds.optimistic_tables import Tables, tables
 from campaignrl.envs.truth.bounds.piecewise_linear_bounds import between, convex, falling, rising
 from campaignrl.envs.truth.followed_effects import refuse_unfollowed
 from campaignrl.envs.truth.oracles import Lattice, Size, Types, clicks_of, fatigue_of, lattice, stock_most
-from campaignrl.envs.truth.shadow_prices import Toll
+from campaignrl.envs.truth.shadow_prices import ShadowPrices
 from campaignrl.specs import World
 
 Y, W, S, C, F, R, L = 0, 1, 2, 4, 5, 6, 7
@@ -47,11 +47,11 @@ class Optimistic:
     open: Bool  # (Y, T, o, m)
     p: Parameters
     lat: Lattice
-    held: Held
+    held: HeldOffers
     fatigue: Float  # (F,)
     stocks: Stocks
     t: Tables
-    charge: Float  # (k,) of a send with its toll, currency
+    charge: Float  # (k,) of a send with its shadow price, currency
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -70,13 +70,15 @@ class Optimistic:
         return np.where(alive, np.maximum(living, gone), gone).astype(np.float64)
 
 
-def optimistic_model(world: World, types: Types, open_: Bool, size: Size, toll: Toll, usual: float = 0.0) -> Optimistic:
+def optimistic_model(
+    world: World, types: Types, open_: Bool, size: Size, shadow_prices: ShadowPrices, usual: float = 0.0
+) -> Optimistic:
     """The optimistic model of `world` for these customers. usual: see `linear_stocks`; any gives a bound."""
     p = parameters(world)
     refuse_unfollowed(world, p, "the upper bound")
     lat = lattice(world, p, True, size._replace(fatigue=1))
     fatigue, stocks = _fatigue_points(world, p, size.fatigue), linear_stocks(world, p, usual)
-    charge = p.send_cost.astype(np.float64) + toll.on(world)
+    charge = p.send_cost.astype(np.float64) + shadow_prices.on(world)
     held = held_points(p.valid_days)
     return Optimistic(world, types, open_, p, lat, held, fatigue, stocks, tables(types, lat, fatigue, p), charge)
 

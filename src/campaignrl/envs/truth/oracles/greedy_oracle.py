@@ -20,7 +20,7 @@ from campaignrl.dynamics import NO_OFFER, Parameters, State, Traits, purchase, r
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.effects import MeanDay, Stocks
 from campaignrl.envs.panel import Panel
-from campaignrl.envs.truth.shadow_prices import Toll
+from campaignrl.envs.truth.shadow_prices import ShadowPrices
 from campaignrl.specs import World
 
 
@@ -143,9 +143,9 @@ def greedy(panel: Panel) -> Int:
     return _best(panel, np.zeros(len(panel.world.catalog)))
 
 
-def priced(world: World, toll: Toll) -> Callable[[Panel], Int]:
+def priced(world: World, shadow_prices: ShadowPrices) -> Callable[[Panel], Int]:
     """The greedy oracle where what is scarce has a price: it is left to those who gain most from it."""
-    return partial(_best, charge=toll.on(world))
+    return partial(_best, charge=shadow_prices.on(world))
 
 
 def _best(panel: Panel, charge: npt.NDArray[np.float64]) -> Int:

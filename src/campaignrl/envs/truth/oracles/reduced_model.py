@@ -21,7 +21,7 @@ from campaignrl.envs.truth.oracles import one_day_values as payoff
 from campaignrl.envs.truth.oracles.one_day_values import After, Rates, Types
 from campaignrl.envs.truth.oracles.reduced_state import AXIS_C, AXIS_F, AXIS_R, Lattice, Size, lattice
 from campaignrl.envs.truth.oracles.stocks import Effects, Prices, effects, no_prices, prices_before
-from campaignrl.envs.truth.shadow_prices import Toll
+from campaignrl.envs.truth.shadow_prices import ShadowPrices
 from campaignrl.specs import World
 
 
@@ -43,7 +43,7 @@ class ReducedModel:
     p: Parameters
     e: Effects
     rates: Rates
-    charge: Float  # (k,) cost of a send with its toll, currency
+    charge: Float  # (k,) cost of a send with its shadow price, currency
     counted: Bool  # (k,) actions that plans count on
 
     @property
@@ -76,12 +76,14 @@ class ReducedModel:
             yield step.action(a)
 
 
-def reduced_model(world: World, types: Types, size: Size | None = None, toll: Toll | None = None) -> ReducedModel:
+def reduced_model(
+    world: World, types: Types, size: Size | None = None, shadow_prices: ShadowPrices | None = None
+) -> ReducedModel:
     """The reduced model of `world` for these customers."""
-    p, toll = parameters(world), toll or Toll()
+    p, shadow_prices = parameters(world), shadow_prices or ShadowPrices()
     refuse_unfollowed(world, p, "the far-sighted oracle")
     e, lat = effects(world, p), lattice(world, p, False, size or Size())
-    charge = p.send_cost.astype(np.float64) + toll.on(world)
+    charge = p.send_cost.astype(np.float64) + shadow_prices.on(world)
     conditional = np.array([name in world.conditions for name in world.offers] + [False])
     counted = ~conditional[p.offer_of]
     return ReducedModel(world, types, lat, p, e, payoff.rates(types, lat, p), charge, counted)
