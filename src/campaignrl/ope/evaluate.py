@@ -109,8 +109,9 @@ def evaluate(
     fitted = fitted_model(used, predictions, bounds, folds, seed, model) if modelled else None
     targets = [target_of(given, used) for given in (target, base)]
     whole, other = gather(used, targets, fitted, bounds, logged)
-    robust = more_robust(used, whole, targets[0], bounds, folds, seed, model) if "mrdr" in estimators else whole
-    views = {name: _mixed(robust if name == "mrdr" else whole, mix) for name in estimators}
+    own = any(ESTIMATORS[name].own_model for name in estimators)
+    robust = more_robust(used, whole, targets[0], bounds, folds, seed, model) if own else whole
+    views = {name: _mixed(robust if ESTIMATORS[name].own_model else whole, mix) for name in estimators}
     evidence = _mixed(whole, mix)
 
     certain = certain_share(used)
@@ -260,7 +261,7 @@ def _figures(
     log: DecisionLog, evidence: Evidence, certain: float, dropped: int, settings: Mapping[str, float]
 ) -> Figures:
     w, r, clusters = evidence.weight, evidence.reward, evidence.clusters
-    snips, dr = (ESTIMATORS[name].point(evidence) for name in ("snips", "dr"))
+    snips, dr = (ESTIMATORS[name].terms(evidence).point() for name in ("snips", "dr"))
     apart = std_error(snips.influence - dr.influence, clusters)
     return Figures(
         n=len(w),

@@ -35,7 +35,9 @@ from campaignrl.ope.methods.preparation import propensities as propensities
 from campaignrl.ope.methods.preparation import reward_range_of as reward_range_of
 from campaignrl.ope.methods.registry import ESTIMATORS as ESTIMATORS
 from campaignrl.ope.methods.registry import HEAVY as HEAVY
+from campaignrl.ope.methods.registry import STREAMED as STREAMED
 from campaignrl.ope.methods.registry import USUAL as USUAL
+from campaignrl.ope.methods.registry import DecisionRows as DecisionRows
 from campaignrl.ope.methods.registry import Seen as Seen
 from campaignrl.ope.methods.registry import difference as difference
 from campaignrl.ope.methods.registry import ends_given as ends_given

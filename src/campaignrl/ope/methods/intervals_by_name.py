@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from campaignrl.arrays import Float, Rows
+from campaignrl.ope.estimators import bandit
 from campaignrl.ope.intervals import (
     EMPIRICAL_LIKELIHOOD,
     RESAMPLES,
@@ -65,30 +66,29 @@ class Orders(NamedTuple):
 
 def mean_of(name: str, evidence: Evidence, setting: float | None) -> Mean:
     """What an estimator averages. A self-normalised one is bounded as the one that is not."""
-    estimator, e = ESTIMATORS[name], seen_by(name, evidence)
+    estimator, e = ESTIMATORS[name], seen_by(name, evidence)._replace(marginals=None)
+
+    def value(rows: Rows) -> float:
+        kept = e._replace(**{x: getattr(e, x)[rows] for x in ("reward", "predicted", "weight", "expected")})
+        return estimator.terms(kept, setting).point().value
+
+    point = estimator.terms(e, setting).point()
+    if not estimator.weights:
+        return Mean(e.expected, e.predicted_range, e.clusters, value, point)
+    weight, weight_range = e.weight, e.weight_range
     if estimator.held is not None:
         number = estimator.held.usual if setting is None else setting
-        tops = np.array([w for w in (number, math.sqrt(number)) if w < e.weight_range[1]] + [e.weight_range[1]])
+        tops = np.array([w for w in (number, math.sqrt(number)) if w < weight_range[1]] + [weight_range[1]])
         heaviest = float(estimator.held.weight(tops, number).max())  # each holds back most at one of these
-        e = e._replace(weight=estimator.held.weight(e.weight, number), weight_range=(0.0, heaviest), marginals=None)
-    e = e._replace(marginals=None)
-
-    def point(rows: Rows) -> float:
-        kept = e._replace(**{x: getattr(e, x)[rows] for x in ("reward", "predicted", "weight", "expected")})
-        return estimator.point(kept).value
-
-    made = estimator.point(e)
-    if not estimator.weights:
-        return Mean(e.expected, e.predicted_range, e.clusters, point, made)
-    if not estimator.model:
-        weighted = (e.weight, e.reward, e.reward_range) if e.weight_range[0] >= 0.0 else None
-        return Mean(
-            e.weight * e.reward, _products(e.weight_range, e.reward_range), e.clusters, point, made, weighted
-        )  # fmt: skip
+        weight, weight_range = estimator.held.weight(weight, number), (0.0, heaviest)
     (least, largest), (q_least, q_largest) = e.reward_range, e.predicted_range
-    residual = _products(e.weight_range, (least - q_largest, largest - q_least))
+    if not estimator.model:
+        weighted = (weight, e.reward, e.reward_range) if weight_range[0] >= 0.0 else None
+        terms, bounds = bandit.ips(weight, e.reward).above, _products(weight_range, e.reward_range)
+        return Mean(terms, bounds, e.clusters, value, point, weighted)
+    residual = _products(weight_range, (least - q_largest, largest - q_least))
     bounds = (q_least + residual[0], q_largest + residual[1])
-    return Mean(e.expected + e.weight * (e.reward - e.predicted), bounds, e.clusters, point, made)
+    return Mean(bandit.dr(weight, e.reward, e.predicted, e.expected).above, bounds, e.clusters, value, point)
 
 
 def difference_mean(a: Evidence, b: Evidence) -> Mean:
