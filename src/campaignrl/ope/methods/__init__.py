@@ -14,8 +14,8 @@ weighted_rows.py       What a log's rows say about one policy: five numbers a ro
 """
 
 from campaignrl.ope.methods.intervals_by_name import BOOTSTRAP as BOOTSTRAP
+from campaignrl.ope.methods.intervals_by_name import BY_NAME as BY_NAME
 from campaignrl.ope.methods.intervals_by_name import INTERVALS as INTERVALS
-from campaignrl.ope.methods.intervals_by_name import MADE_BY as MADE_BY
 from campaignrl.ope.methods.intervals_by_name import UNCOUNTED as UNCOUNTED
 from campaignrl.ope.methods.intervals_by_name import T as T
 from campaignrl.ope.methods.intervals_by_name import remade as remade

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -33,8 +34,6 @@ from campaignrl.rng import Purpose, customer_keys, generator
 from campaignrl.tables.log import DecisionLog
 
 T, BETTING, ANYTIME, BOOTSTRAP = "t", "betting", "anytime", "bootstrap"
-INTERVALS = (EMPIRICAL_LIKELIHOOD, T, BETTING, ANYTIME, BOOTSTRAP)
-MADE_BY = {T: "customer t", BETTING: "hedged betting", ANYTIME: "anytime-valid", BOOTSTRAP: "bootstrap over customers"}
 UNCOUNTED = ", the model's own error not counted"
 
 
@@ -102,17 +101,21 @@ def difference_mean(a: Evidence, b: Evidence) -> Mean:
     return Mean(terms, (low - span, high + span), a.clusters, lambda rows: float(terms[rows].mean()), point)
 
 
-def ends(mean: Mean, interval: str, orders: Orders, alpha: float, seed: int) -> tuple[float, float]:
-    """Both ends of the interval of a mean, made the way that is asked for."""
-    if interval == T:
-        return clustered_t(mean.point, mean.clusters, alpha)[2:4]
-    if interval == BOOTSTRAP:
-        chance = generator(seed, Purpose.RESAMPLE)
-        return percentile_interval(mean.value, mean.clusters, alpha, chance, RESAMPLES)
+def _t(mean: Mean, orders: Orders, alpha: float, seed: int) -> Range:
+    return clustered_t(mean.point, mean.clusters, alpha)[2:4]
+
+
+def _bootstrap(mean: Mean, orders: Orders, alpha: float, seed: int) -> Range:
+    return percentile_interval(mean.value, mean.clusters, alpha, generator(seed, Purpose.RESAMPLE), RESAMPLES)
+
+
+def _betting(mean: Mean, orders: Orders, alpha: float, seed: int) -> Range:
     bounds = customer_bounds(mean.range, mean.clusters)
-    totals = mean.clusters.scaled(mean.terms)
-    if interval == BETTING:
-        return betting_interval(totals[orders.by_hash], alpha, *bounds)
+    return betting_interval(mean.clusters.scaled(mean.terms)[orders.by_hash], alpha, *bounds)
+
+
+def _anytime(mean: Mean, orders: Orders, alpha: float, seed: int) -> Range:
+    bounds, totals = customer_bounds(mean.range, mean.clusters), mean.clusters.scaled(mean.terms)
     if not bounds[1] > bounds[0]:
         return bounds
     weight, reward, reward_range = np.ones(len(totals)), totals, bounds
@@ -122,6 +125,24 @@ def ends(mean: Mean, interval: str, orders: Orders, alpha: float, seed: int) -> 
     order, last = orders.by_time, np.array([len(totals) - 1])
     low, high = anytime_bounds(weight[order], reward[order], alpha, reward_range, looks=last)
     return float(low[0]), float(high[0])
+
+
+class Interval(NamedTuple):
+    """One row of the table below."""
+
+    made_by: str  # in words
+    ends: Callable[[Mean, Orders, float, int], Range]  # (a mean, orders of its customers, alpha, seed) -> both ends
+
+
+BY_NAME: Mapping[str, Interval] = MappingProxyType(
+    {
+        T: Interval("customer t", _t),
+        BETTING: Interval("hedged betting", _betting),
+        ANYTIME: Interval("anytime-valid", _anytime),
+        BOOTSTRAP: Interval("bootstrap over customers", _bootstrap),
+    }
+)
+INTERVALS = (EMPIRICAL_LIKELIHOOD, *BY_NAME)  # the first is that of registry.py
 
 
 def customer_bounds(row: Range, clusters: Clusters) -> Range:
@@ -148,8 +169,9 @@ def remade(
     for name, made in estimates.items():
         if math.isfinite(made.value):
             mean, possible = mean_of(name, views[name], settings.get(name)), views[name].reward_range
-            how = MADE_BY[interval] + (UNCOUNTED if not ESTIMATORS[name].weights else "")
-            found[name] = _with_ends(made, ends(mean, interval, orders, alpha, seed), possible, how)
+            how = BY_NAME[interval].made_by + (UNCOUNTED if not ESTIMATORS[name].weights else "")
+            ends = BY_NAME[interval].ends(mean, orders, alpha, seed)
+            found[name] = _with_ends(made, ends, possible, how)
     return found
 
 
@@ -160,8 +182,9 @@ def remade_difference(
     if interval == EMPIRICAL_LIKELIHOOD or not math.isfinite(made.value) or made[:4] == (0.0, 0.0, 0.0, 0.0):
         return made
     span = a.reward_range[1] - a.reward_range[0]
-    found = ends(difference_mean(a, b), interval, Orders.of(log, a.clusters), alpha, seed)
-    return _with_ends(made, found, (-span, span), MADE_BY[interval])
+    way = BY_NAME[interval]
+    found = way.ends(difference_mean(a, b), Orders.of(log, a.clusters), alpha, seed)
+    return _with_ends(made, found, (-span, span), way.made_by)
 
 
 def _with_ends(made: Estimate, found: Range, possible: Range, how: str) -> Estimate:
