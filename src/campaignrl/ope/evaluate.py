@@ -12,7 +12,7 @@ import numpy as np
 
 from campaignrl.errors import Problem, UsageError, unknown
 from campaignrl.ope.data import LOGGED, Given, target_of
-from campaignrl.ope.diagnostics import ESS_CAUTION, Figures, diagnose, holdout_of
+from campaignrl.ope.diagnostics import ESS_CAUTION, Figures, check_apart, diagnose, holdout_of
 from campaignrl.ope.episodes import SEQUENTIAL, evaluate_episodes
 from campaignrl.ope.estimators import weights
 from campaignrl.ope.intervals import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate, p_value_of_gap, std_error
@@ -69,6 +69,7 @@ def evaluate(
     model: str = "ridge",
     tuning: str = FIXED,
     logging: Given | None = None,
+    learned_on: DecisionLog | None = None,
     reward_range: Range | None = None,
     interval: str = EMPIRICAL_LIKELIHOOD,
     alpha: float = 0.05,
@@ -84,7 +85,8 @@ def evaluate(
     often and the logged one otherwise. q: (n, k) reward predictions, else `model` (ridge, logistic, boosting,
     calibrated_ridge ...) is cross-fitted over `folds` of customers. tuning: of what holds heavy weights back: fixed,
     slope or mse. logging: the logging policy's probabilities of every action, in any form a policy may have, or
-    "estimate"; mips_offer, mips_channel, offcem and pi need them where the log does not show them. reward_range:
+    "estimate"; mips_offer, mips_channel, offcem and pi need them where the log does not show them. learned_on: the log
+    that `policy` has learned on; DataError if its outcomes and the decisions of `log` overlap. reward_range:
     least and largest reward possible, else the log's own facts, 0 to 1 for rewards of 0 and 1, else what was observed.
     interval: empirical likelihood (t where it does not apply), or for all alike t, betting, anytime (also right if one
     stops logging because of what one saw) or bootstrap; of episodes t (the usual) or bootstrap.
@@ -95,6 +97,8 @@ def evaluate(
     """
     _check_words(estimators, mix, alpha, folds)
     _check_names(model, tuning, interval)
+    if learned_on is not None:
+        check_apart(learned_on, log)
     tuned, faded = tuning if tuning != FIXED else None, discount if discount != 1.0 else None
     single = _given(q=q, reward_range=reward_range, logging=logging, tuning=tuned)
     if _about_episodes(estimators, single, _given(horizon=horizon, discount=faded)):
@@ -109,8 +113,9 @@ def evaluate(
     fitted = fitted_model(used, predictions, bounds, folds, seed, model) if modelled else None
     targets = [target_of(given, used) for given in (target, base)]
     whole, other = gather(used, targets, fitted, bounds, logged)
-    robust = more_robust(used, whole, targets[0], bounds, folds, seed, model) if "mrdr" in estimators else whole
-    views = {name: _mixed(robust if name == "mrdr" else whole, mix) for name in estimators}
+    own = any(ESTIMATORS[name].own_model for name in estimators)
+    robust = more_robust(used, whole, targets[0], bounds, folds, seed, model) if own else whole
+    views = {name: _mixed(robust if ESTIMATORS[name].own_model else whole, mix) for name in estimators}
     evidence = _mixed(whole, mix)
 
     certain = certain_share(used)
@@ -260,7 +265,7 @@ def _figures(
     log: DecisionLog, evidence: Evidence, certain: float, dropped: int, settings: Mapping[str, float]
 ) -> Figures:
     w, r, clusters = evidence.weight, evidence.reward, evidence.clusters
-    snips, dr = (ESTIMATORS[name].point(evidence) for name in ("snips", "dr"))
+    snips, dr = (ESTIMATORS[name].terms(evidence).point() for name in ("snips", "dr"))
     apart = std_error(snips.influence - dr.influence, clusters)
     return Figures(
         n=len(w),

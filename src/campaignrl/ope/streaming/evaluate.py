@@ -21,9 +21,9 @@ from campaignrl.errors import DataError, Problem, SupportError, UsageError, unkn
 from campaignrl.ope.data import LOGGED, TABLES
 from campaignrl.ope.diagnostics import diagnose
 from campaignrl.ope.intervals import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate
-from campaignrl.ope.methods import ESTIMATORS, Evaluation, Range, missing, spread_from
+from campaignrl.ope.methods import ESTIMATORS, STREAMED, USUAL, Evaluation, Range, missing, spread_from
 from campaignrl.ope.nuisance import ESTIMATE
-from campaignrl.ope.streaming.estimates import STREAMED, Bounds, estimate, lift
+from campaignrl.ope.streaming.estimates import Bounds, estimate, lift
 from campaignrl.ope.streaming.figures import bounds_of, figures_of, off_support, reward_range_of
 from campaignrl.ope.streaming.model import SAMPLE, GivenModel, SampledRidge, StreamedModel, fit_sampled_ridge
 from campaignrl.ope.streaming.rows import Part, Question, part_of
@@ -41,7 +41,7 @@ def evaluate_stream(
     log: str | Path | DecisionLog,
     policy: Policy | str | Path | Array,
     *,
-    estimators: Sequence[str] = STREAMED,
+    estimators: Sequence[str] = USUAL,
     reference: Policy | str | Path | Array = LOGGED,
     mix: float = 1.0,
     model: StreamedModel | str | Array = "ridge",
