@@ -45,6 +45,7 @@ from campaignrl.specs.toml import field_problems as field_problems
 from campaignrl.specs.toml import quoted as quoted
 from campaignrl.specs.toml import read_toml as read_toml
 from campaignrl.specs.world import World as World
+from campaignrl.specs.world import WorldReference as WorldReference
 from campaignrl.specs.world import load_world as load_world
 from campaignrl.specs.world_features import PRICE_LEVELS as PRICE_LEVELS
 from campaignrl.specs.world_features import STAGES as STAGES

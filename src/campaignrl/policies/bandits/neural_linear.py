@@ -19,7 +19,7 @@ from campaignrl.arrays import Bool, Float, Float32
 from campaignrl.errors import Problem, SpecError
 from campaignrl.features import Context, FeatureSchema
 from campaignrl.policies.bandits.linear import scoring_layout, vote_shares
-from campaignrl.policies.base import Shapes, Tensors, by_chunks
+from campaignrl.policies.base import Shapes, Shown, Tensors, by_chunks
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import require_choice, with_floor
 from campaignrl.policies.deep import Activation, Layer, Width, hidden_outputs, layer_sizes
@@ -52,7 +52,7 @@ class NeuralLinearConfig(Spec):
     seed: int = Field(default=0, ge=0)
 
 
-class NeuralLinear:
+class NeuralLinear(Shown):
     """Learned features, Bayesian ridge on top."""
 
     kind: ClassVar[str] = "neural_linear"

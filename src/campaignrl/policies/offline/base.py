@@ -16,7 +16,7 @@ from campaignrl.actions import Catalog
 from campaignrl.arrays import Bool, Float, Float32
 from campaignrl.errors import UsageError
 from campaignrl.features import Context, FeatureSchema
-from campaignrl.policies.base import Shapes, Tensors, by_chunks
+from campaignrl.policies.base import Shapes, Shown, Tensors, by_chunks
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import best_of, require_choice, with_floor
 from campaignrl.policies.learner_settings import Penalty, fixed_penalty, require_catalog
@@ -50,7 +50,7 @@ class OfflineConfig(Spec):
     seed: int = Field(default=0, ge=0)
 
 
-class FromLogs:
+class FromLogs(Shown):
     """A learner from logs with linear scores; a kind adds `_learn` and, if it decides otherwise, `_shares`."""
 
     kind: ClassVar[str]

@@ -23,7 +23,7 @@ from campaignrl.actions import Catalog
 from campaignrl.arrays import Bool, Float, Float32
 from campaignrl.errors import UsageError
 from campaignrl.features import Context, FeatureSchema
-from campaignrl.policies.base import Shapes, Tensors, by_chunks
+from campaignrl.policies.base import Shapes, Shown, Tensors, by_chunks
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import best_of, require_choice, with_floor
 from campaignrl.policies.learner_settings import Penalty, encoded_blocks, fixed_penalty, require_catalog
@@ -48,7 +48,7 @@ class DRGreedyConfig(Spec):
     seed: int = Field(default=0, ge=0)
 
 
-class DRGreedy:
+class DRGreedy(Shown):
     """Greedy on cross-fitted doubly robust scores."""
 
     kind: ClassVar[str] = "dr_greedy"
