@@ -26,6 +26,7 @@ ORDER = (
     ("registration",),
     ("policies",),
     ("send",),
+    ("recorder",),
     ("campaign",),
     ("training",),
     ("true_value",),

@@ -1,8 +1,8 @@
 """The ids that `gymnasium.make` and `gymnasium.make_vec` find once campaignrl is imported.
 
 Gymnasium 1.0 dropped plug-in entry points, so the import is needed; `gymnasium.make("campaignrl:campaignrl/...")`
-does it by itself. Environment classes are named by text and load on first use; so does the face for stable-baselines3, of the
-extra `rl`.
+does it by itself. Environment classes are named by text and load on first use; so does the face for
+stable-baselines3, of the extra `rl`.
 """
 
 from __future__ import annotations

@@ -145,7 +145,6 @@ def evaluate(
     robust = more_robust(used, whole, targets[0], bounds, folds, seed, model) if "mrdr" in estimators else whole
     views = {name: _mixed(robust if name == "mrdr" else whole, mix) for name in estimators}
     evidence = _mixed(whole, mix)
-
     certain = certain_share(used)
     without = cannot(estimators, evidence)
     found = {name: setting_of(name, view, tuning) for name, view in views.items()}

@@ -61,7 +61,8 @@ def compare(
         candidate: the same; not given: one results file, of which two policies are compared.
         margin: the loss allowed, a share of the base's value; not given: the base file's own, or 0.01.
         alpha: how often a comparison without a loss may be red.
-        policy_base, policy_candidate: set one policy of the files against another.
+        policy_base: set this policy of the base's file against another.
+        policy_candidate: that other one, of the candidate's file.
         world: where two policies are played now, on the same customers: a World, its name, path or dict.
         seeds: how many, paired.
         customers: of each seed.
