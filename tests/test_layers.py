@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[1] / "src" / "campaignrl"
 # From the ground up; a module imports from its own line or from those above it.
 ORDER = (
     ("errors",),
+    ("display",),
     ("arrays",),
     ("rng",),
     ("actions",),
@@ -27,6 +28,7 @@ ORDER = (
     ("registration",),
     ("policies",),
     ("send",),
+    ("recorder",),
     ("campaign",),
     ("training",),
     ("true_value",),

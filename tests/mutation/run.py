@@ -36,7 +36,17 @@ WARM = ("numpy", "pandas", "scipy.stats", "scipy.optimize", "scipy.special", "py
 WARM += ("pydantic", "gymnasium", "simpy", "typer", "rich.table", "sklearn.linear_model", "hypothesis.extra.numpy")
 SHARE_BUDGET = 40.0  # seconds of tests, as the first run measured them, that a mutant meets at most
 SLOWEST = 12.0  # seconds; slower tests are left out
-PYTEST = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:terminalreporter", "--import-mode=importlib")
+PYTEST = (
+    "-x",
+    "-q",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:xdist",
+    "-p",
+    "no:terminalreporter",
+    "--import-mode=importlib",
+)
 PYTEST += ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # hypothesis is loaded before pytest
 
 
@@ -108,7 +118,9 @@ class Served(MetaPathFinder, Loader):
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
         """Of the changed module only."""
-        return importlib.util.spec_from_file_location(fullname, self.file, loader=self) if fullname == self.name else None
+        return (
+            importlib.util.spec_from_file_location(fullname, self.file, loader=self) if fullname == self.name else None
+        )
 
     def exec_module(self, module: ModuleType) -> None:
         """Run the changed code."""
@@ -254,7 +266,9 @@ class Player:
             os.waitpid(child, 0)
             found = json.loads(out.read_text(encoding="utf-8"))
             if found["code"] not in (0,) or found["broken"]:
-                raise SystemExit(f"{group.name}: the tests fail before anything is changed: {found['broken'][:3]}, {out}")
+                raise SystemExit(
+                    f"{group.name}: the tests fail before anything is changed: {found['broken'][:3]}, {out}"
+                )
             kept.write_text(json.dumps(found), encoding="utf-8")
         found = json.loads(kept.read_text(encoding="utf-8"))
         lines = {f: {int(line): tests for line, tests in of.items()} for f, of in found["lines"].items()}

@@ -30,6 +30,7 @@ from campaignrl.specs.provenance import leaves as leaves
 from campaignrl.specs.provenance import place as place
 from campaignrl.specs.segments import Segment as Segment
 from campaignrl.specs.world import World as World
+from campaignrl.specs.world import WorldReference as WorldReference
 from campaignrl.specs.world import load_world as load_world
 from campaignrl.specs.world_features import PRICE_LEVELS as PRICE_LEVELS
 from campaignrl.specs.world_features import STAGES as STAGES

@@ -25,7 +25,7 @@ from campaignrl.errors import Problem, SpecError
 from campaignrl.features import UNKNOWN, Context, FeatureSchema
 from campaignrl.policies.bandits.forgetting import DriftingSums, with_recent
 from campaignrl.policies.bandits.linear import vote_shares
-from campaignrl.policies.base import Shapes, Tensors
+from campaignrl.policies.base import Shapes, Shown, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import best_of, require_choice, with_floor
 from campaignrl.policies.chunks import by_chunks
@@ -78,7 +78,7 @@ class Means(NamedTuple):
     deviation: float  # pooled, of one reward around its cell's mean
 
 
-class Counts:
+class Counts(Shown):
     """Sums per group and action; a kind adds `_fit`."""
 
     kind: ClassVar[str]

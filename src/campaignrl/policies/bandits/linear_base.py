@@ -16,7 +16,7 @@ from campaignrl.actions import Catalog
 from campaignrl.arrays import Bool, Float, Float32
 from campaignrl.features import Context, FeatureSchema
 from campaignrl.policies.bandits.forgetting import DriftingSums, with_recent
-from campaignrl.policies.base import Shapes, Tensors
+from campaignrl.policies.base import Shapes, Shown, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import require_choice, with_floor
 from campaignrl.policies.chunks import by_encoded_chunks
@@ -33,7 +33,7 @@ class FactorisedConfig(LearningConfig):
     l2: Penalty = Field(default="auto")
 
 
-class Factorised:
+class Factorised(Shown):
     """A learner on the factorised ridge; a kind adds `_shares` and, if its choice needs more than means, `_fit`."""
 
     kind: ClassVar[str]

@@ -16,7 +16,7 @@ from campaignrl.actions import Catalog
 from campaignrl.arrays import Bool, Float, Float32
 from campaignrl.errors import UsageError
 from campaignrl.features import Context, FeatureSchema
-from campaignrl.policies.base import Shapes, Tensors
+from campaignrl.policies.base import Shapes, Shown, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import best_of, require_choice, with_floor
 from campaignrl.policies.chunks import by_chunks
@@ -51,7 +51,7 @@ class OfflineConfig(Spec):
     seed: int = Field(default=0, ge=0)
 
 
-class OfflineLearner:
+class OfflineLearner(Shown):
     """A learner from logs with linear scores; a kind adds `_learn` and, if it decides otherwise, `_shares`."""
 
     kind: ClassVar[str]
