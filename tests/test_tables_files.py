@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import os
 import pickle
+import threading
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaignrl.errors import CampaignError, DataError, UnknownName, UsageError
+from campaignrl.tables.files import csv_text
 from campaignrl.tables.files.formats import SUFFIXES
 from campaignrl.tables.files.whole_files import read_frame, write_frame, write_whole
 
@@ -204,3 +208,45 @@ def test_a_header_alone_is_a_table_of_no_rows(tmp_path):
     path = Path(tmp_path / "none.csv")
     path.write_text("a,b\n")
     assert read_frame(path).shape == (0, 2)
+
+
+class ReadBy(io.FileIO):
+    """A file that notes which threads read it."""
+
+    readers: list[threading.Thread]
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.readers.append(threading.current_thread())
+        return super().read(-1 if size is None else size)
+
+
+@pytest.mark.parametrize("last", ["1,2\n", "1,2,3\n"])
+def test_no_thread_but_the_callers_reads_a_csv(tmp_path, monkeypatch, last):
+    # A parser that reads ahead may do so after the file was closed, and meet what was opened under its number next.
+    path = tmp_path / "long.csv"
+    path.write_text("a,b\n" + "123456,654321\n" * 400_000 + last)
+    ReadBy.readers = []
+    monkeypatch.setattr(csv_text.pa, "input_stream", lambda name: pa.PythonFile(ReadBy(name), mode="r"))
+    assert csv_text.csv_columns(path) == ["a", "b"]
+    if last.count(",") == 1:
+        assert csv_text.read_text(path).num_rows == 400_001
+    else:
+        with pytest.raises(pa.ArrowInvalid, match="got 3"):
+            csv_text.read_text(path)
+    assert set(ReadBy.readers) == {threading.current_thread()}
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("\n\r\na,b\n1,2\n", ["a", "b"]),
+        ('"a\nb","c""d"\r\n1,2\r\n', ["a\nb", 'c"d']),
+        ('a"b,c\n1,2\n3,4\n', ['a"b', "c"]),
+        (",".join(f"c{i}" for i in range(30_000)) + "\n" + "1," * 29_999 + "1\n", [f"c{i}" for i in range(30_000)]),
+    ],
+)
+def test_a_header_is_its_first_line_however_it_is_written(tmp_path, text, names):
+    path = tmp_path / "t.csv"
+    path.write_bytes(text.encode())
+    assert csv_text.csv_columns(path) == names
+    assert list(read_frame(path)) == names

@@ -27,6 +27,8 @@ FORMULA = re.compile(
     r"'*[=+\-@\t\r]"
 )  # a spreadsheet would run it; quotes before it are counted too, so it can be undone
 NEUTRALISED = r"^'('*[=+\-@\t\r])"
+HEAD = 65_536  # bytes read at a time while a header has not ended
+FIRST_LINE = re.compile(rb'[\r\n]*+(?:[^"\r\n]++|"[^"]*+")++[\r\n]')  # the first not empty; quotes hold line ends
 
 
 def delimiter_of(path: Path) -> str:
@@ -35,7 +37,11 @@ def delimiter_of(path: Path) -> str:
 
 
 def read_text(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """All columns (or some, known to exist) as text, exactly as written; an empty cell is ""."""
+    """All columns (or some, known to exist) as text, exactly as written; an empty cell is "".
+
+    The bytes are read first, all of them and by this thread alone. Given an open file, the parser would read ahead in
+    a thread that goes on after an error, when the file is closed and another may be open under the same number.
+    """
     names = csv_columns(path)
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -44,13 +50,19 @@ def read_text(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     types = {name: pa.string() for name in names}
     options = csv.ConvertOptions(column_types=types, strings_can_be_null=False, include_columns=wanted)
     with pa.input_stream(str(path)) as stream:
-        return csv.read_csv(stream, parse_options=_parsing(path), convert_options=options)
+        data = stream.read()
+    return csv.read_csv(pa.BufferReader(data), parse_options=_parsing(path), convert_options=options)
 
 
 def csv_columns(path: Path) -> list[str]:
-    """The header."""
-    with pa.input_stream(str(path)) as stream, csv.open_csv(stream, parse_options=_parsing(path)) as reader:
-        return list(reader.schema.names)
+    """The header, of which no more is parsed than its own line."""
+    head, line = b"", None
+    with pa.input_stream(str(path)) as stream:
+        while line is None and (more := stream.read(max(HEAD, len(head)))):
+            head += more
+            line = FIRST_LINE.match(head)
+    data = head if line is None else line[0]
+    return list(csv.read_csv(pa.BufferReader(data), parse_options=_parsing(path)).schema.names)
 
 
 def typed(column: pa.ChunkedArray) -> pa.ChunkedArray:
