@@ -2,7 +2,7 @@
 
 Every cell is read as text first. A column becomes numbers only when all its values are numbers and none looks
 like an id (`007`, or 16 and more digits). Here: delimited text in and out. Not here: choosing the format,
-checking that a file is whole (whole_files.py). UTF-8, with or without a byte order mark; LF or CRLF.
+checking that a file is whole (whole_files.py), encodings (encodings.py); UTF-8 is written. LF or CRLF.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from campaignrl.errors import DataError, Problem
+from campaignrl.tables.files.encodings import UTF8, as_utf8, known_encoding, marked
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None")  # in a column of numbers; text keeps them
 ID_LIKE = r"^\s*[+-]?(0[0-9]|[0-9]{16})"  # leading zeros and long digit strings do not survive a number
@@ -36,33 +37,51 @@ def delimiter_of(path: Path) -> str:
     return "\t" if ".tsv" in path.suffixes else ","
 
 
-def read_text(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+def read_text(path: Path, columns: Sequence[str] | None = None, encoding: str | None = None) -> pa.Table:
     """All columns (or some, known to exist) as text, exactly as written; an empty cell is "".
 
     The bytes are read first, all of them and by this thread alone. Given an open file, the parser would read ahead in
     a thread that goes on after an error, when the file is closed and another may be open under the same number.
     """
-    names = csv_columns(path)
+    names = csv_columns(path, encoding)
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DataError([Problem(str(path), "column", name, "named once") for name in twice])
     wanted = names if columns is None else list(columns)
     types = {name: pa.string() for name in names}
     options = csv.ConvertOptions(column_types=types, strings_can_be_null=False, include_columns=wanted)
-    with pa.input_stream(str(path)) as stream:
-        data = stream.read()
+    data = _text_of(path, encoding)
     return csv.read_csv(pa.BufferReader(data), parse_options=_parsing(path), convert_options=options)
 
 
-def csv_columns(path: Path) -> list[str]:
+def csv_columns(path: Path, encoding: str | None = None) -> list[str]:
     """The header, of which no more is parsed than its own line."""
+    if known_encoding(encoding) != UTF8 or _mark(path) != UTF8:
+        return _header(FIRST_LINE.match(data := _text_of(path, encoding)), data, path)
     head, line = b"", None
     with pa.input_stream(str(path)) as stream:
         while line is None and (more := stream.read(max(HEAD, len(head)))):
             head += more
             line = FIRST_LINE.match(head)
-    data = head if line is None else line[0]
+    return _header(line, head, path)
+
+
+def _header(line: re.Match[bytes] | None, whole: bytes, path: Path) -> list[str]:
+    data = whole if line is None else line[0]
     return list(csv.read_csv(pa.BufferReader(data), parse_options=_parsing(path)).schema.names)
+
+
+def _text_of(path: Path, encoding: str | None) -> bytes:
+    """The whole file in UTF-8, uncompressed."""
+    known = known_encoding(encoding)
+    with pa.input_stream(str(path)) as stream:
+        data: bytes = stream.read()
+    return as_utf8(data, marked(data, known))
+
+
+def _mark(path: Path) -> str:
+    with pa.input_stream(str(path)) as stream:
+        return marked(stream.read(3), UTF8)
 
 
 def typed(column: pa.ChunkedArray) -> pa.ChunkedArray:
