@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import os
 import pickle
+import re
+import threading
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import campaignrl
 from campaignrl.errors import CampaignError, DataError, UnknownName, UsageError
+from campaignrl.tables.files import csv_text
 from campaignrl.tables.files.formats import SUFFIXES
-from campaignrl.tables.files.whole_files import read_frame, write_frame, write_whole
+from campaignrl.tables.files.whole_files import column_names, read_frame, write_frame, write_whole
 
 FRAME = pd.DataFrame(
     {"id": ["007", "1e5", "9223372036854775809", "🎁"], "x": [1.5, -2.0, np.nan, 1e300], "k": [1, -2, 3, 4]}
@@ -145,8 +151,8 @@ BAD = {
     "gzipped.csv": (gzip.compress(b"a\n1\n"), "compressed by gzip"),
     "plain.csv.gz": (b"a\n1\n", "not compressed by gzip"),
     "cut.csv.gz": (gzip.compress(b"a,b\n1,2\n" * 500)[:-30], "cannot be read"),
-    "latin.csv": ("a,b\n1,é\n".encode("latin-1"), "byte 6 is not UTF-8"),
-    "utf16.csv": ("a,b\n1,2\n".encode("utf-16"), "not text"),
+    "latin.csv": ("a,b\n1,é\n".encode("latin-1"), "byte 6 (line 2) is not UTF-8"),
+    "unmarked.csv": ("a,b\n1,2\n".encode("utf-16-le"), "not text"),
     "ragged.csv": (b"a,b\n1,2\n3\n", "Expected 2 columns, got 1"),
     "twice.csv": (b"a,a\n1,2\n", "named once"),
     "table.xlsx": (b"PK\x03\x04", ".parquet .pq .csv"),
@@ -204,3 +210,106 @@ def test_a_header_alone_is_a_table_of_no_rows(tmp_path):
     path = Path(tmp_path / "none.csv")
     path.write_text("a,b\n")
     assert read_frame(path).shape == (0, 2)
+
+
+class ReadBy(io.FileIO):
+    """A file that notes which threads read it."""
+
+    readers: list[threading.Thread]
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.readers.append(threading.current_thread())
+        return super().read(-1 if size is None else size)
+
+
+@pytest.mark.parametrize("last", ["1,2\n", "1,2,3\n"])
+def test_no_thread_but_the_callers_reads_a_csv(tmp_path, monkeypatch, last):
+    # A parser that reads ahead may do so after the file was closed, and meet what was opened under its number next.
+    path = tmp_path / "long.csv"
+    path.write_text("a,b\n" + "123456,654321\n" * 400_000 + last)
+    ReadBy.readers = []
+    monkeypatch.setattr(csv_text.pa, "input_stream", lambda name: pa.PythonFile(ReadBy(name), mode="r"))
+    assert csv_text.csv_columns(path) == ["a", "b"]
+    if last.count(",") == 1:
+        assert csv_text.read_text(path).num_rows == 400_001
+    else:
+        with pytest.raises(pa.ArrowInvalid, match="got 3"):
+            csv_text.read_text(path)
+    assert set(ReadBy.readers) == {threading.current_thread()}
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("\n\r\na,b\n1,2\n", ["a", "b"]),
+        ('"a\nb","c""d"\r\n1,2\r\n', ["a\nb", 'c"d']),
+        ('a"b,c\n1,2\n3,4\n', ['a"b', "c"]),
+        (",".join(f"c{i}" for i in range(12_000)) + "\n" + "1," * 11_999 + "1\n", [f"c{i}" for i in range(12_000)]),
+    ],
+)
+def test_a_header_is_its_first_line_however_it_is_written(tmp_path, text, names):
+    path = tmp_path / "t.csv"
+    path.write_bytes(text.encode())
+    assert csv_text.csv_columns(path) == names
+    assert list(read_frame(path)) == names
+
+
+TEXT = "id,city\n1,北京\n2,上海\n"
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.tsv"])
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-16", "utf-16-le", "utf-8-sig", "UTF8"])
+def test_a_csv_of_any_encoding_reads_alike(tmp_path, name, encoding):
+    path = tmp_path / name
+    data = TEXT.replace(",", "\t" if name.endswith("tsv") else ",").encode(encoding)
+    path.write_bytes(gzip.compress(data) if name.endswith("gz") else data)
+    assert column_names(path, encoding=encoding) == ["id", "city"]
+    assert read_frame(path, encoding=encoding)["city"].tolist() == ["北京", "上海"]
+    assert read_frame(path, ["city"], encoding=encoding)["city"].tolist() == ["北京", "上海"]
+
+
+def test_a_byte_order_mark_is_believed_before_the_encoding_that_was_named(tmp_path):
+    for said, written in (("gb18030", "utf-8-sig"), ("latin-1", "utf-16"), (None, "utf-16")):
+        path = tmp_path / "t.csv"
+        path.write_bytes(TEXT.encode(written))
+        assert read_frame(path, encoding=said)["city"].tolist() == ["北京", "上海"]
+
+
+@pytest.mark.parametrize(
+    ("written", "said", "place", "fix"),
+    [
+        ("gb18030", None, "byte 10 (line 2) is not UTF-8", "--encoding gb18030"),
+        ("latin-1", None, "byte 11 (line 2) is not UTF-8", "--encoding latin-1"),
+        ("utf-16-le", None, "NUL bytes", "utf-16"),
+        ("utf-8", "ascii", "is not ASCII", "--encoding"),
+    ],
+)
+def test_another_encoding_is_one_line_with_the_place_and_the_option(tmp_path, written, said, place, fix):
+    path = tmp_path / "t.csv"
+    path.write_bytes((TEXT if written != "latin-1" else "id,city\n1,Zürich\n2,Genève\n").encode(written))
+    with pytest.raises(DataError) as caught:
+        read_frame(path, encoding=said)
+    text = one_line(caught)
+    assert "t.csv" in text
+    assert place in text
+    assert fix in text
+
+
+@pytest.mark.parametrize("name", ["klingon", "base64", "", "a\0b"])
+def test_no_encoding_of_that_name(tmp_path, name):
+    (tmp_path / "t.csv").write_text(TEXT, encoding="utf-8")
+    with pytest.raises(UsageError, match="not a known encoding"):
+        read_frame(tmp_path / "t.csv", encoding=name)
+
+
+def test_tables_are_read_here_and_by_the_engine_where_a_docstring_says_why():
+    readers = re.compile(r"\b(read_csv|read_parquet|read_excel|open_csv|ParquetFile|read_schema|pq\.read\w*)\(")
+    root = Path(campaignrl.__file__).parent
+    found = {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*.py")
+        if readers.search(path.read_text(encoding="utf-8")) and "tables/files" not in path.as_posix()
+    }
+    by_the_engine = {"profiles/intake/readers.py", "profiles/events/database.py", "calibration/purchase/rfm.py"}
+    assert found == by_the_engine
+    assert all("larger than" in (root / name).read_text(encoding="utf-8").split('"""')[1] for name in found)

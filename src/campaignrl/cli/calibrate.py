@@ -14,7 +14,7 @@ from campaignrl.calibration.calibrate import calibrate as make_world
 from campaignrl.calibration.realism import Scorecard
 from campaignrl.calibration.realism.untreated_scorecard import untreated_scorecard
 from campaignrl.cli.console import progress, say, say_json, say_table, talk
-from campaignrl.cli.options import Json, Seed
+from campaignrl.cli.options import Encoding, Json, Seed
 from campaignrl.errors import DataError, Problem, UsageError, nearest
 from campaignrl.specs import load_world
 from campaignrl.tables import read_events, read_log
@@ -41,17 +41,18 @@ def calibrate(
     scorecard: Annotated[
         bool, typer.Option("--scorecard", help="Compare untreated orders with simulated ones.")
     ] = False,
+    encoding: Encoding = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
     """Make a world from EVENTS, and from a campaign's decision log: fitted where data say so, and marked."""
     table, attributes = _read(events)
-    decisions = read_log(log, mapping) if log is not None else None
+    decisions = read_log(log, mapping, encoding=encoding) if log is not None else None
     with progress("calibrate") as step:
         found = make_world(
             table,
             decisions,
-            segments=_labels(segments, attributes),
+            segments=_labels(segments, attributes, encoding),
             attributes=attributes,
             like=like,
             user=_numbers(said or []),
@@ -98,7 +99,7 @@ def _currency(place: Path) -> str | None:
     return said if isinstance(said, str) and said else None
 
 
-def _labels(given: str | None, attributes: pd.DataFrame | None) -> pd.Series | None:
+def _labels(given: str | None, attributes: pd.DataFrame | None, encoding: str | None) -> pd.Series | None:
     if given is None:
         return None
     if not Path(given).is_file():
@@ -107,7 +108,7 @@ def _labels(given: str | None, attributes: pd.DataFrame | None) -> pd.Series | N
             fix = nearest(given, known) or f"Columns: {', '.join(known)}."
             raise UsageError(Problem("calibrate", "segments", given, "a file, or a column of the attributes", fix))
         return attributes.set_index(ID)[given]
-    frame = read_frame(given, text=(ID,))
+    frame = read_frame(given, text=(ID,), encoding=encoding)
     column = next((name for name in ("segment", "label") if name in frame), None)
     if column is None or ID not in frame:
         raise UsageError(Problem("calibrate", "segments", given, "a table of customer_id and segment"))

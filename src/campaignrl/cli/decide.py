@@ -11,7 +11,7 @@ import numpy as np
 import typer
 
 from campaignrl.cli.console import progress, say, say_json, say_table, talk
-from campaignrl.cli.options import Json, Output, Seed
+from campaignrl.cli.options import Encoding, Json, Output, Seed
 from campaignrl.errors import DataError, Problem, UsageError
 from campaignrl.guard import cap_windows
 from campaignrl.policies import load_policy, read_manifest
@@ -39,13 +39,21 @@ def decide(
     memory: Annotated[
         Path | None, typer.Option(help="What a recurrent policy remembers of customers; begun where there is none.")
     ] = None,
+    encoding: Encoding = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
     """Decide what to send to each customer today, within consent, caps and eligibility; write the send list."""
     rules = load_world(world or _world_of(policy))
     playing = load_policy(policy, rules.catalog, rules.features)
-    table = read_customers(customers, rules.features, list(rules.channels), cap_windows(rules), _suppressed(suppress))
+    table = read_customers(
+        customers,
+        rules.features,
+        list(rules.channels),
+        cap_windows(rules),
+        _suppressed(suppress, encoding),
+        encoding=encoding,
+    )
     known = None if memory is None else open_memory(playing, memory)
     with progress(f"decide    {playing.name}") as step:
         found = decide_for(playing, table, rules, day=_day(as_of), seed=seed, memory=known, progress=step)
@@ -95,10 +103,10 @@ def _world_of(policy: str) -> str:
     return trained_in
 
 
-def _suppressed(path: Path | None) -> frozenset[str] | None:
+def _suppressed(path: Path | None, encoding: str | None) -> frozenset[str] | None:
     if path is None:
         return None
-    ids = frozenset(read_frame(path, [ID], text=[ID])[ID])
+    ids = frozenset(read_frame(path, [ID], text=[ID], encoding=encoding)[ID])
     if not ids:
         fix = "An empty list is more often a failed export than nobody suppressed; leave --suppress out if it is meant."
         raise DataError(Problem(str(path), ID, "no rows", "at least one row", fix))

@@ -13,4 +13,7 @@ Threads = Annotated[int | None, typer.Option(help="Threads; default: all cores. 
 WorldName = Annotated[str, typer.Option("--world", "-w", help="Bundled world or path of a TOML file.")]
 PolicyName = Annotated[str, typer.Option("--policy", "-p", help="Bundle, spec file, bundled name, or always:ACTION.")]
 Customers = Annotated[int, typer.Option("--customers", "-n", min=1, help="How many customers to simulate.")]
+Encoding = Annotated[
+    str | None, typer.Option(help="How CSV files are written: gb18030, utf-16, latin-1 ...; default: UTF-8.")
+]
 Output = Annotated[Path, typer.Option("--output", "-o", help="File to write; it appears whole or not at all.")]

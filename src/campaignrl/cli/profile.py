@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from campaignrl.cli.console import progress, say, say_json, say_table, talk
-from campaignrl.cli.options import Json
+from campaignrl.cli.options import Encoding, Json
 from campaignrl.cli.profile_segment import draw, segment
 from campaignrl.errors import Problem, UsageError
 from campaignrl.profiles.intake import IntakeResult, in_a_line
@@ -56,6 +56,7 @@ def build(
     start: Annotated[
         str | None, typer.Option(help="First day of the campaign, with --world; default: --as-of.")
     ] = None,
+    encoding: Encoding = None,
     as_json: Json = False,
 ) -> None:
     """Raw exports or ready events -> a folder with profiles.parquet: one row a customer, a column per tag."""
@@ -65,7 +66,9 @@ def build(
     if mapping is not None:
         with progress(f"intake    {mapping.name}") as step:
             until = None if day is None else datetime.combine(day, time())
-            taken = intake(mapping, data or mapping.parent, output, until, page=quality_page, progress=step)
+            taken = intake(
+                mapping, data or mapping.parent, output, until, page=quality_page, progress=step, encoding=encoding
+            )
         _say_rows(taken, output)
         events, attributes = taken.events_path, output / "attributes.parquet"
     with progress("tags"):
@@ -78,6 +81,7 @@ def build(
             refreshes=refreshes,
             world=world,
             start=_day(start, "--start"),
+            encoding=encoding,
         )
     _say_untold(output / "attributes.parquet", tags)
     talk(f"{len(made.frame):,} customers, {len(made.frame.columns) - 1} tags, written to {output}")
@@ -94,12 +98,13 @@ def update(
     data: Annotated[Path | None, typer.Option(help="Folder of the new raw exports.")] = None,
     results: Annotated[Path | None, typer.Option(help="Decision log of a campaign, to weigh a score anew.")] = None,
     score: Annotated[str, typer.Option(help="The score tag to weigh anew.")] = "engagement",
+    encoding: Encoding = None,
     as_json: Json = False,
 ) -> None:
     """Apply new events (late ones too) to a profile folder, or weigh a score anew by a campaign's results."""
     if results is not None:
         with progress("weights"):
-            made, table = reweight_folder(folder, score, read_log(results, mapping))
+            made, table = reweight_folder(folder, score, read_log(results, mapping, encoding=encoding))
         rows = [[str(row[0]), *(f"{v:.4g}" for v in row[1:])] for row in table.itertuples(index=False)]
         if not as_json:
             say_table([str(name) for name in table.columns], rows, title=f"{score}: response by group, new weights")
@@ -110,14 +115,14 @@ def update(
         with progress(f"intake    {mapping.name}") as step:
             inbox = folder / "inbox" / data.name
             until = None if day is None else datetime.combine(day, time())
-            taken = intake(mapping, data, inbox, until, page=quality_page, progress=step)
+            taken = intake(mapping, data, inbox, until, page=quality_page, progress=step, encoding=encoding)
         _say_rows(taken, inbox)
         new.append(taken.events_path)
         attributes = attributes or inbox / "attributes.parquet"
     if not new and attributes is None and day is None:
         raise UsageError("nothing new: give events, --attributes, --data with --mapping, --as-of or --results.")
     with progress("tags"):
-        done = update_folder(folder, new, attributes, day)
+        done = update_folder(folder, new, attributes, day, encoding=encoding)
     talk(f"{done.events:,} new events ({done.late:,} late), {done.customers:,} new customers, {folder} is up to date")
     counts = {"events": done.events, "late": done.late, "new_customers": done.customers}
     _answer(done.profiles, as_json, {"folder": str(folder), **counts})
@@ -127,13 +132,14 @@ def update(
 def show(
     profiles: Annotated[Path, typer.Argument(help="Profiles file, or the folder that holds it.")],
     customer: Annotated[str | None, typer.Option(help="Show the tags of one customer.")] = None,
+    encoding: Encoding = None,
     as_json: Json = False,
 ) -> None:
     """The tags of a profiles table (coverage, quantiles, most frequent values), or those of one customer."""
     if customer is not None:
-        _say_customer(customer, customer_tags(profiles, customer), as_json)
+        _say_customer(customer, customer_tags(profiles, customer, encoding=encoding), as_json)
         return
-    frame, facts = read_profiles_file(profiles)
+    frame, facts = read_profiles_file(profiles, encoding=encoding)
     tags = summarise_tags(frame, facts)
     if as_json:
         shown = {tag.name: {k: v for k, v in tag._asdict().items() if k != "name"} for tag in tags}

@@ -11,7 +11,7 @@ import typer
 
 from campaignrl import rng
 from campaignrl.cli.console import say, say_json, say_table, talk
-from campaignrl.cli.options import Json, Output, Seed
+from campaignrl.cli.options import Encoding, Json, Output, Seed
 from campaignrl.errors import UsageError
 from campaignrl.profiles.population import LABEL, Fidelity, Population, fit_population
 from campaignrl.profiles.population.fidelity import fidelity
@@ -59,6 +59,7 @@ def segment(
         Path | None, typer.Option("--drift", help="Profiles table of a later date: say what changed.")
     ] = None,
     drift_picture: Annotated[Path | None, typer.Option(help="PNG: who went where.")] = None,
+    encoding: Encoding = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -68,10 +69,10 @@ def segment(
     for path in output or []:
         if path.suffix not in (".json", ".parquet", ".csv"):
             raise UsageError(f"{path}: -o takes segments as .json, or labels as .parquet or .csv.")
-    table = read_profiles(profiles)
+    table = read_profiles(profiles, encoding=encoding)
     chance = rng.generator(seed, rng.Purpose.POPULATION)
     found, population = _segments(table, method, spec, tags, k, chance)
-    changed = None if drift_to is None else drift(table, read_profiles(drift_to), found)
+    changed = None if drift_to is None else drift(table, read_profiles(drift_to, encoding=encoding), found)
     _write(output or [], table, found, population)
     if picture is not None:
         drawing = png_bytes(segment_picture(heat(table, found)))
@@ -98,6 +99,7 @@ def draw(
     check: Annotated[
         Path | None, typer.Option(help="Profiles table of real customers: say how alike the drawn ones are.")
     ] = None,
+    encoding: Encoding = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -109,7 +111,9 @@ def draw(
     alike = None
     if check is not None:
         columns = [ID, *(tag.name for tag in content.population.tags)]
-        alike = fidelity(read_profiles(check), frame[columns], rng.generator(seed, rng.Purpose.RESAMPLE))
+        alike = fidelity(
+            read_profiles(check, encoding=encoding), frame[columns], rng.generator(seed, rng.Purpose.RESAMPLE)
+        )
     write_frame(frame, output)
     label = content.population.label
     counts = frame[label].value_counts().reindex(list(content.population.names), fill_value=0)

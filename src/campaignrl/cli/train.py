@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from campaignrl.cli.console import progress, say_json, talk
-from campaignrl.cli.options import Customers, Json, Output, Seed, Threads
+from campaignrl.cli.options import Customers, Encoding, Json, Output, Seed, Threads
 from campaignrl.errors import UsageError
 from campaignrl.policies import Policy, save_bundle
 from campaignrl.policies.deep import WorldLearner, thinned
@@ -38,6 +38,7 @@ def train(
     report: Annotated[
         Path | None, typer.Option("--report", help="Page (.html) of what it has learned; its picture beside it.")
     ] = None,
+    encoding: Encoding = None,
     seed: Seed = 0,
     threads: Threads = None,
     as_json: Json = False,
@@ -49,7 +50,7 @@ def train(
     """
     if (world is None) == (log is None):
         raise UsageError("give either --world WORLD or --log LOG, to say what to learn from.")
-    source = load_world(world) if world is not None else read_log(log or Path(), mapping)
+    source = load_world(world) if world is not None else read_log(log or Path(), mapping, encoding=encoding)
     learner = ready_learner(policy, source, seed)
     own: dict[str, Any] = {"resume": resume, "tensorboard": tensorboard}
     kept = output.with_name(f"{output.name}.checkpoint")

@@ -95,14 +95,16 @@ def read_customers(
     channels: Sequence[str],
     windows: Sequence[Window],
     suppressed: frozenset[str] | None = None,
+    *,
+    encoding: str | None = None,
 ) -> CustomerTable:
     """Customers from a file or frame; every bad row and missing column is reported at once.
 
     schema: the features that policy and rules need; windows: those of the frequency caps; suppressed: ids never to
-    be contacted.
+    be contacted; encoding: of a CSV that is not UTF-8.
     """
     where = TABLE if isinstance(source, pd.DataFrame) else str(source)
-    table = _frame_table(source) if isinstance(source, pd.DataFrame) else read_table(source)
+    table = _frame_table(source) if isinstance(source, pd.DataFrame) else read_table(source, encoding=encoding)
     features = [f.name for f in schema.features if f.name != AT_THE_START]
     require_columns(where, [ID, *features, *map(contact_column, windows)], table.column_names)
     ids = np.array(as_text(table[ID]).to_pylist(), dtype=object)

@@ -12,7 +12,11 @@ from campaignrl.tables.log import DecisionLog, read_own_log
 
 
 def read_log(
-    path: str | Path, mapping: str | Path | LogMapping | None = None, reward: str | None = None
+    path: str | Path,
+    mapping: str | Path | LogMapping | None = None,
+    reward: str | None = None,
+    *,
+    encoding: str | None = None,
 ) -> DecisionLog:
     """A decision log from a file: one of ours, or with a mapping any table.
 
@@ -20,6 +24,7 @@ def read_log(
         path: Parquet or CSV.
         mapping: a mapping TOML, or one that is loaded: which columns are action, propensity, reward and contexts.
         reward: which of the mapping's rewards to take; its first, if not given.
+        encoding: of a CSV that is not UTF-8: gb18030, utf-16, latin-1 ...
 
     Returns:
         DecisionLog: the whole log, in memory; `evaluate_stream` takes logs that are larger.
@@ -35,6 +40,6 @@ def read_log(
         DecisionLog: 2,400 decisions of 20 customers, 7 actions, logged by uniform
     """
     if mapping is None:
-        return read_own_log(path)
+        return read_own_log(path, encoding=encoding)
     found = mapping if isinstance(mapping, LogMapping) else load_mapping(mapping)
-    return foreign_log(Path(path), found, reward)
+    return foreign_log(Path(path), found, reward, encoding=encoding)

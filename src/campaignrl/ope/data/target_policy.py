@@ -126,13 +126,15 @@ def learned_from(policy: object, log: DecisionLog) -> float:
     return 0.0 if fact is None else CustomerSketch.from_dict(fact, "bundle").share_of(log)
 
 
-def read_probabilities(source: str | Path | pd.DataFrame, log: DecisionLog) -> npt.NDArray[np.float64]:
+def read_probabilities(
+    source: str | Path | pd.DataFrame, log: DecisionLog, *, encoding: str | None = None
+) -> npt.NDArray[np.float64]:
     """(n, k) probabilities from a file or frame: `decision_id`, then one column an action, named after it.
 
     Rows are met by decision_id, in any order; a decision of the log without a row is an error. An action
     without a column has probability 0 (the rows' sums would tell a forgotten one).
     """
-    frame = source if isinstance(source, pd.DataFrame) else read_frame(source, text=("decision_id",))
+    frame = source if isinstance(source, pd.DataFrame) else read_frame(source, text=("decision_id",), encoding=encoding)
     frame = frame.drop(columns=[c for c in frame if str(c).startswith("__index_level_")])  # pandas leaves these
     where = "probabilities" if isinstance(source, pd.DataFrame) else Path(source).name
     _check_columns(frame, log, where)

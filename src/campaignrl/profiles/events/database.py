@@ -1,7 +1,9 @@
 """One DuckDB connection over a profile's events and attributes: what was known on the morning of a day.
 
 Three views: `events` (all), `known` (those before `as_of`), `attributes`. Everything computed from them must be the
-same for any number of threads: counts and fixed-point sums (`fixed`), never sums of floats. Not here: what is computed.
+same for any number of threads: counts and fixed-point sums (`fixed`), never sums of floats. Parquet is read by the
+engine itself, for events may be larger than memory; what the file is, tables/files says first. Not here: what is
+computed.
 """
 
 from __future__ import annotations

@@ -91,14 +91,18 @@ def intake(
     key: bytes | None = None,
     page: Page | None = None,
     progress: Step | None = None,
+    encoding: str | None = None,
 ) -> IntakeResult:
     """Read the sources of a mapping into folder `out`, which appears whole or stays as it was.
 
     sources: the folder of the data set, or a file by name of the source. as_of: UTC; what happened later is in the
     future (default: now). key: for personal columns (default: from the environment). page: makes the data-quality
-    page from the figures. progress: called with (steps done, steps in all).
+    page from the figures. progress: called with (steps done, steps in all). encoding: of sources of which
+    the mapping does not say it (default: UTF-8).
     """
     plan = mapping if isinstance(mapping, IntakeMapping) else load_intake_mapping(mapping)
+    if encoding is not None:
+        plan = _written_in(plan, encoding)
     find = _finder(sources)
     paths = {source.name: find(source) for source in plan.source}
     moment = _naive(as_of) if as_of is not None else dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0)
@@ -123,6 +127,14 @@ def intake(
         move_into(scratch, target, quality, page)
         step()
     return IntakeResult(target, moment, counts, quality)
+
+
+def _written_in(plan: IntakeMapping, encoding: str) -> IntakeMapping:
+    sources = (
+        each if "encoding" in each.model_fields_set else each.model_copy(update={"encoding": encoding})
+        for each in plan.source
+    )
+    return plan.model_copy(update={"source": tuple(sources)})
 
 
 def _query(

@@ -43,10 +43,10 @@ class Tag(Spec):
     gaps: bool = False
 
 
-def read_profiles(path: str | Path) -> pd.DataFrame:
+def read_profiles(path: str | Path, *, encoding: str | None = None) -> pd.DataFrame:
     """A profiles table from Parquet or CSV, or from the folder that holds it; its ids kept as text, checked."""
     source = profile_path(path)
-    return check_profiles(read_frame(source, text=[ID]), str(source))
+    return check_profiles(read_frame(source, text=[ID], encoding=encoding), str(source))
 
 
 def check_profiles(profiles: pd.DataFrame, where: str = WHERE) -> pd.DataFrame:

@@ -23,7 +23,6 @@ from typing import Any, BinaryIO
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from campaignrl.errors import ArtifactError, DataError, Problem
 from campaignrl.profiles.events import newest_day
@@ -32,7 +31,17 @@ from campaignrl.profiles.store.build import REFRESHED, Profiles, build_profiles
 from campaignrl.profiles.tags import TagSet, load_tags
 from campaignrl.specs import World, check, load_world
 from campaignrl.tables import COLUMNS, ID, SCHEMA
-from campaignrl.tables.files import ROW_GROUP, is_parquet, parquet_writer, read_frame, reading, write_frame, write_whole
+from campaignrl.tables.files import (
+    ROW_GROUP,
+    is_parquet,
+    parquet_note,
+    parquet_writer,
+    read_frame,
+    read_table,
+    reading,
+    write_frame,
+    write_whole,
+)
 
 EVENTS, ATTRIBUTES, REFRESHES, STATE = "events.parquet", "attributes.parquet", "refreshes.parquet", "profile.json"
 KEY = b"campaignrl_sources"
@@ -61,6 +70,7 @@ def build_folder(
     refreshes: str | Path | None = None,
     world: str | Path | World | None = None,
     start: date | None = None,
+    encoding: str | None = None,
 ) -> Profiles:
     """Make a profile folder from an events table (and attributes); files that already lie in it stay as they are."""
     folder, chosen = Path(out), load_tags(tags)
@@ -69,8 +79,8 @@ def build_folder(
     target = folder / EVENTS
     if not (target.exists() and target.samefile(events)):
         write_joined([events], target, [content_hash(events)])
-    about = None if attributes is None else read_frame(attributes, text=[ID])
-    seen = None if refreshes is None else read_frame(refreshes, text=[ID, "name"])
+    about = None if attributes is None else read_frame(attributes, text=[ID], encoding=encoding)
+    seen = None if refreshes is None else read_frame(refreshes, text=[ID, "name"], encoding=encoding)
     if about is not None:
         seen = with_snapshot(seen, about, day)
     return finish(folder, State(day, chosen, place, start, sources_of(target)), about, seen)
@@ -142,9 +152,7 @@ def write_joined(sources: Sequence[str | Path], target: Path, hashes: Sequence[s
 
 def sources_of(path: Path) -> tuple[str, ...]:
     """Hashes of the files that an events file was brought together from; none where it does not say."""
-    with reading(path):
-        words = (pq.read_schema(path).metadata or {}).get(KEY, b"[]")
-    return tuple(json.loads(words))
+    return tuple(json.loads(parquet_note(path, KEY) or b"[]"))
 
 
 def content_hash(path: str | Path) -> str:
@@ -174,8 +182,7 @@ def with_snapshot(seen: pd.DataFrame | None, about: pd.DataFrame, day: date) -> 
 
 
 def _table(source: str | Path) -> pa.Table:
-    with reading(Path(source)):
-        table = pq.read_table(source)
+    table = read_table(source)
     columns = [table[n] if n in table.column_names else pa.nulls(len(table), SCHEMA.field(n).type) for n in COLUMNS]
     return pa.table([column.cast(SCHEMA.field(n).type) for n, column in zip(COLUMNS, columns, strict=True)], COLUMNS)
 

@@ -13,10 +13,9 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from campaignrl.errors import ArtifactError, unknown
-from campaignrl.tables.files import column_names, is_parquet, read_frame, reading, write_parquet, write_whole
+from campaignrl.tables.files import column_names, is_parquet, parquet_note, read_frame, write_parquet, write_whole
 
 KEY = b"campaignrl"
 Facts = dict[str, Any]
@@ -38,21 +37,20 @@ def profile_path(path: str | Path) -> Path:
     return given / "profiles.parquet" if given.is_dir() else given
 
 
-def read_profiles_file(path: str | Path) -> tuple[pd.DataFrame, Facts]:
+def read_profiles_file(path: str | Path, *, encoding: str | None = None) -> tuple[pd.DataFrame, Facts]:
     """The table and its facts; a CSV, or a Parquet file of another origin, has no facts ({})."""
     source = profile_path(path)
-    frame = read_frame(source, text=["customer_id"])
-    return frame, profile_facts(source)
+    frame = read_frame(source, text=["customer_id"], encoding=encoding)
+    return frame, profile_facts(source, encoding=encoding)
 
 
-def profile_facts(path: str | Path) -> Facts:
+def profile_facts(path: str | Path, *, encoding: str | None = None) -> Facts:
     """What the file says of its tags; {} where it says nothing."""
     source = profile_path(path)
-    column_names(source)  # that it is what its name says
+    column_names(source, encoding=encoding)  # that it is what its name says
     if not is_parquet(source):
         return {}
-    with reading(source):
-        words = (pq.read_schema(source).metadata or {}).get(KEY)
+    words = parquet_note(source, KEY)
     try:
         facts = json.loads(words) if words else {}
     except (UnicodeDecodeError, json.JSONDecodeError):

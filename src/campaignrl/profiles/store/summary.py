@@ -62,9 +62,9 @@ def summarise_tags(frame: pd.DataFrame, facts: Facts) -> list[TagSummary]:
     return found
 
 
-def customer_tags(profiles: str | Path, customer: str) -> list[CustomerTag]:
+def customer_tags(profiles: str | Path, customer: str, *, encoding: str | None = None) -> list[CustomerTag]:
     """The tags of one customer, each with the newest event that it rests on; an unknown id is an UnknownName."""
-    frame, facts = read_profiles_file(profiles)
+    frame, facts = read_profiles_file(profiles, encoding=encoding)
     row = _row_of(frame, customer)
     times = _times_of(profile_path(profiles).with_name("freshness.parquet"), customer)
     found = []

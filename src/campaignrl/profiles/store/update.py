@@ -55,11 +55,14 @@ def update_folder(
     events: Sequence[str | Path] = (),
     attributes: str | Path | None = None,
     as_of: date | None = None,
+    *,
+    encoding: str | None = None,
 ) -> Update:
     """Apply new events and attributes (Parquet; attributes also CSV) to the profiles of a folder.
 
     as_of: default the day after the newest event of all, and never before the old one. Attributes that are given
-    replace the old ones, customer by customer and column by column, as `merged_attributes` says.
+    replace the old ones, customer by customer and column by column, as `merged_attributes` says. encoding: of
+    a CSV of attributes that is not UTF-8.
     """
     home = Path(folder)
     state = read_state(home)
@@ -76,7 +79,7 @@ def update_folder(
         raise UsageError(Problem("profile update", "as-of", day.isoformat(), f"{state.as_of} or later"))
     about, seen = read_about(home)
     if attributes is not None:
-        new = read_frame(attributes, text=[ID])
+        new = read_frame(attributes, text=[ID], encoding=encoding)
         seen = with_snapshot(seen, new, day)
         about = merged_attributes(about, new)
     made = finish(home, replace(state, as_of=day, sources=sources_of(home / EVENTS)), about, seen)

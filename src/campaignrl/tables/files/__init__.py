@@ -2,6 +2,7 @@
 
 columns.py      One Arrow column -> one array of the wanted kind, with the rows that do not fit
 csv_text.py     CSV as exact text: nothing is guessed that could damage an id, and nothing is run by a spreadsheet
+encodings.py    How the bytes of a text file stand for letters, and what to say where they do not
 expressions.py  Arithmetic on columns, as a mapping writes it: `spend - 0.4 * conversion`
 formats.py      What a file is: its format by name, by its first bytes and its last, and one line of complaint where
                 they differ
@@ -27,6 +28,8 @@ from campaignrl.tables.files.formats import refuse_foreign as refuse_foreign
 from campaignrl.tables.files.whole_files import ROW_GROUP as ROW_GROUP
 from campaignrl.tables.files.whole_files import as_text as as_text
 from campaignrl.tables.files.whole_files import column_names as column_names
+from campaignrl.tables.files.whole_files import parquet_file as parquet_file
+from campaignrl.tables.files.whole_files import parquet_note as parquet_note
 from campaignrl.tables.files.whole_files import parquet_writer as parquet_writer
 from campaignrl.tables.files.whole_files import read_frame as read_frame
 from campaignrl.tables.files.whole_files import read_table as read_table

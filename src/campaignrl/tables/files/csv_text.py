@@ -2,7 +2,7 @@
 
 Every cell is read as text first. A column becomes numbers only when all its values are numbers and none looks
 like an id (`007`, or 16 and more digits). Here: delimited text in and out. Not here: choosing the format,
-checking that a file is whole (whole_files.py). UTF-8, with or without a byte order mark; LF or CRLF.
+checking that a file is whole (whole_files.py), encodings (encodings.py); UTF-8 is written. LF or CRLF.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from campaignrl.errors import DataError, Problem
+from campaignrl.tables.files.encodings import UTF8, as_utf8, known_encoding, marked
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None")  # in a column of numbers; text keeps them
 ID_LIKE = r"^\s*[+-]?(0[0-9]|[0-9]{16})"  # leading zeros and long digit strings do not survive a number
@@ -27,6 +28,8 @@ FORMULA = re.compile(
     r"'*[=+\-@\t\r]"
 )  # a spreadsheet would run it; quotes before it are counted too, so it can be undone
 NEUTRALISED = r"^'('*[=+\-@\t\r])"
+HEAD = 65_536  # bytes read at a time while a header has not ended
+FIRST_LINE = re.compile(rb'[\r\n]*+(?:[^"\r\n]++|"[^"]*+")++[\r\n]')  # the first not empty; quotes hold line ends
 
 
 def delimiter_of(path: Path) -> str:
@@ -34,23 +37,51 @@ def delimiter_of(path: Path) -> str:
     return "\t" if ".tsv" in path.suffixes else ","
 
 
-def read_text(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """All columns (or some, known to exist) as text, exactly as written; an empty cell is ""."""
-    names = csv_columns(path)
+def read_text(path: Path, columns: Sequence[str] | None = None, encoding: str | None = None) -> pa.Table:
+    """All columns (or some, known to exist) as text, exactly as written; an empty cell is "".
+
+    The bytes are read first, all of them and by this thread alone. Given an open file, the parser would read ahead in
+    a thread that goes on after an error, when the file is closed and another may be open under the same number.
+    """
+    names = csv_columns(path, encoding)
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DataError([Problem(str(path), "column", name, "named once") for name in twice])
     wanted = names if columns is None else list(columns)
     types = {name: pa.string() for name in names}
     options = csv.ConvertOptions(column_types=types, strings_can_be_null=False, include_columns=wanted)
+    data = _text_of(path, encoding)
+    return csv.read_csv(pa.BufferReader(data), parse_options=_parsing(path), convert_options=options)
+
+
+def csv_columns(path: Path, encoding: str | None = None) -> list[str]:
+    """The header, of which no more is parsed than its own line."""
+    if known_encoding(encoding) != UTF8 or _mark(path) != UTF8:
+        return _header(FIRST_LINE.match(data := _text_of(path, encoding)), data, path)
+    head, line = b"", None
     with pa.input_stream(str(path)) as stream:
-        return csv.read_csv(stream, parse_options=_parsing(path), convert_options=options)
+        while line is None and (more := stream.read(max(HEAD, len(head)))):
+            head += more
+            line = FIRST_LINE.match(head)
+    return _header(line, head, path)
 
 
-def csv_columns(path: Path) -> list[str]:
-    """The header."""
-    with pa.input_stream(str(path)) as stream, csv.open_csv(stream, parse_options=_parsing(path)) as reader:
-        return list(reader.schema.names)
+def _header(line: re.Match[bytes] | None, whole: bytes, path: Path) -> list[str]:
+    data = whole if line is None else line[0]
+    return list(csv.read_csv(pa.BufferReader(data), parse_options=_parsing(path)).schema.names)
+
+
+def _text_of(path: Path, encoding: str | None) -> bytes:
+    """The whole file in UTF-8, uncompressed."""
+    known = known_encoding(encoding)
+    with pa.input_stream(str(path)) as stream:
+        data: bytes = stream.read()
+    return as_utf8(data, marked(data, known))
+
+
+def _mark(path: Path) -> str:
+    with pa.input_stream(str(path)) as stream:
+        return marked(stream.read(3), UTF8)
 
 
 def typed(column: pa.ChunkedArray) -> pa.ChunkedArray:

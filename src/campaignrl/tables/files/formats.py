@@ -15,6 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from campaignrl.errors import CampaignError, DataError, Problem, unknown
+from campaignrl.tables.files.encodings import advice, first_bad_byte, known_encoding, marked
 
 SUFFIXES = (".parquet", ".pq", ".csv", ".csv.gz", ".tsv")
 MAGIC = b"PAR1"
@@ -31,18 +32,18 @@ def is_parquet(path: Path) -> bool:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Turns what the libraries raise on a damaged file into one line that names it."""
+def reading(path: Path, encoding: str | None = None) -> Iterator[None]:
+    """Turns what the libraries raise on a damaged file, or one of another encoding, into one line that names it."""
     try:
         yield
     except CampaignError:
         raise
     except (pa.ArrowException, OSError, ValueError, OverflowError) as wrong:
         reason = str(wrong).strip().partition("\n")[0] or type(wrong).__name__
-        raise DataError(f"{path}: cannot be read: {_place_of_bad_byte(path) or reason}") from None
+        raise DataError(f"{path}: cannot be read: {_place_of_bad_byte(path, encoding) or reason}") from None
 
 
-def refuse_foreign(path: Path) -> None:
+def refuse_foreign(path: Path, encoding: str | None = None) -> None:
     """Raise unless the file exists and begins and ends as its name promises."""
     parquet = is_parquet(path)
     if not path.exists():
@@ -51,12 +52,12 @@ def refuse_foreign(path: Path) -> None:
         raise unknown("file", path.name, siblings, f"Looked in {folder}.")
     if not path.is_file():
         raise DataError(f"{path}: is not a file.")
-    fault = _fault(path, parquet)
+    fault = _fault(path, parquet, known_encoding(encoding))
     if fault:
         raise DataError(f"{path}: {fault}")
 
 
-def _fault(path: Path, parquet: bool) -> str:
+def _fault(path: Path, parquet: bool, encoding: str) -> str:
     """What is wrong with the first and last bytes, or ""."""
     with open(path, "rb") as file:
         head = file.read(65_536)
@@ -70,7 +71,14 @@ def _fault(path: Path, parquet: bool) -> str:
         return "" if tail == MAGIC and len(head) > 8 else "is cut short: the end of the Parquet file is missing."
     if path.suffix.lower() == ".gz":
         return "" if head.startswith(b"\x1f\x8b") else f"is not compressed by gzip but {_kind(head)}."
-    return f"is not text but {_kind(head)}." if head.startswith((MAGIC, *FOREIGN)) or b"\0" in head else ""
+    if head.startswith((MAGIC, *FOREIGN)):
+        return f"is not text but {_kind(head)}."
+    wide = marked(head, encoding).startswith(("utf-16", "utf-32"))  # letters with NUL bytes in them
+    return (
+        f"is not text, or not {encoding.upper()}: it holds NUL bytes. {advice(head)}"
+        if b"\0" in head and not wide
+        else ""
+    )
 
 
 def _kind(head: bytes) -> str:
@@ -79,15 +87,12 @@ def _kind(head: bytes) -> str:
     return next((kind for magic, kind in FOREIGN.items() if head.startswith(magic)), "something else")
 
 
-def _place_of_bad_byte(path: Path) -> str:
-    """Where a text file leaves UTF-8, or ""; only asked once reading has failed."""
+def _place_of_bad_byte(path: Path, encoding: str | None) -> str:
+    """Where a text file leaves its encoding, or ""; only asked once reading has failed."""
     if is_parquet(path):
         return ""
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix.lower() == ".gz" else path.read_bytes()
-        data.decode("utf-8")
-    except UnicodeDecodeError as wrong:
-        return f"byte {wrong.start} is not UTF-8. Save the file as UTF-8."
     except (OSError, EOFError):
         return ""
-    return ""
+    return first_bad_byte(data, marked(data, known_encoding(encoding)))

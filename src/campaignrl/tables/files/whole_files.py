@@ -57,39 +57,55 @@ def parquet_writer(schema: pa.Schema, out: BinaryIO, plain: Sequence[str] = ()) 
     return pq.ParquetWriter(out, schema, compression="zstd", use_dictionary=with_dictionary, write_page_checksum=True)
 
 
-def read_frame(path: str | Path, columns: Sequence[str] | None = None, text: Sequence[str] = ()) -> pd.DataFrame:
+def read_frame(
+    path: str | Path, columns: Sequence[str] | None = None, text: Sequence[str] = (), *, encoding: str | None = None
+) -> pd.DataFrame:
     """A table from a file. Columns named in `text` stay text to the letter ("007", "1e5"), "" where empty.
 
-    columns: the ones to read (default: all); a missing one is a DataError, all named at once.
+    columns: the ones to read (default: all); a missing one is a DataError, all named at once. encoding: of a CSV that
+    is not UTF-8, as gb18030, utf-16 or latin-1.
     """
     source = Path(path)
-    table = read_table(source, columns)
+    table = read_table(source, columns, encoding=encoding)
     with reading(source):
         ready = {n: as_text(table[n]) if n in text else _natural(table[n], source) for n in table.column_names}
         frame: pd.DataFrame = pa.table(ready).to_pandas()
     return frame
 
 
-def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """The Arrow table of a file: Parquet in its own types, CSV all text."""
+def read_table(path: str | Path, columns: Sequence[str] | None = None, *, encoding: str | None = None) -> pa.Table:
+    """The Arrow table of a file: Parquet in its own types, CSV all text, of any encoding."""
     source = Path(path)
-    names = column_names(source)
+    names = column_names(source, encoding=encoding)
     if columns is not None:
         require_columns(source, columns, names)
-    with reading(source):
+    with reading(source, encoding):
         if not is_parquet(source):
-            return csvfile.read_text(source, columns)
+            return csvfile.read_text(source, columns, encoding)
         wanted = None if columns is None else list(columns)
-        with pq.ParquetFile(source, page_checksum_verification=True) as file:
+        with parquet_file(source) as file:
             return file.read(columns=wanted)
 
 
-def column_names(path: str | Path) -> list[str]:
+def parquet_file(path: str | Path, codes: Sequence[str] = ()) -> pq.ParquetFile:
+    """An open Parquet file, to be read in pieces, its checksums compared; `codes`: columns read as dictionaries."""
+    return pq.ParquetFile(path, read_dictionary=list(codes), page_checksum_verification=True)
+
+
+def parquet_note(path: str | Path, key: bytes) -> bytes | None:
+    """What a Parquet file says of itself under `key`; None where it says nothing."""
+    source = Path(path)
+    with reading(source):
+        found = (pq.read_schema(source).metadata or {}).get(key)
+    return None if found is None else bytes(found)
+
+
+def column_names(path: str | Path, *, encoding: str | None = None) -> list[str]:
     """The columns of a file, in its order; also the check that it is what its name says."""
     source = Path(path)
-    refuse_foreign(source)
-    with reading(source):
-        return list(pq.read_schema(source).names) if is_parquet(source) else csvfile.csv_columns(source)
+    refuse_foreign(source, encoding)
+    with reading(source, encoding):
+        return list(pq.read_schema(source).names) if is_parquet(source) else csvfile.csv_columns(source, encoding)
 
 
 def require_columns(path: str | Path, wanted: Sequence[str], present: Sequence[str]) -> None:

@@ -33,10 +33,10 @@ class Actions(NamedTuple):
     problems: list[Problem]
 
 
-def actions_of(table: pa.Table, part: ActionPart, path: Path) -> Actions:
+def actions_of(table: pa.Table, part: ActionPart, path: Path, encoding: str | None = None) -> Actions:
     """Actions of all rows; `path` is the log, beside which a table of items may lie."""
     raw = _raw(table, part)
-    names, origin = _names(part, raw, path.parent)
+    names, origin = _names(part, raw, path.parent, encoding)
     values = list(names)
     code = category_codes(raw, values)
     field = part.column or f"{part.offer_column}@{part.channel_column}"
@@ -55,13 +55,13 @@ def _raw(table: pa.Table, part: ActionPart) -> pa.ChunkedArray:
     return pc.if_else(nothing, NONE_NAME, pc.binary_join_element_wise(offer, channel, "@"))
 
 
-def _names(part: ActionPart, raw: pa.ChunkedArray, folder: Path) -> tuple[dict[str, str], str]:
+def _names(part: ActionPart, raw: pa.ChunkedArray, folder: Path, encoding: str | None) -> tuple[dict[str, str], str]:
     """Raw value -> action name, and where the set comes from."""
     if part.values is not None:
         return dict(part.values), FROM_MAPPING
     origin, values = FROM_LOG, _ordered(raw.unique().to_pylist())
     if part.items is not None and (folder / part.items.file).is_file():
-        items = read_table(folder / part.items.file, [part.items.column])
+        items = read_table(folder / part.items.file, [part.items.column], encoding=encoding)
         origin, values = part.items.file, as_text(items[part.items.column]).to_pylist()
     present = (value for value in values if value)  # an empty cell is no action: its rows are reported
     return {v: v if v == NONE_NAME else part.name.replace("{value}", v) for v in present}, origin

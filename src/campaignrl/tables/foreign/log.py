@@ -41,23 +41,30 @@ from campaignrl.tables.log import DecisionLog, built, numbered, repeated
 MICROSECONDS = 86_400_000_000  # in a day
 
 
-def foreign_log(path: Path, mapping: LogMapping, reward: str | None = None) -> DecisionLog:
-    """The decision log that `mapping` sees in the file; `reward` names one of its rewards (default: the first)."""
+def foreign_log(
+    path: Path, mapping: LogMapping, reward: str | None = None, *, encoding: str | None = None
+) -> DecisionLog:
+    """The decision log that `mapping` sees in the file; `reward` names one of its rewards (default: the first).
+
+    encoding: of the file and of the tables beside it, where they are CSV and not UTF-8.
+    """
     chosen = reward or next(iter(mapping.reward))
     if chosen not in mapping.reward:
         raise unknown("reward", chosen, mapping.reward, f"The rewards are named in {mapping.source}.")
-    present = column_names(path)
+    present = column_names(path, encoding=encoding)
     context = expanded(mapping.contexts, present, path)
     needed = list(_own_columns(mapping, mapping.reward[chosen]))
     require_columns(path, [*needed, *context.numbers, *context.categories], present)
-    table = read_table(path, list(dict.fromkeys([*needed, *context.numbers, *context.categories])))
+    table = read_table(path, list(dict.fromkeys([*needed, *context.numbers, *context.categories])), encoding=encoding)
     with reading(path):
-        return _log(table, mapping, context, chosen, path)
+        return _log(table, mapping, context, chosen, path, encoding)
 
 
-def _log(table: pa.Table, mapping: LogMapping, context: ContextPart, chosen: str, path: Path) -> DecisionLog:
+def _log(
+    table: pa.Table, mapping: LogMapping, context: ContextPart, chosen: str, path: Path, encoding: str | None
+) -> DecisionLog:
     where, n = str(path), table.num_rows
-    catalog, action, origin, problems = actions_of(table, mapping.action, path)
+    catalog, action, origin, problems = actions_of(table, mapping.action, path, encoding)
     blamed = {"action"} if problems else set()
 
     def take(result: Converted, part: str = "") -> npt.NDArray[Any]:

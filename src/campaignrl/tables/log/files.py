@@ -14,7 +14,6 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from campaignrl.actions import Catalog
 from campaignrl.errors import CampaignError, DataError, Problem
@@ -22,6 +21,7 @@ from campaignrl.features import FeatureSchema
 from campaignrl.tables.files import (
     ROW_GROUP,
     is_parquet,
+    parquet_note,
     parquet_writer,
     read_table,
     reading,
@@ -76,11 +76,11 @@ def write_log(log: DecisionLog, path: str | Path) -> None:
     write_whole(sidecar(target), lambda out: _write_bytes(out, head + b"\n"))
 
 
-def read_own_log(path: str | Path) -> DecisionLog:
-    """A decision log as `write_log` wrote it."""
+def read_own_log(path: str | Path, *, encoding: str | None = None) -> DecisionLog:
+    """A decision log as `write_log` wrote it; encoding: of a CSV that was saved anew, not as UTF-8."""
     source = Path(path)
-    facts, rows = facts_of(source)
-    table = read_table(source)
+    facts, rows = facts_of(source, encoding)
+    table = read_table(source, encoding=encoding)
     if not is_parquet(source):
         names = csvfile.restored(pa.array(table.column_names)).to_pylist()
         table = pa.table([csvfile.restored(column) for column in table.columns], names=names)
@@ -90,9 +90,9 @@ def read_own_log(path: str | Path) -> DecisionLog:
         return log_from(table, facts, str(source))
 
 
-def facts_of(path: Path) -> tuple[Facts, int]:
+def facts_of(path: Path, encoding: str | None = None) -> tuple[Facts, int]:
     """What one of our logs says about its rows as a whole, and how many rows were written."""
-    refuse_foreign(path)
+    refuse_foreign(path, encoding)
     return _facts(_parquet_head(path) if is_parquet(path) else _sidecar_head(path), path)
 
 
@@ -141,11 +141,10 @@ def _text_frame(log: DecisionLog) -> pd.DataFrame:
 
 
 def _parquet_head(path: Path) -> bytes:
-    with reading(path):
-        head = (pq.read_schema(path).metadata or {}).get(KEY)
+    head = parquet_note(path, KEY)
     if head is None:
         raise DataError(f"{path}: holds no campaignrl decision log. Give a mapping that says what its columns mean.")
-    return bytes(head)
+    return head
 
 
 def _sidecar_head(path: Path) -> bytes:

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from campaignrl.arrays import Array
 from campaignrl.errors import DataError, Problem, UsageError
@@ -27,6 +26,7 @@ from campaignrl.tables.files import (
     category_codes,
     is_parquet,
     numbers,
+    parquet_file,
     reading,
     require_columns,
     row_problems,
@@ -90,7 +90,7 @@ def open_log(path: str | Path) -> LogStream:
     if not is_parquet(source):
         raise UsageError(f"{source}: only Parquet can be read a piece at a time; evaluate it without --stream.")
     facts, rows = facts_of(source)
-    with reading(source), pq.ParquetFile(source) as file:
+    with reading(source), parquet_file(source) as file:
         present = file.schema_arrow.names
         groups = tuple(file.metadata.row_group(g).num_rows for g in range(file.num_row_groups))
     if sum(groups) != rows:
@@ -114,7 +114,7 @@ def pieces(stream: LogStream | LogInMemory, group: int) -> Iterator[Piece]:
         return
     with (
         reading(stream.path),
-        pq.ParquetFile(stream.path, read_dictionary=stream.texts, page_checksum_verification=True) as file,
+        parquet_file(stream.path, codes=stream.texts) as file,
     ):
         for batch in file.iter_batches(ROW_GROUP, [group], list(stream.columns), use_threads=False):
             yield _piece(stream, pa.Table.from_batches([batch]), group, first)
@@ -234,7 +234,7 @@ def _in_order(log: DecisionLog, starts: Array, where: str) -> DecisionLog:
 
 def _say_what_is_wrong(stream: LogStream, group: int, first: int, rows: int, where: str) -> None:
     """Read the same rows with all columns by the book, which raises."""
-    with pq.ParquetFile(stream.path) as file:
+    with parquet_file(stream.path) as file:
         start = first - sum(stream.groups[:group])
         log_from(file.read_row_group(group).slice(start, rows), stream.facts, where.removesuffix(": decision log"))
     raise DataError(f"{where} is damaged. Write the log again.")
