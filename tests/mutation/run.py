@@ -9,6 +9,7 @@ changed (mutants.py), which tests belong to which package and which mutants chan
 
 import argparse
 import fnmatch
+import gc
 import hashlib
 import importlib.util
 import json
@@ -32,8 +33,6 @@ from typing import Any, NamedTuple
 sys.path.insert(0, str(Path(__file__).parent))
 from mutants import Mutant, mutants_of
 
-WARM = ("numpy", "pandas", "scipy.stats", "scipy.optimize", "scipy.special", "pyarrow.parquet", "pyarrow.csv", "duckdb")
-WARM += ("pydantic", "gymnasium", "simpy", "typer", "rich.table", "sklearn.linear_model", "hypothesis.extra.numpy")
 SHARE_BUDGET = 40.0  # seconds of tests, as the first run measured them, that a mutant meets at most
 SLOWEST = 12.0  # seconds; slower tests are left out
 PYTEST = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:terminalreporter", "--import-mode=importlib")
@@ -46,6 +45,7 @@ class Group(NamedTuple):
     name: str
     files: tuple[Path, ...]
     tests: tuple[Path, ...]
+    left_out: tuple[str, ...]  # ids of tests, or how they begin
 
 
 class Plan(NamedTuple):
@@ -56,6 +56,7 @@ class Plan(NamedTuple):
     groups: tuple[Group, ...]
     equivalent: tuple[dict[str, str], ...]  # file, change, why
     sizes: tuple[str, ...]
+    warm: tuple[str, ...]  # modules to load before the first fork
 
 
 class Seen(NamedTuple):
@@ -76,8 +77,8 @@ def read_plan(table: Path, root: Path, tests: list[str]) -> Plan:
         files = tuple(f for pattern in group["modules"] for f in sorted(src.glob(pattern)) if f.name != "__init__.py")
         own = tuple(dict.fromkeys(f for pattern in tests or group["tests"] for f in sorted(root.glob(pattern))))
         own = tuple(f for f in own if f.name not in group.get("without", ()))
-        groups.append(Group(name, files, own))
-    return Plan(root, src, tuple(groups), tuple(found.get("equivalent", ())), tuple(found.get("sizes", ())))
+        groups.append(Group(name, files, own, tuple(group.get("left_out", ()))))
+    return Plan(root, src, tuple(groups), tuple(found.get("equivalent", ())), tuple(found.get("sizes", ())), tuple(found.get("warm", ())))
 
 
 def why_equivalent(plan: Plan, mutant: Mutant) -> str:
@@ -207,7 +208,8 @@ def watch(group: Group, root: Path, home: Path) -> dict[str, Any]:
     watcher = Watcher(group.files)
     threading.settrace(watcher.trace)
     sys.settrace(watcher.trace)
-    code = run_tests([str(f.relative_to(root)) for f in group.tests], watcher, home)
+    left_out = [f"--deselect={test}" for test in group.left_out]
+    code = run_tests([*left_out, *(str(f.relative_to(root)) for f in group.tests)], watcher, home)
     sys.settrace(None)
     return {**watcher.found(), "code": code}
 
@@ -400,19 +402,23 @@ def summary(results: list[dict[str, Any]], equivalent: Counter[str], names: list
         yield f"{name:<18} {len(own) + same:>7}  {killed:>6}  {len(own) - killed:>8}  {same:>10}  {score(own):>5.1%}"
 
 
-def warm_up(src: Path) -> None:
-    """Load what every test loads, once; nothing of the package itself."""
-    sys.path.insert(0, str(src))
-    os.environ["PYTHONPATH"] = str(src)
-    sys.dont_write_bytecode = False
+def warm_up(plan: Plan) -> None:
+    """Load what every test loads, once; nothing that is going to be changed, nor what rests on it."""
+    sys.path.insert(0, str(plan.src))
+    os.environ["PYTHONPATH"] = str(plan.src)
     import hypothesis
+    from _pytest.config import default_plugins
 
-    for name in WARM:
+    for name in (*plan.warm, *(f"_pytest.{plugin}" for plugin in default_plugins)):
         importlib.import_module(name)
+    changing = {str(f) for group in plan.groups for f in group.files}
+    if early := [name for name, m in sys.modules.items() if getattr(m, "__file__", None) in changing]:
+        raise SystemExit(f"`warm` in the table loads modules that are to be changed: {early}")
     # The same examples every time, and the first that fails is enough.
     phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
     hypothesis.settings.register_profile("mutants", derandomize=True, database=None, phases=phases, deadline=None)
     hypothesis.settings.load_profile("mutants")
+    gc.freeze()  # pytest collects garbage at its end; what is loaded here is none
 
 
 def options(words: list[str] | None) -> argparse.Namespace:
@@ -439,9 +445,9 @@ def main(words: list[str] | None = None) -> int:
     root = o.root.resolve()
     os.chdir(root)
     plan = read_plan(o.table, root, o.tests)
-    if o.group:
-        plan = plan._replace(groups=tuple(g for g in plan.groups if g.name in o.group))
+    # Sampled before groups are chosen: the parts of a run make the whole.
     found = sample_of(all_mutants(plan, o.only), o.sample, o.seed)
+    found = {name: own for name, own in found.items() if not o.group or name in o.group}
     groups = {g.name: g for g in plan.groups}
     equivalent = Counter(name for name, own in found.items() for m in own if why_equivalent(plan, m))
     wanted = [(groups[name], m) for name, own in found.items() for m in own if not why_equivalent(plan, m)]
@@ -451,7 +457,7 @@ def main(words: list[str] | None = None) -> int:
     if not wanted:
         print("nothing to play: no mutant fits the options")
         return 2
-    warm_up(plan.src)
+    warm_up(plan)
     player = Player(plan, o.keep or root / "runs" / "mutants", o.workers)
     try:
         results = player.play(wanted, teller(len(wanted)))
