@@ -1,7 +1,7 @@
 """Plays changed modules against the tests: `python tests/mutation/run.py --sample 300 --seed 1`.
 
 First the tests of a package run once as they are, and the lines that each one runs are written down. Then each mutant
-meets the tests that run its line, quickest first, in a process forked from this one, where numpy and pandas are loaded
+meets the tests that run its line, the most direct first, in a process forked from this one, where numpy and pandas are loaded
 already and an import hook serves the changed module. Nothing is written to src. Subprocesses that a test starts see
 the module as it is. Results are kept as they come: the same call goes on where it was stopped. Not here: what is
 changed (mutants.py), which tests belong to which package and which mutants change nothing (table.toml).
@@ -54,7 +54,7 @@ class Plan(NamedTuple):
     root: Path
     src: Path
     groups: tuple[Group, ...]
-    equivalent: tuple[dict[str, str], ...]  # file, change, why
+    equivalent: tuple[dict[str, str], ...]  # file, at: part of its line, change, why
     sizes: tuple[str, ...]
     warm: tuple[str, ...]  # modules to load before the first fork
 
@@ -64,6 +64,7 @@ class Seen(NamedTuple):
 
     seconds: dict[str, float]  # by test
     lines: dict[str, dict[int, list[str]]]  # by file and line: the tests that run it
+    breadth: Counter[str]  # lines that a test runs
 
 
 # ---- the table
@@ -83,8 +84,9 @@ def read_plan(table: Path, root: Path, tests: list[str]) -> Plan:
 
 def why_equivalent(plan: Plan, mutant: Mutant) -> str:
     """The reason in the table, or "" for a mutant that some test must notice."""
+    text = mutant.source.splitlines()[mutant.line - 1]
     for known in plan.equivalent:
-        if mutant.file.name == known["file"] and mutant.change == known["change"]:
+        if (mutant.file.name, mutant.change) == (known["file"], known["change"]) and known["at"] in text:
             return known["why"]
     return ""
 
@@ -233,6 +235,7 @@ class Player:
         keep.mkdir(parents=True, exist_ok=True)
         self.scratch = Path(tempfile.mkdtemp(prefix="mutants-"))
         self.made = 0
+        self.known: dict[str, Seen] = {}
         self.texts: dict[Path, bytes] = {}
 
     def hash_of(self, *files: Path) -> str:
@@ -249,6 +252,8 @@ class Player:
 
     def seen(self, group: Group) -> Seen:
         """What the group's tests do as they are; from an earlier run if nothing has changed since."""
+        if group.name in self.known:
+            return self.known[group.name]
         sources = sorted(self.plan.src.rglob("*.py"))
         kept = self.keep / f"seen-{group.name}-{self.hash_of(*sources, *group.tests)}.json"
         if not kept.exists():
@@ -260,10 +265,12 @@ class Player:
             kept.write_text(json.dumps(found), encoding="utf-8")
         found = json.loads(kept.read_text(encoding="utf-8"))
         lines = {f: {int(line): tests for line, tests in of.items()} for f, of in found["lines"].items()}
-        return Seen(found["seconds"], lines)
+        breadth = Counter(test for of in lines.values() for tests in of.values() for test in tests)
+        self.known[group.name] = Seen(found["seconds"], lines, breadth)
+        return self.known[group.name]
 
     def tests_for(self, mutant: Mutant, seen: Seen) -> list[str]:
-        """Those that run its line, quickest first; a change at import meets every test that runs its module."""
+        """Those that run its line, most direct first; a change at import meets every test that runs its module."""
         lines = seen.lines.get(str(mutant.file), {})
         wanted = lines if mutant.at_import else [line for line in mutant.lines if line in lines]
         tests = {test for line in wanted for test in lines[line]}
@@ -274,9 +281,9 @@ class Player:
             spent += seen.seconds[test]
             if seen.seconds[test] <= SLOWEST and spent <= SHARE_BUDGET:
                 chosen.append(test)
-        # Tests of a file together: its fixtures are made once. First the file with the most of the quickest ones.
-        files = Counter(test.partition("::")[0] for test in chosen[:20])
-        return sorted(chosen, key=lambda t: (-files[t.partition("::")[0]], t.partition("::")[0], seen.seconds[t]))
+        # The most direct ones first, which run little else; then those of a file together, its fixtures made once.
+        chosen.sort(key=lambda t: (seen.breadth[t], seen.seconds[t], t))
+        return chosen[:10] + sorted(chosen[10:], key=lambda t: (t.partition("::")[0], seen.breadth[t]))
 
     def play(self, wanted: list[tuple[Group, Mutant]], tell: Callable[[int, dict[str, Any]], None]) -> list[dict]:
         """Outcome of each mutant; those known from an earlier run are not played again."""
