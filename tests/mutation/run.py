@@ -1,7 +1,7 @@
 """Plays changed modules against the tests: `python tests/mutation/run.py --sample 300 --seed 1`.
 
 First the tests of a package run once as they are, and the lines that each one runs are written down. Then each mutant
-meets the tests that run its line, quickest first, in a process forked from this one, where numpy and pandas are loaded
+meets the tests that run its line, the most direct first, in a process forked from this one, where numpy and pandas are loaded
 already and an import hook serves the changed module. Nothing is written to src. Subprocesses that a test starts see
 the module as it is. Results are kept as they come: the same call goes on where it was stopped. Not here: what is
 changed (mutants.py), which tests belong to which package and which mutants change nothing (table.toml).
@@ -9,6 +9,7 @@ changed (mutants.py), which tests belong to which package and which mutants chan
 
 import argparse
 import fnmatch
+import gc
 import hashlib
 import importlib.util
 import json
@@ -32,8 +33,6 @@ from typing import Any, NamedTuple
 sys.path.insert(0, str(Path(__file__).parent))
 from mutants import Mutant, mutants_of
 
-WARM = ("numpy", "pandas", "scipy.stats", "scipy.optimize", "scipy.special", "pyarrow.parquet", "pyarrow.csv", "duckdb")
-WARM += ("pydantic", "gymnasium", "simpy", "typer", "rich.table", "sklearn.linear_model", "hypothesis.extra.numpy")
 SHARE_BUDGET = 40.0  # seconds of tests, as the first run measured them, that a mutant meets at most
 SLOWEST = 12.0  # seconds; slower tests are left out
 PYTEST = (
@@ -56,6 +55,7 @@ class Group(NamedTuple):
     name: str
     files: tuple[Path, ...]
     tests: tuple[Path, ...]
+    left_out: tuple[str, ...]  # ids of tests, or how they begin
 
 
 class Plan(NamedTuple):
@@ -64,8 +64,9 @@ class Plan(NamedTuple):
     root: Path
     src: Path
     groups: tuple[Group, ...]
-    equivalent: tuple[dict[str, str], ...]  # file, change, why
+    equivalent: tuple[dict[str, str], ...]  # file, at: part of its line, change, why
     sizes: tuple[str, ...]
+    warm: tuple[str, ...]  # modules to load before the first fork
 
 
 class Seen(NamedTuple):
@@ -73,6 +74,7 @@ class Seen(NamedTuple):
 
     seconds: dict[str, float]  # by test
     lines: dict[str, dict[int, list[str]]]  # by file and line: the tests that run it
+    breadth: Counter[str]  # lines that a test runs
 
 
 # ---- the table
@@ -86,14 +88,15 @@ def read_plan(table: Path, root: Path, tests: list[str]) -> Plan:
         files = tuple(f for pattern in group["modules"] for f in sorted(src.glob(pattern)) if f.name != "__init__.py")
         own = tuple(dict.fromkeys(f for pattern in tests or group["tests"] for f in sorted(root.glob(pattern))))
         own = tuple(f for f in own if f.name not in group.get("without", ()))
-        groups.append(Group(name, files, own))
-    return Plan(root, src, tuple(groups), tuple(found.get("equivalent", ())), tuple(found.get("sizes", ())))
+        groups.append(Group(name, files, own, tuple(group.get("left_out", ()))))
+    return Plan(root, src, tuple(groups), tuple(found.get("equivalent", ())), tuple(found.get("sizes", ())), tuple(found.get("warm", ())))
 
 
 def why_equivalent(plan: Plan, mutant: Mutant) -> str:
     """The reason in the table, or "" for a mutant that some test must notice."""
+    text = mutant.source.splitlines()[mutant.line - 1]
     for known in plan.equivalent:
-        if mutant.file.name == known["file"] and mutant.change == known["change"]:
+        if (mutant.file.name, mutant.change) == (known["file"], known["change"]) and known["at"] in text:
             return known["why"]
     return ""
 
@@ -219,7 +222,8 @@ def watch(group: Group, root: Path, home: Path) -> dict[str, Any]:
     watcher = Watcher(group.files)
     threading.settrace(watcher.trace)
     sys.settrace(watcher.trace)
-    code = run_tests([str(f.relative_to(root)) for f in group.tests], watcher, home)
+    left_out = [f"--deselect={test}" for test in group.left_out]
+    code = run_tests([*left_out, *(str(f.relative_to(root)) for f in group.tests)], watcher, home)
     sys.settrace(None)
     return {**watcher.found(), "code": code}
 
@@ -243,6 +247,7 @@ class Player:
         keep.mkdir(parents=True, exist_ok=True)
         self.scratch = Path(tempfile.mkdtemp(prefix="mutants-"))
         self.made = 0
+        self.known: dict[str, Seen] = {}
         self.texts: dict[Path, bytes] = {}
 
     def hash_of(self, *files: Path) -> str:
@@ -259,6 +264,8 @@ class Player:
 
     def seen(self, group: Group) -> Seen:
         """What the group's tests do as they are; from an earlier run if nothing has changed since."""
+        if group.name in self.known:
+            return self.known[group.name]
         sources = sorted(self.plan.src.rglob("*.py"))
         kept = self.keep / f"seen-{group.name}-{self.hash_of(*sources, *group.tests)}.json"
         if not kept.exists():
@@ -272,10 +279,12 @@ class Player:
             kept.write_text(json.dumps(found), encoding="utf-8")
         found = json.loads(kept.read_text(encoding="utf-8"))
         lines = {f: {int(line): tests for line, tests in of.items()} for f, of in found["lines"].items()}
-        return Seen(found["seconds"], lines)
+        breadth = Counter(test for of in lines.values() for tests in of.values() for test in tests)
+        self.known[group.name] = Seen(found["seconds"], lines, breadth)
+        return self.known[group.name]
 
     def tests_for(self, mutant: Mutant, seen: Seen) -> list[str]:
-        """Those that run its line, quickest first; a change at import meets every test that runs its module."""
+        """Those that run its line, most direct first; a change at import meets every test that runs its module."""
         lines = seen.lines.get(str(mutant.file), {})
         wanted = lines if mutant.at_import else [line for line in mutant.lines if line in lines]
         tests = {test for line in wanted for test in lines[line]}
@@ -286,9 +295,9 @@ class Player:
             spent += seen.seconds[test]
             if seen.seconds[test] <= SLOWEST and spent <= SHARE_BUDGET:
                 chosen.append(test)
-        # Tests of a file together: its fixtures are made once. First the file with the most of the quickest ones.
-        files = Counter(test.partition("::")[0] for test in chosen[:20])
-        return sorted(chosen, key=lambda t: (-files[t.partition("::")[0]], t.partition("::")[0], seen.seconds[t]))
+        # The most direct ones first, which run little else; then those of a file together, its fixtures made once.
+        chosen.sort(key=lambda t: (seen.breadth[t], seen.seconds[t], t))
+        return chosen[:10] + sorted(chosen[10:], key=lambda t: (t.partition("::")[0], seen.breadth[t]))
 
     def play(self, wanted: list[tuple[Group, Mutant]], tell: Callable[[int, dict[str, Any]], None]) -> list[dict]:
         """Outcome of each mutant; those known from an earlier run are not played again."""
@@ -414,19 +423,23 @@ def summary(results: list[dict[str, Any]], equivalent: Counter[str], names: list
         yield f"{name:<18} {len(own) + same:>7}  {killed:>6}  {len(own) - killed:>8}  {same:>10}  {score(own):>5.1%}"
 
 
-def warm_up(src: Path) -> None:
-    """Load what every test loads, once; nothing of the package itself."""
-    sys.path.insert(0, str(src))
-    os.environ["PYTHONPATH"] = str(src)
-    sys.dont_write_bytecode = False
+def warm_up(plan: Plan) -> None:
+    """Load what every test loads, once; nothing that is going to be changed, nor what rests on it."""
+    sys.path.insert(0, str(plan.src))
+    os.environ["PYTHONPATH"] = str(plan.src)
     import hypothesis
+    from _pytest.config import default_plugins
 
-    for name in WARM:
+    for name in (*plan.warm, *(f"_pytest.{plugin}" for plugin in default_plugins)):
         importlib.import_module(name)
+    changing = {str(f) for group in plan.groups for f in group.files}
+    if early := [name for name, m in sys.modules.items() if getattr(m, "__file__", None) in changing]:
+        raise SystemExit(f"`warm` in the table loads modules that are to be changed: {early}")
     # The same examples every time, and the first that fails is enough.
     phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
     hypothesis.settings.register_profile("mutants", derandomize=True, database=None, phases=phases, deadline=None)
     hypothesis.settings.load_profile("mutants")
+    gc.freeze()  # pytest collects garbage at its end; what is loaded here is none
 
 
 def options(words: list[str] | None) -> argparse.Namespace:
@@ -453,9 +466,9 @@ def main(words: list[str] | None = None) -> int:
     root = o.root.resolve()
     os.chdir(root)
     plan = read_plan(o.table, root, o.tests)
-    if o.group:
-        plan = plan._replace(groups=tuple(g for g in plan.groups if g.name in o.group))
+    # Sampled before groups are chosen: the parts of a run make the whole.
     found = sample_of(all_mutants(plan, o.only), o.sample, o.seed)
+    found = {name: own for name, own in found.items() if not o.group or name in o.group}
     groups = {g.name: g for g in plan.groups}
     equivalent = Counter(name for name, own in found.items() for m in own if why_equivalent(plan, m))
     wanted = [(groups[name], m) for name, own in found.items() for m in own if not why_equivalent(plan, m)]
@@ -465,7 +478,7 @@ def main(words: list[str] | None = None) -> int:
     if not wanted:
         print("nothing to play: no mutant fits the options")
         return 2
-    warm_up(plan.src)
+    warm_up(plan)
     player = Player(plan, o.keep or root / "runs" / "mutants", o.workers)
     try:
         results = player.play(wanted, teller(len(wanted)))
