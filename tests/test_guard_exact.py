@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from campaignrl.specs.toml import check
 
 from campaignrl.actions import Catalog, Channel, Offer
 from campaignrl.features import Context
 from campaignrl.guard.budget import Ledger, Limits, propensity_after, throttle
 from campaignrl.guard.rules import Facts, allowed, blocks, reasons, rules_of
-from campaignrl.specs.toml import check
 from campaignrl.specs.world import World, load_world
 
 CATALOG = Catalog.product(

@@ -53,7 +53,8 @@ def test_a_function_that_no_test_calls_has_survivors_until_one_does(toy):
     assert said.splitlines()[-1].split() == ["all", "4", "2", "2", "0", "50.0%"]
 
     (toy / "table.toml").write_text(
-        (toy / "table.toml").read_text() + '[[equivalent]]\nfile = "sums.py"\nat = "n <"\nchange = "3 -> 4"\nwhy = "said so"\n'
+        (toy / "table.toml").read_text()
+        + '[[equivalent]]\nfile = "sums.py"\nat = "n <"\nchange = "3 -> 4"\nwhy = "said so"\n'
     )
     (toy / "tests" / "test_small.py").write_text(
         "from toy.sums import is_small\n\ndef test_small():\n    assert is_small(2)\n    assert not is_small(3)\n"

@@ -89,7 +89,14 @@ def read_plan(table: Path, root: Path, tests: list[str]) -> Plan:
         own = tuple(dict.fromkeys(f for pattern in tests or group["tests"] for f in sorted(root.glob(pattern))))
         own = tuple(f for f in own if f.name not in group.get("without", ()))
         groups.append(Group(name, files, own, tuple(group.get("left_out", ()))))
-    return Plan(root, src, tuple(groups), tuple(found.get("equivalent", ())), tuple(found.get("sizes", ())), tuple(found.get("warm", ())))
+    return Plan(
+        root,
+        src,
+        tuple(groups),
+        tuple(found.get("equivalent", ())),
+        tuple(found.get("sizes", ())),
+        tuple(found.get("warm", ())),
+    )
 
 
 def why_equivalent(plan: Plan, mutant: Mutant) -> str:

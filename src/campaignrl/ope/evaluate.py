@@ -139,24 +139,22 @@ def evaluate(
             log, policy, estimators=estimators, reference=reference, horizon=horizon, discount=discount, mix=mix,
             alpha=alpha, folds=folds, seed=seed, model=model, interval=T if interval == INTERVALS[0] else interval,
         )  # fmt: skip
-    used, (target, base), predictions, dropped = matured(log, (policy, reference), q)
+    used, both, predictions, dropped = matured(log, (policy, reference), q)
     used, estimated, logged = propensities(used, of_matured(logging, log), estimators, folds, seed)
     bounds, bounds_from = reward_range_of(used, reward_range)
-    modelled = any(ESTIMATORS[name].model for name in estimators)
-    fitted = fitted_model(used, predictions, bounds, folds, seed, model) if modelled else None
-    targets = [target_of(given, used) for given in (target, base)]
+    asked = [ESTIMATORS[name] for name in estimators]
+    fitted = fitted_model(used, predictions, bounds, folds, seed, model) if any(m.model for m in asked) else None
+    targets = [target_of(given, used) for given in both]
     whole, other = gather(used, targets, fitted, bounds, logged)
-    own = any(ESTIMATORS[name].own_model for name in estimators)
+    own = any(method.own_model for method in asked)
     robust = more_robust(used, whole, targets[0], bounds, folds, seed, model) if own else whole
     views = {name: _mixed(robust if ESTIMATORS[name].own_model else whole, mix) for name in estimators}
-    evidence = _mixed(whole, mix)
-    certain = certain_share(used)
+    evidence, certain = _mixed(whole, mix), certain_share(used)
     without = cannot(estimators, evidence)
     found = {name: setting_of(name, view, tuning) for name, view in views.items()}
     settings = {name: setting for name, setting in found.items() if setting is not None}
     estimates = remade(interval, used, views, found, _estimates(views, without, certain, alpha, found), alpha, seed)
-    lift = NONE_HAD if blind(evidence, certain) or blind(other, certain) else difference(evidence, other, alpha)
-    lift = remade_difference(interval, used, evidence, other, lift, alpha, seed)
+    lift = remade_difference(interval, used, evidence, other, _lift(evidence, other, certain, alpha), alpha, seed)
     curve = () if estimated is None else estimated.calibration()
     figures = _figures(used, evidence, certain, dropped, settings)._replace(learned_from=targets[0].learned_from)
     verdict, reasons = diagnose(figures._replace(calibration_gap=_gap(used, curve), holdout=holdout_of(log)))
@@ -190,6 +188,11 @@ def evaluate(
         calibration=curve,
         spread=spread_of(used, evidence),
     )
+
+
+def _lift(evidence: Evidence, other: Evidence, certain: float, alpha: float) -> Estimate:
+    """What the target earns over the reference; nothing where the log cannot see one of them."""
+    return NONE_HAD if blind(evidence, certain) or blind(other, certain) else difference(evidence, other, alpha)
 
 
 def compare_on_log(
