@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,9 +22,18 @@ import numpy as np
 from panel import actions
 
 from campaignrl import rng
-from campaignrl.dynamics import purchase
+from campaignrl.dynamics import State, StocksOf, purchase
 from campaignrl.dynamics.advance import advance
 from campaignrl.dynamics.parameters import parameters
+from campaignrl.effects import (
+    ROW,
+    AdStockEffect,
+    ClickIntentEffect,
+    FatigueEffect,
+    ReferencePriceEffect,
+    SatisfactionEffect,
+    StockpileEffect,
+)
 from campaignrl.envs.panel import BLOCK, Panel
 from campaignrl.rng import Purpose
 from campaignrl.specs.world import load_world
@@ -31,9 +41,17 @@ from campaignrl.specs.world import load_world
 PACKAGES = ("numba==0.68.1", "llvmlite==0.50.0")
 SEED, TOLERANCE = 1, 1e-5
 SHIFTED = ("price_cut", "appeal", "redeem", "retention")
-FLOATS = ("fatigue", "adstock", "satisfaction", "expected_price", "stockpile", "intent")
+FLOATS = tuple(ROW)
 EXACT = ("live_offer", "live_days", "sent", "opened", "clicked")
 WORTH = 2.0  # of the whole day per CPU second: less does not pay for a second form of every formula
+
+
+Flat = namedtuple("Flat", (*ROW, *(name for name in State._fields if name != "stocks")))
+
+
+def flat(state):
+    """A state with one field a stock, as views: what the compiled form takes."""
+    return Flat(**state.named_stocks(), **{name: getattr(state, name) for name in Flat._fields if name not in ROW})
 
 
 def numpy_day(world, traits, state, action, day, p):
@@ -44,31 +62,45 @@ def numpy_day(world, traits, state, action, day, p):
     tomorrow, outcome = advance(world, traits, state, action, day, SEED, p)
     held = np.where(outcome.opened, p.offer_of[action], state.live_offer)
     everybody, taste = np.arange(len(action)), p.taste[traits.segment, held]
-    events, mood = (held, outcome.opened, outcome.clicked), purchase.mood_of(state, everybody)
+    events, mood = (held, outcome.opened, outcome.clicked), StocksOf(state, everybody)
     hazard = purchase.purchase_hazard(traits.rate, traits.sensitivity, taste, *events, mood, day, p)
-    drop = purchase.drop_out_hazard(traits.drop_rate, purchase.mood_of(tomorrow, everybody), held, p)
-    return tomorrow, (*outcome[:7], hazard, drop)
+    drop = purchase.drop_out_hazard(traits.drop_rate, StocksOf(tomorrow, everybody), held, p)
+    return flat(tomorrow), (*outcome[:7], hazard, drop)
 
 
 def tables(kind, p, day):
     """The world's numbers as the compiled form takes them."""
-    s, f = p.satisfaction, np.float32
-    assert p.adstock.shape == 1.0
+    f = np.float32
+    kinds = (ClickIntentEffect, FatigueEffect, AdStockEffect, SatisfactionEffect, ReferencePriceEffect, StockpileEffect)
+    clicks, tired, seen, trust, price, stocked = (p.effect(kind) for kind in kinds)
+    s, contact = trust.spec, clicks.spec
+    assert seen.spec.shape == 1.0
     own = {
         "taste": np.roll(p.taste, 1, axis=1).reshape(-1).copy(),
         "offer_of": p.offer_of.astype(np.intp) + 1,
         "channel_of": np.maximum(p.channel_of, 0).astype(np.intp),
         "revives_of": p.revives[p.offer_of],
         "valid_of": p.valid_days[p.offer_of],
-        "gained_of": p.satisfying[p.offer_of],
+        "gained_of": trust.gained[p.offer_of],
         "cut_of": p.price_cut[p.offer_of],
-        "tired_of": np.where(p.channel_of < 0, f(0.0), p.fatigue_weight[p.channel_of]),
-        "seen_of": np.where(p.channel_of < 0, f(0.0), p.adstock_weight[p.channel_of]),
+        "tired_of": np.where(p.channel_of < 0, f(0.0), tired.units[p.channel_of]),
+        "seen_of": np.where(p.channel_of < 0, f(0.0), seen.units[p.channel_of]),
         "sent_on": p.channel_of.astype(np.int32),
         "season": p.season[day],
-        "intent_gain": (1.0 - p.click_today) * (1.0 - p.intent_decay),
-        "adstock_effect": p.adstock.effect,
-        "half_saturation": p.adstock.half_saturation,
+        "unsubscribe_fatigue": tired.unsubscribe,
+        "open_lift": contact.open_lift,
+        "click_lift": contact.click_lift,
+        "click_today": contact.same_day,
+        "intent_decay": clicks.decay,
+        "intent_gain": (1.0 - contact.same_day) * (1.0 - clicks.decay),
+        "fatigue_open": tired.spec.open,
+        "fatigue_drop_out": tired.spec.drop_out,
+        "fatigue_decay": tired.decay,
+        "adstock_effect": seen.spec.effect,
+        "adstock_decay": seen.decay,
+        "satisfaction_decay": trust.decay,
+        "stockpile_decay": stocked.decay,
+        "half_saturation": seen.spec.half_saturation,
         "level": s.level,
         "odds": (1.0 - s.level) / s.level,
         "satisfied_buy": s.purchase,
@@ -77,9 +109,9 @@ def tables(kind, p, day):
         "order": s.order,
         "ignored": s.ignored,
         "undelivered": s.undelivered,
-        "loss_aversion": p.reference_price.loss_aversion,
-        "kept": p.reference_price.memory,
-        "stockpile_effect": p.stockpile.effect,
+        "loss_aversion": price.spec.loss_aversion,
+        "kept": price.spec.memory,
+        "stockpile_effect": stocked.spec.effect,
     }
     own |= {name: np.roll(getattr(p, name), 1) for name in SHIFTED}
     values = {name: own[name] if name in own else getattr(p, name) for name in kind._fields}
@@ -133,16 +165,17 @@ def study(customers, rounds):
     pairs = ((Purpose.FUNNEL, 0), (Purpose.FUNNEL, 1), (Purpose.PURCHASE, 0), (Purpose.PURCHASE, 1))
     streams = np.array([rng.stream(SEED, panel.day, purpose, k) for purpose, k in pairs])
     new = type(panel.state)._make(field.copy() for field in panel.state)
+    before, after = flat(panel.state), flat(new)
     out = (*(np.zeros(customers, dtype=bool) for _ in range(7)), *(np.zeros(customers, np.float32) for _ in range(2)))
 
     def part_of(part):
-        form.day(part.start, part.stop, panel.traits, panel.state, action, streams, t, new, out)
+        form.day(part.start, part.stop, panel.traits, before, action, streams, t, after, out)
 
     start = time.process_time()
     part_of(slice(0, 1))
     compiling = time.process_time() - start
     over(1, part_of, panel._parts)
-    flips, largest = differences(numpy_day(world, panel.traits, panel.state, action, panel.day, p), (new, out))
+    flips, largest = differences(numpy_day(world, panel.traits, panel.state, action, panel.day, p), (after, out))
     best: dict[str, list[float]] = {}
     for _ in range(rounds):
         twin = copy.copy(panel)

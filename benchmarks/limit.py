@@ -43,11 +43,13 @@ PARTS = {  # the first that fits
     "draws": "rng.py:*",
     "funnel": "response.py:* funnel.py:*",
     "orders booked": "money.py:* advance.py:_book purchase.py:order_value purchase.py:redeem_probability",
-    "hazards, where they can matter": "purchase.py:* advance.py:_clock advance.py:_orders advance.py:_drop_out",
+    "hazards, where they can matter": "purchase.py:* advance.py:_clock advance.py:_candidates advance.py:_orders "
+    "advance.py:_drop_out",
     "satisfaction": "satisfaction.py:*",
     "offers held": "memory.py:take_up memory.py:use_up",
     "histories, permissions": "memory.py:next_history advance.py:_keep_record *_stride_tricks_impl.py:*",
-    "stocks": "memory.py:* advance.py:_remember",
+    "stocks": "memory.py:* advance.py:_happened ad_stock.py:* fatigue.py:* stockpile.py:* reference_price.py:* "
+    "click_intent.py:*",
     "outcome of sends": "advance.py:_mark",
     "clearing, finding who was sent": "advance.py:live advance.py:unwritten panel.py:*",
 }

@@ -7,6 +7,7 @@ import math
 import random
 
 from campaignrl.dynamics.parameters import Parameters
+from campaignrl.effects import ClickIntentEffect, FatigueEffect
 
 
 class Customer:
@@ -14,6 +15,9 @@ class Customer:
 
     def __init__(self, p: Parameters, channels: int, source: random.Random):
         self.p, self.draw = p, source
+        tired, self.contact = p.effect(FatigueEffect), p.effect(ClickIntentEffect).spec
+        self.tired, self.tired_left = tired.spec, tired.decay
+        self.tired_by, self.tired_leave = tired.units.tolist(), tired.unsubscribe.tolist()
         self.segment, self.rate, self.drop_rate = 0, 0.02, 0.003
         self.sensitivity, self.log_basket = 0.2, 4.5
         self.affinity = [0.0] * channels
@@ -30,10 +34,10 @@ class Customer:
         if action:
             delivered = u() < p.deliver[channel]
             taste = p.taste[self.segment][offer]
-            logit = p.open_logit[channel] + self.affinity[channel] + taste - p.fatigue_open * self.fatigue
+            logit = p.open_logit[channel] + self.affinity[channel] + taste - self.tired.open * self.fatigue
             opened = delivered and u() < 1.0 / (1.0 + math.exp(-logit))
             clicked = opened and u() < 1.0 / (1.0 + math.exp(-(p.click_logit[channel] + taste)))
-            leaving = p.unsubscribe_logit[channel] + p.unsubscribe_fatigue[channel] * self.fatigue
+            leaving = p.unsubscribe_logit[channel] + self.tired_leave[channel] * self.fatigue
             unsubscribed = delivered and u() < 1.0 / (1.0 + math.exp(-leaving))
         u_buy, u_redeem, u_drop, u_revive = u(), u(), u(), u()
         alive = self.alive or (opened and u_revive < p.revives[offer])
@@ -41,13 +45,13 @@ class Customer:
             self.live_offer, self.live_days = offer, p.valid_days[offer]
         held = self.live_offer
         lift = p.appeal[held] + p.taste[self.segment][held] + 10.0 * self.sensitivity * p.price_cut[held]
-        lift += p.open_lift * opened + p.click_lift * clicked
+        lift += self.contact.open_lift * opened + self.contact.click_lift * clicked
         bought = alive and u_buy < -math.expm1(-self.rate * math.exp(lift))
         redeemed = bought and held >= 0 and u_redeem < p.redeem[held]
         z = self.draw.gauss(0.0, 1.0) if bought else 0.0
         revenue = math.exp(self.log_basket + p.basket_sigma[self.segment] * z) if bought else 0.0
-        self.fatigue = self.fatigue * p.fatigue_decay + (p.fatigue_weight[channel] if action else 0.0)
-        drop = -math.expm1(-self.drop_rate * math.exp(p.fatigue_drop_out * self.fatigue - p.retention[held]))
+        self.fatigue = self.fatigue * self.tired_left + (self.tired_by[channel] if action else 0.0)
+        drop = -math.expm1(-self.drop_rate * math.exp(self.tired.drop_out * self.fatigue - p.retention[held]))
         self.alive = alive and u_drop >= drop
         self.live_days -= 1
         if self.live_days < 0 or redeemed:

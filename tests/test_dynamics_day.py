@@ -9,6 +9,7 @@ from campaignrl.dynamics.advance import Outcome, advance, live
 from campaignrl.dynamics.customers import NO_OFFER, State, draw_customers
 from campaignrl.dynamics.observe import observe
 from campaignrl.dynamics.parameters import parameters
+from campaignrl.effects import FatigueEffect
 from campaignrl.specs.world import load_world
 from campaignrl.specs.world_features import STAGES
 
@@ -52,8 +53,8 @@ def test_what_a_day_leaves_behind(busy_days, small_world):
     p = parameters(small_world)
     decay = 0.5 ** (1 / 5)
     for day, (_, before, action, out, after) in enumerate(busy_days):
-        added = np.where(out.sent, p.fatigue_weight[p.channel_of[action]], 0)
-        assert after.fatigue == pytest.approx(before.fatigue * decay + added, abs=1e-4)
+        added = np.where(out.sent, p.effect(FatigueEffect).units[p.channel_of[action]], 0)
+        assert after.stock("fatigue") == pytest.approx(before.stock("fatigue") * decay + added, abs=1e-4)
         assert np.array_equal(after.orders, before.orders + out.bought)
         assert np.array_equal(after.discounted, before.discounted + out.redeemed)
         assert after.spend == pytest.approx(before.spend + out.revenue, rel=1e-6)
@@ -127,7 +128,7 @@ def test_who_buys_and_who_leaves_is_whose_clock_runs_out(days_of, name):
     for day, (traits, before, action, out, after) in zip(range(30), days_of(world, n, seed, actions), strict=False):
         u_buy, _, u_leave, _ = rng.uniforms(traits.key, seed, day, rng.Purpose.PURCHASE, 4)
         held = np.where(out.opened, p.offer_of[action], before.live_offer)
-        then, now = (purchase.mood_of(state, np.arange(n)) for state in (before, after))
+        then, now = (state.named_stocks() for state in (before, after))
         taste = p.taste[traits.segment, held]
         hazard = purchase.purchase_hazard(
             traits.rate, traits.sensitivity, taste, held, out.opened, out.clicked, then, day, p

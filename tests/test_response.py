@@ -95,7 +95,7 @@ def test_fatigue_stock_is_that_of_the_dynamics():
     by_day, f = [], 0.0
     for sent in (1, 0, 0, 1, 0):
         by_day.append(f)
-        f = 0.5 * f + 2.0 * sent  # memory.next_fatigue
+        f = 0.5 * f + 2.0 * sent  # effects.fatigue.next_fatigue
     assert stock.tolist() == [by_day[d] for d in (0, 1, 3, 4)]
 
 

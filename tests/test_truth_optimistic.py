@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
-from campaignrl.dynamics.satisfaction import contentment
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaignrl import rng
 from campaignrl.dynamics.memory import use_up
 from campaignrl.dynamics.parameters import parameters
-from campaignrl.dynamics.purchase import hill
+from campaignrl.effects import AdStockEffect, ClickIntentEffect, SatisfactionEffect, contentment, hill
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.truth.bounds.eligible_offers import classes, open_offers, reads
 from campaignrl.envs.truth.bounds.linear_stocks import linear_stocks
@@ -118,13 +117,15 @@ def test_stocks_stay_below_their_lines(small_world, usual):
     world = load_world(small_world, **EFFECTS)
     p, panel = parameters(world), Panel(world, 500, 2)
     stocks = linear_stocks(world, p, usual)
+    adstock, click_lift = p.effect(AdStockEffect).spec, p.effect(ClickIntentEffect).spec.click_lift
     pull, bound = np.zeros(500), 0.0
     while not panel.done:
         state, at = panel.state, stocks.at(panel.day)
-        seen = np.exp(p.adstock.effect * hill(state.adstock, p.adstock) + p.click_lift * state.intent)
+        shown = adstock.effect * hill(state.stock("adstock"), adstock)
+        seen = np.exp(shown + click_lift * state.stock("intent"))
         assert (seen <= 1.0 + (stocks.idle if panel.day else 0.0) + pull + 1e-5).all()
-        assert (at.trust[0] - 1e-5 <= state.satisfaction).all()
-        assert (state.satisfaction <= at.trust[1] + 1e-5).all()
+        assert (at.trust[0] - 1e-5 <= state.stock("satisfaction")).all()
+        assert (state.stock("satisfaction") <= at.trust[1] + 1e-5).all()
         assert (pull <= at.pull[1] + 1e-5).all()
         bound = max(bound, float(pull.max()))
         action = anything_allowed(panel, panel.allowed(panel.observe()))
@@ -132,7 +133,7 @@ def test_stocks_stay_below_their_lines(small_world, usual):
         added = out.opened * stocks.opened[p.channel_of[action]] + out.clicked * stocks.clicked
         pull = stocks.pull_decay * pull + added
     z = np.linspace(stocks.least.min(), stocks.most.max(), 300)
-    curve = contentment(z.astype(np.float32), p)
+    curve = contentment(z.astype(np.float32), p.effect(SatisfactionEffect).spec.level)
     for (start, slope), effect in zip((stocks.bought, stocks.calm, stocks.content), (0.8, 1.0, 0.5), strict=True):
         height = np.expm1(effect * curve) if effect == 0.8 else effect * curve
         assert (start + slope * z >= height - 1e-5).all()

@@ -134,12 +134,7 @@ def test_no_memory_nothing_sent_today_changes_tomorrow():
         for field in (
             "alive",
             "consent",
-            "fatigue",
-            "adstock",
-            "satisfaction",
-            "expected_price",
-            "stockpile",
-            "intent",
+            "stocks",
         ):
             assert np.array_equal(getattr(contacted.state, field), getattr(quiet.state, field)), field
         assert (contacted.state.live_offer == -1).all()

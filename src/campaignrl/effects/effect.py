@@ -1,7 +1,7 @@
 """What an effect of the world is: a section of the world's file, and what it does to the days of its customers.
 
 Every hook of `Effect` does nothing until an effect overrides it; dynamics/ goes through the effects that a world has,
-in the order of registry.py. n customers, m of them contacted. Not here: any one effect (its own file).
+in the order of the registry. n customers, m of them contacted. Not here: any one effect (its own file).
 """
 
 from __future__ import annotations
