@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from campaignrl.arrays import Float
 from campaignrl.calibration.realism import CustomerSummaries, Scorecard
 from campaignrl.calibration.response import RESPONSES, Engagement
-from campaignrl.report.figures.base import CARD, INK, MUTED, RULE, SERIES, safe
+from campaignrl.report.figures.base import CARD, INK, MUTED, SERIES, frame, safe
 
 MOST = 7  # orders; the last bar holds those with as many or more
 OURS = SERIES[0]
@@ -194,10 +194,7 @@ def _draw_wear(ax: Axes, real: Engagement, heard: Sequence[Engagement]) -> None:
 
 
 def _panel(ax: Axes, title: str) -> Axes:
-    for side in ("left", "right", "top"):
-        ax.spines[side].set_visible(False)
-    ax.spines["bottom"].set_color(RULE)
-    ax.tick_params(colors=MUTED, length=0, labelsize=9)
+    frame(ax)
     ax.xaxis.label.set_color(MUTED)
     ax.yaxis.label.set_color(MUTED)
     ax.set_title(safe(title, 90), loc="left", fontsize=10.5, color=INK, parse_math=False)
