@@ -247,12 +247,12 @@ def by_segment(found):
     """Orders a customer in the window, real and simulated, by segment."""
     rows = []
     for name in sorted(set(found.segment)):
-        real = found.card.real.behaviour
+        real = found.card.real.customer_summaries
         mine = np.array([found.of[c] == name for c in real.customers])
         parts = []
         for side in found.card.simulated:
-            row = np.array([int(c[1:]) for c in side.behaviour.customers])  # ids are s0, s1 ..
-            parts.append(side.behaviour.counts[found.segment[row] == name].mean())
+            row = np.array([int(c[1:]) for c in side.customer_summaries.customers])  # ids are s0, s1 ..
+            parts.append(side.customer_summaries.counts[found.segment[row] == name].mean())
         rows.append((name, float(real.counts[mine].mean()), float(np.mean(parts))))
     return rows
 

@@ -85,6 +85,6 @@ def test_the_world_is_a_file_that_says_where_its_numbers_are_from(found, tmp_pat
 def test_the_picture_and_the_segments(found):
     rows = STUDY.by_segment(found)
     assert [name for name, _, _ in rows] == sorted(set(found.segment))
-    real = found.card.real.behaviour.counts
+    real = found.card.real.customer_summaries.counts
     weight = np.array([(found.segment == name).mean() for name, _, _ in rows])
     assert weight @ np.array([r for _, r, _ in rows]) == pytest.approx(real.mean())

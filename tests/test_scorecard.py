@@ -13,9 +13,9 @@ from campaignrl.calibration.purchase.lognormal_baskets import lognormal_basket
 from campaignrl.calibration.purchase.models import fit_nbd, fit_pareto_nbd
 from campaignrl.calibration.purchase.seasonality import Purchases, fit_season, later_factors
 from campaignrl.calibration.realism.scorecard import TOLERANCES, distance, scorecard, top_share
-from campaignrl.calibration.realism.summaries import behaviour
+from campaignrl.calibration.realism.summaries import customer_summaries
 from campaignrl.calibration.realism.untreated_cohorts import entering
-from campaignrl.calibration.response.engagement import answers, dip
+from campaignrl.calibration.response.engagement import dip, engagement_of_events
 from campaignrl.errors import DataError, UsageError
 from campaignrl.report.figures.base import png_bytes
 from campaignrl.report.figures.calibration import alive, conditional, frequencies, realism, tracking
@@ -37,7 +37,7 @@ HAND = orders([("a", 0, 10), ("a", 5, 20), ("a", 5, 1), ("a", 25, 30), ("b", 3, 
 
 def test_a_window_by_hand():
     """20 January to 10 February (days 19 to 40): c came later, so a and b are the customers."""
-    b = behaviour(HAND, "2026-02-10", "2026-01-20")
+    b = customer_summaries(HAND, "2026-02-10", "2026-01-20")
     assert b.customers.tolist() == ["a", "b"]
     assert b.counts.tolist() == [1, 0]
     assert b.spend.tolist() == [30.0, 0.0]
@@ -49,7 +49,7 @@ def test_a_window_by_hand():
 
 
 def test_without_a_start_everything_after_the_first_order():
-    b = behaviour(HAND, "2026-02-10")
+    b = customer_summaries(HAND, "2026-02-10")
     assert b.counts.tolist() == [2, 0, 1]
     assert sorted(b.values) == [8.0, 21.0, 30.0]
     assert b.retention[0] == pytest.approx(1 / 2)  # month 1 is over for a and b; a ordered
@@ -58,11 +58,11 @@ def test_without_a_start_everything_after_the_first_order():
 
 def test_windows_that_hold_nobody_are_refused():
     with pytest.raises(DataError, match="at least one who ordered before"):
-        behaviour(HAND, "2026-02-10", "2026-01-01")
+        customer_summaries(HAND, "2026-02-10", "2026-01-01")
     with pytest.raises(DataError, match="at least one by"):
-        behaviour(HAND, "2025-02-10")
+        customer_summaries(HAND, "2025-02-10")
     with pytest.raises(UsageError, match="on or before"):
-        behaviour(HAND, "2026-02-10", "2026-02-20")
+        customer_summaries(HAND, "2026-02-10", "2026-02-20")
 
 
 def test_distance_is_that_of_scipy():
@@ -99,14 +99,14 @@ def test_answers_by_hand():
             ("a", 3.0, "redeemed", None, "c10"),
         ]
     )
-    found = answers(told)
+    found = engagement_of_events(told)
     assert found.sends.tolist() == [2, 1, 0, 0, 0]
     assert found.rates["opened"][:2].tolist() == [0.5, 0.0]
     assert found.rates["unsubscribed"][:2].tolist() == [0.5, 0.0]
     assert found.rates["clicked"][:2].tolist() == [0.0, 0.0]
     assert found.funnel["delivered"] == pytest.approx(1 / 3)
     assert found.redemption == pytest.approx(1 / 2)  # of two sends with an offer
-    assert answers(HAND) is None
+    assert engagement_of_events(HAND) is None
 
 
 def test_a_dip_is_what_is_missing_after_an_order_on_an_offer():

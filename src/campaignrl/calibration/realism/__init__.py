@@ -13,4 +13,4 @@ untreated_scorecard.py    The scorecard of a calibrated world on what no campaig
 """
 
 from campaignrl.calibration.realism.scorecard import Scorecard as Scorecard
-from campaignrl.calibration.realism.summaries import Behaviour as Behaviour
+from campaignrl.calibration.realism.summaries import CustomerSummaries as CustomerSummaries

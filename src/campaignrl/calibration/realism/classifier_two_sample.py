@@ -14,13 +14,13 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from threadpoolctl import threadpool_limits
 
 from campaignrl.arrays import Float
-from campaignrl.calibration.realism.summaries import Behaviour
+from campaignrl.calibration.realism.summaries import CustomerSummaries
 
 FOLDS = 5
 MOST = 20_000  # customers of either kind
 
 
-def told_apart(real: Behaviour, simulated: Sequence[Behaviour]) -> float:
+def classifier_auc(real: CustomerSummaries, simulated: Sequence[CustomerSummaries]) -> float:
     """Out-of-fold AUC of gradient boosting on count, spend, mean value, recency and age; nan for tiny samples."""
     mine = traits(real)[:MOST]
     theirs = np.concatenate([traits(b) for b in simulated])
@@ -36,7 +36,7 @@ def told_apart(real: Behaviour, simulated: Sequence[Behaviour]) -> float:
     return float(roc_auc_score(y, score))
 
 
-def traits(b: Behaviour) -> Float:
+def traits(b: CustomerSummaries) -> Float:
     """(n, 5) what is known of each customer at the end of the window."""
     mean = np.divide(b.spend, b.counts, out=np.full(len(b.spend), np.nan), where=b.counts > 0)
     return np.column_stack([np.log1p(b.counts), np.log1p(b.spend), np.log(np.maximum(mean, 1e-2)), b.recency, b.age])

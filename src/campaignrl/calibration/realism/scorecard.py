@@ -18,9 +18,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from campaignrl.arrays import Float
-from campaignrl.calibration.realism.classifier_two_sample import told_apart
-from campaignrl.calibration.realism.summaries import Behaviour, behaviour
-from campaignrl.calibration.response import ANSWERS, Answers, answers
+from campaignrl.calibration.realism.classifier_two_sample import classifier_auc
+from campaignrl.calibration.realism.summaries import CustomerSummaries, customer_summaries
+from campaignrl.calibration.response import RESPONSES, Engagement, engagement_of_events
 from campaignrl.errors import UsageError
 from campaignrl.tables.files import write_whole
 
@@ -67,8 +67,8 @@ class Row(NamedTuple):
 class Compared(NamedTuple):
     """One side of the comparison."""
 
-    behaviour: Behaviour
-    answers: Answers | None
+    customer_summaries: CustomerSummaries
+    engagement: Engagement | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Scorecard:
         """One object: rows as objects, null where a figure cannot be had."""
         rows = [{k: None if v != v else v for k, v in row._asdict().items()} for row in self.rows]
         facts = {
-            "customers": len(self.real.behaviour.customers),
+            "customers": len(self.real.customer_summaries.customers),
             "samples": len(self.simulated),
             "within": len(self.rows) - len(self.missed),
             "rows": rows,
@@ -124,7 +124,10 @@ def scorecard(
     frames = [simulated] if isinstance(simulated, pd.DataFrame) else list(simulated)
     if not frames:
         raise UsageError("a scorecard needs at least one simulated sample.")
-    sides = [Compared(behaviour(frame, end, start), answers(_until(frame, end))) for frame in (real, *frames)]
+    sides = [
+        Compared(customer_summaries(frame, end, start), engagement_of_events(_until(frame, end)))
+        for frame in (real, *frames)
+    ]
     return compare(sides[0], sides[1:], reasons, tolerances)
 
 
@@ -156,20 +159,20 @@ class _Told(NamedTuple):
 
 
 def _figures(real: Compared, simulated: Sequence[Compared]) -> list[tuple[str, _Told]]:
-    lives = [side.behaviour for side in simulated]
-    told = [(name, _scalar(real.behaviour, lives, figure, relative)) for name, figure, relative in SCALARS]
-    told += [(name, _distribution(real.behaviour, lives, values)) for name, values in DISTRIBUTIONS]
-    told += [("monthly retention", _curve(real.behaviour, lives, _retention))]
-    told += [("weekly autocorrelation", _curve(real.behaviour, lives, lambda b: _autocorrelation(b.weekly)))]
-    auc = told_apart(real.behaviour, lives)
+    lives = [side.customer_summaries for side in simulated]
+    told = [(name, _scalar(real.customer_summaries, lives, figure, relative)) for name, figure, relative in SCALARS]
+    told += [(name, _distribution(real.customer_summaries, lives, values)) for name, values in DISTRIBUTIONS]
+    told += [("monthly retention", _curve(real.customer_summaries, lives, _retention))]
+    told += [("weekly autocorrelation", _curve(real.customer_summaries, lives, lambda b: _autocorrelation(b.weekly)))]
+    auc = classifier_auc(real.customer_summaries, lives)
     told += [("told apart (AUC)", _Told(0.5, auc, auc - 0.5, np.nan))]
-    heard = [side.answers for side in simulated if side.answers is not None]
-    return told + (_answer_figures(real.answers, heard) if real.answers is not None and heard else [])
+    heard = [side.engagement for side in simulated if side.engagement is not None]
+    return told + (_engagement_figures(real.engagement, heard) if real.engagement is not None and heard else [])
 
 
-def _answer_figures(real: Answers, simulated: Sequence[Answers]) -> list[tuple[str, _Told]]:
+def _engagement_figures(real: Engagement, simulated: Sequence[Engagement]) -> list[tuple[str, _Told]]:
     told = []
-    for kind in ANSWERS:
+    for kind in RESPONSES:
         rates = np.array([side.rates[kind] for side in simulated])
         weight = np.where(np.isnan(real.rates[kind]) | np.isnan(rates).all(axis=0), 0.0, real.sends)
         if not weight.sum():
@@ -204,18 +207,18 @@ def distance(one: Float, other: Float) -> float:
     return float(np.abs(shares[0] - shares[1]).max())
 
 
-def _spend(b: Behaviour) -> Float:
+def _spend(b: CustomerSummaries) -> Float:
     return b.spend
 
 
-SCALARS: tuple[tuple[str, Callable[[Behaviour], float], bool], ...] = (
+SCALARS: tuple[tuple[str, Callable[[CustomerSummaries], float], bool], ...] = (
     ("orders in the window", lambda b: float(b.counts.sum()), True),
     ("mean orders a customer", lambda b: float(b.counts.mean()), True),
     ("variance of orders", lambda b: float(b.counts.var()), True),
     ("top-tenth share of spend", lambda b: top_share(b.spend), False),
     ("irregularity of gaps", lambda b: float(b.turns.var()) if len(b.turns) > 1 else float("nan"), False),
 )
-DISTRIBUTIONS: tuple[tuple[str, Callable[[Behaviour], Float]], ...] = (
+DISTRIBUTIONS: tuple[tuple[str, Callable[[CustomerSummaries], Float]], ...] = (
     ("orders a customer", lambda b: b.counts.astype(np.float64)),
     ("days between orders", lambda b: b.gaps),
     ("days since the last order", lambda b: b.recency),
@@ -224,14 +227,21 @@ DISTRIBUTIONS: tuple[tuple[str, Callable[[Behaviour], Float]], ...] = (
 )
 
 
-def _scalar(real: Behaviour, lives: Sequence[Behaviour], figure: Callable[[Behaviour], float], relative: bool) -> _Told:
+def _scalar(
+    real: CustomerSummaries,
+    lives: Sequence[CustomerSummaries],
+    figure: Callable[[CustomerSummaries], float],
+    relative: bool,
+) -> _Told:
     truth, found = figure(real), np.array([figure(b) for b in lives])
     middle = float(found.mean())
     scale = max(abs(truth), 1e-12) if relative else 1.0
     return _Told(truth, middle, abs(truth - middle) / scale, _luck(np.abs(found - middle) / scale))
 
 
-def _distribution(real: Behaviour, lives: Sequence[Behaviour], values: Callable[[Behaviour], Float]) -> _Told:
+def _distribution(
+    real: CustomerSummaries, lives: Sequence[CustomerSummaries], values: Callable[[CustomerSummaries], Float]
+) -> _Told:
     mine, theirs = values(real), [values(b) for b in lives]
     pool = np.concatenate(theirs)
     luck = _luck(np.array([distance(x, pool) for x in theirs]))
@@ -242,7 +252,9 @@ def _mean(values: Float) -> float:
     return float(values.mean()) if len(values) else float("nan")
 
 
-def _curve(real: Behaviour, lives: Sequence[Behaviour], curve: Callable[[Behaviour], Float]) -> _Told:
+def _curve(
+    real: CustomerSummaries, lives: Sequence[CustomerSummaries], curve: Callable[[CustomerSummaries], Float]
+) -> _Told:
     """Mean absolute error of a curve; shown are the means of the curves."""
     mine, theirs = curve(real), np.array([curve(b) for b in lives])
     seen = ~np.isnan(mine) & ~np.isnan(theirs).any(axis=0)
@@ -259,7 +271,7 @@ def _luck(distances: Float) -> float:
     return float(np.quantile(distances, 0.95)) if len(distances) > 1 else float("nan")
 
 
-def _retention(b: Behaviour) -> Float:
+def _retention(b: CustomerSummaries) -> Float:
     return np.where(b.watched >= 30, b.retention, np.nan)  # fewer customers say nothing of a share
 
 

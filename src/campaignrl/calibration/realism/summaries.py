@@ -21,7 +21,7 @@ MONTH = 30  # days
 COLUMNS = ("customer_id", "ts", "kind", "amount")
 
 
-class Behaviour(NamedTuple):
+class CustomerSummaries(NamedTuple):
     """n customers in a window."""
 
     customers: npt.NDArray[np.object_]  # (n,) ids, ascending
@@ -38,9 +38,9 @@ class Behaviour(NamedTuple):
     window_weeks: int  # how many of them, at the end, lie in the window
 
 
-def behaviour(
+def customer_summaries(
     events: pd.DataFrame, end: str | pd.Timestamp, start: str | pd.Timestamp | None = None, months: int = 12
-) -> Behaviour:
+) -> CustomerSummaries:
     """What the events table says of the window from `start` to `end`, both days included.
 
     start: customers who first ordered before it; None: everybody, each from the day after the first order.
@@ -64,7 +64,7 @@ def behaviour(
     place = pd.Index(known.index).get_indexer(pd.Index(inside["customer_id"]))
     retention, watched = _retention(known["min"].to_numpy(), place, inside["day"].to_numpy(), begin, last, months)
     weeks = (last - origin) // 7 + 1
-    return Behaviour(
+    return CustomerSummaries(
         customers=known.index.to_numpy(dtype=object),
         counts=np.bincount(place, minlength=len(known)),
         spend=np.bincount(place, inside["amount"].to_numpy(), minlength=len(known)).astype(np.float64),

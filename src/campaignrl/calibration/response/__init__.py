@@ -24,9 +24,9 @@ from campaignrl.calibration.response.clustered_statistics import Figure as Figur
 from campaignrl.calibration.response.clustered_statistics import from_scale as from_scale
 from campaignrl.calibration.response.clustered_statistics import to_scale as to_scale
 from campaignrl.calibration.response.conversion_delay import delay_numbers as delay_numbers
-from campaignrl.calibration.response.engagement import ANSWERS as ANSWERS
-from campaignrl.calibration.response.engagement import Answers as Answers
-from campaignrl.calibration.response.engagement import answers as answers
+from campaignrl.calibration.response.engagement import RESPONSES as RESPONSES
+from campaignrl.calibration.response.engagement import Engagement as Engagement
+from campaignrl.calibration.response.engagement import engagement_of_events as engagement_of_events
 from campaignrl.calibration.response.moments import Moment as Moment
 from campaignrl.calibration.response.moments import Path as Path
 from campaignrl.calibration.response.moments import View as View

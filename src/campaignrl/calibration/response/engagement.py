@@ -1,7 +1,7 @@
 """How customers answer what is sent to them, counted from an events table: by sends of the last week, and afterwards.
 
-A send's answers are the first delivery, open and click of the customer on that channel within seven days, before the
-next send there; an unsubscription likewise. Not here: models of the answers (funnel_regression.py), what counts as
+A send's responses are the first delivery, open and click of the customer on that channel within seven days, before the
+next send there; an unsubscription likewise. Not here: models of the responses (funnel_regression.py), what counts as
 close (scorecard.py).
 """
 
@@ -15,14 +15,14 @@ import pandas as pd
 
 from campaignrl.arrays import Float, Int64
 
-ANSWERS = ("delivered", "opened", "clicked", "unsubscribed")
+RESPONSES = ("delivered", "opened", "clicked", "unsubscribed")
 DAY = 86_400_000_000  # microseconds
 WITHIN = 7  # days from a send to its answer
 MOST = 4  # sends in the week before; the last bin holds those with as many or more
 AFTER = 28  # days in which an order bought on an offer is missed later
 
 
-class Answers(NamedTuple):
+class Engagement(NamedTuple):
     """Rates of what was sent."""
 
     sends: Int64  # (5,) by number of sends in the seven days before
@@ -32,7 +32,7 @@ class Answers(NamedTuple):
     dip: float  # share of orders missed in the 28 days after an order on an offer, against other orders
 
 
-def answers(events: pd.DataFrame) -> Answers | None:
+def engagement_of_events(events: pd.DataFrame) -> Engagement | None:
     """None where nothing was sent."""
     sends = events.loc[events["kind"] == "sent"].reindex(columns=["customer_id", "channel", "offer", "ts"])
     if sends.empty:
@@ -41,13 +41,13 @@ def answers(events: pd.DataFrame) -> Answers | None:
     sends = sends.sort_values("ts", kind="stable").reset_index(drop=True)
     group = np.minimum(_before(sends), MOST)
     counted = np.bincount(group, minlength=MOST + 1)
-    flags = {name: _answered(sends, events, name) for name in ANSWERS}
+    flags = {name: _responded(sends, events, name) for name in RESPONSES}
     with np.errstate(invalid="ignore"):
         rates = {name: np.bincount(group, flag, minlength=MOST + 1) / counted for name, flag in flags.items()}
     redeemed = int((events["kind"] == "redeemed").sum())
     offered = int(sends["offer"].notna().sum())
-    funnel = {name: float(flags[name].mean()) for name in ANSWERS[:3]} | {"redeemed": redeemed / len(sends)}
-    return Answers(counted, rates, funnel, redeemed / offered if offered else np.nan, dip(events))
+    funnel = {name: float(flags[name].mean()) for name in RESPONSES[:3]} | {"redeemed": redeemed / len(sends)}
+    return Engagement(counted, rates, funnel, redeemed / offered if offered else np.nan, dip(events))
 
 
 def dip(events: pd.DataFrame) -> float:
@@ -99,7 +99,7 @@ def _line(codes: npt.NDArray[np.intp], ts: pd.Series[pd.Timestamp]) -> Int64:
     return result
 
 
-def _answered(sends: pd.DataFrame, events: pd.DataFrame, kind: str) -> npt.NDArray[np.bool_]:
+def _responded(sends: pd.DataFrame, events: pd.DataFrame, kind: str) -> npt.NDArray[np.bool_]:
     """(n,) whether such an event follows within seven days, counted for the latest send before it."""
     found = events.loc[events["kind"] == kind, ["customer_id", "channel", "ts"]].copy()
     if found.empty:

@@ -18,6 +18,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
+from matplotlib.gridspec import SubplotSpec
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
@@ -170,15 +171,28 @@ def safe(name: str, length: int = 28) -> str:
     return shown if len(shown) <= length else shown[: length - 1].rstrip() + "…"
 
 
+def frame(ax: Axes, label_size: float = 9) -> None:
+    """Nothing but a line below, and ticks that stay behind what is drawn."""
+    for side in ("left", "right", "top"):
+        ax.spines[side].set_visible(False)
+    ax.spines["bottom"].set_color(RULE)
+    ax.tick_params(colors=MUTED, length=0, labelsize=label_size)
+
+
+def panel(figure: Figure, place: SubplotSpec, title: str, most: int = 70) -> Axes:
+    """One of several pictures in a figure, under its title of at most so many characters."""
+    ax: Axes = figure.add_subplot(place)
+    frame(ax)
+    ax.set_title(safe(title, most), loc="left", fontsize=11, color=INK, parse_math=False)
+    return ax
+
+
 def _canvas(height: float) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     figure.patch.set_alpha(0.0)
     ax = figure.add_subplot()
     ax.patch.set_alpha(0.0)
-    for side in ("left", "right", "top"):
-        ax.spines[side].set_visible(False)
-    ax.spines["bottom"].set_color(RULE)
-    ax.tick_params(colors=MUTED, length=0, labelsize=10)
+    frame(ax, label_size=10)
     ax.xaxis.label.set_color(MUTED)
     ax.yaxis.label.set_color(MUTED)
     return figure, ax

@@ -14,9 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from campaignrl.arrays import Float
-from campaignrl.calibration.realism import Behaviour, Scorecard
-from campaignrl.calibration.response import ANSWERS, Answers
-from campaignrl.report.figures.base import CARD, INK, MUTED, RULE, SERIES, safe
+from campaignrl.calibration.realism import CustomerSummaries, Scorecard
+from campaignrl.calibration.response import RESPONSES, Engagement
+from campaignrl.report.figures.base import CARD, INK, MUTED, SERIES, frame, safe
 
 MOST = 7  # orders; the last bar holds those with as many or more
 OURS = SERIES[0]
@@ -85,13 +85,13 @@ def alive(p_alive: Callable[[Float, Float, Float], Float], watched: float, unit:
 
 
 def realism(card: Scorecard, title: str, by_segment: Sequence[tuple[str, float, float]] = ()) -> Figure:
-    """The panels of a scorecard; those on answers only where something was sent.
+    """The panels of a scorecard; those on engagement only where something was sent.
 
     by_segment: name, real and simulated orders a customer.
     """
-    real, samples = card.real.behaviour, [side.behaviour for side in card.simulated]
-    heard = [side.answers for side in card.simulated if side.answers is not None]
-    told = card.real.answers if heard else None
+    real, samples = card.real.customer_summaries, [side.customer_summaries for side in card.simulated]
+    heard = [side.engagement for side in card.simulated if side.engagement is not None]
+    told = card.real.engagement if heard else None
     panels = 5 + bool(by_segment) + 2 * bool(told)
     rows = -(-panels // 3)
     figure = Figure(figsize=(13.0, 3.9 * rows), layout="constrained")
@@ -110,7 +110,7 @@ def realism(card: Scorecard, title: str, by_segment: Sequence[tuple[str, float, 
     return figure
 
 
-def _draw_weekly(ax: Axes, real: Behaviour, samples: Sequence[Behaviour]) -> None:
+def _draw_weekly(ax: Axes, real: CustomerSummaries, samples: Sequence[CustomerSummaries]) -> None:
     weeks = min(len(real.weekly), *(len(b.weekly) for b in samples))
     paths = np.cumsum([b.weekly[:weeks] for b in samples], axis=1)
     week = np.arange(1, weeks + 1)
@@ -124,8 +124,8 @@ def _draw_weekly(ax: Axes, real: Behaviour, samples: Sequence[Behaviour]) -> Non
     _legend(ax)
 
 
-def _draw_counts(ax: Axes, real: Behaviour, samples: Sequence[Behaviour]) -> None:
-    def shares(b: Behaviour) -> Float:
+def _draw_counts(ax: Axes, real: CustomerSummaries, samples: Sequence[CustomerSummaries]) -> None:
+    def shares(b: CustomerSummaries) -> Float:
         return np.bincount(np.minimum(b.counts, MOST), minlength=MOST + 1) / len(b.counts)
 
     _grouped(ax, {"real": shares(real), "simulated": np.mean([shares(b) for b in samples], axis=0)})
@@ -133,7 +133,10 @@ def _draw_counts(ax: Axes, real: Behaviour, samples: Sequence[Behaviour]) -> Non
 
 
 def _draw_quantiles(
-    ax: Axes, real: Behaviour, samples: Sequence[Behaviour], values: Callable[[Behaviour], Float]
+    ax: Axes,
+    real: CustomerSummaries,
+    samples: Sequence[CustomerSummaries],
+    values: Callable[[CustomerSummaries], Float],
 ) -> None:
     mine, theirs = values(real), np.concatenate([values(b) for b in samples])
     if not len(mine) or not len(theirs):
@@ -148,7 +151,7 @@ def _draw_quantiles(
     _legend(ax)
 
 
-def _draw_retention(ax: Axes, real: Behaviour, samples: Sequence[Behaviour]) -> None:
+def _draw_retention(ax: Axes, real: CustomerSummaries, samples: Sequence[CustomerSummaries]) -> None:
     month = np.arange(1, len(real.retention) + 1)
     curves = np.array([b.retention for b in samples])
     known = ~np.isnan(real.retention) & (real.watched >= 30)
@@ -168,7 +171,7 @@ def _draw_segments(ax: Axes, rows: Sequence[tuple[str, float, float]]) -> None:
     _legend(ax)
 
 
-def _draw_funnel(ax: Axes, real: Answers, heard: Sequence[Answers]) -> None:
+def _draw_funnel(ax: Axes, real: Engagement, heard: Sequence[Engagement]) -> None:
     names = list(real.funnel)
     at = np.arange(len(names))
     ax.bar(at - 0.2, [real.funnel[n] for n in names], 0.38, color=INK, label="real")
@@ -178,8 +181,8 @@ def _draw_funnel(ax: Axes, real: Answers, heard: Sequence[Answers]) -> None:
     _legend(ax)
 
 
-def _draw_wear(ax: Axes, real: Answers, heard: Sequence[Answers]) -> None:
-    kind = ANSWERS[1]
+def _draw_wear(ax: Axes, real: Engagement, heard: Sequence[Engagement]) -> None:
+    kind = RESPONSES[1]
     at = np.arange(len(real.sends))
     ours = np.array([side.rates[kind] for side in heard])
     seen = ~np.isnan(ours).all(axis=0)
@@ -191,10 +194,7 @@ def _draw_wear(ax: Axes, real: Answers, heard: Sequence[Answers]) -> None:
 
 
 def _panel(ax: Axes, title: str) -> Axes:
-    for side in ("left", "right", "top"):
-        ax.spines[side].set_visible(False)
-    ax.spines["bottom"].set_color(RULE)
-    ax.tick_params(colors=MUTED, length=0, labelsize=9)
+    frame(ax)
     ax.xaxis.label.set_color(MUTED)
     ax.yaxis.label.set_color(MUTED)
     ax.set_title(safe(title, 90), loc="left", fontsize=10.5, color=INK, parse_math=False)

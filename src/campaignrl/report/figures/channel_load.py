@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from campaignrl.errors import Problem, UsageError
-from campaignrl.report.figures.base import INK, MUTED, RULE, SERIES, safe
+from campaignrl.report.figures.base import INK, MUTED, SERIES, frame, safe
 
 WIDTH, ROW = 11.0, 2.1  # inches
 HOURS = 24
@@ -70,10 +70,7 @@ def _ratio(total: npt.NDArray[Any], count: npt.NDArray[Any]) -> npt.NDArray[np.f
 
 
 def _frame(ax: Axes, title: str, unit: str) -> None:
-    for side in ("left", "right", "top"):
-        ax.spines[side].set_visible(False)
-    ax.spines["bottom"].set_color(RULE)
-    ax.tick_params(colors=MUTED, length=0, labelsize=9)
+    frame(ax)
     ax.set_title(title, loc="left", fontsize=10, color=INK, parse_math=False)
     ax.set_ylabel(unit, color=MUTED, fontsize=9)
     ax.set_ylim(bottom=0.0)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from campaignrl.report.figures.base import CARD, INK, MUTED, RULE, SERIES, safe
+from campaignrl.report.figures.base import CARD, INK, MUTED, RULE, SERIES, frame, safe
 
 WIDTH, ROW, FRAME = 11.0, 0.34, 1.6  # inches: the figure, each row, titles and axes
 LINE = 128  # signs in a line of the headline
@@ -71,10 +71,7 @@ def decimals(panel: Panel) -> int:
 
 
 def _frame(ax: Axes, panel: Panel) -> None:
-    for side in ("left", "right", "top"):
-        ax.spines[side].set_visible(False)
-    ax.spines["bottom"].set_color(RULE)
-    ax.tick_params(colors=MUTED, length=0, labelsize=10)
+    frame(ax, label_size=10)
     ax.locator_params(axis="x", nbins=5)
     ax.set_title(safe(panel.title, 60), loc="left", fontsize=11, color=INK, parse_math=False)
     ax.set_xlabel(safe(panel.unit, 60), fontsize=9, color=MUTED, parse_math=False)

@@ -21,7 +21,7 @@ from campaignrl.ope.methods import ActionOverlap, Evaluation, Spread
 from campaignrl.ope.nuisance import CalibrationBin
 from campaignrl.report.facts import ReportContent
 from campaignrl.report.facts import wording as words
-from campaignrl.report.figures.base import INK, MUTED, RULE, SERIES, WIDTH, safe, svg_bytes
+from campaignrl.report.figures.base import INK, MUTED, RULE, SERIES, WIDTH, frame, safe, svg_bytes
 from campaignrl.report.figures.captions import Picture
 from campaignrl.report.figures.effective_size_by_step import ess_by_step
 from campaignrl.report.figures.lift_by_part import lift_by_part
@@ -148,7 +148,4 @@ def _overlap(ax: Axes, shown: Sequence[ActionOverlap]) -> None:
 
 def _frame(ax: Axes) -> None:
     ax.patch.set_alpha(0.0)
-    for side in ("left", "right", "top"):
-        ax.spines[side].set_visible(False)
-    ax.spines["bottom"].set_color(RULE)
-    ax.tick_params(colors=MUTED, length=0, labelsize=9)
+    frame(ax)

@@ -11,13 +11,12 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.gridspec import SubplotSpec
 from matplotlib.patches import Rectangle
 
 from campaignrl.actions import NONE
 from campaignrl.arrays import Float
 from campaignrl.report.facts import TrainingFacts
-from campaignrl.report.figures.base import CARD, INK, MUTED, RULE, SERIES, safe
+from campaignrl.report.figures.base import CARD, INK, MUTED, RULE, SERIES, panel, safe
 
 WIDTH = 12.0  # inches
 COLUMNS, ACTIONS, FEATURES = 12, 10, 9  # at most, in the two tables
@@ -32,13 +31,19 @@ def training_figure(facts: TrainingFacts) -> Figure:
     title = f"{facts.policy} ({facts.kind}): what it learned, looked at on the {facts.source}"
     figure.suptitle(safe(title, 130), x=0.01, ha="left", fontsize=12, color=INK, parse_math=False)
     places = figure.add_gridspec(len(heights), 1, height_ratios=heights)
-    _draw_curve(_panel(figure, places[0], "How its value grew"), facts)
+    _draw_curve(panel(figure, places[0], "How its value grew", most=120), facts)
     names, shares = columns_of(facts)
-    _table(_panel(figure, places[1], "What is sent to whom: mean chance, %"), facts.parts, names, 100 * shares, 100.0)
+    _table(
+        panel(figure, places[1], "What is sent to whom: mean chance, %", most=120),
+        facts.parts,
+        names,
+        100 * shares,
+        100.0,
+    )
     if told:
         actions, features, effects = strongest_of(facts)
         head = "What speaks for an action (blue) and against it (orange): lead over `none` per standard deviation"
-        _table(_panel(figure, places[2], head), actions, features, effects, float(np.abs(effects).max()))
+        _table(panel(figure, places[2], head, most=120), actions, features, effects, float(np.abs(effects).max()))
     return figure
 
 
@@ -66,16 +71,6 @@ def strongest_of(facts: TrainingFacts) -> tuple[list[str], list[str], Float]:
     features = np.argsort(-weight, kind="stable")[:FEATURES]
     names = [facts.actions[i].name for i in actions], [facts.columns[j] for j in features]
     return *names, facts.effects[np.ix_(actions, features)]
-
-
-def _panel(figure: Figure, place: SubplotSpec, title: str) -> Axes:
-    ax: Axes = figure.add_subplot(place)
-    for side in ("left", "right", "top"):
-        ax.spines[side].set_visible(False)
-    ax.spines["bottom"].set_color(RULE)
-    ax.tick_params(colors=MUTED, length=0, labelsize=9)
-    ax.set_title(safe(title, 120), loc="left", fontsize=11, color=INK, parse_math=False)
-    return ax
 
 
 def _draw_curve(ax: Axes, facts: TrainingFacts) -> None:

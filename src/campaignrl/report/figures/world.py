@@ -11,10 +11,9 @@ import re
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.gridspec import SubplotSpec
 
 from campaignrl.report.facts import ChannelFacts, WorldFacts
-from campaignrl.report.figures.base import CARD, INK, MUTED, RULE, SERIES, safe, svg_bytes
+from campaignrl.report.figures.base import CARD, INK, MUTED, RULE, SERIES, panel, safe, svg_bytes
 
 WIDTH, HEIGHT = 12.0, 8.6  # inches
 STEPS = ("delivered", "opened", "clicked")
@@ -27,10 +26,10 @@ def world_figure(facts: WorldFacts) -> Figure:
     world = facts.world
     figure.suptitle(safe(f"{world.name}: {world.title}", 120), x=0.01, ha="left", color=INK, parse_math=False)
     places = figure.add_gridspec(2, 2, width_ratios=(1.1, 1.0), hspace=0.08, wspace=0.06)
-    _draw_segments(_panel(figure, places[0, 0], "Who the customers are"), facts)
-    _draw_funnels(_panel(figure, places[0, 1], "Of 100 messages to a rested customer"), facts)
-    _draw_wear_out(_panel(figure, places[1, 0], "Opened of 100 messages, after one a day on the same channel"), facts)
-    _draw_days(_panel(figure, places[1, 1], f"Revenue a day with nothing sent, {world.money.currency}"), facts)
+    _draw_segments(panel(figure, places[0, 0], "Who the customers are"), facts)
+    _draw_funnels(panel(figure, places[0, 1], "Of 100 messages to a rested customer"), facts)
+    _draw_wear_out(panel(figure, places[1, 0], "Opened of 100 messages, after one a day on the same channel"), facts)
+    _draw_days(panel(figure, places[1, 1], f"Revenue a day with nothing sent, {world.money.currency}"), facts)
     return figure
 
 
@@ -44,16 +43,6 @@ def world_page(facts: WorldFacts) -> str:
         "<style>body{font:16px sans-serif;max-width:70em;margin:2em auto;padding:0 1em;background:#fff;color:#1f2933}"
         f"svg{{width:100%;height:auto}}</style><h1>{title}</h1>{drawing}<ul>{says}</ul></html>\n"
     )
-
-
-def _panel(figure: Figure, place: SubplotSpec, title: str) -> Axes:
-    ax: Axes = figure.add_subplot(place)
-    for side in ("left", "right", "top"):
-        ax.spines[side].set_visible(False)
-    ax.spines["bottom"].set_color(RULE)
-    ax.tick_params(colors=MUTED, length=0, labelsize=9)
-    ax.set_title(safe(title, 70), loc="left", fontsize=11, color=INK, parse_math=False)
-    return ax
 
 
 def _names(ax: Axes, names: list[str]) -> None:
