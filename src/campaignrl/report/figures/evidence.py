@@ -14,14 +14,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFormatter
 
-from campaignrl.ope.methods import ActionOverlap, Spread
+from campaignrl.ope.methods import ActionOverlap, WeightHistogram
 from campaignrl.ope.nuisance import CalibrationBin
 from campaignrl.report.figures.base import INK, MUTED, RULE, SERIES, WIDTH, safe
 
 MOST_ACTIONS = 12  # rows of the overlap; the rest are added up
 
 
-def weights_and_overlap(spread: Spread, ess: float, n: int) -> Figure:
+def weights_and_overlap(spread: WeightHistogram, ess: float, n: int) -> Figure:
     """At the left the histogram of weights, by rows and by weight; at the right the actions, logged and wanted."""
     shown = actions_shown(spread.overlap)
     figure = Figure(figsize=(WIDTH, max(3.2, 1.2 + 0.3 * len(shown))), layout="constrained")
@@ -63,7 +63,7 @@ def actions_shown(overlap: Sequence[ActionOverlap]) -> list[ActionOverlap]:
     return kept
 
 
-def _histogram(ax: Axes, spread: Spread) -> None:
+def _histogram(ax: Axes, spread: WeightHistogram) -> None:
     _frame(ax)
     low, width = spread.edges[:-1], np.diff(spread.edges)
     ax.set_xscale("log", base=2)
