@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 import campaignrl as crl
-from campaignrl.ope.comparison.equivalence import bearing
+from campaignrl.ope.comparison.equivalence import conclude
 from campaignrl.ope.comparison.personalisation import Finding, personalising
 from campaignrl.ope.evaluate import compare_on_log
 from campaignrl.ope.intervals.clustered import NOT_TO_BE_HAD, Estimate
@@ -42,7 +42,7 @@ def study(log: crl.DecisionLog, seed: int = 0) -> tuple[pd.DataFrame, str, Findi
     finding = personalising({found.policy: lift for found, lift in learned}, best, gain)
     rows = []
     for found, lift in tried + learned:
-        dr, said = found.estimates["dr"], "" if found.policy == best else bearing(lift, finding.margin).value
+        dr, said = found.estimates["dr"], "" if found.policy == best else conclude(lift, finding.margin).value
         figures = (dr.value, dr.ci_low, dr.ci_high, lift.value, lift.ci_low, lift.ci_high)
         rows.append((found.policy, (found, lift) in learned, *figures, said, found.ess, found.verdict))
     columns = ["policy", "learned", *VALUE, *LIFT, "lift_is", "ess", "verdict"]
@@ -88,7 +88,7 @@ def main() -> None:
     write_whole(drawn, lambda file: file.write(picture(rows, best, finding, f"{unit}, per customer")))
     if asked.json:
         facts = {"reward": unit, "best_single": best, "policies": json.loads(rows.to_json(orient="records"))}
-        facts |= {"almost_nothing": finding.margin, "lift_is": finding.bearing, "conclusion": finding.text}
+        facts |= {"almost_nothing": finding.margin, "lift_is": finding.conclusion, "conclusion": finding.text}
         print(json.dumps({**facts, "actions_from": log.meta["actions_from"], "picture": str(drawn)}, indent=2))
     else:
         print(f"{unit}, per customer; lifts are over {best}, the best single action on the learning half\n")

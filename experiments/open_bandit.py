@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 import campaignrl as crl
-from campaignrl.ope.comparison.equivalence import Bearing, bearing, independent_difference, interval
+from campaignrl.ope.comparison.equivalence import Conclusion, conclude, independent_difference, interval
 from campaignrl.ope.intervals.clustered import NOT_TO_BE_HAD, Estimate
 from campaignrl.report.figures.base import png_bytes
 from campaignrl.report.figures.estimates import Panel, Spot, panels
@@ -63,10 +63,10 @@ def study(random: crl.DecisionLog, bts: crl.DecisionLog, alpha: float) -> tuple[
 
 def conclusion(joint: Mapping[str, Estimate], alone: Mapping[str, Estimate]) -> str:
     """What the differences bts - uniform allow one to say; joint: intervals that hold together; alone: each its own."""
-    sure = {name: each for name, each in joint.items() if bearing(each) is not Bearing.UNKNOWN}
+    sure = {name: each for name, each in joint.items() if conclude(each) is not Conclusion.UNKNOWN}
     if sure:
-        return " ".join(f"bts is {bearing(each)} than uniform, {n}: {interval(each)}." for n, each in sure.items())
-    near = [f"{name}, {interval(each)}" for name, each in alone.items() if bearing(each) is not Bearing.UNKNOWN]
+        return " ".join(f"bts is {conclude(each)} than uniform, {n}: {interval(each)}." for n, each in sure.items())
+    near = [f"{name}, {interval(each)}" for name, each in alone.items() if conclude(each) is not Conclusion.UNKNOWN]
     heard = sum(each is not REFUSED for each in joint.values())
     text = f"No policy is provably better: all {heard} intervals of bts less uniform include 0."
     text += f" {len(joint) - heard} more are refused." if heard < len(joint) else ""

@@ -14,7 +14,7 @@ import numpy as np
 from starbucks_log import per_day, read_starbucks
 
 import campaignrl as crl
-from campaignrl.ope.comparison.equivalence import Bearing, bearing
+from campaignrl.ope.comparison.equivalence import Conclusion, conclude
 from campaignrl.ope.diagnostics.verdict import ESS_REFUSE
 from campaignrl.ope.evaluate import compare_on_log
 from campaignrl.report.figures.base import png_bytes
@@ -74,10 +74,10 @@ def conclusions(daily: DecisionLog, decisions: list[dict], found: dict) -> list[
     inside = sum(abs(row["off"]) <= 1.0 for row in decisions)
     first, second = sorted(decisions, key=lambda row: -row["value"])[:2]
     lead = compare_on_log(daily, f"always:{first['action']}", f"always:{second['action']}")
-    said = {Bearing.BETTER: "surely ahead of", Bearing.UNKNOWN: "not surely ahead of"}
+    said = {Conclusion.BETTER: "surely ahead of", Conclusion.UNKNOWN: "not surely ahead of"}
     out = [
         f"{inside} of {len(decisions)} actions are within one standard error of the reference figures.",
-        f"One decision: {first['action']} is {said.get(bearing(lead), 'level with')} {second['action']}, "
+        f"One decision: {first['action']} is {said.get(conclude(lead), 'level with')} {second['action']}, "
         f"{lead.value:+.2f} dollars a day [{lead.ci_low:+.2f}, {lead.ci_high:+.2f}].",
     ]
     for name, e in found.items():

@@ -13,7 +13,7 @@ from campaignrl.cli.options import Json, Seed
 from campaignrl.errors import SupportError, UsageError
 from campaignrl.ope.comparison import Breakdown, breakdown
 from campaignrl.ope.data import LOGGED
-from campaignrl.ope.episodes import SEQUENTIAL, WAYS
+from campaignrl.ope.episodes import EPISODE_INTERVALS, SEQUENTIAL
 from campaignrl.ope.evaluate import evaluate as evaluate_policy
 from campaignrl.ope.methods import ESTIMATORS, FIXED, INTERVALS, USUAL
 from campaignrl.ope.nuisance import MODELS
@@ -60,7 +60,10 @@ def evaluate(
         str | None, typer.Option(help="Least and largest reward possible, as LOW,HIGH; sharpens intervals.")
     ] = None,
     interval: Annotated[
-        str, typer.Option(help=f"How intervals are made: {', '.join(INTERVALS)}; of episodes {' or '.join(WAYS)}.")
+        str,
+        typer.Option(
+            help=f"How intervals are made: {', '.join(INTERVALS)}; of episodes {' or '.join(EPISODE_INTERVALS)}."
+        ),
     ] = INTERVALS[0],
     horizon: Annotated[
         int | None, typer.Option(help="Steps of an episode to value; default: the longest episode of the log.")
