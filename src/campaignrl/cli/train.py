@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from campaignrl.cli.console import progress, say_json, talk
+from campaignrl.cli.inputs import Inputs, policy_name
 from campaignrl.cli.options import Customers, Encoding, Json, Output, Seed, Threads
 from campaignrl.errors import UsageError
 from campaignrl.policies import Policy, save_bundle
@@ -50,8 +51,14 @@ def train(
     """
     if (world is None) == (log is None):
         raise UsageError("give either --world WORLD or --log LOG, to say what to learn from.")
-    source = load_world(world) if world is not None else read_log(log or Path(), mapping, encoding=encoding)
-    learner = ready_learner(policy, source, seed)
+    inputs = Inputs()
+    named = inputs.read(lambda: policy_name(policy, world))
+    read = inputs.read(
+        lambda: load_world(world) if world is not None else read_log(log or Path(), mapping, encoding=encoding)
+    )
+    inputs.check()
+    source = read.value
+    learner = ready_learner(named.value, source, seed)
     own: dict[str, Any] = {"resume": resume, "tensorboard": tensorboard}
     kept = output.with_name(f"{output.name}.checkpoint")
     if isinstance(learner, WorldLearner) and world is not None:

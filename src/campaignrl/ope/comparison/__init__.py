@@ -9,6 +9,8 @@ subgroups.py        What is asked beside a policy's value: for whom it is better
                     gain costs
 """
 
+from campaignrl.ope.comparison.policies import Comparison as Comparison
 from campaignrl.ope.comparison.policies import Part as Part
+from campaignrl.ope.comparison.policies import compare_many_on_log as compare_many_on_log
 from campaignrl.ope.comparison.subgroups import Breakdown as Breakdown
 from campaignrl.ope.comparison.subgroups import breakdown as breakdown
