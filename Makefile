@@ -9,9 +9,13 @@ export OMP_NUM_THREADS ?= 1
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 # pip 23 has no --group, so the test and lint groups of pyproject.toml stand here again.
-DEV := pytest hypothesis pytest-xdist pytest-timeout tensorboard ruff mypy pandas-stubs build
+TESTS := pytest hypothesis pytest-xdist pytest-timeout tensorboard safetensors
+DEV   := $(TESTS) ruff mypy pandas-stubs build
+# The lowest versions are those of the lowest Python: a later one has no wheels of them.
+LOWEST_PYTHON ?= python3.11
+EXTRA         ?=
 
-.PHONY: setup demo test check bench pretrained docs slow clean
+.PHONY: setup demo test check lowest matrix bench pretrained docs slow clean
 setup: $(RUN_STAMP)
 
 $(RUN_STAMP): pyproject.toml constraints.txt
@@ -35,6 +39,15 @@ check: $(DEV_STAMP)  ## lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+lowest:              ## the fast tests on the lowest versions of pyproject.toml; with the extra's too: make lowest EXTRA=rl
+	$(LOWEST_PYTHON) -m venv --clear .venv-lowest
+	$(LOWEST_PYTHON) .ci/lowest.py $(EXTRA) > .venv-lowest/lowest.txt
+	.venv-lowest/bin/python -m pip install -q -c .venv-lowest/lowest.txt -e '.$(if $(EXTRA),[$(EXTRA)])' $(TESTS)
+	.venv-lowest/bin/python -m pytest -q -n 2 -m "not slow"
+
+matrix:              ## the fast tests under every Python of the classifiers that is found here
+	$(PYTHON) .ci/matrix.py
+
 slow: $(DEV_STAMP)   ## the full-size studies behind the figures in the docs
 	$(BIN)/python -m pytest -q -m slow --timeout 3600
 
@@ -52,4 +65,4 @@ docs: $(DEV_STAMP)   ## write the outputs shown in docs/ and README.md again
 	$(BIN)/python -m pytest -q tests/test_docs.py --refresh-docs
 
 clean:
-	rm -rf $(VENV) build dist runs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-* build dist runs .pytest_cache .mypy_cache .ruff_cache

@@ -27,8 +27,8 @@ from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.chunks import in_chunks
 from campaignrl.policies.deep.numpy_network import forward
 from campaignrl.policies.deep.recurrent_state import ask, memory_for
-from campaignrl.policies.deep.run_options import Course
-from campaignrl.policies.deep.training_env import ExperienceVectorEnv
+from campaignrl.policies.deep.run_options import RunOptions
+from campaignrl.policies.deep.training_env import TrainingVectorEnv
 from campaignrl.policies.loading import build_policy
 
 ROWS = 200_000
@@ -40,7 +40,7 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self._step = ExperienceVectorEnv.step
+        self._step = TrainingVectorEnv.step
 
     def __enter__(self):
         def timed(env, actions):
@@ -49,11 +49,11 @@ class Stopwatch:
             self.seconds += time.process_time() - start
             return answer
 
-        ExperienceVectorEnv.step = timed
+        TrainingVectorEnv.step = timed
         return self
 
     def __exit__(self, *_: object) -> None:
-        ExperienceVectorEnv.step = self._step
+        TrainingVectorEnv.step = self._step
 
 
 def training(world, steps: int, kind: str = "maskable_ppo") -> dict:
@@ -61,7 +61,7 @@ def training(world, steps: int, kind: str = "maskable_ppo") -> dict:
     policy = build_policy(kind, world.catalog, world.features)
     with Stopwatch() as env:
         wall, start = time.perf_counter(), time.process_time()
-        policy.learn(world, Course(steps))
+        policy.learn(world, RunOptions(steps))
         seconds, wall = time.process_time() - start, time.perf_counter() - wall
     frames = policy.curve[-1].steps
     return {
@@ -76,7 +76,7 @@ def training(world, steps: int, kind: str = "maskable_ppo") -> dict:
 def defaults(world, steps: int = 16_384) -> float:
     """Frames per CPU second with the library's own settings: 8 environments, batches of 64, ten epochs."""
     torch.set_num_threads(1)
-    env = CustomersVecEnv(ExperienceVectorEnv(8, world))
+    env = CustomersVecEnv(TrainingVectorEnv(8, world))
     model = MaskablePPO("MlpPolicy", env, n_steps=2_048, seed=0, device="cpu")
     start = time.process_time()
     model.learn(steps)

@@ -24,10 +24,10 @@ from rich.progress import Progress
 import campaignrl as crl
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.envs.truth.bounds.upper_bound import ROUGH, idle_value, upper_bound
-from campaignrl.envs.truth.oracles.far_sighted_oracle import FarSighted
+from campaignrl.envs.truth.oracles.far_sighted_oracle import FarSightedOracle
 from campaignrl.envs.truth.oracles.greedy_oracle import greedy, priced
 from campaignrl.envs.truth.oracles.reduced_state import Size, lattice
-from campaignrl.envs.truth.shadow_prices import Toll
+from campaignrl.envs.truth.shadow_prices import ShadowPrices
 from campaignrl.envs.truth.twins import always, live, nothing
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.specs.bundled import bundled_files
@@ -103,10 +103,10 @@ class Study:
 
     def run(self) -> dict:
         """Everything the tables need of this world."""
-        toll = self.toll()
-        bound = self.part("bound", lambda: self.bound(toll))
+        shadow_prices = self.shadow_prices()
+        bound = self.part("bound", lambda: self.bound(shadow_prices))
         fixed = self.part("fixed", lambda: self.fixed())
-        ways = self.ways(int(fixed["action"]), toll)
+        ways = self.ways(int(fixed["action"]), shadow_prices)
         pilot = self.part("pilot", lambda: self.lives(ways, self.customers // 4, PILOT))
         known = self.part("lives", lambda: self.lives(ways, self.customers, self.seed))
         ids, count, chance = by_size(self.world, self.customers, self.bounded, self.seed)
@@ -119,13 +119,13 @@ class Study:
             "idle": idle_value(self.world, customers=self.customers, seed=self.seed),
             "bound": bound["value"],
             "drawn": (ids, count, self.customers * chance),
-            "toll": toll,
+            "toll": shadow_prices,
             "customers": self.customers,
             "bounded": self.bounded,
             "seconds": seconds,
         }
 
-    def toll(self) -> Toll:
+    def shadow_prices(self) -> ShadowPrices:
         """Prices that make a rough bound least, on some other customers."""
         ids, count, chance = by_size(self.world, 10_000, 80, PILOT)
 
@@ -135,28 +135,34 @@ class Study:
             if not limited:
                 return {"money": np.array(0.0), "sends": np.array([])}
             rough, weights = (ROUGH if self.name in BIG else self.fine), count / chance
-            found = upper_bound(self.world, customers=ids, seed=PILOT, size=rough, weights=weights, usual=[0.4]).toll
+            found = upper_bound(
+                self.world, customers=ids, seed=PILOT, size=rough, weights=weights, usual=[0.4]
+            ).shadow_prices
             return {"money": np.array(found.money), "sends": np.array(found.sends)}
 
         found = self.part("toll", search)
-        return Toll(float(found["money"]), tuple(float(s) for s in found["sends"]))
+        return ShadowPrices(float(found["money"]), tuple(float(s) for s in found["sends"]))
 
-    def bound(self, toll: Toll) -> dict:
+    def bound(self, shadow_prices: ShadowPrices) -> dict:
         """Of the drawn customers."""
         ids = by_size(self.world, self.customers, self.bounded, self.seed)[0]
-        return {"value": upper_bound(self.world, customers=ids, seed=self.seed, size=self.fine, tolls=[toll]).value}
+        return {
+            "value": upper_bound(
+                self.world, customers=ids, seed=self.seed, size=self.fine, candidate_prices=[shadow_prices]
+            ).value
+        }
 
     def fixed(self) -> dict:
         """The best fixed action."""
         chosen = best_fixed(self.world, max(self.customers // 2, 300))[1].removeprefix("always ")
         return {"action": np.array(self.world.catalog.id_of(chosen))}
 
-    def ways(self, fixed: int, toll: Toll) -> dict:
+    def ways(self, fixed: int, shadow_prices: ShadowPrices) -> dict:
         """Ways of deciding."""
         ways = {"none": nothing, "fixed": always(fixed), "greedy": greedy}
-        if any(toll.on(self.world) > 0):
-            ways["priced"] = priced(self.world, toll)
-        return {**ways, "far": toll}
+        if any(shadow_prices.on(self.world) > 0):
+            ways["priced"] = priced(self.world, shadow_prices)
+        return {**ways, "far": shadow_prices}
 
     def lives(self, ways: dict, customers: int, seed: int) -> dict:
         """Expected contribution of each customer under each way."""
@@ -164,7 +170,7 @@ class Study:
         for name, decide in ways.items():
             self.tell(f"{self.name}: {name}, {customers} customers")
             if name == "far":
-                decide = FarSighted(self.world, TYPES, self.plan, decide)
+                decide = FarSightedOracle(self.world, TYPES, self.plan, decide)
             found[name] = live(self.world, decide, customers=customers, seed=seed, expects=True)["expected"]
         return found
 

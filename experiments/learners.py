@@ -30,7 +30,7 @@ from campaignrl import rng
 from campaignrl.actions import NONE
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.truth.bounds.upper_bound import idle_value
-from campaignrl.envs.truth.oracles.far_sighted_oracle import FarSighted
+from campaignrl.envs.truth.oracles.far_sighted_oracle import FarSightedOracle
 from campaignrl.envs.truth.oracles.greedy_oracle import greedy
 from campaignrl.envs.truth.oracles.reduced_state import Size
 from campaignrl.envs.truth.twins import Life, nothing
@@ -92,7 +92,7 @@ def priced(world, policy, seed: int):
 def far_sighted(name: str):
     """The reduced model's plan, which does not depend on the seed."""
     study = bound_study(name)
-    return FarSighted(study.world, 60, SIZES.get(name, (Size(), Size()))[0], study.toll())
+    return FarSightedOracle(study.world, 60, SIZES.get(name, (Size(), Size()))[0], study.shadow_prices())
 
 
 def bound_study(name: str) -> Study:
@@ -106,7 +106,7 @@ def room(name: str, finished: bool) -> dict | None:
     if finished and not (study.folder / "bound.npz").is_file():
         return None
     with one_blas_thread():
-        bound = study.part("bound", lambda: study.bound(study.toll()))["value"]
+        bound = study.part("bound", lambda: study.bound(study.shadow_prices()))["value"]
     ids, count, chance = by_size(study.world, study.customers, study.bounded, study.seed)
     idle = idle_value(study.world, customers=study.customers, seed=study.seed)[ids]
     return mean_value(np.repeat((bound - idle) / (study.customers * chance), count))._asdict()

@@ -32,9 +32,9 @@ from campaignrl.profiles.segments.spec import segment_spec
 from campaignrl.report.figures.base import png_bytes
 from campaignrl.report.figures.calibration import realism
 from campaignrl.specs.provenance import Provenance, place
-from campaignrl.specs.toml import check
 from campaignrl.specs.world import World
 from campaignrl.tables.files.whole_files import read_frame, write_whole
+from campaignrl.toml import check
 
 INVOICES = Path(__file__).resolve().parents[2] / "shared" / "data" / "online_retail" / "online_retail_2009_2010.parquet"
 DAY_ZERO, SEEN, END = pd.Timestamp("2009-12-01"), pd.Timestamp("2010-09-08"), pd.Timestamp("2010-12-09")

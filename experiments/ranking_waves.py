@@ -17,7 +17,7 @@ from campaignrl.envs.panel import Panel
 from campaignrl.envs.truth.oracles.greedy_oracle import action_gains
 from campaignrl.policies.choice import certainly
 from campaignrl.policies.fixed.simple import SEES_NOTHING, Untrained
-from campaignrl.specs.toml import Spec
+from campaignrl.toml import Spec
 
 DAYS, SHORT = 7, 3  # of the outcome window, and of a shorter one
 REWARDS = {

@@ -27,8 +27,8 @@ from campaignrl.policies.fixed.simple import SEES_NOTHING, Untrained
 from campaignrl.report.figures.base import png_bytes
 from campaignrl.report.figures.effective_size_by_step import ess_by_step
 from campaignrl.report.figures.estimates import Panel, Spot, panels
-from campaignrl.specs.toml import Spec
 from campaignrl.tables.files.whole_files import write_whole
+from campaignrl.toml import Spec
 from campaignrl.true_value import campaign_lift, campaign_value
 
 FAR = 1_000_000_000  # seed of the truth, away from that of the log

@@ -19,9 +19,9 @@ from campaignrl.envs.events_export import play_history, truth_of
 from campaignrl.envs.panel import Panel
 from campaignrl.errors import DataError, SpecError
 from campaignrl.specs.provenance import Provenance, leaves, place
-from campaignrl.specs.toml import check
 from campaignrl.specs.world import World, load_world
 from campaignrl.tables.log.files import write_log
+from campaignrl.toml import check
 
 N, START = 2_500, "2026-01-01"
 SEGMENT = {

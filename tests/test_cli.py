@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from campaignrl import __version__
 from campaignrl.cli import main as cli
 from campaignrl.envs.customers_export import customers_frame
 from campaignrl.envs.panel import Panel
@@ -206,6 +207,22 @@ def test_the_front_page_lists_every_verb_and_loads_none() -> None:
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.splitlines()[-1] == "[]"
     assert all(f"  {name} " in out for name in cli.VERBS)
+
+
+def test_the_package_runs_as_a_module(tmp_path: Path) -> None:
+    """Exit codes and messages are those of the command, which goes by the name it was called by."""
+
+    def call(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "campaignrl", *words]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    version = call("--version")
+    assert (version.returncode, version.stdout) == (0, f"campaignrl {__version__}\n")
+    assert "Usage: python -m campaignrl" in call("--help").stdout
+    wrong = call("world", "show", "ecomerce")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "Did you mean 'ecommerce'?" in wrong.stderr
+    assert len(wrong.stderr.splitlines()) == 1
 
 
 def test_a_mistyped_verb(campaignrl) -> None:

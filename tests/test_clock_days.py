@@ -10,9 +10,9 @@ from campaignrl.dynamics.advance import Outcome
 from campaignrl.envs.clock.simulation import Clock, run_clock
 from campaignrl.envs.panel import Panel
 from campaignrl.specs.bundled import bundled_files
-from campaignrl.specs.toml import check
 from campaignrl.specs.world import World, load_world
 from campaignrl.tables.files.whole_files import read_frame, write_frame
+from campaignrl.toml import check
 
 SMS = "sms"
 ANSWERS = {
@@ -193,8 +193,8 @@ def test_money_is_reserved_and_comes_back(tables):
         spent += round(float(outcome.cost.sum(dtype=np.float64)) * 100)
         under_way = sum(int(cost[job.action]) for queue in clock.queues.values() for job in queue.waiting)
         under_way += int(cost[clock._over.action].sum())
-        assert clock._ledger.spent == spent + under_way
-        assert clock._ledger.spent <= 6_000 * (day + 1) // world.horizon
+        assert clock._spending.spent == spent + under_way
+        assert clock._spending.spent <= 6_000 * (day + 1) // world.horizon
     assert len(kind(clock.log.frame(np.arange(1_000)), *GIVEN_UP)) > 0
     assert spent > 0
 

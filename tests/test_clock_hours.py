@@ -10,8 +10,8 @@ from campaignrl.envs.clock.response_times import active_hour, delayed, planned_h
 from campaignrl.errors import SpecError
 from campaignrl.rng import customer_keys
 from campaignrl.specs.market import QuietHours
-from campaignrl.specs.toml import check
 from campaignrl.specs.world import World
+from campaignrl.toml import check
 
 NIGHT = Quiet.of(QuietHours(from_hour=21.0, to_hour=9.0))
 NOON = Quiet.of(QuietHours(from_hour=12.0, to_hour=14.0))

@@ -51,7 +51,7 @@ def decided(small_world, frame, policy):
 
 
 def by_id(decisions):
-    return decisions.frame().sort_values("customer_id").reset_index(drop=True)
+    return decisions.to_frame().sort_values("customer_id").reset_index(drop=True)
 
 
 # ---- the same however they are asked for
@@ -73,15 +73,15 @@ def test_the_size_of_a_batch_changes_no_decision(monkeypatch, small_world, frame
     again = decide(
         policy, read(rows, small_world), small_world, day=DAY, seed=3, progress=lambda a, b: told.append((a, b))
     )
-    pd.testing.assert_frame_equal(again.frame(), decided.frame().iloc[: len(rows)], check_exact=True)
+    pd.testing.assert_frame_equal(again.to_frame(), decided.to_frame().iloc[: len(rows)], check_exact=True)
     assert told[-1] == (len(rows), len(rows))
     assert len(told) == -(-len(rows) // size)
 
 
 def test_customers_decided_in_two_files_get_the_decisions_of_one(small_world, frame, policy, decided):
     parts = [decide(policy, read(f, small_world), small_world, day=DAY, seed=3) for f in (frame[:61], frame[61:])]
-    joined = pd.concat([p.frame() for p in parts], ignore_index=True)
-    pd.testing.assert_frame_equal(joined, decided.frame(), check_exact=True)
+    joined = pd.concat([p.to_frame() for p in parts], ignore_index=True)
+    pd.testing.assert_frame_equal(joined, decided.to_frame(), check_exact=True)
 
 
 def test_another_day_or_seed_draws_anew(small_world, frame, policy, decided):
@@ -184,7 +184,7 @@ def test_rules_that_refused_are_counted(small_world, frame, decided):
 
 
 def test_the_frame_holds_every_customer_and_the_send_list_those_who_get_something(small_world, decided):
-    frame, sends = decided.frame(), decided.sends()
+    frame, sends = decided.to_frame(), decided.sends()
     assert len(frame) == N
     assert len(sends) == (decided.action != NONE).sum() == ((frame["offer"] != "") & (frame["channel"] != "")).sum()
     assert set(frame["ts"]) == {"2026-11-21"}
@@ -199,7 +199,7 @@ def test_ids_of_any_kind_survive_into_the_file(small_world, frame, policy, tmp_p
     few = frame[frame["consent_push"] == 1.0].iloc[: len(ids)].assign(customer_id=ids)
     found = decide(policy, read(few, small_world), small_world, day=DAY)
     for name in ("sends.csv", "sends.parquet"):
-        write_frame(found.frame(), tmp_path / name)
+        write_frame(found.to_frame(), tmp_path / name)
         back = read_frame(tmp_path / name, text=["customer_id"])
         assert back["customer_id"].tolist() == ids
         assert back["propensity"].tolist() == found.propensity.tolist()
@@ -207,7 +207,7 @@ def test_ids_of_any_kind_survive_into_the_file(small_world, frame, policy, tmp_p
 
 def test_nobody_is_decided_for_in_peace(small_world, frame, policy):
     found = decide(policy, read(frame.iloc[:0], small_world), small_world, day=DAY)
-    assert len(found.frame()) == found.cost == 0
+    assert len(found.to_frame()) == found.cost == 0
     assert found.blocked_counts() == {}
 
 

@@ -15,8 +15,8 @@ from campaignrl.policies.bundle import load_bundle, save_bundle
 from campaignrl.policies.choice import uniform_over
 from campaignrl.policies.deep.numpy_network import refused_to_none
 from campaignrl.policies.deep.recurrent_state import answers_on
-from campaignrl.policies.deep.run_options import Course, thinned
-from campaignrl.policies.deep.training_env import ExperienceVectorEnv
+from campaignrl.policies.deep.run_options import RunOptions, thinned
+from campaignrl.policies.deep.training_env import TrainingVectorEnv
 from campaignrl.policies.loading import build_policy, load_policy
 
 torch = pytest.importorskip("torch", reason="needs the extra `rl`")
@@ -52,7 +52,7 @@ def trained(small_world):
         if kind not in made:
             policy = learner(kind, small_world)
             with deep.torch_threads(1):
-                training = deep.Training(policy, policy.config, small_world, Course(steps_of(small_world)))
+                training = deep.Training(policy, policy.config, small_world, RunOptions(steps_of(small_world)))
                 policy.curve = training.run()
                 policy.restore(training.tensors())
             made[kind] = policy, training.model
@@ -79,7 +79,7 @@ def decisions(small_world):
 @pytest.mark.parametrize("show_mask", [False, True])
 def test_the_environment_shows_what_a_context_encodes_to(show_mask, small_world):
     """Every day of an episode and into the next, the time to go among it: learning and deciding see the same."""
-    env = ExperienceVectorEnv(50, small_world, seed=2, show_mask=show_mask)
+    env = TrainingVectorEnv(50, small_world, seed=2, show_mask=show_mask)
     seen, infos = env.reset(seed=2)
     panel, chance = Panel(small_world, 50, seed=2), np.random.default_rng(1)
     D = small_world.features.width
@@ -101,7 +101,7 @@ def test_the_environment_shows_what_a_context_encodes_to(show_mask, small_world)
 
 
 def test_whoever_is_sent_nothing_earns_what_the_twin_does(small_world):
-    env = ExperienceVectorEnv(200, small_world, seed=2)
+    env = TrainingVectorEnv(200, small_world, seed=2)
     env.reset(seed=2)
     for _ in range(2 * small_world.horizon):
         assert not env.step(np.zeros(200, dtype=int))[1].any()
@@ -111,7 +111,7 @@ def test_whoever_is_sent_nothing_earns_what_the_twin_does(small_world):
 
 def test_the_reward_is_the_margin_over_the_twins(small_world):
     """Against panels of ours, day by day."""
-    env = ExperienceVectorEnv(200, small_world, seed=2, scale=4.0)
+    env = TrainingVectorEnv(200, small_world, seed=2, scale=4.0)
     env.reset(seed=2)
     ours, twins = (Panel(small_world, 200, seed=2) for _ in range(2))
     chance, total = np.random.default_rng(1), np.zeros(2)
@@ -127,7 +127,7 @@ def test_the_reward_is_the_margin_over_the_twins(small_world):
 
 
 def test_without_twins_the_reward_is_the_margin(small_world):
-    env, panel = ExperienceVectorEnv(50, small_world, seed=2, twins=False), Panel(small_world, 50, seed=2)
+    env, panel = TrainingVectorEnv(50, small_world, seed=2, twins=False), Panel(small_world, 50, seed=2)
     env.reset(seed=2)
     reward = env.step(np.zeros(50, dtype=int))[1]
     np.testing.assert_allclose(reward, panel.step(np.zeros(50, dtype=int)).reward, rtol=1e-6)
@@ -138,7 +138,7 @@ def test_twins_leave_most_of_the_luck_out(small_world):
     """The same random sends: the sum of an episode's rewards varies far less between customers."""
     spread = {}
     for twins in (False, True):
-        env = ExperienceVectorEnv(500, small_world, seed=2, twins=twins)
+        env = TrainingVectorEnv(500, small_world, seed=2, twins=twins)
         _, infos = env.reset(seed=2)
         chance, total = np.random.default_rng(1), np.zeros(500)
         for _ in range(small_world.horizon):
@@ -207,14 +207,14 @@ def test_targets_know_no_refused_action(kind, trained, decisions):
 @pytest.mark.parametrize("kind", ["maskable_ppo", "recurrent_ppo", "dqn", "qr_dqn"])
 def test_nothing_refused_is_ever_tried(kind, small_world, monkeypatch):
     refused = []
-    step = ExperienceVectorEnv.step
+    step = TrainingVectorEnv.step
 
     def counting(self, actions):
         answer = step(self, actions)
         refused.append(int(answer[4]["invalid"].sum()))
         return answer
 
-    monkeypatch.setattr(ExperienceVectorEnv, "step", counting)
+    monkeypatch.setattr(TrainingVectorEnv, "step", counting)
     crl.train(learner(kind, small_world), small_world, steps=steps_of(small_world, 2))
     assert len(refused) == 2 * small_world.horizon
     assert sum(refused) == 0
@@ -361,7 +361,7 @@ def test_a_trained_one_learns_on(kind, trained, small_world, tmp_path):
     first, _ = trained(kind)
     again = load_bundle(save_bundle(first, tmp_path / "p.bundle"))
     before = again.tensors()
-    again.learn(small_world, Course(1))
+    again.learn(small_world, RunOptions(1))
     moved = [np.abs(t - before[n]).max() for n, t in again.tensors().items()]
     assert 0.0 < max(moved) < 0.5
 
@@ -377,7 +377,7 @@ def test_threads_of_torch_are_given_back(small_world):
     before = torch.get_num_threads()
     inside = []
     learner("maskable_ppo", small_world).learn(
-        small_world, Course(1, watch=lambda _: inside.append(torch.get_num_threads()))
+        small_world, RunOptions(1, callback=lambda _: inside.append(torch.get_num_threads()))
     )
     assert (inside, torch.get_num_threads()) == ([1], before)
 

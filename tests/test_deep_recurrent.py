@@ -6,7 +6,7 @@ import pytest
 from campaignrl.envs.panel import Panel
 from campaignrl.policies.base import sample
 from campaignrl.policies.choice import uniform_over
-from campaignrl.policies.deep.run_options import Course
+from campaignrl.policies.deep.run_options import RunOptions
 from campaignrl.policies.loading import build_policy
 
 torch = pytest.importorskip("torch", reason="needs the extra `rl`")
@@ -33,7 +33,7 @@ def trained(request, small_world):
     policy = build_policy({**SPEC, "critic": request.param}, small_world.catalog, small_world.features, seed=3)
     with deep.torch_threads(1):
         steps = 2 * SPEC["customers"] * small_world.horizon
-        training = deep.Training(policy, policy.config, small_world, Course(steps))
+        training = deep.Training(policy, policy.config, small_world, RunOptions(steps))
         training.run()
         policy.restore(training.tensors())
     return policy, training.model

@@ -1,9 +1,10 @@
-"""Every command shown in README.md and docs/ is run, and prints what is shown.
+"""Every command shown in README.md and docs/ is run, and prints what is shown; every Python block runs.
 
 A block fenced as `console` holds lines `$ command`, each followed by its output (stdout, then stderr where it
 fails) and, for a failing command, a line `exit N`. `...` alone on a line stands for lines left out. Numbers are
 compared with a small tolerance, because another machine's arithmetic may round a decision differently.
-`make docs` writes the outputs again.
+`make docs` writes the outputs again. Blocks fenced as `python` run from the first line to the last, each in a process
+of its own; what they print is not shown, so it is not compared.
 """
 
 import math
@@ -19,11 +20,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.M | re.S)
+PYTHON = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)
+FENCE = re.compile(r"^```(\w*)$", re.M)
 NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?")
 TOLERANCE = 0.02
 # What the README says to a newcomer, and what that runs once everything is installed.
 INSTALLED = {"make demo": "campaignrl demo"}
-NOT_RUN = ("git clone", "make test", "make setup", "pip install", "campaignrl serve")
+NOT_RUN = ("git clone", "make test", "make setup", "pip install")
 
 
 class Shown(NamedTuple):
@@ -114,6 +117,24 @@ def test_commands_print_what_the_page_shows(page: Path, workplace: Path, request
         text = text.replace(block, fresh)
     if refresh:
         page.write_text(text, encoding="utf-8")
+
+
+PROGRAMS = [(page, block) for page in PAGES for block in PYTHON.findall(page.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("page", "block"), PROGRAMS, ids=[f"{p.name}-{i}" for i, (p, _) in enumerate(PROGRAMS)])
+def test_python_blocks_run(page: Path, block: str, workplace: Path) -> None:
+    command = [sys.executable, "-W", "error", "-c", block]
+    done = subprocess.run(command, cwd=workplace, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{page.name}: {done.stderr}"
+
+
+def test_every_fence_of_the_readme_is_of_a_kind_that_is_run() -> None:
+    """But for the map of the folders, which names no language."""
+    opened = FENCE.findall((ROOT / "README.md").read_text(encoding="utf-8"))[::2]
+    assert set(opened) == {"console", "python", ""}
+    assert opened.count("") == 1
 
 
 def test_a_wrong_output_is_noticed() -> None:

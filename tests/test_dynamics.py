@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
+from campaignrl.dynamics.satisfaction import contentment, next_satisfaction
+from campaignrl.specs.effects import AdStock, Event, ReferencePrice, Satisfaction, Season, Wave
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaignrl.dynamics import memory, money, purchase, response
 from campaignrl.dynamics.customers import NO_OFFER
 from campaignrl.dynamics.parameters import parameters, season_factors
-from campaignrl.dynamics.satisfaction import contentment, next_satisfaction
-from campaignrl.specs.effects import AdStock, Event, ReferencePrice, Satisfaction, Season, Wave
 from campaignrl.specs.world import load_world
 
 ECOMMERCE = load_world("ecommerce")

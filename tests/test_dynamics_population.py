@@ -8,8 +8,8 @@ from scipy import stats
 
 from campaignrl import rng
 from campaignrl.dynamics.customers import MOST_ORDERS, draw_customers, poisson_quantile
-from campaignrl.specs.toml import check
 from campaignrl.specs.world import World, load_world
+from campaignrl.toml import check
 
 ECOMMERCE = load_world("ecommerce")
 CHANNELS, SEGMENTS = list(ECOMMERCE.channels), list(ECOMMERCE.segments)

@@ -3,7 +3,7 @@
 import pytest
 
 from campaignrl.ope.diagnostics.holdout import Holdout
-from campaignrl.ope.diagnostics.verdict import CHECKS, Figures, diagnose
+from campaignrl.ope.diagnostics.verdict import CHECKS, Figures, diagnose, worst_and_best
 
 SOUND = Figures(
     n=10_000,
@@ -90,3 +90,53 @@ def test_a_refusal_says_what_would_help():
     assert "`--mix 0.2` would have an effective sample size of about 3,900" in reasons[-1]
     _, reasons = diagnose(SOUND._replace(ess=2.1, mix=None))
     assert reasons[-1].endswith("every action.")
+
+
+TINY = 1e-6
+
+
+@pytest.mark.parametrize(
+    ("figure", "within", "beyond", "verdicts", "others"),
+    [
+        ("ess", 1_000.0, 1_000.0 - TINY, ("trust", "caution"), {}),
+        ("ess", 100.0, 100.0 - TINY, ("caution", "refuse"), {}),
+        ("max_weight_share", 0.05, 0.05 + TINY, ("trust", "caution"), {}),
+        ("max_weight_share", 0.20, 0.20 + TINY, ("caution", "refuse"), {}),
+        ("max_customer_share", 0.05, 0.05 + TINY, ("trust", "caution"), {}),
+        ("max_customer_share", 0.20, 0.20 + TINY, ("caution", "refuse"), {}),
+        ("customers", 50, 49, ("trust", "caution"), {}),
+        ("customers", 30, 29, ("caution", "refuse"), {}),
+        ("mean_weight_p", 0.001, 0.001 - TINY, ("trust", "caution"), {}),
+        ("mean_weight", 1.0 + 0.1 - TINY, 1.0 + 0.1 + TINY, ("caution", "refuse"), {"mean_weight_p": 0.0}),
+        ("mean_weight", 0.9 + TINY, 0.9 - TINY, ("caution", "refuse"), {"mean_weight_p": 0.0}),
+        ("off_support", 1e-9, 1.1e-9, ("trust", "caution"), {}),
+        ("off_support", 0.01, 0.01 + TINY, ("caution", "refuse"), {}),
+        ("certain_share", 1.0 - TINY, 1.0, ("caution", "refuse"), {"off_support": 0.005}),
+        ("outcomes", 30, 29, ("trust", "caution"), {}),
+        ("dropped_share", 0.20, 0.20 + TINY, ("trust", "caution"), {}),
+        ("disagreement_p", 0.001, 0.001 - TINY, ("trust", "caution"), {}),
+        ("learned_from", 0.0, TINY, ("trust", "caution"), {}),
+        ("holdout", Holdout(0.05, 0.04, 0.001, 0), Holdout(0.05, 0.04, 0.001 - TINY, 0), ("trust", "caution"), {}),
+        ("holdout", Holdout(0.05, 0.05, 0.9, 0), Holdout(0.05, 0.05, 0.9, 1), ("trust", "caution"), {}),
+    ],
+)
+def test_each_threshold_from_both_sides(figure, within, beyond, verdicts, others):
+    figures = SOUND._replace(**others)
+    assert diagnose(figures._replace(**{figure: within}))[0] == verdicts[0]
+    assert diagnose(figures._replace(**{figure: beyond}))[0] == verdicts[1]
+
+
+@pytest.mark.parametrize(("mass", "said"), [(0.05, False), (0.05 + TINY, True)])
+def test_clipped_weight_is_noted_from_five_percent_on(mass, said):
+    verdict, reasons = diagnose(SOUND._replace(clipped_mass=mass))
+    assert (verdict, bool(reasons)) == ("trust", said)
+
+
+def test_a_missing_mean_weight_is_blamed_on_what_was_never_tried_only_where_weight_is_missing():
+    low, high = (diagnose(SOUND._replace(mean_weight=m, mean_weight_p=0.0))[1][0] for m in (0.95, 1.05))
+    assert "was never tried" in low
+    assert "was never tried" not in high
+
+
+def test_what_was_never_tried_earns_the_least_or_the_largest_reward():
+    assert worst_and_best(0.3, 0.2, (-1.0, 5.0)) == (pytest.approx(0.1), pytest.approx(1.3))

@@ -138,6 +138,15 @@ def test_a_split_by_customer_is_apart_and_the_same_log_is_not():
     assert "100 customers overlap" in str(error.value)
 
 
+def test_evaluate_checks_the_log_that_a_policy_learned_on():
+    log = make_log(200, rows=2)
+    learn, judge = split_by_customer(log)
+    assert evaluate(judge, "uniform", learned_on=learn, estimators=("ips",)).n == len(judge)
+    for estimators in (("ips",), ("pdis",)):
+        with pytest.raises(DataError, match="leakage check"):
+            evaluate(judge, "uniform", learned_on=log, estimators=estimators)
+
+
 def test_a_customer_may_come_back_once_outcomes_are_closed():
     meta = {"outcome_days": 7}
     first, later = make_log(50, meta=meta), make_log(50, meta=meta, day=np.full(50, 7))

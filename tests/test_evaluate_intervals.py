@@ -38,7 +38,7 @@ def evidence(weight, reward, customer=None, bound=50.0, q=0.0, value=0.0, reward
 
 def test_one_row_a_customer_is_the_ordinary_standard_error():
     x = np.array([1.0, 2.0, 4.0, 9.0])
-    point = bandit.dm(x)
+    point = bandit.dm(x).point()
     e = clustered_t(point, Clusters(np.arange(4)), 0.05)
     assert e.value == 4.0
     assert e.std_error == pytest.approx(x.std(ddof=1) / 2)
@@ -51,7 +51,7 @@ def test_unequal_customers_by_hand():
 
 
 def test_a_ratio_by_hand():
-    point = bandit.snips(np.array([1.0, 3.0]), np.array([0.0, 1.0]))
+    point = bandit.snips(np.array([1.0, 3.0]), np.array([0.0, 1.0])).point()
     assert point.value == 0.75
     assert point.influence.tolist() == [-0.375, 0.375]  # w (r - 3/4) / mean w, mean w = 2
 
@@ -135,7 +135,11 @@ def study(n, runs, rate, seed, name, bound=50.0):
     for _ in range(runs):
         action = rng.choice(10, n, p=PROPENSITY)
         e = evidence((TARGET / PROPENSITY)[action], rng.random(n) < rate, bound=bound, q=0.03, value=0.03)
-        made = clustered_t(bandit.ips(e.weight, e.reward), e.clusters, 0.05) if name == "t" else estimate(name, e, 0.05)
+        made = (
+            clustered_t(bandit.ips(e.weight, e.reward).point(), e.clusters, 0.05)
+            if name == "t"
+            else estimate(name, e, 0.05)
+        )
         held += made.ci_low <= rate <= made.ci_high
         width += (made.ci_high - made.ci_low) / runs
     return held / runs, width

@@ -172,7 +172,7 @@ def test_every_customer_twice_under_the_same_name_narrows_nothing():
 def test_blocks_are_invisible(monkeypatch):
     log = make_log(3000, eligible=True)
     whole = evaluate(log, Fixed())
-    monkeypatch.setattr(importlib.import_module("campaignrl.ope.nuisance.cross_fitting"), "BLOCK", 700)
+    monkeypatch.setattr(importlib.import_module("campaignrl.ope.data.blocks"), "BLOCK", 700)
     parts = evaluate(log, Fixed())
     for name in USUAL:
         assert parts.estimates[name][:4] == pytest.approx(whole.estimates[name][:4], rel=1e-6)

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from campaignrl.actions import Catalog
 from campaignrl.errors import DataError
 from campaignrl.features import Context, Feature, FeatureSchema
-from campaignrl.ope.estimators import bandit
 from campaignrl.ope.estimators.marginal_weights import MarginalGathering
 from campaignrl.ope.evaluate import evaluate
 from campaignrl.ope.methods.registry import ESTIMATORS
@@ -73,8 +72,7 @@ def test_two_rows_by_hand():
     assert found.contact.weight == pytest.approx([1.0 / 0.8, 0.4 / 0.5])
     assert not found.independent
     # r (w_offer + w_channel - w_contact): 1.5 + 2 - 1.25 = 2.25 for the send, the weight of `none` itself otherwise
-    pi = bandit.pseudo_inverse(found.offer.weight, found.channel.weight, found.contact.weight, np.array([1.0, 1.0]))
-    assert pi.value == pytest.approx((2.25 + 0.8) / 2)
+    assert ESTIMATORS["pi"].marginal(found).weight == pytest.approx([2.25, 0.8])
 
 
 def test_what_the_logging_policy_would_not_do_is_off_support():
@@ -123,7 +121,7 @@ def test_blocks_are_invisible(monkeypatch):
     logging, target = varied(3000, 1), varied(3000, 2)
     log = make_log(logging)
     whole = evaluate(log, target, estimators=tuple(ESTIMATORS), logging=logging)
-    monkeypatch.setattr(importlib.import_module("campaignrl.ope.nuisance.cross_fitting"), "BLOCK", 700)
+    monkeypatch.setattr(importlib.import_module("campaignrl.ope.data.blocks"), "BLOCK", 700)
     parts = evaluate(log, target, estimators=tuple(ESTIMATORS), logging=logging)
     for name in ESTIMATORS:
         assert parts.estimates[name][:4] == pytest.approx(whole.estimates[name][:4], rel=1e-6)

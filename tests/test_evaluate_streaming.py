@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from campaignrl.errors import DataError, SupportError, UnknownName, UsageError
 from campaignrl.ope.evaluate import evaluate
 from campaignrl.ope.methods.weight_histogram import counted
-from campaignrl.ope.streaming.estimates import STREAMED
+from campaignrl.ope.streaming import STREAMED
 from campaignrl.ope.streaming.evaluate import evaluate_stream
 from campaignrl.ope.streaming.model import sampled_groups
 from campaignrl.ope.streaming.sums import AT, COLUMNS, closed, customer_sums, ends_of, joined

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaignrl.campaign import MAX_LOG_ROWS
 from campaignrl.errors import SpecError, UnknownName
 from campaignrl.policies.loading import load_policy
+from campaignrl.recorder import MAX_LOG_ROWS
 from campaignrl.specs.bundled import bundled_files
 from campaignrl.specs.world import load_world
 from campaignrl.suites.identity import identify, policy_hash, world_hash

@@ -11,9 +11,9 @@ from campaignrl.envs.panel import Panel
 from campaignrl.features import UNKNOWN, Context
 from campaignrl.guard.rules import Facts, allowed, cap_windows, reasons, rules_of
 from campaignrl.rng import Purpose
-from campaignrl.specs.toml import check
 from campaignrl.specs.world import World, load_world
 from campaignrl.specs.world_features import STAGES
+from campaignrl.toml import check
 
 
 def facts_of(world, n=1, *, held_out=False, suppressed=None, consent=True, contacts=None, **seen):

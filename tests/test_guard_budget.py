@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from campaignrl.actions import Catalog, Channel, Offer
 from campaignrl.campaign import run_campaign, simulate
 from campaignrl.errors import SpecError
-from campaignrl.guard.budget import Ledger, Limits, propensity_after, throttle
+from campaignrl.guard.budget import Limits, Spending, propensity_after, throttle
 from campaignrl.specs.world import load_world
 
 CATALOG = Catalog.product(
@@ -96,8 +96,8 @@ def test_weights_against_the_throttled_log_have_mean_one() -> None:
     assert weight.mean() == pytest.approx(1.0, abs=4 * error)
 
 
-def test_a_ledger_without_limits_says_so() -> None:
-    assert not Ledger(load_world("ecommerce"), 100).is_limited
+def test_spending_without_limits_says_so() -> None:
+    assert not Spending(load_world("ecommerce"), 100).is_limited
 
 
 def test_capacity_without_its_unit_is_refused() -> None:

@@ -12,10 +12,13 @@ ROOT = Path(__file__).resolve().parents[1] / "src" / "campaignrl"
 # From the ground up; a module imports from its own line or from those above it.
 ORDER = (
     ("errors",),
+    ("display",),
     ("arrays",),
     ("rng",),
     ("actions",),
     ("features",),
+    ("quantities", "toml"),
+    ("effects",),
     ("specs",),
     ("tables",),
     ("lifecycle",),
@@ -25,6 +28,7 @@ ORDER = (
     ("registration",),
     ("policies",),
     ("send",),
+    ("recorder",),
     ("campaign",),
     ("training",),
     ("true_value",),
@@ -36,6 +40,7 @@ ORDER = (
     ("service",),
     ("demo",),
     ("cli",),
+    ("__main__",),
 )
 LAYER = {name: i for i, line in enumerate(ORDER) for name in line}
 

@@ -15,7 +15,13 @@ from campaignrl.policies.bandits.bootstrap_ts import poisson_counts, row_keys
 from campaignrl.policies.bandits.forgetting import DriftingSums
 from campaignrl.policies.bandits.square_cb import inverse_gap
 from campaignrl.policies.bundle import load_bundle, save_bundle
-from campaignrl.policies.learner_settings import LearningConfig, expected_reward, lessons, share_seen, uniform_weight
+from campaignrl.policies.learner_settings import (
+    LearningConfig,
+    expected_reward,
+    share_seen,
+    training_rows,
+    uniform_weight,
+)
 from campaignrl.policies.linear_model.posterior_width import joint_covariance, marginal_covariances
 from campaignrl.policies.linear_model.ridge import RidgeStatistics, fit_ridge
 from campaignrl.policies.loading import build_policy
@@ -272,7 +278,7 @@ class TestDelays:
     def test_only_closed_windows_teach_unless_told_otherwise(self, shop):
         log = self.late(shop)
         taught = [
-            np.concatenate([lesson.rows for lesson in lessons(log, shop.schema, LearningConfig(**s))]).tolist()
+            np.concatenate([block.rows for block in training_rows(log, shop.schema, LearningConfig(**s))]).tolist()
             for s in ({}, {"delay_days": 2.0}, {"delay_days": 400.0})
         ]
         assert taught == [[0, 1, 2], [0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 4, 5]]

@@ -7,7 +7,7 @@ from scipy.optimize import approx_fprime
 from campaignrl.policies.linear_model.ridge import RidgeStatistics, fit_ridge
 from campaignrl.policies.loading import build_policy
 from campaignrl.policies.offline.advantage_regression import (
-    Taught,
+    RegressionRows,
     folds_of,
     products,
     rows_with_a_choice,
@@ -15,8 +15,8 @@ from campaignrl.policies.offline.advantage_regression import (
 )
 from campaignrl.policies.offline.cql import conservative_loss, standard_error_alpha
 from campaignrl.policies.offline.crm import Scored, risk, softmax
-from campaignrl.policies.offline.lbfgs import Parameters, descend
-from campaignrl.policies.offline.merge_logs import joined
+from campaignrl.policies.offline.lbfgs import Parameters, minimise
+from campaignrl.policies.offline.merge_logs import merge_logs
 from campaignrl.policies.offline.pessimistic import contrast_covariances
 
 
@@ -118,9 +118,9 @@ def test_descent_keeps_the_best_held_out_point_and_never_a_worse_one(shop):
     def loss(beta):
         return float(np.sum((beta - target) ** 2)), 2.0 * (beta - target)
 
-    near = descend(shop.catalog, start, loss, lambda beta: loss(beta)[0], l2=0.0, steps=50)
+    near = minimise(shop.catalog, start, loss, lambda beta: loss(beta)[0], l2=0.0, steps=50)
     np.testing.assert_allclose(near, target, atol=1e-3)
-    stays = descend(shop.catalog, start, loss, lambda beta: float(np.sum(beta**2)), l2=0.0, steps=50)
+    stays = minimise(shop.catalog, start, loss, lambda beta: float(np.sum(beta**2)), l2=0.0, steps=50)
     np.testing.assert_array_equal(stays, start)
 
 
@@ -138,9 +138,9 @@ def test_a_baseline_takes_off_what_customers_bring_anyway_and_nothing_of_the_act
     orders, contacts = log.context.columns["orders"], log.context.columns["contacts_7d"]
     level = 2.0 * np.log1p(orders) * contacts + 0.3 * contacts**2
     rows, fold = rows_with_a_choice(log), folds_of(log, 3, 0)
-    taught = Taught(rows, fold[rows], (log.reward + level)[rows, None])
-    left = without_baseline(log, taught, shop.schema, 3).rewards[:, 0]
-    assert left.std() < 0.15 * taught.rewards.std()
+    data = RegressionRows(rows, fold[rows], (log.reward + level)[rows, None])
+    left = without_baseline(log, data, shop.schema, 3).rewards[:, 0]
+    assert left.std() < 0.15 * data.rewards.std()
     sent = np.isin(log.action[rows], [5, 6]) & (log.context.columns["segment"][rows] == 1)
     assert left[sent].mean() - left[~sent].mean() > 0.5  # what coupon20 does is still there
 
@@ -176,7 +176,7 @@ def test_more_pessimism_fewer_sends(shop):
 
 def test_logs_laid_together_are_one_log(shop):
     log = shop.log(90)
-    whole = joined([log.take(slice(0, 40)), log.take(slice(40, 90))])
+    whole = merge_logs([log.take(slice(0, 40)), log.take(slice(40, 90))])
     np.testing.assert_array_equal(whole.customers[whole.customer], log.customers[log.customer])
     np.testing.assert_array_equal(whole.reward, log.reward)
     np.testing.assert_array_equal(whole.eligible, log.eligible)
@@ -185,6 +185,6 @@ def test_logs_laid_together_are_one_log(shop):
 
 def test_two_lives_of_one_customer_stay_apart(shop):
     log = shop.log(30)
-    twice = joined([log, log])
+    twice = merge_logs([log, log])
     assert len(twice.customers) == 2 * len(log.customers)
     assert not set(twice.customer[:30]) & set(twice.customer[30:])

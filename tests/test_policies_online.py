@@ -7,7 +7,7 @@ from campaignrl.errors import DataError, UsageError
 from campaignrl.policies.bandits import online
 from campaignrl.policies.bandits.online import Online
 from campaignrl.policies.linear_model.posterior_width import joint_covariance, marginal_covariances, widths
-from campaignrl.policies.linear_model.rank_one_update import PENDING, PENDING_GAINS, Marginals, Stepwise
+from campaignrl.policies.linear_model.rank_one_update import PENDING, PENDING_GAINS, Marginals, RankOneUpdate
 from campaignrl.policies.linear_model.ridge import RidgeStatistics, fit_ridge
 from campaignrl.policies.loading import build_policy
 
@@ -92,7 +92,7 @@ def test_a_row_conditions_every_coefficient(shop):
     model = fit_ridge(RidgeStatistics.from_tensors(in_bulk(shop).tensors()), shop.catalog, 2.0)
     D = shop.schema.width + 1
     joint = joint_covariance(model.posterior).reshape(7 * D, 7 * D)
-    parts, marginals = Stepwise(model), Marginals(model)
+    parts, marginals = RankOneUpdate(model), Marginals(model)
     X, chance = shop.context(150).encode(shop.schema), np.random.default_rng(4)
     for x, action in zip(X, chance.integers(0, 7, 150), strict=True):
         phi = np.concatenate([[1.0], x])

@@ -19,10 +19,10 @@ from campaignrl.profiles.store.folder import build_folder, read_state, with_snap
 from campaignrl.profiles.store.profile_file import profile_facts
 from campaignrl.profiles.store.update import merged_attributes, reweight, reweight_folder, update_folder
 from campaignrl.profiles.tags.tag_set import TagSet, load_tags
-from campaignrl.specs.toml import check
 from campaignrl.specs.world import load_world
 from campaignrl.tables.events import write_events
 from campaignrl.tables.files.whole_files import read_frame
+from campaignrl.toml import check
 
 MADE = ("profiles.parquet", "freshness.parquet")
 END = START + timedelta(days=60)

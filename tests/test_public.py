@@ -12,7 +12,11 @@ import campaignrl
 from campaignrl.errors import CampaignError
 
 VERBS = {"simulate", "train", "evaluate", "decide", "calibrate", "load_world", "load_policy", "read_log", "benchmark"}
-VERBS |= {"compare"}
+VERBS |= {"compare", "compare_many_on_log", "evaluate_stream", "read_customers", "register_policy", "run_campaign"}
+VERBS |= {"save_policy", "save_world", "sb3_env", "write_log"}
+
+
+OTHERS = ("MissingExtra", "UnknownName")  # errors that are not called so
 
 
 def missing(name):
@@ -42,7 +46,7 @@ def test_every_public_name_loads(name):
 
 def test_the_public_names_are_listed_once_and_few():
     assert list(campaignrl.__all__) == sorted(set(campaignrl.__all__))
-    assert len(campaignrl.__all__) <= 25
+    assert len(campaignrl.__all__) <= 35
     assert set(campaignrl.__all__) <= set(dir(campaignrl))
 
 
@@ -52,8 +56,8 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 def test_every_public_error_is_a_campaign_error():
-    errors = [getattr(campaignrl, n) for n in campaignrl.__all__ if n.endswith("Error") or n == "UnknownName"]
-    assert len(errors) == 6
+    errors = [getattr(campaignrl, n) for n in campaignrl.__all__ if n.endswith("Error") or n in OTHERS]
+    assert len(errors) == 8
     assert all(issubclass(e, CampaignError) for e in errors)
 
 
@@ -97,6 +101,23 @@ def test_importing_the_package_loads_no_heavy_library():
     loaded = run("import campaignrl, sys; print(*sorted(m.split('.')[0] for m in sys.modules))").split()
     heavy = {"pandas", "torch", "sklearn", "pyarrow", "matplotlib", "scipy", "duckdb", "stable_baselines3", "pydantic"}
     assert not heavy & set(loaded)
+
+
+def test_importing_the_package_loads_gymnasium_and_little_else():
+    """What an import costs, in modules: a clock would measure the machine. Gymnasium must know our environments."""
+    loads = "import sys; before = set(sys.modules); import {}; print(*sorted(set(sys.modules) - before))"
+    ours, gymnasiums = (set(run(loads.format(name)).split()) for name in ("campaignrl", "gymnasium"))
+    own = {name for name in ours if name.partition(".")[0] == "campaignrl"}
+    assert len(own) <= 4, f"importing campaignrl loads {sorted(own)}"
+    others = {name.partition(".")[0] for name in ours - own - gymnasiums}
+    assert others <= sys.stdlib_module_names, f"importing campaignrl loads {sorted(others - sys.stdlib_module_names)}"
+    assert len(ours - own - gymnasiums) <= 5, sorted(ours - own - gymnasiums)
+
+
+def test_the_command_line_starts_without_the_libraries_of_its_verbs():
+    """`--help` and a mistyped verb answer before anything heavy loads."""
+    loaded = run("import campaignrl.cli.main, sys; print(*sys.modules)").split()
+    assert not {"pandas", "torch", "sklearn", "pyarrow", "matplotlib", "scipy", "duckdb", "pydantic"} & set(loaded)
 
 
 def test_simulating_needs_neither_torch_nor_sklearn():

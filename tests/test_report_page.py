@@ -18,8 +18,8 @@ from campaignrl.report.facts.kpi import Kpi
 from campaignrl.report.figures.captions import heatmaps, sends_by
 from campaignrl.report.html import Gain, ReportContent, page, write_report
 from campaignrl.report.pages.sections import first_table, headline, kpi_table
-from campaignrl.specs.toml import check
 from campaignrl.specs.world import World
+from campaignrl.toml import check
 from campaignrl.true_value import Value, campaign_lift, decision_lift
 
 HOSTILE = '<script>alert("1")</script>$x$\'&amp;'

@@ -8,7 +8,7 @@ import pytest
 
 from campaignrl.errors import UsageError
 from campaignrl.policies.bundle import load_bundle, save_bundle
-from campaignrl.policies.deep.run_options import Milestone
+from campaignrl.policies.deep.run_options import CurvePoint
 from campaignrl.policies.loading import build_policy
 from campaignrl.report.facts.training import training_facts
 from campaignrl.report.figures.training import columns_of, strongest_of
@@ -107,7 +107,7 @@ def test_of_a_world_it_looks_at_fresh_customers(small_world, tmp_path):
 
 
 def test_a_learner_that_acted_brings_its_own_curve(learned, log):
-    learned.curve = [Milestone(1000, 1.0, 0.0, 0.5), Milestone(2000, 1.5, 0.0, 0.4)]
+    learned.curve = [CurvePoint(1000, 1.0, 0.0, 0.5), CurvePoint(2000, 1.5, 0.0, 0.4)]
     try:
         facts = training_facts(learned, log)
     finally:
@@ -118,7 +118,7 @@ def test_a_learner_that_acted_brings_its_own_curve(learned, log):
 
 def test_a_curve_over_twins_leaves_their_luck_out(learned, log):
     """Customers of the second milestone were the luckier ones, not better served."""
-    learned.curve = [Milestone(1000, 1.0, 0.3, 0.5), Milestone(2000, 1.5, 0.2, 0.4)]
+    learned.curve = [CurvePoint(1000, 1.0, 0.3, 0.5), CurvePoint(2000, 1.5, 0.2, 0.4)]
     try:
         facts = training_facts(learned, log)
     finally:

@@ -19,8 +19,8 @@ from campaignrl.calibration.response.engagement import answers, dip
 from campaignrl.errors import DataError, UsageError
 from campaignrl.report.figures.base import png_bytes
 from campaignrl.report.figures.calibration import alive, conditional, frequencies, realism, tracking
-from campaignrl.specs.toml import check
 from campaignrl.specs.world import World
+from campaignrl.toml import check
 
 START = pd.Timestamp("2026-01-01")
 

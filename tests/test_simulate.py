@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from campaignrl.actions import NONE
-from campaignrl.campaign import ready_policy, run_campaign, simulate, windowed
+from campaignrl.campaign import ready_policy, run_campaign, simulate
 from campaignrl.demo import usual_policy
 from campaignrl.envs.panel import Panel
 from campaignrl.errors import UnknownName, UsageError
+from campaignrl.recorder import windowed
 from campaignrl.specs.bundled import bundled_files
 from campaignrl.specs.world import load_world
 from campaignrl.tables.log.decision_log import PER_ROW
@@ -222,7 +223,7 @@ def test_a_mistyped_policy_is_met_with_the_nearest(small_world):
 
 
 def test_a_log_too_large_for_memory_is_refused_before_the_first_day(small_world, monkeypatch):
-    monkeypatch.setattr(import_module("campaignrl.simulate"), "MAX_LOG_ROWS", 100)
+    monkeypatch.setattr(import_module("campaignrl.recorder"), "MAX_LOG_ROWS", 100)
     with pytest.raises(UsageError, match="at most 8 customers at a time"):
         simulate(small_world, customers=9)
     assert len(simulate(small_world, customers=8)) == 96

@@ -12,7 +12,7 @@ from campaignrl.errors import SpecError, UnknownName, UsageError
 from campaignrl.profiles.store.build import build_profiles
 from campaignrl.profiles.tags.statistics import STATISTICS
 from campaignrl.profiles.tags.tag_set import TagSet, bundled_tag_sets, load_tags
-from campaignrl.specs.toml import check
+from campaignrl.toml import check
 
 DAY = date(2026, 3, 31)
 

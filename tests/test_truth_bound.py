@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.envs.panel import Panel
-from campaignrl.envs.truth.bounds.upper_bound import Toll, idle_value, regret_fraction, upper_bound
-from campaignrl.envs.truth.oracles.far_sighted_oracle import FarSighted
+from campaignrl.envs.truth.bounds.upper_bound import ShadowPrices, idle_value, regret_fraction, upper_bound
+from campaignrl.envs.truth.oracles.far_sighted_oracle import FarSightedOracle
 from campaignrl.envs.truth.oracles.greedy_oracle import greedy
 from campaignrl.envs.truth.oracles.reduced_state import Size, lattice
 from campaignrl.envs.truth.twins import always, live, nothing, twins
@@ -29,7 +29,7 @@ SMALL = Size(fatigue=4, prices=5, caps=8)
 
 def over_nothing(world, customers, bounded, seed=1, size=SMALL):
     """The bound less the expected value of nothing sent, a mean over the customers with its error."""
-    some = upper_bound(world, customers=bounded, seed=seed, size=size, tolls=[Toll()]).value
+    some = upper_bound(world, customers=bounded, seed=seed, size=size, candidate_prices=[ShadowPrices()]).value
     idle = idle_value(world, customers=customers, seed=seed)
     return controlled_value(some - idle[:bounded], idle[:bounded], idle)
 
@@ -40,7 +40,7 @@ def test_nobody_beats_the_bound(small_world, changes):
     bound = over_nothing(world, n, 80)
     none = live(world, nothing, customers=n, seed=1)["reward"]
     ways = [always(a) for a in range(1, len(world.catalog))]
-    for decide in [*ways, greedy, FarSighted(world, 20, SMALL)]:
+    for decide in [*ways, greedy, FarSightedOracle(world, 20, SMALL)]:
         lift = live(world, decide, customers=n, seed=1)["reward"] - none
         assert lift.mean() - 3.0 * lift.std() / np.sqrt(n) < bound.value + 3.0 * bound.std_error
     assert bound.value - 3.0 * bound.std_error > 0.0
@@ -62,7 +62,7 @@ def test_bound_oracle_fixed_none_in_every_world(name):
 
 
 def test_a_plan_sends_what_is_allowed(small_world):
-    decide, panel = FarSighted(small_world, 30, SMALL), Panel(small_world, 1500, 6)
+    decide, panel = FarSightedOracle(small_world, 30, SMALL), Panel(small_world, 1500, 6)
     sends = 0
     while not panel.done:
         allowed, action = panel.allowed(panel.observe()), decide(panel)
@@ -74,7 +74,7 @@ def test_a_plan_sends_what_is_allowed(small_world):
 
 def test_without_memory_planning_gains_nothing_and_the_bound_is_reached():
     world, n = load_world("no_memory", horizon=30), 4000
-    found = twins(world, FarSighted(world, 150), greedy, customers=n, seed=1)
+    found = twins(world, FarSightedOracle(world, 150), greedy, customers=n, seed=1)
     gain, greedy_lift = found.incremental(), found.other["reward"] - live(world, nothing, customers=n, seed=1)["reward"]
     assert abs(gain.mean()) < 0.02 * greedy_lift.mean()
     bound = over_nothing(world, n, 1000)
@@ -84,7 +84,7 @@ def test_without_memory_planning_gains_nothing_and_the_bound_is_reached():
 
 def test_in_the_trap_planning_gains_clearly_and_the_bound_is_near():
     world, n, size = load_world("coupon_trap", horizon=60), 3000, Size(prices=13)
-    found = twins(world, FarSighted(world, 40, size), greedy, customers=n, seed=1)
+    found = twins(world, FarSightedOracle(world, 40, size), greedy, customers=n, seed=1)
     gain = found.incremental()
     assert gain.mean() > 5.0 * gain.std() / np.sqrt(n)
     lift = found.ours["reward"] - live(world, nothing, customers=n, seed=1)["reward"]
@@ -113,7 +113,7 @@ def test_a_budget_bounds_between_nothing_and_no_limit(small_world):
     free = upper_bound(world, customers=60, size=SMALL)
     tight, none, ample = (upper_bound(with_budget(world, a), customers=60, size=SMALL) for a in (5, 0, 10_000))
     assert none.value.mean() < tight.value.mean() < free.value.mean()
-    assert free.toll.money == 0.0 < tight.toll.money
+    assert free.shadow_prices.money == 0.0 < tight.shadow_prices.money
     np.testing.assert_array_equal(ample.value, free.value)
 
 
@@ -123,8 +123,8 @@ def test_a_capacity_has_its_price(small_world):
     world = load_world(small_world, channels=channels)
     limited, free = upper_bound(world, customers=60, size=SMALL), upper_bound(small_world, customers=60, size=SMALL)
     assert limited.value.mean() < free.value.mean()
-    assert limited.toll.sends[0] > 0.0
-    assert limited.toll.sends[1] == 0.0
+    assert limited.shadow_prices.sends[0] > 0.0
+    assert limited.shadow_prices.sends[1] == 0.0
 
 
 def test_every_price_gives_a_bound(small_world):
@@ -132,7 +132,7 @@ def test_every_price_gives_a_bound(small_world):
     lift = live(world, greedy, customers=n, seed=1)["reward"] - live(world, nothing, customers=n, seed=1)["reward"]
     idle = idle_value(world, customers=n, seed=1)
     for money in (0.0, 0.3, 3.0, 30.0):
-        some = upper_bound(world, customers=200, seed=1, size=SMALL, tolls=[Toll(money)]).value
+        some = upper_bound(world, customers=200, seed=1, size=SMALL, candidate_prices=[ShadowPrices(money)]).value
         room = controlled_value(some - idle[:200], idle[:200], idle)
         assert lift.mean() - 3.0 * lift.std() / np.sqrt(n) < room.value + 3.0 * room.std_error
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from campaignrl.dynamics.satisfaction import contentment
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,13 +10,12 @@ from campaignrl import rng
 from campaignrl.dynamics.memory import use_up
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.dynamics.purchase import hill
-from campaignrl.dynamics.satisfaction import contentment
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.truth.bounds.eligible_offers import classes, open_offers, reads
 from campaignrl.envs.truth.bounds.linear_stocks import linear_stocks
 from campaignrl.envs.truth.bounds.offer_validity import held_points
 from campaignrl.envs.truth.bounds.piecewise_linear_bounds import between, convex, falling, raised, rising
-from campaignrl.envs.truth.bounds.upper_bound import Toll, upper_bound
+from campaignrl.envs.truth.bounds.upper_bound import ShadowPrices, upper_bound
 from campaignrl.envs.truth.oracles.greedy_oracle import action_gains, greedy, priced
 from campaignrl.envs.truth.oracles.reduced_state import Size
 from campaignrl.envs.truth.twins import live
@@ -159,11 +159,11 @@ def test_expected_contribution_has_the_mean_of_the_reward_and_less_luck(small_wo
 
 
 def test_prices_turn_sends_away(small_world):
-    def sent(toll):
-        return live(small_world, priced(small_world, toll), customers=1500, seed=1)["sent"].sum()
+    def sent(shadow_prices):
+        return live(small_world, priced(small_world, shadow_prices), customers=1500, seed=1)["sent"].sum()
 
     free = live(small_world, greedy, customers=1500, seed=1)["sent"].sum()
-    assert sent(Toll()) == free > sent(Toll(money=5.0)) > sent(Toll(sends=(1e6, 1e6))) == 0
+    assert sent(ShadowPrices()) == free > sent(ShadowPrices(money=5.0)) > sent(ShadowPrices(sends=(1e6, 1e6))) == 0
 
 
 def test_weights_choose_the_prices(small_world):
@@ -173,9 +173,9 @@ def test_weights_choose_the_prices(small_world):
         guard={**small_world.guard.model_dump(), "budget": {"amount_per_1000_customers": 5}},
     )
     size, one = Size(fatigue=1, prices=3, caps=4), np.eye(60)
-    dear = upper_bound(world, customers=60, size=size, tolls=[Toll(money=64.0)]).value
-    cheap = upper_bound(world, customers=60, size=size, tolls=[Toll()]).value
+    dear = upper_bound(world, customers=60, size=size, candidate_prices=[ShadowPrices(money=64.0)]).value
+    cheap = upper_bound(world, customers=60, size=size, candidate_prices=[ShadowPrices()]).value
     for row in (int((cheap - dear).argmax()), int((dear - cheap).argmax())):
-        tolls = [Toll(), Toll(money=64.0)]
-        found = upper_bound(world, customers=60, size=size, tolls=tolls, weights=one[row])
-        assert found.toll.money == (0.0 if cheap[row] < dear[row] else 64.0)
+        candidate_prices = [ShadowPrices(), ShadowPrices(money=64.0)]
+        found = upper_bound(world, customers=60, size=size, candidate_prices=candidate_prices, weights=one[row])
+        assert found.shadow_prices.money == (0.0 if cheap[row] < dear[row] else 64.0)

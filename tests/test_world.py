@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from campaignrl.errors import SpecError, UnknownName
 from campaignrl.specs.bundled import bundled_files, bundled_folder
-from campaignrl.specs.toml import check
 from campaignrl.specs.world import MOST, World, load_world
+from campaignrl.toml import check
 
 SMALL = Path(__file__).parent / "worlds" / "small.toml"
 

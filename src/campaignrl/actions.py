@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from campaignrl.display import html_table
 from campaignrl.errors import Problem, SpecError, unknown
 
 NONE = 0
@@ -52,7 +53,25 @@ class Action:
 
 @dataclass(frozen=True)
 class Catalog:
-    """All actions, `none` first, with the offers and channels they are made of."""
+    """All k actions, `none` first, with the offers and channels they are made of.
+
+    Attributes:
+        offers, channels: what actions are made of; a channel's cost is in minor units.
+        actions: in the order of their ids.
+        names: by id, `offer@channel`.
+        hash: 16 hex digits that change with anything in it; it travels with logs and policies.
+
+    Raises:
+        SpecError: a name is used twice, or an action is made of what there is not.
+
+    Example:
+        >>> import campaignrl as crl
+        >>> catalog = crl.load_world("coupon_trap").catalog
+        >>> catalog
+        Catalog: 7 actions (3 offers, 2 channels)
+        >>> catalog.id_of("none")
+        0
+    """
 
     offers: tuple[Offer, ...]
     channels: tuple[Channel, ...]
@@ -87,6 +106,13 @@ class Catalog:
 
     def __len__(self) -> int:
         return len(self.actions)
+
+    def __repr__(self) -> str:
+        return f"Catalog: {len(self)} actions ({len(self.offers)} offers, {len(self.channels)} channels)"
+
+    def _repr_html_(self) -> str:
+        rows = [(str(i), a.name, a.offer or "", a.channel or "") for i, a in enumerate(self.actions)]
+        return html_table(repr(self), ("id", "action", "offer", "channel"), rows)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,58 +1,56 @@
 """The verb that joins a world and a policy: run a campaign, keep its totals and, if asked, its decision log.
 
-Here: the daily loop, the log it writes, the totals it keeps. Not here: behaviour (dynamics/), what is allowed
-(guard/), estimates from logs (ope/). n customers, T days.
+Here: the daily loop and the totals it keeps. Not here: the log it writes (recorder.py), behaviour (dynamics/), what is
+allowed (guard/), estimates from logs (ope/). n customers, T days.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from campaignrl import rng
 from campaignrl.actions import NONE
 from campaignrl.arrays import Float, Int
+from campaignrl.display import html_table, one_line
 from campaignrl.dynamics import Outcome
 from campaignrl.envs import BLOCK, Panel
 from campaignrl.envs.clock import Hours, run_clock
-from campaignrl.errors import Problem, UsageError
 from campaignrl.features import Context
-from campaignrl.guard import Ledger, propensity_after, throttle
-from campaignrl.policies import Policy, load_policy, require_trained, sample
+from campaignrl.guard import Spending, propensity_after, throttle
+from campaignrl.policies import Policy, PolicyReference, load_policy, require_trained, sample
 from campaignrl.policies.deep import Memory, ask, memory_for
+from campaignrl.recorder import Choice, Recorder
 from campaignrl.rng import Purpose
-from campaignrl.specs import World, load_world
+from campaignrl.specs import World, WorldReference, load_world
 from campaignrl.tables.log import DecisionLog
 
 Progress = Callable[[int, int], None]  # (days done, days in all)
 
-MAX_LOG_ROWS = 30_000_000  # about 4 GB in memory
 GROUPS = 50  # of customers, for the spread of daily sums without keeping every customer's every day
 
 
 @dataclass(frozen=True)
-class Choice:
-    """What was decided for n customers on one day."""
-
-    context: Context
-    allowed: npt.NDArray[np.bool_]  # (n, k)
-    action: Int  # (n,)
-    propensity: Float  # (n,)
-    none: Float  # (n,) chance of `none`
-    by_channel: Float  # (n, c) chance of a send by channel
-
-
-@dataclass(frozen=True)
 class Campaign:
-    """One policy in one world, from the first to the last day.
+    """One policy in one world, from the first to the last day, for n customers and T days.
 
-    totals: per field of Outcome (reward, revenue, sent, bought ...) the sum over the days, (n,) float64;
-    daily: the same summed over customers, (T,). segment: (n,) true codes. log: None unless it was asked for.
+    Attributes:
+        world, policy, seed: what was run.
+        totals: per field of Outcome (reward, revenue, sent, bought ...) the sum over the days, (n,) float64.
+        daily: the same summed over customers, (T,).
+        value: (n,) contribution of each customer, in the world's currency.
+        segment: (n,) true codes, into the world's segments.
+        log: the decision log; None unless it was asked for.
+
+    Example:
+        >>> import campaignrl as crl
+        >>> campaign = crl.run_campaign("coupon_trap", "none", customers=50)
+        >>> campaign.daily["sent"].sum()
+        np.float64(0.0)
     """
 
     world: World
@@ -72,10 +70,27 @@ class Campaign:
         """(n,) contribution of each customer over the campaign, currency."""
         return self.totals["reward"]
 
+    def to_frame(self) -> pd.DataFrame:
+        """One row a customer: its true segment and the totals over the campaign."""
+        names = np.array(list(self.world.segments), dtype=object)
+        return pd.DataFrame({"segment": names[self.segment], **self.totals})
+
+    def __repr__(self) -> str:
+        return one_line(self._said())
+
+    def _repr_html_(self) -> str:
+        rows = [(name, f"{values.mean():,.4g}", f"{values.sum():,.6g}") for name, values in self.totals.items()]
+        return html_table(self._said(), ("per campaign", "a customer", "all"), rows)
+
+    def _said(self) -> str:
+        who = f"{len(self.value):,} customers, {self.world.horizon} days"
+        worth = f"{self.value.mean():,.2f} {self.world.money.currency} a customer"
+        return f"Campaign of {self.policy} in {self.world.name}: {who}, {worth}"
+
 
 def simulate(
-    world: str | Path | World,
-    policy: str | Path | Policy = "uniform",
+    world: WorldReference,
+    policy: PolicyReference = "uniform",
     *,
     customers: int | Int = 20_000,
     seed: int = 0,
@@ -83,10 +98,30 @@ def simulate(
     block: int = BLOCK,
     progress: Progress | None = None,
 ) -> DecisionLog:
-    """Run `policy` in `world` and return its decision log, customer by customer, day by day.
+    """Run a policy in a world and return its decision log, customer by customer, day by day.
 
-    customers: how many, or their ids. The reward of a row is the customer's contribution over the world's outcome
-    window, from the day of the decision on; rows whose window ends after the horizon are not matured.
+    Args:
+        world: a World, its bundled name, a path of a TOML file, or a dict of what such a file holds.
+        policy: a Policy, a bundle, a spec, a bundled name, `always:ACTION`; a learner must have learned.
+        customers: how many (ids 0 to n - 1), or their ids (n,).
+        seed: of every draw; the same seed gives the same customers the same luck, whatever the policy.
+        threads: of the engine; results do not depend on it. None: one a core.
+        block: customers at a time in one thread.
+        progress: called as (days done, days in all).
+
+    Returns:
+        DecisionLog: customers x horizon rows. The reward of a row is the customer's contribution over the world's
+        outcome window, in its currency, from the day of the decision on; rows whose window ends after the horizon
+        are not matured.
+
+    Raises:
+        UnknownName: no world, policy or action goes by that name.
+        UsageError: the policy has learned nothing yet, or the log would not fit into memory.
+
+    Example:
+        >>> import campaignrl as crl
+        >>> crl.simulate("coupon_trap", "uniform", customers=100, seed=7)
+        DecisionLog: 12,000 decisions of 100 customers, 7 actions, logged by uniform
     """
     campaign = run_campaign(
         world, policy, customers=customers, seed=seed, threads=threads, block=block, progress=progress, keep_log=True
@@ -96,8 +131,8 @@ def simulate(
 
 
 def run_campaign(
-    world: str | Path | World,
-    policy: str | Path | Policy,
+    world: WorldReference,
+    policy: PolicyReference,
     *,
     customers: int | Int = 20_000,
     seed: int = 0,
@@ -106,12 +141,36 @@ def run_campaign(
     progress: Progress | None = None,
     keep_log: bool = False,
 ) -> Campaign:
-    """Run `policy` in `world` to the horizon; same arguments as `simulate`."""
+    """Run a policy in a world to the horizon and keep what came of it, customer by customer.
+
+    Args:
+        world: a World, its bundled name, a path of a TOML file, or a dict of what such a file holds.
+        policy: a Policy, a bundle, a spec, a bundled name, `always:ACTION`; a learner must have learned.
+        customers: how many (ids 0 to n - 1), or their ids (n,).
+        seed: of every draw; two policies on the same seed meet the same customers with the same luck.
+        threads: of the engine; results do not depend on it. None: one a core.
+        block: customers at a time in one thread.
+        progress: called as (days done, days in all).
+        keep_log: keep the decision log as well, as `simulate` returns it.
+
+    Returns:
+        Campaign: totals per customer (n,) and per day (T,), money in the world's currency.
+
+    Raises:
+        UnknownName: no world, policy or action goes by that name.
+        UsageError: the policy has learned nothing yet.
+
+    Example:
+        >>> import campaignrl as crl
+        >>> campaign = crl.run_campaign("coupon_trap", "rules_coupon_trap", customers=200)
+        >>> campaign.value.shape
+        (200,)
+    """
     world = load_world(world)
     playing = ready_policy(policy, world)
     panel, memory = Panel(world, customers, seed, threads, block), memory_for(playing)
-    recorder = _Recorder(panel, playing) if keep_log else None
-    ledger = Ledger(world, len(panel))
+    recorder = Recorder(panel, playing) if keep_log else None
+    spending = Spending(world, len(panel))
     before, start = panel.state.orders.copy(), panel.state.alive.copy()
     totals = {name: np.zeros(len(panel)) for name in Outcome._fields}
     daily = {name: np.zeros(world.horizon) for name in Outcome._fields}
@@ -121,8 +180,8 @@ def run_campaign(
     while not panel.done:
         day = panel.day
         choice = decide_day(panel, playing, memory)
-        if ledger.is_limited:
-            choice = _served(choice, panel, ledger)
+        if spending.is_limited:
+            choice = _served(choice, panel, spending)
         outcome = panel.step(choice.action)
         np.add.at(counts, (panel.traits.segment, choice.action), 1.0)
         for name, values in zip(Outcome._fields, outcome, strict=True):
@@ -140,8 +199,8 @@ def run_campaign(
 
 
 def simulate_hours(
-    world: str | Path | World,
-    policy: str | Path | Policy = "uniform",
+    world: WorldReference,
+    policy: PolicyReference = "uniform",
     *,
     customers: int | Int = 5_000,
     seed: int = 0,
@@ -158,9 +217,9 @@ def simulate_hours(
     return run_clock(panel, lambda panel: decide_day(panel, playing, memory).action, progress)
 
 
-def ready_policy(policy: str | Path | Policy, world: World) -> Policy:
+def ready_policy(policy: PolicyReference, world: World) -> Policy:
     """The policy itself, or the one a reference names; a learner that has seen no data is a UsageError."""
-    playing = load_policy(policy, world.catalog, world.features) if isinstance(policy, str | Path) else policy
+    playing = load_policy(policy, world)
     require_trained(playing, world.name)
     return playing
 
@@ -185,12 +244,12 @@ def decide_day(panel: Panel, policy: Policy, memory: Memory | None = None) -> Ch
     )
 
 
-def _served(choice: Choice, panel: Panel, ledger: Ledger) -> Choice:
+def _served(choice: Choice, panel: Panel, spending: Spending) -> Choice:
     """The choice after budget and capacity of the day, with the propensity after both."""
     u = rng.uniform(panel.traits.key, panel.seed, panel.day, Purpose.THROTTLE)
     catalog = panel.world.catalog
-    found = throttle(catalog, choice.action, u, ledger.limits(panel.day))
-    ledger.book(found.cost)
+    found = throttle(catalog, choice.action, u, spending.limits(panel.day))
+    spending.book(found.cost)
     dropped = found.action != choice.action
     before = np.where(dropped, choice.none, choice.propensity)
     after = propensity_after(before, choice.by_channel, choice.none, found.action, catalog, found.served)
@@ -219,68 +278,3 @@ def _decide(panel: Panel, policy: Policy, part: slice, memory: Memory | None) ->
     )
     taken = probabilities[np.arange(len(action)), action]
     return Choice(context, allowed, action, taken, probabilities[:, NONE], by_channel)
-
-
-class _Recorder:
-    """Collects days (T, n) and turns them into a log of customers (n, T)."""
-
-    def __init__(self, panel: Panel, policy: Policy) -> None:
-        self._panel, self._policy, world = panel, policy, panel.world
-        rows = len(panel) * world.horizon
-        if rows > MAX_LOG_ROWS:
-            fix = f"Simulate at most {MAX_LOG_ROWS // world.horizon} customers at a time (customers=ids of a part)."
-            raise UsageError(Problem("simulate", "rows of the log", rows, f"at most {MAX_LOG_ROWS}", fix))
-        self._days: list[tuple[Choice, Outcome]] = []
-
-    def add(self, day: int, choice: Choice, outcome: Outcome) -> None:
-        self._days.append((choice, outcome))
-
-    def log(self) -> DecisionLog:
-        panel, world, days = self._panel, self._panel.world, len(self._days)
-        n, choices = len(panel), [choice for choice, _ in self._days]
-        reward = np.array([outcome.reward for _, outcome in self._days], dtype=np.float64)
-        action = _by_customer([c.action.astype(np.int16) for c in choices])
-        step = np.tile(np.arange(days, dtype=np.int32), n)
-        columns = {
-            name: _by_customer([c.context.columns[name] for c in choices]) for name in choices[0].context.columns
-        }
-        return DecisionLog(
-            catalog=world.catalog,
-            customers=np.array([str(i) for i in panel.ids], dtype=object),
-            customer=np.repeat(np.arange(n, dtype=np.int32), days),
-            step=step,
-            day=step,
-            context=Context(world.features, columns),
-            action=action,
-            propensity=_by_customer([c.propensity for c in choices]),
-            reward=_by_customer(list(windowed(reward, world.outcome_days))),
-            cost=world.catalog.cost_of[action],
-            matured=step + world.outcome_days <= days,
-            eligible=_by_customer([c.allowed for c in choices]),
-            meta={
-                "policy_id": self._policy.name,
-                "world": world.name,
-                "seed": panel.seed,
-                "horizon": world.horizon,
-                "outcome_days": world.outcome_days,
-                "reward": f"{world.money.currency}, contribution over {world.outcome_days} days",
-                "currency": world.money.currency,
-                "minor_per_unit": world.money.minor_per_unit,
-                "holdout": world.guard.holdout,
-                "holdout_salt": world.guard.holdout_salt,
-            },
-        )
-
-
-def windowed(daily: Float, days: int) -> Float:
-    """(T, n) sum over `days` days from each day on, shorter at the end. daily: (T, n)."""
-    before = np.concatenate([np.zeros((1, daily.shape[1])), np.cumsum(daily, axis=0)])
-    last = np.minimum(np.arange(len(daily)) + days, len(daily))
-    result: Float = before[last] - before[:-1]
-    return result
-
-
-def _by_customer(days: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    """T arrays (n, ...) -> (n * T, ...), one customer's days after another."""
-    stacked = np.stack(days, axis=1)
-    return stacked.reshape(-1, *stacked.shape[2:])

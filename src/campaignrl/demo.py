@@ -25,7 +25,7 @@ from campaignrl.policies import Policy, save_bundle
 from campaignrl.report import Gain, ReportContent, write_report
 from campaignrl.send import Decisions
 from campaignrl.send.decide import decide
-from campaignrl.specs import World, bundled_files, load_world
+from campaignrl.specs import World, WorldReference, bundled_files, load_world
 from campaignrl.tables import read_customers
 from campaignrl.tables.files import write_frame
 from campaignrl.tables.log import DecisionLog, write_log
@@ -78,7 +78,7 @@ def title(policy: str) -> str:
     return TITLES["rules"] if policy.startswith("rules_") else TITLES.get(policy, policy)
 
 
-def run_demo(world: str | Path | World, learner: str, folder: Path, customers: int, seed: int, watch: Watch) -> Demo:
+def run_demo(world: WorldReference, learner: str, folder: Path, customers: int, seed: int, watch: Watch) -> Demo:
     """Everything once. `learner` learns from the log of one half of 2 x customers and is valued on the other."""
     found = load_world(world)
     baseline = usual_policy(found)

@@ -1,10 +1,14 @@
 """The ids that `gymnasium.make` and `gymnasium.make_vec` find once campaignrl is imported.
 
 Gymnasium 1.0 dropped plug-in entry points, so the import is needed; `gymnasium.make("campaignrl:campaignrl/...")`
-does it by itself. Environment classes are named by text and load on first use.
+does it by itself. Environment classes are named by text and load on first use; so does the face for
+stable-baselines3, of the extra `rl`.
 """
 
 from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
 
 import gymnasium
 
@@ -22,3 +26,37 @@ def register_environments() -> None:
     for name, (single, vector) in ENVIRONMENTS.items():
         if name not in gymnasium.registry:
             gymnasium.register(id=name, entry_point=single, vector_entry_point=vector)
+
+
+def sb3_env(
+    world: Any, num_envs: int = 1, *, seed: int = 0, first_customer: int = 0, threads: int | None = None
+) -> Any:
+    """A world as stable-baselines3 and sb3-contrib want it, with action masks: one customer a place.
+
+    Args:
+        world: a World, its bundled name, a path of a TOML file, or a dict of what such a file holds.
+        num_envs: customers at once.
+        seed: of every draw.
+        first_customer: id of the first customer; each episode takes the next ones.
+        threads: of the engine; results do not depend on it.
+
+    Returns:
+        VecEnv: observation (num_envs, d) float32, actions ids of the world's catalog, rewards in its currency.
+
+    Raises:
+        MissingExtra: stable-baselines3 is not installed: pip install 'campaignrl[rl]'.
+        UnknownName: no world goes by that name.
+
+    Source:
+        The interface `VecEnv` of stable-baselines3, and `action_masks` of sb3-contrib.
+
+    Example:
+        >>> import campaignrl as crl
+        >>> env = crl.sb3_env("coupon_trap", 8)
+        >>> env.reset().shape[0], env.action_masks().shape
+        (8, (8, 7))
+    """
+    made = import_module("campaignrl.envs.sb3")  # the extra, only where it is asked for
+    specs = import_module("campaignrl.specs")
+    found = specs.load_world(world)
+    return made.lifecycle(found, num_envs, seed=seed, first_customer=first_customer, threads=threads)

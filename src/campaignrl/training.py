@@ -11,41 +11,73 @@ import numpy as np
 
 from campaignrl.campaign import Progress, simulate
 from campaignrl.errors import Problem, UsageError
-from campaignrl.policies import Learner, Policy, load_policy
-from campaignrl.policies.deep import Course, Watch, WorldLearner
-from campaignrl.specs import World, load_world
+from campaignrl.policies import Learner, Policy, PolicyReference, load_policy
+from campaignrl.policies.deep import RunOptions, TrainingCallback, WorldLearner
+from campaignrl.specs import World, WorldReference, load_world
+from campaignrl.tables import read_log
+from campaignrl.tables.files import SUFFIXES
 from campaignrl.tables.log import DecisionLog
+
+Source = WorldReference | DecisionLog  # or the file of a log
 
 
 def train(
-    policy: str | Path | Learner | WorldLearner,
-    source: str | Path | World | DecisionLog,
+    policy: PolicyReference,
+    source: Source,
     *,
     customers: int = 20_000,
     rounds: int = 1,
     steps: int | None = None,
-    explore: str | Path | Policy = "uniform",
+    explore: PolicyReference = "uniform",
     seed: int = 0,
     threads: int | None = None,
     progress: Progress | None = None,
-    watch: Watch | None = None,
+    watch: TrainingCallback | None = None,
     checkpoint: str | Path | None = None,
     resume: bool = False,
     tensorboard: str | Path | None = None,
 ) -> Policy:
-    """A learner by name, spec or bundle, taught from a log, or in a world; returns the trained policy.
+    """Teach a learner from a log, or in a world.
 
     From a log: one update with its matured rows. In a world, by a learner from logs (lin_ts): `rounds` campaigns of
-    `customers` new customers each, the first played by `explore`, the later ones by the learner itself, with an update
-    after each. In a world, by a learner that acts there itself (maskable_ppo): as many customer-days, which `steps`
-    states directly; `watch` then sees each milestone, `checkpoint` is a file that always holds the last whole state,
-    from which `resume` goes on, and `tensorboard` a folder for its events.
+    new customers each, the first played by `explore`, the later ones by the learner itself, with an update after
+    each. In a world, by a learner that acts there itself (maskable_ppo): as many customer-days.
+
+    Args:
+        policy: a learner by kind, spec, bundle (which goes on learning) or object; an object itself is taught.
+        source: a DecisionLog or the file of one (.parquet, .csv), or a world: World, name, TOML path or dict.
+        customers: of each round in a world.
+        rounds: campaigns in a world.
+        steps: customer-days in a world, instead of customers x rounds x horizon.
+        explore: who plays the first round.
+        seed: of every draw.
+        threads: of the engine; for a learner that acts itself, of torch (1 unless given).
+        progress: called as (done, in all).
+        watch: sees each point of the learning curve of a learner that acts itself.
+        checkpoint: of the same, a file that always holds the last whole state.
+        resume: go on from it.
+        tensorboard: a folder for the events of a learner that acts itself.
+
+    Returns:
+        Policy: the trained policy.
+
+    Raises:
+        UnknownName: no learner, world or file goes by that name.
+        UsageError: the policy learns nothing, or words do not fit the way it learns.
+        MissingExtra: a deep learner needs torch and stable-baselines3: pip install 'campaignrl[rl]'.
+
+    Example:
+        >>> import campaignrl as crl
+        >>> log = crl.simulate("coupon_trap", "uniform", customers=200, seed=7)
+        >>> crl.train("lin_ts", log)
+        Policy lin_ts: 7 actions, trained
     """
+    source = _opened(source)
     found = ready_learner(policy, source, seed)
     if isinstance(found, WorldLearner):
         world, file = _world_of(source, found), _path(checkpoint)
         days = customers * rounds * world.horizon if steps is None else steps
-        train_in(found, world, Course(days, threads or 1, progress, watch, file, resume, _path(tensorboard)))
+        train_in(found, world, RunOptions(days, threads or 1, progress, watch, file, resume, _path(tensorboard)))
         return found
     _refuse_given(found, watch=watch, checkpoint=checkpoint, resume=resume or None, tensorboard=tensorboard)
     if isinstance(source, DecisionLog):
@@ -54,7 +86,7 @@ def train(
         return found
     world = load_world(source)
     each = customers if steps is None else -(-steps // (world.horizon * rounds))
-    playing: str | Path | Policy = explore
+    playing: PolicyReference = explore
     for number in range(rounds):
         ids = np.arange(number * each, (number + 1) * each)  # each round meets new customers
         found.update(simulate(world, playing, customers=ids, seed=seed, threads=threads, progress=progress))
@@ -62,30 +94,34 @@ def train(
     return found
 
 
-def train_in(learner: WorldLearner, world: World, course: Course) -> None:
+def train_in(learner: WorldLearner, world: World, options: RunOptions) -> None:
     """Teach a learner that acts in a world itself. The checkpoint stays, for the caller to delete."""
-    if course.steps < 1:
-        raise UsageError(Problem("train", "steps", course.steps, "at least 1"))
-    if course.checkpoint is not None and course.checkpoint.exists() and not course.resume:
+    if options.steps < 1:
+        raise UsageError(Problem("train", "steps", options.steps, "at least 1"))
+    if options.checkpoint is not None and options.checkpoint.exists() and not options.resume:
         fix = "Give --resume (resume=True) to go on from it, or delete it to begin anew."
-        raise UsageError(Problem("train", "checkpoint", str(course.checkpoint), "a new file", fix))
-    learner.learn(world, course)
+        raise UsageError(Problem("train", "checkpoint", str(options.checkpoint), "a new file", fix))
+    learner.learn(world, options)
 
 
-def ready_learner(
-    policy: str | Path | Learner | WorldLearner, source: str | Path | World | DecisionLog, seed: int = 0
-) -> Learner | WorldLearner:
+def ready_learner(policy: PolicyReference, source: Source, seed: int = 0) -> Learner | WorldLearner:
     """The learner for the catalog and features of `source`; a policy that learns nothing is a UsageError."""
-    origin = source if isinstance(source, DecisionLog) else load_world(source)
-    schema = origin.features if isinstance(origin, World) else origin.context.schema
-    found = load_policy(policy, origin.catalog, schema, seed) if isinstance(policy, str | Path) else policy
+    found = load_policy(policy, _opened(source), seed=seed)
     if not isinstance(found, Learner | WorldLearner):
         fix = "Learners: lin_ts, dr_greedy, maskable_ppo ... A fixed policy needs no training."
         raise UsageError(Problem("train", "policy", found.name, "a policy that learns", fix))
     return found
 
 
-def _world_of(source: str | Path | World | DecisionLog, learner: Policy) -> World:
+def _opened(source: Source) -> World | DecisionLog:
+    """The log or the world that a reference names; a file is a log by its suffix."""
+    if isinstance(source, DecisionLog):
+        return source
+    is_log = isinstance(source, str | Path) and str(source).endswith(SUFFIXES)
+    return read_log(str(source)) if is_log else load_world(source)
+
+
+def _world_of(source: Source, learner: Policy) -> World:
     if isinstance(source, DecisionLog):
         fix = "Give a world, or take a learner that learns from logs: lin_ts, dr_greedy, neural_linear."
         raise UsageError(Problem("train", "policy", learner.name, "one that learns from logs", fix))

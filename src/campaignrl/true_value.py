@@ -10,7 +10,6 @@ order by order, so that what a campaign caused can be told from what would have 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -23,10 +22,10 @@ from campaignrl.envs import Panel
 from campaignrl.envs.truth import Decide, Twins
 from campaignrl.envs.truth.twins import twins
 from campaignrl.errors import Problem, UsageError
-from campaignrl.policies import Policy
+from campaignrl.policies import PolicyReference
 from campaignrl.policies.deep import Memory, memory_for
 from campaignrl.rng import Purpose
-from campaignrl.specs import World, load_world
+from campaignrl.specs import World, WorldReference, load_world
 
 
 class Value(NamedTuple):
@@ -80,7 +79,7 @@ def campaign_lift(campaign: Campaign, baseline: Campaign) -> Value:
     return mean_value(campaign.value - baseline.value)
 
 
-def acting(policy: str | Path | Policy, world: World) -> Decide:
+def acting(policy: PolicyReference, world: World) -> Decide:
     """The policy as a way of deciding for a panel, with the draws that a campaign would use."""
     playing = ready_policy(policy, world)
     memory: Memory | None = None
@@ -95,9 +94,9 @@ def acting(policy: str | Path | Policy, world: World) -> Decide:
 
 
 def campaign_twins(
-    world: str | Path | World,
-    policy: str | Path | Policy,
-    baseline: str | Path | Policy = "none",
+    world: WorldReference,
+    policy: PolicyReference,
+    baseline: PolicyReference = "none",
     *,
     customers: int | Int = 20_000,
     seed: int = 0,
@@ -108,9 +107,9 @@ def campaign_twins(
 
 
 def decision_value(
-    world: str | Path | World,
-    target: str | Path | Policy,
-    logging: str | Path | Policy = "uniform",
+    world: WorldReference,
+    target: PolicyReference,
+    logging: PolicyReference = "uniform",
     *,
     customers: int = 200_000,
     seed: int = 0,
@@ -125,10 +124,10 @@ def decision_value(
 
 
 def decision_lift(
-    world: str | Path | World,
-    target: str | Path | Policy,
-    reference: str | Path | Policy | None = None,
-    logging: str | Path | Policy = "uniform",
+    world: WorldReference,
+    target: PolicyReference,
+    reference: PolicyReference | None = None,
+    logging: PolicyReference = "uniform",
     *,
     customers: int = 100_000,
     seed: int = 0,
@@ -138,10 +137,10 @@ def decision_lift(
 
 
 def decision_lifts(
-    world: str | Path | World,
-    targets: Sequence[str | Path | Policy],
-    reference: str | Path | Policy | None = None,
-    logging: str | Path | Policy = "uniform",
+    world: WorldReference,
+    targets: Sequence[PolicyReference],
+    reference: PolicyReference | None = None,
+    logging: PolicyReference = "uniform",
     *,
     customers: int = 100_000,
     seed: int = 0,
@@ -153,7 +152,7 @@ def decision_lifts(
 
 
 def _one_decision(
-    world: World, target: str | Path | Policy | None, logging: str | Path | Policy, customers: int, seed: int
+    world: World, target: PolicyReference | None, logging: PolicyReference, customers: int, seed: int
 ) -> Float:
     """(n,) reward over the window that begins with each customer's one decision by `target`."""
     if world.outcome_days > world.horizon:

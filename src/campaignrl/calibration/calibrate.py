@@ -42,7 +42,7 @@ from campaignrl.calibration.world import (
 )
 from campaignrl.calibration.world.draft import draft
 from campaignrl.errors import DataError, Problem, SpecError
-from campaignrl.specs import Provenance, World, check, leaves, load_world, place
+from campaignrl.specs import Provenance, World, WorldReference, check, leaves, load_world, place
 from campaignrl.tables.log import DecisionLog
 
 Progress = Callable[[int, int], None]
@@ -99,7 +99,7 @@ def calibrate(
     *,
     segments: pd.Series | None = None,
     attributes: pd.DataFrame | None = None,
-    like: str | FilePath | World = "ecommerce",
+    like: WorldReference = "ecommerce",
     user: Mapping[str, float] | None = None,
     window: int | None = None,
     day_zero: str | None = None,
@@ -109,9 +109,38 @@ def calibrate(
 ) -> Calibration:
     """A world from an events table, with the responses of a decision log where there is one.
 
-    segments: labels by customer id; attributes: one row a customer (`customer_id`, `joined`, levels, consent_CHANNEL);
-    like: the world that lends what no data say; user: numbers by place that are not to be fitted. window, day_zero: as
-    in `campaign_of_events`. currency: of the amounts; default: the template's.
+    Args:
+        events: what customers did and what was done to them, one row an event (`campaignrl.tables.read_events`).
+        log: decisions whose outcomes are among the events; None: nothing was sent.
+        segments: labels by customer id.
+        attributes: one row a customer (`customer_id`, `joined`, levels, consent_CHANNEL).
+        like: the world that lends what no data say: a World, its name, path or dict.
+        user: numbers by place (`fatigue.half_life`) that are not to be fitted.
+        window: days after a send in which orders count as its outcome.
+        day_zero: date of the log's day 0, 2026-11-21.
+        currency: of the amounts; the template's, if not given.
+        seed: of the simulations that are matched.
+        progress: called as (steps done, in all).
+
+    Returns:
+        Calibration: the world, and where each number came from.
+
+    Raises:
+        DataError: the tables do not fit together.
+        UnknownName: no world goes by that name.
+
+    Source:
+        Purchases by BG/NBD and its kin (Fader, Hardie and Lee 2005); responses by the method of simulated moments.
+
+    Example:
+        >>> import campaignrl as crl, numpy as np
+        >>> from campaignrl.envs import Panel
+        >>> from campaignrl.envs.events_export import play_history
+        >>> panel = Panel(crl.load_world("coupon_trap"), 300)
+        >>> events = play_history(panel, lambda panel: np.zeros(len(panel), dtype=int), days=60).events
+        >>> found = crl.calibrate(events, like="coupon_trap")
+        >>> found.world.horizon
+        120
     """
     template = load_world(like)
     ids = _customers(events, log, attributes)

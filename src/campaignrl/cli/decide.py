@@ -60,7 +60,7 @@ def decide(
     if known is not None and memory is not None:  # last: a run that broke off is repeated with the same decisions
         save_memory(known, memory)
     if decisions is not None:
-        write_frame(found.frame(), decisions)
+        write_frame(found.to_frame(), decisions)
     for note, count in table.notes.items():
         talk(f"{count:,} customers with {note}")
     _answer(found, table, rules, output, as_json)

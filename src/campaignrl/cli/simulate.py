@@ -15,7 +15,6 @@ from campaignrl.envs.clock import Hours
 from campaignrl.errors import Problem, UsageError
 from campaignrl.policies import load_policy
 from campaignrl.report.figures import png_bytes
-from campaignrl.policies import load_policy
 from campaignrl.report.figures.channel_load import channel_load
 from campaignrl.specs import World, load_world
 from campaignrl.tables.files import write_frame, write_whole

@@ -1,5 +1,7 @@
 """One day in the life of n customers: funnel, purchase, memory, money, in that order, with their draws.
 
+What the effects of a world add is theirs (effects/); here is the order in which they are asked.
+
 Every draw is keyed by customer and day, so a customer's luck is the same whatever is sent and whoever else is in the
 batch. `advance` is pure: the state of today and the actions in, the state of tomorrow and what happened out. `live` is
 the same day in place, for who owns the state: what a day does to few customers is written at their rows alone, and a
@@ -15,10 +17,10 @@ import numpy as np
 from campaignrl import rng
 from campaignrl.arrays import Bool, Float32, Int, Rows, UInt64
 from campaignrl.dynamics import memory, money, purchase
-from campaignrl.dynamics.customers import NO_OFFER, State, Traits, observed_tags
+from campaignrl.dynamics.customers import NO_OFFER, State, StocksOf, Traits, observed_tags
 from campaignrl.dynamics.funnel import Funnel, funnel, on_one_axis, place_of, taste_for
 from campaignrl.dynamics.parameters import Parameters
-from campaignrl.dynamics.satisfaction import move_satisfaction
+from campaignrl.effects import Day, Stocks
 from campaignrl.rng import Purpose
 from campaignrl.specs import World
 
@@ -96,8 +98,8 @@ def live(
     for field in outcome[1:-1]:
         field.fill(0)
     np.greater(action, 0, out=outcome.sent)
-    highest = np.maximum.reduce(state.fatigue, initial=0.0)
-    ceilings = purchase.ceilings(float(highest), day, p)  # fails on a wrong day before anything is written
+    stocks = state.named_stocks()
+    ceilings = purchase.ceilings(stocks, day, p)  # fails on a wrong day before anything is written
     f = funnel(traits, state, action, outcome.sent.nonzero()[0], attempts, day, seed, p)
     luck = rng.hashes(traits.key, seed, day, Purpose.PURCHASE, 2)
     u_buy, u_drop = rng.upper(luck)
@@ -105,10 +107,13 @@ def live(
     _mark(f, outcome, p)
     state.alive[f.opened[rng.lower(luck[1][f.opened]) < p.revives[f.offer]]] = True
     memory.take_up(state.live_offer, state.live_days, f.opened, f.offer, p.valid_days)
-    orders = _orders(traits, state, u_buy, luck[0], outcome, ceilings.quiet, day, p)
+    candidates = _candidates(traits, state, stocks, u_buy, ceilings.quiet, p)
+    orders = _orders(traits, state, candidates, u_buy, luck[0], outcome, day, p)
     if len(orders.rows):
         _book(traits, state, orders, day, seed, outcome, p)
-    _remember(state, f, orders, p)
+    happened = _happened(f, orders, p)
+    for effect in p.effects:
+        effect.live(stocks, happened)
     _drop_out(traits, state, u_drop, ceilings.drop_out, p)
     _keep_record(state, f, orders)
     if p.tags_refresh and not (day + 1) % p.tags_refresh:  # a period is over: drawn anew
@@ -128,15 +133,23 @@ def _mark(f: Funnel, outcome: Outcome, p: Parameters) -> None:
         outcome.reward[f.unsubscribed] -= np.float32(p.unsubscribe_cost)
 
 
-def _orders(
-    traits: Traits, state: State, u: Float32, luck: UInt64, outcome: Outcome, quiet: float, day: int, p: Parameters
-) -> _Orders:
-    """Who orders today: alive, and the clock runs out; and who of them redeems. u: (n,) of the clocks."""
+def _candidates(traits: Traits, state: State, stocks: Stocks, u: Float32, quiet: float, p: Parameters) -> Rows:
+    """(r,) who may order today: alive, and the clock below the ceiling or no ceiling holds. u: (n,) of the clocks."""
     candidates = u < traits.rate * np.float32(quiet)
     candidates |= state.live_offer != NO_OFFER
-    candidates |= state.intent > np.float32(purchase.FAINT)
+    for effect in p.effects:
+        stirred = effect.stirred(stocks)
+        if stirred is not None:
+            candidates |= stirred
     candidates &= state.alive
-    rows = candidates.nonzero()[0]
+    rows: Rows = candidates.nonzero()[0]
+    return rows
+
+
+def _orders(
+    traits: Traits, state: State, rows: Rows, u: Float32, luck: UInt64, outcome: Outcome, day: int, p: Parameters
+) -> _Orders:
+    """Who of these rows orders today: the clock runs out; and who of them redeems."""
     held = state.live_offer[rows].astype(np.intp)
     hazard = purchase.purchase_hazard(
         traits.rate[rows],
@@ -145,7 +158,7 @@ def _orders(
         held,
         outcome.opened[rows],
         outcome.clicked[rows],
-        purchase.mood_of(state, rows),
+        StocksOf(state, rows),
         day,
         p,
     )
@@ -179,30 +192,10 @@ def _clock(u: Float32) -> Float32:
     return result
 
 
-def _remember(state: State, f: Funnel, orders: _Orders, p: Parameters) -> None:
-    """The stocks of tomorrow; those of an effect that is switched off stay as they are."""
-    if p.adstock is not None:
-        memory.fade(state.adstock, p.adstock_decay)
-        state.adstock[f.opened] += p.adstock_weight[f.medium]
-    if p.satisfaction is not None:
-        move_satisfaction(state.satisfaction, f.rows, f.delivered, f.which, p.satisfying[f.offer], orders.rows, p)
-    if p.reference_price is not None:
-        cut = p.price_cut[f.offer]
-        shown = cut > 0
-        # Orders last: who orders remembers what was paid, not what was seen.
-        rows, cuts = np.concatenate((f.opened[shown], orders.rows)), np.concatenate((cut[shown], orders.cut))
-        expected, kept = state.expected_price, p.reference_price.memory
-        expected[rows] = memory.next_expected_price(expected[rows], _ONE - cuts, kept)
-    if p.stockpile is not None:
-        memory.fade(state.stockpile, p.stockpile_decay)
-        state.stockpile[orders.rows] += orders.cut > 0
-    if p.click_today < 1.0:
-        memory.fade(state.intent, p.intent_decay)
-        if len(f.clicked):
-            state.intent[f.clicked] += memory.falls_tomorrow(p.click_today, p.intent_decay)
-    memory.fade(state.fatigue, p.fatigue_decay)
-    added = p.fatigue_weight[f.channel]
-    state.fatigue[f.rows] = memory.next_fatigue(f.fatigue, added, p.fatigue_decay)
+def _happened(f: Funnel, orders: _Orders, p: Parameters) -> Day:
+    """The day as effects see it."""
+    seen = (f.which, f.opened, f.offer, f.medium, p.price_cut[f.offer])
+    return Day(f.rows, f.channel, f.delivered, *seen, f.clicked, orders.rows, orders.cut)
 
 
 def _drop_out(traits: Traits, state: State, u: Float32, ceiling: float, p: Parameters) -> None:
@@ -211,8 +204,7 @@ def _drop_out(traits: Traits, state: State, u: Float32, ceiling: float, p: Param
     candidates &= state.alive
     rows = candidates.nonzero()[0]
     if len(rows):
-        mood = purchase.mood_of(state, rows)
-        hazard = purchase.drop_out_hazard(traits.drop_rate[rows], mood, state.live_offer[rows], p)
+        hazard = purchase.drop_out_hazard(traits.drop_rate[rows], StocksOf(state, rows), state.live_offer[rows], p)
         state.alive[rows[_clock(u[rows]) < hazard]] = False
 
 

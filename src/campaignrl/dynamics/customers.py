@@ -7,6 +7,7 @@ the panel starts mid-life: the order history before day 0 follows the same proce
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,8 @@ import numpy.typing as npt
 from scipy import special
 
 from campaignrl import rng
-from campaignrl.arrays import Bool, Float, Float32, Int8
+from campaignrl.arrays import Bool, Float, Float32, Int8, Rows
+from campaignrl.effects import ROW, STOCKS
 from campaignrl.rng import Purpose
 from campaignrl.specs import World
 
@@ -47,12 +49,7 @@ class State(NamedTuple):
 
     alive: Bool  # (n,) latent
     consent: Bool  # (c, n)
-    fatigue: Float32  # (n,) decayed contacts; latent
-    adstock: Float32  # (n,) decayed impressions; latent
-    satisfaction: Float32  # (n,) log-odds above or below the level; latent
-    expected_price: Float32  # (n,) share of the full price; latent
-    stockpile: Float32  # (n,) decayed orders bought on an offer; latent
-    intent: Float32  # (n,) effect of past clicks still to come; latent
+    stocks: Float32  # (s, n) what effects keep of each customer, in the order of effects.STOCKS; latent
     segment_tag: Int8  # (n,) observed; -1: missing
     price_tag: Int8  # (n,) observed; -1: missing
     live_offer: Int8  # (n,) the offer the customer holds, or -1
@@ -69,6 +66,34 @@ class State(NamedTuple):
     def rows(self, part: slice) -> State:
         """The same state of some customers, as views."""
         return State._make(field[..., part] for field in self)
+
+    def stock(self, name: str) -> Float32:
+        """(n,) one stock, e.g. "fatigue", as a view."""
+        found: Float32 = self.stocks[ROW[name]]
+        return found
+
+    def named_stocks(self) -> dict[str, Float32]:
+        """Every stock by its name, as views, each (n,)."""
+        return dict(zip(ROW, self.stocks, strict=True))
+
+
+class StocksOf(Mapping[str, Float32]):
+    """The stocks of some customers by name, each (m,): looked up as they are when first asked for."""
+
+    def __init__(self, state: State, rows: Rows) -> None:
+        self._stocks, self._rows = state.stocks, rows
+        self._known: dict[str, Float32] = {}
+
+    def __getitem__(self, name: str) -> Float32:
+        if name not in self._known:
+            self._known[name] = self._stocks[ROW[name]][self._rows]
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(ROW)
+
+    def __len__(self) -> int:
+        return len(ROW)
 
 
 def draw_customers(world: World, keys: npt.NDArray[np.uint64], seed: int) -> tuple[Traits, State]:
@@ -113,17 +138,12 @@ def _start(world: World, traits: Traits, rate: Float, drop_rate: Float, joined: 
     discounted = np.minimum(orders * np.minimum(mean_share, 0.9) + u[4], orders).astype(np.int16)
     consents = np.array([[s.consent[c] for c in world.channels] for s in world.segments.values()])
     draws = [rng.uniform(keys, seed, 0, Purpose.HISTORY, 6 + c) for c in range(len(world.channels))]
-    zero, nothing = np.zeros(n, dtype=np.uint64), np.zeros(n, dtype=np.float32)
+    zero = np.zeros(n, dtype=np.uint64)
     segment_tag, price_tag = observed_tags(world, traits, 0, seed)
     return State(
         alive=lifetime > joined,
         consent=np.array([u_c < consents[traits.segment, c] for c, u_c in enumerate(draws)]),
-        fatigue=nothing,
-        adstock=nothing.copy(),
-        satisfaction=nothing.copy(),
-        expected_price=np.ones(n, dtype=np.float32),
-        stockpile=nothing.copy(),
-        intent=nothing.copy(),
+        stocks=np.repeat(np.array([[stock.start] for stock in STOCKS], dtype=np.float32), n, axis=1),
         segment_tag=segment_tag,
         price_tag=price_tag,
         live_offer=np.full(n, NO_OFFER, dtype=np.int8),

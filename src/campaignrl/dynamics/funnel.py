@@ -14,7 +14,7 @@ import numpy.typing as npt
 from campaignrl import rng
 from campaignrl.arrays import Bool, Float32, Int, Rows
 from campaignrl.dynamics import response
-from campaignrl.dynamics.customers import State, Traits
+from campaignrl.dynamics.customers import State, StocksOf, Traits
 from campaignrl.dynamics.parameters import Parameters
 from campaignrl.rng import Purpose
 
@@ -27,7 +27,6 @@ class Funnel(NamedTuple):
     channel: Rows  # (m,)
     place: Rows  # (m,) of customer and channel in fields by channel with these steps, see `on_one_axis`
     steps: tuple[int, int]
-    fatigue: Float32  # (m,) before the send
     delivered: Bool  # (m,)
     which: Rows  # (o,) of the sends were opened
     opened: Rows  # (o,) by whom
@@ -45,7 +44,7 @@ def funnel(
     sent = action[rows]
     offer, channel = p.offer_of.astype(np.intp)[sent], p.channel_of.astype(np.intp)[sent]
     taste = taste_for(traits.segment[rows], offer, p)
-    fatigue, alive = state.fatigue[rows], state.alive[rows]
+    stocks, alive = StocksOf(state, rows), state.alive[rows]
     keys = traits.key[rows]
     tries = None if attempts is None else attempts[rows]
     luck = rng.hashes(keys, seed, day, Purpose.FUNNEL, 2)
@@ -53,15 +52,15 @@ def funnel(
     delivered = u_deliver < response.delivery_probability(channel, tries, p)
     affinities, steps = on_one_axis(traits.affinity)
     place = place_of(channel, rows, steps)
-    opens = response.open_probability(channel, affinities[place], taste, fatigue, alive, p)
+    opens = response.open_probability(channel, affinities[place], taste, stocks, alive, p)
     which = (delivered & (u_open < opens)).nonzero()[0]
     opened, medium = rows[which], channel[which]  # few
     clicks = response.click_probability(medium, taste[which], p)
     clicked = opened[u_click[which] < clicks]
-    leaves = response.unsubscribe_probability(channel, fatigue, state.satisfaction[rows], p)
+    leaves = response.unsubscribe_probability(channel, stocks, p)
     gone = (delivered & (u_unsubscribe < leaves)).nonzero()[0]
     seen = (which, opened, offer[which], medium, clicked)
-    return Funnel(rows, sent, channel, place, steps, fatigue, delivered, *seen, rows[gone], channel[gone])
+    return Funnel(rows, sent, channel, place, steps, delivered, *seen, rows[gone], channel[gone])
 
 
 def taste_for(segment: Int, offer: Rows, p: Parameters) -> Float32:

@@ -1,7 +1,7 @@
-"""What a day leaves behind: fatigue, ad-stock, expected price, stockpile, intent, the usable offer, histories.
+"""What a day leaves behind in any world: the usable offer, histories.
 
-Here: the state of tomorrow from the state and the events of today; what happens to everybody is written in place, what
-happens to few is a function of their values. Not here: the events (advance.py), satisfaction (satisfaction.py).
+Here: the state of tomorrow from the state and the events of today, in place. Not here: the events (advance.py), what
+the effects of a world leave behind (effects/).
 """
 
 from __future__ import annotations
@@ -9,43 +9,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from campaignrl.arrays import Bool, Float32, Int8, Rows, UInt64
+from campaignrl.arrays import Int8, Rows, UInt64
 from campaignrl.dynamics.customers import NO_OFFER
 
-_ONE, _WHOLE = np.uint64(1), np.float32(1.0)
-
-
-def fade(stock: Float32, decay: float) -> None:
-    """In place, (n,): the share of a stock that is left after a day."""
-    np.multiply(stock, np.float32(decay), out=stock)
-
-
-def next_fatigue(fatigue: Float32, added: Float32, decay: float) -> Float32:
-    """(n,) stock of tomorrow: what is left of today's, and today's contacts (units by channel)."""
-    result: Float32 = fatigue * np.float32(decay) + added
-    return result
-
-
-def next_adstock(adstock: Float32, added: Float32, decay: float) -> Float32:
-    """(n,) stock of impressions of tomorrow. added: (n,) units by channel of what was opened today."""
-    result: Float32 = adstock * np.float32(decay) + added
-    return result
-
-
-def next_expected_price(expected: Float32, offered: Float32, memory: float) -> Float32:
-    """(n,) share of the full price expected tomorrow: drawn towards the price seen or paid today, `offered`."""
-    kept = np.float32(memory)
-    return kept * expected + (_WHOLE - kept) * offered
-
-
-def next_intent(intent: Float32, clicked: Bool, today: float, decay: float) -> Float32:
-    """(n,) share of a click's effect that falls on tomorrow; all days after a click add up to 1 - today."""
-    return np.asarray(np.float32(decay) * intent + falls_tomorrow(today, decay) * clicked, dtype=np.float32)
-
-
-def falls_tomorrow(today: float, decay: float) -> np.float32:
-    """Share of a click's effect that falls on the next day."""
-    return np.float32((1.0 - today) * (1.0 - decay))
+_ONE = np.uint64(1)
 
 
 def take_up(live_offer: Int8, live_days: Int8, rows: Rows, seen: Rows, valid_days: Int8) -> None:

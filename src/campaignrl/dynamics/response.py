@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from campaignrl.arrays import Float32, Int
 from campaignrl.dynamics.parameters import Parameters
-from campaignrl.dynamics.satisfaction import contentment
+from campaignrl.effects import Stocks
 
 _ONE = np.float32(1.0)
 
@@ -35,14 +35,17 @@ def delivery_probability(channel: Int, attempts: Int | None, p: Parameters) -> F
 
 
 def open_probability(
-    channel: Int, affinity: Float32, taste: Float32, fatigue: Float32, alive: npt.NDArray[np.bool_], p: Parameters
+    channel: Int, affinity: Float32, taste: Float32, stocks: Stocks, alive: npt.NDArray[np.bool_], p: Parameters
 ) -> Float32:
-    """(m,) chance that a delivered send is opened; falls with fatigue, and for customers who dropped out.
+    """(m,) chance that a delivered send is opened; effects move it, and customers who dropped out open less.
 
     affinity, taste: (m,) log-odds of this customer for this channel and this kind of offer.
     """
-    logit = p.open_logit[channel] + affinity + taste - np.float32(p.fatigue_open) * fatigue
-    return sigmoid(logit - np.float32(p.dropped_open) * ~alive)
+    logit: Float32 = p.open_logit[channel] + affinity + taste
+    for effect in p.effects:
+        logit = effect.opening(logit, stocks)
+    gone: Float32 = np.asarray(np.float32(p.dropped_open) * ~alive, dtype=np.float32)
+    return sigmoid(logit - gone)
 
 
 def click_probability(channel: Int, taste: Float32, p: Parameters) -> Float32:
@@ -50,12 +53,9 @@ def click_probability(channel: Int, taste: Float32, p: Parameters) -> Float32:
     return sigmoid(p.click_logit[channel] + taste)
 
 
-def unsubscribe_probability(channel: Int, fatigue: Float32, satisfaction: Float32, p: Parameters) -> Float32:
-    """(m,) chance that a delivered send costs the permission for its channel; grows with fatigue.
-
-    satisfaction: (m,) log-odds above or below the level; a satisfied customer bears more.
-    """
-    logit = p.unsubscribe_logit[channel] + p.unsubscribe_fatigue[channel] * fatigue
-    if p.satisfaction is not None and p.satisfaction.unsubscribe:
-        logit = logit - np.float32(p.satisfaction.unsubscribe) * contentment(satisfaction, p)
+def unsubscribe_probability(channel: Int, stocks: Stocks, p: Parameters) -> Float32:
+    """(m,) chance that a delivered send costs the permission for its channel; effects move it."""
+    logit = p.unsubscribe_logit[channel]
+    for effect in p.effects:
+        logit = effect.unsubscribing(logit, stocks, channel)
     return sigmoid(logit)

@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from campaignrl.arrays import Array
-from campaignrl.envs.rollout_checks import SEED, Env, Played, Single, episode, same, start, wrong
+from campaignrl.envs.rollout_checks import SEED, Env, Rollout, Single, episode, same, start, wrong
 from campaignrl.errors import Problem
 
 
@@ -56,7 +56,7 @@ def _next_step(env: Env, taken: list[Array]) -> Iterator[Problem]:
     answers = []
     for action in (taken[0], np.zeros_like(taken[0]), np.full_like(taken[0], env.single_action_space.n - 1)):  # type: ignore[attr-defined]
         played, _ = episode(env, actions=taken)
-        after, ended = Played(*env.step(action)), played[-1].ended
+        after, ended = Rollout(*env.step(action)), played[-1].ended
         answers.append((after.observation[ended], after.infos["action_mask"][ended]))
         if after.reward is None or after.reward[ended].any() or after.ended[ended].any():
             yield wrong("autoreset", "a reward or an end in the call that resets", "reward 0 and both flags False")
@@ -84,7 +84,7 @@ def reset_mask(env: Env) -> Iterator[Problem]:
         env.step(action)
     observation = env.reset(options={"reset_mask": chosen.copy()})[0]
     yield from _part(played[half].observation, observation, chosen)
-    after = Played(*env.step(np.where(chosen, 0, taken[half]).astype(env.action_space.dtype)))
+    after = Rollout(*env.step(np.where(chosen, 0, taken[half]).astype(env.action_space.dtype)))
     expected = played[half + 1]
     stay = ~chosen
     if expected.reward is None or after.reward is None or not same(after.reward[stay], expected.reward[stay]):

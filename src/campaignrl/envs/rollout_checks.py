@@ -22,7 +22,7 @@ SEED = 20_000  # of the episodes played here
 LONGEST = 10_000  # steps; an episode that is not over by then counts as endless
 
 
-class Played(NamedTuple):
+class Rollout(NamedTuple):
     """What one call of `reset` (rewards and flags None) or `step` returned."""
 
     observation: Array
@@ -51,7 +51,7 @@ def masked_actions(env: Env, mask: Array, chance: np.random.Generator) -> Array:
     return np.asarray(np.argmax(chance.random(mask.shape) * mask, axis=1), dtype=env.action_space.dtype)
 
 
-def episode(env: Env, seed: int = SEED, actions: list[Array] | None = None) -> tuple[list[Played], list[Array]]:
+def episode(env: Env, seed: int = SEED, actions: list[Array] | None = None) -> tuple[list[Rollout], list[Array]]:
     """Reset and steps up to the first call with an end, and the actions taken (given, else drawn under the mask)."""
     chance = generator(seed, Purpose.ACTION)
     taken: list[Array] = []
@@ -61,14 +61,14 @@ def episode(env: Env, seed: int = SEED, actions: list[Array] | None = None) -> t
             raise TimeoutError(f"no episode ended within {LONGEST} steps")
         mask = played[-1].infos["action_mask"]
         taken.append(masked_actions(env, mask, chance) if actions is None else actions[len(taken)])
-        played.append(Played(*env.step(taken[-1])))
+        played.append(Rollout(*env.step(taken[-1])))
     return played, taken
 
 
-def start(env: Env, seed: int | None, **options: Any) -> Played:
+def start(env: Env, seed: int | None, **options: Any) -> Rollout:
     """What `reset` returned."""
     observation, infos = env.reset(seed=seed, options=options or None)
-    return Played(observation, None, None, None, infos)
+    return Rollout(observation, None, None, None, infos)
 
 
 def same(a: Any, b: Any) -> bool:

@@ -21,7 +21,7 @@ from campaignrl.envs.rollout_checks import (
     LONGEST,
     SEED,
     Env,
-    Played,
+    Rollout,
     Single,
     episode,
     masked_actions,
@@ -136,7 +136,7 @@ def _masks(env: Env) -> Iterator[Problem]:
             return
         if played.ended.any():
             return
-        played = Played(*env.step(masked_actions(env, mask, chance)))
+        played = Rollout(*env.step(masked_actions(env, mask, chance)))
 
 
 def _invalid(env: Env) -> Iterator[Problem]:
@@ -159,7 +159,7 @@ def _refused(env: Env, taken: list[Array], refused: Array) -> Iterator[Problem]:
         start(env, SEED)
         for action in taken:
             env.step(action)
-        answers.append(Played(*env.step(last.astype(env.action_space.dtype))))
+        answers.append(Rollout(*env.step(last.astype(env.action_space.dtype))))
     if not np.array_equal(answers[0].infos["invalid"], refused.any(axis=1)):
         yield wrong("invalid", "an action outside the mask not flagged", "flagged in infos['invalid']")
     if not same(answers[0][:4], answers[1][:4]):
@@ -172,7 +172,7 @@ def _aliasing(env: Env) -> Iterator[Problem]:
     before = start(env, SEED)
     for t, action in enumerate(taken):
         kept = pickle.dumps(before)
-        after = Played(*env.step(action))
+        after = Rollout(*env.step(action))
         if pickle.dumps(before) != kept:
             yield wrong("aliasing", f"arrays of call {t} changed by the next", "left alone")
             break
@@ -180,13 +180,13 @@ def _aliasing(env: Env) -> Iterator[Problem]:
     before = start(env, SEED)
     for t, action in enumerate(taken):
         _scribble(before)
-        before = Played(*env.step(action))
+        before = Rollout(*env.step(action))
         if not same(before, expected[t + 1]):
             yield wrong("aliasing", f"call {t + 1} changed by writing on what the one before returned", "unaffected")
             break
 
 
-def _scribble(played: Played) -> None:
+def _scribble(played: Rollout) -> None:
     for array in (*played[:4], *_leaves(played.infos)):
         if isinstance(array, np.ndarray) and array.flags.writeable and array.dtype != object:
             array[...] = ~array if array.dtype == np.bool_ else 77
@@ -218,7 +218,7 @@ def _pickling(env: Env) -> Iterator[Problem]:
     for action in taken[:half]:
         env.step(action)
     copy = pickle.loads(pickle.dumps(env))  # noqa: S301  bytes we have just made, as a worker process gets them
-    if not same(Played(*copy.step(taken[half])), Played(*env.step(taken[half]))):
+    if not same(Rollout(*copy.step(taken[half])), Rollout(*env.step(taken[half]))):
         yield wrong("pickling", "a copy that goes on differently", "the same")
 
 

@@ -4,8 +4,8 @@ budget.py  budget and capacity over a whole wave, with exact propensities
 rules.py   consent, caps, eligibility, holdout: one mask, with a reason for every removed action
 """
 
-from campaignrl.guard.budget import Ledger as Ledger
 from campaignrl.guard.budget import Limits as Limits
+from campaignrl.guard.budget import Spending as Spending
 from campaignrl.guard.budget import propensity_after as propensity_after
 from campaignrl.guard.budget import throttle as throttle
 from campaignrl.guard.rules import Facts as Facts

@@ -32,7 +32,7 @@ class Throttled(NamedTuple):
     cost: int  # minor units
 
 
-class Ledger:
+class Spending:
     """Spending of one campaign day by day; the only state of this module."""
 
     def __init__(self, world: World, customers: int) -> None:

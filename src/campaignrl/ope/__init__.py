@@ -14,4 +14,11 @@ nuisance/           What estimators lean on and fit themselves: reward models, p
 streaming/          The bandit estimators on a log of any size, in one or two passes and bounded memory
 """
 
+from campaignrl.ope.comparison import Comparison as Comparison
+from campaignrl.ope.comparison import breakdown as breakdown
+from campaignrl.ope.comparison import compare_many_on_log as compare_many_on_log
+from campaignrl.ope.comparison import independent_difference as independent_difference
+from campaignrl.ope.comparison import personalising as personalising
+from campaignrl.ope.diagnostics import check_apart as check_apart
 from campaignrl.ope.evaluate import compare_on_log as compare_on_log
+from campaignrl.ope.refit_bootstrap import refit_bootstrap as refit_bootstrap

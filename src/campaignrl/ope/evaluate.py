@@ -7,12 +7,13 @@ Immature rows are dropped first and counted. Then one pass over blocks gathers w
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from campaignrl.errors import Problem, UsageError, unknown
 from campaignrl.ope.data import LOGGED, Given, target_of
-from campaignrl.ope.diagnostics import ESS_CAUTION, Figures, diagnose, holdout_of
+from campaignrl.ope.diagnostics import ESS_CAUTION, Figures, check_apart, diagnose, holdout_of
 from campaignrl.ope.episodes import SEQUENTIAL, evaluate_episodes
 from campaignrl.ope.estimators import weights
 from campaignrl.ope.intervals import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate, p_value_of_gap, std_error
@@ -50,6 +51,7 @@ from campaignrl.ope.methods import (
     spread_of,
 )
 from campaignrl.ope.nuisance import KINDS, MODELS, CalibrationBin, calibration_gap, propensities_unknown
+from campaignrl.tables import read_log
 from campaignrl.tables.log import DecisionLog
 
 __all__ = ["Evaluation", "compare_on_log", "evaluate"]
@@ -59,7 +61,7 @@ NONE_HAD = Estimate(NOT_TO_BE_HAD, NOT_TO_BE_HAD, NOT_TO_BE_HAD, NOT_TO_BE_HAD, 
 
 
 def evaluate(
-    log: DecisionLog,
+    log: DecisionLog | str | Path,
     policy: Given,
     *,
     estimators: Sequence[str] = DEFAULT,
@@ -69,6 +71,7 @@ def evaluate(
     model: str = "ridge",
     tuning: str = FIXED,
     logging: Given | None = None,
+    learned_on: DecisionLog | None = None,
     reward_range: Range | None = None,
     interval: str = EMPIRICAL_LIKELIHOOD,
     alpha: float = 0.05,
@@ -77,24 +80,58 @@ def evaluate(
     horizon: int | None = None,
     discount: float = 1.0,
 ) -> Evaluation:
-    """Value `policy` on `log`, per decision in the log's unit, with intervals and a verdict.
-
-    policy: a Policy, the name or file of one, probabilities as an (n, k) array or as a frame or table file by
-    decision_id, or "logged". reference: what the lift is over. mix: value the policy that follows `policy` this
-    often and the logged one otherwise. q: (n, k) reward predictions, else `model` (ridge, logistic, boosting,
-    calibrated_ridge ...) is cross-fitted over `folds` of customers. tuning: of what holds heavy weights back: fixed,
-    slope or mse. logging: the logging policy's probabilities of every action, in any form a policy may have, or
-    "estimate"; mips_offer, mips_channel, offcem and pi need them where the log does not show them. reward_range:
-    least and largest reward possible, else the log's own facts, 0 to 1 for rewards of 0 and 1, else what was observed.
-    interval: empirical likelihood (t where it does not apply), or for all alike t, betting, anytime (also right if one
-    stops logging because of what one saw) or bootstrap; of episodes t (the usual) or bootstrap.
+    """What a policy would earn, per decision in the log's unit, from a log of another one, with a verdict.
 
     The sequential estimators (pdis wpdis sdr wdr fqe msis) answer another question, what a whole episode by the
-    policy would earn per customer over `horizon` steps (default: the longest), so they are asked for apart; discount:
-    of each further step. The answer is then an EpisodeEvaluation.
+    policy would earn per customer over `horizon` steps, so they are asked for apart; the answer is then an
+    EpisodeEvaluation.
+
+    Args:
+        log: a DecisionLog of n rows and k actions, or the file of one; of other people's tables, what `read_log` gives.
+        policy: a Policy, the name or file of one, probabilities (n, k) as an array, or as a frame or table file by
+            decision_id, or "logged".
+        estimators: which ones; the usual ones if not given.
+        reference: what the lift is over, in any form a policy may have.
+        mix: value the policy that follows `policy` this often, in (0, 1], and the logged one otherwise.
+        q: (n, k) reward predictions; None: `model` is cross-fitted over `folds` of customers.
+        model: the reward model: ridge, logistic, boosting, calibrated_ridge ...
+        tuning: of what holds heavy weights back: fixed, slope or mse.
+        logging: the logging policy's probabilities of every action, in any form a policy may have, or "estimate";
+            mips_offer, mips_channel, offcem and pi need them where the log does not show them.
+        learned_on: the log that `policy` has learned on; its outcomes and the decisions of `log` must not overlap.
+        reward_range: least and largest reward possible; None: the log's own facts, 0 to 1 for rewards of 0 and 1,
+            else what was observed.
+        interval: empirical likelihood (t where it does not apply), or for all alike t, betting, anytime (also right
+            if one stops logging because of what one saw) or bootstrap; of episodes t (the usual) or bootstrap.
+        alpha: intervals cover with 1 - alpha.
+        folds: of customers, for cross-fitting.
+        seed: of the folds, and of a bootstrap.
+        horizon: steps of an episode; None: the longest.
+        discount: of each further step of an episode, in (0, 1].
+
+    Returns:
+        Evaluation: estimates with intervals, the lift over the reference, diagnostics, and trust, caution or refuse.
+
+    Raises:
+        UnknownName: no estimator, policy or file goes by that name.
+        UsageError: words that do not go together, or out of their range.
+        DataError: probabilities that are none, with row numbers.
+
+    Source:
+        Dudik, Langford and Li 2011 (doubly robust); Karampatziakis, Langford and Mineiro 2020 (the interval);
+        docs/evaluation.md for the others.
+
+    Example:
+        >>> import campaignrl as crl
+        >>> log = crl.simulate("coupon_trap", "uniform", customers=500, seed=7)
+        >>> crl.evaluate(log, "always:content@email").verdict
+        'trust'
     """
+    log = _opened(log)
     _check_words(estimators, mix, alpha, folds)
     _check_names(model, tuning, interval)
+    if learned_on is not None:
+        check_apart(learned_on, log)
     tuned, faded = tuning if tuning != FIXED else None, discount if discount != 1.0 else None
     single = _given(q=q, reward_range=reward_range, logging=logging, tuning=tuned)
     if _about_episodes(estimators, single, _given(horizon=horizon, discount=faded)):
@@ -109,10 +146,10 @@ def evaluate(
     fitted = fitted_model(used, predictions, bounds, folds, seed, model) if modelled else None
     targets = [target_of(given, used) for given in (target, base)]
     whole, other = gather(used, targets, fitted, bounds, logged)
-    robust = more_robust(used, whole, targets[0], bounds, folds, seed, model) if "mrdr" in estimators else whole
-    views = {name: _mixed(robust if name == "mrdr" else whole, mix) for name in estimators}
+    own = any(ESTIMATORS[name].own_model for name in estimators)
+    robust = more_robust(used, whole, targets[0], bounds, folds, seed, model) if own else whole
+    views = {name: _mixed(robust if ESTIMATORS[name].own_model else whole, mix) for name in estimators}
     evidence = _mixed(whole, mix)
-
     certain = certain_share(used)
     without = cannot(estimators, evidence)
     found = {name: setting_of(name, view, tuning) for name, view in views.items()}
@@ -156,7 +193,7 @@ def evaluate(
 
 
 def compare_on_log(
-    log: DecisionLog,
+    log: DecisionLog | str | Path,
     a: Given,
     b: Given,
     *,
@@ -168,6 +205,7 @@ def compare_on_log(
     seed: int = 0,
 ) -> Estimate:
     """Value of policy a less that of policy b, doubly robust, on the same rows and paired by customer."""
+    log = _opened(log)
     _check_words((), 1.0, alpha, folds)
     used, given, predictions, _ = matured(log, (a, b), q)
     bounds, _ = reward_range_of(used, reward_range)
@@ -177,6 +215,11 @@ def compare_on_log(
     certain = certain_share(used)
     silent = blind(first, certain) or blind(second, certain)
     return NONE_HAD if silent else difference(first, second, alpha)
+
+
+def _opened(log: DecisionLog | str | Path) -> DecisionLog:
+    """The log itself, or the one in a file of ours."""
+    return log if isinstance(log, DecisionLog) else read_log(log)
 
 
 def _check_words(estimators: Sequence[str], mix: float, alpha: float, folds: int) -> None:
@@ -260,7 +303,7 @@ def _figures(
     log: DecisionLog, evidence: Evidence, certain: float, dropped: int, settings: Mapping[str, float]
 ) -> Figures:
     w, r, clusters = evidence.weight, evidence.reward, evidence.clusters
-    snips, dr = (ESTIMATORS[name].point(evidence) for name in ("snips", "dr"))
+    snips, dr = (ESTIMATORS[name].terms(evidence).point() for name in ("snips", "dr"))
     apart = std_error(snips.influence - dr.influence, clusters)
     return Figures(
         n=len(w),

@@ -23,14 +23,20 @@ offline/             Learners from finished logs
 
 from campaignrl.policies.base import Learner as Learner
 from campaignrl.policies.base import Policy as Policy
+from campaignrl.policies.base import Shown as Shown
 from campaignrl.policies.base import sample as sample
 from campaignrl.policies.blas_threads import one_blas_thread as one_blas_thread
 from campaignrl.policies.bundle import read_manifest as read_manifest
 from campaignrl.policies.bundle import save_bundle as save_bundle
 from campaignrl.policies.chunks import in_chunks as in_chunks
 from campaignrl.policies.loading import ALWAYS as ALWAYS
+from campaignrl.policies.loading import PolicyReference as PolicyReference
 from campaignrl.policies.loading import is_trained as is_trained
 from campaignrl.policies.loading import load_policy as load_policy
 from campaignrl.policies.loading import require_trained as require_trained
+from campaignrl.policies.loading import save_policy as save_policy
+from campaignrl.policies.registry import KINDS as KINDS
+from campaignrl.policies.registry import kinds as kinds
 from campaignrl.policies.registry import policy_class as policy_class
+from campaignrl.policies.registry import register_policy as register_policy
 from campaignrl.policies.tensor_file import foreign_name as foreign_name

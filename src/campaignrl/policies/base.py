@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from campaignrl.actions import Catalog
 from campaignrl.arrays import Bool, Float
+from campaignrl.display import html_table, one_line
 from campaignrl.features import Context, FeatureSchema
 from campaignrl.tables.log import DecisionLog
 
@@ -26,7 +27,18 @@ SUMMED_AT_ONCE = 65_536  # probabilities that `sample` adds up at once, 512 kB
 
 @runtime_checkable
 class Policy(Protocol):
-    """Anything that can state its propensities."""
+    """Anything that can state its propensities: contexts and masks in, a probability for every action out.
+
+    Attributes:
+        kind: its kind of policy, `lin_ts` or one that was registered.
+        name: what people call it; `policy_id` of the logs it writes.
+        catalog: the k actions it decides among.
+
+    Example:
+        >>> import campaignrl as crl
+        >>> isinstance(crl.load_policy("uniform", "coupon_trap"), crl.Policy)
+        True
+    """
 
     kind: ClassVar[str]
     name: str
@@ -50,6 +62,28 @@ class Learner(Policy, Protocol):
 
     def update(self, log: DecisionLog) -> None:
         """Learn from matured rows; two calls with the halves equal one call with the whole."""
+
+
+class Shown:
+    """How a policy shows itself: a line, and in a notebook its settings."""
+
+    def __repr__(self) -> str:
+        return one_line(_said(self))
+
+    def _repr_html_(self) -> str:
+        settings = self.settings().items()  # type: ignore[attr-defined]
+        return html_table(_said(self), ("setting", "value"), [(name, _short(value)) for name, value in settings])
+
+
+def _said(policy: Any) -> str:
+    kind = "" if policy.name == policy.kind else f" ({policy.kind})"
+    learned = {True: "trained", False: "untrained", None: "learns nothing"}[getattr(policy, "is_trained", None)]
+    return f"Policy {policy.name}{kind}: {len(policy.catalog)} actions, {learned}"
+
+
+def _short(value: Any, limit: int = 80) -> str:
+    text = str(value)
+    return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
 def sample(probabilities: Float, u: Float) -> npt.NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 The manifest (JSON) says format, kind, name, settings, catalog, features and facts about its training; learned
 numbers are tensors beside it (tensor_file.py). No time stamp: same inputs, same bytes. Limits come from our
-code, shapes from the kind's own class, the kind from a literal table (registry.py).
+code, shapes from the kind's own class, the class from registry.py, never from the file.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from campaignrl.actions import Action, Catalog, Channel, Offer
 from campaignrl.errors import ArtifactError, CampaignError, Problem, UsageError, nearest
 from campaignrl.features import Feature, FeatureSchema
 from campaignrl.policies.base import Policy, Shapes, Tensors
-from campaignrl.policies.registry import KINDS, Stored, policy_class
+from campaignrl.policies.registry import OWN_KIND, Stored, kinds, policy_class
 from campaignrl.policies.tensor_file import DTYPES, MAX_FILE, pack, unpack
 from campaignrl.specs import Spec, check
 from campaignrl.tables.files import write_whole
@@ -46,8 +46,9 @@ class _Types(BaseModel):
 
 def save_bundle(policy: Policy, path: str | Path, facts: Mapping[str, Any] | None = None) -> Path:
     """Write `policy` whole or not at all. facts: plain JSON about its training (log, rows, seed, world)."""
-    if policy.kind not in KINDS:
-        raise UsageError(f"a policy of kind {policy.kind!r} cannot be saved: bundles hold {', '.join(KINDS)}.")
+    if policy.kind not in kinds():
+        known = ", ".join(kinds())
+        raise UsageError(f"a policy of kind {policy.kind!r} cannot be saved: bundles hold {known}. {OWN_KIND}")
     manifest = {
         "format": FORMAT,
         "kind": policy.kind,
@@ -136,8 +137,9 @@ def _manifest(texts: dict[str, str], where: str) -> dict[str, Any]:
     for part in ("kind", "name"):
         if not isinstance(manifest[part], str):
             _refuse(where, part, manifest[part], "a text")
-    if manifest["kind"] not in KINDS:
-        _refuse(where, "kind", manifest["kind"], f"one of {', '.join(KINDS)}", nearest(manifest["kind"], KINDS))
+    if manifest["kind"] not in kinds():
+        fix = f"{nearest(manifest['kind'], kinds())} {OWN_KIND}".strip()
+        _refuse(where, "kind", manifest["kind"], f"one of {', '.join(kinds())}", fix)
     return manifest
 
 

@@ -45,7 +45,7 @@ class LearningConfig(Spec):
     seed: int = Field(default=0, ge=0)
 
 
-class Lesson(NamedTuple):
+class TrainingRows(NamedTuple):
     """m rows that teach."""
 
     rows: Int64  # (m,) row numbers in the log
@@ -73,13 +73,13 @@ def encoded_blocks(log: DecisionLog, schema: FeatureSchema) -> Iterator[tuple[In
         yield rows, log.context.take(_run(rows)).encode(schema)
 
 
-def lessons(log: DecisionLog, schema: FeatureSchema, config: LearningConfig) -> Iterator[Lesson]:
+def training_rows(log: DecisionLog, schema: FeatureSchema, config: LearningConfig) -> Iterator[TrainingRows]:
     """The rows that teach under `config`, a block at a time."""
     seen = log.matured.astype(np.float64) if config.delay_days is None else share_seen(log, config.delay_days)
     for rows in _blocks(np.flatnonzero(seen >= MIN_SEEN)):
         X = log.context.take(_run(rows)).encode(schema)
         weight = uniform_weight(log, rows, config.max_weight) if config.importance else None
-        yield Lesson(rows, X, log.action[_run(rows)], expected_reward(log, rows, seen[rows]), weight)
+        yield TrainingRows(rows, X, log.action[_run(rows)], expected_reward(log, rows, seen[rows]), weight)
 
 
 def uniform_weight(log: DecisionLog, rows: Int64, most: float) -> Float:

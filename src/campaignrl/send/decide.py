@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +18,16 @@ import pandas as pd
 from campaignrl import rng
 from campaignrl.actions import NONE, Catalog
 from campaignrl.arrays import Bool, Objects, UInt64
+from campaignrl.display import html_table, one_line
 from campaignrl.errors import ArtifactError, Problem, UsageError
 from campaignrl.guard import Facts, Rules, allowed, blocks, rules_of
-from campaignrl.policies import Policy, require_trained, sample
+from campaignrl.policies import Policy, PolicyReference, load_policy, require_trained, sample
 from campaignrl.policies.deep import Memory, ask, require_memory
 from campaignrl.rng import Purpose
-from campaignrl.specs import World
+from campaignrl.send.customers import Customers, Suppressed, read_customers
+from campaignrl.specs import World, WorldReference, load_world
 from campaignrl.tables import ID, CustomerTable
+from campaignrl.tables.files import write_frame
 
 ROWS_AT_A_TIME = 65_536
 EPOCH = datetime.date(1970, 1, 1)
@@ -33,8 +37,21 @@ EPOCH = datetime.date(1970, 1, 1)
 class Decisions:
     """What was decided for n customers on one day.
 
-    action: (n,) ids; propensity: (n,) probability with which that action was taken, after the guard; best: (n,) it
-    was also the most probable one; reason, blocked: (n,) texts for people.
+    Attributes:
+        catalog: the k actions.
+        day: of the decisions.
+        ids: (n,) customer ids, in the order of their table.
+        action: (n,) ids in the catalog; 0 sends nothing.
+        propensity: (n,) probability with which that action was taken, after the guard.
+        reason, blocked: (n,) texts for people: why this, and which rules refused something.
+        policy: its name.
+
+    Example:
+        >>> import campaignrl as crl
+        >>> from campaignrl.envs import Panel, customers_frame
+        >>> frame = customers_frame(Panel(crl.load_world("coupon_trap"), 100))
+        >>> crl.decide("none", frame, "coupon_trap", day="2026-11-21")
+        Decisions of none for 2026-11-21: 0 sends to 100 customers
     """
 
     catalog: Catalog
@@ -46,7 +63,7 @@ class Decisions:
     blocked: Objects
     policy: str
 
-    def frame(self) -> pd.DataFrame:
+    def to_frame(self) -> pd.DataFrame:
         """Every decision, also to send nothing, in the order of the customers."""
         offers = np.array([a.offer or "" for a in self.catalog.actions], dtype=object)
         channels = np.array([a.channel or "" for a in self.catalog.actions], dtype=object)
@@ -66,8 +83,26 @@ class Decisions:
 
     def sends(self) -> pd.DataFrame:
         """The send list: only customers to whom something is sent."""
-        sent: pd.DataFrame = self.frame()[self.action != NONE].reset_index(drop=True)
+        sent: pd.DataFrame = self.to_frame()[self.action != NONE].reset_index(drop=True)
         return sent
+
+    def write_sends(self, path: str | Path) -> Path:
+        """Write the send list as CSV or Parquet, whole or not at all; the same decisions give the same bytes."""
+        write_frame(self.sends(), path)
+        return Path(path)
+
+    def __repr__(self) -> str:
+        return one_line(self._said())
+
+    def _repr_html_(self) -> str:
+        ids, counts = np.unique(self.action, return_counts=True)
+        rows = [(self.catalog.names[i], f"{count:,}") for i, count in zip(ids, counts, strict=True)]
+        refused = [f"refused to {count:,}: {rule}" for rule, count in self.blocked_counts().items()]
+        return html_table(self._said(), ("action", "customers"), rows, refused)
+
+    def _said(self) -> str:
+        sends = f"{int((self.action != NONE).sum()):,} sends to {len(self.ids):,} customers"
+        return f"Decisions of {self.policy} for {self.day.isoformat()}: {sends}"
 
     @property
     def cost(self) -> int:
@@ -81,19 +116,52 @@ class Decisions:
 
 
 def decide(
-    policy: Policy,
-    customers: CustomerTable,
-    world: World,
+    policy: PolicyReference,
+    customers: Customers,
+    world: WorldReference,
     *,
-    day: datetime.date,
+    day: datetime.date | str,
+    suppressed: Suppressed | None = None,
     seed: int = 0,
     memory: Memory | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Decisions:
-    """Decide for every customer what to send on `day`, within the rules of `world`.
+    """Decide for every customer what to send on a day, within the rules of a world.
 
-    memory: of a recurrent policy, which it reads and moves on; the same day again gives the same decisions.
+    Deterministic: the same customers, policy, day and seed give the same decisions, whatever the order of the rows.
+
+    Args:
+        policy: a Policy, a bundle, a spec, a bundled name, `always:ACTION`; a learner must have learned.
+        customers: a frame, a file, or what `read_customers` gave; n rows.
+        world: whose rules hold: a World, its name, path or dict.
+        day: a date, or its text, 2026-11-21.
+        suppressed: ids never to be contacted, as a collection, or a table with `customer_id`.
+        seed: of the draws of a policy that explores.
+        memory: of a recurrent policy, which it reads and moves on; the same day again gives the same decisions.
+        progress: called as (customers done, in all).
+
+    Returns:
+        Decisions: one for every customer, also to send nothing, with propensities and reasons.
+
+    Raises:
+        DataError: the table breaks its contract; every fault at once.
+        ArtifactError: the policy is for another catalog than the world's.
+        UsageError: the policy has learned nothing yet, or the day is none.
+
+    Example:
+        >>> import campaignrl as crl
+        >>> from campaignrl.envs import Panel, customers_frame
+        >>> frame = customers_frame(Panel(crl.load_world("coupon_trap"), 100))
+        >>> found = crl.decide("uniform", frame, "coupon_trap", day="2026-11-21")
+        >>> len(found.to_frame()), list(found.sends())[:4]
+        (100, ['customer_id', 'ts', 'offer', 'channel'])
     """
+    world, day = load_world(world), _date(day)
+    policy = load_policy(policy, world)
+    if suppressed is not None and isinstance(customers, CustomerTable):
+        fix = "The table was read already: give the list to read_customers."
+        raise UsageError(Problem("decide", "suppressed", "given", "beside a frame or a file", fix))
+    customers = read_customers(customers, world, suppressed=suppressed)
     if policy.catalog.hash != world.catalog.hash:
         where, fix = f"policy {policy.name}", "Train it again in this world, or give the world it was trained in."
         raise ArtifactError(Problem(where, "catalog", policy.catalog.hash, f"that of {world.name}", fix))
@@ -117,6 +185,16 @@ def decide(
         if progress is not None:
             progress(min(start + ROWS_AT_A_TIME, n), n)
     return Decisions(world.catalog, day, customers.ids, action, propensity, reason, blocked, policy.name)
+
+
+def _date(day: datetime.date | str) -> datetime.date:
+    """The day of a decision, without the time of day."""
+    if isinstance(day, str):
+        try:
+            return datetime.date.fromisoformat(day)
+        except ValueError:
+            raise UsageError(Problem("decide", "day", day, "a day", "Write it as 2026-11-21.")) from None
+    return day.date() if isinstance(day, datetime.datetime) else day
 
 
 def _meet(policy: Policy, memory: Memory | None, keys: UInt64, day: datetime.date) -> None:

@@ -3,32 +3,23 @@
 bundled.py         Where the files that ship with the package are, specifications and trained policies: in the wheel,
                    or the checkout
 conditions.py      Conditions in TOML: `stage in ['at_risk', 'dormant'] or segment == 'price_sensitive'`
-effects.py         What a world's file says of effects that all segments share. A section left out is an effect
-                   switched off
 market.py          What a world's file says of money, channels, offers and rules
 provenance.py      Where a number of a world came from: fitted from data, a default, or a user's word
-quantities.py      Kinds of numbers that specifications hold, with the range each may have
 segments.py        What a world's file says of its customers: segments and the distribution of their traits
-toml.py            TOML text -> checked, frozen pydantic models, with every mistake reported at once in our own words
+tags.py            What a world's file says of the tags that are seen of its customers
 world.py           A world in TOML -> a checked, frozen `World`: who the customers are, how they respond, what may be
                    sent
 world_checks.py    What no single field of a world can know: sums of shares, names that meet, amounts, conditions
 world_features.py  The features of a simulated customer, by name: the list a world, a log, a table and a bundle share
 """
 
+from campaignrl.quantities import MOST as MOST
 from campaignrl.specs.bundled import bundled_files as bundled_files
 from campaignrl.specs.bundled import find_file as find_file
 from campaignrl.specs.bundled import pretrained_files as pretrained_files
 from campaignrl.specs.conditions import LARGEST as LARGEST
 from campaignrl.specs.conditions import Condition as Condition
 from campaignrl.specs.conditions import compile_condition as compile_condition
-from campaignrl.specs.effects import AdStock as AdStock
-from campaignrl.specs.effects import Event as Event
-from campaignrl.specs.effects import Fatigue as Fatigue
-from campaignrl.specs.effects import ReferencePrice as ReferencePrice
-from campaignrl.specs.effects import Satisfaction as Satisfaction
-from campaignrl.specs.effects import Season as Season
-from campaignrl.specs.effects import Stockpile as Stockpile
 from campaignrl.specs.market import Cap as Cap
 from campaignrl.specs.market import ChannelSpec as ChannelSpec
 from campaignrl.specs.market import OfferKind as OfferKind
@@ -37,15 +28,15 @@ from campaignrl.specs.market import QuietHours as QuietHours
 from campaignrl.specs.provenance import Provenance as Provenance
 from campaignrl.specs.provenance import leaves as leaves
 from campaignrl.specs.provenance import place as place
-from campaignrl.specs.quantities import MOST as MOST
 from campaignrl.specs.segments import Segment as Segment
-from campaignrl.specs.toml import Spec as Spec
-from campaignrl.specs.toml import check as check
-from campaignrl.specs.toml import field_problems as field_problems
-from campaignrl.specs.toml import quoted as quoted
-from campaignrl.specs.toml import read_toml as read_toml
 from campaignrl.specs.world import World as World
+from campaignrl.specs.world import WorldReference as WorldReference
 from campaignrl.specs.world import load_world as load_world
 from campaignrl.specs.world_features import PRICE_LEVELS as PRICE_LEVELS
 from campaignrl.specs.world_features import STAGES as STAGES
 from campaignrl.specs.world_features import feature_schema as feature_schema
+from campaignrl.toml import Spec as Spec
+from campaignrl.toml import check as check
+from campaignrl.toml import field_problems as field_problems
+from campaignrl.toml import quoted as quoted
+from campaignrl.toml import read_toml as read_toml

@@ -1,6 +1,6 @@
 """What a world's file says of money, channels, offers and rules.
 
-Not here: who the customers are (segments.py), how strongly they respond (effects.py).
+Not here: who the customers are (segments.py), how strongly they respond (effects/).
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from campaignrl.specs.quantities import Amount, NotNegative, Positive, Rate, Share
-from campaignrl.specs.toml import Spec
+from campaignrl.quantities import Amount, NotNegative, Positive, Rate, Share
+from campaignrl.toml import Spec
 
 OfferKind = Literal[
     "content", "gift", "coupon", "free_shipping", "perk", "winback", "wealth", "card", "insurance"
-]  # what customers have a taste for; only perk has a further meaning (effects.py: Satisfaction)
+]  # what customers have a taste for; only perk has a further meaning (effects/satisfaction.py)
 
 
 class Money(Spec):

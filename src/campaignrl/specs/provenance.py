@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from campaignrl.errors import Problem
-from campaignrl.specs.quantities import NotNegative
-from campaignrl.specs.toml import Spec, quoted
+from campaignrl.quantities import NotNegative
+from campaignrl.toml import Spec, quoted
 
 PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")  # of a key without quotes
 

@@ -1,14 +1,14 @@
 """What a world's file says of its customers: segments and the distribution of their traits.
 
-Not here: effects that all segments share (effects.py).
+Not here: effects that all segments share (effects/).
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-from campaignrl.specs.quantities import NotNegative, Positive, Share
-from campaignrl.specs.toml import Spec
+from campaignrl.quantities import NotNegative, Positive, Share
+from campaignrl.toml import Spec
 
 
 class Purchase(Spec):

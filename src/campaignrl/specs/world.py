@@ -1,7 +1,7 @@
 """A world in TOML -> a checked, frozen `World`: who the customers are, how they respond, what may be sent.
 
 Money stands in the currency's unit (0.04) and becomes whole minor units here; time is in days. Not here: the
-parts (segments.py, market.py, effects.py), the arithmetic of behaviour (dynamics/), enforcing rules (guard/).
+parts (segments.py, market.py, tags.py, effects/), the arithmetic of behaviour (dynamics/), enforcing rules (guard/).
 """
 
 from __future__ import annotations
@@ -15,22 +15,24 @@ from typing import Annotated, Any
 from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
 from campaignrl.actions import Catalog, Channel, Offer
+from campaignrl.display import html_table, one_line
+from campaignrl.effects import EffectSections
 from campaignrl.errors import Problem, SpecError
 from campaignrl.features import FeatureSchema
+from campaignrl.quantities import MOST, Positive
 from campaignrl.specs.bundled import find_file
 from campaignrl.specs.conditions import Condition, compile_condition
-from campaignrl.specs.effects import AdStock, Fatigue, ReferencePrice, Response, Satisfaction, Season, Stockpile, Tags
 from campaignrl.specs.market import ChannelSpec, GuardSpec, Money, OfferSpec
 from campaignrl.specs.provenance import Provenance
-from campaignrl.specs.quantities import MOST, Positive
 from campaignrl.specs.segments import Segment
-from campaignrl.specs.toml import Spec, check, field_problems, read_toml
+from campaignrl.specs.tags import Tags
 from campaignrl.specs.world_checks import world_problems
 from campaignrl.specs.world_features import feature_schema
+from campaignrl.toml import Spec, check, field_problems, read_toml
 
 
-class World(Spec):
-    """Segments of customers, channels, offers, rules, money and horizon."""
+class _Market(Spec):
+    """The fields of a world that stand before its effects."""
 
     name: str
     title: str = ""
@@ -41,13 +43,26 @@ class World(Spec):
     segments: Annotated[dict[str, Segment], Field(min_length=1, max_length=MOST)]
     channels: Annotated[dict[str, ChannelSpec], Field(min_length=1)]
     offers: Annotated[dict[str, OfferSpec], Field(min_length=1, max_length=MOST)]
-    response: Response = Response()
-    fatigue: Fatigue = Fatigue()
-    adstock: AdStock | None = None
-    satisfaction: Satisfaction | None = None
-    reference_price: ReferencePrice | None = None
-    stockpile: Stockpile | None = None
-    season: Season | None = None
+
+
+class World(EffectSections, _Market):
+    """Segments of customers and how they respond, channels, offers, effects, rules, money and horizon.
+
+    Attributes:
+        name, title: what it is called.
+        horizon: days of a campaign, one decision a day.
+        outcome_days: an action's reward is counted from its day on, this many days.
+        segments, channels, offers: by name.
+        guard: what may be sent at all.
+        catalog: the k actions.
+        features: what a policy may see of a customer.
+
+    Example:
+        >>> import campaignrl as crl
+        >>> crl.load_world("coupon_trap").catalog.names[:2]
+        ('none', 'content@email')
+    """
+
     tags: Tags = Tags()
     guard: GuardSpec = GuardSpec()
     provenance: dict[str, Provenance] = {}  # where numbers came from, by their place: "segments.all.purchase.rate"
@@ -69,6 +84,21 @@ class World(Spec):
     def __reduce__(self) -> tuple[Any, ...]:
         """Cross to a worker process as the file's own content; compiled conditions are made again there."""
         return check, (World, self.model_dump(exclude_unset=True), self.name)
+
+    def __repr__(self) -> str:
+        return one_line(f"World {self.name}: {self._size()}")
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        rows = [(name, f"{s.share:.0%}") for name, s in self.segments.items()]
+        about = f"World {self.name}: {self.title}" if self.title else f"World {self.name}"
+        return html_table(about, ("segment", "share"), rows, (self._size(),))
+
+    def _size(self) -> str:
+        many, catalog = len(self.catalog), self.catalog
+        actions = f"{many} actions ({len(catalog.offers)} offers, {len(catalog.channels)} channels)"
+        return f"{len(self.segments)} segments, {actions}, {self.horizon} days"
 
     def minor(self, amount: float) -> int:
         """Currency -> whole minor units, exactly; an amount that does not fit is a SpecError."""
@@ -109,13 +139,35 @@ class World(Spec):
         }
 
 
-def load_world(reference: str | Path | World, **changes: Any) -> World:
-    """A world by bundled name or path of a TOML file; `changes` replace top-level fields (horizon=30)."""
-    if isinstance(reference, World):
-        return (
-            check(World, {**reference.model_dump(exclude_unset=True), **changes}, reference.name)
-            if changes
-            else reference
-        )
-    path = find_file("envs", reference, "world")
+WorldReference = str | Path | Mapping[str, Any] | World  # a name, a path, a dict like a file, or itself
+
+
+def load_world(world: WorldReference, **changes: Any) -> World:
+    """A world by bundled name, by path of a TOML file, or from a dict of what such a file holds.
+
+    Args:
+        world: a name (`ecommerce`), a path, a dict (its `name` is "world" unless it says so), or a World.
+        changes: top-level fields that replace the world's own, in the file's units: `horizon=30` is days.
+
+    Returns:
+        World: checked and frozen.
+
+    Raises:
+        UnknownName: no world goes by that name, and there is no such file.
+        SpecError: something in it is wrong; every mistake at once.
+
+    Example:
+        >>> import campaignrl as crl
+        >>> crl.load_world("ecommerce", horizon=30)
+        World ecommerce: 5 segments, 33 actions (8 offers, 5 channels), 30 days
+        >>> tables = crl.load_world("coupon_trap").model_dump(exclude_unset=True)
+        >>> crl.load_world({**tables, "name": "fortnight", "horizon": 14})
+        World fortnight: 2 segments, 7 actions (3 offers, 2 channels), 14 days
+    """
+    if isinstance(world, World):
+        return check(World, {**world.model_dump(exclude_unset=True), **changes}, world.name) if changes else world
+    if isinstance(world, Mapping):
+        tables = {"name": "world", **world, **changes}
+        return check(World, tables, str(tables["name"]))
+    path = find_file("envs", world, "world")
     return check(World, {"name": path.stem, **read_toml(path), **changes}, path.name)

@@ -15,10 +15,10 @@ from typing import Any, TypeGuard, get_args
 from campaignrl.actions import Catalog, Channel, Offer
 from campaignrl.errors import Problem, SpecError, nearest
 from campaignrl.features import FeatureSchema
+from campaignrl.quantities import MOST
 from campaignrl.specs.conditions import compile_condition
 from campaignrl.specs.market import Money, OfferKind
 from campaignrl.specs.provenance import provenance_problems
-from campaignrl.specs.quantities import MOST
 from campaignrl.specs.world_features import feature_schema
 
 Tables = Mapping[str, Any]

@@ -13,7 +13,7 @@ import numpy as np
 
 from campaignrl.errors import Problem, UsageError, unknown
 from campaignrl.policies import Policy
-from campaignrl.specs import World, load_world
+from campaignrl.specs import World, WorldReference, load_world
 from campaignrl.suites.comparison import Compared, Comparison
 from campaignrl.suites.measure import play
 from campaignrl.suites.paired_test import NEW, NO_EVIDENCE, REGRESSION, paired_difference, verdict
@@ -44,22 +44,45 @@ def compare(
     alpha: float = ALPHA,
     policy_base: str | None = None,
     policy_candidate: str | None = None,
-    world: str | Path | World | None = None,
+    world: WorldReference | None = None,
     seeds: int = 20,
     customers: int = 5_000,
     train: Training | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Is the candidate worse than the base by more than `margin` (a share of the base's value)?
-
-    Without `world`: results files (or `Results`), paired by world, policy and seed. `policy_base` and
-    `policy_candidate` set one policy against another, in one file if `candidate` is not given. With `world`:
-    two policies, by reference or as objects, played there on the same `customers` for `seeds` seeds; learners named
-    by reference are taught first, as `train` says. margin: the base file's own, or 0.01.
+    """Is the candidate worse than the base by more than a margin?
 
     The rule (non-inferiority): a row is a REGRESSION only if its whole interval lies below -margin. Intervals are
     paired t over seeds, at alpha / rows each (Bonferroni), so they hold together with 1 - alpha; where no policy has
     lost more than the margin, at most alpha of all comparisons are red.
+
+    Args:
+        base: without `world`, a results file or Results; with it, a policy by reference or as an object.
+        candidate: the same; not given: one results file, of which two policies are compared.
+        margin: the loss allowed, a share of the base's value; not given: the base file's own, or 0.01.
+        alpha: how often a comparison without a loss may be red.
+        policy_base: set this policy of the base's file against another.
+        policy_candidate: that other one, of the candidate's file.
+        world: where two policies are played now, on the same customers: a World, its name, path or dict.
+        seeds: how many, paired.
+        customers: of each seed.
+        train: how learners named by reference are taught first.
+        progress: called as (seeds done, in all).
+
+    Returns:
+        Comparison: a row for each world and policy.
+
+    Raises:
+        UsageError: words that do not go together.
+        UnknownName: no policy, world or file goes by that name.
+
+    Source:
+        Non-inferiority by a confidence interval; Bonferroni over the rows.
+
+    Example:
+        >>> import campaignrl as crl
+        >>> crl.compare("none", "uniform", world="coupon_trap", seeds=2, customers=50).rows[0].seeds
+        2
     """
     _require(margin, alpha)
     if world is not None:

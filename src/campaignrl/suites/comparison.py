@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from campaignrl.display import html_table, one_line
 from campaignrl.suites.paired_test import NEW, NO_EVIDENCE, POWER, REGRESSION, seeds_needed
 from campaignrl.suites.side_by_side import side_by_side
 
@@ -36,7 +37,21 @@ class Compared:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All rows; `refused` says why nothing at all was compared."""
+    """The answer of `compare`: a verdict for each row, and one for all.
+
+    Attributes:
+        rows: one for each world and policy; values in the world's currency, differences as shares of the base's.
+        margin: the loss that is allowed, a share.
+        alpha: all intervals hold together with 1 - alpha.
+        base, candidate: what was compared, for people.
+        refused: why nothing at all was compared, or "".
+        verdict: passed, regression or no comparison; exit_code: the same for CI.
+
+    Example:
+        >>> import campaignrl as crl
+        >>> crl.compare("none", "none", world="coupon_trap", seeds=2, customers=20)
+        Comparison of none with none: passed (1 row)
+    """
 
     rows: tuple[Compared, ...]
     margin: float
@@ -85,6 +100,18 @@ class Comparison:
         table += ["| " + " | ".join(_markdown(cell) for cell in self._cells(row)) + " |" for row in self.rows]
         said = [f"- {_markdown(note)}" for note in [*self._remarks(), self.rule]]
         return "\n\n".join([head, *(["\n".join(table)] if self.rows else []), "\n".join(said)]) + "\n"
+
+    def __repr__(self) -> str:
+        return one_line(self._said())
+
+    def _repr_html_(self) -> str:
+        head = ("world", "policy", "base", "candidate", "difference", "interval", "verdict")
+        remarks = [*self._remarks(), *([self.rule] if self.rows else [])]
+        return html_table(self._said(), head if self.rows else (), [self._cells(row) for row in self.rows], remarks)
+
+    def _said(self) -> str:
+        many = f"{len(self.rows)} row{'' if len(self.rows) == 1 else 's'}"
+        return f"Comparison of {self.candidate} with {self.base}: {self.verdict} ({many})"
 
     def __str__(self) -> str:
         parts = [side_by_side([self._cells(row) for row in self.rows], right=(2, 3, 4))] if self.rows else []

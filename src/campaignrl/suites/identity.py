@@ -16,9 +16,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from campaignrl.campaign import MAX_LOG_ROWS
 from campaignrl.errors import CampaignError, Problem, SpecError
 from campaignrl.policies import Learner, Policy, is_trained, load_policy
+from campaignrl.recorder import MAX_LOG_ROWS
 from campaignrl.specs import World, load_world
 from campaignrl.suites.suite import Suite
 

@@ -37,8 +37,28 @@ def benchmark(
 ) -> Results:
     """Play every policy of a suite in every world for every seed; the same results for any number of workers.
 
-    suite: a bundled name, a TOML file, or a `Suite`. out: results file; what is finished before an interruption waits
-    in OUT.partial and is not played again, unless `resume` is False. seeds: instead of the suite's own number.
+    Args:
+        suite: a bundled name, a TOML file, or a Suite.
+        out: results file; what is finished before an interruption waits in OUT.partial.
+        seeds: how many, instead of the suite's own number.
+        workers: processes at a time.
+        progress: called as (runs done, in all).
+        resume: do not play again what waits in OUT.partial.
+
+    Returns:
+        Results: figures of each run, per customer, money in the world's currency; `compare` judges two of them.
+
+    Raises:
+        UnknownName: no suite goes by that name.
+        UsageError: words out of their range.
+        SpecError: the suite has mistakes; every one at once.
+
+    Example:
+        >>> import campaignrl as crl
+        >>> from campaignrl.suites.suite import PolicyUse, Suite
+        >>> tiny = Suite(worlds=["coupon_trap"], policy=[PolicyUse(use="uniform")], seeds=2, customers=50)
+        >>> sorted(crl.benchmark(tiny).values("coupon_trap", "uniform"))  # by seed
+        [0, 1]
     """
     if workers < 1:
         raise UsageError(Problem("benchmark", "workers", workers, "at least 1"))

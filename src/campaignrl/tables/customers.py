@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from campaignrl.arrays import Bool
+from campaignrl.display import html_table, one_line
 from campaignrl.errors import DataError, Problem
 from campaignrl.features import UNKNOWN, Context, Feature, FeatureSchema, Rows
 from campaignrl.tables.files import as_text, category_codes, numbers, read_table, require_columns, row_problems, truths
@@ -47,6 +48,28 @@ class CustomerTable:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def __repr__(self) -> str:
+        return one_line(self._said())
+
+    def _repr_html_(self) -> str:
+        return html_table(
+            self._said(), ("repaired on reading", "customers"), [(n, f"{c:,}") for n, c in self.notes.items()]
+        )
+
+    def _said(self) -> str:
+        repaired = f", {len(self.notes)} kinds of repair" if self.notes else ""
+        return f"CustomerTable: {len(self):,} customers, {len(self.context.columns)} features{repaired}"
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a customer, with the columns that `read_customers` asks for."""
+        columns: dict[str, Any] = {ID: self.ids}
+        for feature in self.context.schema.features:
+            values = self.context.columns[feature.name]
+            columns[feature.name] = self.context.labels(feature.name) if feature.levels else values
+        for window, counts in self.contacts.items():
+            columns[contact_column(window)] = np.where(counts >= FULL, np.nan, counts)
+        return pd.DataFrame(columns if self.suppressed is None else {**columns, "suppressed": self.suppressed})
 
     def take(self, rows: Rows) -> CustomerTable:
         """Some of the customers."""

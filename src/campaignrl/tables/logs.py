@@ -18,10 +18,26 @@ def read_log(
     *,
     encoding: str | None = None,
 ) -> DecisionLog:
-    """A decision log from a file: one of ours, or with `mapping` any table.
+    """A decision log from a file: one of ours, or with a mapping any table.
 
-    reward: which of the mapping's rewards to take (default: its first). encoding: of a CSV that is not UTF-8 (gb18030,
-    utf-16, latin-1 ...).
+    Args:
+        path: Parquet or CSV.
+        mapping: a mapping TOML, or one that is loaded: which columns are action, propensity, reward and contexts.
+        reward: which of the mapping's rewards to take; its first, if not given.
+        encoding: of a CSV that is not UTF-8: gb18030, utf-16, latin-1 ...
+
+    Returns:
+        DecisionLog: the whole log, in memory; `evaluate_stream` takes logs that are larger.
+
+    Raises:
+        UnknownName: there is no such file.
+        DataError: the rows break the contract; every fault at once, with row numbers.
+
+    Example:
+        >>> import campaignrl as crl
+        >>> crl.write_log(crl.simulate("coupon_trap", customers=20), "log.parquet")
+        >>> crl.read_log("log.parquet")
+        DecisionLog: 2,400 decisions of 20 customers, 7 actions, logged by uniform
     """
     if mapping is None:
         return read_own_log(path, encoding=encoding)

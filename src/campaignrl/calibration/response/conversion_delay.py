@@ -4,8 +4,8 @@ A histogram of observed delays is too short: whoever was watched for a week only
 every day is judged by those still watched and without an order (Kaplan & Meier 1958; Allison 1982 in discrete time).
 The fitted intensity of the first order on day d after the click is
     baseline + answer * (same_day if d = 0, else (1 - same_day) (1 - k) k^(d - 1)),   k = exp(-1 / delay_days),
-which is what a world does with a click (specs/effects.py: Response), above the orders that would have come anyway.
-From a log only clicks on offers that are not valid beyond their day count: an offer that stays usable brings late
+which is what a world does with a click (effects/click_intent.py: Response), above the orders that would have come
+anyway. From a log only clicks on offers that are not valid beyond their day count: an offer that stays usable brings late
 orders by itself. A click is watched until the customer's next one. Not here: how often a click comes
 (funnel_regression.py).
 """

@@ -16,12 +16,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from campaignrl.calibration.response import Campaign
+from campaignrl.effects import SECTIONS
 from campaignrl.errors import SpecError
 from campaignrl.specs import MOST, OfferKind, Provenance, World, compile_condition, feature_schema, leaves, place
 
 Tables = dict[str, Any]
 Path = tuple[str, ...]
-SHARED = ("response", "fatigue", "adstock", "satisfaction", "reference_price", "stockpile", "tags", "guard")
+SHARED = (*(name for name in SECTIONS if name != "season"), "tags", "guard")  # the calendar is a world's own
 
 # For a channel that the template does not know: an e-mail as practice reports it (Campaign Monitor 2022).
 ANY_CHANNEL = {

@@ -29,7 +29,7 @@ from campaignrl.envs.clock.event_log import EventLog, channel_load
 from campaignrl.envs.clock.queues import DAY, Job, Queue, Quiet, Sends, service, service_hours
 from campaignrl.envs.clock.response_times import Draw, planned_hour, write_responses
 from campaignrl.envs.panel import Panel
-from campaignrl.guard import Ledger, Limits, throttle
+from campaignrl.guard import Limits, Spending, throttle
 from campaignrl.rng import Purpose
 from campaignrl.specs import World
 
@@ -80,7 +80,7 @@ class Clock:
         self.panel, self.decide, self.log = panel, decide, EventLog(world.catalog)
         self.quiet = Quiet.of(world.guard.quiet_hours)
         self._env = simpy.Environment()
-        self._ledger, self._parameters = Ledger(world, n), parameters(world)
+        self._spending, self._parameters = Spending(world, n), parameters(world)
         self._specs = list(world.channels.values())
         self._service = [service(spec, n, self.quiet.open_hours) for spec in self._specs]
         self.queues = {c: self._queue(c) for c, spec in enumerate(self._specs) if spec.capacity or spec.retry}
@@ -138,11 +138,11 @@ class Clock:
         dropped = np.flatnonzero(self._busy & (action != NONE))
         self.log.many("dropped", np.full(len(dropped), start), dropped, action[dropped])
         action[dropped] = NONE
-        if self._ledger.is_limited:
+        if self._spending.is_limited:
             u = rng.uniform(panel.traits.key, panel.seed, panel.day, Purpose.THROTTLE)
-            limits = Limits(np.full(len(self._specs), np.inf), self._ledger.limits(panel.day).money)
+            limits = Limits(np.full(len(self._specs), np.inf), self._spending.limits(panel.day).money)
             served = throttle(catalog, action, u, limits)
-            self._ledger.book(served.cost)
+            self._spending.book(served.cost)
             action = served.action
         rows = np.flatnonzero(action != NONE)
         planned = start + planned_hour(panel.traits.key[rows], panel.seed, panel.day)
@@ -215,7 +215,7 @@ class Clock:
     def _give_up(self, event: str, time: float, row: int, action: int, waited: float = np.nan) -> None:
         self.log.one(event, time, row, action, waited)
         self._busy[row] = False
-        self._ledger.book(-int(self.panel.world.catalog.cost_of[action]))
+        self._spending.book(-int(self.panel.world.catalog.cost_of[action]))
 
     def _live(self, at_once: Sends, start: float) -> Outcome:
         """The day's sends as actions of the panel, and everything that followed from them in the log."""

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from campaignrl.arrays import Float, Int
 from campaignrl.dynamics import NO_OFFER, Outcome, Parameters, State, Traits, purchase
+from campaignrl.effects import Stocks
 
 
 class Morning(NamedTuple):
@@ -20,13 +21,13 @@ class Morning(NamedTuple):
 
     alive: npt.NDArray[np.bool_]
     live_offer: npt.NDArray[np.int8]
-    mood: purchase.Mood
+    stocks: Stocks
 
 
 def morning(state: State) -> Morning:
     """A copy: the panel goes on in the same arrays."""
-    mood = purchase.Mood(*(getattr(state, name).copy() for name in purchase.Mood._fields))
-    return Morning(state.alive.copy(), state.live_offer.copy(), mood)
+    stocks = {name: stock.copy() for name, stock in state.named_stocks().items()}
+    return Morning(state.alive.copy(), state.live_offer.copy(), stocks)
 
 
 def expected_reward(was: Morning, traits: Traits, action: Int, outcome: Outcome, day: int, p: Parameters) -> Float:
@@ -35,7 +36,7 @@ def expected_reward(was: Morning, traits: Traits, action: Int, outcome: Outcome,
     held = np.where(outcome.opened, offer, was.live_offer)  # an offer seen today replaces the one held
     taste = np.where(held != NO_OFFER, p.taste[traits.segment, held], np.float32(0.0))
     hazard = purchase.purchase_hazard(
-        traits.rate, traits.sensitivity, taste, held, outcome.opened, outcome.clicked, was.mood, day, p
+        traits.rate, traits.sensitivity, taste, held, outcome.opened, outcome.clicked, was.stocks, day, p
     )
     alive = np.where(was.alive, np.float32(1.0), outcome.opened * p.revives[offer])
     given = p.redeem[held] * (traits.basket * p.discount[held] + p.face_value[held])

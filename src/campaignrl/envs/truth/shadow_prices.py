@@ -10,7 +10,7 @@ from campaignrl.arrays import Float
 from campaignrl.specs import World
 
 
-class Toll(NamedTuple):
+class ShadowPrices(NamedTuple):
     """Prices on top of a send's cost."""
 
     money: float = 0.0  # per unit of money that sends cost

@@ -19,7 +19,7 @@ from campaignrl.dynamics import Outcome
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.truth.expected_reward import expected_reward, morning
-from campaignrl.guard import Ledger, throttle
+from campaignrl.guard import Spending, throttle
 from campaignrl.rng import Purpose
 from campaignrl.specs import World
 
@@ -53,17 +53,17 @@ class Life:
     def __init__(self, world: World, decide: Decide, customers: int | Int, seed: int, *, expects: bool = False) -> None:
         self.panel, self._decide, self._expects = Panel(world, customers, seed), decide, expects
         self._parameters = parameters(world)
-        self._ledger = Ledger(world, len(self.panel))
+        self._spending = Spending(world, len(self.panel))
         names = (*Outcome._fields, "expected") if expects else Outcome._fields
         self.totals = {name: np.zeros(len(self.panel)) for name in names}
 
     def day(self) -> Outcome:
         """Decide, serve, and live through one day."""
         panel, action = self.panel, self._decide(self.panel)
-        if self._ledger.is_limited:
+        if self._spending.is_limited:
             u = rng.uniform(panel.traits.key, panel.seed, panel.day, Purpose.THROTTLE)
-            served = throttle(panel.world.catalog, action, u, self._ledger.limits(panel.day))
-            self._ledger.book(served.cost)
+            served = throttle(panel.world.catalog, action, u, self._spending.limits(panel.day))
+            self._spending.book(served.cost)
             action = served.action
         was = morning(panel.state) if self._expects else None
         outcome = panel.step(action)

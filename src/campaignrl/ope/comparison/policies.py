@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +33,7 @@ from campaignrl.ope.methods import (
     propensities,
     reward_range_of,
 )
+from campaignrl.tables import read_log
 from campaignrl.tables.log import DecisionLog
 
 BONFERRONI, HOLM, NO_CORRECTION = "bonferroni", "holm", "none"
@@ -93,7 +95,7 @@ class Rows(NamedTuple):
 
 
 def compare_many_on_log(
-    log: DecisionLog,
+    log: DecisionLog | str | Path,
     policies: Mapping[str, Given],
     reference: Given = LOGGED,
     *,
@@ -101,11 +103,35 @@ def compare_many_on_log(
     alpha: float = 0.05,
     **words: Any,
 ) -> tuple[Comparison, ...]:
-    """Each policy less the reference, so that the best of many does not win by chance.
+    """Many policies on one log: each less the reference, so that the best of many does not win by chance.
 
-    correction: bonferroni, or holm, which finds at least as many differences (Holm 1979); its intervals are
-    Bonferroni's, as the step-down test has none of its own. none: each as if it were the only one.
+    Args:
+        log: a DecisionLog of n rows, or the file of one.
+        policies: by the name they go by in the answer, each in any form that `evaluate` takes.
+        reference: what each is set against.
+        correction: bonferroni, or holm, which finds at least as many differences; its intervals are Bonferroni's, as
+            the step-down test has none of its own. none: each as if it were the only one.
+        alpha: all intervals hold together with 1 - alpha.
+        words: model, reward_range, folds and seed, as `evaluate` takes them.
+
+    Returns:
+        tuple: for each policy its difference per decision with interval, p values, and how it bears on the reference.
+
+    Raises:
+        UnknownName: no correction, policy or file goes by that name.
+        UsageError: there is no policy to compare.
+
+    Source:
+        Holm 1979 (the step-down test).
+
+    Example:
+        >>> import campaignrl as crl
+        >>> log = crl.simulate("coupon_trap", "uniform", customers=200, seed=7)
+        >>> found = crl.compare_many_on_log(log, {"nothing": "none", "content": "always:content@email"})
+        >>> [one.policy for one in found]
+        ['nothing', 'content']
     """
+    log = log if isinstance(log, DecisionLog) else read_log(log)
     if correction not in (BONFERRONI, HOLM, NO_CORRECTION):
         raise unknown("correction", correction, (BONFERRONI, HOLM, NO_CORRECTION))
     if not policies:

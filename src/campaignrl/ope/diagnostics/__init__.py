@@ -4,6 +4,7 @@ holdout.py  Is the holdout what was planned, and is what a policy learned on apa
 verdict.py  Whether the log can answer at all: trust, caution or refuse, with reasons in plain words
 """
 
+from campaignrl.ope.diagnostics.holdout import check_apart as check_apart
 from campaignrl.ope.diagnostics.holdout import holdout_of as holdout_of
 from campaignrl.ope.diagnostics.verdict import CUSTOMERS_CAUTION as CUSTOMERS_CAUTION
 from campaignrl.ope.diagnostics.verdict import CUSTOMERS_REFUSE as CUSTOMERS_REFUSE

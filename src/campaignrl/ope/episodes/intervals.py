@@ -25,7 +25,7 @@ from campaignrl.ope.intervals import (
     clustered_t,
     percentile_interval,
 )
-from campaignrl.ope.methods import BOOTSTRAP, MADE_BY, UNCOUNTED, T
+from campaignrl.ope.methods import BOOTSTRAP, BY_NAME, UNCOUNTED, T
 from campaignrl.rng import Purpose, generator
 
 WAYS = (T, BOOTSTRAP)
@@ -49,7 +49,7 @@ def mean_point(values: npt.NDArray[np.float64]) -> Point:
 def estimated(name: str, episodes: Episodes, way: Way) -> Estimate:
     """An estimator's answer with its interval; models stay as they were fitted on all customers."""
     made_by = episodes.interval(name)
-    how = made_by if way.interval == T else MADE_BY[BOOTSTRAP] + (UNCOUNTED if made_by == MODEL_T else "")
+    how = made_by if way.interval == T else BY_NAME[BOOTSTRAP].made_by + (UNCOUNTED if made_by == MODEL_T else "")
     return _with_interval(episodes.of(name), len(episodes.reward), way, how)
 
 
@@ -60,7 +60,7 @@ def difference(a: Valued, b: Valued, way: Way, customers: int) -> Estimate:
         first, second = a(rows), b(rows)
         return Point(first.value - second.value, first.influence - second.influence)
 
-    return _with_interval(apart, customers, way, CLUSTERED_T if way.interval == T else MADE_BY[BOOTSTRAP])
+    return _with_interval(apart, customers, way, CLUSTERED_T if way.interval == T else BY_NAME[BOOTSTRAP].made_by)
 
 
 def _with_interval(valued: Valued, customers: int, way: Way, how: str) -> Estimate:

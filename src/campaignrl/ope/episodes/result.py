@@ -12,7 +12,7 @@ from campaignrl.ope.episodes.support_horizon import Step
 from campaignrl.ope.methods import Evaluation
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class EpisodeEvaluation(Evaluation):
     """What a policy would earn per customer over `horizon` steps; figures that cannot be had are NaN.
 

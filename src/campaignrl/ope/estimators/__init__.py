@@ -1,12 +1,14 @@
 """The estimators, as pure functions of arrays.
 
-bandit.py            Bandit estimators: each the value of a policy and every row's influence on it
+bandit.py            Bandit estimators: each the rows whose means are the value of a policy, from which follow
+                     value, error and interval
 marginal_weights.py  Importance weights of what an action is made of: its offer, its channel, and whether anything
                      is sent at all
 sequential.py        Sequential estimators: what whole episodes would earn under another policy
 weights.py           Importance weights, and what they tell before any reward is looked at
 """
 
+from campaignrl.ope.estimators.bandit import RowTerms as RowTerms
 from campaignrl.ope.estimators.marginal_weights import Marginal as Marginal
 from campaignrl.ope.estimators.marginal_weights import MarginalGathering as MarginalGathering
 from campaignrl.ope.estimators.marginal_weights import Marginals as Marginals

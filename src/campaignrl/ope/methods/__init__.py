@@ -14,8 +14,8 @@ weighted_rows.py       What a log's rows say about one policy: five numbers a ro
 """
 
 from campaignrl.ope.methods.intervals_by_name import BOOTSTRAP as BOOTSTRAP
+from campaignrl.ope.methods.intervals_by_name import BY_NAME as BY_NAME
 from campaignrl.ope.methods.intervals_by_name import INTERVALS as INTERVALS
-from campaignrl.ope.methods.intervals_by_name import MADE_BY as MADE_BY
 from campaignrl.ope.methods.intervals_by_name import UNCOUNTED as UNCOUNTED
 from campaignrl.ope.methods.intervals_by_name import T as T
 from campaignrl.ope.methods.intervals_by_name import remade as remade
@@ -35,7 +35,9 @@ from campaignrl.ope.methods.preparation import propensities as propensities
 from campaignrl.ope.methods.preparation import reward_range_of as reward_range_of
 from campaignrl.ope.methods.registry import ESTIMATORS as ESTIMATORS
 from campaignrl.ope.methods.registry import HEAVY as HEAVY
+from campaignrl.ope.methods.registry import STREAMED as STREAMED
 from campaignrl.ope.methods.registry import USUAL as USUAL
+from campaignrl.ope.methods.registry import DecisionRows as DecisionRows
 from campaignrl.ope.methods.registry import Seen as Seen
 from campaignrl.ope.methods.registry import difference as difference
 from campaignrl.ope.methods.registry import ends_given as ends_given

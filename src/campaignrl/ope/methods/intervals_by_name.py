@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
 from campaignrl.arrays import Float, Rows
+from campaignrl.ope.estimators import bandit
 from campaignrl.ope.intervals import (
     EMPIRICAL_LIKELIHOOD,
     RESAMPLES,
@@ -32,8 +34,6 @@ from campaignrl.rng import Purpose, customer_keys, generator
 from campaignrl.tables.log import DecisionLog
 
 T, BETTING, ANYTIME, BOOTSTRAP = "t", "betting", "anytime", "bootstrap"
-INTERVALS = (EMPIRICAL_LIKELIHOOD, T, BETTING, ANYTIME, BOOTSTRAP)
-MADE_BY = {T: "customer t", BETTING: "hedged betting", ANYTIME: "anytime-valid", BOOTSTRAP: "bootstrap over customers"}
 UNCOUNTED = ", the model's own error not counted"
 
 
@@ -65,30 +65,29 @@ class Orders(NamedTuple):
 
 def mean_of(name: str, evidence: Evidence, setting: float | None) -> Mean:
     """What an estimator averages. A self-normalised one is bounded as the one that is not."""
-    estimator, e = ESTIMATORS[name], seen_by(name, evidence)
+    estimator, e = ESTIMATORS[name], seen_by(name, evidence)._replace(marginals=None)
+
+    def value(rows: Rows) -> float:
+        kept = e._replace(**{x: getattr(e, x)[rows] for x in ("reward", "predicted", "weight", "expected")})
+        return estimator.terms(kept, setting).point().value
+
+    point = estimator.terms(e, setting).point()
+    if not estimator.weights:
+        return Mean(e.expected, e.predicted_range, e.clusters, value, point)
+    weight, weight_range = e.weight, e.weight_range
     if estimator.held is not None:
         number = estimator.held.usual if setting is None else setting
-        tops = np.array([w for w in (number, math.sqrt(number)) if w < e.weight_range[1]] + [e.weight_range[1]])
+        tops = np.array([w for w in (number, math.sqrt(number)) if w < weight_range[1]] + [weight_range[1]])
         heaviest = float(estimator.held.weight(tops, number).max())  # each holds back most at one of these
-        e = e._replace(weight=estimator.held.weight(e.weight, number), weight_range=(0.0, heaviest), marginals=None)
-    e = e._replace(marginals=None)
-
-    def point(rows: Rows) -> float:
-        kept = e._replace(**{x: getattr(e, x)[rows] for x in ("reward", "predicted", "weight", "expected")})
-        return estimator.point(kept).value
-
-    made = estimator.point(e)
-    if not estimator.weights:
-        return Mean(e.expected, e.predicted_range, e.clusters, point, made)
-    if not estimator.model:
-        weighted = (e.weight, e.reward, e.reward_range) if e.weight_range[0] >= 0.0 else None
-        return Mean(
-            e.weight * e.reward, _products(e.weight_range, e.reward_range), e.clusters, point, made, weighted
-        )  # fmt: skip
+        weight, weight_range = estimator.held.weight(weight, number), (0.0, heaviest)
     (least, largest), (q_least, q_largest) = e.reward_range, e.predicted_range
-    residual = _products(e.weight_range, (least - q_largest, largest - q_least))
+    if not estimator.model:
+        weighted = (weight, e.reward, e.reward_range) if weight_range[0] >= 0.0 else None
+        terms, bounds = bandit.ips(weight, e.reward).above, _products(weight_range, e.reward_range)
+        return Mean(terms, bounds, e.clusters, value, point, weighted)
+    residual = _products(weight_range, (least - q_largest, largest - q_least))
     bounds = (q_least + residual[0], q_largest + residual[1])
-    return Mean(e.expected + e.weight * (e.reward - e.predicted), bounds, e.clusters, point, made)
+    return Mean(bandit.dr(weight, e.reward, e.predicted, e.expected).above, bounds, e.clusters, value, point)
 
 
 def difference_mean(a: Evidence, b: Evidence) -> Mean:
@@ -102,17 +101,21 @@ def difference_mean(a: Evidence, b: Evidence) -> Mean:
     return Mean(terms, (low - span, high + span), a.clusters, lambda rows: float(terms[rows].mean()), point)
 
 
-def ends(mean: Mean, interval: str, orders: Orders, alpha: float, seed: int) -> tuple[float, float]:
-    """Both ends of the interval of a mean, made the way that is asked for."""
-    if interval == T:
-        return clustered_t(mean.point, mean.clusters, alpha)[2:4]
-    if interval == BOOTSTRAP:
-        chance = generator(seed, Purpose.RESAMPLE)
-        return percentile_interval(mean.value, mean.clusters, alpha, chance, RESAMPLES)
+def _t(mean: Mean, orders: Orders, alpha: float, seed: int) -> Range:
+    return clustered_t(mean.point, mean.clusters, alpha)[2:4]
+
+
+def _bootstrap(mean: Mean, orders: Orders, alpha: float, seed: int) -> Range:
+    return percentile_interval(mean.value, mean.clusters, alpha, generator(seed, Purpose.RESAMPLE), RESAMPLES)
+
+
+def _betting(mean: Mean, orders: Orders, alpha: float, seed: int) -> Range:
     bounds = customer_bounds(mean.range, mean.clusters)
-    totals = mean.clusters.scaled(mean.terms)
-    if interval == BETTING:
-        return betting_interval(totals[orders.by_hash], alpha, *bounds)
+    return betting_interval(mean.clusters.scaled(mean.terms)[orders.by_hash], alpha, *bounds)
+
+
+def _anytime(mean: Mean, orders: Orders, alpha: float, seed: int) -> Range:
+    bounds, totals = customer_bounds(mean.range, mean.clusters), mean.clusters.scaled(mean.terms)
     if not bounds[1] > bounds[0]:
         return bounds
     weight, reward, reward_range = np.ones(len(totals)), totals, bounds
@@ -122,6 +125,24 @@ def ends(mean: Mean, interval: str, orders: Orders, alpha: float, seed: int) -> 
     order, last = orders.by_time, np.array([len(totals) - 1])
     low, high = anytime_bounds(weight[order], reward[order], alpha, reward_range, looks=last)
     return float(low[0]), float(high[0])
+
+
+class Interval(NamedTuple):
+    """One row of the table below."""
+
+    made_by: str  # in words
+    ends: Callable[[Mean, Orders, float, int], Range]  # (a mean, orders of its customers, alpha, seed) -> both ends
+
+
+BY_NAME: Mapping[str, Interval] = MappingProxyType(
+    {
+        T: Interval("customer t", _t),
+        BETTING: Interval("hedged betting", _betting),
+        ANYTIME: Interval("anytime-valid", _anytime),
+        BOOTSTRAP: Interval("bootstrap over customers", _bootstrap),
+    }
+)
+INTERVALS = (EMPIRICAL_LIKELIHOOD, *BY_NAME)  # the first is that of registry.py
 
 
 def customer_bounds(row: Range, clusters: Clusters) -> Range:
@@ -148,8 +169,9 @@ def remade(
     for name, made in estimates.items():
         if math.isfinite(made.value):
             mean, possible = mean_of(name, views[name], settings.get(name)), views[name].reward_range
-            how = MADE_BY[interval] + (UNCOUNTED if not ESTIMATORS[name].weights else "")
-            found[name] = _with_ends(made, ends(mean, interval, orders, alpha, seed), possible, how)
+            how = BY_NAME[interval].made_by + (UNCOUNTED if not ESTIMATORS[name].weights else "")
+            ends = BY_NAME[interval].ends(mean, orders, alpha, seed)
+            found[name] = _with_ends(made, ends, possible, how)
     return found
 
 
@@ -160,8 +182,9 @@ def remade_difference(
     if interval == EMPIRICAL_LIKELIHOOD or not math.isfinite(made.value) or made[:4] == (0.0, 0.0, 0.0, 0.0):
         return made
     span = a.reward_range[1] - a.reward_range[0]
-    found = ends(difference_mean(a, b), interval, Orders.of(log, a.clusters), alpha, seed)
-    return _with_ends(made, found, (-span, span), MADE_BY[interval])
+    way = BY_NAME[interval]
+    found = way.ends(difference_mean(a, b), Orders.of(log, a.clusters), alpha, seed)
+    return _with_ends(made, found, (-span, span), way.made_by)
 
 
 def _with_ends(made: Estimate, found: Range, possible: Range, how: str) -> Estimate:

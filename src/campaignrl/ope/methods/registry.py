@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from campaignrl.arrays import Float
-from campaignrl.ope.estimators import Marginal, Marginals, bandit, customer_range
+from campaignrl.ope.estimators import Marginal, Marginals, RowTerms, bandit, customer_range
 from campaignrl.ope.intervals import (
     CLUSTERED_T,
     EMPIRICAL_LIKELIHOOD,
@@ -28,7 +28,6 @@ from campaignrl.ope.intervals import (
     Extreme,
     Outliers,
     PairSums,
-    Point,
     clustered_t,
     cressie_read,
     std_error,
@@ -42,6 +41,26 @@ from campaignrl.ope.methods.weighted_rows import Evidence, Range
 HEAVY = 10.0
 
 
+class DecisionRows(Protocol):
+    """What every row of a log says about one policy; arrays (n,), as bandit.py has them."""
+
+    @property
+    def weight(self) -> Float:
+        """What a row counts for: target over logged probability."""
+
+    @property
+    def reward(self) -> Float:
+        """In the log's unit."""
+
+    @property
+    def predicted(self) -> Float:
+        """The model's q of the logged action; 0 without a model."""
+
+    @property
+    def expected(self) -> Float:
+        """The model's value of the policy; 0 without a model."""
+
+
 class Held(NamedTuple):
     """How an estimator holds heavy weights back, by one number; an infinite one holds nothing back."""
 
@@ -51,57 +70,67 @@ class Held(NamedTuple):
 
 
 class Estimator(NamedTuple):
-    """One row of the table below."""
+    """One row of the table below: a function of bandit.py, and the weights it is given."""
 
-    point: Callable[[Evidence], Point]
+    formula: Callable[..., RowTerms]
     model: bool  # leans on the reward model
     weights: bool = True  # leans on importance weights
     likelihood: bool = False  # its interval is empirical likelihood
     marginal: Callable[[Marginals], Marginal] | None = None  # the weights it takes instead of the action's
     held: Held | None = None
+    own_model: bool = False  # its reward model is fitted for it alone
 
+    @property
+    def adds_up(self) -> bool:
+        """Whether sums over parts of a log are enough for it."""
+        return self.marginal is None and not self.own_model
 
-def _ips(e: Evidence) -> Point:
-    return bandit.ips(e.weight, e.reward)
-
-
-def _snips(e: Evidence) -> Point:
-    return bandit.snips(e.weight, e.reward)
-
-
-def _dr(e: Evidence) -> Point:
-    return bandit.dr(e.weight, e.reward, e.predicted, e.expected)
-
-
-def _sndr(e: Evidence) -> Point:
-    return bandit.sndr(e.weight, e.reward, e.predicted, e.expected)
+    def terms(self, rows: DecisionRows, setting: float | None = None) -> RowTerms:
+        """The rows whose means are its value. setting: of what holds weights back; None: the usual."""
+        if not self.weights:
+            return self.formula(rows.expected)
+        weight = rows.weight
+        if self.held is not None:
+            weight = self.held.weight(weight, self.held.usual if setting is None else setting)
+        if not self.model:
+            return self.formula(weight, rows.reward)
+        return self.formula(weight, rows.reward, rows.predicted, rows.expected)
 
 
 def _slots(m: Marginals) -> Marginal:
-    """The weights of the two-slot pseudo-inverse."""
+    """The weights of the two-slot pseudo-inverse: offer + channel - contact."""
     (_, offer), (_, channel), (_, contact) = m.offer.range, m.channel.range, m.contact.range
     weight = m.offer.weight + m.channel.weight - m.contact.weight
     return Marginal(weight, (-contact, offer + channel), max(m.offer.off_support, m.channel.off_support))
 
 
+# Beside those of bandit.py:
+#   mips_offer, mips_channel  IPS with weights of the logged action's offer or channel (Saito & Joachims 2022). Unbiased
+#                             only if the reward depends on the action through that alone; no interval counts the rest.
+#   offcem                    DR with weights of the offer: the model must get differences within an offer right only
+#                             (Saito et al. 2023).
+#   pi                        Two-slot pseudo-inverse (Swaminathan et al. 2017). Unbiased if offer and channel
+#                             effects add up, and the logging policy draws a send's channel independently of its offer.
+#   mrdr                      DR whose model is fitted for the least variance (Farajtabar et al. 2018).
 ESTIMATORS: Mapping[str, Estimator] = MappingProxyType(
     {
-        "dm": Estimator(lambda e: bandit.dm(e.expected), model=True, weights=False),
-        "ips": Estimator(_ips, model=False, likelihood=True),
-        "ips_clip": Estimator(_ips, model=False, held=Held(bandit.clipped, HEAVY)),
-        "snips": Estimator(_snips, model=False, likelihood=True),
-        "dr": Estimator(_dr, model=True, likelihood=True),
-        "sndr": Estimator(_sndr, model=True, likelihood=True),
-        "dros": Estimator(_dr, model=True, held=Held(bandit.shrunk, HEAVY**2, tuple(s * s for s in GRID))),
-        "switch_dr": Estimator(_dr, model=True, held=Held(bandit.switched, HEAVY)),
-        "mips_offer": Estimator(_ips, model=False, likelihood=True, marginal=lambda m: m.offer),
-        "mips_channel": Estimator(_ips, model=False, likelihood=True, marginal=lambda m: m.channel),
-        "offcem": Estimator(_dr, model=True, likelihood=True, marginal=lambda m: m.offer),
-        "pi": Estimator(_ips, model=False, marginal=_slots),
-        "mrdr": Estimator(_dr, model=True, likelihood=True),
+        "dm": Estimator(bandit.dm, model=True, weights=False),
+        "ips": Estimator(bandit.ips, model=False, likelihood=True),
+        "ips_clip": Estimator(bandit.ips, model=False, held=Held(bandit.clipped, HEAVY)),
+        "snips": Estimator(bandit.snips, model=False, likelihood=True),
+        "dr": Estimator(bandit.dr, model=True, likelihood=True),
+        "sndr": Estimator(bandit.sndr, model=True, likelihood=True),
+        "dros": Estimator(bandit.dr, model=True, held=Held(bandit.shrunk, HEAVY**2, tuple(s * s for s in GRID))),
+        "switch_dr": Estimator(bandit.dr, model=True, held=Held(bandit.switched, HEAVY)),
+        "mips_offer": Estimator(bandit.ips, model=False, likelihood=True, marginal=lambda m: m.offer),
+        "mips_channel": Estimator(bandit.ips, model=False, likelihood=True, marginal=lambda m: m.channel),
+        "offcem": Estimator(bandit.dr, model=True, likelihood=True, marginal=lambda m: m.offer),
+        "pi": Estimator(bandit.ips, model=False, marginal=_slots),
+        "mrdr": Estimator(bandit.dr, model=True, likelihood=True, own_model=True),
     }
 )
 USUAL = ("dm", "ips", "ips_clip", "snips", "dr", "sndr", "dros", "switch_dr")  # need nothing but a log
+STREAMED = tuple(name for name, estimator in ESTIMATORS.items() if estimator.adds_up)
 
 
 def seen_by(name: str, evidence: Evidence) -> Evidence:
@@ -122,7 +151,7 @@ def setting_of(name: str, evidence: Evidence, tuning: str) -> float | None:
     return choose(
         tuning,
         held.grid,
-        lambda setting: estimator.point(evidence._replace(weight=held.weight(weight, setting))),
+        lambda setting: estimator.terms(evidence, setting).point(),
         lambda setting: (weight - held.weight(weight, setting)) * residual,
         weight,
         evidence.clusters,
@@ -132,10 +161,7 @@ def setting_of(name: str, evidence: Evidence, tuning: str) -> float | None:
 def estimate(name: str, evidence: Evidence, alpha: float, setting: float | None = None) -> Estimate:
     """The value by one estimator, with its interval at level 1 - alpha. setting: of `setting_of`, else the usual."""
     estimator, evidence = ESTIMATORS[name], seen_by(name, evidence)
-    if estimator.held is not None:
-        number = estimator.held.usual if setting is None else setting
-        evidence = evidence._replace(weight=estimator.held.weight(evidence.weight, number))
-    point = estimator.point(evidence)
+    point = estimator.terms(evidence, setting).point()
     if not estimator.likelihood:
         return clustered_t(point, evidence.clusters, alpha, CLUSTERED_T if estimator.weights else MODEL_T)
     base, residual, residual_range = np.zeros(len(evidence.reward)), evidence.reward, evidence.reward_range

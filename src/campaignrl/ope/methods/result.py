@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from campaignrl.display import one_line
 from campaignrl.ope.intervals import Estimate
 from campaignrl.ope.methods.shrinkage import FIXED
 from campaignrl.ope.methods.weight_histogram import Spread
@@ -32,7 +33,21 @@ FIGURES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """What a policy would earn per decision, from a log; figures that cannot be had are NaN (null in JSON)."""
+    """What a policy would earn per decision, from a log; figures that cannot be had are NaN (null in JSON).
+
+    Attributes:
+        policy, log_policy, reference: who is valued, who wrote the log, what the lift is over.
+        estimates: by estimator: value, std_error, ci_low, ci_high, and how the interval was made; unit `reward`.
+        lift, lift_ci_low, lift_ci_high: over the reference, in the same unit, paired by customer.
+        n, customers: rows used, and whose; ess: effective sample size.
+        verdict: trust, caution or refuse; reasons: why, in sentences.
+
+    Example:
+        >>> import campaignrl as crl
+        >>> log = crl.simulate("coupon_trap", "uniform", customers=200, seed=7)
+        >>> crl.evaluate(log, "logged")
+        Evaluation of logged: trust, 23,200 decisions of 200 customers
+    """
 
     policy: str
     log_policy: str  # who wrote the log
@@ -74,6 +89,10 @@ class Evaluation:
             for name, estimate in self.estimates.items()
         }
         return facts
+
+    def __repr__(self) -> str:
+        rows = f"{self.n:,} decisions of {self.customers:,} customers"
+        return one_line(f"{type(self).__name__} of {self.policy}: {self.verdict}, {rows}")
 
     def __str__(self) -> str:
         sections = [self._heading(), _columns(self._table()), "\n".join(self._notes())]

@@ -158,7 +158,7 @@ class Calibrated:
 
 
 FITTERS: Mapping[str, Fitter] = MappingProxyType({"ridge": Linear, "logistic": Logistic, "boosting": Boosting})
-MODELS = ("ridge", "logistic", "boosting", *(CALIBRATED + name for name in FITTERS))
+MODELS = (*FITTERS, *(CALIBRATED + name for name in FITTERS))
 
 
 class CrossFittedSample:

@@ -16,5 +16,5 @@ views.py      Blocks of probabilities and predictions, as they pass by: what a p
               of a log
 """
 
-from campaignrl.ope.streaming.estimates import STREAMED as STREAMED
+from campaignrl.ope.methods import STREAMED as STREAMED
 from campaignrl.ope.streaming.evaluate import evaluate_stream as evaluate_stream

@@ -7,12 +7,15 @@ Not here: the sums, and what is done with the figures (evaluate.py).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 
 from campaignrl.arrays import Float
+from campaignrl.ope.estimators import RowTerms, bandit
 from campaignrl.ope.intervals import (
     CLUSTERED_T,
     EMPIRICAL_LIKELIHOOD,
@@ -26,7 +29,19 @@ from campaignrl.ope.intervals import (
 from campaignrl.ope.methods import ESTIMATORS, Range, Seen, ends_given
 from campaignrl.ope.streaming.sums import AT, COLUMNS, EXTREMES, WEIGHTS, CustomerSums, ends_of
 
-STREAMED = ("dm", "ips", "ips_clip", "snips", "dr", "sndr", "dros", "switch_dr")
+FASTEST = 8  # columns at least: BLAS is faster for eight than for seven
+
+
+class PieceRows(NamedTuple):
+    """Rows of a part of a log, as `DecisionRows`; arrays (n,)."""
+
+    weight: Float
+    reward: Float
+    predicted: Float
+    expected: Float
+
+
+NO_ROWS = PieceRows(*(np.zeros(0),) * 4)
 
 
 class Bounds(NamedTuple):
@@ -40,6 +55,26 @@ class Bounds(NamedTuple):
     all_ones_lift: bool
 
 
+class ColumnTerms(NamedTuple):
+    """An estimator's `RowTerms` as combinations of columns, by name."""
+
+    above: Mapping[str, float]
+    below: Mapping[str, float] | None = None
+    base: Mapping[str, float] = MappingProxyType({})
+
+
+# Formulas whose terms are sums of the columns that are always there; others bring columns of their own.
+SHARED: Mapping[Callable[..., RowTerms], ColumnTerms] = MappingProxyType(
+    {
+        bandit.dm: ColumnTerms({"expected": 1.0}),
+        bandit.ips: ColumnTerms({"earned": 1.0}),
+        bandit.snips: ColumnTerms({"earned": 1.0}, {"weight": 1.0}),
+        bandit.dr: ColumnTerms({"dr": 1.0}),
+        bandit.sndr: ColumnTerms({"dr": 1.0, "expected": -1.0}, {"weight": 1.0}, {"expected": 1.0}),
+    }
+)
+
+
 class Combination(NamedTuple):
     """A value, and its influence as a combination of columns (d,)."""
 
@@ -47,21 +82,56 @@ class Combination(NamedTuple):
     influence: Float
 
 
+def terms_of(name: str) -> ColumnTerms:
+    """Which columns an estimator's value is made of."""
+    estimator = ESTIMATORS[name]
+    if estimator.held is None and estimator.formula in SHARED:
+        return SHARED[estimator.formula]
+    own = own_columns(name)
+    below, base = ([column for column in own if column == f"{name}.{part}"] for part in ("below", "base"))
+    return ColumnTerms({f"{name}.above": 1.0}, dict.fromkeys(below, 1.0) or None, dict.fromkeys(base, 1.0))
+
+
+def own_columns(name: str) -> dict[str, str]:
+    """The columns that an estimator brings, and of which part of its `RowTerms` each is; none if it shares them."""
+    estimator = ESTIMATORS[name]
+    if estimator.held is None and estimator.formula in SHARED:
+        return {}
+    parts = estimator.terms(NO_ROWS)._asdict()  # which parts it has does not depend on the rows
+    return {f"{name}.{part}": part for part, values in parts.items() if values is not None}
+
+
+def columns_of(names: Sequence[str]) -> tuple[str, ...]:
+    """The columns that estimators need."""
+    own = dict.fromkeys(column for name in names for column in own_columns(name))
+    unused = ("unused",) * (FASTEST - len(COLUMNS) - len(own))
+    return (*COLUMNS, *own, *unused)
+
+
 def combination(name: str, sums: CustomerSums) -> Combination:
     """One estimator as sums have it; NaN where no row speaks."""
+    return _combined(terms_of(name), sums)
+
+
+def _combined(terms: ColumnTerms, sums: CustomerSums) -> Combination:
+    """`RowTerms.point`."""
     mean = sums.totals / sums.totals[AT["one"]]
-    if name in ("snips", "sndr"):
-        above = _of(earned=1.0) if name == "snips" else _of(dr=1.0, expected=-1.0)
-        base = _of() if name == "snips" else _of(expected=1.0)
-        if mean[AT["weight"]] <= 0.0:
-            return Combination(NOT_TO_BE_HAD, np.full(len(COLUMNS), np.nan))
-        ratio = float(above @ mean) / mean[AT["weight"]]
-        model = float(base @ mean)
-        influence = (above - ratio * _of(weight=1.0)) / mean[AT["weight"]] + base - model * _of(one=1.0)
-        return Combination(ratio + model, influence)
-    terms = _of(**{{"dm": "expected", "ips": "earned", "ips_clip": "clip"}.get(name, name): 1.0})
-    value = float(terms @ mean)
-    return Combination(value, terms - value * _of(one=1.0))
+    above, one = _of(sums, terms.above), _of(sums, {"one": 1.0})
+    if terms.below is None:
+        value = float(above @ mean)
+        combined = Combination(value, above - value * one)
+    else:
+        below = _of(sums, terms.below)
+        size = float(below @ mean)
+        if size <= 0.0:
+            return Combination(NOT_TO_BE_HAD, np.full(len(mean), np.nan))
+        ratio = float(above @ mean) / size
+        combined = Combination(ratio, (above - ratio * below) / size)
+    if not terms.base:
+        return combined
+    base = _of(sums, terms.base)
+    value = float(base @ mean)
+    return Combination(combined.value + value, combined.influence + base - value * one)
 
 
 def error(influence: Float, sums: CustomerSums) -> float:
@@ -81,7 +151,7 @@ def estimate(name: str, sums: CustomerSums, bounds: Bounds, alpha: float) -> Est
         how = CLUSTERED_T if ESTIMATORS[name].weights else MODEL_T
         return Estimate(found.value, spread, float(found.value - half), float(found.value + half), how)
     model = ESTIMATORS[name].model
-    terms, middle = (_of(dr=1.0), _mean(sums, "expected")) if model else (_of(earned=1.0), 0.0)
+    terms, middle = ("dr", _mean(sums, "expected")) if model else ("earned", 0.0)
     residual = _residual(bounds) if model else bounds.reward
     weights = (1.0, 1.0) if bounds.all_ones else bounds.weight
     ends = _likelihood(sums, 1 if model else 0, terms, middle, weights, residual, 0.0, alpha)
@@ -91,10 +161,10 @@ def estimate(name: str, sums: CustomerSums, bounds: Bounds, alpha: float) -> Est
 
 def lift(sums: CustomerSums, reference_expected: float, bounds: Bounds, alpha: float) -> Estimate:
     """`estimators.difference` over the reference, whose model expects `reference_expected` per row."""
-    found = combination("lift", sums)
+    found = _combined(ColumnTerms({"lift": 1.0}), sums)
     middle = _mean(sums, "expected") - reference_expected
     weights = (1.0, 1.0) if bounds.all_ones_lift else bounds.lift_weight
-    ends = _likelihood(sums, 2, _of(lift=1.0), middle, weights, _residual(bounds), 1.0, alpha)
+    ends = _likelihood(sums, 2, "lift", middle, weights, _residual(bounds), 1.0, alpha)
     span = bounds.reward[1] - bounds.reward[0]
     low, high = np.clip(ends, -span, span).tolist()
     return Estimate(found.value, error(found.influence, sums), low, high, EMPIRICAL_LIKELIHOOD)
@@ -102,7 +172,8 @@ def lift(sums: CustomerSums, reference_expected: float, bounds: Bounds, alpha: f
 
 def mean_weight_p_value(sums: CustomerSums, bounds: Range) -> float:
     """`weights.mean_weight_p_value`."""
-    pair = _pair(sums, _of(weight=1.0), _of(weight=1.0))
+    weight = _of(sums, {"weight": 1.0})
+    pair = _pair(sums, weight, weight)
     distance = mean_weight_statistic(pair, *_granted(sums, 0, bounds))
     return float(stats.f.sf(distance, 1, sums.customers))
 
@@ -117,7 +188,7 @@ def disagreement_p_value(sums: CustomerSums) -> float:
 def _likelihood(
     sums: CustomerSums,
     which: int,
-    terms: Float,
+    terms: str,
     middle: float,
     bounds: Range,
     residual: Range,
@@ -125,7 +196,8 @@ def _likelihood(
     alpha: float,
 ) -> tuple[float, float]:
     by = WEIGHTS.index(EXTREMES[which][0])
-    weight, centred = _of(**{WEIGHTS[by]: 1.0}), terms - middle * _of(one=1.0)
+    weight = _of(sums, {WEIGHTS[by]: 1.0})
+    centred = _of(sums, {terms: 1.0}) - middle * _of(sums, {"one": 1.0})
     rows = float(sums.totals[AT["one"]])
     row = sums.customers / rows
     above, below = ends_of(sums.extremes[which], middle, 1.0 / row)
@@ -167,9 +239,9 @@ def _mean(sums: CustomerSums, name: str) -> float:
     return float(sums.totals[AT[name]] / sums.totals[AT["one"]])
 
 
-def _of(**factors: float) -> Float:
+def _of(sums: CustomerSums, factors: Mapping[str, float]) -> Float:
     """(d,) combination of the named columns."""
-    out = np.zeros(len(COLUMNS))
+    out = np.zeros(len(sums.columns))
     for name, factor in factors.items():
-        out[AT[name]] = factor
+        out[sums.columns.index(name)] = factor
     return out

@@ -21,9 +21,9 @@ from campaignrl.errors import DataError, Problem, SupportError, UsageError, unkn
 from campaignrl.ope.data import LOGGED, TABLES
 from campaignrl.ope.diagnostics import diagnose
 from campaignrl.ope.intervals import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate
-from campaignrl.ope.methods import ESTIMATORS, Evaluation, Range, missing, spread_from
+from campaignrl.ope.methods import ESTIMATORS, STREAMED, USUAL, Evaluation, Range, missing, spread_from
 from campaignrl.ope.nuisance import ESTIMATE
-from campaignrl.ope.streaming.estimates import STREAMED, Bounds, estimate, lift
+from campaignrl.ope.streaming.estimates import Bounds, estimate, lift
 from campaignrl.ope.streaming.figures import bounds_of, figures_of, off_support, reward_range_of
 from campaignrl.ope.streaming.model import SAMPLE, GivenModel, SampledRidge, StreamedModel, fit_sampled_ridge
 from campaignrl.ope.streaming.rows import Part, Question, part_of
@@ -41,7 +41,7 @@ def evaluate_stream(
     log: str | Path | DecisionLog,
     policy: Policy | str | Path | Array,
     *,
-    estimators: Sequence[str] = STREAMED,
+    estimators: Sequence[str] = USUAL,
     reference: Policy | str | Path | Array = LOGGED,
     mix: float = 1.0,
     model: StreamedModel | str | Array = "ridge",
@@ -53,13 +53,37 @@ def evaluate_stream(
     sample: int = SAMPLE,
     spread: bool = False,
 ) -> Evaluation:
-    """Value `policy` on the Parquet log `log` without ever holding it; see `evaluate` for the words.
+    """`evaluate` on a Parquet log of any size, which is read in pieces and never held.
 
-    log: a file, or a log in memory, for which this takes less memory and time than `evaluate`. policy, reference: also
-    (n, k) arrays of probabilities for all rows of the log, which may be memory-mapped. model: "ridge", cross-fitted on
-    about `sample` rows, (n, k) predictions, or anything with `predict(log) -> (m, k)` that has not seen these
-    customers. workers: threads; the answer does not depend on them. spread: also gather what a report draws of the
-    weights, which takes a little longer.
+    Args:
+        log: a file, or a log in memory, for which this takes less memory and time than `evaluate`.
+        policy: a Policy, the name or file of one, "logged", or probabilities (n, k) for all rows of the log, which may
+            be memory-mapped.
+        estimators: which ones.
+        reference: what the lift is over, in any form a policy may have.
+        mix: value the policy that follows `policy` this often, in (0, 1], and the logged one otherwise.
+        model: "ridge", cross-fitted on about `sample` rows, (n, k) predictions, or anything with
+            `predict(log) -> (m, k)` that has not seen these customers.
+        reward_range: least and largest reward possible.
+        alpha: intervals cover with 1 - alpha.
+        folds: of customers, for cross-fitting.
+        seed: of the folds and the sample.
+        workers: threads; the answer does not depend on them.
+        sample: rows that the reward model learns from.
+        spread: also gather what a report draws of the weights, which takes a little longer.
+
+    Returns:
+        Evaluation: as `evaluate` gives it.
+
+    Raises:
+        UnknownName: no estimator, policy or file goes by that name.
+        UsageError: a question that takes the whole log at once.
+
+    Example:
+        >>> import campaignrl as crl
+        >>> crl.write_log(crl.simulate("coupon_trap", "uniform", customers=200, seed=7), "large.parquet")
+        >>> crl.evaluate_stream("large.parquet", "always:content@email").customers
+        200
     """
     _check(estimators, mix, alpha, folds, model, workers)
     stream = LogInMemory(log) if isinstance(log, DecisionLog) else open_log(log)

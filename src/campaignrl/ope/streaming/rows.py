@@ -14,11 +14,11 @@ import numpy as np
 
 from campaignrl.arrays import Array, Float
 from campaignrl.errors import DataError
-from campaignrl.ope.estimators import bandit, weights
-from campaignrl.ope.methods import HEAVY, Range, counted
+from campaignrl.ope.estimators import weights
+from campaignrl.ope.methods import ESTIMATORS, HEAVY, Range, counted
+from campaignrl.ope.streaming.estimates import PieceRows, columns_of, own_columns
 from campaignrl.ope.streaming.model import StreamedModel
 from campaignrl.ope.streaming.sums import (
-    ALWAYS,
     AT,
     COLUMNS,
     EMPTY,
@@ -34,7 +34,6 @@ from campaignrl.ope.streaming.views import View, pass_by
 from campaignrl.policies import Policy, one_blas_thread
 from campaignrl.tables.log import DecisionLog, LogInMemory, LogStream, Piece, pieces, starts_of
 
-LAST = {"dros", "switch_dr"}  # estimators whose columns come after those that are always there
 FIRST = 1 << 16  # propensities kept, to see how they were rounded
 
 
@@ -49,6 +48,11 @@ class Question:
     model: StreamedModel | Array | None
     estimators: tuple[str, ...]
     spread: bool = False  # gather what pictures of the weights are made of
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """(d,) what is summed by customer."""
+        return columns_of(self.estimators)
 
     @cached_property
     def sampling(self) -> int:
@@ -99,15 +103,15 @@ def _of_piece(question: Question, piece: Piece, sampling: int) -> tuple[Customer
         starts = starts_of(log.customer)
     if not len(log):
         return NOTHING, EMPTY, np.zeros(0)
-    columns = np.empty((len(COLUMNS) if LAST & set(question.estimators) else ALWAYS, len(log)))
+    columns = np.empty((len(question.columns), len(log)))
     predicted, views, q_range = _looked_at(question, log, at, columns)
-    _fill(columns, log, predicted, views, question.estimators)
+    _fill(columns, log, predicted, views, question)
     tally = _tallied(log, columns, views, q_range, dropped)
     if question.spread:
         tally = tally._replace(added={**tally.added, **counted(columns[AT["weight"]], log.action, len(log.catalog))})
     begun = log.customer if len(starts) == len(log) else log.customer[starts]
     names = begun if isinstance(question.stream, LogInMemory) else log.customers[begun]  # numbers tell them apart too
-    sums = customer_sums(columns, starts, names, log.step, sampling)
+    sums = customer_sums(columns, starts, names, log.step, sampling, question.columns)
     return sums, tally, log.propensity[:FIRST].copy()
 
 
@@ -134,16 +138,16 @@ def _rows_of(given: Any, at: slice | Array) -> Any:
     return given[at] if isinstance(given, np.ndarray) else given
 
 
-def _fill(columns: Float, log: DecisionLog, predicted: Float, views: list[View], names: tuple[str, ...]) -> None:
-    """The other columns, from weights, expectations and rewards. names: of estimators."""
+def _fill(columns: Float, log: DecisionLog, predicted: Float, views: list[View], question: Question) -> None:
+    """The other columns, from weights, expectations and rewards."""
     view, other = views
     residual = log.reward - predicted
     columns[AT["one"]] = 1.0
     if view.target is None:
         columns[AT["weight"]], columns[AT["expected"]] = view.weight, view.expected
-    np.multiply(view.weight, log.reward, out=columns[AT["earned"]])
-    np.multiply(view.weight, residual, out=columns[AT["dr"]])
-    columns[AT["dr"]] += view.expected
+    rows = PieceRows(view.weight, log.reward, predicted, view.expected)
+    columns[AT["earned"]] = ESTIMATORS["ips"].terms(rows).above
+    columns[AT["dr"]] = ESTIMATORS["dr"].terms(rows).above
     lift_weight, lift = columns[AT["lift_weight"]], columns[AT["lift"]]
     np.add(view.weight, 1.0, out=lift_weight)
     lift_weight -= other.weight
@@ -152,13 +156,12 @@ def _fill(columns: Float, log: DecisionLog, predicted: Float, views: list[View],
     lift += view.expected - other.expected
     if other.target is None:
         lift_weight[:] = view.weight  # to the last digit
-    columns[AT["clip"] :] = 0.0
-    if "ips_clip" in names:
-        np.multiply(bandit.clipped(view.weight, HEAVY), log.reward, out=columns[AT["clip"]])
-    if "dros" in names:
-        np.add(view.expected, bandit.shrunk(view.weight, HEAVY**2) * residual, out=columns[AT["dros"]])
-    if "switch_dr" in names:
-        np.add(view.expected, bandit.switched(view.weight, HEAVY) * residual, out=columns[AT["switch_dr"]])
+    columns[len(COLUMNS) :] = 0.0
+    for name in question.estimators:
+        own = own_columns(name)
+        terms = ESTIMATORS[name].terms(rows) if own else None
+        for column, part in own.items():
+            columns[question.columns.index(column)] = getattr(terms, part)
 
 
 def _tallied(log: DecisionLog, columns: Float, views: list[View], q_range: Range, dropped: int) -> Tally:

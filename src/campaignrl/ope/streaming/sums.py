@@ -23,8 +23,7 @@ from campaignrl.errors import DataError, Problem
 from campaignrl.ope.methods import likelihood_of_rows as outliers
 from campaignrl.rng import mix
 
-COLUMNS = ("one", "weight", "expected", "earned", "dr", "lift_weight", "lift", "clip", "dros", "switch_dr")
-ALWAYS = 8  # the first ones; the others may be left out, and then count as 0 (BLAS is faster for eight than for seven)
+COLUMNS = ("one", "weight", "expected", "earned", "dr", "lift_weight", "lift")  # always the first; others follow
 AT = {name: i for i, name in enumerate(COLUMNS)}
 WEIGHTS = ("weight", "lift_weight")  # whose least and largest sum over a customer are kept
 EXTREMES = (("weight", "earned"), ("weight", "dr"), ("lift_weight", "lift"))  # (by whose weight, of what)
@@ -86,6 +85,7 @@ class Extremes(NamedTuple):
 class CustomerSums(NamedTuple):
     """A part of a log; `edges` are not in the sums yet."""
 
+    columns: tuple[str, ...]  # (d,) their names
     customers: int
     totals: Float  # (d,)
     products: Float  # (d, d)
@@ -97,8 +97,10 @@ class CustomerSums(NamedTuple):
     edges: tuple[Edge, ...] = ()  # none, one, or the first and the last
 
 
-def customer_sums(columns: Float, starts: Array, names: Array, step: Array, sampling: int) -> CustomerSums:
-    """One part. columns: (d, n), or the first of COLUMNS; starts: (C,) where customers begin; names: (C,); step: (n,).
+def customer_sums(
+    columns: Float, starts: Array, names: Array, step: Array, sampling: int, called: tuple[str, ...] = COLUMNS
+) -> CustomerSums:
+    """One part. columns: (d, n); starts: (C,) where customers begin; names: (C,); step: (n,); called: the columns.
 
     sampling: one customer in so many is remembered; TOGETHER: none needs to be.
     """
@@ -107,11 +109,11 @@ def customer_sums(columns: Float, starts: Array, names: Array, step: Array, samp
     sums = columns if len(starts) == columns.shape[1] else np.add.reduceat(columns, starts, axis=1)
     ends = (int(starts[1]) - 1 if len(starts) > 1 else len(step) - 1, len(step) - 1)
     edges = tuple(
-        Edge(str(names[c]), _keys(names[c : c + 1]), _all_columns(sums[:, c]), int(step[starts[c]]), int(step[end]))
+        Edge(str(names[c]), _keys(names[c : c + 1]), sums[:, c], int(step[starts[c]]), int(step[end]))
         for c, end in sorted({0: ends[0], len(starts) - 1: ends[1]}.items())
     )
     keys = () if sampling == TOGETHER else (_kept(_keys(names[1:]), sampling),)  # of the first: see joined
-    return _of(sums[:, 1:-1])._replace(keys=keys, edges=edges)
+    return _of(sums[:, 1:-1], called)._replace(keys=keys, edges=edges)
 
 
 def sampling_of(rows: int) -> int:
@@ -136,8 +138,8 @@ def joined(a: CustomerSums, b: CustomerSums, sampling: int) -> CustomerSums:
         middle = [left, right]
         keys += [] if sampling == TOGETHER else [_kept(right.key, sampling)]
     edges = [*a.edges[:-1], *middle, *b.edges[1:]]
-    inner = np.array([edge.sums for edge in edges[1:-1]]).reshape(-1, len(COLUMNS)).T
-    whole = _added(a, b, _of(inner))
+    inner = np.array([edge.sums for edge in edges[1:-1]]).reshape(-1, len(a.columns)).T
+    whole = _added(a, b, _of(inner, a.columns))
     return whole._replace(keys=tuple(keys), edges=tuple(edges[:1] + edges[1:][-1:]))
 
 
@@ -147,8 +149,8 @@ def closed(part: CustomerSums) -> CustomerSums:
     if (keys[1:] == keys[:-1]).any():
         fix = "Sort the log by customer_id and step, or evaluate it without --stream."
         raise DataError(Problem("decision log", "customer_id", "in several places", "in rows that stand together", fix))
-    sums = np.array([edge.sums for edge in part.edges]).reshape(-1, len(COLUMNS)).T
-    return _added(part, _of(sums))._replace(edges=())
+    sums = np.array([edge.sums for edge in part.edges]).reshape(-1, len(part.columns)).T
+    return _added(part, _of(sums, part.columns))._replace(edges=())
 
 
 def ends_of(extremes: Extremes, middle: float, bound: float) -> tuple[list[float], list[float]]:
@@ -172,14 +174,15 @@ def _one_customer(left: Edge, right: Edge) -> Edge:
     return Edge(left.customer, left.key, left.sums + right.sums, left.first_step, right.last_step)
 
 
-def _of(sums: Float) -> CustomerSums:
-    """(d, C) sums of whole customers, or the first of COLUMNS, as a part without edges."""
+def _of(sums: Float, called: tuple[str, ...]) -> CustomerSums:
+    """(d, C) sums of whole customers as a part without edges."""
     weights, size = [sums[AT[name]] for name in WEIGHTS], sums[AT["one"]]
     one_row = bool(size.min(initial=1.0) == size.max(initial=1.0) == 1.0)
-    products = _all_columns(_all_columns(sums @ sums.T).T)
+    products = sums @ sums.T
     return CustomerSums(
+        columns=called,
         customers=sums.shape[1],
-        totals=products[AT["one"]] if one_row else _all_columns(sums.sum(axis=1)),
+        totals=products[AT["one"]] if one_row else sums.sum(axis=1),
         products=products,
         least=np.array([w.min(initial=np.inf) for w in weights]),
         largest=np.array([w.max(initial=-np.inf) for w in weights]),
@@ -187,13 +190,6 @@ def _of(sums: Float) -> CustomerSums:
         outliers=tuple(_outliers(sums, AT[by], AT[of]) for by, of in EXTREMES),
         keys=(),
     )
-
-
-def _all_columns(values: Float) -> Float:
-    """(d', ...) of the first columns -> (d, ...) of all."""
-    out = np.zeros((len(COLUMNS), *values.shape[1:]))
-    out[: len(values)] = values
-    return out
 
 
 def _extremes(size: Float, means: list[Float], sums: Float) -> list[Extremes]:
@@ -233,6 +229,7 @@ def _extreme(sizes: Float, cell: Array, values: Float) -> Extremes:
 
 def _added(*parts: CustomerSums) -> CustomerSums:
     return CustomerSums(
+        columns=parts[0].columns,
         customers=sum(part.customers for part in parts),
         totals=reduce(np.add, [part.totals for part in parts]),
         products=reduce(np.add, [part.products for part in parts]),
@@ -262,4 +259,4 @@ def _keys(names: Array) -> npt.NDArray[np.uint64]:
     return pd.util.hash_array(names, categorize=False) if len(names) else _NO_KEYS
 
 
-NOTHING = _of(np.zeros((len(COLUMNS), 0)))
+NOTHING = _of(np.zeros((len(COLUMNS), 0)), COLUMNS)

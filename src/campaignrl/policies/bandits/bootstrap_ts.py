@@ -24,7 +24,7 @@ from campaignrl.policies.bandits.forgetting import DriftingSums
 from campaignrl.policies.bandits.linear import scoring_layout, vote_shares
 from campaignrl.policies.bandits.linear_base import Factorised, FactorisedConfig
 from campaignrl.policies.base import Shapes, Tensors
-from campaignrl.policies.learner_settings import fixed_penalty, lessons, require_catalog
+from campaignrl.policies.learner_settings import fixed_penalty, require_catalog, training_rows
 from campaignrl.policies.linear_model import RidgeStatistics, fit_ridge
 from campaignrl.specs import Spec
 from campaignrl.tables.log import DecisionLog
@@ -69,15 +69,15 @@ class BootstrapTS(Factorised):
         """Learn from the rows of `log` whose outcomes are known."""
         require_catalog(log, self.catalog, self.name)
         parts = [RidgeStatistics.zeros(self.catalog, self.schema.width) for _ in range(self.config.members)]
-        keys, taught = row_keys(log), False
-        for lesson in lessons(log, self.schema, self.config):
-            taught = True
+        keys, changed = row_keys(log), False
+        for block in training_rows(log, self.schema, self.config):
+            changed = True
             for member, part in enumerate(parts):
-                counts = poisson_counts(keys[lesson.rows], self.config.seed, member)
+                counts = poisson_counts(keys[block.rows], self.config.seed, member)
                 used = counts > 0.0
-                weight = counts[used] if lesson.weight is None else (counts * lesson.weight)[used]
-                part.add(lesson.X[used], lesson.action[used], lesson.reward[used], weight)
-        if taught:
+                weight = counts[used] if block.weight is None else (counts * block.weight)[used]
+                part.add(block.X[used], block.action[used], block.reward[used], weight)
+        if changed:
             self._sums.take_in(_stacked(parts))
             self._adopt(self._ensemble())
 

@@ -25,11 +25,11 @@ from campaignrl.errors import Problem, SpecError
 from campaignrl.features import UNKNOWN, Context, FeatureSchema
 from campaignrl.policies.bandits.forgetting import DriftingSums, with_recent
 from campaignrl.policies.bandits.linear import vote_shares
-from campaignrl.policies.base import Shapes, Tensors
+from campaignrl.policies.base import Shapes, Shown, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import best_of, require_choice, with_floor
 from campaignrl.policies.chunks import by_chunks
-from campaignrl.policies.learner_settings import LearningConfig, lessons, require_catalog
+from campaignrl.policies.learner_settings import LearningConfig, require_catalog, training_rows
 from campaignrl.specs import Spec
 from campaignrl.tables.log import DecisionLog
 
@@ -78,7 +78,7 @@ class Means(NamedTuple):
     deviation: float  # pooled, of one reward around its cell's mean
 
 
-class Counts:
+class Counts(Shown):
     """Sums per group and action; a kind adds `_fit`."""
 
     kind: ClassVar[str]
@@ -105,10 +105,10 @@ class Counts:
         """Learn from the rows of `log` whose outcomes are known."""
         require_catalog(log, self.catalog, self.name)
         part = {name: np.zeros_like(a) for name, a in self._sums.total.items()}
-        for lesson in lessons(log, self.schema, self.config):
-            at = (self._group(log.context.take(lesson.rows)), lesson.action)
-            weight = np.ones(len(lesson.rows)) if lesson.weight is None else lesson.weight
-            reward = self._reward(lesson.reward)
+        for block in training_rows(log, self.schema, self.config):
+            at = (self._group(log.context.take(block.rows)), block.action)
+            weight = np.ones(len(block.rows)) if block.weight is None else block.weight
+            reward = self._reward(block.reward)
             for name, values in (("count", weight), ("total", weight * reward), ("square", weight * reward**2)):
                 np.add.at(part[name], at, values)
         if part["count"].any():

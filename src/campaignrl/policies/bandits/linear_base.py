@@ -16,11 +16,11 @@ from campaignrl.actions import Catalog
 from campaignrl.arrays import Bool, Float, Float32
 from campaignrl.features import Context, FeatureSchema
 from campaignrl.policies.bandits.forgetting import DriftingSums, with_recent
-from campaignrl.policies.base import Shapes, Tensors
+from campaignrl.policies.base import Shapes, Shown, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import require_choice, with_floor
 from campaignrl.policies.chunks import by_encoded_chunks
-from campaignrl.policies.learner_settings import LearningConfig, Penalty, fixed_penalty, lessons, require_catalog
+from campaignrl.policies.learner_settings import LearningConfig, Penalty, fixed_penalty, require_catalog, training_rows
 from campaignrl.policies.linear_model import RidgeModel, RidgeStatistics, fit_ridge
 from campaignrl.policies.row_products import row_product
 from campaignrl.specs import Spec
@@ -33,7 +33,7 @@ class FactorisedConfig(LearningConfig):
     l2: Penalty = Field(default="auto")
 
 
-class Factorised:
+class Factorised(Shown):
     """A learner on the factorised ridge; a kind adds `_shares` and, if its choice needs more than means, `_fit`."""
 
     kind: ClassVar[str]
@@ -60,8 +60,8 @@ class Factorised:
         """Learn from the rows of `log` whose outcomes are known (all whose window has closed, unless set otherwise)."""
         require_catalog(log, self.catalog, self.name)
         part = RidgeStatistics.zeros(self.catalog, self.schema.width)
-        for lesson in lessons(log, self.schema, self.config):
-            part.add(lesson.X, lesson.action, lesson.reward, lesson.weight)
+        for block in training_rows(log, self.schema, self.config):
+            part.add(block.X, block.action, block.reward, block.weight)
         if part.count.any():
             self._sums.take_in(part.tensors())
             self._adopt(self._fit(self._posterior()))

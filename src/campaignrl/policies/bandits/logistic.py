@@ -23,7 +23,7 @@ from campaignrl.policies.bandits.linear import scoring_layout, vote_shares
 from campaignrl.policies.bandits.linear_base import Factorised
 from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
-from campaignrl.policies.learner_settings import LearningConfig, Lesson, lessons, require_catalog
+from campaignrl.policies.learner_settings import LearningConfig, TrainingRows, require_catalog, training_rows
 from campaignrl.policies.linear_model import RidgeModel, RidgeStatistics, fit_ridge, with_intercept
 from campaignrl.specs import Spec
 from campaignrl.tables.log import DecisionLog
@@ -66,7 +66,7 @@ class LogitTS(Factorised):
     def update(self, log: DecisionLog) -> None:
         """Learn from the rows of `log` whose outcomes are known."""
         require_catalog(log, self.catalog, self.name)
-        rows = list(lessons(log, self.schema, self.config))
+        rows = list(training_rows(log, self.schema, self.config))
         if not rows:
             return
         before = RidgeStatistics.from_tensors(self._sums.aged())
@@ -74,7 +74,7 @@ class LogitTS(Factorised):
         self._sums.take_in(self._curved(rows, found, 0.0).tensors())
         self._adopt(self._fit(self._posterior()))
 
-    def _climb(self, before: RidgeStatistics, rows: list[Lesson]) -> Float:
+    def _climb(self, before: RidgeStatistics, rows: list[TrainingRows]) -> Float:
         """(D, k) mode of the posterior of all rows so far."""
         found = self._model(before).posterior.mean().T
         for _ in range(STEPS):
@@ -83,16 +83,16 @@ class LogitTS(Factorised):
                 break
         return found
 
-    def _curved(self, rows: list[Lesson], at: Float, least: float) -> RidgeStatistics:
+    def _curved(self, rows: list[TrainingRows], at: Float, least: float) -> RidgeStatistics:
         """The log-likelihood of rows around coefficients `at` (D, k): its curvature, and moments with its gradient."""
         stats = RidgeStatistics.zeros(self.catalog, self.schema.width)
         low, high = self.config.low, self.config.high
-        for lesson in rows:
-            odds = np.einsum("nd,nd->n", with_intercept(lesson.X), at.T[lesson.action])
-            p, success = expit(odds), np.clip((lesson.reward - low) / (high - low), 0.0, 1.0)
+        for block in rows:
+            odds = np.einsum("nd,nd->n", with_intercept(block.X), at.T[block.action])
+            p, success = expit(odds), np.clip((block.reward - low) / (high - low), 0.0, 1.0)
             curvature = np.maximum(p * (1.0 - p), max(least, 1e-6))
-            weight = curvature if lesson.weight is None else curvature * lesson.weight
-            stats.add(lesson.X, lesson.action, odds + (success - p) / curvature, weight)
+            weight = curvature if block.weight is None else curvature * block.weight
+            stats.add(block.X, block.action, odds + (success - p) / curvature, weight)
         return stats
 
     def _model(self, stats: RidgeStatistics) -> RidgeModel:

@@ -19,7 +19,7 @@ from campaignrl.arrays import Bool, Float, Float32
 from campaignrl.errors import Problem, SpecError
 from campaignrl.features import Context, FeatureSchema
 from campaignrl.policies.bandits.linear import scoring_layout, vote_shares
-from campaignrl.policies.base import Shapes, Tensors
+from campaignrl.policies.base import Shapes, Shown, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import require_choice, with_floor
 from campaignrl.policies.chunks import by_chunks
@@ -53,7 +53,7 @@ class NeuralLinearConfig(Spec):
     seed: int = Field(default=0, ge=0)
 
 
-class NeuralLinear:
+class NeuralLinear(Shown):
     """Learned features, Bayesian ridge on top."""
 
     kind: ClassVar[str] = "neural_linear"

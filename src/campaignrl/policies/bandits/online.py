@@ -22,7 +22,7 @@ from campaignrl.arrays import Bool, Float, Float32
 from campaignrl.errors import DataError, Problem, UsageError
 from campaignrl.policies.bandits.linear import LinEpsilon, LinTS, LinUCB
 from campaignrl.policies.bandits.linear_base import Factorised
-from campaignrl.policies.linear_model import Marginals, Stepwise
+from campaignrl.policies.linear_model import Marginals, RankOneUpdate
 
 AFRESH = 4096  # rows after which everything is computed anew; sooner at first, when rows double
 
@@ -88,7 +88,7 @@ class Online:
         self._next = min(max(64, 2 * self._rows), self._rows + AFRESH)
         self._mean = model.posterior.mean()  # (k, D)
         self._residual = model.sigma2 * (self._rows + 1.0)
-        self._stepwise = Stepwise(model)
+        self._update = RankOneUpdate(model)
         self._marginals = Marginals(model) if isinstance(policy, LinUCB) else None
         self._phi, self._phi32 = np.ones(D), np.ones(D, dtype=np.float32)  # the row in hand
         # (S, k, D) draws around 0 in units of the noise
@@ -127,7 +127,7 @@ class Online:
         return self._marginals.variances(phi)
 
     def _step(self, phi: Float, action: int, reward: float) -> None:
-        gain, spread = self._stepwise.condition(phi, action)
+        gain, spread = self._update.condition(phi, action)
         error = reward - float(self._mean[action] @ phi)
         if self._marginals is not None:
             self._marginals.condition(gain, spread)

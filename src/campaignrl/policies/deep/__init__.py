@@ -35,7 +35,7 @@ from campaignrl.policies.deep.recurrent_state import require_memory as require_m
 from campaignrl.policies.deep.recurrent_state import states_on as states_on
 from campaignrl.policies.deep.recurrent_state_file import open_memory as open_memory
 from campaignrl.policies.deep.recurrent_state_file import save_memory as save_memory
-from campaignrl.policies.deep.run_options import Course as Course
-from campaignrl.policies.deep.run_options import Watch as Watch
+from campaignrl.policies.deep.run_options import RunOptions as RunOptions
+from campaignrl.policies.deep.run_options import TrainingCallback as TrainingCallback
 from campaignrl.policies.deep.run_options import WorldLearner as WorldLearner
 from campaignrl.policies.deep.run_options import thinned as thinned

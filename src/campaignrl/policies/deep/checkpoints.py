@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from campaignrl.errors import ArtifactError, Problem
 from campaignrl.policies.base import Tensors
-from campaignrl.policies.deep.run_options import Milestone
+from campaignrl.policies.deep.run_options import CurvePoint
 from campaignrl.policies.tensor_file import MAX_FILE, pack, unpack
 from campaignrl.specs import Spec, World
 from campaignrl.tables.files import write_whole
@@ -29,7 +29,7 @@ class Checkpoint(NamedTuple):
 
     of: dict[str, Any]
     counters: dict[str, int]
-    curve: list[Milestone]
+    curve: list[CurvePoint]
     tensors: Tensors
 
 
@@ -70,7 +70,7 @@ def load_checkpoint(path: Path, of: dict[str, Any]) -> Checkpoint:
         manifest = json.loads(texts[KEY])
         known, written = dict(manifest["of"]), manifest["format"]
         counters = {str(name): int(value) for name, value in manifest["counters"].items()}
-        curve = [Milestone(int(steps), *map(float, rest)) for steps, *rest in manifest["curve"]]
+        curve = [CurvePoint(int(steps), *map(float, rest)) for steps, *rest in manifest["curve"]]
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         raise ArtifactError(Problem(where, "content", "something else", "a checkpoint of campaignrl")) from None
     if written != FORMAT:

@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 from campaignrl.actions import Catalog
 from campaignrl.features import FeatureSchema
 from campaignrl.policies.deep.numpy_network import Answer, NetworkConfig, NetworkPolicy
-from campaignrl.policies.deep.run_options import Course, Milestone
+from campaignrl.policies.deep.run_options import CurvePoint, RunOptions
 from campaignrl.specs import Spec, World, check
 
 NEEDED = "training a deep learner needs torch, stable-baselines3 and sb3-contrib: pip install 'campaignrl[rl]'"
@@ -160,11 +160,11 @@ class Agent(NetworkPolicy):
 
     def __init__(self, catalog: Catalog, schema: FeatureSchema, config: AgentConfig, name: str) -> None:
         super().__init__(catalog, schema, config, name)
-        self.curve: list[Milestone] = []
+        self.curve: list[CurvePoint] = []
 
-    def learn(self, world: World, course: Course) -> None:
+    def learn(self, world: World, options: RunOptions) -> None:
         """Learn in `world`, from the weights it has if it has any."""
-        self.curve = import_module("campaignrl.policies.deep.trainer").teach(self, world, course)
+        self.curve = import_module("campaignrl.policies.deep.trainer").train_agent(self, world, options)
 
 
 class PPO(Agent):

@@ -18,7 +18,7 @@ from campaignrl.actions import NONE, Catalog
 from campaignrl.arrays import Bool, Float, Float32
 from campaignrl.errors import ArtifactError, Problem
 from campaignrl.features import Context, FeatureSchema
-from campaignrl.policies.base import Shapes, Tensors
+from campaignrl.policies.base import Shapes, Shown, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import best_of, require_choice, uniform_over, with_floor
 from campaignrl.policies.chunks import by_chunks
@@ -54,7 +54,7 @@ class NetworkConfig(Spec):
     explore: float = Field(default=0.01, ge=0.0, le=1.0)
 
 
-class NetworkPolicy:
+class NetworkPolicy(Shown):
     """A network that decides; one whose weights are all zero has learned nothing yet."""
 
     kind: ClassVar[str] = "network"

@@ -17,8 +17,8 @@ from campaignrl.errors import MissingExtra, Problem, SpecError, UsageError
 from campaignrl.policies.base import Tensors
 from campaignrl.policies.deep.checkpoints import Checkpoint, identity, load_checkpoint, save_checkpoint
 from campaignrl.policies.deep.configs import NEEDED, Agent, AgentConfig
-from campaignrl.policies.deep.run_options import Course, Milestone
-from campaignrl.policies.deep.training_env import ExperienceVectorEnv
+from campaignrl.policies.deep.run_options import CurvePoint, RunOptions
+from campaignrl.policies.deep.training_env import TrainingVectorEnv
 from campaignrl.specs import World
 
 try:
@@ -34,11 +34,11 @@ except ImportError as missing:
 LARGEST = 1e8  # of anything in a network that still learns
 
 
-def teach(agent: Agent, world: World, course: Course) -> list[Milestone]:
+def train_agent(agent: Agent, world: World, options: RunOptions) -> list[CurvePoint]:
     """Train `agent` in `world`, give it the weights, and return the curve."""
     config = agent.config.in_world(world.name)
-    with torch_threads(course.threads):
-        training = Training(agent, config, world, course)
+    with torch_threads(options.threads):
+        training = Training(agent, config, world, options)
         curve = training.run()
         agent.restore(training.tensors())
     return curve
@@ -47,16 +47,16 @@ def teach(agent: Agent, world: World, course: Course) -> list[Milestone]:
 class Training:
     """One model in one environment, from its first or its last customer-day to the end."""
 
-    def __init__(self, agent: Agent, config: AgentConfig, world: World, course: Course) -> None:
-        self.agent, self.config, self.world, self.course = agent, config, world, course
+    def __init__(self, agent: Agent, config: AgentConfig, world: World, options: RunOptions) -> None:
+        self.agent, self.config, self.world, self.options = agent, config, world, options
         self.episode = config.customers * world.horizon  # customer-days of one episode of everybody
-        self.steps = -(-course.steps // self.episode) * self.episode
+        self.steps = -(-options.steps // self.episode) * self.episode
         self.of = identity(agent.kind, config, world, self.steps)
-        self.curve: list[Milestone] = []
-        kept = course.checkpoint if course.resume else None
+        self.curve: list[CurvePoint] = []
+        kept = options.checkpoint if options.resume else None
         found = load_checkpoint(kept, self.of) if kept is not None and kept.exists() else None
         done = found.counters["num_timesteps"] if found else 0
-        self.env = ExperienceVectorEnv(
+        self.env = TrainingVectorEnv(
             config.customers,
             world,
             config.seed,
@@ -65,19 +65,19 @@ class Training:
             scale=config.reward_scale,
             show_mask=agent.kind in SEES_MASK,
         )
-        self.model = make_model(agent.kind, config, CustomersVecEnv(self.env), self.steps, _tensorboard(course))
+        self.model = make_model(agent.kind, config, CustomersVecEnv(self.env), self.steps, _tensorboard(options))
         if found is not None:
-            self._restore(found, str(course.checkpoint))
+            self._restore(found, str(options.checkpoint))
         elif agent.is_trained:
             put_network(agent.tensors(), self.model.policy)
 
-    def run(self) -> list[Milestone]:
+    def run(self) -> list[CurvePoint]:
         """Learn to the end; returns the curve."""
         begun = self.model.num_timesteps
         if begun < self.steps:
             words: dict[str, Any] = {"reset_num_timesteps": begun == 0, "tb_log_name": self.agent.kind}
             try:  # the library's own logging is left out: it misses the last update
-                self.model.learn(self.steps - begun, callback=_Watching(self), log_interval=None, **words)
+                self.model.learn(self.steps - begun, callback=_CurveCallback(self), log_interval=None, **words)
                 self.model.logger.close()
             except ValueError:  # torch refuses weights that are no numbers in many words
                 self._finite_state()
@@ -91,9 +91,9 @@ class Training:
     def checkpoint(self) -> None:
         """Write where the training stands."""
         tensors = self._finite_state()
-        if self.course.checkpoint is not None:
+        if self.options.checkpoint is not None:
             counters = {name: getattr(self.model, name) for name in COUNTERS if hasattr(self.model, name)}
-            save_checkpoint(Checkpoint(self.of, counters, self.curve, tensors), self.course.checkpoint)
+            save_checkpoint(Checkpoint(self.of, counters, self.curve, tensors), self.options.checkpoint)
 
     def _finite_state(self) -> Tensors:
         """Weights and the optimiser's sums; a network that has gone astray is an error."""
@@ -115,7 +115,7 @@ class Training:
 COUNTERS = ("num_timesteps", "_n_updates", "_n_calls")
 
 
-class _Watching(BaseCallback):
+class _CurveCallback(BaseCallback):
     """Seeds each rollout by itself, keeps the curve and the checkpoint, and tells who waits.
 
     Since a rollout's draws depend on seed and customer-day alone, a training of whole episodes that was interrupted and
@@ -125,7 +125,7 @@ class _Watching(BaseCallback):
     def __init__(self, training: Training) -> None:
         super().__init__()
         self._training = training
-        self._last = 0  # customer-days at the last milestone
+        self._last = 0  # customer-days at the last point of the curve
 
     def _init_callback(self) -> None:
         self._last = self.num_timesteps = self.model.num_timesteps
@@ -133,47 +133,47 @@ class _Watching(BaseCallback):
     def _on_rollout_start(self) -> None:
         training, done = self._training, self.model.num_timesteps
         if done - self._last >= training.episode:
-            self._milestone(done)
+            self._add_to_curve(done)
             training.checkpoint()
         stream = rng.stream(training.config.seed, done, rng.Purpose.LEARNING)
         set_random_seed(int(stream) % 2**32)
 
     def _on_step(self) -> bool:
         training = self._training
-        if training.course.progress is not None:
-            training.course.progress(self.model.num_timesteps, training.steps)
+        if training.options.progress is not None:
+            training.options.progress(self.model.num_timesteps, training.steps)
         return not self._stopped
 
     def _on_training_end(self) -> None:
         if self.model.num_timesteps > self._last and not self._stopped:
-            self._milestone(self.model.num_timesteps)
+            self._add_to_curve(self.model.num_timesteps)
             self._training.checkpoint()
 
     _stopped = False
 
-    def _milestone(self, done: int) -> None:
+    def _add_to_curve(self, done: int) -> None:
         training = self._training
         earned, lives = training.env.take_earned(), (done - self._last) / training.world.horizon
         lift = (earned.ours - earned.twins) / lives if training.config.baseline == "twin" else 0.0
         loss = float(self.model.logger.name_to_value.get("train/loss", 0.0))
-        training.curve.append(Milestone(done, earned.ours / lives, lift, loss))
-        if training.course.tensorboard is not None:
+        training.curve.append(CurvePoint(done, earned.ours / lives, lift, loss))
+        if training.options.tensorboard is not None:
             self.logger.record("campaign/value", training.curve[-1].value)
             self.logger.record("campaign/lift", lift)
             self.logger.dump(done)
         self._last = done
-        watch = training.course.watch
-        self._stopped = watch is not None and watch(training.curve[-1]) is False
+        callback = training.options.callback
+        self._stopped = callback is not None and callback(training.curve[-1]) is False
 
 
-def _tensorboard(course: Course) -> str | None:
-    if course.tensorboard is None:
+def _tensorboard(options: RunOptions) -> str | None:
+    if options.tensorboard is None:
         return None
     if find_spec("tensorboard") is None:
         raise MissingExtra("events for TensorBoard need it: pip install tensorboard")
     try:
-        course.tensorboard.mkdir(parents=True, exist_ok=True)
+        options.tensorboard.mkdir(parents=True, exist_ok=True)
     except OSError as wrong:
         said = f"a folder that can be written ({wrong.strerror})"
-        raise UsageError(Problem("train", "tensorboard", str(course.tensorboard), said)) from None
-    return str(course.tensorboard)
+        raise UsageError(Problem("train", "tensorboard", str(options.tensorboard), said)) from None
+    return str(options.tensorboard)

@@ -28,7 +28,7 @@ class Earned(NamedTuple):
     twins: float
 
 
-class ExperienceVectorEnv(LifecycleVectorEnv):
+class TrainingVectorEnv(LifecycleVectorEnv):
     """`LifecycleVectorEnv` with the reward over a twin's, divided by `scale`; all places begin and end together.
 
     twins: subtract what a twin who is sent nothing brings the same day. scale: currency units to one unit of reward.

@@ -16,7 +16,7 @@ from campaignrl.actions import NONE, Catalog
 from campaignrl.arrays import Bool, Float
 from campaignrl.errors import Problem, SpecError, nearest
 from campaignrl.features import Context, FeatureSchema
-from campaignrl.policies.base import Shapes, Tensors
+from campaignrl.policies.base import Shapes, Shown, Tensors
 from campaignrl.policies.choice import certainly, uniform_over
 from campaignrl.specs import Spec
 
@@ -39,7 +39,7 @@ class AlwaysConfig(Spec):
     action: str
 
 
-class Untrained:
+class Untrained(Shown):
     """What the kinds that learn nothing have in common: settings, and no tensors."""
 
     def __init__(self, catalog: Catalog, schema: FeatureSchema, config: Spec, name: str) -> None:

@@ -16,7 +16,7 @@ from campaignrl.policies.linear_model.posterior_width import joint_covariance as
 from campaignrl.policies.linear_model.posterior_width import marginal_covariances as marginal_covariances
 from campaignrl.policies.linear_model.posterior_width import widths as widths
 from campaignrl.policies.linear_model.rank_one_update import Marginals as Marginals
-from campaignrl.policies.linear_model.rank_one_update import Stepwise as Stepwise
+from campaignrl.policies.linear_model.rank_one_update import RankOneUpdate as RankOneUpdate
 from campaignrl.policies.linear_model.ridge import L2_GRID as L2_GRID
 from campaignrl.policies.linear_model.ridge import Posterior as Posterior
 from campaignrl.policies.linear_model.ridge import RidgeModel as RidgeModel

@@ -25,7 +25,7 @@ PENDING = 64  # rank-one steps that are kept apart before they are worked into K
 PENDING_GAINS = 16  # likewise before they are worked into the marginal covariances
 
 
-class Stepwise:
+class RankOneUpdate:
     """K and every C_b, and what rows do to them."""
 
     def __init__(self, model: RidgeModel) -> None:
@@ -87,7 +87,7 @@ class Marginals:
         self._waiting = 0
 
     def condition(self, gain: Float, spread: float) -> None:
-        """Take in one row, by what `Stepwise.condition` says of it."""
+        """Take in one row, by what `RankOneUpdate.condition` says of it."""
         np.multiply(gain, 1.0 / np.sqrt(spread), out=self._pending[self._waiting])
         self._waiting += 1
         if self._waiting == PENDING_GAINS:

@@ -1,7 +1,7 @@
 """Learners from finished logs.
 
-advantage_regression.py  What actions do beyond what would have come anyway: regression on rewards less a cross-
-                         fitted baseline
+advantage_regression.py  What actions do beyond what would have come anyway: regression on rewards less a
+                         cross-fitted baseline
 base.py                  What learners from finished logs have in common: they keep the logs they were given and
                          learn anew from all of them
 budgeted.py              `budgeted`: value less a price on what a send costs; the price makes a budget last, and can
@@ -13,8 +13,8 @@ fitted_q.py              `fitted_q`: the action after which a customer brings mo
                          from trajectories
 lbfgs.py                 Fitting factorised coefficients to any smooth loss by L-BFGS, stopped where a held-out loss
                          stops falling
-lookahead_choice.py      How far ahead a log can tell: the whole return or the first outcome window, whichever held-
-                         out customers prefer
+lookahead_choice.py      How far ahead a log can tell: the whole return or the first outcome window, whichever
+                         held-out customers prefer
 merge_logs.py            Decision logs laid together, so that what is learned from halves of one is what is learned
                          from the whole
 pessimistic.py           `pessimistic`: the best action by what it gains over `none` for certain, the lower end of

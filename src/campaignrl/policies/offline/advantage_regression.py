@@ -40,8 +40,8 @@ BASELINE_L2 = 10.0  # pseudo-observations
 PRODUCTS = 24  # numbers of whose pairs products are taken; of more, the first
 
 
-class Taught(NamedTuple):
-    """The rows that teach, and what of them."""
+class RegressionRows(NamedTuple):
+    """The rows that a regression reads, and what it is to predict of them."""
 
     rows: Int  # (m,) in the log
     fold: Int  # (m,) of each row's customer
@@ -78,19 +78,19 @@ def encoded(log: DecisionLog, rows: Int, schema: FeatureSchema) -> Iterator[tupl
         yield part, log.context.take(rows[part]).encode(schema)
 
 
-def without_baseline(log: DecisionLog, taught: Taught, schema: FeatureSchema, folds: int) -> Taught:
+def without_baseline(log: DecisionLog, data: RegressionRows, schema: FeatureSchema, folds: int) -> RegressionRows:
     """The same rows, their rewards less what customers of other folds with the same features bring."""
-    models = [_baseline(log, taught, schema, f) for f in range(folds)]
-    left = np.empty_like(taught.rewards)
+    models = [_baseline(log, data, schema, f) for f in range(folds)]
+    left = np.empty_like(data.rewards)
     with one_blas_thread():
-        for part, X in encoded(log, taught.rows, schema):
-            Z, fold = products(X, schema), taught.fold[part]
-            expected = np.empty((len(Z), taught.rewards.shape[1]))
+        for part, X in encoded(log, data.rows, schema):
+            Z, fold = products(X, schema), data.fold[part]
+            expected = np.empty((len(Z), data.rewards.shape[1]))
             for f, model in enumerate(models):
                 mine = fold == f
                 expected[mine] = Z[mine] @ model
-            left[part] = taught.rewards[part] - expected
-    return taught._replace(rewards=left)
+            left[part] = data.rewards[part] - expected
+    return data._replace(rewards=left)
 
 
 def products(X: Float32, schema: FeatureSchema) -> Float32:
@@ -100,38 +100,38 @@ def products(X: Float32, schema: FeatureSchema) -> Float32:
     return np.concatenate([np.ones((len(X), 1), dtype=np.float32), X, numbers[:, i] * numbers[:, j]], axis=1)
 
 
-def _baseline(log: DecisionLog, taught: Taught, schema: FeatureSchema, fold: int) -> Float32:
+def _baseline(log: DecisionLog, data: RegressionRows, schema: FeatureSchema, fold: int) -> Float32:
     """(q, P) coefficients, from rows of the other folds, those of some customers where there are too many."""
-    others = np.flatnonzero(taught.fold != fold)
+    others = np.flatnonzero(data.fold != fold)
     keep = rng.uniform(rng.customer_keys(log.customers), 0, 0, rng.Purpose.FOLD, k=1)  # apart from folds
-    others = others[keep[log.customer[taught.rows[others]]] < BASELINE_ROWS / max(len(others), 1)]
+    others = others[keep[log.customer[data.rows[others]]] < BASELINE_ROWS / max(len(others), 1)]
     q = products(np.zeros((0, schema.width), dtype=np.float32), schema).shape[1]
-    gram, moment = BASELINE_L2 * np.eye(q), np.zeros((q, taught.rewards.shape[1]))
+    gram, moment = BASELINE_L2 * np.eye(q), np.zeros((q, data.rewards.shape[1]))
     with one_blas_thread():
-        for part, X in encoded(log, taught.rows[others], schema):
+        for part, X in encoded(log, data.rows[others], schema):
             Z = products(X, schema)
             gram += Z.T @ Z
-            moment += Z.T.astype(np.float64) @ taught.rewards[others[part]]
+            moment += Z.T.astype(np.float64) @ data.rewards[others[part]]
         return np.linalg.solve(gram, moment).astype(np.float32)
 
 
 def sums_by_fold(
-    log: DecisionLog, taught: Taught, schema: FeatureSchema, folds: int, share: Float | None = None
+    log: DecisionLog, data: RegressionRows, schema: FeatureSchema, folds: int, share: Float | None = None
 ) -> list[Sums]:
     """K sums. share: (m,) rows each row counts for; None: one."""
-    k, P = len(log.catalog), taught.rewards.shape[1]
+    k, P = len(log.catalog), data.rewards.shape[1]
     D = schema.width + 1
     found = [
         Sums(RidgeStatistics.zeros(log.catalog, schema.width), np.zeros((P, k, D)), np.zeros((P, k)))
         for _ in range(folds)
     ]
     with one_blas_thread():
-        for part, X in encoded(log, taught.rows, schema):
-            action, fold = log.action[taught.rows[part]], taught.fold[part]
+        for part, X in encoded(log, data.rows, schema):
+            action, fold = log.action[data.rows[part]], data.fold[part]
             for f, sums in enumerate(found):
                 mine = fold == f
                 weight = None if share is None else share[part][mine]
-                _add(sums, X[mine], action[mine], taught.rewards[part][mine], weight)
+                _add(sums, X[mine], action[mine], data.rewards[part][mine], weight)
     return found
 
 

@@ -16,15 +16,15 @@ from campaignrl.actions import Catalog
 from campaignrl.arrays import Bool, Float, Float32
 from campaignrl.errors import UsageError
 from campaignrl.features import Context, FeatureSchema
-from campaignrl.policies.base import Shapes, Tensors
+from campaignrl.policies.base import Shapes, Shown, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import best_of, require_choice, with_floor
 from campaignrl.policies.chunks import by_chunks
 from campaignrl.policies.learner_settings import Penalty, fixed_penalty, require_catalog
 from campaignrl.policies.linear_model import RidgeModel, with_intercept
 from campaignrl.policies.offline.advantage_regression import (
+    RegressionRows,
     Sums,
-    Taught,
     fit_parts,
     folds_of,
     overlap_of,
@@ -32,7 +32,7 @@ from campaignrl.policies.offline.advantage_regression import (
     sums_by_fold,
     without_baseline,
 )
-from campaignrl.policies.offline.merge_logs import joined
+from campaignrl.policies.offline.merge_logs import merge_logs
 from campaignrl.policies.row_products import row_product
 from campaignrl.specs import Spec
 from campaignrl.tables.log import DecisionLog
@@ -51,7 +51,7 @@ class OfflineConfig(Spec):
     seed: int = Field(default=0, ge=0)
 
 
-class FromLogs:
+class OfflineLearner(Shown):
     """A learner from logs with linear scores; a kind adds `_learn` and, if it decides otherwise, `_shares`."""
 
     kind: ClassVar[str]
@@ -83,7 +83,7 @@ class FromLogs:
         require_catalog(log, self.catalog, self.name)
         if self._rows and not self._logs:
             raise UsageError(f"{self.name} was loaded from a bundle, which holds no log. Train a new one instead.")
-        self._logs = [joined([*self._logs, log])]
+        self._logs = [merge_logs([*self._logs, log])]
         rows = rows_with_a_choice(self._logs[0])
         if len(rows):
             self._rows, self._fitted = int(self._logs[0].matured.sum()), self._learn(self._logs[0])
@@ -121,15 +121,15 @@ class FromLogs:
         """What the choice reads, from all logs as one, which has rows with a choice."""
         raise NotImplementedError
 
-    def _taught(self, log: DecisionLog, rewards: Float | None = None, baseline: bool = True) -> Taught:
+    def _regression_rows(self, log: DecisionLog, rewards: Float | None = None, baseline: bool = True) -> RegressionRows:
         """The rows with a choice and what they brought: `rewards` (n, P), by default the log's own, less a baseline."""
         rows, folds = rows_with_a_choice(log), self.config.folds
         found = log.reward[:, None] if rewards is None else rewards
-        taught = Taught(rows, folds_of(log, folds, self.config.seed)[rows], found[rows].astype(np.float64))
-        return without_baseline(log, taught, self.schema, folds) if baseline else taught
+        data = RegressionRows(rows, folds_of(log, folds, self.config.seed)[rows], found[rows].astype(np.float64))
+        return without_baseline(log, data, self.schema, folds) if baseline else data
 
-    def _sums(self, log: DecisionLog, taught: Taught) -> list[Sums]:
-        return sums_by_fold(log, taught, self.schema, self.config.folds)
+    def _sums(self, log: DecisionLog, data: RegressionRows) -> list[Sums]:
+        return sums_by_fold(log, data, self.schema, self.config.folds)
 
     def _models(self, log: DecisionLog, sums: list[Sums], windows: Sequence[int] = (1,)) -> list[RidgeModel]:
         """One for each reward, which counts so many outcome windows."""

@@ -99,7 +99,7 @@ class Budgeted(DRUplift):
     def _learn(self, log: DecisionLog) -> Tensors:
         gains = super()._learn(log)["coefficients"]
         per_unit = float(log.meta.get("minor_per_unit", 1.0))
-        paid = self._taught(log, log.cost[:, None] / per_unit, baseline=False)
+        paid = self._regression_rows(log, log.cost[:, None] / per_unit, baseline=False)
         costs = fit_parts(self._sums(log, paid), self.catalog, [1.0], COST_L2)[0]
         self._fitted = {**self._fitted, "coefficients": gains, "costs": costs.coefficients}
         if self.config.spend_per_decision is None:

@@ -25,7 +25,7 @@ from campaignrl.policies.linear_model import with_intercept
 from campaignrl.policies.offline.advantage_regression import encoded, overlap_of
 from campaignrl.policies.offline.crm import softmax
 from campaignrl.policies.offline.fitted_q import FittedQ, FittedQConfig
-from campaignrl.policies.offline.lbfgs import descend
+from campaignrl.policies.offline.lbfgs import minimise
 from campaignrl.specs import Spec
 from campaignrl.tables.log import DecisionLog
 
@@ -53,17 +53,17 @@ class CQL(FittedQ):
     config: CQLConfig
 
     def _learn(self, log: DecisionLog) -> Tensors:
-        config, (taught, near, coefficients) = self.config, self._returns(log)
+        config, (data, near, coefficients) = self.config, self._returns(log)
         start = coefficients.astype(np.float64)
-        share = np.bincount(log.action[taught.rows], minlength=len(self.catalog)) / len(taught.rows)
-        alpha = standard_error_alpha(share, len(taught.rows)) if config.alpha == "auto" else config.alpha
-        hold = near.l2 * overlap_of(log) / len(taught.rows) if config.hold == "auto" else config.hold
+        share = np.bincount(log.action[data.rows], minlength=len(self.catalog)) / len(data.rows)
+        alpha = standard_error_alpha(share, len(data.rows)) if config.alpha == "auto" else config.alpha
+        hold = near.l2 * overlap_of(log) / len(data.rows) if config.hold == "auto" else config.hold
         drawn = rng.uniform(rng.customer_keys(log.customers), config.seed, 0, rng.Purpose.FOLD, k=2)
-        some = np.flatnonzero(drawn[log.customer[taught.rows]] < config.rows / len(taught.rows))
-        some = some if len(some) > 1 else np.arange(len(taught.rows))
-        phi = np.concatenate([with_intercept(X) for _, X in encoded(log, taught.rows[some], self.schema)])
-        allowed, action = log.allowed(taught.rows[some]), log.action[taught.rows[some]]
-        target, held = taught.rewards[some].sum(axis=1), taught.fold[some] == 0
+        some = np.flatnonzero(drawn[log.customer[data.rows]] < config.rows / len(data.rows))
+        some = some if len(some) > 1 else np.arange(len(data.rows))
+        phi = np.concatenate([with_intercept(X) for _, X in encoded(log, data.rows[some], self.schema)])
+        allowed, action = log.allowed(data.rows[some]), log.action[data.rows[some]]
+        target, held = data.rewards[some].sum(axis=1), data.fold[some] == 0
         scale = float(target.std()) or 1.0
 
         def loss(which: Bool, alpha: float) -> Any:
@@ -71,7 +71,7 @@ class CQL(FittedQ):
             return lambda beta: conservative_loss(beta, *parts, alpha)
 
         check = loss(held, alpha)
-        beta = descend(
+        beta = minimise(
             self.catalog,
             start / scale,
             loss(~held, alpha),

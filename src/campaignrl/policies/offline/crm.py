@@ -21,9 +21,9 @@ from campaignrl.arrays import Bool, Float, Float32, Int
 from campaignrl.features import FeatureSchema
 from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.linear_model import with_intercept
-from campaignrl.policies.offline.advantage_regression import Taught, encoded, out_of_fold, overlap_of
-from campaignrl.policies.offline.base import FromLogs, OfflineConfig
-from campaignrl.policies.offline.lbfgs import descend
+from campaignrl.policies.offline.advantage_regression import RegressionRows, encoded, out_of_fold, overlap_of
+from campaignrl.policies.offline.base import OfflineConfig, OfflineLearner
+from campaignrl.policies.offline.lbfgs import minimise
 from campaignrl.specs import Spec
 from campaignrl.tables.log import DecisionLog
 
@@ -59,7 +59,7 @@ class Scored(NamedTuple):
         return Scored._make(part[rows] for part in self)
 
 
-class CRM(FromLogs):
+class CRM(OfflineLearner):
     """A softmax over linear scores, fitted to its own estimated value."""
 
     kind: ClassVar[str] = "crm"
@@ -69,18 +69,18 @@ class CRM(FromLogs):
     @classmethod
     def fitted_shapes(cls, catalog: Catalog, schema: FeatureSchema, config: Any) -> Shapes:
         """Scores in the unit of rewards, and what they are divided by in the softmax."""
-        return {**FromLogs.fitted_shapes(catalog, schema, config), "temperature": ("F32", (1,))}
+        return {**OfflineLearner.fitted_shapes(catalog, schema, config), "temperature": ("F32", (1,))}
 
     def _learn(self, log: DecisionLog) -> Tensors:
-        config, taught = self.config, self._taught(log)
-        sums = self._sums(log, taught)
+        config, data = self.config, self._regression_rows(log)
+        sums = self._sums(log, data)
         model = self._models(log, sums)[0]
-        scored, held = self._scored(log, taught, out_of_fold(sums, self.catalog, overlap_of(log), model.l2))
+        scored, held = self._scored(log, data, out_of_fold(sums, self.catalog, overlap_of(log), model.l2))
         scale = float(scored.reward.std()) or 1.0
         temperature = _temperature(scored.phi @ model.coefficients, scored.allowed)
         start = model.coefficients.astype(np.float64) / temperature
         learn, check = scored.take(np.flatnonzero(~held)), scored.take(np.flatnonzero(held))
-        coefficients = descend(
+        coefficients = minimise(
             self.catalog,
             start,
             lambda beta: risk(beta, learn, config.estimator, config.variance_penalty, scale),
@@ -94,20 +94,20 @@ class CRM(FromLogs):
     def _shares(self, phi: Float32, allowed: Bool) -> Float:
         return softmax(self._means(phi) / (self._fitted["temperature"][0] or np.float32(1.0)), allowed)
 
-    def _scored(self, log: DecisionLog, taught: Taught, q_of: Float32) -> tuple[Scored, Bool]:
+    def _scored(self, log: DecisionLog, data: RegressionRows, q_of: Float32) -> tuple[Scored, Bool]:
         """Rows of some customers, drawn by id, and which of them are held out. q_of: (K, D, k)."""
         keys = rng.customer_keys(log.customers)
-        drawn = rng.uniform(keys, self.config.seed, 0, rng.Purpose.FOLD, k=2)[log.customer[taught.rows]]
+        drawn = rng.uniform(keys, self.config.seed, 0, rng.Purpose.FOLD, k=2)[log.customer[data.rows]]
         some = np.flatnonzero(drawn < self.config.rows / len(drawn))
         some = some if len(some) > 1 else np.arange(len(drawn))
-        parts = [with_intercept(X) for _, X in encoded(log, taught.rows[some], self.schema)]
-        phi, rows, fold = np.concatenate(parts), taught.rows[some], taught.fold[some]
+        parts = [with_intercept(X) for _, X in encoded(log, data.rows[some], self.schema)]
+        phi, rows, fold = np.concatenate(parts), data.rows[some], data.fold[some]
         q = np.zeros((len(some), len(self.catalog)))
         if self.config.estimator == "dr":
             for f, coefficients in enumerate(q_of):
                 q[fold == f] = phi[fold == f] @ coefficients
         weight = np.minimum(1.0 / log.propensity[rows], self.config.max_weight)
-        scored = Scored(phi, log.allowed(rows), log.action[rows], weight, taught.rewards[some, 0], q)
+        scored = Scored(phi, log.allowed(rows), log.action[rows], weight, data.rewards[some, 0], q)
         return scored, fold == 0
 
 

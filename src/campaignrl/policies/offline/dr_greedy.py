@@ -23,7 +23,7 @@ from campaignrl.actions import Catalog
 from campaignrl.arrays import Bool, Float, Float32
 from campaignrl.errors import UsageError
 from campaignrl.features import Context, FeatureSchema
-from campaignrl.policies.base import Shapes, Tensors
+from campaignrl.policies.base import Shapes, Shown, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import best_of, require_choice, with_floor
 from campaignrl.policies.chunks import by_chunks
@@ -49,7 +49,7 @@ class DRGreedyConfig(Spec):
     seed: int = Field(default=0, ge=0)
 
 
-class DRGreedy:
+class DRGreedy(Shown):
     """Greedy on cross-fitted doubly robust scores."""
 
     kind: ClassVar[str] = "dr_greedy"

@@ -22,8 +22,8 @@ from pydantic import Field
 from campaignrl.arrays import Float32
 from campaignrl.policies.base import Tensors
 from campaignrl.policies.linear_model import RidgeModel
-from campaignrl.policies.offline.advantage_regression import Taught, out_of_fold, overlap_of
-from campaignrl.policies.offline.base import FromLogs, OfflineConfig
+from campaignrl.policies.offline.advantage_regression import RegressionRows, out_of_fold, overlap_of
+from campaignrl.policies.offline.base import OfflineConfig, OfflineLearner
 from campaignrl.policies.offline.lookahead_choice import judged_rows, near_is_ahead, of_whole_return
 from campaignrl.policies.offline.returns import later_rows, return_parts, widths_of
 from campaignrl.policies.offline.uplift import scored_sums
@@ -42,12 +42,12 @@ class FittedQConfig(OfflineConfig):
 class FittedReturns(NamedTuple):
     """What was learned, and from what."""
 
-    taught: Taught  # rewards: (m, P) parts of the return
+    data: RegressionRows  # rewards: (m, P) parts of the return
     near: RidgeModel  # of the first window
     coefficients: Float32  # (D, k)
 
 
-class FittedQ(FromLogs):
+class FittedQ(OfflineLearner):
     """Greedy on fitted returns."""
 
     kind: ClassVar[str] = "fitted_q"
@@ -60,15 +60,15 @@ class FittedQ(FromLogs):
 
     def _returns(self, log: DecisionLog) -> FittedReturns:
         """What the log tells of returns, as far ahead as it can."""
-        taught = self._taught(log, return_parts(log, later_rows(log), self.config.windows))
-        sums, widths = self._sums(log, taught), widths_of(taught.rewards.shape[1])
+        data = self._regression_rows(log, return_parts(log, later_rows(log), self.config.windows))
+        sums, widths = self._sums(log, data), widths_of(data.rewards.shape[1])
         models = self._models(log, sums, widths)
         near, far = models[0], np.asarray(sum(model.coefficients for model in models), dtype=np.float32)
         if len(models) == 1:
-            return FittedReturns(taught, near, near.coefficients)
-        whole = taught._replace(rewards=taught.rewards.sum(axis=1, keepdims=True))
+            return FittedReturns(data, near, near.coefficients)
+        whole = data._replace(rewards=data.rewards.sum(axis=1, keepdims=True))
         q = out_of_fold([of_whole_return(each) for each in sums], self.catalog, overlap_of(log), near.l2)
         scored = scored_sums(log, whole, self.schema, q, MAX_WEIGHT)
-        judged, overlap = judged_rows(log, taught, self.schema, self.config.seed), [overlap_of(log) * w for w in widths]
+        judged, overlap = judged_rows(log, data, self.schema, self.config.seed), [overlap_of(log) * w for w in widths]
         self.looks = "near" if near_is_ahead(sums, scored, judged, self.catalog, overlap, models) else "far"
-        return FittedReturns(taught, near, near.coefficients if self.looks == "near" else far)
+        return FittedReturns(data, near, near.coefficients if self.looks == "near" else far)

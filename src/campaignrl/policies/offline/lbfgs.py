@@ -65,7 +65,7 @@ class _Stop(Exception):
     pass
 
 
-def descend(
+def minimise(
     catalog: Catalog, start: Float, loss: Loss, held_out: Callable[[Float], float], *, l2: float, steps: int
 ) -> Float:
     """(D, k) coefficients with the least `held_out` loss met on the way down `loss`, from `start` (D, k) on."""

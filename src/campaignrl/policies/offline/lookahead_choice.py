@@ -32,7 +32,7 @@ from campaignrl.actions import NONE, Catalog
 from campaignrl.arrays import Bool, Float, Float32, Int
 from campaignrl.features import FeatureSchema
 from campaignrl.policies.linear_model import RidgeModel, with_intercept
-from campaignrl.policies.offline.advantage_regression import Sums, Taught, encoded, fit_parts
+from campaignrl.policies.offline.advantage_regression import RegressionRows, Sums, encoded, fit_parts
 from campaignrl.tables.log import DecisionLog
 
 TOGETHER = 1.0  # pseudo-observations that hold back what moves all actions alike
@@ -83,13 +83,13 @@ def beyond_chance(gains: Float) -> bool:
     return float(gains.mean()) > float(stats.t.ppf(SURE, len(gains) - 1)) * error
 
 
-def judged_rows(log: DecisionLog, taught: Taught, schema: FeatureSchema, seed: int) -> Judged:
+def judged_rows(log: DecisionLog, data: RegressionRows, schema: FeatureSchema, seed: int) -> Judged:
     """Rows with a choice of some customers, drawn by id; all where there are not too many."""
     drawn = rng.uniform(rng.customer_keys(log.customers), seed, 0, rng.Purpose.FOLD, k=3)
-    some = np.flatnonzero(drawn[log.customer[taught.rows]] < JUDGED / len(taught.rows))
-    some = some if len(some) else np.arange(len(taught.rows))
-    phi = np.concatenate([with_intercept(X) for _, X in encoded(log, taught.rows[some], schema)])
-    return Judged(phi, log.allowed(taught.rows[some]), taught.fold[some])
+    some = np.flatnonzero(drawn[log.customer[data.rows]] < JUDGED / len(data.rows))
+    some = some if len(some) else np.arange(len(data.rows))
+    phi = np.concatenate([with_intercept(X) for _, X in encoded(log, data.rows[some], schema)])
+    return Judged(phi, log.allowed(data.rows[some]), data.fold[some])
 
 
 def part_of(sums: Sums, part: int) -> Sums:

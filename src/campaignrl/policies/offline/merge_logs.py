@@ -16,7 +16,7 @@ from campaignrl.features import Context
 from campaignrl.tables.log import PER_ROW, DecisionLog, repeated
 
 
-def joined(logs: Sequence[DecisionLog]) -> DecisionLog:
+def merge_logs(logs: Sequence[DecisionLog]) -> DecisionLog:
     """All rows of `logs`, in order; facts about them (meta) are those of the first."""
     first = logs[0]
     if len(logs) == 1:

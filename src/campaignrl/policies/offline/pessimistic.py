@@ -19,7 +19,7 @@ from campaignrl.features import FeatureSchema
 from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.choice import best_of
 from campaignrl.policies.linear_model import Posterior, joint_covariance, widths
-from campaignrl.policies.offline.base import FromLogs, OfflineConfig
+from campaignrl.policies.offline.base import OfflineConfig, OfflineLearner
 from campaignrl.specs import Spec
 from campaignrl.tables.log import DecisionLog
 
@@ -30,7 +30,7 @@ class PessimisticConfig(OfflineConfig):
     width: float = Field(default=0.25, ge=0.0, le=10.0)
 
 
-class Pessimistic(FromLogs):
+class Pessimistic(OfflineLearner):
     """Greedy on lower bounds of the gain over `none`."""
 
     kind: ClassVar[str] = "pessimistic"
@@ -44,7 +44,7 @@ class Pessimistic(FromLogs):
         return {"coefficients": ("F32", (D, k)), "covariance": ("F32", (k, D, D))}
 
     def _learn(self, log: DecisionLog) -> Tensors:
-        model = self._models(log, self._sums(log, self._taught(log)))[0]
+        model = self._models(log, self._sums(log, self._regression_rows(log)))[0]
         covariance = model.sigma2 * contrast_covariances(model.posterior)
         return {"coefficients": model.coefficients, "covariance": covariance.astype(np.float32)}
 

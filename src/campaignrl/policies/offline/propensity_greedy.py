@@ -20,7 +20,7 @@ from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.choice import best_of
 from campaignrl.policies.linear_model import with_intercept
 from campaignrl.policies.offline.advantage_regression import encoded
-from campaignrl.policies.offline.base import FromLogs, OfflineConfig
+from campaignrl.policies.offline.base import OfflineConfig, OfflineLearner
 from campaignrl.specs import Spec
 from campaignrl.tables.log import DecisionLog
 
@@ -32,7 +32,7 @@ class PropensityGreedyConfig(OfflineConfig):
     top: float = Field(default=0.3, gt=0.0, le=1.0)
 
 
-class PropensityGreedy(FromLogs):
+class PropensityGreedy(OfflineLearner):
     """Greedy on the chance of a response, for those above a cut."""
 
     kind: ClassVar[str] = "propensity_greedy"
@@ -42,12 +42,12 @@ class PropensityGreedy(FromLogs):
     @classmethod
     def fitted_shapes(cls, catalog: Catalog, schema: FeatureSchema, config: Any) -> Shapes:
         """Chances of a response, and the chance from which on something is sent."""
-        return {**FromLogs.fitted_shapes(catalog, schema, config), "cut": ("F32", (1,))}
+        return {**OfflineLearner.fitted_shapes(catalog, schema, config), "cut": ("F32", (1,))}
 
     def _learn(self, log: DecisionLog) -> Tensors:
         response = (log.reward[:, None] > self.config.response_above).astype(np.float64)
-        taught = self._taught(log, response, baseline=False)
-        coefficients, rows = self._models(log, self._sums(log, taught))[0].coefficients, taught.rows
+        data = self._regression_rows(log, response, baseline=False)
+        coefficients, rows = self._models(log, self._sums(log, data))[0].coefficients, data.rows
         best = [
             _best_send(with_intercept(X) @ coefficients, log.allowed(rows[part]))
             for part, X in encoded(log, rows, self.schema)

@@ -20,8 +20,8 @@ from campaignrl.policies.base import Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.learner_settings import fixed_penalty
 from campaignrl.policies.linear_model import RidgeStatistics, with_intercept
-from campaignrl.policies.offline.advantage_regression import Sums, Taught, encoded, out_of_fold, overlap_of
-from campaignrl.policies.offline.base import FromLogs, OfflineConfig
+from campaignrl.policies.offline.advantage_regression import RegressionRows, Sums, encoded, out_of_fold, overlap_of
+from campaignrl.policies.offline.base import OfflineConfig, OfflineLearner
 from campaignrl.policies.offline.dr_greedy import doubly_robust_scores
 from campaignrl.specs import Spec
 from campaignrl.tables.log import DecisionLog
@@ -33,7 +33,7 @@ class UpliftConfig(OfflineConfig):
     """The settings of base.py."""
 
 
-class Uplift(FromLogs):
+class Uplift(OfflineLearner):
     """Greedy on differences of separate models."""
 
     kind: ClassVar[str] = "uplift"
@@ -41,7 +41,7 @@ class Uplift(FromLogs):
     config: UpliftConfig
 
     def _learn(self, log: DecisionLog) -> Tensors:
-        parts = [each.stats for each in self._sums(log, self._taught(log, baseline=False))]
+        parts = [each.stats for each in self._sums(log, self._regression_rows(log, baseline=False))]
         whole = sum(parts[1:], parts[0])
         l2 = fixed_penalty(self.config.l2)
         if l2 is None:
@@ -72,7 +72,7 @@ class DRUpliftConfig(OfflineConfig):
     max_weight: float = Field(default=100.0, ge=1.0)
 
 
-class DRUplift(FromLogs):
+class DRUplift(OfflineLearner):
     """Greedy on a regression of doubly robust differences."""
 
     kind: ClassVar[str] = "dr_uplift"
@@ -80,30 +80,30 @@ class DRUplift(FromLogs):
     config: DRUpliftConfig
 
     def _learn(self, log: DecisionLog) -> Tensors:
-        taught = self._taught(log)
-        sums = self._sums(log, taught)
+        data = self._regression_rows(log)
+        sums = self._sums(log, data)
         q = out_of_fold(sums, self.catalog, overlap_of(log), self._models(log, sums)[0].l2)
-        return {"coefficients": self._models(log, self._scored(log, taught, q))[0].coefficients}
+        return {"coefficients": self._models(log, self._scored(log, data, q))[0].coefficients}
 
-    def _scored(self, log: DecisionLog, taught: Taught, q_of: Float32) -> list[Sums]:
-        return scored_sums(log, taught, self.schema, q_of, self.config.max_weight)
+    def _scored(self, log: DecisionLog, data: RegressionRows, q_of: Float32) -> list[Sums]:
+        return scored_sums(log, data, self.schema, q_of, self.config.max_weight)
 
 
 def scored_sums(
-    log: DecisionLog, taught: Taught, schema: FeatureSchema, q_of: Float32, max_weight: float
+    log: DecisionLog, data: RegressionRows, schema: FeatureSchema, q_of: Float32, max_weight: float
 ) -> list[Sums]:
     """Sums by fold of doubly robust scores of every allowed action, less that of `none`, of the first reward.
 
     q_of: (K, D, k), for each fold the regression on the others.
     """
     parts = [RidgeStatistics.zeros(log.catalog, schema.width) for _ in q_of]
-    for part, X in encoded(log, taught.rows, schema):
-        rows, fold = taught.rows[part], taught.fold[part]
+    for part, X in encoded(log, data.rows, schema):
+        rows, fold = data.rows[part], data.fold[part]
         for f, stats in enumerate(parts):
             mine = fold == f
             q = (with_intercept(X[mine]) @ q_of[f]).astype(np.float64)
             weight = np.minimum(1.0 / log.propensity[rows[mine]], max_weight)
-            gamma = doubly_robust_scores(q, log.action[rows[mine]], taught.rewards[part, 0][mine], weight)
+            gamma = doubly_robust_scores(q, log.action[rows[mine]], data.rewards[part, 0][mine], weight)
             allowed = log.allowed(rows[mine])
             with_none = allowed[:, NONE]
             gains = np.where(with_none[:, None], gamma - gamma[:, [NONE]], gamma)

@@ -1,9 +1,12 @@
-"""The closed list of statistics a tag may be: a phrase in words -> SQL over one customer's events.
+"""The closed list of statistics a tag may be: a phrase in words -> SQL over one customer's events, or a function.
+
+A new one is one line in STATISTICS, and the function that it names. Nothing else has a list of them.
 
 All sums are of whole numbers (fixed point, database.py), so a statistic is the same to the last bit for any number of
 threads and any order of the events. A window of 30 days is today, of which nothing has happened yet, and the 29 days
 before; what happened before events were kept (`opening` rows) counts where no window and no filter is asked for. Not
-here: the file that asks for them (tag_set.py), running the query (build.py).
+here: statistics of whole histories (history_statistics.py), the file that asks for them (tag_set.py), running the
+query (values.py).
 """
 
 from __future__ import annotations
@@ -12,9 +15,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from campaignrl.profiles.events import UNIT, fixed, text
+from campaignrl.profiles.tags.history_statistics import (
+    OrderHistory,
+    days_since_sign_up,
+    frequency_score,
+    lifecycle_stage,
+    monetary_score,
+    recency_score,
+    rfm_cell,
+)
 from campaignrl.specs import STAGES
 
 BOUGHT = ("order", "opening")
@@ -37,6 +49,7 @@ EVENTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 PLURALS = {"feedback": "feedbacks", "delivery": "deliveries", "activity": "activities"}
+OfHistory = Callable[[OrderHistory], Any]  # (n,) numbers or texts
 DAY_US = 86_400e6
 MONTH = 365.25 / 12  # days
 
@@ -75,6 +88,7 @@ class Statistic:
     empty: float | None = None  # of a customer without any event
     favourite: str = ""  # SQL of the level to count; then `sql` gives the events to count
     levels: tuple[str, ...] = ()  # of a text that can be nothing else
+    of_history: OfHistory | None = None  # a function of whole histories, which then stands for `sql`
 
 
 def count(scope: Scope, kinds: tuple[str, ...]) -> str:
@@ -175,6 +189,17 @@ def _favourite(level: str, kinds: tuple[str, ...], levels: tuple[str, ...] = ())
     return Statistic("", kinds, lambda s: s.of(kinds), ("days",), "text", favourite=level, levels=levels)
 
 
+def _of_history(
+    unit: str,
+    function: OfHistory,
+    *,
+    kinds: tuple[str, ...] = BOUGHT,
+    kind: Literal["number", "text"] = "number",
+    levels: tuple[str, ...] = (),
+) -> Statistic:
+    return Statistic(unit, kinds, lambda s: "null", (), kind, levels=levels, of_history=function)
+
+
 STATISTICS: Mapping[str, Statistic] = MappingProxyType(
     {
         **_of_events(),
@@ -220,20 +245,13 @@ STATISTICS: Mapping[str, Statistic] = MappingProxyType(
         "favourite offer": _favourite("offer", (*ORDER, "redeemed")),
         "active hours": _favourite(HOURS, ACTIVE, ("night", "morning", "afternoon", "evening")),
         "active weekday": _favourite("dayname(ts)", ACTIVE, DAYS),
-        # Made from the order history or the attributes as a whole, in build.py.
-        "days since sign-up": Statistic("days", (), lambda s: "null", ()),
-        "lifecycle stage": Statistic("", BOUGHT, lambda s: "null", (), "text", levels=STAGES),
-        "recency score": Statistic("score", BOUGHT, lambda s: "null", ()),
-        "frequency score": Statistic("score", BOUGHT, lambda s: "null", ()),
-        "monetary score": Statistic("score", BOUGHT, lambda s: "null", ()),
-        "RFM cell": Statistic("", BOUGHT, lambda s: "null", (), "text"),
+        # Made from whole histories, by a function instead of an aggregate.
+        "days since sign-up": _of_history("days", days_since_sign_up, kinds=()),
+        "lifecycle stage": _of_history("", lifecycle_stage, kind="text", levels=STAGES),
+        "recency score": _of_history("score", recency_score),
+        "frequency score": _of_history("score", frequency_score),
+        "monetary score": _of_history("score", monetary_score),
+        "RFM cell": _of_history("", rfm_cell, kind="text"),
     }
 )
-DERIVED = (
-    "days since sign-up",
-    "lifecycle stage",
-    "recency score",
-    "frequency score",
-    "monetary score",
-    "RFM cell",
-)
+DERIVED: Mapping[str, OfHistory] = MappingProxyType({p: s.of_history for p, s in STATISTICS.items() if s.of_history})

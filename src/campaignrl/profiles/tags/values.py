@@ -18,17 +18,16 @@ import pandas as pd
 from campaignrl.arrays import Float, Objects
 from campaignrl.errors import Problem, SpecError, UsageError, nearest
 from campaignrl.features import Context, FeatureSchema
-from campaignrl.lifecycle import stage
 from campaignrl.profiles.events import Connection, quoted
+from campaignrl.profiles.tags.history_statistics import OrderHistory
 from campaignrl.profiles.tags.statistics import DERIVED, STATISTICS, Scope
 from campaignrl.profiles.tags.tag_set import Tag, TagSet, rule_feature, rules_of, texts_in
-from campaignrl.specs import LARGEST, STAGES, compile_condition
+from campaignrl.specs import LARGEST, compile_condition
 
 Values = Any  # (n,) float64, object of text, or pandas BooleanArray
 
 ORDER_BOOK = {"last": "days since the last order", "first": "days since the first order", "orders": "number of orders",
               "spend": "spend"}  # fmt: skip
-SCORES = {"recency score": ("last", False), "frequency score": ("orders", True), "monetary score": ("spend", True)}
 
 
 def statistic_columns(
@@ -53,24 +52,13 @@ def statistic_columns(
 
 
 def derived_columns(connection: Connection, wanted: Mapping[str, str], as_of: date, ids: Objects) -> dict[str, Values]:
-    """(n,) of the statistics that rest on the whole order history or on all customers: name -> phrase."""
+    """(n,) of the statistics of history_statistics.py: name -> phrase."""
     if not wanted:
         return {}
     scope = Scope(as_of)
     book = statistic_columns(connection, {k: (phrase, scope) for k, phrase in ORDER_BOOK.items()}, ids)
-    made: dict[str, Values] = {}
-    for name, phrase in wanted.items():
-        if phrase == "days since sign-up":
-            made[name] = _since_sign_up(connection, as_of, ids)
-        elif phrase == "lifecycle stage":
-            orders = np.minimum(book["orders"], 32_767).astype(np.int16)
-            recency, first = (book[k].astype(np.float32) for k in ("last", "first"))
-            made[name] = np.array(STAGES, dtype=object)[stage(orders, recency, first)]
-        elif phrase in SCORES:
-            made[name] = _quintile(book, *SCORES[phrase])
-        else:
-            made[name] = _rfm_cell(book)
-    return made
+    history = OrderHistory(connection, as_of, ids, **book)
+    return {name: DERIVED[phrase](history) for name, phrase in wanted.items()}
 
 
 def attribute_column(attributes: pd.DataFrame, refreshes: pd.DataFrame | None, tag: Tag, ids: Objects) -> Values:
@@ -198,36 +186,3 @@ def _natural(column: pd.Series[Any]) -> Values:
         column = column.dt.strftime("%Y-%m-%d")
     values = column.astype(object)
     return values.where(values.notna(), None).to_numpy(dtype=object)
-
-
-def _since_sign_up(connection: Connection, as_of: date, ids: Objects) -> Float:
-    """(n,) days from `joined` of the attributes, or else from the first event."""
-    joined = "select customer_id, min(ts) as joined from known group by 1"
-    names = [row[0] for row in connection.execute("describe attributes").fetchall()]
-    if "joined" in names:
-        told = "select customer_id, try_cast(joined as timestamp) as joined from attributes"
-        joined = (
-            f"select coalesce(a.customer_id, k.customer_id) as customer_id, coalesce(a.joined, k.joined) as joined "
-            f"from ({told}) a full join ({joined}) k on a.customer_id = k.customer_id"
-        )
-    gap = f"(epoch_us(timestamp '{as_of}') - epoch_us(joined)) / 86400e6"
-    found = connection.execute(f"select customer_id, cast({gap} as double) as days from ({joined})").df()
-    days: Float = found.set_index("customer_id")["days"].reindex(ids).to_numpy(dtype=np.float64, na_value=np.nan)
-    return days
-
-
-def _quintile(book: Mapping[str, Values], which: str, more_is_better: bool) -> Float:
-    """(n,) 1 to 5 among those who ever ordered, 5 the best fifth; NaN for the others."""
-    values = pd.Series(np.where(book["orders"] > 0, book[which], np.nan))
-    rank = values.rank(method="average", pct=True, ascending=more_is_better)
-    score: Float = np.ceil(5.0 * rank.to_numpy(dtype=np.float64) - 1e-9)
-    return np.clip(score, 1.0, 5.0)
-
-
-def _rfm_cell(book: Mapping[str, Values]) -> Values:
-    parts = [_quintile(book, *SCORES[name]) for name in SCORES]
-    known = ~np.isnan(parts[0])
-    cell = np.full(len(known), None, dtype=object)
-    whole = np.sum([p[known] * 10 ** (2 - i) for i, p in enumerate(parts)], axis=0).astype(int)
-    cell[known] = whole.astype(str).astype(object)
-    return cell

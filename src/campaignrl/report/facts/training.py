@@ -210,7 +210,7 @@ def _curve(policy: Policy, log: DecisionLog, seed: int) -> tuple[tuple[Point, ..
     """Points, what they are over, their unit, the logged value, and the variance explained."""
     own = getattr(policy, "curve", None)
     if own:
-        # Every milestone met other customers; over their twins most of their luck is left out.
+        # Every point of the curve met other customers; over their twins most of their luck is left out.
         twins = any(m.lift for m in own)
         met = tuple(Point(int(m.steps), float(m.lift if twins else m.value), np.nan, np.nan) for m in own)
         unit = "contribution per customer met" + (", over twins who are sent nothing" if twins else "")

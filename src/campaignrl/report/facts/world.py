@@ -13,7 +13,8 @@ from campaignrl.arrays import Float
 from campaignrl.campaign import run_campaign
 from campaignrl.dynamics import Parameters, open_probability, unsubscribe_probability
 from campaignrl.dynamics.parameters import parameters
-from campaignrl.specs import Event, World
+from campaignrl.effects import Event, FatigueEffect, rested
+from campaignrl.specs import World
 
 MESSAGES = 7  # how far the wear-out is shown: one a day for a week
 MONTH = 30.0  # days
@@ -98,11 +99,14 @@ def _segment(world: World, name: str) -> SegmentFacts:
 
 def _channel(world: World, p: Parameters, c: int) -> ChannelFacts:
     name, spec = list(world.channels.items())[c]
-    stocks = [fatigue_after(m, spec.fatigue, p.fatigue_decay) for m in range(MESSAGES + 1)]
-    fatigue, zero = np.array(stocks, dtype=np.float32), np.zeros(MESSAGES + 1, dtype=np.float32)
+    tired = p.effect(FatigueEffect)
+    assert tired is not None  # every world has it
+    fatigue = [fatigue_after(m, spec.fatigue, tired.decay) for m in range(MESSAGES + 1)]
+    zero = np.zeros(MESSAGES + 1, dtype=np.float32)
+    stocks = rested(MESSAGES + 1) | {"fatigue": np.array(fatigue, dtype=np.float32)}
     channel, alive = np.full(MESSAGES + 1, c), np.ones(MESSAGES + 1, dtype=bool)
-    opened = spec.reach.deliver * open_probability(channel, zero, zero, fatigue, alive, p).astype(np.float64)
-    lost = spec.reach.deliver * unsubscribe_probability(channel, fatigue, zero, p).astype(np.float64)
+    opened = spec.reach.deliver * open_probability(channel, zero, zero, stocks, alive, p).astype(np.float64)
+    lost = spec.reach.deliver * unsubscribe_probability(channel, stocks, p).astype(np.float64)
     return ChannelFacts(
         name,
         spec.title or name,

@@ -21,6 +21,7 @@ from campaignrl.tables.files.expressions import Expression as Expression
 from campaignrl.tables.files.expressions import compile_expression as compile_expression
 from campaignrl.tables.files.formats import FOREIGN as FOREIGN
 from campaignrl.tables.files.formats import MAGIC as MAGIC
+from campaignrl.tables.files.formats import SUFFIXES as SUFFIXES
 from campaignrl.tables.files.formats import is_parquet as is_parquet
 from campaignrl.tables.files.formats import reading as reading
 from campaignrl.tables.files.formats import refuse_foreign as refuse_foreign

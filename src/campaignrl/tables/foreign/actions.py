@@ -62,7 +62,7 @@ def _names(part: ActionPart, raw: pa.ChunkedArray, folder: Path, encoding: str |
     origin, values = FROM_LOG, _ordered(raw.unique().to_pylist())
     if part.items is not None and (folder / part.items.file).is_file():
         items = read_table(folder / part.items.file, [part.items.column], encoding=encoding)
-        origin, values = part.items.file, as_text(items[part.items.column], encoding=encoding).to_pylist()
+        origin, values = part.items.file, as_text(items[part.items.column]).to_pylist()
     present = (value for value in values if value)  # an empty cell is no action: its rows are reported
     return {v: v if v == NONE_NAME else part.name.replace("{value}", v) for v in present}, origin
 

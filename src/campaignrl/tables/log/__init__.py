@@ -6,6 +6,7 @@ customer_sketch.py  Which customers a log holds, as 256 numbers: enough to tell 
 decision_log.py     The decision log: one row a decision, with the propensity after the guard. The only thing the
                     evaluator reads
 files.py            Decision logs as files: Parquet, or CSV with a sidecar that holds what CSV cannot
+frames.py           The decision log as a pandas frame, and back: the columns of its file, in memory
 rows.py             Columns of a file -> DecisionLog: every promise of the contract checked, all bad rows reported
                     at once
 split.py            Splitting a decision log in two by customer, so that what is learned on one part is judged on

@@ -6,16 +6,20 @@ Here: the columns as arrays, and the contract they must keep. Not here: files (f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from campaignrl.actions import Catalog
 from campaignrl.arrays import Bool, Float, Int
-from campaignrl.errors import DataError, Problem
-from campaignrl.features import Context, Rows
+from campaignrl.display import html_table, one_line
+from campaignrl.errors import SHOWN, DataError, Problem
+from campaignrl.features import Context, FeatureSchema, Rows
 from campaignrl.tables.files import row_problems
 
 PER_ROW = ("customer", "step", "day", "action", "propensity", "reward", "cost", "matured")
@@ -23,14 +27,36 @@ PER_ROW = ("customer", "step", "day", "action", "propensity", "reward", "cost", 
 
 @dataclass(frozen=True)
 class DecisionLog:
-    """n decisions in a fixed order.
+    """n decisions in a fixed order, with the propensity after the guard; the only thing the evaluator reads.
 
-    customer: (n,) index into `customers`, the distinct customer ids as text; step: (n,) 0-based in the episode;
-    day: (n,) whole day of the decision; action: (n,) id in the catalog; propensity: (n,) chance the logging
-    policy had of `action` after masks and caps, in (0, 1]; reward: (n,) in the unit named by `meta["reward"]`;
-    cost: (n,) minor units; matured: (n,) its outcome window has closed; eligible: (n, k) what was allowed
-    (None: everything); wave: (n,) campaign wave (None: not known). meta: plain JSON facts about the log
-    (policy_id, seed, world, currency, outcome_days ...), kept in files.
+    Attributes:
+        catalog: the k actions.
+        customers: the distinct customer ids, as text.
+        customer: (n,) index into `customers`.
+        step: (n,) 0-based in the episode.
+        day: (n,) whole day of the decision.
+        context: what the policy saw, n rows.
+        action: (n,) id in the catalog.
+        propensity: (n,) chance the logging policy had of `action` after masks and caps, in (0, 1].
+        reward: (n,) in the unit named by `meta["reward"]`.
+        cost: (n,) minor units.
+        matured: (n,) its outcome window has closed.
+        eligible: (n, k) what was allowed; None: everything.
+        wave: (n,) campaign wave; None: not known.
+        meta: plain JSON facts about the log (policy_id, seed, world, currency, outcome_days ...), kept in files.
+
+    Raises:
+        DataError: a row breaks the contract; every fault at once, with row numbers.
+
+    Example:
+        >>> import campaignrl as crl
+        >>> log = crl.simulate("coupon_trap", "uniform", customers=20)
+        >>> frame = log.to_frame()
+        >>> again = crl.DecisionLog.from_frame(
+        ...     frame, catalog=log.catalog, features=log.context.schema, meta=log.meta
+        ... )
+        >>> bool((again.propensity == log.propensity).all())
+        True
     """
 
     catalog: Catalog
@@ -57,6 +83,47 @@ class DecisionLog:
 
     def __len__(self) -> int:
         return len(self.action)
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pd.DataFrame,
+        *,
+        catalog: Catalog,
+        features: FeatureSchema | None = None,
+        meta: Mapping[str, Any] | None = None,
+    ) -> DecisionLog:
+        """A log from a frame with the columns of `to_frame`, its rows checked like those of a file.
+
+        It needs customer_id, step, action (or offer and channel), propensity and reward, and each feature. Left out,
+        ts is the step, decision_id `customer-step`, cost the catalog's (where there are action ids), and every row
+        is matured. features: the context columns, none if not given; meta: facts about the log.
+        """
+        frames = import_module("campaignrl.tables.log.frames")  # which needs this class
+        log: DecisionLog = frames.log_of(frame, catalog, features, meta)
+        return log
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a decision, with the columns of the log's file; `eligible` holds arrays of action ids."""
+        frame: pd.DataFrame = import_module("campaignrl.tables.log.frames").frame_of(self)
+        return frame
+
+    def __repr__(self) -> str:
+        return one_line(self._said())
+
+    def _repr_html_(self) -> str:
+        ids, counts = np.unique(self.action, return_counts=True)
+        order = np.argsort(-counts, kind="stable")[:SHOWN]
+        rows = [
+            (self.catalog.names[ids[i]], f"{counts[i]:,}", f"{self.reward[self.action == ids[i]].mean():.4g}")
+            for i in order
+        ]
+        reward = str(self.meta.get("reward", "reward"))
+        return html_table(self._said(), ("action", "decisions", "mean reward"), rows, (f"reward: {reward}",))
+
+    def _said(self) -> str:
+        many = f"{len(self):,} decisions of {len(self.customers):,} customers, {len(self.catalog)} actions"
+        return f"DecisionLog: {many}, logged by {self.policy_id}"
 
     @property
     def policy_id(self) -> str:

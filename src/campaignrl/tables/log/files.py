@@ -40,9 +40,25 @@ HARDLY_REPEATING = ("decision_id", "reward")
 
 
 def write_log(log: DecisionLog, path: str | Path) -> None:
-    """Write the log as Parquet or CSV; the same log gives the same bytes.
+    """Write a decision log as Parquet or CSV; the same log gives the same bytes.
 
     Read back, customers are numbered in order of their first row and whole numbers are int64.
+
+    Args:
+        log: what to write.
+        path: of the file, by its suffix .parquet or .csv (with a sidecar of the same name and .meta.json).
+
+    Returns:
+        None: the file appears whole or not at all.
+
+    Raises:
+        DataError: a customer has a step twice, or a text is no Unicode.
+
+    Example:
+        >>> import campaignrl as crl
+        >>> crl.write_log(crl.simulate("coupon_trap", customers=20), "log.csv")
+        >>> len(crl.read_log("log.csv"))
+        2400
     """
     target = Path(path)
     twice = repeated(log.customer, log.step)

@@ -14,8 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from campaignrl.arrays import Float
-from campaignrl.dynamics import Parameters, contentment, hill
-from campaignrl.envs.truth.oracles import intent_of_a_click, stock_most
+from campaignrl.dynamics import Parameters
+from campaignrl.effects import AdStockEffect, SatisfactionEffect, contentment, hill
+from campaignrl.envs.truth.oracles import clicks_of, intent_of_a_click, stock_most
 from campaignrl.specs import World
 
 FINE = 4000
@@ -54,6 +55,7 @@ class Stocks:
     opened: Float  # (c,) pull added by an open
     clicked: float  # pull added by a click
     order: float  # trust added by an order
+    gained: Float  # (o,) trust added by opening each offer
     bought: tuple[float, float]  # (at 0, per unit of trust) share added to the purchase hazard
     calm: tuple[float, float]  # likewise, log of the drop-out hazard taken away
     content: tuple[float, float]  # likewise, log-odds of unsubscribing taken away
@@ -83,54 +85,59 @@ def linear_stocks(world: World, p: Parameters, usual: float = 0.0) -> Stocks:
     days = world.horizon + 1
     idle, slope, factor = _seen(world, p, usual)
     clicked = _intended(world, p) * factor
-    opened = p.adstock_weight.astype(np.float64) * slope
-    decay = max(p.adstock_decay * (slope > 0.0), p.intent_decay * (clicked > 0.0))
+    seen, trust = p.effect(AdStockEffect), p.effect(SatisfactionEffect)
+    opened = np.zeros(len(p.deliver)) if seen is None else seen.units.astype(np.float64) * slope
+    left = 0.0 if seen is None else seen.decay
+    decay = max(left * (slope > 0.0), clicks_of(p).decay * (clicked > 0.0))
     step = float(opened.max()) + clicked
     pull, highest = np.zeros(days), stock_most(world, step, decay)
     for day in range(1, days):
         pull[day] = min(decay * pull[day - 1] + step, highest)
-    if p.satisfaction is None:
-        zero, none = np.zeros(days), (0.0, 0.0)
-        return Stocks(idle, decay, 0.0, opened, clicked, 0.0, none, none, none, pull, zero, zero)
-    effect, (least, most) = p.satisfaction, _reached(world, p, days)
+    if trust is None:
+        zero, none, gained = np.zeros(days), (0.0, 0.0), np.zeros(len(p.discount) - 1)
+        return Stocks(idle, decay, 0.0, opened, clicked, 0.0, gained, none, none, none, pull, zero, zero)
+    effect, (least, most) = trust.spec, _reached(world, trust, days)
     z, at_level = np.linspace(least.min(), max(float(most.max()), 1e-6), FINE), effect.level * (1.0 - effect.level)
-    curve = contentment(z.astype(np.float32), p).astype(np.float64)
+    curve = contentment(z.astype(np.float32), effect.level).astype(np.float64)
     bought = _line_above(z, np.expm1(effect.purchase * curve), effect.purchase * at_level)
     calm = _line_above(z, effect.drop_out * curve, effect.drop_out * at_level)
     content = _line_above(z, effect.unsubscribe * curve, effect.unsubscribe * at_level)
+    gained = trust.gained[:-1].astype(np.float64)
     return Stocks(
-        idle, decay, p.satisfaction_decay, opened, clicked, effect.order, bought, calm, content, pull, least, most
+        idle, decay, trust.decay, opened, clicked, effect.order, gained, bought, calm, content, pull, least, most
     )
 
 
 def _seen(world: World, p: Parameters, usual: float) -> tuple[float, float, float]:
     """Ad-stock as a share added to the hazard: (at 0, per unit) of a line above it, and the most it multiplies with."""
-    highest = stock_most(world, float(p.adstock_weight.max()), p.adstock_decay)
-    if p.adstock is None or p.adstock.effect <= 0.0 or highest <= 0.0:
+    seen = p.effect(AdStockEffect)
+    highest = 0.0 if seen is None else stock_most(world, float(seen.units.max()), seen.decay)
+    if seen is None or seen.spec.effect <= 0.0 or highest <= 0.0:
         return 0.0, 0.0, 1.0
     z = np.linspace(highest / FINE, highest, FINE)
-    factor = np.exp(p.adstock.effect * hill(z.astype(np.float32), p.adstock).astype(np.float64))
+    factor = np.exp(seen.spec.effect * hill(z.astype(np.float32), seen.spec).astype(np.float64))
     return *_tangent(z, factor - 1.0, usual), float(factor.max())
 
 
 def _intended(world: World, p: Parameters) -> float:
     """The share that the intent of one click at most adds to the hazard of the next day: a chord above exp."""
-    unit = intent_of_a_click(p) if p.click_today < 1.0 else 0.0
-    most = p.click_lift * stock_most(world, unit, p.intent_decay)
-    return p.click_lift * unit * float(np.expm1(most) / most) if most > 0.0 else 0.0
+    clicks = clicks_of(p)
+    unit, lift = intent_of_a_click(p) if clicks.lasts else 0.0, clicks.spec.click_lift
+    most = lift * stock_most(world, unit, clicks.decay)
+    return lift * unit * float(np.expm1(most) / most) if most > 0.0 else 0.0
 
 
-def _reached(world: World, p: Parameters, days: int) -> tuple[Float, Float]:
+def _reached(world: World, trust: SatisfactionEffect, days: int) -> tuple[Float, Float]:
     """(least, most) satisfaction by day."""
-    assert p.satisfaction is not None
+    spec, decay = trust.spec, trust.decay
     least, most = np.zeros(days), np.zeros(days)
-    gain, loss = float(p.satisfying.max()), max(p.satisfaction.ignored, p.satisfaction.undelivered)
-    by_sends = stock_most(world, gain, p.satisfaction_decay)
-    lowest, highest = stock_most(world, loss, p.satisfaction_decay), by_sends
-    highest += p.satisfaction.order / (1.0 - p.satisfaction_decay)
+    gain, loss = float(trust.gained.max()), max(spec.ignored, spec.undelivered)
+    by_sends = stock_most(world, gain, decay)
+    lowest, highest = stock_most(world, loss, decay), by_sends
+    highest += spec.order / (1.0 - decay)
     for day in range(1, days):
-        least[day] = max(p.satisfaction_decay * least[day - 1] - loss, -lowest)
-        most[day] = min(p.satisfaction_decay * most[day - 1] + gain + p.satisfaction.order, highest)
+        least[day] = max(decay * least[day - 1] - loss, -lowest)
+        most[day] = min(decay * most[day - 1] + gain + spec.order, highest)
     return least, most
 
 

@@ -16,7 +16,7 @@ from campaignrl.dynamics import NO_OFFER
 STEPS = 5  # blocks of days in which an offer's validity is counted
 
 
-class Held(NamedTuple):
+class HeldOffers(NamedTuple):
     """Which offer is held until the end of which block of days; L points, NO_OFFER first."""
 
     offer: Int  # (L,)
@@ -38,14 +38,16 @@ class Held(NamedTuple):
         return found
 
 
-def held_points(valid_days: Int, steps: int = STEPS) -> Held:
+def held_points(valid_days: Int, steps: int = STEPS) -> HeldOffers:
     """Points for offers that stay usable for so many days after the first; validity is rounded up to a block's end."""
     points, blocks = [(NO_OFFER, 0)], []
     for o, valid in enumerate(valid_days[:-1].astype(int)):
         blocks.append(max(1, -(-int(valid) // steps)))
         most = max(_block_ends(day, int(valid), blocks[-1]) for day in range(blocks[-1]))
         points += [(o, j) for j in range(most if valid else 0)]
-    return Held(np.array([o for o, _ in points]), np.array([j for _, j in points]), np.array(blocks, dtype=np.int64))
+    return HeldOffers(
+        np.array([o for o, _ in points]), np.array([j for _, j in points]), np.array(blocks, dtype=np.int64)
+    )
 
 
 def _block_ends(day: int, valid: int, block: int) -> int:

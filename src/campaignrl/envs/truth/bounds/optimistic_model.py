@@ -26,11 +26,12 @@ from campaignrl.arrays import Array, Bool, Float, Float32, Int
 from campaignrl.dynamics import NO_OFFER, Parameters
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.envs.truth.bounds.linear_stocks import Stocks, linear_stocks
-from campaignrl.envs.truth.bounds.offer_validity import Held, held_points
+from campaignrl.envs.truth.bounds.offer_validity import HeldOffers, held_points
 from campaignrl.envs.truth.bounds.optimistic_tables import Tables, tables
 from campaignrl.envs.truth.bounds.piecewise_linear_bounds import between, convex, falling, rising
-from campaignrl.envs.truth.oracles import Lattice, Size, Types, lattice, stock_most
-from campaignrl.envs.truth.shadow_prices import Toll
+from campaignrl.envs.truth.followed_effects import refuse_unfollowed
+from campaignrl.envs.truth.oracles import Lattice, Size, Types, clicks_of, fatigue_of, lattice, stock_most
+from campaignrl.envs.truth.shadow_prices import ShadowPrices
 from campaignrl.specs import World
 
 Y, W, S, C, F, R, L = 0, 1, 2, 4, 5, 6, 7
@@ -46,11 +47,11 @@ class Optimistic:
     open: Bool  # (Y, T, o, m)
     p: Parameters
     lat: Lattice
-    held: Held
+    held: HeldOffers
     fatigue: Float  # (F,)
     stocks: Stocks
     t: Tables
-    charge: Float  # (k,) of a send with its toll, currency
+    charge: Float  # (k,) of a send with its shadow price, currency
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -69,20 +70,23 @@ class Optimistic:
         return np.where(alive, np.maximum(living, gone), gone).astype(np.float64)
 
 
-def optimistic_model(world: World, types: Types, open_: Bool, size: Size, toll: Toll, usual: float = 0.0) -> Optimistic:
+def optimistic_model(
+    world: World, types: Types, open_: Bool, size: Size, shadow_prices: ShadowPrices, usual: float = 0.0
+) -> Optimistic:
     """The optimistic model of `world` for these customers. usual: see `linear_stocks`; any gives a bound."""
     p = parameters(world)
+    refuse_unfollowed(world, p, "the upper bound")
     lat = lattice(world, p, True, size._replace(fatigue=1))
     fatigue, stocks = _fatigue_points(world, p, size.fatigue), linear_stocks(world, p, usual)
-    charge = p.send_cost.astype(np.float64) + toll.on(world)
+    charge = p.send_cost.astype(np.float64) + shadow_prices.on(world)
     held = held_points(p.valid_days)
     return Optimistic(world, types, open_, p, lat, held, fatigue, stocks, tables(types, lat, fatigue, p), charge)
 
 
 def _fatigue_points(world: World, p: Parameters, points: int) -> Float:
-    most = stock_most(world, float(p.fatigue_weight.max()), p.fatigue_decay)
-    matters = p.fatigue_open or p.fatigue_drop_out or p.unsubscribe_fatigue.any()
-    if points < 2 or most <= 0.0 or not matters:
+    tired = fatigue_of(p)
+    most = stock_most(world, float(tired.units.max()), tired.decay)
+    if points < 2 or most <= 0.0 or not tired.matters:
         return np.zeros(1)
     return np.asarray(most * np.linspace(0.0, 1.0, points) ** 2)
 
@@ -162,12 +166,13 @@ class _Step:
         """All that can happen on a day on which `channel` is used (None: no send)."""
         model, p = self.m, self.m.p
         to, fits = model.lat.cap_move(self.day, channel)
-        added = 0.0 if channel is None else float(p.fatigue_weight[channel])
+        tired = fatigue_of(p)
+        added = 0.0 if channel is None else float(tired.units[channel])
 
         def moved(values: Float32) -> Float32:
             if len(to) > 1:
                 values = np.take(values, to, axis=C)
-            return _tired(values, model.fatigue, p.fatigue_decay, added)
+            return _tired(values, model.fatigue, tired.decay, added)
 
         kept, lost, dead = moved(self.kept), moved(self.lost), moved(self.dead)
         ignored = 0.0 if channel is None else -float(self.t.ignored[channel])
@@ -175,11 +180,11 @@ class _Step:
         rest = self._shifted(dead, 0.0, ignored)
         if channel is None:
             return _Group(fits, held, rest, held, held, rest)
-        seen, offers, trust = moved(self.seen), np.arange(len(p.discount) - 1), p.satisfying[:-1].astype(np.float64)
-        worth = []
+        seen, offers, trust = moved(self.seen), np.arange(len(p.discount) - 1), model.stocks.gained
+        spec, worth = clicks_of(p).spec, []
         for clicks in (False, True):
             pull = model.stocks.opened[channel] + clicks * model.stocks.clicked
-            lift = float(np.exp(p.open_lift + p.click_lift * p.click_today * clicks))
+            lift = float(np.exp(spec.open_lift + spec.click_lift * spec.same_day * clicks))
             worth.append(self._ordering(seen, lost, offers, pull, trust, lift, True))
         shown = np.stack([self._shown(dead, int(o)) for o in offers], axis=-1)
         pull = model.stocks.opened[channel] + model.stocks.clicked

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from campaignrl.arrays import Array, Float, Float32
-from campaignrl.dynamics import Parameters, purchase, response
+from campaignrl.dynamics import Parameters, response
+from campaignrl.effects import SatisfactionEffect
 from campaignrl.envs.truth.bounds.piecewise_linear_bounds import raised
-from campaignrl.envs.truth.oracles import Lattice, Types
+from campaignrl.envs.truth.oracles import Lattice, Types, fatigue_of
 
 FASTEST = 0.5  # drop-outs per day that tables follow
 BENDS = -0.5  # log-odds of unsubscribing that tables follow
@@ -39,7 +40,9 @@ def tables(types: Types, lat: Lattice, fatigue: Float, p: Parameters) -> Tables:
     """The tables of these customers. fatigue: (F,) points."""
     traits = types.traits
     taste = p.taste[traits.segment][:, None, :]
-    gain = purchase.price_gain(p.price_cut[None, :], lat.prices[:, None], p.reference_price)
+    gain = p.price_cut[None, :]
+    for effect in p.effects:
+        gain = effect.felt_cut(gain, {"expected_price": lat.prices[:, None]})
     lift = p.appeal + taste + np.float32(10.0) * traits.sensitivity[:, None, None] * gain
     k, given = len(p.offer_of), traits.basket[:, None] * p.discount + p.face_value
     opened, dead = (_opened(types, alive, fatigue, p) for alive in (True, False))
@@ -67,10 +70,11 @@ def _survival(types: Types, fatigue: Float, p: Parameters) -> tuple[Float32, tup
 
     exp(-drop exp(-x)) bends downwards in x while drop < 1; a drop-out so fast that it may not is taken as none.
     """
+    tired = fatigue_of(p).spec.drop_out
     rate, kept = types.traits.drop_rate[:, None, None].astype(np.float64), p.retention[:, None]
 
     def drop(f: Float) -> Float:
-        fast = rate * np.exp(p.fatigue_drop_out * f - kept)
+        fast = rate * np.exp(tired * f - kept)
         return np.where(fast > FASTEST, 0.0, fast)
 
     survival = np.swapaxes(raised(lambda f: np.exp(-drop(f)), fatigue), 1, 2).astype(np.float32)
@@ -86,7 +90,8 @@ def _opened(types: Types, alive: bool, fatigue: Float, p: Parameters) -> Float32
         affinity = traits.affinity[c][:, None]
 
         def curve(f: Float, c: Any = c, affinity: Float32 = affinity, taste: Float32 = taste) -> Array:
-            return response.open_probability(c, affinity, taste, f[None].astype(np.float32), np.array(alive), p)
+            stocks = {"fatigue": f[None].astype(np.float32)}
+            return response.open_probability(c, affinity, taste, stocks, np.array(alive), p)
 
         found[a] = p.deliver[c] * raised(curve, fatigue)
     return found
@@ -94,10 +99,10 @@ def _opened(types: Types, alive: bool, fatigue: Float, p: Parameters) -> Float32
 
 def _left(fatigue: Float, p: Parameters) -> tuple[Float32, tuple[Float32, Float32]]:
     """(c, F) permissions lost per send, a line below, and least and most of its slope in log-odds taken away."""
-    deliver = p.deliver[:, None].astype(np.float64)
+    deliver, tired = p.deliver[:, None].astype(np.float64), fatigue_of(p).unsubscribe[:, None]
 
     def chance(f: Float) -> Array:
-        return response.sigmoid(np.minimum(p.unsubscribe_logit[:, None] + p.unsubscribe_fatigue[:, None] * f, BENDS))
+        return response.sigmoid(np.minimum(p.unsubscribe_logit[:, None] + tired * f, BENDS))
 
     least, _ = _both(lambda f: deliver * chance(f), fatigue)
     return least, _both(lambda f: deliver * chance(f) * (1.0 - chance(f)), fatigue)
@@ -112,7 +117,8 @@ def _both(curve: Callable[[Float], Array], points: Float) -> tuple[Float32, Floa
 def _ignored(opened: Float32, p: Parameters) -> Float32:
     """(c,) least mean trust lost, given that a send was not opened, over all actions, customers and fatigue."""
     lost = np.zeros(len(p.deliver), dtype=np.float32)
-    if p.satisfaction is None:
+    trust = p.effect(SatisfactionEffect)
+    if trust is None:
         return lost
     for c, deliver in enumerate(p.deliver):
         rows = np.flatnonzero(p.channel_of == c)
@@ -120,5 +126,5 @@ def _ignored(opened: Float32, p: Parameters) -> Float32:
             most = np.minimum(opened[rows].max(), deliver)
             arrived, never = (deliver - most) / max(1.0 - most, 1e-9), 1.0 - deliver
             # opened or not: arrived and unread is the rarer the more open; never arrived weighs by 1 / (1 - opened)
-            lost[c] = max(0.0, arrived * p.satisfaction.ignored + never * p.satisfaction.undelivered)
+            lost[c] = max(0.0, arrived * trust.spec.ignored + never * trust.spec.undelivered)
     return lost

@@ -21,7 +21,7 @@ from campaignrl.envs.panel import Panel
 from campaignrl.envs.truth.bounds.eligible_offers import open_offers
 from campaignrl.envs.truth.bounds.optimistic_model import optimistic_model
 from campaignrl.envs.truth.oracles import Size, Types
-from campaignrl.envs.truth.shadow_prices import Toll
+from campaignrl.envs.truth.shadow_prices import ShadowPrices
 from campaignrl.specs import World
 
 CELLS = 400_000  # lattice points of all types worked on at once
@@ -35,7 +35,7 @@ class Bound(NamedTuple):
     """An upper bound per customer, at the price of money and sends that makes it least."""
 
     value: Float  # (n,) currency; its mean bounds the mean of any policy
-    toll: Toll
+    shadow_prices: ShadowPrices
 
 
 def types_of(panel: Panel, rows: Int | slice = slice(None)) -> Types:
@@ -50,46 +50,47 @@ def upper_bound(
     customers: int | Int,
     seed: int = 0,
     size: Size | None = None,
-    tolls: Iterable[Toll] | None = None,
+    candidate_prices: Iterable[ShadowPrices] | None = None,
     weights: Float | None = None,
     usual: Sequence[float] = USUAL,
 ) -> Bound:
-    """The least bound over `tolls` (None: over prices that fit the world's own limits, one kind after the other).
+    """The least bound over shadow prices.
 
+    candidate_prices: None: prices that fit the world's own limits, one kind after the other.
     weights: (n,) how much each customer counts in the mean that is made least; None: all alike.
     usual: ad-stocks at which the line above its effect may come closest to it, for each customer the best; fewer are
     faster.
     """
     panel, size = Panel(world, customers, seed), size or Size()
     offers = open_offers(panel)
-    known: dict[Toll, Bound] = {}
+    known: dict[ShadowPrices, Bound] = {}
 
-    def bound(toll: Toll) -> Bound:
-        if toll not in known:
-            known[toll] = Bound(_priced_bound(panel, offers, size, toll, usual), toll)
-        return known[toll]
+    def bound(shadow_prices: ShadowPrices) -> Bound:
+        if shadow_prices not in known:
+            known[shadow_prices] = Bound(_priced_bound(panel, offers, size, shadow_prices, usual), shadow_prices)
+        return known[shadow_prices]
 
-    def mean(toll: Toll) -> float:
-        return float(np.average(bound(toll).value, weights=weights))
+    def mean(shadow_prices: ShadowPrices) -> float:
+        return float(np.average(bound(shadow_prices).value, weights=weights))
 
-    for toll in [_least(world, mean)] if tolls is None else tolls:
-        bound(toll)
+    for shadow_prices in [_least(world, mean)] if candidate_prices is None else candidate_prices:
+        bound(shadow_prices)
     return known[min(known, key=mean)]
 
 
-def _least(world: World, value: Callable[[Toll], float]) -> Toll:
+def _least(world: World, value: Callable[[ShadowPrices], float]) -> ShadowPrices:
     """Go through the prices of money, then of each channel with a capacity, and keep the best of each."""
-    toll = Toll(0.0, tuple(0.0 for _ in world.channels))
+    shadow_prices = ShadowPrices(0.0, tuple(0.0 for _ in world.channels))
     if world.guard.budget is not None:
-        toll = min((toll._replace(money=price) for price in MONEY), key=value)
+        shadow_prices = min((shadow_prices._replace(money=price) for price in MONEY), key=value)
     for c, channel in enumerate(world.channels.values()):
         if channel.capacity is not None:
-            ways = [tuple(price if i == c else s for i, s in enumerate(toll.sends)) for price in SENDS]
-            toll = min((toll._replace(sends=sends) for sends in ways), key=value)
-    return toll
+            ways = [tuple(price if i == c else s for i, s in enumerate(shadow_prices.sends)) for price in SENDS]
+            shadow_prices = min((shadow_prices._replace(sends=sends) for sends in ways), key=value)
+    return shadow_prices
 
 
-def _priced_bound(panel: Panel, offers: Bool, size: Size, toll: Toll, usual: Sequence[float]) -> Float:
+def _priced_bound(panel: Panel, offers: Bool, size: Size, shadow_prices: ShadowPrices, usual: Sequence[float]) -> Float:
     """(n,) optimistic value at these prices, and each customer's share of the money for all there is.
 
     Any line above the effect of ad-stock gives a bound; each customer gets the one that a rough lattice finds best.
@@ -97,34 +98,34 @@ def _priced_bound(panel: Panel, offers: Bool, size: Size, toll: Toll, usual: Seq
     rows = np.arange(len(panel))
     rough = size._replace(fatigue=min(size.fatigue, ROUGH.fatigue), caps=min(size.caps, ROUGH.caps))
     ways = usual if panel.world.adstock is not None else usual[:1]
-    found = np.stack([_start_value(panel, offers, rows, rough, toll, near) for near in ways])
+    found = np.stack([_start_value(panel, offers, rows, rough, shadow_prices, near) for near in ways])
     value, best = found.min(axis=0), found.argmin(axis=0)
     if size != rough:
         for k, near in enumerate(ways):
             some = rows[best == k]
-            value[some] = np.minimum(value[some], _start_value(panel, offers, some, size, toll, near))
-    return np.asarray(value + paid_back(panel.world, toll), dtype=np.float64)
+            value[some] = np.minimum(value[some], _start_value(panel, offers, some, size, shadow_prices, near))
+    return np.asarray(value + paid_back(panel.world, shadow_prices), dtype=np.float64)
 
 
-def _start_value(panel: Panel, offers: Bool, rows: Int, size: Size, toll: Toll, usual: float) -> Float:
+def _start_value(panel: Panel, offers: Bool, rows: Int, size: Size, shadow_prices: ShadowPrices, usual: float) -> Float:
     """(r,) value on day 0 of the customers of these rows."""
     value, i = np.zeros(len(rows)), 0
     step = 1
     while i < len(rows):
         part = rows[i : i + step]
-        model = optimistic_model(panel.world, types_of(panel, part), offers[..., part], size, toll, usual)
+        model = optimistic_model(panel.world, types_of(panel, part), offers[..., part], size, shadow_prices, usual)
         value[i : i + step] = model.start(panel.state.alive[part])
         i, step = i + step, max(1, CELLS * len(part) // int(np.prod(model.shape)))
     return value
 
 
-def paid_back(world: World, toll: Toll) -> float:
+def paid_back(world: World, shadow_prices: ShadowPrices) -> float:
     """What a customer's share of budget and capacity costs at these prices, over the whole campaign, currency."""
     total = 0.0
-    if toll.money:
+    if shadow_prices.money:
         assert world.guard.budget is not None
-        total += toll.money * world.guard.budget.amount_per_1000_customers / 1000.0
-    for price, channel in zip(toll.sends, world.channels.values(), strict=False):
+        total += shadow_prices.money * world.guard.budget.amount_per_1000_customers / 1000.0
+    for price, channel in zip(shadow_prices.sends, world.channels.values(), strict=False):
         if price:
             assert channel.capacity is not None
             total += price * channel.capacity.sends_per_day_per_1000_customers / 1000.0 * world.horizon

@@ -17,6 +17,8 @@ stocks.py              What a unit of ad-stock, satisfaction, intent or stockpil
 from campaignrl.envs.truth.oracles.one_day_values import Types as Types
 from campaignrl.envs.truth.oracles.reduced_state import Lattice as Lattice
 from campaignrl.envs.truth.oracles.reduced_state import Size as Size
+from campaignrl.envs.truth.oracles.reduced_state import fatigue_of as fatigue_of
 from campaignrl.envs.truth.oracles.reduced_state import lattice as lattice
 from campaignrl.envs.truth.oracles.reduced_state import stock_most as stock_most
+from campaignrl.envs.truth.oracles.stocks import clicks_of as clicks_of
 from campaignrl.envs.truth.oracles.stocks import intent_of_a_click as intent_of_a_click

@@ -16,19 +16,21 @@ from campaignrl.envs.panel import Panel
 from campaignrl.envs.truth.oracles.one_day_values import Types
 from campaignrl.envs.truth.oracles.reduced_model import reduced_model
 from campaignrl.envs.truth.oracles.reduced_state import Size
-from campaignrl.envs.truth.shadow_prices import Toll
+from campaignrl.envs.truth.shadow_prices import ShadowPrices
 from campaignrl.specs import World
 
 TYPES_SEED = 987_654_321  # types are other customers than those decided for
 
 
-class FarSighted:
+class FarSightedOracle:
     """`decide(panel)` by the reduced model; call it with panels of the same world."""
 
-    def __init__(self, world: World, types: int = 200, size: Size | None = None, toll: Toll | None = None) -> None:
+    def __init__(
+        self, world: World, types: int = 200, size: Size | None = None, shadow_prices: ShadowPrices | None = None
+    ) -> None:
         traits = Panel(world, types, TYPES_SEED).traits
         willing = np.ones((len(world.channels), types), dtype=bool)
-        self._model = reduced_model(world, Types(traits, willing), size, toll)
+        self._model = reduced_model(world, Types(traits, willing), size, shadow_prices)
         self._values = dict(self._model.backward())
         self._values[world.horizon] = self._model.last
         self._nearest = _Nearest(traits)

@@ -16,10 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.arrays import Bool, Float32, Int
-from campaignrl.dynamics import NO_OFFER, Parameters, State, Traits, memory, next_satisfaction, purchase, response
+from campaignrl.dynamics import NO_OFFER, Parameters, State, Traits, purchase, response
 from campaignrl.dynamics.parameters import parameters
+from campaignrl.effects import MeanDay, Stocks
 from campaignrl.envs.panel import Panel
-from campaignrl.envs.truth.shadow_prices import Toll
+from campaignrl.envs.truth.shadow_prices import ShadowPrices
 from campaignrl.specs import World
 
 
@@ -36,18 +37,18 @@ class Seen(NamedTuple):
 
     offer: int  # NO_OFFER: nothing
     clicked: bool
-    adstock: float  # units it adds
-    fatigue: float  # units it adds
+    channel: int  # on which, or another that leaves as much behind; -1: none
 
 
-NOTHING = Seen(NO_OFFER, False, 0.0, 0.0)
+NOTHING = Seen(NO_OFFER, False, -1)
 
 
 def chances(traits: Traits, state: State, action: int, p: Parameters) -> Chances:
     """Probabilities of the funnel of `action`, of customers in this state."""
     c, taste = p.channel_of[action], p.taste[traits.segment, p.offer_of[action]]
-    opens = response.open_probability(c, traits.affinity[c], taste, state.fatigue, state.alive, p)
-    leaves = response.unsubscribe_probability(c, state.fatigue, state.satisfaction, p)
+    stocks = state.named_stocks()
+    opens = response.open_probability(c, traits.affinity[c], taste, stocks, state.alive, p)
+    leaves = response.unsubscribe_probability(c, stocks, p)
     return Chances(p.deliver[c] * opens, response.click_probability(c, taste, p), p.deliver[c] * leaves)
 
 
@@ -63,58 +64,50 @@ def window_value(traits: Traits, state: State, seen: Seen, first: int, last: int
     margin = traits.basket * p.margin[traits.segment]
     given = p.redeem[held] * (traits.basket * p.discount[held] + p.face_value[held])
     alive, holds = np.ones(n, dtype=np.float32), (held != NO_OFFER).astype(np.float32)
-    mood = purchase.Mood(*(getattr(state, name) for name in purchase.Mood._fields))
+    stocks: Stocks = state.named_stocks()
     value = np.zeros(n, dtype=np.float32)
     for day in range(first, last):
         today = seen if day == first else NOTHING
-        with_offer = _orders(traits, held, today, mood, day, p)
-        without = _orders(traits, np.full_like(held, NO_OFFER), today, mood, day, p)
+        with_offer = _orders(traits, held, today, stocks, day, p)
+        without = _orders(traits, np.full_like(held, NO_OFFER), today, stocks, day, p)
         orders = holds * with_offer + (1 - holds) * without
         value += alive * (orders * margin - holds * with_offer * given)
         redeemed = holds * with_offer * p.redeem[held]
-        mood = _expected_mood(mood, today, orders, redeemed, held, p)
-        drop = holds * purchase.drop_out_hazard(traits.drop_rate, mood, held, p)
-        drop += (1 - holds) * purchase.drop_out_hazard(traits.drop_rate, mood, np.full_like(held, NO_OFFER), p)
+        stocks = _expected_stocks(stocks, today, orders, redeemed, held, p)
+        drop = holds * purchase.drop_out_hazard(traits.drop_rate, stocks, held, p)
+        drop += (1 - holds) * purchase.drop_out_hazard(traits.drop_rate, stocks, np.full_like(held, NO_OFFER), p)
         alive = alive * np.exp(-drop)
         holds = np.where(days > day - first, holds - redeemed, np.float32(0.0))
     return value
 
 
 def _orders(
-    traits: Traits, held: npt.NDArray[np.int8], today: Seen, mood: purchase.Mood, day: int, p: Parameters
+    traits: Traits, held: npt.NDArray[np.int8], today: Seen, stocks: Stocks, day: int, p: Parameters
 ) -> Float32:
     n, taste = len(held), p.taste[traits.segment, held]
     opened, clicked = np.full(n, today.offer != NO_OFFER), np.full(n, today.clicked)
     return purchase.within_a_day(
-        purchase.purchase_hazard(traits.rate, traits.sensitivity, taste, held, opened, clicked, mood, day, p)
+        purchase.purchase_hazard(traits.rate, traits.sensitivity, taste, held, opened, clicked, stocks, day, p)
     )
 
 
-def _expected_mood(
-    mood: purchase.Mood, today: Seen, orders: Float32, redeemed: Float32, held: npt.NDArray[np.int8], p: Parameters
-) -> purchase.Mood:
+def _expected_stocks(
+    stocks: Stocks, today: Seen, orders: Float32, redeemed: Float32, held: npt.NDArray[np.int8], p: Parameters
+) -> Stocks:
     """The stocks of tomorrow at their mean, given the chances of an order and of a redeemed one."""
-    fatigue, adstock, satisfaction, expected, stockpile, intent = mood
-    opened = np.full(len(orders), today.offer != NO_OFFER)
-    if p.adstock is not None:
-        adstock = memory.next_adstock(adstock, np.float32(today.adstock) * opened, p.adstock_decay)
-    if p.satisfaction is not None:
-        gained = np.full(len(orders), p.satisfying[today.offer])
-        effect, left = p.satisfaction, p.satisfaction_decay
-        satisfaction = np.float32(effect.order) * orders + next_satisfaction(
-            satisfaction, opened, opened, opened, np.zeros_like(opened), gained, effect, left
-        )
-    if p.reference_price is not None:
-        pull, cut = np.float32(1.0 - p.reference_price.memory), p.price_cut[held]
-        shown = p.price_cut[today.offer]  # of NO_OFFER: 0
-        moved = (1 - orders) * (1 - shown - expected) * (shown > 0)
-        expected = expected + pull * (moved + redeemed * (1 - cut - expected) + (orders - redeemed) * (1 - expected))
-    if p.stockpile is not None:
-        stockpile = stockpile * np.float32(p.stockpile_decay) + redeemed * (p.price_cut[held] > 0)
-    if p.click_today < 1.0:
-        intent = memory.next_intent(intent, np.full(len(orders), today.clicked), p.click_today, p.intent_decay)
-    fatigue = memory.next_fatigue(fatigue, np.full(len(orders), np.float32(today.fatigue)), p.fatigue_decay)
-    return purchase.Mood(fatigue, adstock, satisfaction, expected, stockpile, intent)
+    shown, cut = p.price_cut[today.offer], p.price_cut[held]  # of NO_OFFER: 0
+    day = MeanDay(today.offer, today.channel, today.clicked, shown, orders, redeemed, cut)
+    tomorrow = dict(stocks)
+    for effect in p.effects:
+        tomorrow |= effect.live_mean(stocks, day)
+    return tomorrow
+
+
+def _alike(p: Parameters) -> list[int]:
+    """(c,) the first channel on which an open leaves as much behind as on each."""
+    units = [found for effect in p.effects if (found := effect.by_channel()) is not None]
+    left = [tuple(float(added[c]) for added in units) for c in range(len(p.deliver))]
+    return [left.index(each) for each in left]
 
 
 def action_gains(
@@ -126,6 +119,7 @@ def action_gains(
     gains = np.zeros((n, k), dtype=np.float32)
     idle = state.alive * window_value(traits, state, NOTHING, day, last, p)
     known: dict[Seen, Float32] = {}
+    alike = _alike(p)
 
     def value_of(seen: Seen) -> Float32:
         if seen not in known:
@@ -133,10 +127,9 @@ def action_gains(
         return known[seen]
 
     for action in range(1, k):
-        offer, c = int(p.offer_of[action]), p.channel_of[action]
-        weights = float(p.adstock_weight[c]) if p.adstock else 0.0, float(p.fatigue_weight[c])
+        offer, c = int(p.offer_of[action]), int(p.channel_of[action])
         found = chances(traits, state, action, p)
-        clicked, unclicked = (value_of(Seen(offer, clicks, *weights)) for clicks in (True, False))
+        clicked, unclicked = (value_of(Seen(offer, clicks, alike[c])) for clicks in (True, False))
         open_value = np.where(state.alive, 1.0, p.revives[offer]) * (
             found.clicked * clicked + (1 - found.clicked) * unclicked
         )
@@ -150,9 +143,9 @@ def greedy(panel: Panel) -> Int:
     return _best(panel, np.zeros(len(panel.world.catalog)))
 
 
-def priced(world: World, toll: Toll) -> Callable[[Panel], Int]:
+def priced(world: World, shadow_prices: ShadowPrices) -> Callable[[Panel], Int]:
     """The greedy oracle where what is scarce has a price: it is left to those who gain most from it."""
-    return partial(_best, charge=toll.on(world))
+    return partial(_best, charge=shadow_prices.on(world))
 
 
 def _best(panel: Panel, charge: npt.NDArray[np.float64]) -> Int:

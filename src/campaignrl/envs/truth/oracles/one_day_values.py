@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.arrays import Array, Float32
-from campaignrl.dynamics import NO_OFFER, Parameters, Traits, purchase, response
-from campaignrl.envs.truth.oracles.reduced_state import AXIS_R, Lattice
-from campaignrl.envs.truth.oracles.stocks import Prices, intent_of_a_click
+from campaignrl.dynamics import NO_OFFER, Parameters, Traits, response
+from campaignrl.effects import SatisfactionEffect
+from campaignrl.envs.truth.oracles.reduced_state import AXIS_R, Lattice, fatigue_of
+from campaignrl.envs.truth.oracles.stocks import Prices, clicks_of, intent_of_a_click
 
 F1 = np.float32(1.0)
 
@@ -52,9 +53,11 @@ def rates(types: Types, lat: Lattice, p: Parameters) -> Rates:
     """The tables of these types."""
     traits, offers = types.traits, np.arange(len(p.discount))
     taste = p.taste[traits.segment][:, None, :]
-    gain = purchase.price_gain(p.price_cut[None, :], lat.prices[:, None], p.reference_price)
+    gain = p.price_cut[None, :]
+    for effect in p.effects:
+        gain = effect.felt_cut(gain, {"expected_price": lat.prices[:, None]})
     lift = p.appeal + taste + np.float32(10.0) * traits.sensitivity[:, None, None] * gain
-    log = np.float32(p.fatigue_drop_out) * lat.fatigue[:, None] - p.retention[offers]
+    log = np.float32(fatigue_of(p).spec.drop_out) * lat.fatigue[:, None] - p.retention[offers]
     opened, dead, clicked, left = _funnel(types, lat, p)
     return Rates(
         hazard=(traits.rate[:, None, None] * np.exp(lift)).astype(np.float32),
@@ -75,11 +78,11 @@ def _funnel(types: Types, lat: Lattice, p: Parameters) -> tuple[Float32, Float32
     clicked, left = np.zeros((k, m), dtype=np.float32), np.zeros((k, len(fatigue)), dtype=np.float32)
     for a in range(1, k):
         c, taste = p.channel_of[a], p.taste[traits.segment, p.offer_of[a]]
-        drawn = (traits.affinity[c][:, None], taste[:, None], fatigue[None, :])
+        drawn = (traits.affinity[c][:, None], taste[:, None], {"fatigue": fatigue[None, :]})
         for table, alive in ((opened, True), (dead, False)):
             table[a] = p.deliver[c] * response.open_probability(c, *drawn, np.array(alive), p)
         clicked[a] = response.click_probability(c, taste, p)
-        logit = p.unsubscribe_logit[c] + p.unsubscribe_fatigue[c] * fatigue
+        logit = p.unsubscribe_logit[c] + fatigue_of(p).unsubscribe[c] * fatigue
         left[a] = p.deliver[c] * response.sigmoid(logit)
     return opened, dead, clicked, left
 
@@ -112,10 +115,12 @@ def opened_value(
         [_priced(after.seen[..., o], int(o), lat) if p.price_cut[o] else after.seen[..., o] for o in offers], -1
     )
     full, used = _priced(after.seen, NO_OFFER, lat), _redeemed(after.lost, lat)[..., :-1]
-    factor = season * np.exp(p.open_lift + p.click_lift * p.click_today * clicks)
+    spec, trust = clicks_of(p).spec, p.effect(SatisfactionEffect)
+    factor = season * np.exp(spec.open_lift + spec.click_lift * spec.same_day * clicks)
     hazard = (r.hazard[..., :-1] * np.float32(factor))[:, None, None]
     worth = _ordering(seen, full, used, offers, hazard, r, p, prices)
-    later = prices.satisfaction[:, None] * p.satisfying[:-1]
+    gained = np.zeros(len(offers), dtype=np.float32) if trust is None else trust.gained[:-1]
+    later = prices.satisfaction[:, None] * gained
     if clicks:
         later = later + prices.intent[:, None] * np.float32(intent_of_a_click(p))
     return worth + later[:, None, None, None, :]
@@ -130,7 +135,8 @@ def _ordering(
     """
     redeem = p.redeem[offer]
     stocked = prices.stockpile[:, None] * (p.price_cut[offer] > 0)
-    order = 0.0 if p.satisfaction is None else p.satisfaction.order
+    trust = p.effect(SatisfactionEffect)
+    order = 0.0 if trust is None else trust.spec.order
     today = (
         r.margin[:, None] - redeem * (r.given[:, offer] + stocked) + prices.satisfaction[:, None] * np.float32(order)
     )

@@ -15,11 +15,13 @@ import numpy as np
 from campaignrl.arrays import Array, Bool, Float, Float32
 from campaignrl.dynamics import Parameters
 from campaignrl.dynamics.parameters import parameters
+from campaignrl.effects import AdStockEffect, SatisfactionEffect
+from campaignrl.envs.truth.followed_effects import refuse_unfollowed
 from campaignrl.envs.truth.oracles import one_day_values as payoff
 from campaignrl.envs.truth.oracles.one_day_values import After, Rates, Types
 from campaignrl.envs.truth.oracles.reduced_state import AXIS_C, AXIS_F, AXIS_R, Lattice, Size, lattice
 from campaignrl.envs.truth.oracles.stocks import Effects, Prices, effects, no_prices, prices_before
-from campaignrl.envs.truth.shadow_prices import Toll
+from campaignrl.envs.truth.shadow_prices import ShadowPrices
 from campaignrl.specs import World
 
 
@@ -41,7 +43,7 @@ class ReducedModel:
     p: Parameters
     e: Effects
     rates: Rates
-    charge: Float  # (k,) cost of a send with its toll, currency
+    charge: Float  # (k,) cost of a send with its shadow price, currency
     counted: Bool  # (k,) actions that plans count on
 
     @property
@@ -74,11 +76,14 @@ class ReducedModel:
             yield step.action(a)
 
 
-def reduced_model(world: World, types: Types, size: Size | None = None, toll: Toll | None = None) -> ReducedModel:
+def reduced_model(
+    world: World, types: Types, size: Size | None = None, shadow_prices: ShadowPrices | None = None
+) -> ReducedModel:
     """The reduced model of `world` for these customers."""
-    p, toll = parameters(world), toll or Toll()
+    p, shadow_prices = parameters(world), shadow_prices or ShadowPrices()
+    refuse_unfollowed(world, p, "the far-sighted oracle")
     e, lat = effects(world, p), lattice(world, p, False, size or Size())
-    charge = p.send_cost.astype(np.float64) + toll.on(world)
+    charge = p.send_cost.astype(np.float64) + shadow_prices.on(world)
     conditional = np.array([name in world.conditions for name in world.offers] + [False])
     counted = ~conditional[p.offer_of]
     return ReducedModel(world, types, lat, p, e, payoff.rates(types, lat, p), charge, counted)
@@ -113,7 +118,9 @@ class _Day:
         opens, opens_dead = (table[a][:, None, :, None] for table in (r.opened, r.opened_dead))
         clicks = r.clicked[a][:, None, None, None]
         seen = clicks * g.clicked[..., o] + (1 - clicks) * g.unclicked[..., o]
-        seen = seen + (self._prices.adstock * p.adstock_weight[c])[:, None, None, None]
+        shown = p.effect(AdStockEffect)
+        if shown is not None:
+            seen = seen + (self._prices.adstock * shown.units[c])[:, None, None, None]
         unsubscribed = r.unsubscribed[a][:, None] * np.float32(p.unsubscribe_cost)
         cost = np.float32(model.charge[a]) + unsubscribed[None, None]
         alive = g.held + opens[..., None] * (seen[..., None] - g.held) - (cost + self._ignored(a))[..., None]
@@ -125,10 +132,11 @@ class _Day:
     def _ignored(self, a: int) -> Float32 | float:
         """What satisfaction loses by a send that stays unopened."""
         p, r = self._m.p, self._m.rates
-        if p.satisfaction is None:
+        trust = p.effect(SatisfactionEffect)
+        if trust is None:
             return 0.0
         unopened = p.deliver[p.channel_of[a]] - r.opened[a]
-        lost = self._prices.satisfaction[:, None] * np.float32(p.satisfaction.ignored) * unopened
+        lost = self._prices.satisfaction[:, None] * np.float32(trust.spec.ignored) * unopened
         return np.asarray(lost[:, None, :, None], dtype=np.float32)
 
     def _group(self, channel: int | None) -> _Group:

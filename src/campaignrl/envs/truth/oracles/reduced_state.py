@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from campaignrl.arrays import Array, Float32, Int
 from campaignrl.dynamics import NO_OFFER, Parameters, State, days_with
+from campaignrl.effects import FatigueEffect
 from campaignrl.guard import rules_of
 from campaignrl.specs import Cap, World
 
@@ -93,8 +94,8 @@ class Lattice:
         held = np.where(state.live_offer == NO_OFFER, 0, index[state.live_offer, state.live_days])
         return (
             c.astype(np.int64),
-            nearest(self.fatigue, state.fatigue),
-            nearest(self.prices, state.expected_price),
+            nearest(self.fatigue, state.stock("fatigue")),
+            nearest(self.prices, state.stock("expected_price")),
             held,
         )
 
@@ -108,11 +109,12 @@ def lattice(world: World, p: Parameters, optimistic: bool, size: Size) -> Lattic
     if world.reference_price is not None:
         prices = np.linspace(1.0, 1.0 - float(p.price_cut.max()), size.prices)[::-1]
         kept = world.reference_price.memory
-    fatigue = fatigue_points(world, p, size.fatigue)
+    tired = fatigue_of(p)
+    fatigue = fatigue_points(world, tired, size.fatigue)
     caps = _counted_caps(world, size.caps)
     grids = np.meshgrid(*(np.arange(cap.at_most + 1) for _, cap in caps), indexing="ij")
     gone = [kept * prices + (1.0 - kept) * (1.0 - float(cut)) for cut in p.price_cut]
-    added = [*(float(w) for w in p.fatigue_weight), 0.0]
+    added = [*(float(w) for w in tired.units), 0.0]
     return Lattice(
         live_offer=np.array([o for o, _ in live]),
         live_days=np.array([d for _, d in live]),
@@ -123,17 +125,23 @@ def lattice(world: World, p: Parameters, optimistic: bool, size: Size) -> Lattic
         used=np.stack([g.ravel() for g in grids], axis=1) if caps else np.zeros((1, 0), dtype=np.int64),
         caps=caps,
         price_moves=tuple(_move(prices, to, up=optimistic) for to in gone),
-        fatigue_moves=tuple(_move(fatigue, fatigue * p.fatigue_decay + w, up=False) for w in added),
+        fatigue_moves=tuple(_move(fatigue, fatigue * tired.decay + w, up=False) for w in added),
     )
 
 
-def fatigue_points(world: World, p: Parameters, points: int) -> npt.NDArray[np.float64]:
+def fatigue_of(p: Parameters) -> FatigueEffect:
+    """The fatigue that every world has."""
+    found = p.effect(FatigueEffect)
+    assert found is not None
+    return found
+
+
+def fatigue_points(world: World, tired: FatigueEffect, points: int) -> npt.NDArray[np.float64]:
     """0, then geometric up to the most that caps allow."""
-    most = stock_most(world, float(p.fatigue_weight.max()), p.fatigue_decay)
-    matters = p.fatigue_open or p.fatigue_drop_out or p.unsubscribe_fatigue.any()
-    if points < 2 or most <= 0.0 or not matters:
+    most = stock_most(world, float(tired.units.max()), tired.decay)
+    if points < 2 or most <= 0.0 or not tired.matters:
         return np.zeros(1)
-    ratio = max(p.fatigue_decay, 0.05 ** (1.0 / points))
+    ratio = max(tired.decay, 0.05 ** (1.0 / points))
     return np.array([0.0, *(most * ratio ** np.arange(points - 1))[::-1]])
 
 

@@ -11,9 +11,18 @@ from typing import NamedTuple
 import numpy as np
 
 from campaignrl.arrays import Float32
-from campaignrl.dynamics import Parameters, contentment, hill
+from campaignrl.dynamics import Parameters
+from campaignrl.effects import (
+    AdStock,
+    AdStockEffect,
+    ClickIntentEffect,
+    SatisfactionEffect,
+    StockpileEffect,
+    contentment,
+    hill,
+)
 from campaignrl.envs.truth.oracles.reduced_state import stock_most
-from campaignrl.specs import AdStock, World
+from campaignrl.specs import World
 
 GRID = 2000  # points at which the curves are looked at
 
@@ -50,24 +59,36 @@ def prices_before(later: Prices, reach: Float32, e: Effects) -> Prices:
 
 def effects(world: World, p: Parameters) -> Effects:
     """The effects of a world's stocks."""
-    adstock = satisfaction = intent = stockpile = 0.0
-    if p.adstock is not None and p.adstock.effect > 0.0:
-        adstock = _slope_of_hill(p.adstock, stock_most(world, float(p.adstock_weight.max()), p.adstock_decay))
-    if p.satisfaction is not None:
-        by_sends = stock_most(world, float(p.satisfying.max()), p.satisfaction_decay)
-        highest = by_sends + p.satisfaction.order / (1.0 - p.satisfaction_decay)
-        satisfaction = _slope_of_contentment(highest, p) * p.satisfaction.purchase
-    if p.click_today < 1.0:
-        intent = p.click_lift
-    if p.stockpile is not None:
-        stockpile = p.stockpile.effect
-    decay = (p.adstock_decay, p.satisfaction_decay, p.intent_decay, p.stockpile_decay)
-    return Effects(adstock, satisfaction, intent, stockpile, decay)
+    seen, trust, stocked, clicks = (
+        p.effect(AdStockEffect),
+        p.effect(SatisfactionEffect),
+        p.effect(StockpileEffect),
+        clicks_of(p),
+    )
+    adstock = satisfaction = 0.0
+    if seen is not None and seen.spec.effect > 0.0:
+        adstock = _slope_of_hill(seen.spec, stock_most(world, float(seen.units.max()), seen.decay))
+    if trust is not None:
+        by_sends = stock_most(world, float(trust.gained.max()), trust.decay)
+        highest = by_sends + trust.spec.order / (1.0 - trust.decay)
+        satisfaction = _slope_of_contentment(highest, trust.spec.level) * trust.spec.purchase
+    intent = clicks.spec.click_lift if clicks.lasts else 0.0
+    stockpile = 0.0 if stocked is None else stocked.spec.effect
+    left = [0.0 if effect is None else effect.decay for effect in (seen, trust, clicks, stocked)]
+    return Effects(adstock, satisfaction, intent, stockpile, (left[0], left[1], left[2], left[3]))
+
+
+def clicks_of(p: Parameters) -> ClickIntentEffect:
+    """The effect of opens and clicks that every world has."""
+    found = p.effect(ClickIntentEffect)
+    assert found is not None
+    return found
 
 
 def intent_of_a_click(p: Parameters) -> float:
     """Units of intent that a click leaves for the next day."""
-    return (1.0 - p.click_today) * (1.0 - p.intent_decay)
+    clicks = clicks_of(p)
+    return (1.0 - clicks.spec.same_day) * (1.0 - clicks.decay)
 
 
 def _slope_of_hill(adstock: AdStock, highest: float) -> float:
@@ -77,8 +98,8 @@ def _slope_of_hill(adstock: AdStock, highest: float) -> float:
     return float(np.max((curve - 0.1 * curve[-1]) / z) * 1.001) * adstock.effect
 
 
-def _slope_of_contentment(highest: float, p: Parameters) -> float:
+def _slope_of_contentment(highest: float, level: float) -> float:
     """Slope of a line from 0 above the curve, up to the highest satisfaction."""
     s = np.linspace(highest / GRID, max(highest, 1e-6), GRID, dtype=np.float32)
-    curve = contentment(s, p).astype(np.float64)
+    curve = contentment(s, level).astype(np.float64)
     return float(np.max(curve / s) * 1.001)

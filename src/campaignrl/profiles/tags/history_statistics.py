@@ -1,0 +1,88 @@
+"""Statistics that rest on a whole order history, or on that of all customers: lifecycle stage, RFM, days since sign-up.
+
+Here: one function a statistic, of OrderHistory. Not here: the phrases they are asked for by, and the statistics that
+are an SQL aggregate of one customer's events (statistics.py). n customers in order of their id.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from campaignrl.arrays import Float, Objects
+from campaignrl.lifecycle import stage
+from campaignrl.profiles.events import Connection
+from campaignrl.specs import STAGES
+
+
+class OrderHistory(NamedTuple):
+    """What is known of n customers on the morning of `as_of`; view `known` of the connection has their events."""
+
+    connection: Connection
+    as_of: date
+    ids: Objects  # (n,)
+    last: Float  # (n,) days since the last order; NaN for those without one
+    first: Float  # (n,) days since the first order
+    orders: Float  # (n,) number of orders
+    spend: Float  # (n,) currency
+
+
+def days_since_sign_up(history: OrderHistory) -> Float:
+    """(n,) days from `joined` of the attributes, or else from the first event."""
+    connection = history.connection
+    joined = "select customer_id, min(ts) as joined from known group by 1"
+    names = [row[0] for row in connection.execute("describe attributes").fetchall()]
+    if "joined" in names:
+        told = "select customer_id, try_cast(joined as timestamp) as joined from attributes"
+        joined = (
+            f"select coalesce(a.customer_id, k.customer_id) as customer_id, coalesce(a.joined, k.joined) as joined "
+            f"from ({told}) a full join ({joined}) k on a.customer_id = k.customer_id"
+        )
+    gap = f"(epoch_us(timestamp '{history.as_of}') - epoch_us(joined)) / 86400e6"
+    found = connection.execute(f"select customer_id, cast({gap} as double) as days from ({joined})").df()
+    by_id = found.set_index("customer_id")["days"].reindex(history.ids)
+    days: Float = by_id.to_numpy(dtype=np.float64, na_value=np.nan)
+    return days
+
+
+def lifecycle_stage(history: OrderHistory) -> Objects:
+    """(n,) one of STAGES, from the number of orders and the days since the first and the last one."""
+    orders = np.minimum(history.orders, 32_767).astype(np.int16)
+    recency, first = history.last.astype(np.float32), history.first.astype(np.float32)
+    return np.array(STAGES, dtype=object)[stage(orders, recency, first)]
+
+
+def recency_score(history: OrderHistory) -> Float:
+    """(n,) 5 for the fifth who ordered last."""
+    return _quintile(history, history.last, more_is_better=False)
+
+
+def frequency_score(history: OrderHistory) -> Float:
+    """(n,) 5 for the fifth with the most orders."""
+    return _quintile(history, history.orders, more_is_better=True)
+
+
+def monetary_score(history: OrderHistory) -> Float:
+    """(n,) 5 for the fifth who spent most."""
+    return _quintile(history, history.spend, more_is_better=True)
+
+
+def rfm_cell(history: OrderHistory) -> Objects:
+    """(n,) the three scores as one text, `555` for the best; None for those who never ordered."""
+    parts = [score(history) for score in (recency_score, frequency_score, monetary_score)]
+    known = ~np.isnan(parts[0])
+    cell = np.full(len(known), None, dtype=object)
+    whole = np.sum([p[known] * 10 ** (2 - i) for i, p in enumerate(parts)], axis=0).astype(int)
+    cell[known] = whole.astype(str).astype(object)
+    return cell
+
+
+def _quintile(history: OrderHistory, of: Float, *, more_is_better: bool) -> Float:
+    """(n,) 1 to 5 among those who ever ordered, 5 the best fifth; NaN for the others."""
+    values = pd.Series(np.where(history.orders > 0, of, np.nan))
+    rank = values.rank(method="average", pct=True, ascending=more_is_better)
+    score: Float = np.ceil(5.0 * rank.to_numpy(dtype=np.float64) - 1e-9)
+    return np.clip(score, 1.0, 5.0)

@@ -1,0 +1,102 @@
+"""The decision log of a campaign while it runs: days go in, customers come out.
+
+Here: what was decided on a day, and how days of all customers become rows of each. Not here: the daily loop
+(campaign.py), what a log must keep (tables/log/). n customers, k actions, T days.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from campaignrl.arrays import Float, Int
+from campaignrl.dynamics import Outcome
+from campaignrl.envs import Panel
+from campaignrl.errors import Problem, UsageError
+from campaignrl.features import Context
+from campaignrl.policies import Policy
+from campaignrl.tables.log import DecisionLog
+
+MAX_LOG_ROWS = 30_000_000  # about 4 GB in memory
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was decided for n customers on one day."""
+
+    context: Context
+    allowed: npt.NDArray[np.bool_]  # (n, k)
+    action: Int  # (n,)
+    propensity: Float  # (n,)
+    none: Float  # (n,) chance of `none`
+    by_channel: Float  # (n, c) chance of a send by channel
+
+
+class Recorder:
+    """Collects days (T, n) and turns them into a log of customers (n, T)."""
+
+    def __init__(self, panel: Panel, policy: Policy) -> None:
+        self._panel, self._policy, world = panel, policy, panel.world
+        rows = len(panel) * world.horizon
+        if rows > MAX_LOG_ROWS:
+            fix = f"Simulate at most {MAX_LOG_ROWS // world.horizon} customers at a time (customers=ids of a part)."
+            raise UsageError(Problem("simulate", "rows of the log", rows, f"at most {MAX_LOG_ROWS}", fix))
+        self._days: list[tuple[Choice, Outcome]] = []
+
+    def add(self, day: int, choice: Choice, outcome: Outcome) -> None:
+        """Keep one day, in the order of the days."""
+        self._days.append((choice, outcome))
+
+    def log(self) -> DecisionLog:
+        """All days so far, customer by customer."""
+        panel, world, days = self._panel, self._panel.world, len(self._days)
+        n, choices = len(panel), [choice for choice, _ in self._days]
+        reward = np.array([outcome.reward for _, outcome in self._days], dtype=np.float64)
+        action = _by_customer([c.action.astype(np.int16) for c in choices])
+        step = np.tile(np.arange(days, dtype=np.int32), n)
+        columns = {
+            name: _by_customer([c.context.columns[name] for c in choices]) for name in choices[0].context.columns
+        }
+        return DecisionLog(
+            catalog=world.catalog,
+            customers=np.array([str(i) for i in panel.ids], dtype=object),
+            customer=np.repeat(np.arange(n, dtype=np.int32), days),
+            step=step,
+            day=step,
+            context=Context(world.features, columns),
+            action=action,
+            propensity=_by_customer([c.propensity for c in choices]),
+            reward=_by_customer(list(windowed(reward, world.outcome_days))),
+            cost=world.catalog.cost_of[action],
+            matured=step + world.outcome_days <= days,
+            eligible=_by_customer([c.allowed for c in choices]),
+            meta={
+                "policy_id": self._policy.name,
+                "world": world.name,
+                "seed": panel.seed,
+                "horizon": world.horizon,
+                "outcome_days": world.outcome_days,
+                "reward": f"{world.money.currency}, contribution over {world.outcome_days} days",
+                "currency": world.money.currency,
+                "minor_per_unit": world.money.minor_per_unit,
+                "holdout": world.guard.holdout,
+                "holdout_salt": world.guard.holdout_salt,
+            },
+        )
+
+
+def windowed(daily: Float, days: int) -> Float:
+    """(T, n) sum over `days` days from each day on, shorter at the end. daily: (T, n)."""
+    before = np.concatenate([np.zeros((1, daily.shape[1])), np.cumsum(daily, axis=0)])
+    last = np.minimum(np.arange(len(daily)) + days, len(daily))
+    result: Float = before[last] - before[:-1]
+    return result
+
+
+def _by_customer(days: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """T arrays (n, ...) -> (n * T, ...), one customer's days after another."""
+    stacked = np.stack(days, axis=1)
+    return stacked.reshape(-1, *stacked.shape[2:])

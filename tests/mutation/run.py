@@ -1,0 +1,492 @@
+"""Plays changed modules against the tests: `python tests/mutation/run.py --sample 300 --seed 1`.
+
+First the tests of a package run once as they are, and the lines that each one runs are written down. Then each mutant
+meets the tests that run its line, the most direct first, in a process forked from this one, where numpy and pandas are loaded
+already and an import hook serves the changed module. Nothing is written to src. Subprocesses that a test starts see
+the module as it is. Results are kept as they come: the same call goes on where it was stopped. Not here: what is
+changed (mutants.py), which tests belong to which package and which mutants change nothing (table.toml).
+"""
+
+import argparse
+import fnmatch
+import gc
+import hashlib
+import importlib.util
+import json
+import math
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+import tomllib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from importlib.abc import Loader, MetaPathFinder
+from pathlib import Path
+from types import CodeType, FrameType, ModuleType
+from typing import Any, NamedTuple
+
+sys.path.insert(0, str(Path(__file__).parent))
+from mutants import Mutant, mutants_of
+
+SHARE_BUDGET = 40.0  # seconds of tests, as the first run measured them, that a mutant meets at most
+SLOWEST = 12.0  # seconds; slower tests are left out
+PYTEST = (
+    "-x",
+    "-q",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:xdist",
+    "-p",
+    "no:terminalreporter",
+    "--import-mode=importlib",
+)
+PYTEST += ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # hypothesis is loaded before pytest
+
+
+class Group(NamedTuple):
+    """Modules and the tests that must notice a change in them."""
+
+    name: str
+    files: tuple[Path, ...]
+    tests: tuple[Path, ...]
+    left_out: tuple[str, ...]  # ids of tests, or how they begin
+
+
+class Plan(NamedTuple):
+    """What to play: the table, read."""
+
+    root: Path
+    src: Path
+    groups: tuple[Group, ...]
+    equivalent: tuple[dict[str, str], ...]  # file, at: part of its line, change, why
+    sizes: tuple[str, ...]
+    warm: tuple[str, ...]  # modules to load before the first fork
+
+
+class Seen(NamedTuple):
+    """What one run of a group's tests as they are has shown."""
+
+    seconds: dict[str, float]  # by test
+    lines: dict[str, dict[int, list[str]]]  # by file and line: the tests that run it
+    breadth: Counter[str]  # lines that a test runs
+
+
+# ---- the table
+
+
+def read_plan(table: Path, root: Path, tests: list[str]) -> Plan:
+    """The groups of a table. tests: these files instead of the table's."""
+    found = tomllib.loads(table.read_text(encoding="utf-8"))
+    src, groups = root / found.get("src", "src"), []
+    for name, group in found["group"].items():
+        files = tuple(f for pattern in group["modules"] for f in sorted(src.glob(pattern)) if f.name != "__init__.py")
+        own = tuple(dict.fromkeys(f for pattern in tests or group["tests"] for f in sorted(root.glob(pattern))))
+        own = tuple(f for f in own if f.name not in group.get("without", ()))
+        groups.append(Group(name, files, own, tuple(group.get("left_out", ()))))
+    return Plan(root, src, tuple(groups), tuple(found.get("equivalent", ())), tuple(found.get("sizes", ())), tuple(found.get("warm", ())))
+
+
+def why_equivalent(plan: Plan, mutant: Mutant) -> str:
+    """The reason in the table, or "" for a mutant that some test must notice."""
+    text = mutant.source.splitlines()[mutant.line - 1]
+    for known in plan.equivalent:
+        if (mutant.file.name, mutant.change) == (known["file"], known["change"]) and known["at"] in text:
+            return known["why"]
+    return ""
+
+
+def sample_of(mutants: dict[str, list[Mutant]], size: int, seed: int) -> dict[str, list[Mutant]]:
+    """About `size` mutants, by the root of the groups' sizes: a small package is not lost beside a large one."""
+    total, chosen = sum(len(own) ** 0.5 for own in mutants.values()), {}
+    for name, own in mutants.items():
+        share = math.ceil(size * len(own) ** 0.5 / max(total, 1.0))
+        chosen[name] = random.Random(f"{seed} {name}").sample(own, min(len(own), share))
+    return chosen
+
+
+# ---- in a forked process
+
+
+class Served(MetaPathFinder, Loader):
+    """Serves one changed module in place of the one on disk."""
+
+    def __init__(self, name: str, file: Path, code: CodeType) -> None:
+        self.name, self.file, self.code = name, file, code
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
+        """Of the changed module only."""
+        return (
+            importlib.util.spec_from_file_location(fullname, self.file, loader=self) if fullname == self.name else None
+        )
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the changed code."""
+        exec(self.code, module.__dict__)
+
+
+class Chosen:
+    """Runs only the chosen tests, in their order, and says which one failed."""
+
+    def __init__(self, tests: list[str]) -> None:
+        self.rank = {test: i for i, test in enumerate(tests)}
+        self.failed = "at import"
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        """Called by pytest."""
+        items[:] = sorted((i for i in items if i.nodeid in self.rank), key=lambda i: self.rank[i.nodeid])
+        self.failed = ""
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """Called by pytest."""
+        if report.failed and not self.failed:
+            self.failed = report.nodeid
+
+
+class Watcher:
+    """Writes down which lines of some files each test runs, and how long it takes."""
+
+    def __init__(self, files: tuple[Path, ...]) -> None:
+        self.files = {str(f) for f in files}
+        self.now: set[tuple[str, int]] = set()
+        self.lines: dict[str, set[tuple[str, int]]] = {}
+        self.shared: dict[str, set[tuple[str, int]]] = defaultdict(set)  # in fixtures, by test file
+        self.seconds: dict[str, float] = defaultdict(float)
+        self.broken: list[str] = []
+
+    def trace(self, frame: FrameType, event: str, arg: Any) -> Any:
+        """For sys.settrace."""
+        return self.local if frame.f_code.co_filename in self.files else None
+
+    def local(self, frame: FrameType, event: str, arg: Any) -> Any:
+        """Line by line, within the watched files."""
+        self.now.add((frame.f_code.co_filename, frame.f_lineno))
+        return self.local
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """Called by pytest after set-up, call and end of a test."""
+        file = report.nodeid.partition("::")[0]
+        if report.when == "setup":
+            self.shared[file] |= self.now  # of a module's fixture: the tests after it rest on it as well
+        else:
+            self.lines.setdefault(report.nodeid, set()).update(self.now)
+        self.seconds[report.nodeid] += report.duration
+        if report.failed:
+            self.broken.append(report.nodeid)
+        self.now.clear()
+
+    def found(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        lines: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
+        for test, own in self.lines.items():
+            for file, line in own | self.shared[test.partition("::")[0]]:
+                lines[file][line].append(test)
+        return {"seconds": self.seconds, "lines": lines, "broken": self.broken}
+
+
+def in_child(work: Callable[[], dict[str, Any]], out: Path, home: Path) -> int:
+    """Fork; the child does the work, writes what it returns and ends. Returns its process id."""
+    child = os.fork()
+    if child:
+        return child
+    try:
+        os.setsid()  # so that what it starts ends with it
+        quiet = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1):
+            os.dup2(quiet, stream)
+        log = os.open(str(out.with_suffix(".log")), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(log, 2)
+        found = work()
+        out.write_text(json.dumps(found), encoding="utf-8")
+    except BaseException as error:
+        out.write_text(json.dumps({"code": 3, "by": f"{type(error).__name__}: {error}", "broken": [str(error)]}))
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+        os._exit(0)
+
+
+def run_tests(files: list[str], plugin: object, home: Path) -> int:
+    """pytest's exit code. home: its folder for temporary files."""
+    import pytest
+
+    return int(pytest.main([*PYTEST, f"--basetemp={home}", "-m", "not slow", *files], plugins=[plugin]))
+
+
+def watch(group: Group, root: Path, home: Path) -> dict[str, Any]:
+    """The tests as they are."""
+    watcher = Watcher(group.files)
+    threading.settrace(watcher.trace)
+    sys.settrace(watcher.trace)
+    left_out = [f"--deselect={test}" for test in group.left_out]
+    code = run_tests([*left_out, *(str(f.relative_to(root)) for f in group.tests)], watcher, home)
+    sys.settrace(None)
+    return {**watcher.found(), "code": code}
+
+
+def meet(mutant: Mutant, module: str, tests: list[str], home: Path) -> dict[str, Any]:
+    """One mutant against these tests."""
+    sys.meta_path.insert(0, Served(module, mutant.file, compile(mutant.tree, str(mutant.file), "exec")))
+    chosen = Chosen(tests)
+    code = run_tests(list(dict.fromkeys(test.partition("::")[0] for test in tests)), chosen, home)
+    return {"code": code, "by": chosen.failed}
+
+
+# ---- in this process
+
+
+class Player:
+    """Plays mutants, several at a time, and keeps what came out."""
+
+    def __init__(self, plan: Plan, keep: Path, workers: int) -> None:
+        self.plan, self.workers, self.keep = plan, workers, keep
+        keep.mkdir(parents=True, exist_ok=True)
+        self.scratch = Path(tempfile.mkdtemp(prefix="mutants-"))
+        self.made = 0
+        self.known: dict[str, Seen] = {}
+        self.texts: dict[Path, bytes] = {}
+
+    def hash_of(self, *files: Path) -> str:
+        """Of the files' names and texts."""
+        for f in files:
+            self.texts.setdefault(f, f.read_bytes() if f.is_file() else b"")
+        return hashlib.sha256(b"".join(str(f.name).encode() + self.texts[f] for f in files)).hexdigest()[:16]
+
+    def fork(self, work: Callable[[Path], dict[str, Any]]) -> tuple[int, Path]:
+        """Start some work; (process id, where its result will be)."""
+        self.made += 1
+        out, home = self.scratch / f"{self.made}.json", self.scratch / f"{self.made}"
+        return in_child(lambda: work(home), out, home), out
+
+    def seen(self, group: Group) -> Seen:
+        """What the group's tests do as they are; from an earlier run if nothing has changed since."""
+        if group.name in self.known:
+            return self.known[group.name]
+        sources = sorted(self.plan.src.rglob("*.py"))
+        kept = self.keep / f"seen-{group.name}-{self.hash_of(*sources, *group.tests)}.json"
+        if not kept.exists():
+            child, out = self.fork(lambda home: watch(group, self.plan.root, home))
+            os.waitpid(child, 0)
+            found = json.loads(out.read_text(encoding="utf-8"))
+            if found["code"] not in (0,) or found["broken"]:
+                raise SystemExit(
+                    f"{group.name}: the tests fail before anything is changed: {found['broken'][:3]}, {out}"
+                )
+            kept.write_text(json.dumps(found), encoding="utf-8")
+        found = json.loads(kept.read_text(encoding="utf-8"))
+        lines = {f: {int(line): tests for line, tests in of.items()} for f, of in found["lines"].items()}
+        breadth = Counter(test for of in lines.values() for tests in of.values() for test in tests)
+        self.known[group.name] = Seen(found["seconds"], lines, breadth)
+        return self.known[group.name]
+
+    def tests_for(self, mutant: Mutant, seen: Seen) -> list[str]:
+        """Those that run its line, most direct first; a change at import meets every test that runs its module."""
+        lines = seen.lines.get(str(mutant.file), {})
+        wanted = lines if mutant.at_import else [line for line in mutant.lines if line in lines]
+        tests = {test for line in wanted for test in lines[line]}
+        if mutant.at_import and not tests:
+            tests = set(seen.seconds)
+        chosen, spent = [], 0.0
+        for test in sorted(tests, key=lambda t: (seen.seconds[t], t)):
+            spent += seen.seconds[test]
+            if seen.seconds[test] <= SLOWEST and spent <= SHARE_BUDGET:
+                chosen.append(test)
+        # The most direct ones first, which run little else; then those of a file together, its fixtures made once.
+        chosen.sort(key=lambda t: (seen.breadth[t], seen.seconds[t], t))
+        return chosen[:10] + sorted(chosen[10:], key=lambda t: (t.partition("::")[0], seen.breadth[t]))
+
+    def play(self, wanted: list[tuple[Group, Mutant]], tell: Callable[[int, dict[str, Any]], None]) -> list[dict]:
+        """Outcome of each mutant; those known from an earlier run are not played again."""
+        record = self.keep / "results.jsonl"
+        known = {}
+        if record.exists():
+            for text in record.read_text(encoding="utf-8").splitlines():
+                one = json.loads(text)
+                known[one["key"]] = one
+        results, waiting, running = [], list(reversed(wanted)), {}
+        with record.open("a", encoding="utf-8") as file:
+            while waiting or running:
+                while waiting and len(running) < self.workers:
+                    group, mutant = waiting.pop()
+                    old = known.get(mutant.key)
+                    if old and old["tests"] == self.proof(group, old["by"]):
+                        results.append({**old, "group": group.name, "line": mutant.line})
+                        tell(len(results), results[-1])
+                        continue
+                    self.start(group, mutant, running)
+                for child in list(running):
+                    one = self.ended(child, *running[child])
+                    if one:
+                        del running[child]
+                        file.write(json.dumps(one) + "\n")
+                        file.flush()
+                        results.append(one)
+                        tell(len(results), one)
+                time.sleep(0.02)
+        return results
+
+    def proof(self, group: Group, by: str) -> str:
+        """Hash of what an outcome rests on: the file of the test that noticed, or all the group's tests."""
+        file = self.plan.root / by.partition("::")[0]
+        return self.hash_of(file) if "::" in by else self.hash_of(*group.tests)
+
+    def start(self, group: Group, mutant: Mutant, running: dict) -> None:
+        """Fork a process for one mutant."""
+        seen = self.seen(group)
+        tests = self.tests_for(mutant, seen)
+        module = ".".join(mutant.file.relative_to(self.plan.src).with_suffix("").parts)
+        limit = time.monotonic() + 30.0 + 5.0 * sum(seen.seconds[t] for t in tests)
+        if tests:
+            child, out = self.fork(lambda home: meet(mutant, module, tests, home))
+        else:
+            child, out = self.fork(lambda home: {"code": 0, "by": ""})
+        running[child] = (group, mutant, tests, out, limit, time.monotonic())
+
+    def ended(
+        self, child: int, group: Group, mutant: Mutant, tests: list[str], out: Path, limit: float, begun: float
+    ) -> dict[str, Any] | None:
+        """The outcome, once there is one."""
+        done, _ = os.waitpid(child, os.WNOHANG)
+        if not done and time.monotonic() < limit:
+            return None
+        if not done:
+            os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        found = json.loads(out.read_text()) if out.exists() else {"code": 1, "by": "time" if not done else "crash"}
+        if found["code"] == 5 and not found["by"]:
+            raise SystemExit(f"no test was run: {mutant.file}:{mutant.line} {tests[:3]}")
+        outcome = "survived" if found["code"] == 0 else "killed"
+        by = found["by"] if outcome == "killed" else ""
+        return {
+            "key": mutant.key,
+            "group": group.name,
+            "file": str(mutant.file.relative_to(self.plan.src)),
+            "line": mutant.line,
+            "change": mutant.change,
+            "outcome": outcome,
+            "by": by,
+            "ran": len(tests),
+            "seconds": round(time.monotonic() - begun, 2),
+            "tests": self.proof(group, by),
+        }
+
+
+# ---- for people
+
+
+def all_mutants(plan: Plan, only: list[str]) -> dict[str, list[Mutant]]:
+    """By group. only: parts of `file:line: change` that are wanted (* and ? stand for anything); all if there are none."""
+    found: dict[str, list[Mutant]] = {}
+    for group in plan.groups:
+        own = [m for file in group.files for m in mutants_of(file, plan.sizes)]
+        if only:
+            own = [m for m in own if any(fnmatch.fnmatchcase(name_of(plan, m), f"*{part}*") for part in only)]
+        found[group.name] = own
+    return found
+
+
+def name_of(plan: Plan, mutant: Mutant) -> str:
+    """`guard/budget.py:59: day + 1 -> day - 1`, brackets as fnmatch wants them."""
+    return f"{mutant.file.relative_to(plan.src)}:{mutant.line}: {mutant.change}"
+
+
+def teller(total: int) -> Callable[[int, dict[str, Any]], None]:
+    """Progress with the time left on a terminal; survivors always."""
+    begun = time.monotonic()
+
+    def tell(done: int, one: dict[str, Any]) -> None:
+        left = (time.monotonic() - begun) / done * (total - done)
+        if sys.stderr.isatty():
+            print(f"\r{done} of {total}, about {left / 60:.0f} min left ", end="", file=sys.stderr, flush=True)
+        if one["outcome"] == "survived":
+            print(f"survived  {one['file']}:{one['line']}  {one['change']}  ({one['ran']} tests)", flush=True)
+
+    return tell
+
+
+def score(results: list[dict[str, Any]]) -> float:
+    """Killed among those that could be."""
+    return sum(r["outcome"] == "killed" for r in results) / len(results) if results else 1.0
+
+
+def summary(results: list[dict[str, Any]], equivalent: Counter[str], names: list[str]) -> Iterator[str]:
+    """A line for each group."""
+    yield f"{'':<18} mutants  killed  survived  equivalent  score"
+    for name in [*names, "all"]:
+        own = [r for r in results if name in (r["group"], "all")]
+        killed = sum(r["outcome"] == "killed" for r in own)
+        same = equivalent.total() if name == "all" else equivalent[name]
+        yield f"{name:<18} {len(own) + same:>7}  {killed:>6}  {len(own) - killed:>8}  {same:>10}  {score(own):>5.1%}"
+
+
+def warm_up(plan: Plan) -> None:
+    """Load what every test loads, once; nothing that is going to be changed, nor what rests on it."""
+    sys.path.insert(0, str(plan.src))
+    os.environ["PYTHONPATH"] = str(plan.src)
+    import hypothesis
+    from _pytest.config import default_plugins
+
+    for name in (*plan.warm, *(f"_pytest.{plugin}" for plugin in default_plugins)):
+        importlib.import_module(name)
+    changing = {str(f) for group in plan.groups for f in group.files}
+    if early := [name for name, m in sys.modules.items() if getattr(m, "__file__", None) in changing]:
+        raise SystemExit(f"`warm` in the table loads modules that are to be changed: {early}")
+    # The same examples every time, and the first that fails is enough.
+    phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
+    hypothesis.settings.register_profile("mutants", derandomize=True, database=None, phases=phases, deadline=None)
+    hypothesis.settings.load_profile("mutants")
+    gc.freeze()  # pytest collects garbage at its end; what is loaded here is none
+
+
+def options(words: list[str] | None) -> argparse.Namespace:
+    """The command line."""
+    here = Path(__file__).resolve().parent
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sample", type=int, default=300, help="mutants to play, spread over the groups")
+    parser.add_argument("--seed", type=int, default=1, help="of the sample")
+    parser.add_argument("--at-least", type=float, default=0.95, help="score below which the exit code is 1")
+    parser.add_argument("--workers", type=int, default=1, help="mutants played at the same time")
+    parser.add_argument("--group", action="append", default=[], help="only this group of the table (repeatable)")
+    parser.add_argument("--only", action="append", default=[], help="only mutants with this text, as `budget.py:59`")
+    parser.add_argument("--tests", action="append", default=[], help="these test files instead of the table's")
+    parser.add_argument("--list", action="store_true", help="list the mutants, play none")
+    parser.add_argument("--root", type=Path, default=here.parents[1], help="the checkout")
+    parser.add_argument("--table", type=Path, default=here / "table.toml")
+    parser.add_argument("--keep", type=Path, help="folder of the results (runs/mutants of the checkout)")
+    return parser.parse_args(words)
+
+
+def main(words: list[str] | None = None) -> int:
+    """Play, print, judge."""
+    o = options(words)
+    root = o.root.resolve()
+    os.chdir(root)
+    plan = read_plan(o.table, root, o.tests)
+    # Sampled before groups are chosen: the parts of a run make the whole.
+    found = sample_of(all_mutants(plan, o.only), o.sample, o.seed)
+    found = {name: own for name, own in found.items() if not o.group or name in o.group}
+    groups = {g.name: g for g in plan.groups}
+    equivalent = Counter(name for name, own in found.items() for m in own if why_equivalent(plan, m))
+    wanted = [(groups[name], m) for name, own in found.items() for m in own if not why_equivalent(plan, m)]
+    if o.list:
+        print("\n".join(name_of(plan, m) for _, m in wanted))
+        return 0
+    if not wanted:
+        print("nothing to play: no mutant fits the options")
+        return 2
+    warm_up(plan)
+    player = Player(plan, o.keep or root / "runs" / "mutants", o.workers)
+    try:
+        results = player.play(wanted, teller(len(wanted)))
+    finally:
+        shutil.rmtree(player.scratch, ignore_errors=True)
+    print("\n".join(summary(results, equivalent, list(found))))
+    return 0 if score(results) >= o.at_least else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

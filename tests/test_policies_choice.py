@@ -1,0 +1,64 @@
+"""From scores to probabilities, by hand, at the edges where a shortcut would be wrong."""
+
+import numpy as np
+import pytest
+
+from campaignrl.errors import SHOWN, DataError
+from campaignrl.policies.choice import best_of, certainly, require_choice, uniform_over, with_floor
+
+INF = np.inf
+
+
+def test_an_allowed_action_whose_score_is_minus_infinity_is_taken_and_a_barred_one_is_not():
+    allowed = np.array([[True, False, False], [True, True, False], [False, True, True]])
+    scores = np.array([[-INF, -INF, 5.0], [-INF, -INF, -INF], [0.0, -INF, -INF]])
+    np.testing.assert_array_equal(best_of(scores, allowed), [[1, 0, 0], [0.5, 0.5, 0], [0, 0.5, 0.5]])
+
+
+def test_ties_share_equally_and_the_others_get_nothing():
+    scores = np.array([[2.0, 2.0, 2.0, 1.0], [3.0, 1.0, 3.0, 9.0], [0.0, 0.0, -1.0, 0.0]])
+    allowed = np.array([[True] * 4, [True, True, True, False], [True] * 4])
+    third = 1 / 3
+    np.testing.assert_array_equal(
+        best_of(scores, allowed), [[third, third, third, 0], [0.5, 0, 0.5, 0], [third, third, 0, third]]
+    )
+
+
+def test_no_rows_are_no_choice():
+    none = np.ones((0, 3), dtype=bool)
+    assert best_of(np.ones((0, 3)), none).shape == (0, 3)
+    assert uniform_over(none).shape == (0, 3)
+    require_choice(none)
+
+
+def test_the_floor_by_hand_rows_sum_to_one_whatever_the_shares_sum_to():
+    allowed = np.array([[True, True, False, True], [True, False, False, False]])
+    shares = np.array([[0.5, 0.5, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]])
+    wanted = np.array([[0.4 + 0.2 / 3, 0.4 + 0.2 / 3, 0.0, 0.2 / 3], [1.0, 0.0, 0.0, 0.0]])
+    np.testing.assert_allclose(with_floor(shares, allowed, 0.2), wanted, rtol=1e-15)
+    np.testing.assert_array_equal(with_floor(shares, allowed, 0.0), shares)
+    np.testing.assert_array_equal(with_floor(shares, allowed, 1.0)[1], [1, 0, 0, 0])
+    np.testing.assert_allclose(with_floor(2 * shares, allowed, 0.0), shares, rtol=1e-15)
+    np.testing.assert_allclose(
+        with_floor(0.5 * shares, allowed, 0.5), [[(0.125 + 1 / 6) / 0.75] * 2 + [0, 1 / 6 / 0.75], [1, 0, 0, 0]]
+    )
+
+
+def test_a_certain_action_that_is_barred_becomes_none_and_only_there():
+    allowed = np.array([[True, True, True], [True, False, True], [False, False, True]])
+    np.testing.assert_array_equal(certainly(np.array([2, 1, 1]), allowed), [[0, 0, 1], [1, 0, 0], [0, 0, 1]])
+
+
+@pytest.mark.parametrize("choose", [uniform_over, require_choice, lambda m: certainly(np.zeros(len(m), int), m)])
+def test_every_row_without_a_choice_is_counted(choose):
+    allowed = np.zeros((SHOWN + 5, 2), dtype=bool)
+    allowed[:2] = True
+    first = ", ".join(str(row) for row in range(2, SHOWN + 2))
+    with pytest.raises(DataError, match=f"^rows {first} and 3 more: allowed actions"):
+        choose(allowed)
+    allowed[SHOWN + 2 :] = True
+    with pytest.raises(DataError, match=f"^rows {first}: allowed actions"):
+        choose(allowed)
+    allowed[3:] = True
+    with pytest.raises(DataError, match="^row 2: allowed actions"):
+        choose(allowed)

@@ -1,0 +1,103 @@
+"""Decisions to the last unit: costs and counts by hand, the edge of the holdout, rows in more than one block."""
+
+import datetime
+
+import numpy as np
+import pytest
+
+from campaignrl import rng
+from campaignrl.envs.customers_export import customers_frame
+from campaignrl.envs.panel import Panel
+from campaignrl.guard.rules import cap_windows
+from campaignrl.policies.loading import load_policy
+from campaignrl.rng import Purpose
+from campaignrl.send import decide as module
+from campaignrl.send.decide import Decisions, decide
+from campaignrl.specs.world import load_world
+from campaignrl.tables.customers import read_customers
+
+DAY = datetime.date(2026, 11, 21)
+N = 40
+
+
+@pytest.fixture(scope="module")
+def table(small_world):
+    frame = customers_frame(Panel(small_world, N, seed=5))
+    return read_customers(frame, small_world.features, list(small_world.channels), cap_windows(small_world))
+
+
+def uniform(world):
+    return load_policy("uniform", world.catalog, world.features)
+
+
+def test_the_holdout_ends_below_its_share(small_world, table):
+    """A customer whose number is the share itself is not held out; the one just below is."""
+    u = rng.uniform(rng.customer_keys(table.ids), small_world.guard.holdout_salt, 0, Purpose.HOLDOUT)
+    edge = np.sort(u)[4]
+    world = load_world(small_world, guard={**small_world.guard.model_dump(), "holdout": float(edge)})
+    blocked = decide(uniform(world), table, world, day=DAY).blocked
+    held_out = np.array(["holdout" in text.split("; ") for text in blocked])
+    assert np.array_equal(held_out, u < edge)
+    assert held_out.sum() == 4
+
+
+def test_decisions_rest_on_the_days_since_1970(small_world, table):
+    found = decide(uniform(small_world), table, small_world, day=datetime.date(1970, 1, 2), seed=3)
+    assert (module.EPOCH - datetime.date(1970, 1, 1)).days == 0
+    u = rng.uniform(rng.customer_keys(table.ids), 3, 1, Purpose.ACTION)
+    alone = found.propensity == 1.0
+    options = np.rint(1 / found.propensity)
+    for i in np.flatnonzero(~alone):  # uniform: the position among what is allowed is u times their number
+        words = found.reason[i].split()
+        assert float(words[-2]) == options[i]
+    assert (found.action[~alone & (u < 1 / options)] == 0).all()  # `none` is the first
+    assert (found.action[~alone & (u >= 1 / options)] > 0).all()
+
+
+def test_blocks_of_rows_change_nothing_and_progress_counts_them(small_world, table, monkeypatch):
+    whole = decide(uniform(small_world), table, small_world, day=DAY)
+    seen = []
+    monkeypatch.setattr(module, "ROWS_AT_A_TIME", 16)
+    parts = decide(
+        uniform(small_world), table, small_world, day=DAY, progress=lambda done, total: seen.append((done, total))
+    )
+    assert seen == [(16, N), (32, N), (N, N)]
+    for name in ("action", "propensity", "reason", "blocked"):
+        assert np.array_equal(getattr(whole, name), getattr(parts, name))
+
+
+def test_costs_sends_and_refusals_by_hand(small_world):
+    catalog = small_world.catalog
+    push, sms = catalog.id_of("content@push"), catalog.id_of("coupon20@sms")
+    words = np.array(["", "holdout; suppressed", "suppressed", "suppressed; cap"], dtype=object)
+    found = Decisions(
+        catalog,
+        DAY,
+        np.array(["a", "b", "c", "d"], dtype=object),
+        np.array([push, 0, sms, sms]),
+        np.array([0.5, 1.0, 0.25, 0.125]),
+        words,
+        words,
+        "p",
+    )
+    assert found.cost == 1 + 8 + 8
+    assert found.blocked_counts() == {"suppressed": 3, "holdout": 1, "cap": 1}
+    sends = found.sends()
+    assert sends["customer_id"].tolist() == ["a", "c", "d"]
+    assert sends["offer"].tolist() == ["content", "coupon20", "coupon20"]
+    assert sends["channel"].tolist() == ["push", "sms", "sms"]
+    assert sends.index.tolist() == [0, 1, 2]
+    assert found.frame()["offer"].tolist()[1] == ""
+
+
+def test_the_most_probable_of_several_is_the_best_and_one_alone_is_no_choice():
+    mask = np.array([[True, True, True], [True, True, False], [True, False, False]])
+    p = np.array([[0.2, 0.3, 0.5], [0.5, 0.5, 0.0], [1.0, 0.0, 0.0]])
+    said = [module._reason(np.full(3, k), p[:, k], p, mask).tolist() for k in range(3)]
+    assert [texts[0] for texts in said] == [
+        "exploring: probability 0.200 among 3 allowed",
+        "exploring: probability 0.300 among 3 allowed",
+        "best: probability 0.500 among 3 allowed",
+    ]
+    assert said[0][1] == said[1][1] == "best: probability 0.500 among 2 allowed"
+    assert said[0][2] == "nothing may be sent"
