@@ -20,7 +20,7 @@ from campaignrl.send import Decisions
 from campaignrl.send.decide import decide as decide_for
 from campaignrl.specs import World, bundled_files, load_world
 from campaignrl.tables import ID, CustomerTable, read_customers
-from campaignrl.tables.files import read_frame, write_frame
+from campaignrl.tables.files import column_names, read_frame, write_frame
 
 
 def decide(
@@ -47,6 +47,7 @@ def decide(
     inputs = Inputs()
     day = inputs.read(lambda: day_of(as_of))
     named = inputs.read(lambda: policy_name(policy, world))
+    inputs.read(lambda: column_names(customers, encoding=encoding))
     place = inputs.read(lambda: load_world(world or _world_of(named.value)))
     loaded = inputs.read(lambda: load_policy(named.value, place.value.catalog, place.value.features))
     barred = inputs.read(lambda: _suppressed(suppress, encoding))

@@ -100,19 +100,20 @@ def _answer_of_several(
 ) -> None:
     """A row a policy, or one object that lists them."""
     rows, facts = [], []
+    shown = "dr" if "dr" in found[0].estimates else next(iter(found[0].estimates))
     for valued, (name, apart, p, adjusted, said) in zip(found, compared, strict=True):
         lift = {field: None if math.isnan(value) else value for field, value in _figures(apart).items()}
         known = {"lift": lift, "p_value": p, "adjusted_p": adjusted, "conclusion": str(said)}
         facts.append(valued.to_dict() | {"policy": name, "compared": known})
         figures = "-" if math.isnan(apart.value) else f"{apart.value:+.4g} [{apart.ci_low:+.4g}, {apart.ci_high:+.4g}]"
-        best = next(iter(valued.estimates.values()))
-        rows.append((name, f"{best.value:.4g}", figures, f"{adjusted:.3g}", str(said), valued.verdict))
+        rows.append(
+            (name, f"{valued.estimates[shown].value:.4g}", figures, f"{adjusted:.3g}", str(said), valued.verdict)
+        )
     if as_json:
         say_json({"against": against, "correction": "bonferroni", "policies": facts})
         return
-    estimator = next(iter(found[0].estimates))
     say(f"{found[0].reward} {found[0].per}, from {found[0].n:,} decisions; intervals of lifts hold together\n")
-    say_table(("policy", estimator, f"over {against}", "p, adjusted", "so it is", "trust"), rows)
+    say_table(("policy", shown, f"over {against}", "p, adjusted", "so it is", "trust"), rows)
 
 
 def _figures(apart: Estimate) -> dict[str, float]:
