@@ -20,13 +20,10 @@ from pathlib import Path
 import numpy as np
 from panel import actions
 
-from campaignrl import rng
-from campaignrl.dynamics import purchase
-from campaignrl.dynamics.advance import advance
-from campaignrl.dynamics.parameters import parameters
-from campaignrl.envs.panel import BLOCK, Panel
+from campaignrl import load_world, rng
+from campaignrl.dynamics import advance, parameters, purchase
+from campaignrl.envs import BLOCK, Panel
 from campaignrl.rng import Purpose
-from campaignrl.specs.world import load_world
 
 PACKAGES = ("numba==0.68.1", "llvmlite==0.50.0")
 SEED, TOLERANCE = 1, 1e-5

@@ -30,11 +30,10 @@ from pathlib import Path
 import numpy as np
 from panel import SENT_SHARE, actions
 
-from campaignrl import rng
+from campaignrl import load_world, rng
 from campaignrl.campaign import run_campaign
 from campaignrl.dynamics import purchase, response
-from campaignrl.envs.panel import BLOCK, Panel
-from campaignrl.specs.world import load_world
+from campaignrl.envs import BLOCK, Panel
 
 EXPS, LOGS, HASHES = (4, 4), (0, 2), (2, 2)  # per send, per customer-day
 SHIFTS = [np.uint64(s) for s in (30, 27, 31, 40)]

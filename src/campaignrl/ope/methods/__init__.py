@@ -37,9 +37,11 @@ from campaignrl.ope.methods.registry import ESTIMATORS as ESTIMATORS
 from campaignrl.ope.methods.registry import HEAVY as HEAVY
 from campaignrl.ope.methods.registry import USUAL as USUAL
 from campaignrl.ope.methods.registry import Seen as Seen
+from campaignrl.ope.methods.registry import Weighted as Weighted
 from campaignrl.ope.methods.registry import difference as difference
 from campaignrl.ope.methods.registry import ends_given as ends_given
 from campaignrl.ope.methods.registry import estimate as estimate
+from campaignrl.ope.methods.registry import likelihood_interval as likelihood_interval
 from campaignrl.ope.methods.registry import seen_by as seen_by
 from campaignrl.ope.methods.registry import setting_of as setting_of
 from campaignrl.ope.methods.result import Evaluation as Evaluation
