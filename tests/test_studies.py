@@ -1,6 +1,8 @@
 """Studies and benchmarks: public names only, one shape, and indexes that list exactly what is in the folders."""
 
 import ast
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -58,9 +60,72 @@ def test_scripts_take_public_names_from_front_doors(path):
 @pytest.mark.parametrize("path", [*STUDIES, *BENCHMARKS], ids=named)
 def test_scripts_use_nothing_private(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    bound = {a.asname or a.name.split(".")[0] for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+    whole = [a for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names]
+    bound = {a.asname or "campaignrl" for a in whole if a.name.split(".")[0] == "campaignrl"}
     bound |= {name for _, name, _ in imports(path)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in bound:
             private = node.attr.startswith("_") and not node.attr.startswith("__") and node.attr not in NAMED_TUPLE
             assert not private, f"{path.relative_to(ROOT)}:{node.lineno} uses {ast.unparse(node)}"
+
+
+INDEXES = {  # folder: the names its README lists
+    "envs": lambda text: set(re.findall(r"^\| `(\w+)\.toml` \|", text, flags=re.MULTILINE)),
+    "policies": lambda text: set(re.findall(r"^\| \[(\w+)\]\(\1\.toml\) \|", text, flags=re.MULTILINE)),
+}
+
+
+@pytest.mark.parametrize("folder", INDEXES)
+def test_an_index_lists_every_file_and_nothing_else(folder):
+    listed = INDEXES[folder]((ROOT / folder / "README.md").read_text(encoding="utf-8"))
+    assert listed == {path.stem for path in (ROOT / folder).glob("*.toml")}
+
+
+SECTIONS = ("Description", "Segments", "Actions", "Hidden", "Budget, capacity, caps", "Horizon", "Sources")
+
+
+def test_every_world_is_described_under_the_same_headings():
+    text = (ROOT / "envs" / "README.md").read_text(encoding="utf-8")
+    parts = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL))
+    assert parts.keys() == {path.stem for path in (ROOT / "envs").glob("*.toml")}
+    for name, part in parts.items():
+        assert re.findall(r"^- \*\*([^*]+)\*\*", part, flags=re.MULTILINE) == [*SECTIONS, "Version history"], name
+        world = tomllib.loads((ROOT / "envs" / f"{name}.toml").read_text(encoding="utf-8"))
+        shares = {segment: f"{round(100 * values['share'])} %" for segment, values in world["segments"].items()}
+        assert dict(re.findall(r"(\w+)\s+(\d+\s%)", section(part, "Segments"))) == shares, name
+        assert f"{world['horizon']} days" in section(part, "Horizon"), name
+        assert all(offer in section(part, "Actions") for offer in world["offers"]), name
+        assert all(channel in section(part, "Actions") for channel in world["channels"]), name
+
+
+def section(part, name):
+    """The text of one heading, on one line."""
+    return " ".join(part.split(f"- **{name}**: ")[1].split("\n- **")[0].split())
+
+
+def test_every_kind_of_a_policy_file_is_described_with_settings_it_has():
+    text = (ROOT / "policies" / "README.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", text, flags=re.MULTILINE))
+    files = [tomllib.loads(path.read_text(encoding="utf-8")) for path in (ROOT / "policies").glob("*.toml")]
+    assert rows.keys() == {file["kind"] for file in files}
+    known = {name for file in files for name in file} | set(rows)
+    for kind, settings in rows.items():
+        assert set(re.findall(r"`(\w+)`", settings)) <= known, kind
+
+
+@pytest.mark.parametrize("path", WORK_OF_ITS_OWN, ids=named)
+def test_a_study_has_the_one_shape_and_stands_in_the_index(path):
+    text = path.read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    about, functions = ast.get_docstring(tree), {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
+    assert f"python experiments/{path.name}" in about, "its docstring shows how it is called"
+    assert [a.arg for a in functions["main"].args.args] == ["argv"]
+    assert "study_words(__doc__" in text, "the words that studies share"
+    assert text.endswith('if __name__ == "__main__":\n    run_study(main)\n')
+    assert f"[{path.name}]({path.name})" in (ROOT / "experiments" / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_index_of_studies_lists_every_script_once():
+    text = (ROOT / "experiments" / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| \[(\w+)\.py\]\(\1\.py\) \|", text, flags=re.MULTILINE)
+    assert sorted(listed) == sorted(path.stem for path in STUDIES)
