@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from campaignrl.errors import DataError
+from campaignrl.suites import kept, run_cells, run_study, study_words
+
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "campaignrl"
 STUDIES = sorted((ROOT / "experiments").glob("*.py"))
@@ -129,3 +132,30 @@ def test_the_index_of_studies_lists_every_script_once():
     text = (ROOT / "experiments" / "README.md").read_text(encoding="utf-8")
     listed = re.findall(r"^\| \[(\w+)\.py\]\(\1\.py\) \|", text, flags=re.MULTILINE)
     assert sorted(listed) == sorted(path.stem for path in STUDIES)
+
+
+def test_cells_come_back_in_their_order_and_kept_answers_are_not_made_again(tmp_path):
+    assert run_cells(abs, [-3, 2, -1]) == run_cells(abs, [-3, 2, -1], workers=2) == [3, 2, 1]
+    path, made = tmp_path / "parts" / "one.json", []
+    assert kept(path, lambda: made.append(1) or {"n": 1}) == kept(path, lambda: made.append(1) or {"n": 2}) == {"n": 1}
+    assert len(made) == 1
+    assert kept(path, lambda: {"n": 3}, fresh=True) == {"n": 3}
+
+
+def test_a_study_ends_with_its_code_and_tells_our_errors_in_their_words(capsys):
+    def refuses():
+        raise DataError("log.csv: no rows")
+
+    with pytest.raises(SystemExit) as left:
+        run_study(lambda: 1)
+    assert left.value.code == 1
+    with pytest.raises(SystemExit) as left:
+        run_study(refuses)
+    assert left.value.code == DataError.exit_code
+    assert capsys.readouterr().err == "log.csv: no rows\n"
+
+
+def test_the_words_that_studies_share():
+    asked = study_words("About.", "runs/x", json=True, workers=2).parse_args(["--out", "y", "--json"])
+    assert (asked.output, asked.json, asked.workers) == (Path("y"), True, 2)
+    assert not hasattr(study_words("About.").parse_args([]), "output")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from campaignrl.errors import CampaignError
 from campaignrl.tables.files import write_whole
@@ -71,13 +71,15 @@ def write_files(folder: str | Path, files: Mapping[str, bytes | str]) -> None:
         write_whole(Path(folder) / name, lambda out, data=data: _put(out, data))
 
 
-def run_study(main: Callable[[], int | None]) -> NoReturn:
-    """Run a study's `main` and leave with its exit code; an error of ours is told in its words, without a trace."""
+def run_study(main: Callable[[], int | None]) -> None:
+    """Run a study's `main` and leave with the exit code it returns, if any; an error of ours is told in its words."""
     try:
-        sys.exit(main())
+        code = main()
     except CampaignError as wrong:
         sys.stderr.write(f"{wrong}\n")
         sys.exit(wrong.exit_code)
+    if code is not None:
+        sys.exit(code)
 
 
 def _put(out: BinaryIO, data: bytes) -> None:
