@@ -6,22 +6,19 @@ the learned policies' lifts hold together: the last line follows from them alone
     python experiments/hillstrom.py LOG.csv.gz --reward spend
 """
 
-import argparse
 import json
-import sys
 from pathlib import Path
 
 import pandas as pd
 
 import campaignrl as crl
-from campaignrl.ope.comparison.equivalence import conclude
-from campaignrl.ope.comparison.personalisation import Finding, personalising
-from campaignrl.ope.evaluate import compare_on_log
-from campaignrl.ope.intervals.clustered import NOT_TO_BE_HAD, Estimate
-from campaignrl.report.figures.base import png_bytes
-from campaignrl.report.figures.estimates import Panel, Spot, panels
-from campaignrl.tables.files.whole_files import write_whole
-from campaignrl.tables.log.split import split_by_customer
+from campaignrl.ope import compare_on_log
+from campaignrl.ope.comparison import Finding, conclude, personalising
+from campaignrl.ope.intervals import NOT_TO_BE_HAD, Estimate
+from campaignrl.report.figures import Panel, Spot, panels, png_bytes
+from campaignrl.suites import run_study, study_words
+from campaignrl.tables.files import write_whole
+from campaignrl.tables.log import split_by_customer
 
 HERE = Path(__file__).resolve().parent
 LOG = HERE.parents[1] / "shared" / "data" / "hillstrom" / "hillstrom_half.csv.gz"
@@ -72,16 +69,14 @@ def picture(rows: pd.DataFrame, best: str, finding: Finding, unit: str) -> bytes
     return png_bytes(panels(finding.text, groups, columns, note))
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Read the words of the call, do the study, write the picture, print the answer."""
-    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words = study_words(__doc__, "runs/hillstrom", json=True)
     words.add_argument("log", nargs="?", type=Path, default=LOG, help="any file of the data set")
     words.add_argument("--mapping", type=Path, default=HERE / "mappings" / "hillstrom.toml")
     words.add_argument("--reward", help="visit (default), conversion or spend")
     words.add_argument("--seed", type=int, default=0, help="of the split and of the folds")
-    words.add_argument("-o", "--output", type=Path, default=Path("runs/hillstrom"), help="folder of the picture")
-    words.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
-    asked = words.parse_args()
+    asked = words.parse_args(argv)
     log = crl.read_log(asked.log, asked.mapping, asked.reward)
     rows, best, finding = study(log, asked.seed)
     drawn, unit = asked.output / f"{log.meta['reward']}.png", log.meta["reward_unit"]
@@ -97,8 +92,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except crl.CampaignError as wrong:
-        print(wrong, file=sys.stderr)
-        sys.exit(wrong.exit_code)
+    run_study(main)

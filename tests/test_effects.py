@@ -21,7 +21,7 @@ from campaignrl.effects.satisfaction import Satisfaction, contentment, next_sati
 from campaignrl.effects.season import Event, Season, Wave, season_factors
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.truth.bounds.upper_bound import upper_bound
-from campaignrl.envs.truth.oracles.far_sighted_oracle import FarSighted
+from campaignrl.envs.truth.oracles.far_sighted_oracle import FarSightedOracle
 from campaignrl.envs.truth.oracles.greedy_oracle import greedy
 from campaignrl.errors import UsageError
 from campaignrl.specs.world import World, load_world
@@ -229,7 +229,7 @@ class WithGloom(World):
     "ask",
     [
         lambda world: upper_bound(world, customers=5),
-        lambda world: FarSighted(world, types=5),
+        lambda world: FarSightedOracle(world, types=5),
         lambda world: greedy(Panel(world, 5)),
     ],
     ids=["upper bound", "far-sighted oracle", "greedy oracle"],

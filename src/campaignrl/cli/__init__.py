@@ -18,3 +18,6 @@ simulate.py         `campaignrl simulate`: run a policy in a world, by the day o
 train.py            `campaignrl train`: teach a learner from a log or in a world, and save it as a bundle
 world.py            `campaignrl world`: which worlds there are, what is in one, and every mistake in a file
 """
+
+from campaignrl.cli.console import say as say
+from campaignrl.cli.console import say_table as say_table

@@ -39,9 +39,11 @@ from campaignrl.ope.methods.registry import STREAMED as STREAMED
 from campaignrl.ope.methods.registry import USUAL as USUAL
 from campaignrl.ope.methods.registry import DecisionRows as DecisionRows
 from campaignrl.ope.methods.registry import LikelihoodInputs as LikelihoodInputs
+from campaignrl.ope.methods.registry import Weighted as Weighted
 from campaignrl.ope.methods.registry import difference as difference
 from campaignrl.ope.methods.registry import estimate as estimate
 from campaignrl.ope.methods.registry import likelihood_ends as likelihood_ends
+from campaignrl.ope.methods.registry import likelihood_interval as likelihood_interval
 from campaignrl.ope.methods.registry import setting_of as setting_of
 from campaignrl.ope.methods.registry import with_own_weights as with_own_weights
 from campaignrl.ope.methods.result import Evaluation as Evaluation
