@@ -35,7 +35,7 @@ check: $(DEV_STAMP)  ## lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-slow: $(DEV_STAMP)   ## the full-size studies behind the figures in the docs
+slow: $(DEV_STAMP)   ## the full-size studies behind the figures in the docs, and the mutation run
 	$(BIN)/python -m pytest -q -m slow --timeout 3600
 
 bench: $(DEV_STAMP)  ## speed, as ratios measured in one run

@@ -159,7 +159,9 @@ def _changes(node: ast.AST) -> Iterator[ast.AST]:
 
 def _of_texts(node: ast.BinOp | ast.AugAssign) -> bool:
     parts = [node.value] if isinstance(node, ast.AugAssign) else [node.left, node.right]
-    return any(isinstance(p, ast.JoinedStr) or (isinstance(p, ast.Constant) and isinstance(p.value, str)) for p in parts)
+    return any(
+        isinstance(p, ast.JoinedStr) or (isinstance(p, ast.Constant) and isinstance(p.value, str)) for p in parts
+    )
 
 
 def _other_constants(value: object) -> Iterator[ast.AST]:
