@@ -7,7 +7,7 @@ import pytest
 
 from campaignrl.profiles.store.build import build_profiles
 from campaignrl.profiles.tags.tag_set import TagSet
-from campaignrl.specs.toml import check
+from campaignrl.toml import check
 
 DAY = date(2026, 3, 31)
 MONTH = 30.4375  # days, a twelfth of 365.25
@@ -15,7 +15,9 @@ MONTH = 30.4375  # days, a twelfth of 365.25
 
 def value_of(phrase, rows, **keys):
     """The statistic of one customer with these events (moment, kind, other columns)."""
-    tags = check(TagSet, {"name": "t", "tags": {"t": {"level": "value", "kind": "statistic", "of": phrase, **keys}}}, "t")
+    tags = check(
+        TagSet, {"name": "t", "tags": {"t": {"level": "value", "kind": "statistic", "of": phrase, **keys}}}, "t"
+    )
     events = pd.DataFrame([{"customer_id": "a", "ts": pd.Timestamp(ts), "kind": kind, **row} for ts, kind, row in rows])
     people = pd.DataFrame({"customer_id": ["a"]})
     return build_profiles(events, people, tags, DAY).frame["t"].iloc[0]
