@@ -30,8 +30,7 @@ ECOMMERCE = load_world("ecommerce")
 P = parameters(ECOMMERCE)
 N = 60
 
-# Numbers that make an effect strong, for the contract; an effect that is not named here is played with its defaults
-# and with every number that may be doubled doubled.
+# Numbers that make an effect strong, for the contract: a new effect that is weak by default has its own here.
 STRONG = {
     "response": {"click_lift": 1.5, "open_lift": 0.4, "same_day": 0.3},
     "fatigue": {"open": 0.2, "drop_out": 0.3},
