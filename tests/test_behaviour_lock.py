@@ -23,6 +23,7 @@ import gymnasium as gym
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from threadpoolctl import threadpool_info
 
 from campaignrl.cli import main as cli
@@ -36,6 +37,7 @@ from campaignrl.policies.bundle import load_bundle
 from campaignrl.specs.world import load_world
 from campaignrl.true_value import decision_lift
 
+ROOT = Path(__file__).resolve().parents[1]
 RECORD = Path(__file__).parent / "lock" / "behaviour.json"
 SMALL = Path(__file__).parent / "worlds" / "small.toml"
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
@@ -57,6 +59,7 @@ SPECS = {
 }
 IN_A_WORLD = ("maskable_ppo", "ppo", "recurrent_ppo", "dqn", "qr_dqn")
 NEEDS_TORCH = (*IN_A_WORLD, "neural_linear")
+FITTED_BY_SKLEARN = ("profile", "segments[kmeans]", "segments[gmm]")
 CASES = {}
 
 
@@ -455,6 +458,9 @@ def test_what_is_written_today_is_what_was_recorded(name, request, tmp_path, mon
     exact = record["machine"] == machine()
     if not exact and any(f"kind[{k}]" == name for k in NEEDS_TORCH):
         pytest.skip("a network's training rounds otherwise on this kind of machine")
+    pinned = f"scikit-learn=={sklearn.__version__}" in (ROOT / "constraints.txt").read_text(encoding="utf-8").split()
+    if name in FITTED_BY_SKLEARN and not pinned:
+        pytest.skip("other versions of scikit-learn find other clusters and trees")
     wrong = differences(record["cases"][name], found, exact)
     assert not wrong, "\n".join(wrong[:20])
 
