@@ -61,13 +61,19 @@ def evaluate(
     names = _estimators(estimator, stream)
     for each in (*policy, against):
         inputs.read(lambda each=each: each if each == LOGGED else _named(each))  # type: ignore[misc]
-    more = {"tuning": tuning, "logging": logging, "interval": interval, "horizon": horizon, "discount": discount}
+    more: dict[str, Any] = {
+        "tuning": tuning,
+        "logging": logging,
+        "interval": interval,
+        "horizon": horizon,
+        "discount": discount,
+    }
     if stream:
         inputs.read(lambda: _refuse_beside_stream({**more, **whole}))
     inputs.read(lambda: _refuse_together(policy, names, bool(by or risk), mix, stream))
     table = inputs.read(lambda: None if stream else read_log(log, mapping, reward=reward, encoding=encoding))
     inputs.check()
-    asked = {"estimators": names, "reference": _given(against, encoding), "mix": mix, "model": model}
+    asked: dict[str, Any] = {"estimators": names, "reference": _given(against, encoding), "mix": mix, "model": model}
     asked |= {"reward_range": span.value, "seed": seed}
     further = None
     with progress("evaluate"):

@@ -12,6 +12,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -68,7 +69,7 @@ def write_files(folder: str | Path, files: Mapping[str, bytes | str]) -> None:
     """Write pictures and texts into a folder, which is made if need be; each file whole or not at all."""
     for name, content in files.items():
         data = content.encode() if isinstance(content, str) else content
-        write_whole(Path(folder) / name, lambda out, data=data: _put(out, data))
+        write_whole(Path(folder) / name, partial(_put, data=data))
 
 
 def run_study(main: Callable[[], int | None]) -> None:
