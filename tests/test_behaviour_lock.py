@@ -217,7 +217,7 @@ def profile(folder, _):
 
 @case("segments", "kmeans", "gmm", "rfm")
 def segments(folder, method):
-    export(folder, "ecommerce", 400, send=True)
+    export(folder, "ecommerce", 200, send=True)
     words = ("--attributes", folder / "attributes.parquet", "--refreshes", folder / "refreshes.parquet")
     words += ("--tags", "shop", "--world", "ecommerce", "--start", "2026-01-01", "-o", folder / "shop")
     said = [run("profile", "build", "--events", folder / "events.parquet", *words)]
