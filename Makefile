@@ -48,7 +48,7 @@ lowest:              ## the fast tests on the lowest versions of pyproject.toml;
 matrix:              ## the fast tests under every Python of the classifiers that is found here
 	$(PYTHON) .ci/matrix.py
 
-slow: $(DEV_STAMP)   ## the full-size studies behind the figures in the docs
+slow: $(DEV_STAMP)   ## the full-size studies behind the figures in the docs, and the mutation run
 	$(BIN)/python -m pytest -q -m slow --timeout 3600
 
 bench: $(DEV_STAMP)  ## speed, as ratios measured in one run

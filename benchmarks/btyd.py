@@ -21,9 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from campaignrl import rng
-from campaignrl.calibration.purchase import beta_geometric
-from campaignrl.calibration.purchase.histories import histories
-from campaignrl.calibration.purchase.models import FITS, fit_gamma_gamma
+from campaignrl.calibration.purchase import FITS, beta_geometric, fit_gamma_gamma, histories
 
 TRUTH = {"r": 0.553, "alpha": 10.578, "s": 0.606, "beta": 11.668}
 SPEND = {"p": 6.25, "q": 3.74, "gamma": 15.45}

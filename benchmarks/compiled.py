@@ -22,9 +22,7 @@ import numpy as np
 from panel import actions
 
 from campaignrl import rng
-from campaignrl.dynamics import State, StocksOf, purchase
-from campaignrl.dynamics.advance import advance
-from campaignrl.dynamics.parameters import parameters
+from campaignrl.dynamics import State, StocksOf, advance, parameters, purchase
 from campaignrl.effects import (
     ROW,
     AdStockEffect,
@@ -34,9 +32,9 @@ from campaignrl.effects import (
     SatisfactionEffect,
     StockpileEffect,
 )
-from campaignrl.envs.panel import BLOCK, Panel
+from campaignrl.envs import BLOCK, Panel
 from campaignrl.rng import Purpose
-from campaignrl.specs.world import load_world
+from campaignrl.specs import load_world
 
 PACKAGES = ("numba==0.68.1", "llvmlite==0.50.0")
 SEED, TOLERANCE = 1, 1e-5

@@ -19,17 +19,11 @@ import torch
 from sb3_contrib import MaskablePPO
 
 import campaignrl as crl
-from campaignrl.actions import Catalog
-from campaignrl.envs.panel import Panel
-from campaignrl.envs.sb3 import CustomersVecEnv
+from campaignrl import Catalog
+from campaignrl.envs import Panel, sb3
 from campaignrl.features import Feature, FeatureSchema
-from campaignrl.policies.blas_threads import one_blas_thread
-from campaignrl.policies.chunks import in_chunks
-from campaignrl.policies.deep.numpy_network import forward
-from campaignrl.policies.deep.recurrent_state import ask, memory_for
-from campaignrl.policies.deep.run_options import RunOptions
-from campaignrl.policies.deep.training_env import TrainingVectorEnv
-from campaignrl.policies.loading import build_policy
+from campaignrl.policies import build_policy, in_chunks, one_blas_thread
+from campaignrl.policies.deep import RunOptions, TrainingVectorEnv, ask, forward, memory_for
 
 ROWS = 200_000
 REPEATS = 5
@@ -76,7 +70,7 @@ def training(world, steps: int, kind: str = "maskable_ppo") -> dict:
 def defaults(world, steps: int = 16_384) -> float:
     """Frames per CPU second with the library's own settings: 8 environments, batches of 64, ten epochs."""
     torch.set_num_threads(1)
-    env = CustomersVecEnv(TrainingVectorEnv(8, world))
+    env = sb3.CustomersVecEnv(TrainingVectorEnv(8, world))
     model = MaskablePPO("MlpPolicy", env, n_steps=2_048, seed=0, device="cpu")
     start = time.process_time()
     model.learn(steps)

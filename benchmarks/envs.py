@@ -16,10 +16,8 @@ import time
 import gymnasium
 import numpy as np
 
-from campaignrl.envs.bandit import BanditVectorEnv
-from campaignrl.envs.single import LifecycleEnv
-from campaignrl.envs.vector import LifecycleVectorEnv
-from campaignrl.specs.world import load_world
+from campaignrl import load_world
+from campaignrl.envs import BanditVectorEnv, LifecycleEnv, LifecycleVectorEnv
 
 WIDTHS = {64: 270, 1_024: 180, 100_000: 12}  # customers: steps a repeat
 REPEATS = 5

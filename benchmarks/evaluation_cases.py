@@ -11,13 +11,11 @@ import pyarrow.parquet as pq
 sys.path.insert(0, str(Path(__file__).resolve().parent / "peer_drivers"))
 from rounds import best, cost, report, rounds
 
-from campaignrl.actions import Catalog, Channel, Offer
+from campaignrl import Catalog, DecisionLog, evaluate
+from campaignrl.actions import Channel, Offer
 from campaignrl.features import Context, Feature, FeatureSchema
-from campaignrl.ope.evaluate import evaluate
-from campaignrl.ope.streaming.evaluate import evaluate_stream
-from campaignrl.tables.log.decision_log import DecisionLog
-from campaignrl.tables.log.files import write_log
-from campaignrl.tables.log.stream import open_log
+from campaignrl.ope.streaming import evaluate_stream
+from campaignrl.tables.log import open_log, write_log
 
 FOUR = ("ips", "snips", "dm", "dr")
 SCHEMA = FeatureSchema((*(Feature(name=f"x{i}") for i in range(5)), Feature(name="segment", levels=("a", "b", "c"))))

@@ -20,9 +20,8 @@ from pathlib import Path
 
 import duckdb
 
-from campaignrl.profiles.intake.intake import intake
-from campaignrl.profiles.intake.mapping import parse_intake_mapping
-from campaignrl.profiles.store.folder import build_folder
+from campaignrl.profiles.intake import intake, parse_intake_mapping
+from campaignrl.profiles.store import build_folder
 
 AS_OF = datetime(2024, 1, 1)
 SOURCE = {

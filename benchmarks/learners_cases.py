@@ -11,13 +11,12 @@ import time
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from campaignrl.actions import Catalog, Channel, Offer
+from campaignrl import Catalog, DecisionLog
+from campaignrl.actions import Channel, Offer
 from campaignrl.features import Context, Feature, FeatureSchema
-from campaignrl.policies.bandits.online import Online
-from campaignrl.policies.base import sample
-from campaignrl.policies.linear_model.ridge import RidgeStatistics
-from campaignrl.policies.loading import build_policy
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.policies import build_policy, sample
+from campaignrl.policies.bandits import Online
+from campaignrl.policies.linear_model import RidgeStatistics
 
 WIDTH, TIMES = 32, 3
 SCHEMA = FeatureSchema(tuple(Feature(name=f"x{j}") for j in range(WIDTH)))

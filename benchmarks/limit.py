@@ -30,14 +30,14 @@ from pathlib import Path
 import numpy as np
 from panel import SENT_SHARE, actions
 
-from campaignrl import rng
+from campaignrl import load_world, rng
 from campaignrl.campaign import run_campaign
 from campaignrl.dynamics import purchase, response
-from campaignrl.envs.panel import BLOCK, Panel
-from campaignrl.specs.world import load_world
+from campaignrl.envs import BLOCK, Panel
 
 EXPS, LOGS, HASHES = (4, 4), (0, 2), (2, 2)  # per send, per customer-day
 SHIFTS = [np.uint64(s) for s in (30, 27, 31, 40)]
+MULTIPLIERS = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)  # splitmix64, as in rng.py
 
 PARTS = {  # the first that fits
     "draws": "rng.py:*",
@@ -91,7 +91,7 @@ class Bare:
         """Two float32 uniforms from one hash, as rng.uniforms makes them."""
         h, t = self.h[:n], self.t[:n]
         np.bitwise_xor(keys, stream, out=h)
-        for shift, factor in zip(SHIFTS, (rng._MUL1, rng._MUL2, None), strict=False):
+        for shift, factor in zip(SHIFTS, (*MULTIPLIERS, None), strict=False):
             np.right_shift(h, shift, out=t)
             np.bitwise_xor(h, t, out=h)
             if factor is not None:

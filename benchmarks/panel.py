@@ -18,9 +18,9 @@ import time
 import numpy as np
 from per_customer import Customer
 
-from campaignrl.dynamics.parameters import Parameters, parameters
-from campaignrl.envs.panel import BLOCK, Panel
-from campaignrl.specs.world import load_world
+from campaignrl import load_world
+from campaignrl.dynamics import Parameters, parameters
+from campaignrl.envs import BLOCK, Panel
 
 SENT_SHARE = 0.4
 RATES = (("per_cpu_s", "CPU second"), ("per_wall_s", "second"))

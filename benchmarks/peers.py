@@ -26,9 +26,8 @@ from typing import NamedTuple
 import numpy as np
 from panel import timed_panel
 
-from campaignrl.envs.panel import BLOCK
-from campaignrl.envs.vector import LifecycleVectorEnv
-from campaignrl.specs.world import load_world
+from campaignrl import load_world
+from campaignrl.envs import BLOCK, LifecycleVectorEnv
 
 HERE = Path(__file__).resolve().parent
 LIMIT = 900  # seconds for one install or one driver

@@ -6,7 +6,7 @@ A reference for speed only: the same arithmetic and the same number of draws in 
 import math
 import random
 
-from campaignrl.dynamics.parameters import Parameters
+from campaignrl.dynamics import Parameters
 from campaignrl.effects import ClickIntentEffect, FatigueEffect
 
 

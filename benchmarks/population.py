@@ -15,9 +15,8 @@ import numpy as np
 import pandas as pd
 
 from campaignrl import rng
-from campaignrl.profiles.population.population import fit_population
-from campaignrl.profiles.segments.segments import fit_segments
-from campaignrl.profiles.segments.spec import segment_spec
+from campaignrl.profiles.population import fit_population
+from campaignrl.profiles.segments import fit_segments, segment_spec
 
 
 def shop(n: int, seed: int) -> pd.DataFrame:

@@ -20,8 +20,8 @@ import time
 import numpy as np
 from panel import actions
 
-from campaignrl.envs.panel import Panel
-from campaignrl.specs.world import load_world
+from campaignrl import load_world
+from campaignrl.envs import Panel
 
 SIZES = (10_000, 100_000, 1_000_000, 5_000_000)
 DAY = 5

@@ -10,7 +10,6 @@ tables of docs/bounds.md and a picture.
     python experiments/bounds.py --worlds no_memory coupon_trap --scale 0.2
 """
 
-import argparse
 import hashlib
 import json
 import sys
@@ -22,16 +21,14 @@ from bounds_tables import document, picture, summary
 from rich.progress import Progress
 
 import campaignrl as crl
-from campaignrl.dynamics.parameters import parameters
-from campaignrl.envs.truth.bounds.upper_bound import ROUGH, idle_value, upper_bound
-from campaignrl.envs.truth.oracles.far_sighted_oracle import FarSightedOracle
-from campaignrl.envs.truth.oracles.greedy_oracle import greedy, priced
-from campaignrl.envs.truth.oracles.reduced_state import Size, lattice
-from campaignrl.envs.truth.shadow_prices import ShadowPrices
-from campaignrl.envs.truth.twins import always, live, nothing
-from campaignrl.policies.blas_threads import one_blas_thread
-from campaignrl.specs.bundled import bundled_files
-from campaignrl.tables.files.whole_files import write_whole
+from campaignrl.dynamics import parameters
+from campaignrl.envs.truth import ShadowPrices, always, live, nothing
+from campaignrl.envs.truth.bounds import ROUGH, idle_value, upper_bound
+from campaignrl.envs.truth.oracles import FarSightedOracle, Size, greedy, lattice, priced
+from campaignrl.policies import one_blas_thread
+from campaignrl.specs import bundled_files
+from campaignrl.suites import run_study, study_words
+from campaignrl.tables.files import write_whole
 
 PILOT = 1_000_003  # seed of the customers on whom everything is chosen
 COARSE = Size(fatigue=4, prices=5, caps=4), Size(fatigue=1, prices=5, caps=4)
@@ -175,15 +172,14 @@ class Study:
         return found
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Read the words of the call, run, and say what came out."""
-    words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    words = study_words(__doc__, "runs/bounds")
     words.add_argument("--worlds", nargs="+", default=sorted(bundled_files("envs")))
     words.add_argument("--scale", type=float, default=1.0, help="of all numbers of customers")
     words.add_argument("--seed", type=int, default=1)
     words.add_argument("--docs", type=Path, help="write the page here, such as docs/bounds.md")
-    words.add_argument("-o", "--output", type=Path, default=Path("runs/bounds"))
-    chosen = words.parse_args()
+    chosen = words.parse_args(argv)
     found = {}
     with Progress(disable=not sys.stderr.isatty()) as bar, one_blas_thread():
         task = bar.add_task("worlds", total=len(chosen.worlds))
@@ -202,4 +198,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_study(main)

@@ -9,9 +9,7 @@ The published: Fader, Hardie & Lee 2005 (BG/NBD, Pareto/NBD), Batislam et al. 20
 (Gamma-Gamma). Orders of one day count as one.
 """
 
-import argparse
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +17,11 @@ import pandas as pd
 
 import campaignrl as crl
 from campaignrl import rng
-from campaignrl.calibration.purchase.models import FITS, fit_gamma_gamma
-from campaignrl.calibration.purchase.rfm import summarise
+from campaignrl.calibration.purchase import FITS, fit_gamma_gamma, summarise
 from campaignrl.report.figures import calibration as pictures
-from campaignrl.report.figures.base import png_bytes
-from campaignrl.tables.files.whole_files import write_whole
+from campaignrl.report.figures import png_bytes
+from campaignrl.suites import run_study, study_words
+from campaignrl.tables.files import write_whole
 
 ORDERS = Path(__file__).resolve().parents[2] / "shared" / "data" / "cdnow" / "CDNOW_sample.txt"
 START, SEEN, END = pd.Timestamp("1997-01-01"), pd.Timestamp("1997-09-30"), pd.Timestamp("1998-06-30")
@@ -181,13 +179,11 @@ def show(facts):
     print(pd.DataFrame(scores).T.to_string(float_format="{:.3f}".format))
 
 
-def main():
+def main(argv: list[str] | None = None):
     """Read the words of the call, fit, draw, print."""
-    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words = study_words(__doc__, "runs/cdnow", json=True)
     words.add_argument("orders", nargs="?", type=Path, default=ORDERS, help="CDNOW_sample.txt")
-    words.add_argument("-o", "--output", type=Path, default=Path("runs/cdnow"), help="folder of the pictures")
-    words.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
-    asked = words.parse_args()
+    asked = words.parse_args(argv)
     facts, *drawn = study(read_orders(asked.orders))
     paths = draw(asked.output, facts, *drawn)
     if asked.json:
@@ -198,8 +194,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except crl.CampaignError as wrong:
-        print(wrong, file=sys.stderr)
-        sys.exit(wrong.exit_code)
+    run_study(main)

@@ -9,9 +9,7 @@ real figure than the tolerance. `by_clock` is the same customers in continuous t
     python experiments/cdnow_world.py ORDERS.txt
 """
 
-import argparse
 import json
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,9 +19,10 @@ from matplotlib.figure import Figure
 
 import campaignrl as crl
 from campaignrl import rng
-from campaignrl.envs.panel import Panel
-from campaignrl.report.figures.base import INK, MUTED, SERIES, png_bytes
-from campaignrl.tables.files.whole_files import write_whole
+from campaignrl.envs import Panel
+from campaignrl.report.figures import INK, MUTED, SERIES, png_bytes
+from campaignrl.suites import run_study, study_words
+from campaignrl.tables.files import write_whole
 
 HERE = Path(__file__).resolve().parent
 ORDERS = HERE.parents[1] / "shared" / "data" / "cdnow" / "CDNOW_sample.txt"
@@ -196,15 +195,13 @@ def picture(real: Sample, drawn: list[Sample], expected: np.ndarray) -> bytes:
     return png_bytes(figure)
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Read the words of the call, simulate, write the picture, print the table."""
-    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words = study_words(__doc__, "runs/cdnow_world", json=True)
     words.add_argument("orders", nargs="?", type=Path, default=ORDERS, help="CDNOW_sample.txt")
     words.add_argument("--samples", type=int, default=200, help="simulated samples of the size of the real one")
     words.add_argument("--seed", type=int, default=0)
-    words.add_argument("-o", "--output", type=Path, default=Path("runs/cdnow_world"), help="folder of the picture")
-    words.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
-    asked = words.parse_args()
+    asked = words.parse_args(argv)
     world = crl.load_world(HERE / "worlds" / "cdnow.toml")
     entry, real = observed(read_orders(asked.orders), world.horizon // 7)
     drawn, panel = simulated(world, entry, asked.samples, asked.seed)
@@ -226,8 +223,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except crl.CampaignError as wrong:
-        print(wrong, file=sys.stderr)
-        sys.exit(wrong.exit_code)
+    run_study(main)

@@ -11,13 +11,8 @@ and logistic Thompson sampling below epsilon-greedy (a tenth at random, on the s
     python experiments/classification.py --quick --json
 """
 
-import argparse
 import json
-import sys
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -27,11 +22,10 @@ from threadpoolctl import threadpool_limits
 
 import campaignrl as crl
 from campaignrl.features import Context, Feature, FeatureSchema
-from campaignrl.policies.base import sample
-from campaignrl.policies.loading import build_policy
-from campaignrl.report.figures.base import png_bytes
-from campaignrl.report.figures.estimates import Panel, Spot, panels
-from campaignrl.tables.files.whole_files import write_whole
+from campaignrl.policies import build_policy, sample
+from campaignrl.report.figures import Panel, Spot, panels, png_bytes
+from campaignrl.suites import run_cells, run_study, study_words
+from campaignrl.tables.files import write_whole
 
 BATCH, NEEDED, BASE = 50, 4, "lin_epsilon 0.1"
 FIRST_SEED = 100  # gamma_scale of square_cb and l2 of logit_ts were chosen with a look at seeds 0 to 2
@@ -102,6 +96,11 @@ def one_run(task: str, name: str, seed: int, decisions: int) -> float:
     return wrong / decisions
 
 
+def one_cell(cell: tuple) -> float:
+    """One run, of what the plan says it is."""
+    return one_run(*cell)
+
+
 def study(seeds: int, decisions: int, workers: int) -> pd.DataFrame:
     """One row a set and policy: regret per decision, its difference to BASE with a paired 95 % interval."""
     jobs = [
@@ -110,11 +109,7 @@ def study(seeds: int, decisions: int, workers: int) -> pd.DataFrame:
         for name in POLICIES
         for seed in range(FIRST_SEED, FIRST_SEED + seeds)
     ]
-    if workers > 1:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            found = list(pool.map(one_run, *zip(*jobs, strict=True)))
-    else:
-        found = [one_run(*job) for job in jobs]
+    found = run_cells(one_cell, jobs, workers)
     runs = pd.DataFrame([(*job[:3], regret) for job, regret in zip(jobs, found, strict=True)])
     runs.columns = ["task", "policy", "seed", "regret"]
     wide = runs.pivot_table(index=["task", "seed"], columns="policy", values="regret")
@@ -139,16 +134,13 @@ def picture(table: pd.DataFrame, headline: str) -> bytes:
     return png_bytes(panels(headline, groups, columns, f"difference to {BASE}; bars: 95 %, paired by seed"))
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     """Run, draw, tell; 1 where a policy asked for is not below epsilon-greedy often enough."""
-    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words = study_words(__doc__, "runs/classification", json=True, workers=1)
     words.add_argument("--seeds", type=int, default=10)
     words.add_argument("--decisions", type=int, default=5_000)
-    words.add_argument("--workers", type=int, default=1)
     words.add_argument("--quick", action="store_true", help="3 seeds, 500 decisions")
-    words.add_argument("-o", "--output", type=Path, default=Path("runs/classification"), help="table and picture")
-    words.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
-    asked = words.parse_args()
+    asked = words.parse_args(argv)
     seeds, decisions = (3, 500) if asked.quick else (asked.seeds, asked.decisions)
     if seeds < 2 or decisions < BATCH or decisions % BATCH:
         words.error(f"at least 2 seeds, decisions in steps of {BATCH}")
@@ -177,4 +169,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_study(main)

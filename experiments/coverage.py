@@ -21,10 +21,9 @@ from scipy import stats
 
 import campaignrl as crl
 from campaignrl.features import Context, Feature, FeatureSchema
-from campaignrl.ope.intervals.clustered import Clusters
-from campaignrl.ope.intervals.confidence_sequences import ever_excluded
-from campaignrl.ope.methods.intervals_by_name import INTERVALS
-from campaignrl.ope.methods.registry import Weighted, likelihood_interval
+from campaignrl.ope.intervals import Clusters, ever_excluded
+from campaignrl.ope.methods import INTERVALS, Weighted, likelihood_interval
+from campaignrl.suites import run_study, study_words
 
 ACTIONS = 10
 CATALOG = crl.Catalog.from_names([f"offer{i}@email" for i in range(1, ACTIONS)])
@@ -270,16 +269,15 @@ def everything(chosen: argparse.Namespace) -> tuple[list[dict], dict]:
     return answers, anytime
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Read the words of the call, run, and say what came out."""
-    words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    words = study_words(__doc__, "runs/coverage")
     words.add_argument("--runs", type=int, default=2_000, help="logs of the rare case")
     words.add_argument("--other-runs", type=int, default=500, help="logs of each other setting")
     words.add_argument("--anytime-runs", type=int, default=1_000)
     words.add_argument("--bootstrap-runs", type=int, default=200, help="logs of the rare case that are bootstrapped")
     words.add_argument("--seed", type=int, default=0)
-    words.add_argument("-o", "--output", type=Path, default=Path("runs/coverage"))
-    chosen = words.parse_args()
+    chosen = words.parse_args(argv)
     answers, anytime = everything(chosen)
     print(table(answers))
     every = answers[0]["exact"]
@@ -292,4 +290,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_study(main)

@@ -8,20 +8,16 @@ far apart they are: beside each correlation stands the one that draws of the sta
     python experiments/decision_truth.py --seeds 40 --workers 2
 """
 
-import argparse
 import json
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
-from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 from scipy import stats
 
 import campaignrl as crl
-from campaignrl.report.figures.base import png_bytes
-from campaignrl.tables.files.whole_files import write_whole
+from campaignrl.report.figures import png_bytes
+from campaignrl.suites import run_cells, run_study, study_words, write_files
 from campaignrl.true_value import decision_lifts
 
 FAR = 1_000_000_000  # seed of the truth, away from those of the logs
@@ -44,11 +40,10 @@ def study(world, policies: list[str], sizes: list[int], seeds: int, truth_custom
     """Errors and rank correlations by size; truth (p,), lifts (sizes, seeds, p)."""
     truth = decision_lifts(world, policies, customers=truth_customers, seed=FAR)
     rows = []
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for customers in sizes:
-            work = partial(one_log, world=world, policies=policies, customers=customers)
-            rows.append(list(pool.map(work, range(customers, customers + seeds))))
-            print(f"{rows[-1][0][0]:,} decisions: {seeds} logs", flush=True)
+    for customers in sizes:
+        work = partial(one_log, world=world, policies=policies, customers=customers)
+        rows.append(run_cells(work, range(customers, customers + seeds), workers))
+        print(f"{rows[-1][0][0]:,} decisions: {seeds} logs", flush=True)
     decisions = np.array([np.mean([n for n, _ in row]) for row in rows])
     lifts = np.array([[values for _, values in row] for row in rows])
     return summary(policies, truth, decisions, lifts)
@@ -98,18 +93,16 @@ def picture(found: dict) -> bytes:
     return png_bytes(figure)
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Read the words of the call, run, and say what came out."""
-    words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    words = study_words(__doc__, "runs/decision_truth", workers=2)
     words.add_argument("--world", default="ecommerce")
     words.add_argument("--policies", nargs="+", help="default: ten")
     words.add_argument("--horizon", type=int, help="days; default: the world's")
     words.add_argument("--seeds", type=int, default=40, help="logs of each size")
     words.add_argument("--sizes", type=int, nargs="+", default=[76, 305, 1_220, 4_880], help="customers of a log")
     words.add_argument("--truth-customers", type=int, default=400_000)
-    words.add_argument("--workers", type=int, default=2)
-    words.add_argument("-o", "--output", type=Path, default=Path("runs/decision_truth"))
-    chosen = words.parse_args()
+    chosen = words.parse_args(argv)
     changes = {} if chosen.horizon is None else {"horizon": chosen.horizon}
     world = crl.load_world(chosen.world, **changes)
     found = study(
@@ -121,9 +114,8 @@ def main() -> None:
         chosen.workers,
     )
     print(json.dumps(found, indent=1))
-    for name, data in (("errors.png", picture(found)), ("decision_truth.json", json.dumps(found).encode())):
-        write_whole(chosen.output / name, lambda file, data=data: file.write(data))
+    write_files(chosen.output, {"errors.png": picture(found), "decision_truth.json": json.dumps(found)})
 
 
 if __name__ == "__main__":
-    main()
+    run_study(main)

@@ -10,12 +10,7 @@ Bandit Pipeline's multi-class example.
     python experiments/digits.py --runs 3 --json
 """
 
-import argparse
 import json
-import sys
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -27,9 +22,9 @@ from threadpoolctl import threadpool_limits
 
 import campaignrl as crl
 from campaignrl.features import Context, Feature, FeatureSchema
-from campaignrl.report.figures.base import png_bytes
-from campaignrl.report.figures.estimates import Panel, Spot, panels
-from campaignrl.tables.files.whole_files import write_whole
+from campaignrl.report.figures import Panel, Spot, panels, png_bytes
+from campaignrl.suites import run_cells, run_study, study_words
+from campaignrl.tables.files import write_whole
 
 CLASSES, SEED = 10, 12345
 # Mean and standard deviation of the relative error, 30 runs, seed 12345. Its switch_dr and dros are tuned by SLOPE.
@@ -104,11 +99,7 @@ def decision_log(X: np.ndarray, action: np.ndarray, propensity: np.ndarray, rewa
 
 def study(runs: int, workers: int) -> pd.DataFrame:
     """One row an estimator: measured and published error, and whether they agree within three standard errors."""
-    if workers > 1:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            errors = pd.DataFrame(list(pool.map(one_run, range(runs))))
-    else:
-        errors = pd.DataFrame([one_run(seed) for seed in range(runs)])
+    errors = pd.DataFrame(run_cells(one_run, range(runs), workers))
     table = pd.DataFrame({"error": errors.mean(), "std": errors.std(ddof=1)})
     table["published"] = [PUBLISHED[name][0] for name in table.index]
     table["allowed"] = [3 * PUBLISHED[name][1] / np.sqrt(min(runs, 30)) for name in table.index]
@@ -140,14 +131,11 @@ def picture(table: pd.DataFrame, runs: int) -> bytes:
     return png_bytes(panels(headline, groups, columns, "bars: three standard errors of the mean"))
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     """Run, draw, tell; 1 where the table does not come out as published."""
-    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words = study_words(__doc__, "runs/digits", json=True, workers=2)
     words.add_argument("--runs", type=int, default=30)
-    words.add_argument("--workers", type=int, default=2)
-    words.add_argument("-o", "--output", type=Path, default=Path("runs/digits"), help="folder of table and picture")
-    words.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
-    asked = words.parse_args()
+    asked = words.parse_args(argv)
     if asked.runs < 2:
         words.error("--runs must be at least 2: one run has no spread")
     table = study(asked.runs, asked.workers)
@@ -166,4 +154,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_study(main)

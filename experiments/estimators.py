@@ -8,10 +8,8 @@ matters too. Then one decision in the world `ecommerce`, whose true value the si
     python experiments/estimators.py --runs 30
 """
 
-import argparse
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -20,8 +18,9 @@ from matplotlib.figure import Figure
 
 import campaignrl as crl
 from campaignrl.features import Context, Feature, FeatureSchema
-from campaignrl.report.figures.base import MUTED, SERIES, png_bytes
-from campaignrl.tables.files.whole_files import write_whole
+from campaignrl.report.figures import MUTED, SERIES, png_bytes
+from campaignrl.suites import run_study, study_words
+from campaignrl.tables.files import write_whole
 from campaignrl.true_value import decision_value
 
 SHOWN = ("dm", "ips", "snips", "dr", "dros", "mips_offer", "offcem")
@@ -137,16 +136,14 @@ def picture(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Run, draw, tell."""
-    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words = study_words(__doc__, "runs/estimators", json=True)
     words.add_argument("--runs", type=int, default=30)
     words.add_argument(
         "--customers", type=int, nargs="*", default=[500, 2_000, 8_000], help="of the shop; none: leave out"
     )
-    words.add_argument("-o", "--output", type=Path, default=Path("runs/estimators"))
-    words.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
-    asked = words.parse_args()
+    asked = words.parse_args(argv)
     if asked.runs < 2:
         words.error("--runs must be at least 2: one run has no spread")
     table = pd.DataFrame([*made_markets(asked.runs), *shop(asked.runs, tuple(asked.customers))])
@@ -164,4 +161,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_study(main)

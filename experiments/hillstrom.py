@@ -6,22 +6,19 @@ the learned policies' lifts hold together: the last line follows from them alone
     python experiments/hillstrom.py LOG.csv.gz --reward spend
 """
 
-import argparse
 import json
-import sys
 from pathlib import Path
 
 import pandas as pd
 
 import campaignrl as crl
-from campaignrl.ope.comparison.equivalence import bearing
-from campaignrl.ope.comparison.personalisation import Finding, personalising
-from campaignrl.ope.evaluate import compare_on_log
-from campaignrl.ope.intervals.clustered import NOT_TO_BE_HAD, Estimate
-from campaignrl.report.figures.base import png_bytes
-from campaignrl.report.figures.estimates import Panel, Spot, panels
-from campaignrl.tables.files.whole_files import write_whole
-from campaignrl.tables.log.split import split_by_customer
+from campaignrl.ope import compare_on_log
+from campaignrl.ope.comparison import Finding, conclude, personalising
+from campaignrl.ope.intervals import NOT_TO_BE_HAD, Estimate
+from campaignrl.report.figures import Panel, Spot, panels, png_bytes
+from campaignrl.suites import run_study, study_words
+from campaignrl.tables.files import write_whole
+from campaignrl.tables.log import split_by_customer
 
 HERE = Path(__file__).resolve().parent
 LOG = HERE.parents[1] / "shared" / "data" / "hillstrom" / "hillstrom_half.csv.gz"
@@ -42,7 +39,7 @@ def study(log: crl.DecisionLog, seed: int = 0) -> tuple[pd.DataFrame, str, Findi
     finding = personalising({found.policy: lift for found, lift in learned}, best, gain)
     rows = []
     for found, lift in tried + learned:
-        dr, said = found.estimates["dr"], "" if found.policy == best else bearing(lift, finding.margin).value
+        dr, said = found.estimates["dr"], "" if found.policy == best else conclude(lift, finding.margin).value
         figures = (dr.value, dr.ci_low, dr.ci_high, lift.value, lift.ci_low, lift.ci_high)
         rows.append((found.policy, (found, lift) in learned, *figures, said, found.ess, found.verdict))
     columns = ["policy", "learned", *VALUE, *LIFT, "lift_is", "ess", "verdict"]
@@ -72,23 +69,21 @@ def picture(rows: pd.DataFrame, best: str, finding: Finding, unit: str) -> bytes
     return png_bytes(panels(finding.text, groups, columns, note))
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Read the words of the call, do the study, write the picture, print the answer."""
-    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words = study_words(__doc__, "runs/hillstrom", json=True)
     words.add_argument("log", nargs="?", type=Path, default=LOG, help="any file of the data set")
     words.add_argument("--mapping", type=Path, default=HERE / "mappings" / "hillstrom.toml")
     words.add_argument("--reward", help="visit (default), conversion or spend")
     words.add_argument("--seed", type=int, default=0, help="of the split and of the folds")
-    words.add_argument("-o", "--output", type=Path, default=Path("runs/hillstrom"), help="folder of the picture")
-    words.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
-    asked = words.parse_args()
+    asked = words.parse_args(argv)
     log = crl.read_log(asked.log, asked.mapping, asked.reward)
     rows, best, finding = study(log, asked.seed)
     drawn, unit = asked.output / f"{log.meta['reward']}.png", log.meta["reward_unit"]
     write_whole(drawn, lambda file: file.write(picture(rows, best, finding, f"{unit}, per customer")))
     if asked.json:
         facts = {"reward": unit, "best_single": best, "policies": json.loads(rows.to_json(orient="records"))}
-        facts |= {"almost_nothing": finding.margin, "lift_is": finding.bearing, "conclusion": finding.text}
+        facts |= {"almost_nothing": finding.margin, "lift_is": finding.conclusion, "conclusion": finding.text}
         print(json.dumps({**facts, "actions_from": log.meta["actions_from"], "picture": str(drawn)}, indent=2))
     else:
         print(f"{unit}, per customer; lifts are over {best}, the best single action on the learning half\n")
@@ -97,8 +92,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except crl.CampaignError as wrong:
-        print(wrong, file=sys.stderr)
-        sys.exit(wrong.exit_code)
+    run_study(main)

@@ -7,9 +7,7 @@ add to orders; then the test is replayed in it and compared with the half it has
     python experiments/hillstrom_world.py -o runs/hillstrom_world
 """
 
-import argparse
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,12 +16,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 import campaignrl as crl
-from campaignrl.calibration.calibrate import calibrate_campaign
-from campaignrl.calibration.response.campaign_rows import Campaign, campaign_of_outcomes
-from campaignrl.calibration.world.replay import replay
-from campaignrl.report.figures.base import INK, MUTED, SERIES, png_bytes
-from campaignrl.tables.files.whole_files import write_whole
-from campaignrl.tables.log.split import split_by_customer
+from campaignrl.calibration import calibrate_campaign
+from campaignrl.calibration.response import Campaign, campaign_of_outcomes
+from campaignrl.calibration.world import replay
+from campaignrl.report.figures import INK, MUTED, SERIES, png_bytes
+from campaignrl.suites import run_study, study_words
+from campaignrl.tables.files import write_whole
+from campaignrl.tables.log import split_by_customer
 
 HERE = Path(__file__).resolve().parent
 LOG = HERE.parents[1] / "shared" / "data" / "hillstrom" / "hillstrom_half.csv.gz"
@@ -94,14 +93,12 @@ def picture(table: pd.DataFrame, arms: tuple[str, ...], inside: float) -> bytes:
     return png_bytes(figure)
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Read the words of the call, calibrate, compare, write world and picture, print the table."""
-    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words = study_words(__doc__, "runs/hillstrom_world", json=True)
     words.add_argument("log", nargs="?", type=Path, default=LOG, help="any file of the data set")
     words.add_argument("--seed", type=int, default=0, help="of the split and of the simulation")
-    words.add_argument("-o", "--output", type=Path, default=Path("runs/hillstrom_world"))
-    words.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
-    asked = words.parse_args()
+    asked = words.parse_args(argv)
     learn, other = read(asked.log, asked.seed)
     found = calibrate_campaign(
         learn, HERE / "worlds" / "hillstrom_like.toml", title="Hillstrom's shop", seed=asked.seed
@@ -121,8 +118,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except crl.CampaignError as wrong:
-        print(wrong, file=sys.stderr)
-        sys.exit(wrong.exit_code)
+    run_study(main)

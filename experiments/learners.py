@@ -9,7 +9,6 @@ runs are kept, so an interrupted study goes on where it stopped. Writes the tabl
     python experiments/learners.py --quick
 """
 
-import argparse
 import hashlib
 import json
 import os
@@ -28,16 +27,13 @@ from rich.progress import Progress
 import campaignrl as crl
 from campaignrl import rng
 from campaignrl.actions import NONE
-from campaignrl.envs.panel import Panel
-from campaignrl.envs.truth.bounds.upper_bound import idle_value
-from campaignrl.envs.truth.oracles.far_sighted_oracle import FarSightedOracle
-from campaignrl.envs.truth.oracles.greedy_oracle import greedy
-from campaignrl.envs.truth.oracles.reduced_state import Size
-from campaignrl.envs.truth.twins import Life, nothing
-from campaignrl.policies.blas_threads import one_blas_thread
-from campaignrl.policies.loading import build_policy
-from campaignrl.suites.measure import evaluation_ids
-from campaignrl.tables.files.whole_files import write_whole
+from campaignrl.envs import Panel
+from campaignrl.envs.truth import Life, nothing
+from campaignrl.envs.truth.bounds import idle_value
+from campaignrl.envs.truth.oracles import FarSightedOracle, Size, greedy
+from campaignrl.policies import build_policy, one_blas_thread
+from campaignrl.suites import evaluation_ids, run_study, study_words
+from campaignrl.tables.files import write_whole
 from campaignrl.true_value import acting, mean_value
 
 WORLDS = ("ecommerce", "coupon_trap", "no_memory", "churn_rescue", "tight_budget")
@@ -233,9 +229,9 @@ def study(worlds, seeds: int, learners, sizes, folder: Path, workers: int) -> di
     return found
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Read the words of the call, run, and say what came out."""
-    words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    words = study_words(__doc__, "runs/learners", json=True, workers=2)
     words.add_argument("--worlds", nargs="+", default=list(WORLDS))
     words.add_argument("--learners", nargs="+", default=list(LEARNERS), help="any kind of policies/, or a baseline")
     words.add_argument("--seeds", type=int, default=20)
@@ -244,14 +240,11 @@ def main() -> None:
     )
     words.add_argument("--customers", type=int, default=3_000, help="evaluated per seed")
     words.add_argument("--scale", type=float, default=1.0, help="of the logs learned from")
-    words.add_argument("--workers", type=int, default=2)
     words.add_argument("--quick", action="store_true", help="2 seeds, small logs, a minute or two")
     words.add_argument("--finished", action="store_true", help="tell of finished runs only, run nothing")
     words.add_argument("--bounds", action="store_true", help="shares of the upper bound, too; slow where not kept")
-    words.add_argument("--json", action="store_true", help="figures on stdout")
     words.add_argument("--docs", type=Path, help="write the page of results here, such as docs/results.md")
-    words.add_argument("-o", "--output", type=Path, default=Path("runs/learners"))
-    chosen = words.parse_args()
+    chosen = words.parse_args(argv)
     seeds, sizes = (2, (600, 0.05)) if chosen.quick else (chosen.seeds, (chosen.customers, chosen.scale))
     sizes = (*sizes, chosen.deep_seeds, chosen.finished)
     found = study(chosen.worlds, seeds, chosen.learners, sizes, chosen.output / "results", chosen.workers)
@@ -266,4 +259,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_study(main)

@@ -10,31 +10,30 @@ nothing was used, with simulated customers who share nothing with the real ones 
     python experiments/online_retail.py [INVOICES.parquet] [-o FOLDER] [--forecast] [--json]
 """
 
-import argparse
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-import campaignrl as crl
-from campaignrl import rng
-from campaignrl.calibration.purchase.base_rates import Fitted, log_covariance, pareto_numbers
-from campaignrl.calibration.purchase.lognormal_baskets import lognormal_basket
-from campaignrl.calibration.purchase.models import fit_pareto_nbd
-from campaignrl.calibration.purchase.seasonality import Purchases, fit_season, later_factors
-from campaignrl.calibration.realism.scorecard import Scorecard, scorecard
-from campaignrl.calibration.realism.untreated_cohorts import entering
-from campaignrl.calibration.world.world_file import write_world
-from campaignrl.profiles.segments.segments import fit_segments
-from campaignrl.profiles.segments.spec import segment_spec
-from campaignrl.report.figures.base import png_bytes
-from campaignrl.report.figures.calibration import realism
-from campaignrl.specs.provenance import Provenance, place
-from campaignrl.specs.world import World
-from campaignrl.tables.files.whole_files import read_frame, write_whole
-from campaignrl.toml import check
+from campaignrl import World, rng
+from campaignrl.calibration.purchase import (
+    Fitted,
+    Purchases,
+    fit_pareto_nbd,
+    fit_season,
+    later_factors,
+    log_covariance,
+    lognormal_basket,
+    pareto_numbers,
+)
+from campaignrl.calibration.realism import Scorecard, entering, scorecard
+from campaignrl.calibration.world import write_world
+from campaignrl.profiles.segments import fit_segments, segment_spec
+from campaignrl.report.figures import png_bytes, realism
+from campaignrl.specs import Provenance, check, place
+from campaignrl.suites import run_study, study_words
+from campaignrl.tables.files import read_frame, write_whole
 
 INVOICES = Path(__file__).resolve().parents[2] / "shared" / "data" / "online_retail" / "online_retail_2009_2010.parquet"
 DAY_ZERO, SEEN, END = pd.Timestamp("2009-12-01"), pd.Timestamp("2010-09-08"), pd.Timestamp("2010-12-09")
@@ -257,18 +256,14 @@ def by_segment(found):
     return rows
 
 
-def main():
+def main(argv: list[str] | None = None):
     """Read the words of the call, calibrate, compare, write, print."""
-    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words = study_words(__doc__, "runs/online_retail", json=True)
     words.add_argument("invoices", nargs="?", type=Path, default=INVOICES, help="online_retail_2009_2010.parquet")
     words.add_argument("--forecast", action="store_true", help="say nothing of how busy the last quarter is")
     words.add_argument("--samples", type=int, default=20, help="simulated samples of the size of the real one")
     words.add_argument("--seed", type=int, default=0)
-    words.add_argument(
-        "-o", "--output", type=Path, default=Path("runs/online_retail"), help="folder of world and picture"
-    )
-    words.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
-    asked = words.parse_args()
+    asked = words.parse_args(argv)
     data = read_invoices(asked.invoices)
     found = study(data, asked.seed, asked.samples, asked.forecast)
     write_world(found.tables, found.said, asked.output / "world.toml")
@@ -292,8 +287,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except crl.CampaignError as wrong:
-        print(wrong, file=sys.stderr)
-        sys.exit(wrong.exit_code)
+    run_study(main)

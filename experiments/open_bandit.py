@@ -7,9 +7,7 @@ says follows from the intervals of the difference, three a campaign, which hold 
     python experiments/open_bandit.py FOLDER --campaigns all men
 """
 
-import argparse
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,11 +15,11 @@ import numpy as np
 import pandas as pd
 
 import campaignrl as crl
-from campaignrl.ope.comparison.equivalence import Bearing, bearing, independent_difference, interval
-from campaignrl.ope.intervals.clustered import NOT_TO_BE_HAD, Estimate
-from campaignrl.report.figures.base import png_bytes
-from campaignrl.report.figures.estimates import Panel, Spot, panels
-from campaignrl.tables.files.whole_files import write_whole
+from campaignrl.ope.comparison import Conclusion, conclude, independent_difference, interval
+from campaignrl.ope.intervals import NOT_TO_BE_HAD, Estimate
+from campaignrl.report.figures import Panel, Spot, panels, png_bytes
+from campaignrl.suites import run_study, study_words
+from campaignrl.tables.files import write_whole
 
 HERE = Path(__file__).resolve().parent
 FOLDER = HERE.parents[1] / "shared" / "data" / "obd"
@@ -63,10 +61,10 @@ def study(random: crl.DecisionLog, bts: crl.DecisionLog, alpha: float) -> tuple[
 
 def conclusion(joint: Mapping[str, Estimate], alone: Mapping[str, Estimate]) -> str:
     """What the differences bts - uniform allow one to say; joint: intervals that hold together; alone: each its own."""
-    sure = {name: each for name, each in joint.items() if bearing(each) is not Bearing.UNKNOWN}
+    sure = {name: each for name, each in joint.items() if conclude(each) is not Conclusion.UNKNOWN}
     if sure:
-        return " ".join(f"bts is {bearing(each)} than uniform, {n}: {interval(each)}." for n, each in sure.items())
-    near = [f"{name}, {interval(each)}" for name, each in alone.items() if bearing(each) is not Bearing.UNKNOWN]
+        return " ".join(f"bts is {conclude(each)} than uniform, {n}: {interval(each)}." for n, each in sure.items())
+    near = [f"{name}, {interval(each)}" for name, each in alone.items() if conclude(each) is not Conclusion.UNKNOWN]
     heard = sum(each is not REFUSED for each in joint.values())
     text = f"No policy is provably better: all {heard} intervals of bts less uniform include 0."
     text += f" {len(joint) - heard} more are refused." if heard < len(joint) else ""
@@ -87,15 +85,13 @@ def picture(rows: pd.DataFrame, text: str) -> bytes:
     return png_bytes(panels(text, groups, columns, note))
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Read the words of the call, do the study, write the picture, print the answer."""
-    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words = study_words(__doc__, "runs/open_bandit", json=True)
     words.add_argument("folder", nargs="?", type=Path, default=FOLDER, help="holds random/ and bts/")
     words.add_argument("--mapping", type=Path, default=HERE / "mappings" / "obd.toml")
     words.add_argument("--campaigns", nargs="+", default=["all", "men"])
-    words.add_argument("-o", "--output", type=Path, default=Path("runs/open_bandit"), help="folder of the picture")
-    words.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
-    asked = words.parse_args()
+    asked = words.parse_args(argv)
     rows, joint, alone, origins = [], {}, {}, set()
     for name in asked.campaigns:
         paths = [asked.folder / policy / name / f"{name}.csv.gz" for policy in ("random", "bts")]
@@ -122,8 +118,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except crl.CampaignError as wrong:
-        print(wrong, file=sys.stderr)
-        sys.exit(wrong.exit_code)
+    run_study(main)

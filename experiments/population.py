@@ -8,17 +8,15 @@ marginal (Kolmogorov-Smirnov or total variation), every pair of tags, and a clas
 real. The floor is the same of the first half, which is real.
 """
 
-import argparse
 import json
 from pathlib import Path
 
 import pandas as pd
 
 from campaignrl import rng
-from campaignrl.profiles.population.fidelity import held_out_fidelity
-from campaignrl.profiles.population.population import fit_population
-from campaignrl.profiles.segments.segments import fit_segments
-from campaignrl.profiles.segments.spec import segment_spec
+from campaignrl.profiles.population import fit_population, held_out_fidelity
+from campaignrl.profiles.segments import fit_segments, segment_spec
+from campaignrl.suites import run_study, study_words
 
 OUTCOMES = ["segment", "visit", "conversion", "spend", "history_segment"]  # of the e-mail test, and a band of `history`
 
@@ -70,12 +68,11 @@ def study(table: pd.DataFrame, method: str, seed: int = 0) -> dict:
     return figures
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Print a line a table and method, or one JSON object."""
-    parser = argparse.ArgumentParser(description="Fidelity of drawn customers on real tables.")
+    parser = study_words(__doc__, json=True)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
+    asked = parser.parse_args(argv)
     answer = {load.__name__: {m: study(load(asked.data), m) for m in ("kmeans", "gmm")} for load in SETS}
     if asked.json:
         print(json.dumps(answer, indent=2))
@@ -93,4 +90,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_study(main)

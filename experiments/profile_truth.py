@@ -13,7 +13,6 @@ gone: dropping out is silent and never seen), and the most valuable fifth. Besid
     python experiments/profile_truth.py --customers 1000 --json
 """
 
-import argparse
 import json
 from pathlib import Path
 
@@ -23,10 +22,10 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 import campaignrl as crl
 from campaignrl.campaign import decide_day, ready_policy
-from campaignrl.cli.console import say, say_table
-from campaignrl.envs.events_export import play_history, truth_of
-from campaignrl.envs.panel import Panel
-from campaignrl.profiles.store.build import build_profiles
+from campaignrl.cli import say, say_table
+from campaignrl.envs import Panel, play_history, truth_of
+from campaignrl.profiles.store import build_profiles
+from campaignrl.suites import run_study, study_words
 
 DAYS, ASKED, STATES = 180, 0.90, ("prospect", "new", "live", "gone")
 TAGS = Path(__file__).parent / "tags" / "truth.toml"
@@ -90,13 +89,12 @@ def judge(policy: str, customers: int, seed: int) -> dict:
     return {"policy": policy, "events": len(told.events), "tags": right, "confusion": table.to_dict("index")}
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Judge both policies and print."""
-    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ask = study_words(__doc__, json=True)
     ask.add_argument("--customers", type=int, default=4_000)
     ask.add_argument("--seed", type=int, default=5)
-    ask.add_argument("--json", action="store_true")
-    asked = ask.parse_args()
+    asked = ask.parse_args(argv)
     found = [judge(policy, asked.customers, asked.seed) for policy in ("rules", "none")]
     if asked.json:
         print(json.dumps(found, indent=2))
@@ -111,4 +109,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_study(main)

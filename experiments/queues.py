@@ -7,12 +7,9 @@ a bank by the hour, with its call centre at several sizes: sends, waits, and the
     python experiments/queues.py --seeds 20 --arrivals 200000 --workers 2
 """
 
-import argparse
 import json
 import math
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +18,9 @@ from scipy import stats
 
 from campaignrl import load_world, rng
 from campaignrl.campaign import run_campaign, simulate_hours
-from campaignrl.envs.clock.queues import Job, Queue, mean_wait
-from campaignrl.report.figures.channel_load import channel_load
-from campaignrl.report.figures.estimates import Panel, Spot, panels
+from campaignrl.envs.clock import Job, Queue, mean_wait
+from campaignrl.report.figures import Panel, Spot, channel_load, panels
+from campaignrl.suites import run_cells, run_study, study_words
 
 CASES = [(1, 0.5), (1, 0.8), (4, 0.8), (10, 0.8)]  # servers, share of their time that arrivals ask for
 WARM_UP = 0.05  # share of the arrivals, left out because the queue starts empty
@@ -54,14 +51,13 @@ def theory(servers: int, share: float, varies: bool) -> float:
 def ratios(seeds: int, arrivals: int, workers: int) -> dict[str, tuple[float, float, float]]:
     """Simulated over theoretical mean wait, with its 95 % interval, by case."""
     found = {}
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for varies in (True, False):
-            for servers, share in CASES:
-                work = partial(mean_of_a_run, servers=servers, share=share, varies=varies, arrivals=arrivals)
-                means = np.array(list(pool.map(work, range(seeds)))) / theory(servers, share, varies)
-                half = stats.t.ppf(0.975, seeds - 1) * means.std(ddof=1) / math.sqrt(seeds)
-                name = f"M/{'M' if varies else 'D'}/{servers}, {share:.0%} busy"
-                found[name] = (float(means.mean()), float(means.mean() - half), float(means.mean() + half))
+    for varies in (True, False):
+        for servers, share in CASES:
+            work = partial(mean_of_a_run, servers=servers, share=share, varies=varies, arrivals=arrivals)
+            means = np.array(run_cells(work, range(seeds), workers)) / theory(servers, share, varies)
+            half = stats.t.ppf(0.975, seeds - 1) * means.std(ddof=1) / math.sqrt(seeds)
+            name = f"M/{'M' if varies else 'D'}/{servers}, {share:.0%} busy"
+            found[name] = (float(means.mean()), float(means.mean() - half), float(means.mean() + half))
     return found
 
 
@@ -88,16 +84,14 @@ def campaign(calls_per_day: float, policy: str, customers: int, picture: Path) -
     return counts | value | {"mean_wait_hours": float(waits.sum() / max(counts["sent"] + counts["retried"], 1))}
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Read the words of the call, run, and say what came out."""
-    words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    words = study_words(__doc__, "runs/queues", workers=2)
     words.add_argument("--seeds", type=int, default=10)
     words.add_argument("--arrivals", type=int, default=200_000, help="in each run")
     words.add_argument("--policy", default="uniform")
     words.add_argument("--customers", type=int, default=10_000)
-    words.add_argument("--workers", type=int, default=2)
-    words.add_argument("-o", "--output", type=Path, default=Path("runs/queues"))
-    chosen = words.parse_args()
+    chosen = words.parse_args(argv)
     chosen.output.mkdir(parents=True, exist_ok=True)
     found = ratios(chosen.seeds, chosen.arrivals, chosen.workers)
     column = Panel(
@@ -115,4 +109,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_study(main)

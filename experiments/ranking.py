@@ -15,7 +15,6 @@ import argparse
 import json
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -38,11 +37,11 @@ from scipy import stats
 
 import campaignrl as crl
 from campaignrl.campaign import ready_policy
-from campaignrl.ope.comparison.policies import Rows
-from campaignrl.ope.methods.registry import ESTIMATORS
-from campaignrl.policies.blas_threads import one_blas_thread
-from campaignrl.report.figures.base import INK, MUTED, SERIES, png_bytes
-from campaignrl.tables.files.whole_files import write_whole
+from campaignrl.ope.comparison import Rows
+from campaignrl.ope.methods import ESTIMATORS
+from campaignrl.policies import one_blas_thread
+from campaignrl.report.figures import INK, MUTED, SERIES, png_bytes
+from campaignrl.suites import kept, run_study, study_words, write_files
 from campaignrl.true_value import decision_lifts
 
 FAR = 1_000_000_000  # seed of the truth, away from those of the logs
@@ -102,14 +101,6 @@ def days_world(world):
 def horizon_of(world) -> int:
     """Days of a usual campaign."""
     return int(days_world(world).horizon)
-
-
-def kept(path: Path, make) -> dict:
-    """What the file holds, or what is made now and written there."""
-    if not path.exists():
-        data = json.dumps(make()).encode()
-        write_whole(path, lambda file: file.write(data))
-    return json.loads(path.read_bytes())
 
 
 def study(asked) -> dict:
@@ -265,7 +256,7 @@ def _lifts(axes: Axes, cell: dict, true: list[float]) -> None:
 
 def words() -> argparse.ArgumentParser:
     """The words of the call."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = study_words(__doc__, "runs/ranking", json=True)
     parser.add_argument("--world", default="ecommerce")
     parser.add_argument("--logs", type=int, nargs="+", default=[20], help="of each size of `wave`, of other designs")
     parser.add_argument("--decisions", type=int, nargs="+", default=[30_000, 100_000])
@@ -274,15 +265,13 @@ def words() -> argparse.ArgumentParser:
     parser.add_argument("--customers", type=int, default=300_000, help="of the truth")
     parser.add_argument("--days-truth", type=int, default=150_000, help="customers of the truth of the design `days`")
     parser.add_argument("--taught-on", type=int, default=TAUGHT_ON, help=f"customers {', '.join(LEARNED)} learn from")
-    parser.add_argument("-o", "--output", type=Path, default=Path("runs/ranking"))
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     return parser
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Read the words of the call, run, and say what came out."""
     parser = words()
-    asked = parser.parse_args()
+    asked = parser.parse_args(argv)
     if min(asked.logs) < 2:
         parser.error("--logs must be at least 2: one log has no spread")
     if "wave" not in asked.designs:
@@ -291,10 +280,9 @@ def main() -> None:
     asked.say = (lambda text: None) if asked.json else (lambda text: print(text, flush=True))
     found = study(asked)
     drawn = png_bytes(picture(found))
-    for name, data in (("ranking.png", drawn), ("ranking.json", json.dumps(found).encode())):
-        write_whole(asked.output / name, lambda file, data=data: file.write(data))
+    write_files(asked.output, {"ranking.png": drawn, "ranking.json": json.dumps(found)})
     print(json.dumps(found, indent=1) if asked.json else table(found))
 
 
 if __name__ == "__main__":
-    main()
+    run_study(main)

@@ -12,12 +12,12 @@ import numpy as np
 
 import campaignrl as crl
 from campaignrl.campaign import decide_day, ready_policy
-from campaignrl.dynamics.parameters import parameters
-from campaignrl.envs.panel import Panel
-from campaignrl.envs.truth.oracles.greedy_oracle import action_gains
-from campaignrl.policies.choice import certainly
-from campaignrl.policies.fixed.simple import SEES_NOTHING, Untrained
-from campaignrl.toml import Spec
+from campaignrl.dynamics import parameters
+from campaignrl.envs import Panel
+from campaignrl.envs.truth.oracles import action_gains
+from campaignrl.policies import certainly
+from campaignrl.policies.fixed import SEES_NOTHING, Untrained
+from campaignrl.specs import Spec
 
 DAYS, SHORT = 7, 3  # of the outcome window, and of a shorter one
 REWARDS = {

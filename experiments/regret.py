@@ -11,12 +11,7 @@ ends: slope 1.
     python experiments/regret.py --quick --json
 """
 
-import argparse
 import json
-import sys
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -26,10 +21,10 @@ from threadpoolctl import threadpool_limits
 
 import campaignrl as crl
 from campaignrl.features import Context, Feature, FeatureSchema
-from campaignrl.policies.base import sample
-from campaignrl.policies.loading import build_policy
-from campaignrl.report.figures.base import png_bytes
-from campaignrl.tables.files.whole_files import write_whole
+from campaignrl.policies import build_policy, sample
+from campaignrl.report.figures import png_bytes
+from campaignrl.suites import run_cells, run_study, study_words
+from campaignrl.tables.files import write_whole
 
 ACTIONS, WIDTH, NOISE, BATCH, ASKED = 6, 8, 0.5, 50, 0.6
 FIRST_SEED = 100  # alpha of lin_ucb was chosen with a look at seeds 0 to 7
@@ -98,14 +93,15 @@ def slope(regret: np.ndarray) -> float:
     return float(np.polyfit(np.log(at + 1.0), np.log(regret[at]), 1)[0])
 
 
+def one_cell(cell: tuple) -> np.ndarray:
+    """One run, of what the plan says it is."""
+    return one_run(*cell)
+
+
 def study(seeds: int, decisions: int, workers: int) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """One row a policy: mean slope with its 95 % interval over seeds, final regret; and the curves (seeds, batches)."""
     jobs = [(name, seed, decisions) for name in POLICIES for seed in range(FIRST_SEED, FIRST_SEED + seeds)]
-    if workers > 1:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            found = list(pool.map(one_run, *zip(*jobs, strict=True)))
-    else:
-        found = [one_run(*job) for job in jobs]
+    found = run_cells(one_cell, jobs, workers)
     curves = {name: np.stack([c for job, c in zip(jobs, found, strict=True) if job[0] == name]) for name in POLICIES}
     rows = {}
     for name, curve in curves.items():
@@ -144,16 +140,13 @@ def picture(curves: dict[str, np.ndarray], table: pd.DataFrame) -> bytes:
     return png_bytes(figure)
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     """Run, draw, tell; 1 where a promise is not kept."""
-    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words = study_words(__doc__, "runs/regret", json=True, workers=1)
     words.add_argument("--seeds", type=int, default=20)
     words.add_argument("--decisions", type=int, default=20_000)
-    words.add_argument("--workers", type=int, default=1)
     words.add_argument("--quick", action="store_true", help="4 seeds, 2,000 decisions")
-    words.add_argument("-o", "--output", type=Path, default=Path("runs/regret"), help="folder of table and picture")
-    words.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
-    asked = words.parse_args()
+    asked = words.parse_args(argv)
     seeds, decisions = (4, 2_000) if asked.quick else (asked.seeds, asked.decisions)
     if seeds < 2 or decisions < 20 * BATCH or decisions % BATCH:
         words.error(f"at least 2 seeds and {20 * BATCH} decisions, in steps of {BATCH}")
@@ -174,4 +167,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_study(main)

@@ -13,22 +13,20 @@ import argparse
 import json
 import sys
 from functools import partial
-from pathlib import Path
 
 import numpy as np
-from ranking import correlations, kept, summary
+from ranking import correlations, summary
 
 import campaignrl as crl
-from campaignrl.actions import NONE, Catalog
+from campaignrl import Catalog
+from campaignrl.actions import NONE
 from campaignrl.campaign import run_campaign
-from campaignrl.ope.diagnostics.verdict import ESS_REFUSE
-from campaignrl.ope.nuisance.fqe import KINDS
-from campaignrl.policies.fixed.simple import SEES_NOTHING, Untrained
-from campaignrl.report.figures.base import png_bytes
-from campaignrl.report.figures.effective_size_by_step import ess_by_step
-from campaignrl.report.figures.estimates import Panel, Spot, panels
-from campaignrl.tables.files.whole_files import write_whole
-from campaignrl.toml import Spec
+from campaignrl.ope.diagnostics import ESS_REFUSE
+from campaignrl.ope.nuisance import KINDS
+from campaignrl.policies.fixed import SEES_NOTHING, Untrained
+from campaignrl.report.figures import Panel, Spot, ess_by_step, panels, png_bytes
+from campaignrl.specs import Spec
+from campaignrl.suites import kept, run_study, study_words, write_files
 from campaignrl.true_value import campaign_lift, campaign_value
 
 FAR = 1_000_000_000  # seed of the truth, away from that of the log
@@ -133,7 +131,7 @@ def picture(truth: dict, log: dict, said: dict, unit: str) -> bytes:
 
 def words() -> argparse.ArgumentParser:
     """The words of the call."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = study_words(__doc__, "runs/sequential_truth", json=True)
     parser.add_argument("--world", default="ecommerce")
     parser.add_argument("--customers", type=int, default=3_400, help="of a log")
     parser.add_argument("--truth-customers", type=int, default=100_000)
@@ -141,14 +139,12 @@ def words() -> argparse.ArgumentParser:
     parser.add_argument("--logs", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0, help="of the first log")
     parser.add_argument("--model", choices=KINDS, default=KINDS[0], help="what Q is fitted with")
-    parser.add_argument("-o", "--output", type=Path, default=Path("runs/sequential_truth"))
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     return parser
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Read the words of the call, run, and say what came out."""
-    asked = words().parse_args()
+    asked = words().parse_args(argv)
     world = crl.load_world(asked.world, outcome_days=1, horizon=asked.horizon)
     policies, at = ten_policies(world), asked.output / f"{asked.world}-{asked.horizon}"
     truth = kept(
@@ -163,14 +159,13 @@ def main() -> None:
     facts = {"summary": said, "truth": truth, "first_log": logs[0]}
     curves = {name: np.array([step["ess"] for step in e["curve"]]) for name, e in logs[0].items()}
     unit = f"{world.money.currency} per customer over {world.horizon} days"
-    for name, data in (
-        ("values.png", picture(truth, logs[0], said, unit)),
-        ("ess_by_step.png", png_bytes(ess_by_step(curves, ESS_REFUSE))),
-        ("sequential_truth.json", json.dumps(facts, indent=1).encode()),
-    ):
-        write_whole(asked.output / name, lambda file, data=data: file.write(data))
+    files = {
+        "values.png": picture(truth, logs[0], said, unit),
+        "ess_by_step.png": png_bytes(ess_by_step(curves, ESS_REFUSE)),
+    }
+    write_files(asked.output, {**files, "sequential_truth.json": json.dumps(facts, indent=1)})
     print(json.dumps(facts, indent=1) if asked.json else table(truth, logs, said))
 
 
 if __name__ == "__main__":
-    main()
+    run_study(main)

@@ -6,7 +6,6 @@ near to the log to far from it, with the effective sample size by wave. The conc
     python experiments/starbucks.py FOLDER -o runs/starbucks
 """
 
-import argparse
 import json
 from pathlib import Path
 
@@ -14,13 +13,13 @@ import numpy as np
 from starbucks_log import per_day, read_starbucks
 
 import campaignrl as crl
-from campaignrl.ope.comparison.equivalence import Bearing, bearing
-from campaignrl.ope.diagnostics.verdict import ESS_REFUSE
-from campaignrl.ope.evaluate import compare_on_log
-from campaignrl.report.figures.base import png_bytes
-from campaignrl.report.figures.effective_size_by_step import ess_by_step
-from campaignrl.tables.files.whole_files import write_whole
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl import DecisionLog
+from campaignrl.ope import compare_on_log
+from campaignrl.ope.comparison import Conclusion, conclude
+from campaignrl.ope.diagnostics import ESS_REFUSE
+from campaignrl.report.figures import ess_by_step, png_bytes
+from campaignrl.suites import run_study, study_words
+from campaignrl.tables.files import write_whole
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data" / "starbucks"
 # Spend per day until the next wave by action, as the data set's README has them.
@@ -74,10 +73,10 @@ def conclusions(daily: DecisionLog, decisions: list[dict], found: dict) -> list[
     inside = sum(abs(row["off"]) <= 1.0 for row in decisions)
     first, second = sorted(decisions, key=lambda row: -row["value"])[:2]
     lead = compare_on_log(daily, f"always:{first['action']}", f"always:{second['action']}")
-    said = {Bearing.BETTER: "surely ahead of", Bearing.UNKNOWN: "not surely ahead of"}
+    said = {Conclusion.BETTER: "surely ahead of", Conclusion.UNKNOWN: "not surely ahead of"}
     out = [
         f"{inside} of {len(decisions)} actions are within one standard error of the reference figures.",
-        f"One decision: {first['action']} is {said.get(bearing(lead), 'level with')} {second['action']}, "
+        f"One decision: {first['action']} is {said.get(conclude(lead), 'level with')} {second['action']}, "
         f"{lead.value:+.2f} dollars a day [{lead.ci_low:+.2f}, {lead.ci_high:+.2f}].",
     ]
     for name, e in found.items():
@@ -92,12 +91,11 @@ def conclusions(daily: DecisionLog, decisions: list[dict], found: dict) -> list[
     return out
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Read the words of the call, run, and say what came out."""
-    words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    words = study_words(__doc__, "runs/starbucks")
     words.add_argument("folder", type=Path, nargs="?", default=FOLDER)
-    words.add_argument("-o", "--output", type=Path, default=Path("runs/starbucks"))
-    chosen = words.parse_args()
+    chosen = words.parse_args(argv)
     log = read_starbucks(chosen.folder)
     daily = per_day(log)
     decisions, found = one_decision(daily), series(log)
@@ -115,4 +113,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_study(main)

@@ -9,10 +9,10 @@ import pandas as pd
 from starbucks_log import WAVES, read_lines
 
 import campaignrl as crl
-from campaignrl.calibration.response.campaign_rows import Campaign, campaign_of_events
+from campaignrl import DecisionLog
+from campaignrl.calibration.response import Campaign, campaign_of_events
 from campaignrl.features import Context
-from campaignrl.profiles.tags.world_features import features
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.profiles.tags import features
 
 START = date(1970, 1, 1)  # stands for the unknown first day
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from campaignrl.actions import NONE_NAME, Action, Catalog, Channel, Offer
+from campaignrl import Catalog, DecisionLog
+from campaignrl.actions import NONE_NAME, Action, Channel, Offer
 from campaignrl.features import Context, Feature, FeatureSchema
-from campaignrl.tables.log.decision_log import DecisionLog
 
 WAVES = np.array([0, 168, 336, 408, 504, 576])  # hours
 END = 714  # last recorded hour

@@ -6,9 +6,7 @@ channel set and its spend by offer. Two learners then train in it alone, and the
     python experiments/starbucks_world.py FOLDER -o runs/starbucks_world
 """
 
-import argparse
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +15,14 @@ from starbucks_campaign import as_the_world_sees, campaign_of
 from starbucks_log import events_of, per_day, read_starbucks
 
 import campaignrl as crl
-from campaignrl.calibration.calibrate import calibrate_campaign
-from campaignrl.calibration.response.campaign_rows import Campaign
-from campaignrl.calibration.world.replay import replay
-from campaignrl.ope.evaluate import compare_on_log
-from campaignrl.report.figures.base import png_bytes
-from campaignrl.report.figures.estimates import Panel, Spot, panels
-from campaignrl.tables.files.whole_files import write_whole
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl import DecisionLog
+from campaignrl.calibration import calibrate_campaign
+from campaignrl.calibration.response import Campaign
+from campaignrl.calibration.world import replay
+from campaignrl.ope import compare_on_log
+from campaignrl.report.figures import Panel, Spot, panels, png_bytes
+from campaignrl.suites import run_study, study_words
+from campaignrl.tables.files import write_whole
 
 HERE = Path(__file__).resolve().parent
 FOLDER = HERE.parents[1] / "shared" / "data" / "starbucks"
@@ -106,14 +104,12 @@ def conclusion(rows: list[dict], best: str) -> str:
     return f"Learned in the calibrated world only, valued on the real log, dollars a day: {'; '.join(parts)}."
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Read the words of the call, calibrate, learn, value, and say what came out."""
-    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words = study_words(__doc__, "runs/starbucks_world", json=True)
     words.add_argument("folder", type=Path, nargs="?", default=FOLDER)
     words.add_argument("--seed", type=int, default=0)
-    words.add_argument("-o", "--output", type=Path, default=Path("runs/starbucks_world"))
-    words.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
-    asked = words.parse_args()
+    asked = words.parse_args(argv)
     log, events = read_starbucks(asked.folder), events_of(asked.folder)
     campaign, customers = campaign_of(log, events, asked.folder)
     like = HERE / "worlds" / "starbucks_like.toml"
@@ -140,8 +136,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except crl.CampaignError as wrong:
-        print(wrong, file=sys.stderr)
-        sys.exit(wrong.exit_code)
+    run_study(main)

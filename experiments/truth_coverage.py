@@ -7,12 +7,9 @@ that hold it, with its own Wilson interval, and draws every interval.
     python experiments/truth_coverage.py --seeds 200 --workers 2
 """
 
-import argparse
 import json
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +17,8 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 import campaignrl as crl
-from campaignrl.policies.bundle import save_bundle
+from campaignrl.policies import save_bundle
+from campaignrl.suites import run_cells, run_study, study_words
 from campaignrl.true_value import decision_value
 
 FAR = 1_000_000_000  # seeds of the truth and of training, away from the seeds of the study
@@ -42,8 +40,7 @@ def study(world_name: str, learner: str, seeds: int, customers: int, truth_custo
         save_bundle(crl.train(learner, world, customers=customers, seed=FAR), bundle, {})
         targets = ["rules", str(bundle)]
         work = partial(one_seed, world=world, targets=targets, customers=customers)
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            rows = np.array(list(pool.map(work, range(seeds))))  # (seeds, targets, 3)
+        rows = np.array(run_cells(work, range(seeds), workers))  # (seeds, targets, 3)
         policies = [crl.load_policy(target, world.catalog, world.features) for target in targets]
         truths = [decision_value(world, p, "uniform", customers=truth_customers, seed=FAR + 1) for p in policies]
     return {p.name: (truth, rows[:, t]) for t, (p, truth) in enumerate(zip(policies, truths, strict=True))}
@@ -84,18 +81,16 @@ def picture(answers: dict, path: Path) -> None:
     figure.savefig(path)
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Read the words of the call, run, and say what came out."""
-    words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    words = study_words(__doc__, "runs/truth_coverage", workers=2)
     words.add_argument("--world", default="ecommerce")
     words.add_argument("--learner", default="lin_ts")
     words.add_argument("--horizon", type=int, default=90, help="days")
     words.add_argument("--seeds", type=int, default=200)
     words.add_argument("--customers", type=int, default=5_000)
     words.add_argument("--truth-customers", type=int, default=400_000)
-    words.add_argument("--workers", type=int, default=2)
-    words.add_argument("-o", "--output", type=Path, default=Path("runs/truth_coverage"))
-    chosen = words.parse_args()
+    chosen = words.parse_args(argv)
     answers = study(
         chosen.world,
         chosen.learner,
@@ -110,4 +105,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_study(main)

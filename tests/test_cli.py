@@ -286,3 +286,68 @@ def test_evaluate_by_part_and_with_its_risk(campaignrl, small_world: Path, tmp_p
     for more in (("--stream",), ("--estimator", "wdr")):
         refused = campaignrl("evaluate", log, "--policy", "uniform", "--by", "segment", *more)
         assert (refused.code, "--by" in refused.err) == (2, True)
+
+
+def test_what_is_wrong_with_all_inputs_is_said_at_once(campaignrl, tmp_path: Path) -> None:
+    sends = tmp_path / "sends.csv"
+    said = campaignrl("decide", "ruls", tmp_path / "no.csv", "-w", "bnk", "--as-of", "tomorrow", "-o", sends)
+    assert (said.code, said.out, said.lines) == (2, "", 4)
+    for word in ("--as-of 'tomorrow'", "Did you mean 'rules'", "no.csv", "Did you mean 'bank'"):
+        assert word in said.err
+    assert not list(tmp_path.iterdir())
+    one = campaignrl("decide", "rules", tmp_path / "no.csv", "-o", sends)
+    assert (one.code, one.lines) == (2, 1)
+
+
+def test_an_unknown_policy_in_a_world_is_told_of_the_rules_of_that_world(campaignrl) -> None:
+    said = campaignrl("simulate", "-w", "bank", "-p", "ruls", "-n", 50)
+    assert (said.code, said.lines) == (2, 1)
+    assert "The rules of bank are rules_bank." in said.err
+
+
+def test_evaluate_compares_several_policies_on_one_log(campaignrl, log: Path) -> None:
+    told = campaignrl("evaluate", log, "-p", "none", "-p", "uniform")
+    assert "over logged" in told.out
+    assert {"none", "uniform"} <= {line.split()[0] for line in told.out.splitlines() if line.strip()}
+    facts = json.loads(campaignrl("evaluate", log, "-p", "none", "-p", "uniform", "--json").out)
+    assert [each["policy"] for each in facts["policies"]] == ["none", "uniform"]
+    assert all(each["compared"]["adjusted_p"] >= each["compared"]["p_value"] for each in facts["policies"])
+    alone = json.loads(campaignrl("evaluate", log, "-p", "none", "--json").out)
+    assert alone["estimates"] == facts["policies"][0]["estimates"]
+    for more in (("-p", "none"), ("--by", "segment"), ("--mix", "0.5"), ("--stream",)):
+        assert campaignrl("evaluate", log, "-p", "none", "-p", "uniform", *more).code == 2
+
+
+def test_a_word_on_an_interrupt(campaignrl, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "app", interrupted)
+    assert "whole or not at all" in campaignrl("decide").err
+    assert "goes on after the runs that were finished" in " ".join(campaignrl("benchmark", "smoke").err.split())
+
+
+def test_no_colour_where_none_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    from campaignrl.cli.console import _console
+
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for wanted in (True, False):
+        monkeypatch.setenv("NO_COLOR", "" if wanted else "1")
+        out = io.StringIO()
+        _console(out).print("x", style="red")
+        assert ("\x1b[31m" in out.getvalue()) is wanted
+
+
+def test_every_table_of_a_call_may_be_of_another_encoding(campaignrl, small_world: Path, tmp_path: Path) -> None:
+    customers, suppressed, sends = tmp_path / "customers.csv", tmp_path / "no.csv", tmp_path / "sends.csv"
+    frame = customers_frame(Panel(load_world(small_world), 40, seed=4))
+    frame["customer_id"] = "会员" + frame["customer_id"].astype(str)
+    frame.to_csv(customers, index=False, encoding="gb18030")
+    frame[["customer_id"]].head(1).to_csv(suppressed, index=False, encoding="gb18030")
+    words = ("decide", "rules", customers, "-w", small_world, "--suppress", suppressed, "-o", sends)
+    said = campaignrl(*words)
+    assert (said.code, "--encoding gb18030" in said.err, sends.exists()) == (3, True, False)
+    assert campaignrl(*words, "--encoding", "klingon").code == 2
+    assert campaignrl(*words, "--encoding", "gb18030").code == 0
+    assert sends.exists()

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from campaignrl.errors import UsageError
-from campaignrl.ope.comparison.equivalence import Bearing, bearing, bearing_of_best, independent_difference, interval
+from campaignrl.ope.comparison.equivalence import (
+    Conclusion,
+    conclude,
+    conclusion_of_best,
+    independent_difference,
+    interval,
+)
 from campaignrl.ope.comparison.personalisation import MATTERS, personalising
 from campaignrl.ope.intervals.clustered import Estimate
 from campaignrl.tables.log.split import split_by_customer
@@ -28,43 +34,43 @@ def between(low, high):
 @pytest.mark.parametrize(
     ("low", "high", "margin", "said"),
     [
-        (0.01, 0.03, 0.0, Bearing.BETTER),
-        (-0.03, -0.01, 0.0, Bearing.WORSE),
-        (-0.01, 0.01, 0.0, Bearing.UNKNOWN),
-        (-0.01, 0.01, 0.02, Bearing.SAME),
-        (-0.01, 0.03, 0.02, Bearing.UNKNOWN),
-        (-0.03, 0.01, 0.02, Bearing.UNKNOWN),
-        (0.001, 0.002, 0.02, Bearing.BETTER),  # small, but better: the figures say how small
-        (0.0, 0.0, 0.0, Bearing.UNKNOWN),
-        (0.0, 0.0, 0.02, Bearing.SAME),
-        (math.nan, math.nan, 0.02, Bearing.UNKNOWN),
+        (0.01, 0.03, 0.0, Conclusion.BETTER),
+        (-0.03, -0.01, 0.0, Conclusion.WORSE),
+        (-0.01, 0.01, 0.0, Conclusion.UNKNOWN),
+        (-0.01, 0.01, 0.02, Conclusion.SAME),
+        (-0.01, 0.03, 0.02, Conclusion.UNKNOWN),
+        (-0.03, 0.01, 0.02, Conclusion.UNKNOWN),
+        (0.001, 0.002, 0.02, Conclusion.BETTER),  # small, but better: the figures say how small
+        (0.0, 0.0, 0.0, Conclusion.UNKNOWN),
+        (0.0, 0.0, 0.02, Conclusion.SAME),
+        (math.nan, math.nan, 0.02, Conclusion.UNKNOWN),
     ],
 )
 def test_bearing_by_hand(low, high, margin, said):
-    assert bearing(between(low, high), margin) is said
+    assert conclude(between(low, high), margin) is said
 
 
 @given(st.floats(-1, 1), st.floats(0, 1), st.floats(0, 0.5))
 def test_a_difference_and_its_mirror_say_the_opposite(middle, half, margin):
     there, back = between(middle - half, middle + half), between(-middle - half, -middle + half)
-    opposite = {Bearing.BETTER: Bearing.WORSE, Bearing.WORSE: Bearing.BETTER}
-    said = bearing(there, margin)
-    assert bearing(back, margin) is opposite.get(said, said)
+    opposite = {Conclusion.BETTER: Conclusion.WORSE, Conclusion.WORSE: Conclusion.BETTER}
+    said = conclude(there, margin)
+    assert conclude(back, margin) is opposite.get(said, said)
 
 
 @pytest.mark.parametrize(
     ("ends", "said"),
     [
-        ([(-0.01, 0.005), (0.001, 0.01)], Bearing.BETTER),  # one is enough
-        ([(-0.02, -0.01), (-0.05, -0.02)], Bearing.WORSE),
-        ([(-0.02, -0.01), (-0.01, 0.01)], Bearing.SAME),  # one is worse, none can be much better
-        ([(-0.01, 0.01), (-0.1, 0.1)], Bearing.UNKNOWN),
-        ([(-0.01, 0.01), (math.nan, math.nan)], Bearing.UNKNOWN),
-        ([], Bearing.UNKNOWN),
+        ([(-0.01, 0.005), (0.001, 0.01)], Conclusion.BETTER),  # one is enough
+        ([(-0.02, -0.01), (-0.05, -0.02)], Conclusion.WORSE),
+        ([(-0.02, -0.01), (-0.01, 0.01)], Conclusion.SAME),  # one is worse, none can be much better
+        ([(-0.01, 0.01), (-0.1, 0.1)], Conclusion.UNKNOWN),
+        ([(-0.01, 0.01), (math.nan, math.nan)], Conclusion.UNKNOWN),
+        ([], Conclusion.UNKNOWN),
     ],
 )
 def test_the_best_of_several_by_hand(ends, said):
-    assert bearing_of_best([between(*each) for each in ends], margin=0.02) is said
+    assert conclusion_of_best([between(*each) for each in ends], margin=0.02) is said
 
 
 def test_the_best_of_many_useless_candidates_rarely_passes():
@@ -72,10 +78,10 @@ def test_the_best_of_many_useless_candidates_rarely_passes():
     candidates, runs = 5, 2_000
     half = stats.norm.isf(0.05 / candidates / 2)
     found = [
-        bearing_of_best([Estimate(z, 1.0, z - half, z + half, "") for z in rng.normal(size=candidates)])
+        conclusion_of_best([Estimate(z, 1.0, z - half, z + half, "") for z in rng.normal(size=candidates)])
         for _ in range(runs)
     ]
-    assert sum(f is Bearing.BETTER for f in found) / runs < 0.04  # 2.5 % on either side; +5 standard errors
+    assert sum(f is Conclusion.BETTER for f in found) / runs < 0.04  # 2.5 % on either side; +5 standard errors
 
 
 def test_difference_of_two_logs_is_newcombes_for_two_proportions():
@@ -122,13 +128,13 @@ def test_what_is_said_of_personalising(lifts, said, names):
 def test_nothing_is_almost_nothing_where_the_campaign_itself_may_be_worth_nothing():
     unsure = Estimate(0.08, 0.06, -0.04, 0.20, "")
     found = personalising({"a": between(0.0, 0.0)}, "x", unsure)
-    assert (found.bearing, found.margin) == (Bearing.UNKNOWN, 0.0)
+    assert (found.conclude, found.margin) == (Conclusion.UNKNOWN, 0.0)
     assert "almost nothing" not in found.text
 
 
 def test_a_learner_that_treats_all_alike_is_named():
     found = personalising({"a": between(0.0, 0.0), "b": between(-0.01, 0.01)}, "x", GAIN)
-    assert found.bearing is Bearing.SAME
+    assert found.conclude is Conclusion.SAME
     assert found.text.endswith(" a would treat everybody alike.")
     three = personalising({name: between(0.0, 0.0) for name in "abc"}, "x", GAIN)
     assert three.text.endswith(" a, b and c would treat everybody alike.")
@@ -136,7 +142,7 @@ def test_a_learner_that_treats_all_alike_is_named():
 
 def test_a_refused_policy_leaves_the_question_open():
     found = personalising({"a": between(-0.001, 0.001), "b": SILENT}, "x", GAIN)
-    assert found.bearing is Bearing.UNKNOWN
+    assert found.conclude is Conclusion.UNKNOWN
     assert found.text.startswith("This log cannot tell whether personalising pays: it says too little about b, ")
     assert "nan" not in found.text
 

@@ -21,7 +21,7 @@ from campaignrl.effects.satisfaction import Satisfaction, contentment, next_sati
 from campaignrl.effects.season import Event, Season, Wave, season_factors
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.truth.bounds.upper_bound import upper_bound
-from campaignrl.envs.truth.oracles.far_sighted_oracle import FarSighted
+from campaignrl.envs.truth.oracles.far_sighted_oracle import FarSightedOracle
 from campaignrl.envs.truth.oracles.greedy_oracle import greedy
 from campaignrl.errors import UsageError
 from campaignrl.specs.world import World, load_world
@@ -30,8 +30,7 @@ ECOMMERCE = load_world("ecommerce")
 P = parameters(ECOMMERCE)
 N = 60
 
-# Numbers that make an effect strong, for the contract; an effect that is not named here is played with its defaults
-# and with every number that may be doubled doubled.
+# Numbers that make an effect strong, for the contract: a new effect that is weak by default has its own here.
 STRONG = {
     "response": {"click_lift": 1.5, "open_lift": 0.4, "same_day": 0.3},
     "fatigue": {"open": 0.2, "drop_out": 0.3},
@@ -229,7 +228,7 @@ class WithGloom(World):
     "ask",
     [
         lambda world: upper_bound(world, customers=5),
-        lambda world: FarSighted(world, types=5),
+        lambda world: FarSightedOracle(world, types=5),
         lambda world: greedy(Panel(world, 5)),
     ],
     ids=["upper bound", "far-sighted oracle", "greedy oracle"],

@@ -12,7 +12,7 @@ from campaignrl.ope.estimators import bandit, weights
 from campaignrl.ope.evaluate import evaluate
 from campaignrl.ope.intervals.clustered import Clusters
 from campaignrl.ope.intervals.confidence_sequences import anytime_bounds
-from campaignrl.ope.intervals.empirical_likelihood import PairSums, cressie_read, cressie_read_point, reward_extremes
+from campaignrl.ope.intervals.empirical_likelihood import PairSums, cressie_read, cressie_read_point
 from campaignrl.ope.methods import shrinkage as tuning
 from campaignrl.ope.streaming import evaluate_stream
 from campaignrl.tables.log import DecisionLog
@@ -173,14 +173,16 @@ def test_weights():
 def test_empirical_likelihood_agrees_with_the_vw_estimators():
     sums = PairSums.of(W, W * R)
     unbounded = (0.0, math.inf)
-    low, high = cressie_read(sums, reward_extremes(unbounded, 0.0), reward_extremes(unbounded, 1.0), 0.05)
+    low, high = cressie_read(sums, bounds.reward_extremes(unbounded, 0.0), bounds.reward_extremes(unbounded, 1.0), 0.05)
     assert (low, high) == pytest.approx((0.23107682735, 0.31207565974), abs=1e-10)
     assert cressie_read_point(sums, *unbounded, float(R.mean())) == pytest.approx(0.260477527125, abs=1e-10)
 
 
 def test_knowing_the_largest_weight_narrows_the_interval():
     sums = PairSums.of(W, W * R)
-    low, high = cressie_read(sums, reward_extremes((0.0, 11.0), 0.0), reward_extremes((0.0, 11.0), 1.0), 0.05)
+    low, high = cressie_read(
+        sums, bounds.reward_extremes((0.0, 11.0), 0.0), bounds.reward_extremes((0.0, 11.0), 1.0), 0.05
+    )
     assert 0.2310 < low < 0.2684 < high < 0.3120
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
+from textbook_bounds import reward_extremes
 
 from campaignrl.ope.estimators import bandit
 from campaignrl.ope.estimators.weights import mean_weight_p_value
@@ -17,7 +18,6 @@ from campaignrl.ope.intervals.empirical_likelihood import (
     cressie_read,
     cressie_read_point,
     mean_weight_statistic,
-    reward_extremes,
 )
 from campaignrl.ope.methods.likelihood_of_rows import FOLDED, KEPT, farthest, joined, largest
 from campaignrl.ope.methods.registry import difference, estimate

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from campaignrl.errors import UnknownName, UsageError
-from campaignrl.ope.comparison.equivalence import Bearing
+from campaignrl.ope.comparison.equivalence import Conclusion
 from campaignrl.ope.comparison.policies import (
     bonferroni,
     compare_many_on_log,
@@ -132,7 +132,7 @@ def test_one_policy_needs_no_correction():
     (only,) = compare_many_on_log(log, {"two": always(log, 2)})
     assert only.difference[:4] == pytest.approx(compare_on_log(log, always(log, 2), "logged")[:4])
     assert only.adjusted_p == only.p_value
-    assert (only.bearing is Bearing.BETTER) == (only.difference.ci_low > 0.0)
+    assert (only.conclusion is Conclusion.BETTER) == (only.difference.ci_low > 0.0)
 
 
 def test_holm_finds_what_bonferroni_finds_and_intervals_widen_with_their_number():
@@ -143,8 +143,8 @@ def test_holm_finds_what_bonferroni_finds_and_intervals_widen_with_their_number(
         assert p.p_value <= h.adjusted_p <= b.adjusted_p
         assert b.difference.ci_low < p.difference.ci_low
         assert b.difference == h.difference
-    assert {c.policy: c.bearing for c in strict}["always 2"] is Bearing.BETTER
-    assert {c.policy: c.bearing for c in strict}["always 0"] is Bearing.WORSE
+    assert {c.policy: c.conclusion for c in strict}["always 2"] is Conclusion.BETTER
+    assert {c.policy: c.conclusion for c in strict}["always 0"] is Conclusion.WORSE
 
 
 def test_the_best_of_many_equal_policies_seldom_wins():
@@ -156,7 +156,7 @@ def test_the_best_of_many_equal_policies_seldom_wins():
         policies = {str(i): rng.dirichlet(np.ones(4), 200) for i in range(8)}
         for correction in wins:
             found = compare_many_on_log(log, policies, correction=correction)
-            wins[correction] += any(c.bearing in (Bearing.BETTER, Bearing.WORSE) for c in found)
+            wins[correction] += any(c.conclusion in (Conclusion.BETTER, Conclusion.WORSE) for c in found)
     assert wins["bonferroni"] <= 3  # more would happen once in two hundred tries
     assert wins["bonferroni"] <= wins["none"]
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from campaignrl.errors import DataError, SupportError, UnknownName, UsageError
 from campaignrl.ope.evaluate import evaluate
-from campaignrl.ope.methods.weight_histogram import counted
+from campaignrl.ope.methods.weight_histogram import histogram_sums
 from campaignrl.ope.streaming import STREAMED
 from campaignrl.ope.streaming.evaluate import evaluate_stream
 from campaignrl.ope.streaming.model import sampled_groups
@@ -294,7 +294,7 @@ def test_the_spread_of_weights_is_that_of_the_whole_log(shop, written, policy, w
 
 
 def test_weights_beyond_the_bins_are_counted_in_the_last_ones():
-    counts = counted(np.array([0.0, 1e-9, 1.0, 1e15]), np.array([0, 0, 1, 1]), 2)
+    counts = histogram_sums(np.array([0.0, 1e-9, 1.0, 1e15]), np.array([0, 0, 1, 1]), 2)
     assert counts["rows of bin"].sum() == 3
     assert counts["rows of bin"][[0, -1]].tolist() == [1, 1]
     assert counts["weight of action"].tolist() == [1e-9, 1e15 + 1.0]

@@ -10,7 +10,7 @@ import pytest
 
 import campaignrl as crl
 from campaignrl.cli import main as cli
-from campaignrl.ope.methods.weight_histogram import ActionOverlap, spread_of
+from campaignrl.ope.methods.weight_histogram import ActionOverlap, weight_histogram_of
 from campaignrl.report.figures.base import svg_bytes
 from campaignrl.report.figures.evidence import MOST_ACTIONS, actions_shown, evidence_pictures, weights_and_overlap
 from campaignrl.report.html import ReportContent, page
@@ -49,7 +49,7 @@ class Weights:
 
 def test_a_spread_by_hand(log):
     six = replace(log.take(np.arange(6)), action=np.array([0, 0, 1, 1, 1, 2]))
-    spread = spread_of(six, Weights)
+    spread = weight_histogram_of(six, Weights)
     assert spread.edges[[0, -1]] == pytest.approx([0.5, 2**1.5])
     assert spread.silent == pytest.approx(2 / 6)
     assert spread.rows == pytest.approx([1 / 6, 0, 2 / 6, 0, 1 / 6])  # edges 0.5, 0.71, 1, 1.41, 2, 2.83
@@ -87,7 +87,7 @@ def test_the_picture_says_size_actions_and_silence(found):
 
 def test_a_policy_that_no_row_speaks_for_still_has_a_picture(log, found):
     nobody = type("Nobody", (), {"weight": np.zeros(len(log))})
-    silent = replace(found, spread=spread_of(log, nobody), ess=0.0)
+    silent = replace(found, spread=weight_histogram_of(log, nobody), ess=0.0)
     assert "100% of rows have weight 0" in evidence_pictures(of(silent))[0].svg
 
 

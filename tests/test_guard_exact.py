@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from campaignrl.specs.toml import check
 
 from campaignrl.actions import Catalog, Channel, Offer
 from campaignrl.features import Context
-from campaignrl.guard.budget import Ledger, Limits, propensity_after, throttle
+from campaignrl.guard.budget import Limits, Spending, propensity_after, throttle
 from campaignrl.guard.rules import Facts, allowed, blocks, reasons, rules_of
 from campaignrl.specs.world import World, load_world
+from campaignrl.toml import check
 
 CATALOG = Catalog.product(
     [Offer(name="content")],
@@ -33,33 +33,33 @@ def limited(budget=None, sms=None, horizon=4):
 
 
 def test_money_is_released_from_day_0_and_all_of_it_by_the_last_day():
-    ledger = Ledger(limited(30.0), 1000)  # 3,000 minor units over 4 days
-    assert [ledger.limits(day).money for day in range(4)] == [750, 1500, 2250, 3000]
+    spending = Spending(limited(30.0), 1000)  # 3,000 minor units over 4 days
+    assert [spending.limits(day).money for day in range(4)] == [750, 1500, 2250, 3000]
 
 
 def test_what_was_spent_is_no_longer_there_and_what_was_not_stays():
-    ledger = Ledger(limited(30.0), 1000)
-    ledger.book(700)
-    ledger.book(25)
-    assert ledger.spent == 725
-    assert ledger.limits(0).money == 25
-    assert ledger.limits(1).money == 775
+    spending = Spending(limited(30.0), 1000)
+    spending.book(700)
+    spending.book(25)
+    assert spending.spent == 725
+    assert spending.limits(0).money == 25
+    assert spending.limits(1).money == 775
 
 
 @pytest.mark.parametrize(("customers", "money"), [(1, 3), (250, 750), (333, 999), (2000, 6000)])
 def test_budget_grows_with_the_customers_in_whole_minor_units(customers, money):
-    assert Ledger(limited(30.0), customers).limits(3).money == money
+    assert Spending(limited(30.0), customers).limits(3).money == money
 
 
 def test_a_day_s_release_is_rounded_down():
-    ledger = Ledger(limited(0.1, horizon=3), 1000)  # 10 minor units over 3 days
-    assert [ledger.limits(day).money for day in range(3)] == [3, 6, 10]
+    spending = Spending(limited(0.1, horizon=3), 1000)  # 10 minor units over 3 days
+    assert [spending.limits(day).money for day in range(3)] == [3, 6, 10]
 
 
 @pytest.mark.parametrize(("customers", "sends"), [(1000, 5.0), (500, 2.0), (199, 0.0), (200, 1.0), (3000, 15.0)])
 def test_capacity_grows_with_the_customers_in_whole_sends(customers, sends):
     world = limited(sms=5.0)
-    limits = Ledger(world, customers).limits(0)
+    limits = Spending(world, customers).limits(0)
     assert limits.sends.tolist() == [sends if name == "sms" else np.inf for name in world.channels]
     assert limits.money == np.inf
 
@@ -68,7 +68,7 @@ def test_capacity_grows_with_the_customers_in_whole_sends(customers, sends):
     ("budget", "sms", "is_limited"), [(None, None, False), (30.0, None, True), (None, 5.0, True), (30.0, 5.0, True)]
 )
 def test_one_limit_is_enough_to_be_limited(budget, sms, is_limited):
-    assert Ledger(limited(budget, sms), 1000).is_limited is is_limited
+    assert Spending(limited(budget, sms), 1000).is_limited is is_limited
 
 
 # ---- one day

@@ -126,7 +126,8 @@ def test_texts_annotations_and_messages_are_not_changed(tmp_path):
 
 
 @pytest.mark.slow
-def test_of_three_hundred_changes_at_least_95_percent_are_noticed():
-    code, said = play("--sample", 300, "--seed", 1, timeout=7200)
-    print(said)
-    assert code == 0, said
+def test_of_three_hundred_changes_at_least_95_percent_are_noticed(capsys):
+    code, said = play("--sample", 300, "--seed", 1, timeout=3500)
+    with capsys.disabled():
+        print(said)
+    assert code == 0

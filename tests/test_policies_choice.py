@@ -54,11 +54,11 @@ def test_every_row_without_a_choice_is_counted(choose):
     allowed = np.zeros((SHOWN + 5, 2), dtype=bool)
     allowed[:2] = True
     first = ", ".join(str(row) for row in range(2, SHOWN + 2))
-    with pytest.raises(DataError, match=f"^rows {first} and 3 more: allowed actions"):
+    with pytest.raises(DataError, match=rf"^rows {first} and 3 more: allowed actions"):
         choose(allowed)
     allowed[SHOWN + 2 :] = True
-    with pytest.raises(DataError, match=f"^rows {first}: allowed actions"):
+    with pytest.raises(DataError, match=rf"^rows {first}: allowed actions"):
         choose(allowed)
     allowed[3:] = True
-    with pytest.raises(DataError, match="^row 2: allowed actions"):
+    with pytest.raises(DataError, match=r"^row 2: allowed actions"):
         choose(allowed)

@@ -18,7 +18,7 @@ from campaignrl.envs.customers_export import customers_frame
 from campaignrl.envs.panel import Panel
 from campaignrl.errors import ArtifactError, DataError, UsageError
 from campaignrl.guard.rules import cap_windows
-from campaignrl.ope.data.target_policy import of_kept_rows, target_of
+from campaignrl.ope.data.target_policy import policy_of_rows, target_policy_of
 from campaignrl.ope.refit_bootstrap import refit_bootstrap
 from campaignrl.ope.streaming.evaluate import evaluate_stream
 from campaignrl.policies.base import sample
@@ -233,8 +233,8 @@ def test_an_evaluation_remembers_rows_it_does_not_value(policy, log, tmp_path):
     """Immature rows, and customers drawn twice: probabilities are those of the whole log."""
     p, kept = answers_on(policy, log), np.flatnonzero(np.arange(len(log)) % 3 > 0)
     path = save_bundle(policy, tmp_path / "p.bundle")
-    for given in (policy, path, target_of(policy, log)):
-        found = target_of(of_kept_rows(given, log, kept), log.take(kept))
+    for given in (policy, path, target_policy_of(policy, log)):
+        found = target_policy_of(policy_of_rows(given, log, kept), log.take(kept))
         assert found.name == "recurrent_ppo"
         np.testing.assert_array_equal(found.probabilities(log.take(kept), slice(0, 100)), p[kept[:100]])
     holes = replace(log, matured=log.step % 2 == 0)
@@ -246,7 +246,7 @@ def test_an_evaluation_remembers_rows_it_does_not_value(policy, log, tmp_path):
 def test_a_file_called_like_a_word_is_not_looked_at(log, tmp_path, monkeypatch):
     (tmp_path / "logged").write_text("mine")
     monkeypatch.chdir(tmp_path)
-    assert of_kept_rows("logged", log, None) == "logged"
+    assert policy_of_rows("logged", log, None) == "logged"
 
 
 def test_its_own_log_weighs_evenly(policy, log, small_world):

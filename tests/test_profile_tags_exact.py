@@ -4,10 +4,10 @@ from datetime import date
 
 import pandas as pd
 import pytest
-from campaignrl.specs.toml import check
 
 from campaignrl.profiles.store.build import build_profiles
 from campaignrl.profiles.tags.tag_set import TagSet
+from campaignrl.toml import check
 
 DAY = date(2026, 3, 31)
 MONTH = 30.4375  # days, a twelfth of 365.25

@@ -8,7 +8,10 @@ import pytest
 from campaignrl import rng
 from campaignrl.envs.customers_export import customers_frame
 from campaignrl.envs.panel import Panel
+from campaignrl.errors import UsageError
 from campaignrl.guard.rules import cap_windows
+from campaignrl.policies.choice import uniform_over
+from campaignrl.policies.deep import memory_for
 from campaignrl.policies.loading import load_policy
 from campaignrl.rng import Purpose
 from campaignrl.send import decide as module
@@ -101,3 +104,45 @@ def test_the_most_probable_of_several_is_the_best_and_one_alone_is_no_choice():
     ]
     assert said[0][1] == said[1][1] == "best: probability 0.500 among 2 allowed"
     assert said[0][2] == "nothing may be sent"
+
+
+class Tired:
+    """Sends to whom it sees for the first time, and nothing to anybody it remembers."""
+
+    name, kind, state_width = "tired", "tired", 1
+
+    def __init__(self, world):
+        self.catalog, self.schema = world.catalog, world.features
+
+    def remember(self, context, state):
+        return state + np.float32(1)
+
+    def shares(self, context, state, allowed):
+        p = uniform_over(allowed)
+        p[state[:, 0] > 1] = np.eye(1, len(self.catalog))
+        return p
+
+    outputs = shares
+
+    def probabilities(self, context, allowed):
+        return uniform_over(allowed)
+
+    def settings(self):
+        return {}
+
+    def tensors(self):
+        return {"w": np.zeros(1, dtype=np.float32)}
+
+
+def test_a_memory_moves_on_by_days_and_never_back(small_world, table):
+    policy = Tired(small_world)
+    memory = memory_for(policy)
+    first = decide(policy, table, small_world, day=DAY, memory=memory)
+    assert memory.last_day == (DAY - datetime.date(1970, 1, 1)).days
+    assert (first.action > 0).any()
+    again = decide(policy, table, small_world, day=DAY, memory=memory)
+    assert np.array_equal(first.action, again.action)
+    with pytest.raises(UsageError, match=f"{DAY}, where the memory stands, or later"):
+        decide(policy, table, small_world, day=DAY - datetime.timedelta(days=1), memory=memory)
+    later = decide(policy, table, small_world, day=DAY + datetime.timedelta(days=1), memory=memory)
+    assert (later.action == 0).all()

@@ -12,6 +12,7 @@ from scipy import stats
 from scipy.optimize import brentq
 
 from campaignrl.arrays import Float
+from campaignrl.ope.intervals import Extreme
 
 
 def hoeffding_lower(x: Float, span: float, alpha: float) -> float:
@@ -67,3 +68,8 @@ def maximum_likelihood_point(weight: Float, reward: Float, least: float, largest
     share = 1.0 / (beta * excess + n)
     missing = max(0.0, 1.0 - float(share @ weight))
     return float(share @ (weight * reward)) + missing * float(reward.mean())
+
+
+def reward_extremes(weights: tuple[float, float], reward: float) -> list[Extreme]:
+    """The least and the largest weight, each with an outcome of weight x reward."""
+    return [Extreme(w, 0.0 if math.isinf(w) else w * reward, reward) for w in weights]

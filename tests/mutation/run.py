@@ -1,17 +1,18 @@
 """Plays changed modules against the tests: `python tests/mutation/run.py --sample 300 --seed 1`.
 
 First the tests of a package run once as they are, and the lines that each one runs are written down. Then each mutant
-meets the tests that run its line, the most direct first, in a process forked from this one, where numpy and pandas are loaded
-already and an import hook serves the changed module. Nothing is written to src. Subprocesses that a test starts see
-the module as it is. Results are kept as they come: the same call goes on where it was stopped. Not here: what is
-changed (mutants.py), which tests belong to which package and which mutants change nothing (table.toml).
+meets the tests that run its line, the most direct first, in a process forked from this one, where numpy and pandas are
+loaded already and an import hook serves the changed module. Nothing is written to src. Subprocesses that a test starts
+see the module as it is. Results are kept as they come: the same call goes on where it was stopped. Not here: what is
+changed (mutants.py), what a forked process does (forked.py), which tests belong to which package and which mutants
+change nothing (table.toml).
 """
 
 import argparse
 import fnmatch
 import gc
 import hashlib
-import importlib.util
+import importlib
 import json
 import math
 import os
@@ -20,33 +21,19 @@ import shutil
 import signal
 import sys
 import tempfile
-import threading
 import time
 import tomllib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator
-from importlib.abc import Loader, MetaPathFinder
 from pathlib import Path
-from types import CodeType, FrameType, ModuleType
 from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent))
+from forked import in_child, meet, watch
 from mutants import Mutant, mutants_of
 
 SHARE_BUDGET = 40.0  # seconds of tests, as the first run measured them, that a mutant meets at most
 SLOWEST = 12.0  # seconds; slower tests are left out
-PYTEST = (
-    "-x",
-    "-q",
-    "-p",
-    "no:cacheprovider",
-    "-p",
-    "no:xdist",
-    "-p",
-    "no:terminalreporter",
-    "--import-mode=importlib",
-)
-PYTEST += ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # hypothesis is loaded before pytest
 
 
 class Group(NamedTuple):
@@ -117,132 +104,6 @@ def sample_of(mutants: dict[str, list[Mutant]], size: int, seed: int) -> dict[st
     return chosen
 
 
-# ---- in a forked process
-
-
-class Served(MetaPathFinder, Loader):
-    """Serves one changed module in place of the one on disk."""
-
-    def __init__(self, name: str, file: Path, code: CodeType) -> None:
-        self.name, self.file, self.code = name, file, code
-
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
-        """Of the changed module only."""
-        return (
-            importlib.util.spec_from_file_location(fullname, self.file, loader=self) if fullname == self.name else None
-        )
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Run the changed code."""
-        exec(self.code, module.__dict__)
-
-
-class Chosen:
-    """Runs only the chosen tests, in their order, and says which one failed."""
-
-    def __init__(self, tests: list[str]) -> None:
-        self.rank = {test: i for i, test in enumerate(tests)}
-        self.failed = "at import"
-
-    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
-        """Called by pytest."""
-        items[:] = sorted((i for i in items if i.nodeid in self.rank), key=lambda i: self.rank[i.nodeid])
-        self.failed = ""
-
-    def pytest_runtest_logreport(self, report: Any) -> None:
-        """Called by pytest."""
-        if report.failed and not self.failed:
-            self.failed = report.nodeid
-
-
-class Watcher:
-    """Writes down which lines of some files each test runs, and how long it takes."""
-
-    def __init__(self, files: tuple[Path, ...]) -> None:
-        self.files = {str(f) for f in files}
-        self.now: set[tuple[str, int]] = set()
-        self.lines: dict[str, set[tuple[str, int]]] = {}
-        self.shared: dict[str, set[tuple[str, int]]] = defaultdict(set)  # in fixtures, by test file
-        self.seconds: dict[str, float] = defaultdict(float)
-        self.broken: list[str] = []
-
-    def trace(self, frame: FrameType, event: str, arg: Any) -> Any:
-        """For sys.settrace."""
-        return self.local if frame.f_code.co_filename in self.files else None
-
-    def local(self, frame: FrameType, event: str, arg: Any) -> Any:
-        """Line by line, within the watched files."""
-        self.now.add((frame.f_code.co_filename, frame.f_lineno))
-        return self.local
-
-    def pytest_runtest_logreport(self, report: Any) -> None:
-        """Called by pytest after set-up, call and end of a test."""
-        file = report.nodeid.partition("::")[0]
-        if report.when == "setup":
-            self.shared[file] |= self.now  # of a module's fixture: the tests after it rest on it as well
-        else:
-            self.lines.setdefault(report.nodeid, set()).update(self.now)
-        self.seconds[report.nodeid] += report.duration
-        if report.failed:
-            self.broken.append(report.nodeid)
-        self.now.clear()
-
-    def found(self) -> dict[str, Any]:
-        """As JSON can hold it."""
-        lines: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
-        for test, own in self.lines.items():
-            for file, line in own | self.shared[test.partition("::")[0]]:
-                lines[file][line].append(test)
-        return {"seconds": self.seconds, "lines": lines, "broken": self.broken}
-
-
-def in_child(work: Callable[[], dict[str, Any]], out: Path, home: Path) -> int:
-    """Fork; the child does the work, writes what it returns and ends. Returns its process id."""
-    child = os.fork()
-    if child:
-        return child
-    try:
-        os.setsid()  # so that what it starts ends with it
-        quiet = os.open(os.devnull, os.O_RDWR)
-        for stream in (0, 1):
-            os.dup2(quiet, stream)
-        log = os.open(str(out.with_suffix(".log")), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(log, 2)
-        found = work()
-        out.write_text(json.dumps(found), encoding="utf-8")
-    except BaseException as error:
-        out.write_text(json.dumps({"code": 3, "by": f"{type(error).__name__}: {error}", "broken": [str(error)]}))
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
-        os._exit(0)
-
-
-def run_tests(files: list[str], plugin: object, home: Path) -> int:
-    """pytest's exit code. home: its folder for temporary files."""
-    import pytest
-
-    return int(pytest.main([*PYTEST, f"--basetemp={home}", "-m", "not slow", *files], plugins=[plugin]))
-
-
-def watch(group: Group, root: Path, home: Path) -> dict[str, Any]:
-    """The tests as they are."""
-    watcher = Watcher(group.files)
-    threading.settrace(watcher.trace)
-    sys.settrace(watcher.trace)
-    left_out = [f"--deselect={test}" for test in group.left_out]
-    code = run_tests([*left_out, *(str(f.relative_to(root)) for f in group.tests)], watcher, home)
-    sys.settrace(None)
-    return {**watcher.found(), "code": code}
-
-
-def meet(mutant: Mutant, module: str, tests: list[str], home: Path) -> dict[str, Any]:
-    """One mutant against these tests."""
-    sys.meta_path.insert(0, Served(module, mutant.file, compile(mutant.tree, str(mutant.file), "exec")))
-    chosen = Chosen(tests)
-    code = run_tests(list(dict.fromkeys(test.partition("::")[0] for test in tests)), chosen, home)
-    return {"code": code, "by": chosen.failed}
-
-
 # ---- in this process
 
 
@@ -276,7 +137,8 @@ class Player:
         sources = sorted(self.plan.src.rglob("*.py"))
         kept = self.keep / f"seen-{group.name}-{self.hash_of(*sources, *group.tests)}.json"
         if not kept.exists():
-            child, out = self.fork(lambda home: watch(group, self.plan.root, home))
+            names = [str(f.relative_to(self.plan.root)) for f in group.tests]
+            child, out = self.fork(lambda home: watch(group.files, names, group.left_out, home))
             os.waitpid(child, 0)
             found = json.loads(out.read_text(encoding="utf-8"))
             if found["code"] not in (0,) or found["broken"]:
@@ -386,7 +248,7 @@ class Player:
 
 
 def all_mutants(plan: Plan, only: list[str]) -> dict[str, list[Mutant]]:
-    """By group. only: parts of `file:line: change` that are wanted (* and ? stand for anything); all if there are none."""
+    """By group. only: parts of `file:line: change` that are wanted (* and ? stand for anything); all if none."""
     found: dict[str, list[Mutant]] = {}
     for group in plan.groups:
         own = [m for file in group.files for m in mutants_of(file, plan.sizes)]
@@ -491,6 +353,7 @@ def main(words: list[str] | None = None) -> int:
         results = player.play(wanted, teller(len(wanted)))
     finally:
         shutil.rmtree(player.scratch, ignore_errors=True)
+        gc.unfreeze()  # some libraries report what they never gave back
     print("\n".join(summary(results, equivalent, list(found))))
     return 0 if score(results) >= o.at_least else 1
 

@@ -8,3 +8,4 @@ world/        From fitted numbers to the TOML of a world
 """
 
 from campaignrl.calibration.calibrate import Calibration as Calibration
+from campaignrl.calibration.calibrate import calibrate_campaign as calibrate_campaign

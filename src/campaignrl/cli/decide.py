@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ import numpy as np
 import typer
 
 from campaignrl.cli.console import progress, say, say_json, say_table, talk
+from campaignrl.cli.inputs import Inputs, day_of, policy_name
 from campaignrl.cli.options import Encoding, Json, Output, Seed
 from campaignrl.errors import DataError, Problem, UsageError
 from campaignrl.guard import cap_windows
@@ -20,7 +20,7 @@ from campaignrl.send import Decisions
 from campaignrl.send.decide import decide as decide_for
 from campaignrl.specs import World, bundled_files, load_world
 from campaignrl.tables import ID, CustomerTable, read_customers
-from campaignrl.tables.files import read_frame, write_frame
+from campaignrl.tables.files import column_names, read_frame, write_frame
 
 
 def decide(
@@ -44,19 +44,19 @@ def decide(
     as_json: Json = False,
 ) -> None:
     """Decide what to send to each customer today, within consent, caps and eligibility; write the send list."""
-    rules = load_world(world or _world_of(policy))
-    playing = load_policy(policy, rules.catalog, rules.features)
-    table = read_customers(
-        customers,
-        rules.features,
-        list(rules.channels),
-        cap_windows(rules),
-        _suppressed(suppress, encoding),
-        encoding=encoding,
-    )
+    inputs = Inputs()
+    day = inputs.read(lambda: day_of(as_of))
+    named = inputs.read(lambda: policy_name(policy, world))
+    inputs.read(lambda: column_names(customers, encoding=encoding))
+    place = inputs.read(lambda: load_world(world or _world_of(named.value)))
+    loaded = inputs.read(lambda: load_policy(named.value, place.value.catalog, place.value.features))
+    barred = inputs.read(lambda: _suppressed(suppress, encoding))
+    read = inputs.read(lambda: _customers(customers, place.value, barred.value, encoding))
+    inputs.check()
+    rules, playing, table = place.value, loaded.value, read.value
     known = None if memory is None else open_memory(playing, memory)
     with progress(f"decide    {playing.name}") as step:
-        found = decide_for(playing, table, rules, day=_day(as_of), seed=seed, memory=known, progress=step)
+        found = decide_for(playing, table, rules, day=day.value, seed=seed, memory=known, progress=step)
     write_frame(found.sends(), output)
     if known is not None and memory is not None:  # last: a run that broke off is repeated with the same decisions
         save_memory(known, memory)
@@ -103,6 +103,11 @@ def _world_of(policy: str) -> str:
     return trained_in
 
 
+def _customers(path: Path, world: World, suppressed: frozenset[str] | None, encoding: str | None) -> CustomerTable:
+    windows, channels = cap_windows(world), list(world.channels)
+    return read_customers(path, world.features, channels, windows, suppressed, encoding=encoding)
+
+
 def _suppressed(path: Path | None, encoding: str | None) -> frozenset[str] | None:
     if path is None:
         return None
@@ -111,12 +116,3 @@ def _suppressed(path: Path | None, encoding: str | None) -> frozenset[str] | Non
         fix = "An empty list is more often a failed export than nobody suppressed; leave --suppress out if it is meant."
         raise DataError(Problem(str(path), ID, "no rows", "at least one row", fix))
     return ids
-
-
-def _day(text: str | None) -> datetime.date:
-    if text is None:
-        return datetime.date.today()
-    try:
-        return datetime.date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"--as-of {text!r} is not a day; write it as 2026-11-21.") from None

@@ -2,93 +2,65 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
+import pandas as pd
 import typer
 
-from campaignrl.cli.console import progress, say, say_json, talk
-from campaignrl.cli.options import Json, Seed
+from campaignrl.cli import evaluate_options as opt
+from campaignrl.cli.console import progress, say, say_json, say_table, talk
+from campaignrl.cli.inputs import Inputs, policy_name
+from campaignrl.cli.options import Encoding, Json, Seed
 from campaignrl.errors import SupportError, UsageError
-from campaignrl.ope.comparison import Breakdown, breakdown
-from campaignrl.ope.data import LOGGED
-from campaignrl.ope.episodes import SEQUENTIAL, WAYS
+from campaignrl.ope.comparison import Breakdown, Comparison, breakdown, compare_many_on_log
+from campaignrl.ope.data import LOGGED, TABLES
+from campaignrl.ope.episodes import SEQUENTIAL
 from campaignrl.ope.evaluate import evaluate as evaluate_policy
-from campaignrl.ope.methods import ESTIMATORS, FIXED, INTERVALS, USUAL
-from campaignrl.ope.nuisance import MODELS
+from campaignrl.ope.intervals import Estimate
+from campaignrl.ope.methods import ESTIMATORS, FIXED, INTERVALS, USUAL, Evaluation
 from campaignrl.ope.streaming import STREAMED, evaluate_stream
 from campaignrl.tables import read_log
+from campaignrl.tables.files import read_frame
 from campaignrl.tables.log import DecisionLog
+
+REFUSED = "refuse"
 
 
 def evaluate(
-    log: Annotated[Path, typer.Argument(help="Decision log: Parquet or CSV; with --mapping, any table.")],
-    policy: Annotated[
-        str,
-        typer.Option(
-            "--policy",
-            "-p",
-            help="Bundle, spec file, bundled name, always:ACTION, logged, or a table of probabilities.",
-        ),
-    ],
-    mapping: Annotated[Path | None, typer.Option("--mapping", "-m", help="Mapping TOML of a foreign log.")] = None,
-    reward: Annotated[str | None, typer.Option(help="Which of the mapping's rewards; default: its first.")] = None,
-    estimator: Annotated[
-        str,
-        typer.Option(
-            help=f"usual, all, or some of {' '.join(ESTIMATORS)} with commas between; "
-            f"or, for whole episodes, of {' '.join(SEQUENTIAL)}."
-        ),
-    ] = "usual",
-    model: Annotated[str, typer.Option(help=f"Reward model: {', '.join(MODELS)}.")] = "ridge",
-    tuning: Annotated[
-        str, typer.Option(help="How strongly heavy weights are held back: fixed, slope or mse.")
-    ] = "fixed",
-    logging: Annotated[
-        str | None,
-        typer.Option(
-            help="Policy that wrote the log, its table of probabilities, or estimate; for mips_*, offcem and pi, "
-            "where the log does not show what it might have done instead."
-        ),
-    ] = None,
-    against: Annotated[str, typer.Option(help="What the lift is over: logged, or another policy.")] = LOGGED,
-    mix: Annotated[
-        float, typer.Option(help="Value the policy used this share of the time, else the logged one.")
-    ] = 1.0,
-    reward_range: Annotated[
-        str | None, typer.Option(help="Least and largest reward possible, as LOW,HIGH; sharpens intervals.")
-    ] = None,
-    interval: Annotated[
-        str, typer.Option(help=f"How intervals are made: {', '.join(INTERVALS)}; of episodes {' or '.join(WAYS)}.")
-    ] = INTERVALS[0],
-    horizon: Annotated[
-        int | None, typer.Option(help="Steps of an episode to value; default: the longest episode of the log.")
-    ] = None,
-    discount: Annotated[float, typer.Option(help="Of each further step of an episode, in (0, 1].")] = 1.0,
-    by: Annotated[
-        list[str] | None, typer.Option(help="Lift by the levels of this feature, or by wave; may be given again.")
-    ] = None,
-    risk: Annotated[
-        bool, typer.Option("--risk", help="Tell the probability that it earns less, and what one more unit costs.")
-    ] = False,
-    stream: Annotated[
-        bool, typer.Option("--stream", help="Read a Parquet log of any size in pieces, in bounded memory.")
-    ] = False,
-    workers: Annotated[int, typer.Option(help="Pieces at a time with --stream; results do not depend on it.")] = 1,
-    report: Annotated[Path | None, typer.Option("--report", help="Page (.html) with pictures of it all.")] = None,
+    log: opt.Log,
+    policy: opt.Policies,
+    mapping: opt.Mapping = None,
+    reward: opt.Reward = None,
+    estimator: opt.Estimators = "usual",
+    model: opt.Model = "ridge",
+    tuning: opt.Tuning = FIXED,
+    logging: opt.Logging = None,
+    against: opt.Against = LOGGED,
+    mix: opt.Mix = 1.0,
+    reward_range: opt.RewardRange = None,
+    interval: opt.Interval = INTERVALS[0],
+    horizon: opt.Horizon = None,
+    discount: opt.Discount = 1.0,
+    by: opt.By = None,
+    risk: opt.Risk = False,
+    stream: opt.Stream = False,
+    workers: opt.Workers = 1,
+    report: opt.Report = None,
+    encoding: Encoding = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
     """Value POLICY on a recorded LOG of another policy's decisions, and say how sure that is."""
-    asked: dict[str, Any] = {
-        "estimators": _estimators(estimator, stream),
-        "reference": against,
-        "mix": mix,
-        "model": model,
-        "reward_range": _range(reward_range),
-        "seed": seed,
-    }
+    whole = {"mapping": mapping, "reward": reward, "by": by, "risk": risk or None}  # what a stream does not have
+    inputs = Inputs()
+    span = inputs.read(lambda: _range(reward_range))
+    names = _estimators(estimator, stream)
+    for each in (*policy, against):
+        inputs.read(lambda each=each: each if each == LOGGED else _named(each))  # type: ignore[misc]
     more: dict[str, Any] = {
         "tuning": tuning,
         "logging": logging,
@@ -96,29 +68,85 @@ def evaluate(
         "horizon": horizon,
         "discount": discount,
     }
+    if stream:
+        inputs.read(lambda: _refuse_beside_stream({**more, **whole}))
+    inputs.read(lambda: _refuse_together(policy, names, bool(by or risk), mix, stream))
+    table = inputs.read(lambda: None if stream else read_log(log, mapping, reward=reward, encoding=encoding))
+    inputs.check()
+    asked: dict[str, Any] = {"estimators": names, "reference": _given(against, encoding), "mix": mix, "model": model}
+    asked |= {"reward_range": span.value, "seed": seed}
     further = None
-    if (by or risk) and set(asked["estimators"]) & set(SEQUENTIAL):
-        raise UsageError("--by and --risk are about single decisions, not whole episodes: drop one.")
     with progress("evaluate"):
-        if stream:
-            _refuse_beside_stream({**more, "mapping": mapping, "reward": reward, "by": by, "risk": risk or None})
-            found = evaluate_stream(log, policy, workers=workers, spread=report is not None, **asked)
+        given = {name: _given(name, encoding) for name in policy}
+        if table.value is None:
+            found = [evaluate_stream(log, policy[0], workers=workers, spread=report is not None, **asked)]
         else:
-            table = read_log(log, mapping, reward=reward)
-            found = evaluate_policy(table, policy, **asked, **more)
-            further = _further(table, policy, by or [], risk, asked) if by or risk else None
-    if report is not None:
-        page = import_module("campaignrl.report.html")  # draws: only where it is asked for
-        parts = {} if further is None else further.parts
-        content = page.ReportContent(title=f"What {found.policy} would earn", evaluations=((found, None),), parts=parts)
-        page.write_report(report, content)
-        talk(f"report: {report}")
-    if as_json:
-        say_json(found.to_dict() | ({} if further is None else further.to_dict()))
+            found = [evaluate_policy(table.value, each, **asked, **more) for each in given.values()]
+            further = _further(table.value, given[policy[0]], by or [], risk, asked) if by or risk else None
+        compared = _compared(table.value, given, asked) if len(found) > 1 and table.value is not None else ()
+    _write_report(report, found, further)
+    if compared:
+        _answer_of_several(found, compared, against, as_json)
+    elif as_json:
+        say_json(found[0].to_dict() | ({} if further is None else further.to_dict()))
     else:
-        say(str(found) if further is None else f"{found}\n\n{further}")
-    if found.verdict == "refuse":
+        say(str(found[0]) if further is None else f"{found[0]}\n\n{further}")
+    if all(each.verdict == REFUSED for each in found):
         raise typer.Exit(SupportError.exit_code)
+
+
+def _compared(log: DecisionLog, given: dict[str, Any], asked: dict[str, Any]) -> tuple[Comparison, ...]:
+    """Each policy less the reference; the intervals hold together, so the best of many does not win by chance."""
+    words = {name: asked[name] for name in ("model", "reward_range", "seed")}
+    return compare_many_on_log(log, given, asked["reference"], **words)
+
+
+def _answer_of_several(
+    found: Sequence[Evaluation], compared: Sequence[Comparison], against: str, as_json: bool
+) -> None:
+    """A row a policy, or one object that lists them."""
+    rows, facts = [], []
+    shown = "dr" if "dr" in found[0].estimates else next(iter(found[0].estimates))
+    for valued, (name, apart, p, adjusted, said) in zip(found, compared, strict=True):
+        lift = {field: None if math.isnan(value) else value for field, value in _figures(apart).items()}
+        known = {"lift": lift, "p_value": p, "adjusted_p": adjusted, "conclusion": str(said)}
+        facts.append(valued.to_dict() | {"policy": name, "compared": known})
+        figures = "-" if math.isnan(apart.value) else f"{apart.value:+.4g} [{apart.ci_low:+.4g}, {apart.ci_high:+.4g}]"
+        rows.append(
+            (name, f"{valued.estimates[shown].value:.4g}", figures, f"{adjusted:.3g}", str(said), valued.verdict)
+        )
+    if as_json:
+        say_json({"against": against, "correction": "bonferroni", "policies": facts})
+        return
+    say(f"{found[0].reward} {found[0].per}, from {found[0].n:,} decisions; intervals of lifts hold together\n")
+    say_table(("policy", shown, f"over {against}", "p, adjusted", "so it is", "trust"), rows)
+
+
+def _figures(apart: Estimate) -> dict[str, float]:
+    return {"value": apart.value, "std_error": apart.std_error, "ci_low": apart.ci_low, "ci_high": apart.ci_high}
+
+
+def _write_report(path: Path | None, found: Sequence[Evaluation], further: Breakdown | None) -> None:
+    if path is None:
+        return
+    page = import_module("campaignrl.report.html")  # draws: only where it is asked for
+    title = f"What {', '.join(each.policy for each in found)} would earn"
+    parts = {} if further is None else further.parts
+    content = page.ReportContent(title=title, evaluations=tuple((each, None) for each in found), parts=parts)
+    page.write_report(path, content)
+    talk(f"report: {path}")
+
+
+def _named(text: str) -> str:
+    """The same words, if a policy, a table of probabilities or the logged policy goes by them."""
+    return text if text == LOGGED or text.endswith(TABLES) else policy_name(text)
+
+
+def _given(text: str, encoding: str | None) -> str | pd.DataFrame:
+    """The policy's name, or its table of probabilities where that is a CSV of a stated encoding."""
+    if encoding is None or text == LOGGED or not text.endswith(TABLES):
+        return text
+    return read_frame(text, text=("decision_id",), encoding=encoding)
 
 
 def _estimators(words: str, stream: bool) -> tuple[str, ...]:
@@ -126,10 +154,26 @@ def _estimators(words: str, stream: bool) -> tuple[str, ...]:
     return named.get(words) or tuple(words.split(","))
 
 
-def _further(log: DecisionLog, policy: str, by: list[str], risk: bool, asked: dict[str, Any]) -> Breakdown:
+def _further(
+    log: DecisionLog, policy: str | pd.DataFrame, by: list[str], risk: bool, asked: dict[str, Any]
+) -> Breakdown:
     """What was asked beside the value."""
     words = {name: asked[name] for name in ("reference", "mix", "model", "reward_range", "seed")}
     return breakdown(log, policy, by=by, risk=risk, **words)
+
+
+def _refuse_together(policies: Sequence[str], names: Sequence[str], parts: bool, mix: float, stream: bool) -> None:
+    """UsageError for what cannot be asked in one call."""
+    episodes = set(names) & set(SEQUENTIAL)
+    if parts and episodes:
+        raise UsageError("--by and --risk are about single decisions, not whole episodes: drop one.")
+    if len(set(policies)) < len(policies):
+        raise UsageError("--policy names the same policy twice: name each once.")
+    if len(policies) > 1 and (parts or episodes or mix != 1.0 or stream):
+        raise UsageError(
+            "several policies are compared by single decisions of a whole log: "
+            "drop --by, --risk, --mix, --stream and estimators of episodes, or give one --policy."
+        )
 
 
 def _refuse_beside_stream(words: dict[str, Any]) -> None:

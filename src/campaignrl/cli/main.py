@@ -19,9 +19,13 @@ from typer.core import TyperGroup
 
 from campaignrl import __version__
 from campaignrl.cli.console import talk
+from campaignrl.cli.examples import epilog_of
 from campaignrl.errors import CampaignError, nearest
 
 INTERRUPTED = 130
+WHOLE = "interrupted: a file is written whole or not at all, so none was left half done."
+# What of an interrupted run can be gone on from; `train` says so itself where there is a checkpoint.
+RESUMED = MappingProxyType({"benchmark": " With the same words and -o, it goes on after the runs that were finished."})
 
 # Where each verb lives, and what its docstring says first, which a test compares.
 VERBS: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -96,7 +100,22 @@ def load_verb(name: str) -> Any:
         found = single
     command = typer.main.get_command(found)
     command.name = name
+    dress(command, name)
     return command
+
+
+def dress(command: Any, path: str) -> None:
+    """One look for every help page: kinds of values in one word, two examples at the end; sub-verbs too."""
+    command.rich_markup_mode = None
+    command.epilog = epilog_of(path)
+    command.short_help = " ".join((command.help or "").split("\n\n")[0].split())  # else it would be cut off
+    for param in command.params:
+        described = getattr(param, "type_descriptor", None)
+        if described is not None and param.param_type_name == "option" and not param.is_flag:
+            kind = next(iter(getattr(described.annotation, "__args__", ())), described.annotation)
+            param.metavar = f"<{kind.__name__.lower()}>"  # `<int range>` would break between its words
+    for name, part in getattr(command, "commands", {}).items():
+        dress(part, f"{path} {name}")
 
 
 app = typer.Typer(
@@ -132,7 +151,7 @@ def main() -> None:
         talk(str(wrong))
         sys.exit(wrong.exit_code)
     except KeyboardInterrupt:
-        talk("interrupted")
+        talk(WHOLE + RESUMED.get(next((word for word in sys.argv[1:] if word in VERBS), ""), ""))
         sys.exit(INTERRUPTED)
     except BrokenPipeError:  # the reader of our stdout went away, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

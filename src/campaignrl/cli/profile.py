@@ -33,6 +33,8 @@ from campaignrl.tables.files import column_names
 profile = typer.Typer(
     help="Customer profiles: build tags from raw events, update them, segment customers, show them.",
     no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
 )
 
 ROOM = 27  # characters for values in a table of 80

@@ -9,9 +9,11 @@ import typer
 
 from campaignrl.campaign import run_campaign, simulate_hours
 from campaignrl.cli.console import progress, say_json, say_table, talk
+from campaignrl.cli.inputs import Inputs, policy_name
 from campaignrl.cli.options import Customers, Json, Output, PolicyName, Seed, Threads, WorldName
 from campaignrl.envs.clock import Hours
 from campaignrl.errors import Problem, UsageError
+from campaignrl.policies import load_policy
 from campaignrl.report.figures import png_bytes
 from campaignrl.report.figures.channel_load import channel_load
 from campaignrl.specs import World, load_world
@@ -41,6 +43,11 @@ def simulate(
         raise UsageError("-o writes the decision log of a run by the day; with --events or --load leave it out.")
     if load is not None:
         _check_queues(load_world(world))
+    inputs = Inputs()
+    place = inputs.read(lambda: load_world(world))
+    named = inputs.read(lambda: policy_name(policy, world))
+    inputs.read(lambda: load_policy(named.value, place.value.catalog, place.value.features))
+    inputs.check()
     with progress(f"simulate  {policy}") as step:
         if by_hour:
             hours = simulate_hours(world, policy, customers=customers, seed=seed, threads=threads, progress=step)

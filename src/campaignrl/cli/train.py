@@ -9,11 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from campaignrl.cli.console import progress, say_json, talk
+from campaignrl.cli.inputs import Inputs, policy_name
 from campaignrl.cli.options import Customers, Encoding, Json, Output, Seed, Threads
 from campaignrl.errors import UsageError
 from campaignrl.policies import Policy, save_bundle
 from campaignrl.policies.deep import WorldLearner, thinned
-from campaignrl.specs import load_world
+from campaignrl.specs import World, load_world
 from campaignrl.tables import read_log
 from campaignrl.tables.log import FACT, CustomerSketch, DecisionLog, sketch_of
 from campaignrl.training import ready_learner
@@ -48,10 +49,8 @@ def train(
     Learners from logs (lin_ts, dr_greedy) are taught by campaigns in a world; deep ones (maskable_ppo, dqn) act in it
     themselves, and keep a checkpoint beside OUTPUT until they are done.
     """
-    if (world is None) == (log is None):
-        raise UsageError("give either --world WORLD or --log LOG, to say what to learn from.")
-    source = load_world(world) if world is not None else read_log(log or Path(), mapping, encoding=encoding)
-    learner = ready_learner(policy, source, seed)
+    name, source = _inputs(policy, world, log, mapping, encoding)
+    learner = ready_learner(name, source, seed)
     own: dict[str, Any] = {"resume": resume, "tensorboard": tensorboard}
     kept = output.with_name(f"{output.name}.checkpoint")
     if isinstance(learner, WorldLearner) and world is not None:
@@ -81,6 +80,22 @@ def train(
         said = {"policy": learner.name, "kind": learner.kind, "bundle": str(output), **facts}
         say_json(said | ({"report": str(report)} if report else {}))
     talk(f"{learner.name}: trained, saved as {output}")
+
+
+def _inputs(
+    policy: str, world: str | None, log: Path | None, mapping: Path | None, encoding: str | None
+) -> tuple[str, World | DecisionLog]:
+    """The learner's name, and what it learns from; all that is wrong with them is said at once."""
+    if (world is None) == (log is None):
+        raise UsageError("give either --world WORLD or --log LOG, to say what to learn from.")
+
+    def read() -> World | DecisionLog:
+        return load_world(world) if world is not None else read_log(log or Path(), mapping, encoding=encoding)
+
+    inputs = Inputs()
+    named, source = inputs.read(lambda: policy_name(policy, world)), inputs.read(read)
+    inputs.check()
+    return named.value, source.value
 
 
 def _sketch(log: DecisionLog, before: dict[str, Any]) -> dict[str, Any]:

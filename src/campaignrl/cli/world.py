@@ -15,7 +15,9 @@ from campaignrl.report.figures import png_bytes, world_figure, world_page
 from campaignrl.specs import World, bundled_files, load_world
 from campaignrl.tables.files import write_whole
 
-world = typer.Typer(help="List, show and check worlds.", no_args_is_help=True)
+world = typer.Typer(
+    help="List, show and check worlds.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
+)
 
 BARS = "▁▂▃▄▅▆▇█"
 

@@ -13,6 +13,7 @@ observe.py       what a policy may see
 """
 
 from campaignrl.dynamics.advance import Outcome as Outcome
+from campaignrl.dynamics.advance import advance as advance
 from campaignrl.dynamics.advance import live as live
 from campaignrl.dynamics.customers import NO_OFFER as NO_OFFER
 from campaignrl.dynamics.customers import State as State
@@ -22,6 +23,7 @@ from campaignrl.dynamics.customers import draw_customers as draw_customers
 from campaignrl.dynamics.customers import observed_tags as observed_tags
 from campaignrl.dynamics.memory import days_with as days_with
 from campaignrl.dynamics.parameters import Parameters as Parameters
+from campaignrl.dynamics.parameters import parameters as parameters
 from campaignrl.dynamics.response import delivery_probability as delivery_probability
 from campaignrl.dynamics.response import open_probability as open_probability
 from campaignrl.dynamics.response import unsubscribe_probability as unsubscribe_probability

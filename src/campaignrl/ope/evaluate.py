@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from campaignrl.errors import Problem, UsageError, unknown
-from campaignrl.ope.data import LOGGED, Given, target_of
+from campaignrl.ope.data import LOGGED, PolicyLike, target_policy_of
 from campaignrl.ope.diagnostics import ESS_CAUTION, Figures, check_apart, diagnose, holdout_of
 from campaignrl.ope.episodes import SEQUENTIAL, evaluate_episodes
 from campaignrl.ope.estimators import weights
@@ -29,26 +29,26 @@ from campaignrl.ope.methods import (
     Predictions,
     Range,
     T,
-    beyond,
-    blind,
-    cannot,
     certain_share,
-    described,
     difference,
+    difference_with_interval,
     estimate,
     fitted_model,
     gather,
+    logging_of_matured,
     matured,
-    missing,
-    more_robust,
-    of_matured,
+    model_description,
+    mrdr_rows,
+    no_information,
+    outside_logging_support,
     propensities,
-    remade,
-    remade_difference,
+    reasons_missing,
     reward_range_of,
-    seen_by,
     setting_of,
-    spread_of,
+    unavailable,
+    weight_histogram_of,
+    with_interval,
+    with_own_weights,
 )
 from campaignrl.ope.nuisance import KINDS, MODELS, CalibrationBin, calibration_gap, propensities_unknown
 from campaignrl.tables import read_log
@@ -62,15 +62,15 @@ NONE_HAD = Estimate(NOT_TO_BE_HAD, NOT_TO_BE_HAD, NOT_TO_BE_HAD, NOT_TO_BE_HAD, 
 
 def evaluate(
     log: DecisionLog | str | Path,
-    policy: Given,
+    policy: PolicyLike,
     *,
     estimators: Sequence[str] = DEFAULT,
-    reference: Given = LOGGED,
+    reference: PolicyLike = LOGGED,
     mix: float = 1.0,
     q: Predictions = None,
     model: str = "ridge",
     tuning: str = FIXED,
-    logging: Given | None = None,
+    logging: PolicyLike | None = None,
     learned_on: DecisionLog | None = None,
     reward_range: Range | None = None,
     interval: str = EMPIRICAL_LIKELIHOOD,
@@ -140,21 +140,24 @@ def evaluate(
             alpha=alpha, folds=folds, seed=seed, model=model, interval=T if interval == INTERVALS[0] else interval,
         )  # fmt: skip
     used, both, predictions, dropped = matured(log, (policy, reference), q)
-    used, estimated, logged = propensities(used, of_matured(logging, log), estimators, folds, seed)
+    used, estimated, logged = propensities(used, logging_of_matured(logging, log), estimators, folds, seed)
     bounds, bounds_from = reward_range_of(used, reward_range)
     asked = [ESTIMATORS[name] for name in estimators]
     fitted = fitted_model(used, predictions, bounds, folds, seed, model) if any(m.model for m in asked) else None
-    targets = [target_of(given, used) for given in both]
+    targets = [target_policy_of(given, used) for given in both]
     whole, other = gather(used, targets, fitted, bounds, logged)
     own = any(method.own_model for method in asked)
-    robust = more_robust(used, whole, targets[0], bounds, folds, seed, model) if own else whole
+    robust = mrdr_rows(used, whole, targets[0], bounds, folds, seed, model) if own else whole
     views = {name: _mixed(robust if ESTIMATORS[name].own_model else whole, mix) for name in estimators}
     evidence, certain = _mixed(whole, mix), certain_share(used)
-    without = cannot(estimators, evidence)
+    without = unavailable(estimators, evidence)
     found = {name: setting_of(name, view, tuning) for name, view in views.items()}
     settings = {name: setting for name, setting in found.items() if setting is not None}
-    estimates = remade(interval, used, views, found, _estimates(views, without, certain, alpha, found), alpha, seed)
-    lift = remade_difference(interval, used, evidence, other, _lift(evidence, other, certain, alpha), alpha, seed)
+    shown = _estimates(views, without, certain, alpha, found)
+    estimates = with_interval(interval, used, views, found, shown, alpha, seed)
+    lift = difference_with_interval(
+        interval, used, evidence, other, _lift(evidence, other, certain, alpha), alpha, seed
+    )
     curve = () if estimated is None else estimated.calibration()
     figures = _figures(used, evidence, certain, dropped, settings)._replace(learned_from=targets[0].learned_from)
     verdict, reasons = diagnose(figures._replace(calibration_gap=_gap(used, curve), holdout=holdout_of(log)))
@@ -179,26 +182,31 @@ def evaluate(
         lift_ci_low=lift.ci_low,
         lift_ci_high=lift.ci_high,
         verdict=verdict,
-        reasons=reasons + missing(estimates, without) + beyond(estimators, evidence) + targets[0].notes,
+        reasons=reasons
+        + reasons_missing(estimates, without)
+        + outside_logging_support(estimators, evidence)
+        + targets[0].notes,
         estimates=estimates,
         settings=settings,
         settings_from=tuning,
-        reward_model=described(fitted, model, len(used)),
+        reward_model=model_description(fitted, model, len(used)),
         logging_policy=logged.name if logged is not None else "",
         calibration=curve,
-        spread=spread_of(used, evidence),
+        spread=weight_histogram_of(used, evidence),
     )
 
 
 def _lift(evidence: Evidence, other: Evidence, certain: float, alpha: float) -> Estimate:
     """What the target earns over the reference; nothing where the log cannot see one of them."""
-    return NONE_HAD if blind(evidence, certain) or blind(other, certain) else difference(evidence, other, alpha)
+    if no_information(evidence, certain) or no_information(other, certain):
+        return NONE_HAD
+    return difference(evidence, other, alpha)
 
 
 def compare_on_log(
     log: DecisionLog | str | Path,
-    a: Given,
-    b: Given,
+    a: PolicyLike,
+    b: PolicyLike,
     *,
     q: Predictions = None,
     model: str = "ridge",
@@ -214,9 +222,9 @@ def compare_on_log(
     bounds, _ = reward_range_of(used, reward_range)
     used, _, _ = propensities(used, None, (), folds, seed)
     fitted = fitted_model(used, predictions, bounds, folds, seed, model)
-    first, second = gather(used, [target_of(policy, used) for policy in given], fitted, bounds)
+    first, second = gather(used, [target_policy_of(policy, used) for policy in given], fitted, bounds)
     certain = certain_share(used)
-    silent = blind(first, certain) or blind(second, certain)
+    silent = no_information(first, certain) or no_information(second, certain)
     return NONE_HAD if silent else difference(first, second, alpha)
 
 
@@ -298,7 +306,7 @@ def _estimates(
 
 
 def _if_possible(name: str, evidence: Evidence, certain: float, alpha: float, setting: float | None) -> Estimate:
-    silent = ESTIMATORS[name].weights and blind(seen_by(name, evidence), certain)
+    silent = ESTIMATORS[name].weights and no_information(with_own_weights(name, evidence), certain)
     return NONE_HAD if silent else estimate(name, evidence, alpha, setting)
 
 

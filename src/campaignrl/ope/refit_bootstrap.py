@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from campaignrl.ope.data import Given, of_kept_rows
+from campaignrl.ope.data import PolicyLike, policy_of_rows
 from campaignrl.ope.evaluate import evaluate
 from campaignrl.ope.intervals import Clusters, Estimate, resampled_rows
 from campaignrl.rng import Purpose, generator
@@ -19,7 +19,7 @@ REFITTED = "bootstrap over customers, refitted"
 
 
 def refit_bootstrap(
-    log: DecisionLog, policy: Given, *, resamples: int = 200, alpha: float = 0.05, seed: int = 0, **words: Any
+    log: DecisionLog, policy: PolicyLike, *, resamples: int = 200, alpha: float = 0.05, seed: int = 0, **words: Any
 ) -> dict[str, Estimate]:
     """Every estimate of `evaluate(log, policy, **words)`, with percentile intervals and the spread of the draws.
 
@@ -28,7 +28,7 @@ def refit_bootstrap(
     whole = evaluate(log, policy, alpha=alpha, seed=seed, **words).estimates
     drawn: dict[str, list[float]] = {name: [] for name in whole}
     for rows in resampled_rows(Clusters(log.customer), resamples, generator(seed, Purpose.RESAMPLE)):
-        found = evaluate(log.take(rows), of_kept_rows(policy, log, rows), seed=seed, **words)
+        found = evaluate(log.take(rows), policy_of_rows(policy, log, rows), seed=seed, **words)
         for name, estimate in found.estimates.items():
             drawn[name].append(estimate.value)
     return {name: _spread(made, np.array(drawn[name]), alpha) for name, made in whole.items()}

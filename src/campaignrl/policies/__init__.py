@@ -28,9 +28,11 @@ from campaignrl.policies.base import sample as sample
 from campaignrl.policies.blas_threads import one_blas_thread as one_blas_thread
 from campaignrl.policies.bundle import read_manifest as read_manifest
 from campaignrl.policies.bundle import save_bundle as save_bundle
+from campaignrl.policies.choice import certainly as certainly
 from campaignrl.policies.chunks import in_chunks as in_chunks
 from campaignrl.policies.loading import ALWAYS as ALWAYS
 from campaignrl.policies.loading import PolicyReference as PolicyReference
+from campaignrl.policies.loading import build_policy as build_policy
 from campaignrl.policies.loading import is_trained as is_trained
 from campaignrl.policies.loading import load_policy as load_policy
 from campaignrl.policies.loading import require_trained as require_trained

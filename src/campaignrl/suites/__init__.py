@@ -12,7 +12,14 @@ compare.py      the verb `compare`: results against results, or policy against p
 comparison.py   its answer, as text, JSON and Markdown
 junit.py        the same as JUnit XML
 side_by_side.py      plain tables for a terminal
+study.py        what every study script does around its science: words of the call, cells in parallel, what is kept
 """
 
 from campaignrl.suites.junit import to_junit as to_junit
+from campaignrl.suites.measure import evaluation_ids as evaluation_ids
 from campaignrl.suites.run import benchmark as benchmark
+from campaignrl.suites.study import kept as kept
+from campaignrl.suites.study import run_cells as run_cells
+from campaignrl.suites.study import run_study as run_study
+from campaignrl.suites.study import study_words as study_words
+from campaignrl.suites.study import write_files as write_files

@@ -6,14 +6,15 @@ intervals and verdicts (paired_test.py), how the answer is shown (comparison.py)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from campaignrl.errors import Problem, UsageError, unknown
 from campaignrl.policies import Policy
-from campaignrl.specs import World, WorldReference, load_world
+from campaignrl.specs import World, WorldReference, check, load_world
 from campaignrl.suites.comparison import Compared, Comparison
 from campaignrl.suites.measure import play
 from campaignrl.suites.paired_test import NEW, NO_EVIDENCE, REGRESSION, paired_difference, verdict
@@ -47,7 +48,7 @@ def compare(
     world: WorldReference | None = None,
     seeds: int = 20,
     customers: int = 5_000,
-    train: Training | None = None,
+    train: Training | Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Is the candidate worse than the base by more than a margin?
@@ -66,7 +67,7 @@ def compare(
         world: where two policies are played now, on the same customers: a World, its name, path or dict.
         seeds: how many, paired.
         customers: of each seed.
-        train: how learners named by reference are taught first.
+        train: how learners named by reference are taught first: a dict of customers, rounds, explore.
         progress: called as (seeds done, in all).
 
     Returns:
@@ -88,7 +89,8 @@ def compare(
     if world is not None:
         if candidate is None or isinstance(base, Results) or isinstance(candidate, Results):
             raise UsageError("compare(..., world=...) plays two policies: give two references or policy objects.")
-        return _played(base, candidate, load_world(world), seeds, customers, train, margin, alpha, progress)
+        taught = check(Training, train, "train") if isinstance(train, Mapping) else train
+        return _played(base, candidate, load_world(world), seeds, customers, taught, margin, alpha, progress)
     if isinstance(base, Policy) or isinstance(candidate, Policy):
         raise UsageError("compare: to play policies against each other, say in which `world`.")
     if candidate is None and (policy_base is None or policy_candidate is None):

@@ -29,8 +29,18 @@ untreated_histories.py  Histories that no campaign has touched, from events and 
 
 from campaignrl.calibration.purchase.base_rates import Fitted as Fitted
 from campaignrl.calibration.purchase.base_rates import Path as Path
+from campaignrl.calibration.purchase.base_rates import log_covariance as log_covariance
+from campaignrl.calibration.purchase.base_rates import pareto_numbers as pareto_numbers
+from campaignrl.calibration.purchase.histories import histories as histories
+from campaignrl.calibration.purchase.lognormal_baskets import lognormal_basket as lognormal_basket
+from campaignrl.calibration.purchase.models import FITS as FITS
 from campaignrl.calibration.purchase.models import fit_gamma_gamma as fit_gamma_gamma
 from campaignrl.calibration.purchase.models import fit_mbg_nbd as fit_mbg_nbd
+from campaignrl.calibration.purchase.models import fit_pareto_nbd as fit_pareto_nbd
+from campaignrl.calibration.purchase.rfm import summarise as summarise
+from campaignrl.calibration.purchase.seasonality import Purchases as Purchases
+from campaignrl.calibration.purchase.seasonality import fit_season as fit_season
+from campaignrl.calibration.purchase.seasonality import later_factors as later_factors
 from campaignrl.calibration.purchase.untreated_histories import Base as Base
 from campaignrl.calibration.purchase.untreated_histories import base_of_events as base_of_events
 from campaignrl.calibration.purchase.untreated_histories import labels_of as labels_of

@@ -1,8 +1,8 @@
 """Order histories from an events table: repeat orders, time of the last one, time watched, what was spent.
 
 One pass of DuckDB, which reads Parquet itself: on tables larger than memory too. Orders of one day count as one, as
-in the papers behind models.py, unless asked otherwise. Customers whose early orders are known only in sum (a pair of `opening` rows) are counted with
-them. Not here: refunds (a returned order was an order), tags (profiles/).
+in the papers behind models.py, unless asked otherwise. Customers whose early orders are known only in sum (a pair of
+`opening` rows) are counted with them. Not here: refunds (a returned order was an order), tags (profiles/).
 """
 
 from __future__ import annotations

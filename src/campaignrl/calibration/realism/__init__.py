@@ -13,4 +13,6 @@ untreated_scorecard.py    The scorecard of a calibrated world on what no campaig
 """
 
 from campaignrl.calibration.realism.scorecard import Scorecard as Scorecard
+from campaignrl.calibration.realism.scorecard import scorecard as scorecard
 from campaignrl.calibration.realism.summaries import CustomerSummaries as CustomerSummaries
+from campaignrl.calibration.realism.untreated_cohorts import entering as entering

@@ -19,6 +19,7 @@ treatment_effects.py     What a campaign's responses look like before any world 
 from campaignrl.calibration.response.campaign_rows import Campaign as Campaign
 from campaignrl.calibration.response.campaign_rows import Rows as Rows
 from campaignrl.calibration.response.campaign_rows import campaign_of_events as campaign_of_events
+from campaignrl.calibration.response.campaign_rows import campaign_of_outcomes as campaign_of_outcomes
 from campaignrl.calibration.response.campaign_rows import last_send as last_send
 from campaignrl.calibration.response.clustered_statistics import Figure as Figure
 from campaignrl.calibration.response.clustered_statistics import from_scale as from_scale

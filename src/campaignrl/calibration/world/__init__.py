@@ -17,5 +17,6 @@ from campaignrl.calibration.world.method_of_simulated_moments import get as get
 from campaignrl.calibration.world.method_of_simulated_moments import match as match
 from campaignrl.calibration.world.method_of_simulated_moments import put as put
 from campaignrl.calibration.world.replay import days_needed as days_needed
+from campaignrl.calibration.world.replay import replay as replay
 from campaignrl.calibration.world.world_file import save_world as save_world
 from campaignrl.calibration.world.world_file import write_world as write_world

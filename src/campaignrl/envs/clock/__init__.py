@@ -6,5 +6,8 @@ response_times.py  When within a day: planned sends, and the time of each respon
 simulation.py      The panel on a clock of hours: sends queue, wait for the morning, are retried, given up or expire
 """
 
+from campaignrl.envs.clock.queues import Job as Job
+from campaignrl.envs.clock.queues import Queue as Queue
+from campaignrl.envs.clock.queues import mean_wait as mean_wait
 from campaignrl.envs.clock.simulation import Hours as Hours
 from campaignrl.envs.clock.simulation import run_clock as run_clock

@@ -8,5 +8,10 @@ bounds/              An upper bound on the value of every policy
 oracles/             Policies that see the true state
 """
 
+from campaignrl.envs.truth.shadow_prices import ShadowPrices as ShadowPrices
 from campaignrl.envs.truth.twins import Decide as Decide
+from campaignrl.envs.truth.twins import Life as Life
 from campaignrl.envs.truth.twins import Twins as Twins
+from campaignrl.envs.truth.twins import always as always
+from campaignrl.envs.truth.twins import live as live
+from campaignrl.envs.truth.twins import nothing as nothing

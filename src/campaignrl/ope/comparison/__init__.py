@@ -9,12 +9,15 @@ subgroups.py        What is asked beside a policy's value: for whom it is better
                     gain costs
 """
 
-from campaignrl.ope.comparison.equivalence import Bearing as Bearing
-from campaignrl.ope.comparison.equivalence import bearing as bearing
+from campaignrl.ope.comparison.equivalence import Conclusion as Conclusion
+from campaignrl.ope.comparison.equivalence import conclude as conclude
 from campaignrl.ope.comparison.equivalence import independent_difference as independent_difference
+from campaignrl.ope.comparison.equivalence import interval as interval
+from campaignrl.ope.comparison.personalisation import Finding as Finding
 from campaignrl.ope.comparison.personalisation import personalising as personalising
 from campaignrl.ope.comparison.policies import Comparison as Comparison
 from campaignrl.ope.comparison.policies import Part as Part
+from campaignrl.ope.comparison.policies import Rows as Rows
 from campaignrl.ope.comparison.policies import compare_many_on_log as compare_many_on_log
 from campaignrl.ope.comparison.subgroups import Breakdown as Breakdown
 from campaignrl.ope.comparison.subgroups import breakdown as breakdown

@@ -1,7 +1,7 @@
 """What the interval of a difference lets one say, and the difference between the values of two logs.
 
 Words follow figures here: a conclusion is a function of intervals and of the size that would matter. Not here:
-differences on the same rows (evaluate.py, `compare_on_log`), whether a log can answer at all (diagnostics.py).
+differences on the same rows (evaluate.py, `compare_on_log`), whether a log can answer at all (verdict.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from campaignrl.ope.intervals import Estimate
 TWO_LOGS = "two logs, MOVER"
 
 
-class Bearing(StrEnum):
+class Conclusion(StrEnum):
     """What an interval says of a difference."""
 
     BETTER = "better"
@@ -24,35 +24,35 @@ class Bearing(StrEnum):
     UNKNOWN = "cannot tell"
 
 
-def bearing(difference: Estimate, margin: float = 0.0) -> Bearing:
+def conclude(difference: Estimate, margin: float = 0.0) -> Conclusion:
     """Better or worse if the interval leaves 0 out; about the same if it lies within a margin that is above 0.
 
     So an interval that holds 0 never means "the same" by itself: a small log would then prove anything equal.
     """
     low, high = difference.ci_low, difference.ci_high
     if math.isnan(low) or math.isnan(high):
-        return Bearing.UNKNOWN
+        return Conclusion.UNKNOWN
     if low > 0.0:
-        return Bearing.BETTER
+        return Conclusion.BETTER
     if high < 0.0:
-        return Bearing.WORSE
-    return Bearing.SAME if margin > 0.0 and -margin <= low and high <= margin else Bearing.UNKNOWN
+        return Conclusion.WORSE
+    return Conclusion.SAME if margin > 0.0 and -margin <= low and high <= margin else Conclusion.UNKNOWN
 
 
-def bearing_of_best(differences: Iterable[Estimate], margin: float = 0.0) -> Bearing:
+def conclusion_of_best(differences: Iterable[Estimate], margin: float = 0.0) -> Conclusion:
     """What may be said of the best of several candidates, each less the same reference.
 
     Better if one is; worse if all are; about the same if none can be better by more than `margin`. The intervals
     must hold together: give each the level 1 - alpha / m (Bonferroni), or the best of m passes by chance.
     """
     found = list(differences)
-    bearings = [bearing(each, margin) for each in found]
-    if Bearing.BETTER in bearings:
-        return Bearing.BETTER
-    if bearings and all(each is Bearing.WORSE for each in bearings):
-        return Bearing.WORSE
-    bounded = margin > 0.0 and bearings and all(each.ci_high <= margin for each in found)  # NaN is not bounded
-    return Bearing.SAME if bounded else Bearing.UNKNOWN
+    conclusions = [conclude(each, margin) for each in found]
+    if Conclusion.BETTER in conclusions:
+        return Conclusion.BETTER
+    if conclusions and all(each is Conclusion.WORSE for each in conclusions):
+        return Conclusion.WORSE
+    bounded = margin > 0.0 and conclusions and all(each.ci_high <= margin for each in found)  # NaN is not bounded
+    return Conclusion.SAME if bounded else Conclusion.UNKNOWN
 
 
 def independent_difference(a: Estimate, b: Estimate) -> Estimate:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from campaignrl.actions import NONE_NAME
-from campaignrl.ope.comparison.equivalence import Bearing, bearing_of_best, interval
+from campaignrl.ope.comparison.equivalence import Conclusion, conclusion_of_best, interval
 from campaignrl.ope.intervals import Estimate
 
 # A lift of less than a quarter of what the best single action gains for sure is "almost nothing": the step from no
@@ -22,7 +22,7 @@ MATTERS = 0.25
 class Finding(NamedTuple):
     """The answer; `margin` is the lift below which it would be almost nothing, in the unit of the reward."""
 
-    bearing: Bearing
+    conclusion: Conclusion
     margin: float
     text: str
 
@@ -30,17 +30,17 @@ class Finding(NamedTuple):
 def personalising(lifts: Mapping[str, Estimate], best: str, gain: Estimate) -> Finding:
     """What the lifts of personalised policies over the single action `best` allow one to say.
 
-    lifts: by policy, with intervals that hold together (see `bearing_of_best`); NaN where the log cannot tell.
+    lifts: by policy, with intervals that hold together (see `conclusion_of_best`); NaN where the log cannot tell.
     gain: of `best` over none. Its lower end sets the margin, so a log too small to show that the campaign works
     at all never shows that personalising is worth nothing.
     """
     margin = MATTERS * gain.ci_low if gain.ci_low > 0.0 else 0.0
-    found = bearing_of_best(lifts.values(), margin)
+    found = conclusion_of_best(lifts.values(), margin)
     text = f"{_SENTENCES[found](lifts, best, margin)}."
     if best != NONE_NAME:
         text = f"{text[:-1]}, while {best} itself gains {interval(gain)} over none."
     alike = [name for name, lift in lifts.items() if lift.ci_low == lift.ci_high == 0.0]
-    if alike and found in (Bearing.SAME, Bearing.UNKNOWN):
+    if alike and found in (Conclusion.SAME, Conclusion.UNKNOWN):
         text += f" {_listed(alike)} would treat everybody alike."
     return Finding(found, margin, text)
 
@@ -74,4 +74,9 @@ def _listed(names: list[str]) -> str:
     return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
-_SENTENCES = {Bearing.BETTER: _better, Bearing.WORSE: _worse, Bearing.SAME: _same, Bearing.UNKNOWN: _unknown}
+_SENTENCES = {
+    Conclusion.BETTER: _better,
+    Conclusion.WORSE: _worse,
+    Conclusion.SAME: _same,
+    Conclusion.UNKNOWN: _unknown,
+}

@@ -18,18 +18,18 @@ from scipy import stats
 
 from campaignrl.arrays import Float
 from campaignrl.errors import Problem, UsageError, unknown
-from campaignrl.ope.comparison.equivalence import Bearing, bearing
-from campaignrl.ope.data import LOGGED, Given, of_kept_rows, target_of
+from campaignrl.ope.comparison.equivalence import Conclusion, conclude
+from campaignrl.ope.data import LOGGED, PolicyLike, policy_of_rows, target_policy_of
 from campaignrl.ope.intervals import NOT_TO_BE_HAD, Clusters, Estimate
 from campaignrl.ope.methods import (
     Evidence,
     Range,
-    blind,
     certain_share,
     difference,
     fitted_model,
     gather,
     matured,
+    no_information,
     propensities,
     reward_range_of,
 )
@@ -50,7 +50,7 @@ class Comparison(NamedTuple):
     difference: Estimate  # simultaneous: all intervals hold together with 1 - alpha
     p_value: float  # of no difference, by itself
     adjusted_p: float  # for the number of policies compared
-    bearing: Bearing
+    conclusion: Conclusion
 
 
 class Part(NamedTuple):
@@ -72,7 +72,7 @@ class Rows(NamedTuple):
     def of(
         cls,
         log: DecisionLog,
-        policies: Sequence[Given],
+        policies: Sequence[PolicyLike],
         *,
         model: str = "ridge",
         reward_range: Range | None = None,
@@ -82,22 +82,22 @@ class Rows(NamedTuple):
         """One model and one pass over the rows for all policies."""
         used, _, _, _ = matured(log, (LOGGED, LOGGED), None)
         kept = None if len(used) == len(log) else np.flatnonzero(log.matured)
-        given = [of_kept_rows(policy, log, kept) for policy in policies]
+        given = [policy_of_rows(policy, log, kept) for policy in policies]
         bounds, _ = reward_range_of(used, reward_range)
         used, _, _ = propensities(used, None, (), folds, seed)
         fitted = fitted_model(used, None, bounds, folds, seed, model)
-        return cls(used, gather(used, [target_of(policy, used) for policy in given], fitted, bounds))
+        return cls(used, gather(used, [target_policy_of(policy, used) for policy in given], fitted, bounds))
 
     def silent(self) -> bool:
         """Whether the rows say nothing about one of the policies."""
         certain = certain_share(self.log)
-        return any(blind(each, certain) for each in self.evidence)
+        return any(no_information(each, certain) for each in self.evidence)
 
 
 def compare_many_on_log(
     log: DecisionLog | str | Path,
-    policies: Mapping[str, Given],
-    reference: Given = LOGGED,
+    policies: Mapping[str, PolicyLike],
+    reference: PolicyLike = LOGGED,
     *,
     correction: str = BONFERRONI,
     alpha: float = 0.05,
@@ -141,7 +141,8 @@ def compare_many_on_log(
     level = alpha if correction == NO_CORRECTION else alpha / len(candidates)
     certain = certain_share(rows.log)
     found = [
-        ABSENT if blind(each, certain) or blind(base, certain) else difference(each, base, level) for each in candidates
+        ABSENT if no_information(each, certain) or no_information(base, certain) else difference(each, base, level)
+        for each in candidates
     ]
     p = [
         1.0 if made is ABSENT else p_value(lambda a, each=each: difference(each, base, a)[2:4])  # type: ignore[misc]
@@ -149,15 +150,15 @@ def compare_many_on_log(
     ]
     adjusted = p if correction == NO_CORRECTION else (holm if correction == HOLM else bonferroni)(p)
     return tuple(
-        Comparison(name, made, p_value_, fair, _bearing(made, fair, alpha))
+        Comparison(name, made, p_value_, fair, _conclusion(made, fair, alpha))
         for name, made, p_value_, fair in zip(policies, found, p, adjusted, strict=True)
     )
 
 
-def _bearing(made: Estimate, adjusted_p: float, alpha: float) -> Bearing:
+def _conclusion(made: Estimate, adjusted_p: float, alpha: float) -> Conclusion:
     if adjusted_p < alpha:
-        return Bearing.BETTER if made.value > 0.0 else Bearing.WORSE
-    return bearing(made)
+        return Conclusion.BETTER if made.value > 0.0 else Conclusion.WORSE
+    return conclude(made)
 
 
 def p_value(interval_at: Callable[[float], tuple[float, float]], null: float = 0.0) -> float:
@@ -195,7 +196,7 @@ def holm(p: Sequence[float]) -> list[float]:
     return [float(each) for each in adjusted]
 
 
-def probability_of_harm(log: DecisionLog, a: Given, b: Given = LOGGED, **words: Any) -> float:
+def probability_of_harm(log: DecisionLog, a: PolicyLike, b: PolicyLike = LOGGED, **words: Any) -> float:
     """How far the log supports that `a` earns less than `b`: 0.5 where it says nothing, NaN where it is blind.
 
     The confidence that the lift is below 0, read off the interval at every level (a confidence distribution; Xie
@@ -217,7 +218,7 @@ def harm_of(rows: Rows) -> float:
 
 
 def lift_by(
-    log: DecisionLog, a: Given, by: str, b: Given = LOGGED, *, alpha: float = 0.05, **words: Any
+    log: DecisionLog, a: PolicyLike, by: str, b: PolicyLike = LOGGED, *, alpha: float = 0.05, **words: Any
 ) -> tuple[Part, ...]:
     """The lift of `a` over `b` among the rows of each wave, or of each level or quartile of a feature.
 
@@ -274,7 +275,7 @@ def _among(evidence: Evidence, log: DecisionLog, rows: npt.NDArray[np.intp]) -> 
 
 
 def cost_per_incremental(
-    log: DecisionLog, a: Given, b: Given = LOGGED, *, alpha: float = 0.05, **words: Any
+    log: DecisionLog, a: PolicyLike, b: PolicyLike = LOGGED, *, alpha: float = 0.05, **words: Any
 ) -> Estimate:
     """What one more unit of reward costs by `a` rather than `b`: extra cost over extra reward, in minor units.
 

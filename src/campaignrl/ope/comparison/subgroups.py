@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from campaignrl.ope.comparison.policies import Part, Rows, cost_of, harm_of, lift_among, part_table
-from campaignrl.ope.data import LOGGED, Given
+from campaignrl.ope.data import LOGGED, PolicyLike
 from campaignrl.ope.intervals import Estimate
 from campaignrl.ope.methods import Range
 from campaignrl.tables.log import DecisionLog
@@ -48,8 +48,8 @@ class Breakdown:
 
 def breakdown(
     log: DecisionLog,
-    policy: Given,
-    reference: Given = LOGGED,
+    policy: PolicyLike,
+    reference: PolicyLike = LOGGED,
     *,
     by: Sequence[str] = (),
     risk: bool = False,

@@ -9,10 +9,10 @@ trajectories.py   A decision log as trajectories: one customer's decisions in or
 
 from campaignrl.ope.data.target_policy import LOGGED as LOGGED
 from campaignrl.ope.data.target_policy import TABLES as TABLES
-from campaignrl.ope.data.target_policy import Given as Given
-from campaignrl.ope.data.target_policy import Target as Target
-from campaignrl.ope.data.target_policy import of_kept_rows as of_kept_rows
-from campaignrl.ope.data.target_policy import target_of as target_of
+from campaignrl.ope.data.target_policy import PolicyLike as PolicyLike
+from campaignrl.ope.data.target_policy import TargetPolicy as TargetPolicy
+from campaignrl.ope.data.target_policy import policy_of_rows as policy_of_rows
+from campaignrl.ope.data.target_policy import target_policy_of as target_policy_of
 from campaignrl.ope.data.trajectories import ENDED as ENDED
 from campaignrl.ope.data.trajectories import Trajectories as Trajectories
 from campaignrl.ope.data.trajectories import known_steps as known_steps

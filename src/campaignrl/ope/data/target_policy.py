@@ -29,7 +29,7 @@ TOLERANCE = 1e-5  # of a row's sum; float32 files of a hundred actions stay insi
 
 
 @dataclass(frozen=True)
-class Target:
+class TargetPolicy:
     """A policy to be valued. `answer(rows)` gives (m, k) probabilities; None: the logging policy itself."""
 
     name: str
@@ -50,10 +50,10 @@ class Target:
         return p
 
 
-Given = Policy | str | Path | Array | pd.DataFrame | Target
+PolicyLike = Policy | str | Path | Array | pd.DataFrame | TargetPolicy
 
 
-def of_kept_rows(policy: Given, log: DecisionLog, kept: Array | None) -> Given:
+def policy_of_rows(policy: PolicyLike, log: DecisionLog, kept: Array | None) -> PolicyLike:
     """Probabilities given for every row of `log`, less the rows that are not kept; policies pass as they are.
 
     So a caller gives (n, k) for the log it has, and need not know which rows are immature. A policy that remembers
@@ -63,7 +63,7 @@ def of_kept_rows(policy: Given, log: DecisionLog, kept: Array | None) -> Given:
         policy = load_policy(policy, log.catalog, log.context.schema)
     if isinstance(policy, Recurrent):
         policy = _recalled(policy, log)
-    if isinstance(policy, Target):
+    if isinstance(policy, TargetPolicy):
         return policy if kept is None else _of_rows(policy, kept)
     if isinstance(policy, pd.DataFrame) or (isinstance(policy, str | Path) and str(policy).endswith(TABLES)):
         policy = read_probabilities(policy, log)
@@ -75,16 +75,16 @@ def of_kept_rows(policy: Given, log: DecisionLog, kept: Array | None) -> Given:
     return policy if kept is None else policy[kept]
 
 
-def target_of(policy: Given, log: DecisionLog) -> Target:
+def target_policy_of(policy: PolicyLike, log: DecisionLog) -> TargetPolicy:
     """The target named or given by `policy`, for the rows of `log`."""
     if isinstance(policy, str | Path):
         if policy == LOGGED:
-            return Target(LOGGED)
+            return TargetPolicy(LOGGED)
         policy = load_policy(policy, log.catalog, log.context.schema)
-    if isinstance(policy, Target):
+    if isinstance(policy, TargetPolicy):
         return policy
     if isinstance(policy, np.ndarray):
-        return Target("given probabilities", lambda rows: policy[rows])
+        return TargetPolicy("given probabilities", lambda rows: policy[rows])
     if not isinstance(policy, Policy):
         allowed = 'a policy, the name or file of one, probabilities, or "logged"'
         raise UsageError(Problem("evaluate", "policy", type(policy).__name__, allowed))
@@ -92,17 +92,19 @@ def target_of(policy: Given, log: DecisionLog) -> Target:
         return _recalled(policy, log)
     _require_actions(policy, log)
     share = learned_from(policy, log)
-    return Target(policy.name, lambda rows: policy.probabilities(log.context.take(rows), log.allowed(rows)), share)
+    return TargetPolicy(
+        policy.name, lambda rows: policy.probabilities(log.context.take(rows), log.allowed(rows)), share
+    )
 
 
-def _recalled(policy: Recurrent, log: DecisionLog) -> Target:
+def _recalled(policy: Recurrent, log: DecisionLog) -> TargetPolicy:
     """What a recurrent policy would do at every row, remembering the rows before."""
     _require_actions(policy, log)
     p = answers_on(policy, log)
-    return Target(policy.name, lambda rows: p[rows], learned_from(policy, log), gaps_in(log))
+    return TargetPolicy(policy.name, lambda rows: p[rows], learned_from(policy, log), gaps_in(log))
 
 
-def _of_rows(target: Target, kept: Array) -> Target:
+def _of_rows(target: TargetPolicy, kept: Array) -> TargetPolicy:
     if target.answer is None:
         return target
     p = target.answer(slice(None))[kept]

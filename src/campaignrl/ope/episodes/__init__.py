@@ -13,6 +13,6 @@ support_horizon.py      How far into an episode a log can follow another policy:
 """
 
 from campaignrl.ope.episodes.evaluate import evaluate_episodes as evaluate_episodes
-from campaignrl.ope.episodes.intervals import WAYS as WAYS
+from campaignrl.ope.episodes.intervals import EPISODE_INTERVALS as EPISODE_INTERVALS
 from campaignrl.ope.episodes.registry import SEQUENTIAL as SEQUENTIAL
 from campaignrl.ope.episodes.result import EpisodeEvaluation as EpisodeEvaluation

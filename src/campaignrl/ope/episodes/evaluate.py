@@ -3,7 +3,7 @@
 A bandit estimator values one decision by the policy in a campaign that another one runs; these value the campaign. So
 they answer in the reward of a customer over `horizon` steps, and are asked for apart. Estimators whose weights run out
 before the horizon are not to be had; `fqe` and `wdr` go on with the model alone, and the verdict says from which step.
-Not here: which estimators there are (sequential_registry.py), the verdict's words (support_horizon.py).
+Not here: which estimators there are (registry.py), the verdict's words (support_horizon.py).
 """
 
 from __future__ import annotations
@@ -14,17 +14,24 @@ from typing import Any, cast
 from campaignrl.errors import Problem, SupportError, UsageError, unknown
 from campaignrl.ope.data import (
     LOGGED,
-    Given,
-    Target,
+    PolicyLike,
+    TargetPolicy,
     Trajectories,
     known_steps,
-    of_kept_rows,
-    target_of,
+    policy_of_rows,
+    target_policy_of,
     why_not_additive,
 )
 from campaignrl.ope.data.trajectories import trajectories
-from campaignrl.ope.episodes.intervals import WAYS, Valued, Way, difference, estimated, mean_point
-from campaignrl.ope.episodes.registry import BEST_FIRST, SEQUENTIAL, Episodes, Fitting, gather_episodes
+from campaignrl.ope.episodes.intervals import (
+    EPISODE_INTERVALS,
+    IntervalOptions,
+    Statistic,
+    difference,
+    estimated,
+    mean_point,
+)
+from campaignrl.ope.episodes.registry import LIFT_PREFERENCE, SEQUENTIAL, Episodes, Fitting, gather_episodes
 from campaignrl.ope.episodes.result import EpisodeEvaluation
 from campaignrl.ope.episodes.return_distribution import distribution_of
 from campaignrl.ope.episodes.support_horizon import judged, lasting_steps
@@ -40,10 +47,10 @@ NONE_HAD = Estimate(NOT_TO_BE_HAD, NOT_TO_BE_HAD, NOT_TO_BE_HAD, NOT_TO_BE_HAD, 
 
 def evaluate_episodes(
     log: DecisionLog,
-    policy: Given,
+    policy: PolicyLike,
     *,
     estimators: Sequence[str] = tuple(SEQUENTIAL),
-    reference: Given = LOGGED,
+    reference: PolicyLike = LOGGED,
     horizon: int | None = None,
     discount: float = 1.0,
     mix: float = 1.0,
@@ -63,16 +70,16 @@ def evaluate_episodes(
         raise SupportError("this log's propensities are not known; over whole episodes their errors multiply.")
     fitting = Fitting(cast(Kind, model), folds, seed)
     paths = trajectories(log, horizon)
-    target, base = (target_of(of_kept_rows(given, log, None), log) for given in (policy, reference))
+    target, base = (target_policy_of(policy_of_rows(given, log, None), log) for given in (policy, reference))
     facts = _facts(log, paths, (target, base), discount=discount, mix=mix, alpha=alpha)
     reason = why_not_additive(log) or _unknown_outcomes(log, paths)
     if reason is not None:
         return _refusal(facts, estimators, reason)
     ours = gather_episodes(log, paths, target, estimators, discount=discount, mix=mix, fitting=fitting)
     points = {name: SEQUENTIAL[name].point(ours) for name in estimators if ours.believed(name)}
-    way = Way(interval, alpha, seed)
+    way = IntervalOptions(interval, alpha, seed)
     estimates = {name: estimated(name, ours, way) if name in points else NONE_HAD for name in estimators}
-    lift_by = next((name for name in BEST_FIRST if name in points), "none")
+    lift_by = next((name for name in LIFT_PREFERENCE if name in points), "none")
     lift = NONE_HAD
     if lift_by != "none":
         theirs = _reference(log, paths, base, lift_by, ours, fitting)
@@ -103,9 +110,11 @@ def _check_words(names: Sequence[str], discount: float, model: str, interval: st
         )
         if not fine
     ]
-    if interval not in WAYS:
+    if interval not in EPISODE_INTERVALS:
         fix = "What a whole episode is worth has no bound of use; the other intervals are of single decisions."
-        problems.append(Problem("evaluate", f"interval of {', '.join(names)}", interval, " or ".join(WAYS), fix))
+        problems.append(
+            Problem("evaluate", f"interval of {', '.join(names)}", interval, " or ".join(EPISODE_INTERVALS), fix)
+        )
     if problems:
         raise UsageError(problems)
 
@@ -120,7 +129,13 @@ def _unknown_outcomes(log: DecisionLog, paths: Trajectories) -> str | None:
 
 
 def _facts(
-    log: DecisionLog, paths: Trajectories, targets: tuple[Target, Target], *, discount: float, mix: float, alpha: float
+    log: DecisionLog,
+    paths: Trajectories,
+    targets: tuple[TargetPolicy, TargetPolicy],
+    *,
+    discount: float,
+    mix: float,
+    alpha: float,
 ) -> dict[str, Any]:
     """What is known before anything is estimated."""
     name, rewards = targets[0].name, log.reward[paths.row[paths.going_on]]
@@ -177,8 +192,8 @@ def _of_last_step(e: Episodes) -> dict[str, Any]:
 
 
 def _reference(
-    log: DecisionLog, paths: Trajectories, target: Target, name: str, ours: Episodes, fitting: Fitting
-) -> Valued | None:
+    log: DecisionLog, paths: Trajectories, target: TargetPolicy, name: str, ours: Episodes, fitting: Fitting
+) -> Statistic | None:
     """The reference by the same estimator; the logged policy's own mean return needs none."""
     if target.answer is None:
         own = sequential.returns(ours.reward, ours.discount)

@@ -25,14 +25,14 @@ from campaignrl.ope.intervals import (
     clustered_t,
     percentile_interval,
 )
-from campaignrl.ope.methods import BOOTSTRAP, BY_NAME, UNCOUNTED, T
+from campaignrl.ope.methods import BOOTSTRAP, BY_NAME, MODEL_ERROR_NOT_COUNTED, T
 from campaignrl.rng import Purpose, generator
 
-WAYS = (T, BOOTSTRAP)
-Valued = Callable[[Rows | None], Point]  # the estimate from these trajectories, or from all of them
+EPISODE_INTERVALS = (T, BOOTSTRAP)
+Statistic = Callable[[Rows | None], Point]  # the estimate from these trajectories, or from all of them
 
 
-class Way(NamedTuple):
+class IntervalOptions(NamedTuple):
     """How intervals are made; the same seed draws the same customers for every estimator."""
 
     interval: str = T
@@ -46,14 +46,18 @@ def mean_point(values: npt.NDArray[np.float64]) -> Point:
     return Point(mean, values - mean)
 
 
-def estimated(name: str, episodes: Episodes, way: Way) -> Estimate:
+def estimated(name: str, episodes: Episodes, way: IntervalOptions) -> Estimate:
     """An estimator's answer with its interval; models stay as they were fitted on all customers."""
     made_by = episodes.interval(name)
-    how = made_by if way.interval == T else BY_NAME[BOOTSTRAP].made_by + (UNCOUNTED if made_by == MODEL_T else "")
+    how = (
+        made_by
+        if way.interval == T
+        else BY_NAME[BOOTSTRAP].made_by + (MODEL_ERROR_NOT_COUNTED if made_by == MODEL_T else "")
+    )
     return _with_interval(episodes.of(name), len(episodes.reward), way, how)
 
 
-def difference(a: Valued, b: Valued, way: Way, customers: int) -> Estimate:
+def difference(a: Statistic, b: Statistic, way: IntervalOptions, customers: int) -> Estimate:
     """First less second, from the same customers."""
 
     def apart(rows: Rows | None) -> Point:
@@ -63,7 +67,7 @@ def difference(a: Valued, b: Valued, way: Way, customers: int) -> Estimate:
     return _with_interval(apart, customers, way, CLUSTERED_T if way.interval == T else BY_NAME[BOOTSTRAP].made_by)
 
 
-def _with_interval(valued: Valued, customers: int, way: Way, how: str) -> Estimate:
+def _with_interval(valued: Statistic, customers: int, way: IntervalOptions, how: str) -> Estimate:
     clusters = Clusters(np.arange(customers))
     made = clustered_t(valued(None), clusters, way.alpha, how)
     if way.interval == T:

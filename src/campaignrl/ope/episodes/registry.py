@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.arrays import Float
-from campaignrl.ope.data import Target, Trajectories
+from campaignrl.ope.data import TargetPolicy, Trajectories
 from campaignrl.ope.data.blocks import blocks
 from campaignrl.ope.episodes.support_horizon import EpisodeFigures, Step, curve_of, lasting_steps
 from campaignrl.ope.estimators import CERTAIN, mean_weight_p_value, mixed, off_support, sequential, weight_bound
@@ -109,13 +109,13 @@ SEQUENTIAL: Mapping[str, SequentialEstimator] = MappingProxyType(
         "msis": SequentialEstimator(_msis, marginal=True),
     }
 )
-BEST_FIRST = ("wdr", "sdr", "wpdis", "msis", "pdis", "fqe")  # which of those asked for gives the lift
+LIFT_PREFERENCE = ("wdr", "sdr", "wpdis", "msis", "pdis", "fqe")  # which of those asked for gives the lift
 
 
 def gather_episodes(
     log: DecisionLog,
     paths: Trajectories,
-    target: Target,
+    target: TargetPolicy,
     names: Iterable[str],
     *,
     discount: float = 1.0,
@@ -156,7 +156,7 @@ def gather_episodes(
 
 
 def _weights(
-    log: DecisionLog, target: Target, keep: bool
+    log: DecisionLog, target: TargetPolicy, keep: bool
 ) -> tuple[Float, Float, float, npt.NDArray[np.float32] | None]:
     """Weights (n,), mass off support (n,), the largest weight possible, and pi_e (n, k) if it is to be kept.
 

@@ -3,7 +3,7 @@
 Every step multiplies a trajectory's weight once more, so the trajectories that still resemble the valued policy thin
 out. Customers who never had a choice keep their weight of 1 whatever the policy: the curve leaves them out, or they
 would hide that nobody else is left. Here: the curve, the step where it runs out, the findings in words. Not here: the
-verdict on single decisions (diagnostics.py, whose thresholds these are), estimators (sequential.py). N trajectories, T
+verdict on single decisions (verdict.py, whose thresholds these are), estimators (sequential.py). N trajectories, T
 steps.
 """
 

@@ -2,7 +2,7 @@
 
 weight: (n,) w = pi_e(a|x) / p, how much more often the valued policy would do what was logged. If propensities
 and masks are right and everything the policy would do was tried, its mean is 1. Not here: thresholds and words
-(diagnostics.py).
+(verdict.py).
 """
 
 from __future__ import annotations

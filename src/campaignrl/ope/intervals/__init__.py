@@ -26,6 +26,7 @@ from campaignrl.ope.intervals.clustered import clustered_t as clustered_t
 from campaignrl.ope.intervals.clustered import p_value_of_gap as p_value_of_gap
 from campaignrl.ope.intervals.clustered import std_error as std_error
 from campaignrl.ope.intervals.confidence_sequences import anytime_bounds as anytime_bounds
+from campaignrl.ope.intervals.confidence_sequences import ever_excluded as ever_excluded
 from campaignrl.ope.intervals.empirical_likelihood import EMPIRICAL_LIKELIHOOD as EMPIRICAL_LIKELIHOOD
 from campaignrl.ope.intervals.empirical_likelihood import NO_OUTLIERS as NO_OUTLIERS
 from campaignrl.ope.intervals.empirical_likelihood import Extreme as Extreme

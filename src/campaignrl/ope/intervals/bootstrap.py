@@ -2,7 +2,7 @@
 
 Everybody's first interval, and misleading where conversions are rare: what was never seen is never drawn (see
 experiments/coverage.py). Here for the estimators and quantities that have no other interval, and to compare with.
-Not here: refitting the reward model in every draw, which asks the whole evaluation again (refit.py).
+Not here: refitting the reward model in every draw, which asks the whole evaluation again (refit_bootstrap.py).
 """
 
 from __future__ import annotations

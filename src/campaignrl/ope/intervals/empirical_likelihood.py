@@ -69,11 +69,6 @@ class Extreme(NamedTuple):
         return Extreme(self.weight, -self.outcome, -self.slope)
 
 
-def reward_extremes(weights: tuple[float, float], reward: float) -> list[Extreme]:
-    """The least and the largest weight, each with an outcome of weight x reward."""
-    return [Extreme(w, 0.0 if math.isinf(w) else w * reward, reward) for w in weights]
-
-
 def cressie_read(
     sums: PairSums, low: list[Extreme], high: list[Extreme], alpha: float, outliers: Outliers | None = None
 ) -> tuple[float, float]:

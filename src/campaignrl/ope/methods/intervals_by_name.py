@@ -28,13 +28,13 @@ from campaignrl.ope.intervals import (
     clustered_t,
     percentile_interval,
 )
-from campaignrl.ope.methods.registry import ESTIMATORS, seen_by
+from campaignrl.ope.methods.registry import ESTIMATORS, with_own_weights
 from campaignrl.ope.methods.weighted_rows import Evidence, Range
 from campaignrl.rng import Purpose, customer_keys, generator
 from campaignrl.tables.log import DecisionLog
 
 T, BETTING, ANYTIME, BOOTSTRAP = "t", "betting", "anytime", "bootstrap"
-UNCOUNTED = ", the model's own error not counted"
+MODEL_ERROR_NOT_COUNTED = ", the model's own error not counted"
 
 
 class Mean(NamedTuple):
@@ -65,7 +65,7 @@ class Orders(NamedTuple):
 
 def mean_of(name: str, evidence: Evidence, setting: float | None) -> Mean:
     """What an estimator averages. A self-normalised one is bounded as the one that is not."""
-    estimator, e = ESTIMATORS[name], seen_by(name, evidence)._replace(marginals=None)
+    estimator, e = ESTIMATORS[name], with_own_weights(name, evidence)._replace(marginals=None)
 
     def value(rows: Rows) -> float:
         kept = e._replace(**{x: getattr(e, x)[rows] for x in ("reward", "predicted", "weight", "expected")})
@@ -152,7 +152,7 @@ def customer_bounds(row: Range, clusters: Clusters) -> Range:
     return scale * min(fewest * low, most * low), scale * max(fewest * high, most * high)
 
 
-def remade(
+def with_interval(
     interval: str,
     log: DecisionLog,
     views: Mapping[str, Evidence],
@@ -169,13 +169,13 @@ def remade(
     for name, made in estimates.items():
         if math.isfinite(made.value):
             mean, possible = mean_of(name, views[name], settings.get(name)), views[name].reward_range
-            how = BY_NAME[interval].made_by + (UNCOUNTED if not ESTIMATORS[name].weights else "")
+            how = BY_NAME[interval].made_by + (MODEL_ERROR_NOT_COUNTED if not ESTIMATORS[name].weights else "")
             ends = BY_NAME[interval].ends(mean, orders, alpha, seed)
             found[name] = _with_ends(made, ends, possible, how)
     return found
 
 
-def remade_difference(
+def difference_with_interval(
     interval: str, log: DecisionLog, a: Evidence, b: Evidence, made: Estimate, alpha: float, seed: int
 ) -> Estimate:
     """A difference with an interval of another kind; none is needed where both do the same in every row."""

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.errors import DataError, Problem, SupportError
-from campaignrl.ope.data import Given, Target, of_kept_rows
+from campaignrl.ope.data import PolicyLike, TargetPolicy, policy_of_rows
 from campaignrl.ope.estimators import weights
 from campaignrl.ope.intervals import Estimate
-from campaignrl.ope.methods.registry import ESTIMATORS, seen_by
+from campaignrl.ope.methods.registry import ESTIMATORS, with_own_weights
 from campaignrl.ope.methods.weighted_rows import Evidence, Range, gather
 from campaignrl.ope.nuisance import (
     NOT_KNOWN,
@@ -36,29 +36,29 @@ Predictions = npt.NDArray[Any] | None
 
 
 def matured(
-    log: DecisionLog, policies: tuple[Given, Given], q: Predictions
-) -> tuple[DecisionLog, tuple[Given, Given], Predictions, int]:
+    log: DecisionLog, policies: tuple[PolicyLike, PolicyLike], q: Predictions
+) -> tuple[DecisionLog, tuple[PolicyLike, PolicyLike], Predictions, int]:
     """The rows whose outcome is known, what was given for them, and how many rows were left out."""
     kept = None if log.matured.all() else np.flatnonzero(log.matured)
     rows = len(log) if kept is None else len(kept)
     if not rows:
         raise SupportError(f"none of the log's {len(log):,} decisions has a known outcome yet; evaluate it later.")
-    a, b = (of_kept_rows(policy, log, kept) for policy in policies)
+    a, b = (policy_of_rows(policy, log, kept) for policy in policies)
     if q is not None:
         GivenPredictions(q, log)  # its shape is that of the whole log
         q = q if kept is None else q[kept]
     return log if kept is None else log.take(kept), (a, b), q, len(log) - rows
 
 
-def of_matured(logging: Given | None, log: DecisionLog) -> Given | None:
+def logging_of_matured(logging: PolicyLike | None, log: DecisionLog) -> PolicyLike | None:
     """The logging policy as it was given, for the rows that are kept."""
     kept = None if log.matured.all() else np.flatnonzero(log.matured)
-    return None if logging is None else of_kept_rows(logging, log, kept)
+    return None if logging is None else policy_of_rows(logging, log, kept)
 
 
 def propensities(
-    log: DecisionLog, logging: Given | None, estimators: Sequence[str], folds: int, seed: int
-) -> tuple[DecisionLog, EstimatedPropensities | None, Target | None]:
+    log: DecisionLog, logging: PolicyLike | None, estimators: Sequence[str], folds: int, seed: int
+) -> tuple[DecisionLog, EstimatedPropensities | None, TargetPolicy | None]:
     """The log with propensities that can be used, their estimate where there is one, and the logging policy.
 
     Propensities that the log holds are kept, even where those of other actions are estimated.
@@ -75,7 +75,7 @@ def fitted_model(log: DecisionLog, q: Predictions, bounds: Range, folds: int, se
     return reward_model(model, log, bounds, folds, seed) if q is None else GivenPredictions(q, log)
 
 
-def described(fitted: RewardModel | None, model: str, n: int) -> str:
+def model_description(fitted: RewardModel | None, model: str, n: int) -> str:
     """The model's name, and on how many rows it was fitted where that is not all."""
     if fitted is None or isinstance(fitted, GivenPredictions):
         return "" if fitted is None else "given"
@@ -83,8 +83,8 @@ def described(fitted: RewardModel | None, model: str, n: int) -> str:
     return model if rows == n else f"{model}, fitted on {rows:,} of {n:,} rows"
 
 
-def more_robust(
-    log: DecisionLog, evidence: Evidence, target: Target, bounds: Range, folds: int, seed: int, model: str
+def mrdr_rows(
+    log: DecisionLog, evidence: Evidence, target: TargetPolicy, bounds: Range, folds: int, seed: int, model: str
 ) -> Evidence:
     """The evidence with a model fitted for mrdr: a row counts by what its error costs (Farajtabar et al. 2018)."""
     cost = evidence.weight * (1.0 - log.propensity) / log.propensity
@@ -114,12 +114,12 @@ def certain_share(log: DecisionLog) -> float:
     return float((log.propensity[choice] >= weights.CERTAIN).sum() / rows) if rows else 0.0
 
 
-def blind(evidence: Evidence, certain: float) -> bool:
+def no_information(evidence: Evidence, certain: float) -> bool:
     """Whether weighting says nothing: no row speaks, or a deterministic log is asked about something else."""
     return not evidence.weight.any() or (certain == 1.0 and evidence.off_support > 1e-9)
 
 
-def cannot(estimators: Sequence[str], evidence: Evidence) -> dict[str, str]:
+def unavailable(estimators: Sequence[str], evidence: Evidence) -> dict[str, str]:
     """Estimators that this log has no answer for, and why."""
     marginal = [name for name in estimators if ESTIMATORS[name].marginal is not None]
     if evidence.marginals is None:
@@ -128,11 +128,13 @@ def cannot(estimators: Sequence[str], evidence: Evidence) -> dict[str, str]:
     return {"pi": "the logging policy does not draw a send's channel independently of its offer"} if dependent else {}
 
 
-def beyond(estimators: Sequence[str], evidence: Evidence) -> tuple[str, ...]:
+def outside_logging_support(estimators: Sequence[str], evidence: Evidence) -> tuple[str, ...]:
     """What estimators on offers or channels cannot see: a policy doing what the logging policy would not do there."""
     shares: dict[str, float] = {}
     if evidence.marginals is not None:
-        shares = {n: seen_by(n, evidence).off_support for n in estimators if ESTIMATORS[n].marginal is not None}
+        shares = {
+            n: with_own_weights(n, evidence).off_support for n in estimators if ESTIMATORS[n].marginal is not None
+        }
     return tuple(
         f"{name}: {share:.2%} of what this policy would do is nothing the logging policy might have done there."
         for name, share in shares.items()
@@ -140,7 +142,7 @@ def beyond(estimators: Sequence[str], evidence: Evidence) -> tuple[str, ...]:
     )
 
 
-def missing(estimates: Mapping[str, Estimate], without: Mapping[str, str]) -> tuple[str, ...]:
+def reasons_missing(estimates: Mapping[str, Estimate], without: Mapping[str, str]) -> tuple[str, ...]:
     """Why figures are null."""
     known = tuple(
         f"{', '.join(name for name, reason in without.items() if reason == why)}: not to be had, {why}."

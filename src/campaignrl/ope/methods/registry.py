@@ -61,7 +61,7 @@ class DecisionRows(Protocol):
         """The model's value of the policy; 0 without a model."""
 
 
-class Held(NamedTuple):
+class WeightShrinkage(NamedTuple):
     """How an estimator holds heavy weights back, by one number; an infinite one holds nothing back."""
 
     weight: Callable[[Float, float], Float]  # (w, number) -> w'
@@ -77,7 +77,7 @@ class Estimator(NamedTuple):
     weights: bool = True  # leans on importance weights
     likelihood: bool = False  # its interval is empirical likelihood
     marginal: Callable[[Marginals], Marginal] | None = None  # the weights it takes instead of the action's
-    held: Held | None = None
+    held: WeightShrinkage | None = None
     own_model: bool = False  # its reward model is fitted for it alone
 
     @property
@@ -116,12 +116,14 @@ ESTIMATORS: Mapping[str, Estimator] = MappingProxyType(
     {
         "dm": Estimator(bandit.dm, model=True, weights=False),
         "ips": Estimator(bandit.ips, model=False, likelihood=True),
-        "ips_clip": Estimator(bandit.ips, model=False, held=Held(bandit.clipped, HEAVY)),
+        "ips_clip": Estimator(bandit.ips, model=False, held=WeightShrinkage(bandit.clipped, HEAVY)),
         "snips": Estimator(bandit.snips, model=False, likelihood=True),
         "dr": Estimator(bandit.dr, model=True, likelihood=True),
         "sndr": Estimator(bandit.sndr, model=True, likelihood=True),
-        "dros": Estimator(bandit.dr, model=True, held=Held(bandit.shrunk, HEAVY**2, tuple(s * s for s in GRID))),
-        "switch_dr": Estimator(bandit.dr, model=True, held=Held(bandit.switched, HEAVY)),
+        "dros": Estimator(
+            bandit.dr, model=True, held=WeightShrinkage(bandit.shrunk, HEAVY**2, tuple(s * s for s in GRID))
+        ),
+        "switch_dr": Estimator(bandit.dr, model=True, held=WeightShrinkage(bandit.switched, HEAVY)),
         "mips_offer": Estimator(bandit.ips, model=False, likelihood=True, marginal=lambda m: m.offer),
         "mips_channel": Estimator(bandit.ips, model=False, likelihood=True, marginal=lambda m: m.channel),
         "offcem": Estimator(bandit.dr, model=True, likelihood=True, marginal=lambda m: m.offer),
@@ -133,7 +135,7 @@ USUAL = ("dm", "ips", "ips_clip", "snips", "dr", "sndr", "dros", "switch_dr")  #
 STREAMED = tuple(name for name, estimator in ESTIMATORS.items() if estimator.adds_up)
 
 
-def seen_by(name: str, evidence: Evidence) -> Evidence:
+def with_own_weights(name: str, evidence: Evidence) -> Evidence:
     """The evidence with the weights that an estimator takes: the action's, or those of what it is made of."""
     of = ESTIMATORS[name].marginal
     if of is None or evidence.marginals is None:
@@ -160,7 +162,7 @@ def setting_of(name: str, evidence: Evidence, tuning: str) -> float | None:
 
 def estimate(name: str, evidence: Evidence, alpha: float, setting: float | None = None) -> Estimate:
     """The value by one estimator, with its interval at level 1 - alpha. setting: of `setting_of`, else the usual."""
-    estimator, evidence = ESTIMATORS[name], seen_by(name, evidence)
+    estimator, evidence = ESTIMATORS[name], with_own_weights(name, evidence)
     point = estimator.terms(evidence, setting).point()
     if not estimator.likelihood:
         return clustered_t(point, evidence.clusters, alpha, CLUSTERED_T if estimator.weights else MODEL_T)
@@ -214,7 +216,7 @@ def likelihood_interval(part: Weighted, clusters: Clusters, alpha: float) -> tup
     weight, outcome = clusters.scaled(part.weight), clusters.scaled(terms)
     # Weights that never vary tell nothing of how outcomes go with weights; one that did would tell all of it.
     bounds = (1.0, 1.0) if np.allclose(part.weight, 1.0, rtol=0.0, atol=1e-9) else part.weight_range
-    seen = Seen(
+    seen = LikelihoodInputs(
         sums=PairSums.of(weight, outcome),
         row=len(clusters) / clusters.rows,
         usual=float(terms.mean()) / max(float(part.weight.mean()), 1e-12),
@@ -223,11 +225,11 @@ def likelihood_interval(part: Weighted, clusters: Clusters, alpha: float) -> tup
         below=_ends_of(outcome[weight < 1.0]),
         outliers=farthest(np.stack([weight, outcome])),
     )
-    lower, upper = ends_given(seen, bounds, part.residual_range, part.offset, alpha)
+    lower, upper = likelihood_ends(seen, bounds, part.residual_range, part.offset, alpha)
     return middle + lower, middle + upper
 
 
-class Seen(NamedTuple):
+class LikelihoodInputs(NamedTuple):
     """What customers showed, scaled as in `Clusters.scaled`."""
 
     sums: PairSums
@@ -239,7 +241,9 @@ class Seen(NamedTuple):
     outliers: Outliers = NO_OUTLIERS
 
 
-def ends_given(seen: Seen, bounds: Range, residual_range: Range, offset: float, alpha: float) -> tuple[float, float]:
+def likelihood_ends(
+    seen: LikelihoodInputs, bounds: Range, residual_range: Range, offset: float, alpha: float
+) -> tuple[float, float]:
     """The interval of a mean of (weight - offset) residual, rows' weights being within `bounds`."""
     least, largest = seen.totals
     ends = [

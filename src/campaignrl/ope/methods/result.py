@@ -14,7 +14,7 @@ from typing import Any
 from campaignrl.display import one_line
 from campaignrl.ope.intervals import Estimate
 from campaignrl.ope.methods.shrinkage import FIXED
-from campaignrl.ope.methods.weight_histogram import Spread
+from campaignrl.ope.methods.weight_histogram import WeightHistogram
 from campaignrl.ope.nuisance import CalibrationBin
 
 FIGURES = (
@@ -76,7 +76,9 @@ class Evaluation:
     reward_model: str = ""  # which, and on how many rows it was fitted
     logging_policy: str = ""  # where its probabilities of other actions come from, if they were needed
     calibration: tuple[CalibrationBin, ...] = ()  # of estimated propensities
-    spread: Spread | None = field(default=None, repr=False, compare=False)  # of weights, for pictures; not in JSON
+    spread: WeightHistogram | None = field(
+        default=None, repr=False, compare=False
+    )  # of weights, for pictures; not in JSON
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; None where a figure cannot be had."""

@@ -1,6 +1,6 @@
 """How the weight of a log is spread: over rows, and over actions. What the pictures of a report are made of.
 
-Not here: what is read off it for the verdict (weights.py, diagnostics.py), drawing (report/figures/evidence.py).
+Not here: what is read off it for the verdict (weights.py, verdict.py), drawing (report/figures/evidence.py).
 n rows, k actions, B bins.
 """
 
@@ -30,7 +30,7 @@ class ActionOverlap(NamedTuple):
     ess: float
 
 
-class Spread(NamedTuple):
+class WeightHistogram(NamedTuple):
     """The weights' histogram and the overlap by action."""
 
     edges: Float  # (B + 1,) of weight, ascending
@@ -40,12 +40,12 @@ class Spread(NamedTuple):
     overlap: tuple[ActionOverlap, ...]
 
 
-def spread_of(log: DecisionLog, evidence: Evidence) -> Spread:
-    """The spread of a policy's weights over the rows of a log."""
-    return spread_from(log.catalog.names, counted(evidence.weight, log.action, len(log.catalog)))
+def weight_histogram_of(log: DecisionLog, evidence: Evidence) -> WeightHistogram:
+    """How a policy's weights are spread over the rows of a log."""
+    return weight_histogram_from(log.catalog.names, histogram_sums(evidence.weight, log.action, len(log.catalog)))
 
 
-def counted(weight: Float, action: Array, k: int) -> dict[str, Array]:
+def histogram_sums(weight: Float, action: Array, k: int) -> dict[str, Array]:
     """Of some rows, (n,) weights and actions: sums by bin (BINS,) and by action (k,), which add up over parts."""
     speaks = weight > 0.0
     w = weight if speaks.all() else weight[speaks]
@@ -55,15 +55,15 @@ def counted(weight: Float, action: Array, k: int) -> dict[str, Array]:
     return dict(zip(COUNTED, (*by_bin, *by_action), strict=True))
 
 
-def spread_from(names: Sequence[str], sums: Mapping[str, Array]) -> Spread:
-    """The spread that the sums of `counted` tell of; bins beyond the least and the largest weight are left out."""
+def weight_histogram_from(names: Sequence[str], sums: Mapping[str, Array]) -> WeightHistogram:
+    """The histogram from `histogram_sums`; bins beyond the least and the largest weight are left out."""
     rows, weight, tried, wanted, square = (sums[name] for name in COUNTED)
     n, there = int(tried.sum()), np.flatnonzero(rows)
     first, last = (int(there[0]), int(there[-1])) if len(there) else (-PER_DOUBLING * LEAST,) * 2
     shown = slice(first, last + 1)
     ess = np.divide(wanted**2, square, out=np.zeros(len(names)), where=square > 0.0)
     overlap = zip(names, tried / n, wanted / n, ess, strict=True)
-    return Spread(
+    return WeightHistogram(
         edges=2.0 ** (LEAST + np.arange(first, last + 2) / PER_DOUBLING),
         rows=rows[shown] / n,
         weight=weight[shown] / max(float(weight.sum()), np.finfo(np.float64).tiny),

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.arrays import Float
-from campaignrl.ope.data import Target
+from campaignrl.ope.data import TargetPolicy
 from campaignrl.ope.data.blocks import blocks
 from campaignrl.ope.estimators import MarginalGathering, Marginals, mixed, off_support, weight_bound
 from campaignrl.ope.intervals import Clusters
@@ -56,7 +56,7 @@ class Evidence(NamedTuple):
 class _Gathering:
     """One target's row numbers while blocks pass by."""
 
-    def __init__(self, target: Target, log: DecisionLog, marginals: bool) -> None:
+    def __init__(self, target: TargetPolicy, log: DecisionLog, marginals: bool) -> None:
         n, k = len(log), len(log.catalog)
         self.marginals = MarginalGathering(log) if marginals else None
         self.target, self.log = target, log
@@ -88,10 +88,10 @@ class _Gathering:
 
 def gather(
     log: DecisionLog,
-    targets: Sequence[Target],
+    targets: Sequence[TargetPolicy],
     model: RewardModel | None,
     reward_range: Range,
-    logging: Target | None = None,
+    logging: TargetPolicy | None = None,
 ) -> list[Evidence]:
     """Evidence on each target from the same rows and the same model; with marginal weights if `logging` is given."""
     parts = [_Gathering(target, log, logging is not None) for target in targets]

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from campaignrl.arrays import Float
 from campaignrl.errors import CampaignError, DataError
-from campaignrl.ope.data import LOGGED, Given, Target, target_of
+from campaignrl.ope.data import LOGGED, PolicyLike, TargetPolicy, target_policy_of
 from campaignrl.ope.data.blocks import blocks
 from campaignrl.ope.nuisance.propensity_model import EstimatedPropensities
 from campaignrl.policies import Policy, is_trained, load_policy
@@ -30,21 +30,23 @@ NOT_KNOWN = (
 CLOSE = 1e-3  # relative; float32 and rounded tables stay inside, another policy does not
 
 
-def logging_policy(given: Given | None, log: DecisionLog, estimated: EstimatedPropensities | None) -> Target | None:
+def logging_policy(
+    given: PolicyLike | None, log: DecisionLog, estimated: EstimatedPropensities | None
+) -> TargetPolicy | None:
     """The logging policy as a target over the log's rows, or None where it is not known that far.
 
     given: as any policy, checked against the log's propensities. estimated: used if there is nothing else.
     """
     if given is not None and not (isinstance(given, str) and given in (ESTIMATE, LOGGED)):
-        found = target_of(given, log)
+        found = target_policy_of(given, log)
         _require_agreement(found, log)
         return found
     if estimated is not None:
-        return Target("estimated from the log", estimated.probabilities)
+        return TargetPolicy("estimated from the log", estimated.probabilities)
     return _uniform(log) or _by_action(log) or _bundled(log)
 
 
-def _uniform(log: DecisionLog) -> Target | None:
+def _uniform(log: DecisionLog) -> TargetPolicy | None:
     """Every eligible action alike."""
     for rows in blocks(len(log)):
         if not _near(1.0 / log.allowed(rows).sum(axis=1), log.propensity[rows], 1e-9).all():
@@ -54,10 +56,10 @@ def _uniform(log: DecisionLog) -> Target | None:
         allowed = log.allowed(rows)
         return np.asarray(allowed / allowed.sum(axis=1, keepdims=True))
 
-    return Target("uniform, as the propensities show", answer)
+    return TargetPolicy("uniform, as the propensities show", answer)
 
 
-def _by_action(log: DecisionLog) -> Target | None:
+def _by_action(log: DecisionLog) -> TargetPolicy | None:
     """A test's design: one probability an action, the same in every row, adding up to 1."""
     k = len(log.catalog)
     seen = np.bincount(log.action, minlength=k) > 0
@@ -69,16 +71,16 @@ def _by_action(log: DecisionLog) -> Target | None:
         return None
     if log.eligible is not None and not log.eligible[:, seen].all():
         return None
-    return Target("by action, as the propensities show", lambda rows: np.tile(chance, (len(log.action[rows]), 1)))
+    return TargetPolicy("by action, as the propensities show", lambda rows: np.tile(chance, (len(log.action[rows]), 1)))
 
 
-def _bundled(log: DecisionLog) -> Target | None:
+def _bundled(log: DecisionLog) -> TargetPolicy | None:
     """The bundled policy that the log names, if it gives every row its propensity. Files are not looked at."""
     if log.policy_id not in bundled_files("policies"):
         return None
     try:
         policy: Policy = load_policy(log.policy_id, log.catalog, log.context.schema)
-        found = target_of(policy, log) if is_trained(policy) else None
+        found = target_policy_of(policy, log) if is_trained(policy) else None
         if found is not None:
             _require_agreement(found, log)
     except CampaignError:
@@ -86,7 +88,7 @@ def _bundled(log: DecisionLog) -> Target | None:
     return found
 
 
-def _require_agreement(found: Target, log: DecisionLog) -> None:
+def _require_agreement(found: TargetPolicy, log: DecisionLog) -> None:
     """DataError with the rows where `found` does not give the logged action its propensity."""
     p = np.empty(len(log))
     for rows in blocks(len(log)):
@@ -102,7 +104,7 @@ def _near(a: npt.NDArray[Any], b: npt.NDArray[Any], relative: float) -> npt.NDAr
     return np.asarray(np.abs(a - b) <= relative * b)
 
 
-def wants_estimate(given: Given | None, log: DecisionLog) -> bool:
+def wants_estimate(given: PolicyLike | None, log: DecisionLog) -> bool:
     """Whether the logging policy is to be estimated: the caller says so, or the log's propensities are made up."""
     return (isinstance(given, str) and given == ESTIMATE) or propensities_unknown(log)
 

@@ -2,7 +2,7 @@
 
 A multinomial logistic regression of the action on the context, cross-fitted by customer, kept within what was
 eligible. It can only be right if everything that drove the choice is among the contexts, which no log can show; so
-whoever uses it must say so (diagnostics.py does). Not here: who asks for it (logging_policy.py). n rows, k actions.
+whoever uses it must say so (verdict.py does). Not here: who asks for it (logging_policy.py). n rows, k actions.
 """
 
 from __future__ import annotations

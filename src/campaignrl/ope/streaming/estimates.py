@@ -26,7 +26,7 @@ from campaignrl.ope.intervals import (
     mean_weight_statistic,
     p_value_of_gap,
 )
-from campaignrl.ope.methods import ESTIMATORS, Range, Seen, ends_given
+from campaignrl.ope.methods import ESTIMATORS, LikelihoodInputs, Range, likelihood_ends
 from campaignrl.ope.streaming.sums import AT, COLUMNS, EXTREMES, WEIGHTS, CustomerSums, ends_of
 
 FASTEST = 8  # columns at least: BLAS is faster for eight than for seven
@@ -135,7 +135,7 @@ def _combined(terms: ColumnTerms, sums: CustomerSums) -> Combination:
 
 
 def error(influence: Float, sums: CustomerSums) -> float:
-    """`intervals.std_error`; rounding may not make it less than nothing."""
+    """`std_error`; rounding may not make it less than nothing."""
     if sums.customers < 2:
         return NOT_TO_BE_HAD
     square = max(float(influence @ sums.products @ influence), 0.0)
@@ -143,7 +143,7 @@ def error(influence: Float, sums: CustomerSums) -> float:
 
 
 def estimate(name: str, sums: CustomerSums, bounds: Bounds, alpha: float) -> Estimate:
-    """`estimators.estimate`."""
+    """`methods.estimate`."""
     found = combination(name, sums)
     spread = error(found.influence, sums)
     if not ESTIMATORS[name].likelihood:
@@ -160,7 +160,7 @@ def estimate(name: str, sums: CustomerSums, bounds: Bounds, alpha: float) -> Est
 
 
 def lift(sums: CustomerSums, reference_expected: float, bounds: Bounds, alpha: float) -> Estimate:
-    """`estimators.difference` over the reference, whose model expects `reference_expected` per row."""
+    """`methods.difference` over the reference, whose model expects `reference_expected` per row."""
     found = _combined(ColumnTerms({"lift": 1.0}), sums)
     middle = _mean(sums, "expected") - reference_expected
     weights = (1.0, 1.0) if bounds.all_ones_lift else bounds.lift_weight
@@ -202,7 +202,7 @@ def _likelihood(
     row = sums.customers / rows
     above, below = ends_of(sums.extremes[which], middle, 1.0 / row)
     high, low = (row * np.stack([w, y - middle * size]) for size, w, y in sums.outliers[which])
-    seen = Seen(
+    seen = LikelihoodInputs(
         sums=_pair(sums, weight, centred),
         row=row,
         usual=float(centred @ sums.totals) / max(float(weight @ sums.totals), 1e-12 * rows),
@@ -211,7 +211,7 @@ def _likelihood(
         below=[row * value for value in below],
         outliers=(high, low),
     )
-    lower, upper = ends_given(seen, bounds, residual, offset, alpha)
+    lower, upper = likelihood_ends(seen, bounds, residual, offset, alpha)
     return middle + lower, middle + upper
 
 

@@ -21,7 +21,15 @@ from campaignrl.errors import DataError, Problem, SupportError, UsageError, unkn
 from campaignrl.ope.data import LOGGED, TABLES
 from campaignrl.ope.diagnostics import diagnose
 from campaignrl.ope.intervals import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate
-from campaignrl.ope.methods import ESTIMATORS, STREAMED, USUAL, Evaluation, Range, missing, spread_from
+from campaignrl.ope.methods import (
+    ESTIMATORS,
+    STREAMED,
+    USUAL,
+    Evaluation,
+    Range,
+    reasons_missing,
+    weight_histogram_from,
+)
 from campaignrl.ope.nuisance import ESTIMATE
 from campaignrl.ope.streaming.estimates import Bounds, estimate, lift
 from campaignrl.ope.streaming.figures import bounds_of, figures_of, off_support, reward_range_of
@@ -196,12 +204,12 @@ def _answer(
     off, off_other = mix * off_support(rows, "a", n), off_support(rows, "b", n)
     certain = rows.added["certain"] / rows.added["choice"] if rows.added["choice"] else 0.0
     figures = figures_of(sums, rows, first, bounds, off, certain, stream.rows)
-    silent = _blind(float(rows.largest["weight"]), certain, off)
+    silent = _no_information(float(rows.largest["weight"]), certain, off)
     estimates = {
         name: NONE_HAD if silent and ESTIMATORS[name].weights else estimate(name, sums, bounds, alpha)
         for name in estimators
     }
-    both = silent or _blind(float(rows.largest["weight of b"]), certain, off_other)
+    both = silent or _no_information(float(rows.largest["weight of b"]), certain, off_other)
     gained = NONE_HAD if both else _lift(sums, rows, bounds, alpha)
     verdict, reasons = diagnose(figures)
     name, reference = (_name(policy) for policy in policies)
@@ -226,11 +234,11 @@ def _answer(
         lift_ci_low=gained.ci_low,
         lift_ci_high=gained.ci_high,
         verdict=verdict,
-        reasons=reasons + missing(estimates, {}) + _unchecked(meta, question.policy),
+        reasons=reasons + reasons_missing(estimates, {}) + _unchecked(meta, question.policy),
         estimates=estimates,
         settings={name: HELD[name] for name in estimators if name in HELD},
         reward_model=_described(question.model, n),
-        spread=spread_from(stream.facts.catalog.names, rows.added) if question.spread else None,
+        spread=weight_histogram_from(stream.facts.catalog.names, rows.added) if question.spread else None,
     )
 
 
@@ -247,7 +255,7 @@ def _name(policy: Policy | Array | None) -> str:
     return "given probabilities" if isinstance(policy, np.ndarray) else policy.name
 
 
-def _blind(heaviest: float, certain: float, off: float) -> bool:
+def _no_information(heaviest: float, certain: float, off: float) -> bool:
     return heaviest <= 0.0 or (certain == 1.0 and off > 1e-9)
 
 

@@ -1,6 +1,6 @@
 """What a whole log's tally says once all parts are joined: bounds of rows, and the figures that are judged.
 
-Not here: tallying (rows.py), estimates (estimates.py), the verdict (diagnostics.py). k actions.
+Not here: tallying (rows.py), estimates (estimates.py), the verdict (verdict.py). k actions.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from campaignrl.ope.streaming.sums import AT, CustomerSums, Tally
 
 
 def reward_range_of(rows: Tally, given: Range | None, fact: Any) -> tuple[Range, str]:
-    """What a reward can be, and how that is known; `preparing.reward_range_of`."""
+    """What a reward can be, and how that is known; `methods.reward_range_of`."""
     least, largest = rows.least["reward"], rows.largest["reward"]
     known = given if given is not None else fact
     if known is None:

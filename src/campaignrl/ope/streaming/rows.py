@@ -15,7 +15,7 @@ import numpy as np
 from campaignrl.arrays import Array, Float
 from campaignrl.errors import DataError
 from campaignrl.ope.estimators import weights
-from campaignrl.ope.methods import ESTIMATORS, HEAVY, Range, counted
+from campaignrl.ope.methods import ESTIMATORS, HEAVY, Range, histogram_sums
 from campaignrl.ope.streaming.estimates import PieceRows, columns_of, own_columns
 from campaignrl.ope.streaming.model import StreamedModel
 from campaignrl.ope.streaming.sums import (
@@ -108,7 +108,9 @@ def _of_piece(question: Question, piece: Piece, sampling: int) -> tuple[Customer
     _fill(columns, log, predicted, views, question)
     tally = _tallied(log, columns, views, q_range, dropped)
     if question.spread:
-        tally = tally._replace(added={**tally.added, **counted(columns[AT["weight"]], log.action, len(log.catalog))})
+        tally = tally._replace(
+            added={**tally.added, **histogram_sums(columns[AT["weight"]], log.action, len(log.catalog))}
+        )
     begun = log.customer if len(starts) == len(log) else log.customer[starts]
     names = begun if isinstance(question.stream, LogInMemory) else log.customers[begun]  # numbers tell them apart too
     sums = customer_sums(columns, starts, names, log.step, sampling, question.columns)

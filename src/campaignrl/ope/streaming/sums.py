@@ -92,7 +92,7 @@ class CustomerSums(NamedTuple):
     least: Float  # of WEIGHTS
     largest: Float
     extremes: tuple[Extremes, ...]  # of EXTREMES
-    outliers: tuple[tuple[Float, Float], ...]  # of EXTREMES: (3, f) rows, weight and outcome; see outliers.farthest
+    outliers: tuple[tuple[Float, Float], ...]  # of EXTREMES: (3, f) rows, weight and outcome of the farthest
     keys: tuple[Array, ...]  # of customers, or of a share of them
     edges: tuple[Edge, ...] = ()  # none, one, or the first and the last
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from campaignrl.arrays import Array, Float
 from campaignrl.errors import DataError, Problem
-from campaignrl.ope.data import target_of
+from campaignrl.ope.data import target_policy_of
 from campaignrl.ope.estimators import mixed
 from campaignrl.ope.methods import Range
 from campaignrl.ope.streaming.model import StreamedModel
@@ -36,7 +36,7 @@ class View:
         self.certain_off, self.heaviest = 0.0, 1.0
         self.mass, self.wanted = np.zeros(k), np.zeros(k)  # wanted: 1 where any row has more than 0
         self.most_wanted = 0.0
-        self.target = None if policy is None else target_of(policy, log)
+        self.target = None if policy is None else target_policy_of(policy, log)
         self._speaks = np.ones(0 if policy is None else len(log))
         if policy is not None:
             expected[:] = self._speaks[certain] = 0.0

@@ -17,3 +17,5 @@ online.py           A linear bandit row by row: choose, see what came of it, lea
 reg_cb.py           `reg_cb`: optimism over all regressors that predict nearly as well as the best one
 square_cb.py        `square_cb`: inverse gap weighting (Abe & Long 1999; SquareCB: Foster & Rakhlin 2020, ICML)
 """
+
+from campaignrl.policies.bandits.online import Online as Online

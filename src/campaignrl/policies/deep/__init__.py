@@ -23,6 +23,7 @@ weight_export.py         Torch's weights as numpy arrays and back: of a network 
 from campaignrl.policies.deep.numpy_network import Activation as Activation
 from campaignrl.policies.deep.numpy_network import Layer as Layer
 from campaignrl.policies.deep.numpy_network import Width as Width
+from campaignrl.policies.deep.numpy_network import forward as forward
 from campaignrl.policies.deep.numpy_network import hidden_outputs as hidden_outputs
 from campaignrl.policies.deep.numpy_network import layer_sizes as layer_sizes
 from campaignrl.policies.deep.recurrent_state import Memory as Memory
@@ -39,3 +40,4 @@ from campaignrl.policies.deep.run_options import RunOptions as RunOptions
 from campaignrl.policies.deep.run_options import TrainingCallback as TrainingCallback
 from campaignrl.policies.deep.run_options import WorldLearner as WorldLearner
 from campaignrl.policies.deep.run_options import thinned as thinned
+from campaignrl.policies.deep.training_env import TrainingVectorEnv as TrainingVectorEnv

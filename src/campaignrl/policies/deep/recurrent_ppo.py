@@ -40,8 +40,8 @@ WEIGHT, BIAS = "memory_weight", "memory_bias"  # names of its tensors
 class RecurrentPPOConfig(PPOConfig):
     """Settings of `recurrent_ppo`, those of PPO beside.
 
-    lstm_hidden_size: H, numbers remembered of a customer; critic: what judges a state while it learns has a memory of its own
-    (`own`), or reads the deciding one without teaching it (`shared`), which takes about half the time.
+    lstm_hidden_size: H, numbers remembered of a customer; critic: what judges a state while it learns has a memory of
+    its own (`own`), or reads the deciding one without teaching it (`shared`), which takes about half the time.
     """
 
     lstm_hidden_size: Width = 32

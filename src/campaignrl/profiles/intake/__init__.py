@@ -23,4 +23,6 @@ writer.py            The result folder: events, attributes, rejects, links, figu
 """
 
 from campaignrl.profiles.intake.intake import IntakeResult as IntakeResult
+from campaignrl.profiles.intake.intake import intake as intake
+from campaignrl.profiles.intake.mapping import parse_intake_mapping as parse_intake_mapping
 from campaignrl.profiles.intake.quality import in_a_line as in_a_line

@@ -2,7 +2,8 @@
 
 Lines that are no rows (too few cells, bytes that are not UTF-8, a quote that never ends) are kept aside with their
 line number, never dropped. Read by the engine, not as other tables are (tables/files): exports may be larger than
-memory, and a line that is no row must neither stop the rest nor be lost. Here: opening files. Not here: what cells mean (sql_values.py).
+memory, and a line that is no row must neither stop the rest nor be lost. Here: opening files. Not here:
+what cells mean (sql_values.py).
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ quantile_tables.py  The marginal of one number within a segment: a table from pr
 """
 
 from campaignrl.profiles.population.fidelity import Fidelity as Fidelity
+from campaignrl.profiles.population.fidelity import held_out_fidelity as held_out_fidelity
 from campaignrl.profiles.population.population import LABEL as LABEL
 from campaignrl.profiles.population.population import Population as Population
 from campaignrl.profiles.population.population import fit_population as fit_population

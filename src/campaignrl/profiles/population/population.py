@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from pydantic import model_validator
+from threadpoolctl import threadpool_limits
 
 from campaignrl import rng
 from campaignrl.arrays import Float, Int64, UInt64
@@ -119,16 +120,17 @@ class Population(Spec):
 
 def fit_population(profiles: pd.DataFrame, codes: Int64, names: Sequence[str]) -> Population:
     """The population that these customers are a sample of; codes: (n,) index of each customer's segment in `names`."""
-    present = tags_of(profiles)
-    left_out = tuple(tag.name for tag in present if _identifies(profiles, tag))
-    tags = tuple(tag for tag in present if tag.name not in left_out)
-    if not tags:
-        raise SpecError(Problem("profiles", "tags", [t.name for t in present], "at least one tag to draw"))
-    columns = columns_for_population(profiles, tags)
-    everyone = rank_correlations(columns.values)
-    counts = np.bincount(codes, minlength=len(names))
-    segments = [fit_segment(columns.take(codes == g), counts[g] / len(codes), everyone) for g in range(len(names))]
-    return Population(tags=tags, names=tuple(names), segments=tuple(segments), ties=columns.ties, left_out=left_out)
+    with threadpool_limits(limits=1):  # BLAS over several threads adds up in another order: other last digits
+        present = tags_of(profiles)
+        left_out = tuple(tag.name for tag in present if _identifies(profiles, tag))
+        tags = tuple(tag for tag in present if tag.name not in left_out)
+        if not tags:
+            raise SpecError(Problem("profiles", "tags", [t.name for t in present], "at least one tag to draw"))
+        columns = columns_for_population(profiles, tags)
+        everyone = rank_correlations(columns.values)
+        counts = np.bincount(codes, minlength=len(names))
+        segments = [fit_segment(columns.take(codes == g), counts[g] / len(codes), everyone) for g in range(len(names))]
+        return Population(tags=tags, names=tuple(names), segments=tuple(segments), ties=columns.ties, left_out=left_out)
 
 
 def _identifies(profiles: pd.DataFrame, tag: Tag) -> bool:

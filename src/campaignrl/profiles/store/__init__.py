@@ -15,6 +15,7 @@ update.py        New events and new attributes for the profiles of a folder, and
 """
 
 from campaignrl.profiles.store.build import Profiles as Profiles
+from campaignrl.profiles.store.build import build_profiles as build_profiles
 from campaignrl.profiles.store.columns import OTHER as OTHER
 from campaignrl.profiles.store.columns import Tag as Tag
 from campaignrl.profiles.store.columns import check_profiles as check_profiles

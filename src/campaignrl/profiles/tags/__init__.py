@@ -32,5 +32,6 @@ from campaignrl.profiles.tags.values import listed as listed
 from campaignrl.profiles.tags.values import rule_column as rule_column
 from campaignrl.profiles.tags.values import score_column as score_column
 from campaignrl.profiles.tags.values import statistic_columns as statistic_columns
+from campaignrl.profiles.tags.world_features import features as features
 from campaignrl.profiles.tags.world_features import features_frame as features_frame
 from campaignrl.profiles.tags.world_features import rests_on as rests_on

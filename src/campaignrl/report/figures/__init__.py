@@ -23,9 +23,18 @@ world.py                   The picture of a world, and its page: customers, funn
                            nothing sent
 """
 
+from campaignrl.report.figures.base import INK as INK
+from campaignrl.report.figures.base import MUTED as MUTED
+from campaignrl.report.figures.base import SERIES as SERIES
 from campaignrl.report.figures.base import png_bytes as png_bytes
 from campaignrl.report.figures.base import svg_bytes as svg_bytes
+from campaignrl.report.figures.calibration import realism as realism
 from campaignrl.report.figures.captions import Picture as Picture
+from campaignrl.report.figures.channel_load import channel_load as channel_load
+from campaignrl.report.figures.effective_size_by_step import ess_by_step as ess_by_step
+from campaignrl.report.figures.estimates import Panel as Panel
+from campaignrl.report.figures.estimates import Spot as Spot
+from campaignrl.report.figures.estimates import panels as panels
 from campaignrl.report.figures.evidence import evidence_pictures as evidence_pictures
 from campaignrl.report.figures.profiles import heat as heat
 from campaignrl.report.figures.profiles import migration_picture as migration_picture

@@ -17,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFor
 from campaignrl.ope.data import LOGGED
 from campaignrl.ope.diagnostics import ESS_REFUSE
 from campaignrl.ope.episodes import EpisodeEvaluation
-from campaignrl.ope.methods import ActionOverlap, Evaluation, Spread
+from campaignrl.ope.methods import ActionOverlap, Evaluation, WeightHistogram
 from campaignrl.ope.nuisance import CalibrationBin
 from campaignrl.report.facts import ReportContent
 from campaignrl.report.facts import wording as words
@@ -71,7 +71,7 @@ def _picture(svg: bytes, key: str, caption: str, says: str, signs: tuple[tuple[s
     return Picture(inline_svg(svg, key, f"{caption} {says}"), caption, signs)
 
 
-def weights_and_overlap(spread: Spread, ess: float, n: int) -> Figure:
+def weights_and_overlap(spread: WeightHistogram, ess: float, n: int) -> Figure:
     """At the left the histogram of weights, by rows and by weight; at the right the actions, logged and wanted."""
     shown = actions_shown(spread.overlap)
     figure = Figure(figsize=(WIDTH, max(3.2, 1.2 + 0.3 * len(shown))), layout="constrained")
@@ -113,7 +113,7 @@ def actions_shown(overlap: Sequence[ActionOverlap]) -> list[ActionOverlap]:
     return kept
 
 
-def _histogram(ax: Axes, spread: Spread) -> None:
+def _histogram(ax: Axes, spread: WeightHistogram) -> None:
     _frame(ax)
     low, width = spread.edges[:-1], np.diff(spread.edges)
     ax.set_xscale("log", base=2)

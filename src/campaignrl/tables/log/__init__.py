@@ -26,6 +26,7 @@ from campaignrl.tables.log.files import write_log as write_log
 from campaignrl.tables.log.rows import built as built
 from campaignrl.tables.log.rows import numbered as numbered
 from campaignrl.tables.log.rows import unknown_names as unknown_names
+from campaignrl.tables.log.split import split_by_customer as split_by_customer
 from campaignrl.tables.log.stream import LogInMemory as LogInMemory
 from campaignrl.tables.log.stream import LogStream as LogStream
 from campaignrl.tables.log.stream import Piece as Piece

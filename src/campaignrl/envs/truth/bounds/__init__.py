@@ -15,3 +15,7 @@ piecewise_linear_bounds.py  Lines above curves: how the optimistic model keeps a
 upper_bound.py              An upper bound on what any policy can earn, with or without a budget or capacity, and
                             the regret against it
 """
+
+from campaignrl.envs.truth.bounds.upper_bound import ROUGH as ROUGH
+from campaignrl.envs.truth.bounds.upper_bound import idle_value as idle_value
+from campaignrl.envs.truth.bounds.upper_bound import upper_bound as upper_bound

@@ -14,6 +14,10 @@ stocks.py              What a unit of ad-stock, satisfaction, intent or stockpil
                        lattice leaves out
 """
 
+from campaignrl.envs.truth.oracles.far_sighted_oracle import FarSightedOracle as FarSightedOracle
+from campaignrl.envs.truth.oracles.greedy_oracle import action_gains as action_gains
+from campaignrl.envs.truth.oracles.greedy_oracle import greedy as greedy
+from campaignrl.envs.truth.oracles.greedy_oracle import priced as priced
 from campaignrl.envs.truth.oracles.one_day_values import Types as Types
 from campaignrl.envs.truth.oracles.reduced_state import Lattice as Lattice
 from campaignrl.envs.truth.oracles.reduced_state import Size as Size

@@ -1,0 +1,73 @@
+"""What stands at the end of every verb's help: two calls that run, as a test does with them in a folder of its own.
+
+Files of one example come from another, in the order of a first afternoon. No line is longer than a help page of 80
+columns has room for. Not here: how a help page looks (main.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "demo": ("campaignrl demo", "campaignrl demo -w bank -n 5000 -o runs/bank --json"),
+        "world list": ("campaignrl world list", "campaignrl world list --json"),
+        "world show": ("campaignrl world show ecommerce", "campaignrl world show bank -n 2000 -o bank.html"),
+        "world check": ("campaignrl world check mine.toml", "campaignrl world check ./mine.toml"),
+        "simulate": (
+            "campaignrl simulate -w ecommerce -n 5000 -o log.parquet",
+            "campaignrl simulate -w bank -p rules_bank -n 5000 --json",
+        ),
+        "train": (
+            "campaignrl train lin_ts --log log.parquet -o lin_ts.bundle",
+            "campaignrl train lin_ts --world ecommerce -n 5000 -o fresh.bundle",
+        ),
+        "evaluate": (
+            "campaignrl evaluate log.parquet -p lin_ts.bundle --against rules",
+            "campaignrl evaluate log.parquet -p lin_ts.bundle -p rules --json",
+        ),
+        "decide": (
+            "campaignrl decide rules customers.csv -o sends.csv",
+            "campaignrl decide lin_ts.bundle customers.csv -w ecommerce -o sends.csv",
+        ),
+        "profile build": (
+            "campaignrl profile build --events events.parquet -o shop",
+            "campaignrl profile build --events events.parquet --as-of 2026-03-01 -o old",
+        ),
+        "profile update": (
+            "campaignrl profile update shop --as-of 2026-11-21",
+            "campaignrl profile update shop --attributes attributes.csv --json",
+        ),
+        "profile show": (
+            "campaignrl profile show shop",
+            "campaignrl profile show shop --customer 1 --json",
+        ),
+        "profile segment": (
+            "campaignrl profile segment shop --method rfm -o labels.csv",
+            "campaignrl profile segment shop --k 3 -o segments.json --json",
+        ),
+        "profile draw": (
+            "campaignrl profile draw segments.json -n 1000 -o drawn.parquet",
+            "campaignrl profile draw segments.json -n 1000 -o drawn.csv --check shop",
+        ),
+        "calibrate": (
+            "campaignrl calibrate events.parquet -o mine.toml",
+            "campaignrl calibrate events.parquet --like retail -o mine.toml --json",
+        ),
+        "benchmark": (
+            "campaignrl benchmark suite.toml -o main.json",
+            "campaignrl benchmark suite.toml --seeds 4 --workers 2 -o candidate.json",
+        ),
+        "compare": (
+            "campaignrl compare main.json candidate.json --margin 0.05",
+            "campaignrl compare main.json --policy-base uniform --policy-cand lin_ts",
+        ),
+    }
+)
+
+
+def epilog_of(path: str) -> str | None:
+    """The two calls as the end of a help page, unwrapped; None where there are none."""
+    found = EXAMPLES.get(path)
+    return None if found is None else "\n".join(["\b", "Examples:", *(f"  {each}" for each in found)])

@@ -1,0 +1,103 @@
+"""The notebooks of docs/notebooks run from their first to their last cell, as somebody would run them."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import campaignrl as crl
+from campaignrl.envs import Panel, customers_frame
+
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "notebooks"
+
+SHOW = """
+import json as _json
+_shown = {}
+
+def _show(cell, value):
+    if value is not None:
+        made = getattr(value, "_repr_html_", None)
+        _shown[cell] = {"type": type(value).__name__, "line": repr(value), "html": None if made is None else made()}
+"""
+END = """
+open("shown.json", "w", encoding="utf-8").write(_json.dumps(_shown))
+"""
+
+
+SMALL = {"CUSTOMERS, STEPS, SEEDS = 1_000, 4_096, 2": "CUSTOMERS, STEPS, SEEDS = 200, 2_048, 2"}
+
+
+def script(notebook):
+    """The code cells one after the other; what a cell's last line is worth is shown, as a notebook does."""
+    parts = [SHOW]
+    for number, cell in enumerate(json.loads(notebook.read_text(encoding="utf-8"))["cells"]):
+        if cell["cell_type"] != "code":
+            continue
+        text = "".join(cell["source"])
+        for usual, small in SMALL.items():
+            text = text.replace(usual, small)
+        tree = ast.parse(text)
+        last = tree.body[-1]
+        if isinstance(last, ast.Expr):
+            call = ast.Call(ast.Name("_show", ast.Load()), [ast.Constant(number), last.value], [])
+            tree.body[-1] = ast.Expr(call)
+        parts.append(ast.unparse(ast.fix_missing_locations(tree)))
+    return "\n".join([*parts, END])
+
+
+def run(name, folder):
+    """What the cells of a notebook showed, by type of what was shown; warnings are errors."""
+    (folder / "notebook.py").write_text(script(FOLDER / f"{name}.ipynb"), encoding="utf-8")
+    words = [sys.executable, "-W", "error", "notebook.py"]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    shown = json.loads((folder / "shown.json").read_text(encoding="utf-8"))
+    return {each["type"]: each for each in shown.values()}, done.stdout
+
+
+def test_every_notebook_is_run_here():
+    assert {path.stem for path in FOLDER.glob("*.ipynb")} == {"researcher", "marketer"}
+
+
+def test_a_cell_that_fails_is_noticed(tmp_path, monkeypatch):
+    cell = {"cell_type": "code", "source": ["import campaignrl as crl\n", "crl.load_world('ecomerce')"]}
+    (tmp_path / "broken.ipynb").write_text(json.dumps({"cells": [cell]}))
+    monkeypatch.setattr(sys.modules[__name__], "FOLDER", tmp_path)
+    with pytest.raises(AssertionError, match="Did you mean 'ecommerce'"):
+        run("broken", tmp_path)
+
+
+def test_the_notebooks_hold_no_outputs_and_use_public_names_only():
+    for path in FOLDER.glob("*.ipynb"):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            assert not cell.get("outputs"), path.name
+            text = "".join(cell["source"])
+            assert "campaignrl." not in text.replace("campaignrl/", ""), f"{path.name} needs more than public names"
+
+
+def test_the_researchers_first_minute(tmp_path):
+    pytest.importorskip("sb3_contrib")
+    assert all(usual in (FOLDER / "researcher.ipynb").read_text(encoding="utf-8") for usual in SMALL)
+    shown, printed = run("researcher", tmp_path)
+    assert {"World", "LinTS", "DecisionLog", "Evaluation", "Comparison", "Campaign"} <= shown.keys()
+    for noun in ("World", "LinTS", "DecisionLog", "Evaluation", "Comparison", "Campaign"):
+        assert shown[noun]["html"].startswith("<div>")
+    assert printed.splitlines()[0] in ("trust", "caution", "refuse")
+    assert shown["Discrete"]["line"] == f"Discrete({len(crl.load_world('coupon_trap').catalog)})"
+    assert "lin_ts with ppo" in shown["Comparison"]["line"]
+
+
+def test_the_marketers_morning(tmp_path):
+    customers_frame(Panel(crl.load_world("ecommerce"), 400, 3)).to_parquet(tmp_path / "customers.parquet")
+    shown, _ = run("marketer", tmp_path)
+    assert "33 actions, trained" in shown["MaskablePPO"]["line"]
+    assert shown["Decisions"]["line"].startswith("Decisions of maskable_ppo for 2026-11-21: ")
+    sends = pd.read_csv(tmp_path / "sends.csv", dtype={"customer_id": str})
+    assert 0 < len(sends) < 400
+    assert not {"3", "5"} & set(sends["customer_id"])
+    assert "suppress" in shown["str"]["line"]
+    assert shown["dict"]["line"].count(":") > 1
