@@ -68,7 +68,7 @@ def lifts(log, rewards, given) -> dict[str, dict[str, dict[str, float]]]:
         seen = dict(zip(given, Rows.of(replace(log, reward=values), list(given.values())).evidence, strict=True))
         found[reward] = {}
         for name in SHOWN:
-            value = {policy: ESTIMATORS[name].point(evidence).value for policy, evidence in seen.items()}
+            value = {policy: ESTIMATORS[name].terms(evidence).point().value for policy, evidence in seen.items()}
             found[reward][name] = {policy: v - value["none"] for policy, v in value.items()}
     return found
 

@@ -1,4 +1,4 @@
-"""What intervals allow one to say: bearings, the difference of two logs, and whether personalising pays."""
+"""What intervals allow one to say: conclusions, the difference of two logs, and whether personalising pays."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def between(low, high):
         (math.nan, math.nan, 0.02, Conclusion.UNKNOWN),
     ],
 )
-def test_bearing_by_hand(low, high, margin, said):
+def test_conclusions_by_hand(low, high, margin, said):
     assert conclude(between(low, high), margin) is said
 
 
@@ -128,13 +128,13 @@ def test_what_is_said_of_personalising(lifts, said, names):
 def test_nothing_is_almost_nothing_where_the_campaign_itself_may_be_worth_nothing():
     unsure = Estimate(0.08, 0.06, -0.04, 0.20, "")
     found = personalising({"a": between(0.0, 0.0)}, "x", unsure)
-    assert (found.conclude, found.margin) == (Conclusion.UNKNOWN, 0.0)
+    assert (found.conclusion, found.margin) == (Conclusion.UNKNOWN, 0.0)
     assert "almost nothing" not in found.text
 
 
 def test_a_learner_that_treats_all_alike_is_named():
     found = personalising({"a": between(0.0, 0.0), "b": between(-0.01, 0.01)}, "x", GAIN)
-    assert found.conclude is Conclusion.SAME
+    assert found.conclusion is Conclusion.SAME
     assert found.text.endswith(" a would treat everybody alike.")
     three = personalising({name: between(0.0, 0.0) for name in "abc"}, "x", GAIN)
     assert three.text.endswith(" a, b and c would treat everybody alike.")
@@ -142,7 +142,7 @@ def test_a_learner_that_treats_all_alike_is_named():
 
 def test_a_refused_policy_leaves_the_question_open():
     found = personalising({"a": between(-0.001, 0.001), "b": SILENT}, "x", GAIN)
-    assert found.conclude is Conclusion.UNKNOWN
+    assert found.conclusion is Conclusion.UNKNOWN
     assert found.text.startswith("This log cannot tell whether personalising pays: it says too little about b, ")
     assert "nan" not in found.text
 

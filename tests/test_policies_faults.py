@@ -21,7 +21,7 @@ SMALL = {
     "beta_ts": {"by": "segment", "success_above": 0.0},
     **{kind: {"by": "segment"} for kind in ("epsilon_greedy", "ucb1", "gaussian_ts")},
     **{kind: {"hidden": [8]} for kind in ("network", "ppo", "maskable_ppo", "dqn", "qr_dqn")},
-    "recurrent_ppo": {"hidden": [8], "memory": 4},
+    "recurrent_ppo": {"hidden": [8], "lstm_hidden_size": 4},
 }
 LEARNED = sorted(set(KINDS) - {"none", "uniform", "always", "rules"})
 

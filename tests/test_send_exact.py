@@ -90,7 +90,7 @@ def test_costs_sends_and_refusals_by_hand(small_world):
     assert sends["offer"].tolist() == ["content", "coupon20", "coupon20"]
     assert sends["channel"].tolist() == ["push", "sms", "sms"]
     assert sends.index.tolist() == [0, 1, 2]
-    assert found.frame()["offer"].tolist()[1] == ""
+    assert found.to_frame()["offer"].tolist()[1] == ""
 
 
 def test_the_most_probable_of_several_is_the_best_and_one_alone_is_no_choice():

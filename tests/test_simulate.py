@@ -237,7 +237,7 @@ def test_progress_is_told_day_by_day(small_world):
 
 def test_training_in_a_world_meets_new_customers_each_round(small_world, monkeypatch):
     met = []
-    module = import_module("campaignrl.train")
+    module = import_module("campaignrl.training")
     real = module.simulate
     monkeypatch.setattr(module, "simulate", lambda w, p, **how: met.append((p, how["customers"])) or real(w, p, **how))
     learner = train("lin_ts", small_world, customers=20, rounds=2)

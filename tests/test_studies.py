@@ -33,6 +33,8 @@ def exported(package):
         return {name for name in defined | names if not name.startswith("_")}
     tree = ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))
     found = {a.asname for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) for a in n.names if a.asname}
+    found |= {n.name for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+    found |= {t for n in tree.body if isinstance(n, ast.Assign | ast.AnnAssign) for t in targets(n)}
     return {name for name in found if not name.startswith("_")} | {path.stem for path in folder.glob("[a-z]*")}
 
 

@@ -23,7 +23,7 @@ from campaignrl.suites.suite import Training
 from campaignrl.tables.customers import read_customers
 
 SMALL = Path(__file__).parent / "worlds" / "small.toml"
-DEEP = 'kind = "maskable_ppo"\ncustomers = 32\nbatch = 128\nhidden = [8]\n'
+DEEP = 'kind = "maskable_ppo"\ncustomers = 32\nbatch_size = 128\nhidden = [8]\n'
 
 
 @pytest.fixture
@@ -212,7 +212,7 @@ def test_interrupted_it_says_how_to_go_on_and_does(campaignrl, spec, tmp_path, m
     whole, bundle = tmp_path / "whole.bundle", tmp_path / "p.bundle"
     words = ["train", spec, "--world", SMALL, "--steps", 1500]
     assert campaignrl(*words, "-o", whole)[0] == 0
-    step, calls = experience.ExperienceVectorEnv.step, [0]
+    step, calls = experience.TrainingVectorEnv.step, [0]
 
     def interrupting(self, actions):
         calls[0] += 1
@@ -221,7 +221,7 @@ def test_interrupted_it_says_how_to_go_on_and_does(campaignrl, spec, tmp_path, m
         return step(self, actions)
 
     with monkeypatch.context() as patch:
-        patch.setattr(experience.ExperienceVectorEnv, "step", interrupting)
+        patch.setattr(experience.TrainingVectorEnv, "step", interrupting)
         code, _, err = campaignrl(*words, "-o", bundle)
     assert code == 130
     assert "--resume" in err
@@ -242,7 +242,7 @@ def test_interrupted_before_anything_was_kept_it_just_ends(campaignrl, spec, tmp
     def interrupting(self, actions):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(experience.ExperienceVectorEnv, "step", interrupting)
+    monkeypatch.setattr(experience.TrainingVectorEnv, "step", interrupting)
     code, _, err = campaignrl("train", spec, "--world", SMALL, "-o", tmp_path / "p.bundle")
     assert (code, "--resume" in err) == (130, False)
     assert [p.name for p in tmp_path.iterdir()] == ["deep.toml"]

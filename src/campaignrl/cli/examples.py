@@ -49,7 +49,7 @@ EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "profile draw": (
             "campaignrl profile draw segments.json -n 1000 -o drawn.parquet",
-            "campaignrl profile draw segments.json -n 1000 -o drawn.csv --check shop",
+            "campaignrl profile draw segments.json -n 1000 -o drawn.csv --first 1000",
         ),
         "calibrate": (
             "campaignrl calibrate events.parquet -o mine.toml",

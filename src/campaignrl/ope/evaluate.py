@@ -6,7 +6,8 @@ Immature rows are dropped first and counted. Then one pass over blocks gathers w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -142,27 +143,24 @@ def evaluate(
     used, both, predictions, dropped = matured(log, (policy, reference), q)
     used, estimated, logged = propensities(used, logging_of_matured(logging, log), estimators, folds, seed)
     bounds, bounds_from = reward_range_of(used, reward_range)
-    asked = [ESTIMATORS[name] for name in estimators]
-    fitted = fitted_model(used, predictions, bounds, folds, seed, model) if any(m.model for m in asked) else None
+    leans = any(ESTIMATORS[name].model for name in estimators)
+    fitted = fitted_model(used, predictions, bounds, folds, seed, model) if leans else None
     targets = [target_policy_of(given, used) for given in both]
     whole, other = gather(used, targets, fitted, bounds, logged)
-    own = any(method.own_model for method in asked)
-    robust = mrdr_rows(used, whole, targets[0], bounds, folds, seed, model) if own else whole
-    views = {name: _mixed(robust if ESTIMATORS[name].own_model else whole, mix) for name in estimators}
+    views = _views(whole, partial(mrdr_rows, used, whole, targets[0], bounds, folds, seed, model), estimators, mix)
     evidence, certain = _mixed(whole, mix), certain_share(used)
-    without = unavailable(estimators, evidence)
+    without, outside = unavailable(estimators, evidence), outside_logging_support(estimators, evidence)
     found = {name: setting_of(name, view, tuning) for name, view in views.items()}
+    estimates = _estimates(views, without, certain, alpha, found)
+    estimates = with_interval(interval, used, views, found, estimates, alpha, seed)
     settings = {name: setting for name, setting in found.items() if setting is not None}
-    shown = _estimates(views, without, certain, alpha, found)
-    estimates = with_interval(interval, used, views, found, shown, alpha, seed)
-    lift = difference_with_interval(
-        interval, used, evidence, other, _lift(evidence, other, certain, alpha), alpha, seed
-    )
+    usual = _lift(evidence, other, certain, alpha)
+    lift = difference_with_interval(interval, used, evidence, other, usual, alpha, seed)
     curve = () if estimated is None else estimated.calibration()
     figures = _figures(used, evidence, certain, dropped, settings)._replace(learned_from=targets[0].learned_from)
     verdict, reasons = diagnose(figures._replace(calibration_gap=_gap(used, curve), holdout=holdout_of(log)))
     return Evaluation(
-        policy=targets[0].name if mix >= 1.0 else f"{mix:g} {targets[0].name} + {1 - mix:g} logged",
+        policy=_mixture_name(targets[0].name, mix),
         log_policy=log.policy_id,
         reference=targets[1].name,
         reward=str(log.meta.get("reward", "reward")),
@@ -182,18 +180,26 @@ def evaluate(
         lift_ci_low=lift.ci_low,
         lift_ci_high=lift.ci_high,
         verdict=verdict,
-        reasons=reasons
-        + reasons_missing(estimates, without)
-        + outside_logging_support(estimators, evidence)
-        + targets[0].notes,
+        reasons=(*reasons, *reasons_missing(estimates, without), *outside, *targets[0].notes),
         estimates=estimates,
         settings=settings,
         settings_from=tuning,
         reward_model=model_description(fitted, model, len(used)),
-        logging_policy=logged.name if logged is not None else "",
+        logging_policy="" if logged is None else logged.name,
         calibration=curve,
         spread=weight_histogram_of(used, evidence),
     )
+
+
+def _views(rows: Evidence, refit: Callable[[], Evidence], estimators: Sequence[str], mix: float) -> dict[str, Evidence]:
+    """The rows as each estimator reads them; one with a reward model of its own reads `refit()`."""
+    own = {name for name in estimators if ESTIMATORS[name].own_model}
+    refitted = refit() if own else rows
+    return {name: _mixed(refitted if name in own else rows, mix) for name in estimators}
+
+
+def _mixture_name(name: str, mix: float) -> str:
+    return name if mix >= 1.0 else f"{mix:g} {name} + {1 - mix:g} logged"
 
 
 def _lift(evidence: Evidence, other: Evidence, certain: float, alpha: float) -> Estimate:

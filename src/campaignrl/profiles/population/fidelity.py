@@ -25,6 +25,7 @@ from campaignrl.features import UNKNOWN
 from campaignrl.profiles.population.dependence import ranks
 from campaignrl.profiles.store import Tag, codes_of, numbers_of, require_tags, tags_of
 
+FEWEST = 20  # customers of a side
 FEWEST = 20  # customers; with fewer nothing can be compared
 MOST_ROWS = 20_000  # customers of each side that are compared
 ROUNDS = 3  # classifiers, each trained on another half
@@ -182,6 +183,9 @@ def _correlation_ratio(codes: Int64, numbers: Float) -> float:
 def classifier_auc(real: _Side, other: _Side, seeds: Sequence[int]) -> float:
     """Mean area under the curve of gradient boosting that tells one table from the other, on halves it did not see."""
     (x, categories), (y, _) = real.matrix(), other.matrix()
+    if min(len(x), len(y)) < FEWEST:
+        fix = "A classifier that is to tell them apart learns on one half and is judged by the other."
+        raise DataError(Problem("population check", "customers", min(len(x), len(y)), f"at least {FEWEST}", fix))
     rows = np.concatenate([x, y])
     label = np.repeat([0, 1], [len(x), len(y)])
     found = []
