@@ -260,7 +260,7 @@ def test_words_that_do_not_fit(campaignrl, spec, tmp_path):
 
 
 def test_without_the_extra_the_command_says_what_to_install(campaignrl, spec, tmp_path, monkeypatch):
-    for module in ("deep", "algorithms"):
+    for module in ("deep.trainer", "deep.sb3_models"):
         monkeypatch.delitem(sys.modules, f"campaignrl.policies.{module}", raising=False)
     monkeypatch.setitem(sys.modules, "sb3_contrib", None)
     code, _, err = campaignrl("train", spec, "--world", SMALL, "-o", tmp_path / "p.bundle")

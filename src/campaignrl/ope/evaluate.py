@@ -143,8 +143,7 @@ def evaluate(
     used, both, predictions, dropped = matured(log, (policy, reference), q)
     used, estimated, logged = propensities(used, logging_of_matured(logging, log), estimators, folds, seed)
     bounds, bounds_from = reward_range_of(used, reward_range)
-    leans = any(ESTIMATORS[name].model for name in estimators)
-    fitted = fitted_model(used, predictions, bounds, folds, seed, model) if leans else None
+    fitted = fitted_model(used, predictions, bounds, folds, seed, model) if _needs_model(estimators) else None
     targets = [target_policy_of(given, used) for given in both]
     whole, other = gather(used, targets, fitted, bounds, logged)
     views = _views(whole, partial(mrdr_rows, used, whole, targets[0], bounds, folds, seed, model), estimators, mix)
@@ -153,7 +152,7 @@ def evaluate(
     found = {name: setting_of(name, view, tuning) for name, view in views.items()}
     estimates = _estimates(views, without, certain, alpha, found)
     estimates = with_interval(interval, used, views, found, estimates, alpha, seed)
-    settings = {name: setting for name, setting in found.items() if setting is not None}
+    settings = {n: setting for n, setting in found.items() if setting is not None}
     usual = _lift(evidence, other, certain, alpha)
     lift = difference_with_interval(interval, used, evidence, other, usual, alpha, seed)
     curve = () if estimated is None else estimated.calibration()
@@ -200,6 +199,10 @@ def _views(rows: Evidence, refit: Callable[[], Evidence], estimators: Sequence[s
 
 def _mixture_name(name: str, mix: float) -> str:
     return name if mix >= 1.0 else f"{mix:g} {name} + {1 - mix:g} logged"
+
+
+def _needs_model(estimators: Sequence[str]) -> bool:
+    return any(ESTIMATORS[name].model for name in estimators)
 
 
 def _lift(evidence: Evidence, other: Evidence, certain: float, alpha: float) -> Estimate:
