@@ -146,7 +146,7 @@ def _options(
 def main() -> None:
     """Run the command line; the only place where an error becomes a message and an exit code."""
     try:
-        app(prog_name="campaignrl")  # however it was started: `campaignrl`, `python -m campaignrl`
+        app()
     except CampaignError as wrong:
         talk(str(wrong))
         sys.exit(wrong.exit_code)
