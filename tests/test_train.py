@@ -1,6 +1,7 @@
 """The verb `train`: from logs, in a world by campaigns, in a world step by step; going on after an interruption."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -287,3 +288,15 @@ def test_the_pretrained_policy_earns_more_than_the_rules():
     ours, rules = (run_campaign("ecommerce", p, customers=ids, seed=5).value for p in ("pretrained/ecommerce", "rules"))
     difference = ours - rules
     assert difference.mean() > 2 * difference.std() / np.sqrt(len(ids))
+
+
+def test_a_bundle_does_not_say_where_its_world_lay(tmp_path, campaignrl):
+    written = []
+    for place in ("here", "there"):
+        (tmp_path / place).mkdir()
+        world = shutil.copy(SMALL, tmp_path / place / "own.toml")
+        bundle = tmp_path / place / "p.bundle"
+        assert campaignrl("train", "lin_ts", "--world", world, "--customers", 100, "-o", bundle)[0] == 0
+        written.append(bundle.read_bytes())
+    assert read_manifest(bundle)["trained_on"]["world"] == "own.toml"
+    assert written[0] == written[1]

@@ -105,8 +105,8 @@ def _sketch(log: DecisionLog, before: dict[str, Any]) -> dict[str, Any]:
 
 
 def _facts(learner: Policy, world: str, seed: int, customers: int) -> dict[str, Any]:
-    """What a bundle says of its training in a world."""
-    facts: dict[str, Any] = {"world": world, "seed": str(seed)}
+    """What a bundle says of its training in a world; of a file its name only: the same file gives the same bytes."""
+    facts: dict[str, Any] = {"world": Path(world).name, "seed": str(seed)}
     if not isinstance(learner, WorldLearner):
         return facts | {"customers": str(customers)}
     return facts | {"steps": learner.curve[-1].steps, "curve": [list(m) for m in thinned(learner.curve)]}
