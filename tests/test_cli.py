@@ -288,6 +288,16 @@ def test_evaluate_by_part_and_with_its_risk(campaignrl, small_world: Path, tmp_p
         assert (refused.code, "--by" in refused.err) == (2, True)
 
 
+def test_evaluate_refuses_a_log_that_the_policy_learned_on(campaignrl, small_world: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log.parquet"
+    campaignrl("simulate", "--world", small_world, "-n", 100, "-o", log)
+    said = campaignrl("evaluate", log, "-p", "uniform", "--learned-on", log)
+    assert (said.code, said.out) == (3, "")
+    assert "leakage check" in said.err
+    assert "100 customers overlap" in said.err
+    assert campaignrl("evaluate", log, "-p", "uniform", "--learned-on", log, "--stream").code == 2
+
+
 def test_what_is_wrong_with_all_inputs_is_said_at_once(campaignrl, tmp_path: Path) -> None:
     sends = tmp_path / "sends.csv"
     said = campaignrl("decide", "ruls", tmp_path / "no.csv", "-w", "bnk", "--as-of", "tomorrow", "-o", sends)
