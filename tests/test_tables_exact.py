@@ -252,6 +252,10 @@ def foreign(folder, text, **parts):
     return read_log(folder / "log.csv", parse_mapping(PLAIN | parts))
 
 
+def test_a_foreign_log_without_costs_costs_nothing(tmp_path):
+    assert foreign(tmp_path, "arm,p,y\nb,0.5,1\na,0.5,0\n").cost.tolist() == [0, 0]
+
+
 def test_arms_are_ordered_as_numbers_and_texts_come_after(tmp_path):
     log = foreign(tmp_path, "arm,p,y\nb,0.5,1\n10,0.5,1\na,0.5,0\n2,0.5,0\n")
     assert log.catalog.names == ("none", "2", "10", "a", "b")
