@@ -269,6 +269,8 @@ def decide_rows(panel: Panel, policy: Policy, rows: Int, memory: Memory | None =
 def _decide(panel: Panel, policy: Policy, part: slice, memory: Memory | None) -> Choice:
     context = panel.observe(part)
     allowed = panel.allowed(context, part)
+    for seen in (*context.columns.values(), allowed):  # by any policy, and the log says that it was seen
+        seen.flags.writeable = False
     probabilities = ask(policy, memory, panel.traits.key[part], panel.day, context, allowed)
     u = rng.uniform(panel.traits.key[part], panel.seed, panel.day, Purpose.ACTION)
     action = sample(probabilities, u)

@@ -92,17 +92,14 @@ class Panel:
         return observe(self.world, self.traits.rows(part), self.state.rows(part), self.day)
 
     def facts(self, context: Context, part: slice = ALL) -> Facts:
-        """What the guard needs to know of the customers today."""
-        sent, consent = self.state.sent[:, part], self.state.consent[:, part]
-
-        def contacts(channel: int | None, days: int) -> npt.NDArray[np.uint8]:
-            return days_with(np.bitwise_or.reduce(sent, axis=0) if channel is None else sent[channel], days)
-
-        return Facts(self.traits.held_out[part], None, consent, context, contacts)
+        """What the guard needs to know of the customers today, whenever it is read."""
+        held_out, state = self.traits.held_out[part], self.state
+        return _facts(held_out.copy(), state.consent[:, part].copy(), state.sent[:, part].copy(), context)
 
     def allowed(self, context: Context, part: slice = ALL) -> Bool:
         """(n, k) what may be sent today."""
-        return allowed(self.rules, self.facts(context, part))
+        held_out, state = self.traits.held_out[part], self.state
+        return allowed(self.rules, _facts(held_out, state.consent[:, part], state.sent[:, part], context))
 
     def step(self, action: Int, attempts: Int | None = None) -> Outcome:
         """One day: action (n,) as the guard allows; returns what happened, and moves on to the next day.
@@ -121,6 +118,15 @@ class Panel:
             traits, state, outcome = traits.rows(part), state.rows(part), outcome.rows(part)
             action, attempts = action[part], None if attempts is None else attempts[part]
         live(self.world, traits, state, action, self.day, self.seed, self._parameters, attempts, outcome)
+
+
+def _facts(held_out: Bool, consent: Bool, sent: npt.NDArray[np.uint64], context: Context) -> Facts:
+    """Facts that read these very arrays."""
+
+    def contacts(channel: int | None, days: int) -> npt.NDArray[np.uint8]:
+        return days_with(np.bitwise_or.reduce(sent, axis=0) if channel is None else sent[channel], days)
+
+    return Facts(held_out, None, consent, context, contacts)
 
 
 def _parts(n: int, block: int, threads: int) -> list[slice]:
