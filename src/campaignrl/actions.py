@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -178,7 +179,7 @@ def _catalog_problems(catalog: Catalog) -> list[Problem]:
         ("channels", [c.name for c in catalog.channels]),
         ("actions", [a.name for a in catalog.actions]),
     ):
-        for name in sorted({n for n in names if names.count(n) > 1}):
+        for name in sorted(n for n, times in Counter(names).items() if times > 1):
             problems.append(Problem("catalog", kind, name, "named once", "Give each its own name."))
     offers, channels = {o.name for o in catalog.offers}, {c.name for c in catalog.channels}
     for action in catalog.actions[1:]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from campaignrl.quantities import Amount, NotNegative, Positive, Rate, Share
+from campaignrl.quantities import MOST, Amount, LogEffect, NotNegative, Positive, Rate, Share
 from campaignrl.toml import Spec
 
 OfferKind = Literal[
@@ -88,12 +88,12 @@ class OfferSpec(Spec):
 
     title: str = ""
     kind: OfferKind
-    channels: Annotated[list[str], Field(min_length=1)]
+    channels: Annotated[list[str], Field(min_length=1, max_length=MOST)]
     discount: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0  # share of the basket given away when redeemed
     face_value: Amount = 0.0  # currency paid by us when redeemed (gift, postage)
     feels_like: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0  # further share off that it feels like to the customer
     valid_days: Annotated[int, Field(ge=0, le=60)] = 0  # days it stays usable after the day it is seen
-    appeal: float = 0.0  # log-hazard of buying while usable, beside the price effect
+    appeal: LogEffect = 0.0  # log-hazard of buying while usable, beside the price effect
     redeem: Share = 0.0  # chance that an order placed while it is usable uses it
     retention: NotNegative = 0.0  # log by which it lowers the drop-out hazard while usable
     revives: Share = 0.0  # chance that a customer who dropped out returns on opening it
@@ -132,7 +132,7 @@ class GuardSpec(Spec):
     """What may never be broken."""
 
     budget: Budget | None = None  # None: without limit
-    caps: list[Cap] = []
+    caps: Annotated[list[Cap], Field(max_length=MOST)] = []
     quiet_hours: QuietHours | None = None  # None: none
     holdout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0  # share of customers who are never contacted
     holdout_salt: int = 0  # change it to draw the holdout anew

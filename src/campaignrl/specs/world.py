@@ -26,9 +26,9 @@ from campaignrl.specs.market import ChannelSpec, GuardSpec, Money, OfferSpec
 from campaignrl.specs.provenance import Provenance
 from campaignrl.specs.segments import Segment
 from campaignrl.specs.tags import Tags
-from campaignrl.specs.world_checks import world_problems
+from campaignrl.specs.world_checks import crowd_problems, world_problems
 from campaignrl.specs.world_features import feature_schema
-from campaignrl.toml import Spec, check, field_problems, read_toml
+from campaignrl.toml import Spec, check, field_problems, read_toml, require_sense
 
 
 class _Market(Spec):
@@ -41,7 +41,7 @@ class _Market(Spec):
     tenure_days: Positive = 720.0  # customers joined evenly over the days before day 0
     money: Money = Money()
     segments: Annotated[dict[str, Segment], Field(min_length=1, max_length=MOST)]
-    channels: Annotated[dict[str, ChannelSpec], Field(min_length=1)]
+    channels: Annotated[dict[str, ChannelSpec], Field(min_length=1, max_length=MOST)]
     offers: Annotated[dict[str, OfferSpec], Field(min_length=1, max_length=MOST)]
 
 
@@ -71,6 +71,9 @@ class World(EffectSections, _Market):
     @classmethod
     def _every_mistake(cls, data: Any, build: ModelWrapValidatorHandler[World]) -> World:
         """Mistakes in single fields and those that no single field can know, all in one error."""
+        crowds = crowd_problems(data) if isinstance(data, Mapping) else []
+        if crowds:  # alone: what else is wrong with thousands of them would take long to find and to read
+            raise SpecError(crowds)
         try:
             world = build(data)
         except ValidationError as wrong:
@@ -168,6 +171,7 @@ def load_world(world: WorldReference, **changes: Any) -> World:
         return check(World, {**world.model_dump(exclude_unset=True), **changes}, world.name) if changes else world
     if isinstance(world, Mapping):
         tables = {"name": "world", **world, **changes}
+        require_sense(tables, str(tables["name"]))
         return check(World, tables, str(tables["name"]))
     path = find_file("envs", world, "world")
     return check(World, {"name": path.stem, **read_toml(path), **changes}, path.name)

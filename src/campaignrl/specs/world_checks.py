@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, TypeGuard, get_args
 
 from campaignrl.actions import Catalog, Channel, Offer
-from campaignrl.errors import Problem, SpecError, nearest
+from campaignrl.errors import SHOWN, Problem, SpecError, nearest
 from campaignrl.features import FeatureSchema
 from campaignrl.quantities import MOST
 from campaignrl.specs.conditions import compile_condition
@@ -39,6 +39,19 @@ def world_problems(world: Tables) -> list[Problem]:
     problems += _amount_problems(_table(world, "money"), channels)
     problems += provenance_problems(world)
     return [*problems, *_catalog_problems(offers, channels), *_feature_problems(segments, offers, channels)]
+
+
+def crowd_problems(world: Tables) -> list[Problem]:
+    """Tables of more segments, channels or offers, or of more of a segment's attributes, than there may be."""
+    segments = _tables(world, "segments")
+    crowds = [("", name, _table(world, name)) for name in ("segments", "channels", "offers")]
+    if len(segments) <= MOST:
+        crowds += [(f"[segments.{name}]", "profile", _table(segment, "profile")) for name, segment in segments.items()]
+    return [
+        Problem(where, field, f"a table of {len(table)} items", f"one of at most {MOST} items")
+        for where, field, table in crowds
+        if len(table) > MOST
+    ]
 
 
 def _share_problems(segments: Mapping[str, Tables]) -> Iterator[Problem]:
@@ -67,10 +80,11 @@ def _segment_problems(
 
 def _taste_problems(name: str, segment: Tables, offers: Mapping[str, Tables]) -> Iterator[Problem]:
     kinds = get_args(OfferKind)
-    for key in _table(segment, "taste"):
-        if key not in kinds and key not in offers:
-            near = nearest(str(key), [*kinds, *offers]) or f"Kinds: {', '.join(kinds)}."
-            yield Problem(f"[segments.{name}.taste]", "key", key, "a kind of offer, or an offer of this world", near)
+    unknown = [key for key in _table(segment, "taste") if key not in kinds and key not in offers]
+    for number, key in enumerate(unknown):
+        near = nearest(str(key), [*kinds, *offers]) if number < SHOWN else ""  # slow to find
+        near = near or f"Kinds: {', '.join(kinds)}."
+        yield Problem(f"[segments.{name}.taste]", "key", key, "a kind of offer, or an offer of this world", near)
 
 
 def _unknown_channels(where: str, field: str, names: Iterable[str], channels: Mapping[str, Tables]) -> list[Problem]:
