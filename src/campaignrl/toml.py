@@ -1,6 +1,7 @@
 """TOML text -> checked, frozen pydantic models, with every mistake reported at once in our own words.
 
-Here: syntax, sense (sizes that a file written by people has), types and ranges. Not here: what the models hold (world.py, tables/foreign/mapping.py, policies/loading.py).
+Here: syntax, sizes that make sense, types and ranges. Not here: what the models hold (specs/world.py,
+tables/foreign/mapping.py, policies/loading.py).
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import tomllib
 from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from campaignrl.errors import SHOWN, Problem, SpecError, nearest
 
@@ -34,6 +35,20 @@ class Spec(BaseModel):
     """Base of every specification model: frozen, and no unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Sparse(Spec):
+    """A specification that is written without those of its parts which are `optional_parts` and absent.
+
+    So a world without a part is written as it was before there could be such a part.
+    """
+
+    optional_parts: ClassVar[tuple[str, ...]] = ()
+
+    @model_serializer(mode="wrap")
+    def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        found: dict[str, Any] = write(self)
+        return {key: value for key, value in found.items() if key not in self.optional_parts or value not in (None, {})}
 
 
 Model = TypeVar("Model", bound=Spec)

@@ -45,6 +45,7 @@ def observe(world: World, traits: Traits, state: State, day: int) -> Context:
             # Copies: a day changes its own arrays in place, and what was seen must stay as it was seen.
             "segment": state.segment_tag.copy(),
             "price_tag": state.price_tag.copy(),
+            **({} if world.formats is None else {"format_tag": state.format_tag.copy()}),
             "stage": stage(orders, recency, today - state.first_order),
             **dict(zip(world.attributes, _read_only(traits.attributes), strict=True)),
             **number,

@@ -98,7 +98,8 @@ class Panel:
         def contacts(channel: int | None, days: int) -> npt.NDArray[np.uint8]:
             return days_with(np.bitwise_or.reduce(sent, axis=0) if channel is None else sent[channel], days)
 
-        return Facts(self.traits.held_out[part], None, consent, context, contacts)
+        absent = self.traits.arrives[part] > self.day if self._parameters.arrivals else None
+        return Facts(self.traits.held_out[part], absent, consent, context, contacts)
 
     def allowed(self, context: Context, part: slice = ALL) -> Bool:
         """(n, k) what may be sent today."""
