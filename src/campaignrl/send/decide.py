@@ -73,14 +73,14 @@ class Decisions:
 
     def to_frame(self) -> pd.DataFrame:
         """Every decision, also to send nothing, in the order of the customers."""
-        offers = np.array([a.offer or "" for a in self.catalog.actions], dtype=object)
-        channels = np.array([a.channel or "" for a in self.catalog.actions], dtype=object)
         return pd.DataFrame(
             {
                 ID: self.ids,
                 "ts": self.day.isoformat(),
-                "offer": offers[self.action],
-                "channel": channels[self.action],
+                **{
+                    name: np.array([*names, ""], dtype=object)[of[self.action]]  # -1: without
+                    for name, (names, of) in self.catalog.dimensions.items()
+                },
                 "propensity": self.propensity,
                 "reason": self.reason,
                 "blocked": self.blocked,

@@ -181,4 +181,5 @@ def _named_by_text(facts: Facts) -> bool:
     names: list[object] = [*facts.catalog.names, *facts.features.names]
     names += [level for f in facts.features.features for level in f.levels]
     names += [offer.name for offer in facts.catalog.offers] + [channel.name for channel in facts.catalog.channels]
+    names += [creative.name for creative in facts.catalog.creatives] + [slot.name for slot in facts.catalog.slots]
     return all(isinstance(name, str) for name in names)
