@@ -1,5 +1,6 @@
 """What environments can be asked for: limits kept, prices seen, other rewards, more to see, other rhythms."""
 
+import itertools
 import pickle
 
 import gymnasium
@@ -253,6 +254,70 @@ def test_a_reset_may_set_the_prices_of_the_episodes_to_come(small_world):
         env.reset(options={"price": {"push": 1.0}})
 
 
+def taught_with_prices(world, n, high, seed=11):
+    """Coefficients (2 D + 2, k) of a regression that saw one random decision, its price and its reward a customer.
+
+    What a decision brings less price x cost is linear in the price for every customer, so features and the price beside
+    them will do; the features of a bandit face, and its price, are read from the observation alone.
+    """
+    env = BanditVectorEnv(n, world, seed, reward="incremental", price=(0.0, high), reward_scale=10.0)
+    observation, infos = env.reset()
+    action = at_random(infos["action_mask"], np.random.default_rng(seed))
+    reward = env.step(action)[1]
+    rows = with_price(env, observation, high)
+    taught = np.zeros((rows.shape[1], len(world.catalog)))
+    for a in range(1, len(world.catalog)):
+        mine = rows[action == a]
+        ridge = mine.T @ mine + 30.0 * np.eye(rows.shape[1])
+        taught[:, a] = np.linalg.solve(ridge, mine.T @ reward[action == a])
+    return taught
+
+
+def with_price(env, observation, high):
+    """(n, D + 1) what a linear model looks at: the observation with the price in its unit, and a constant."""
+    rows = np.concatenate([observation, np.ones((len(observation), 1))], axis=1).astype(np.float64)
+    column = env.features.encoded.index("price_money")
+    rows[:, column] = np.expm1(rows[:, column] * np.log1p(high)) / high
+    return rows
+
+
+def served(taught, world, price, high, n=6_000, seed=21, limits="wave"):
+    """(n,) expected contribution, and cost, of maximising what was taught at a price; None: of sending nothing."""
+    env = LifecycleVectorEnv(n, world, price=(0.0, high), reward="expected", limits=limits)
+    observation, infos = env.reset(seed=seed, options={"price": price or 0.0})
+    value, cost = np.zeros(n), np.zeros(n)
+    for day in range(world.horizon):
+        worth = with_price(env, observation, high) @ taught * (price is not None)
+        action = np.argmax(np.where(infos["action_mask"], worth, -np.inf), axis=1)
+        observation, reward, _, _, infos = env.step(action)
+        value += reward + (price or 0.0) * infos["cost"]
+        cost += infos["cost"]
+        if world.guard.budget is not None and limits != "none":
+            assert cost.sum() <= world.guard.budget.amount_per_1000_customers * n / 1000 * (day + 1) / 60 + 1e-6
+    return value, cost
+
+
+def test_one_policy_that_learned_with_the_price_in_its_observation_serves_three_budgets():
+    """At the price at which other customers would have cost no more: within each, more gain by more money."""
+    high, free = 40.0, load_world("tight_budget")
+    taught = taught_with_prices(free, 100_000, high)
+    costs = {p: served(taught, free, p, high, 2_000, 31, "none")[1].mean() for p in (0, 1, 2, 3, 4, 5, 8, 12, 20)}
+    assert list(costs.values()) == sorted(costs.values(), reverse=True)  # a higher price never costs more
+    nothing, _ = served(taught, free, None, high)
+    guard, gains = free.model_dump(exclude_unset=True)["guard"], []
+    for amount in (30.0, 100.0, 300.0):
+        world = load_world("tight_budget", guard={**guard, "budget": {"amount_per_1000_customers": amount}})
+        price = next((p for p, cost in costs.items() if cost * 1000 <= amount), high)
+        value, cost = served(taught, world, price, high)
+        unpriced, _ = served(taught, world, 0.0, high)
+        gains.append(value - nothing)
+        assert cost.sum() > 0.2 * amount * len(cost) / 1000
+        assert (value - unpriced).mean() > 3 * (value - unpriced).std() / np.sqrt(len(value))
+    for less, more in itertools.pairwise(gains):
+        assert (more - less).mean() > 2 * (more - less).std() / np.sqrt(len(more))
+    assert gains[0].mean() > 0
+
+
 # ---- rewards
 
 
@@ -313,7 +378,7 @@ def test_what_is_live_what_was_sent_and_what_was_spent_are_seen(small_world):
     env = LifecycleVectorEnv(400, small_world, observe="everything")
     names, catalog = env.features.encoded, small_world.catalog
     answers = played(env, small_world.horizon - 1)
-    observation, _, _, _, infos = answers[-1][1]
+    observation = answers[-1][1][0]
     column = dict(zip(names, observation.T, strict=True))
     state = env.panel.state
     longest = max(offer.valid_days for offer in small_world.offers.values())

@@ -38,7 +38,8 @@ class BanditVectorEnv(CustomersVectorEnv):
     `terminated` after the one step; the next observation shows the next customers.
 
     ## Arguments
-    As those of `LifecycleVectorEnv`, but for `step`, and with `limits` left out by default. A world whose outcome window outlasts its horizon is refused.
+    As those of `LifecycleVectorEnv`, but for `step`, and with `limits` left out by default. A world whose outcome
+    window outlasts its horizon is refused.
 
     ## Version History
     v0: first version.
