@@ -1,12 +1,12 @@
 """One policy that sees the price of money: does it serve three budgets, and what does it bring beside the alternatives?
 
-A MaskablePPO learns in `tight_budget` without a budget, from a reward of what a customer brings over a twin who is sent
-nothing, less a price on what sends cost; the price of each episode is drawn by chance and stands in the observation. Then
-each budget gets its price, the least at which other customers would have cost no more, and the policy plays fresh
-customers under that budget, kept by the ledger at every prefix. Beside it `budgeted`, which learned a value and a cost of
-each action from a uniform log without a budget and gets its price in the same way, and the rules and uniform sending,
-which know no price. Gains are over sending nothing to the same customers with the same luck, a customer; needs the extra
-`rl`.
+A MaskablePPO learns in `tight_budget` without a budget, from a reward of what a customer brings over a twin who is
+sent nothing, less a price on what sends cost; the price of each episode is drawn by chance and stands in the
+observation. Then each budget gets its price, the least at which other customers would have cost no more, and the policy
+plays fresh customers under that budget, kept by the ledger at every prefix. Beside it `budgeted`, which learned a value
+and a cost of each action from a uniform log without a budget and gets its price in the same way, and the rules and
+uniform sending, which know no price. Gains are over sending nothing to the same customers with the same luck, a
+customer; needs the extra `rl`.
 
     python experiments/budget_prices.py --rollouts 90 --customers 20000
 """
