@@ -1,4 +1,9 @@
-"""Click intent: opens and clicks raise the hazard of buying today, a click also on the days after it."""
+"""Click intent: opens and clicks raise the hazard of buying today, a click also on the days after it.
+
+A click also brings a customer to the shop who would not have come: `visit` adds the same hazard whatever the customer's
+own rate. In a randomised e-mail test (Hillstrom 2008) the gain was equal points for recent and lapsed buyers, not equal
+per cents.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +26,7 @@ class Response(Section):
 
     click_lift: NotNegative = 0.0  # log-hazard of buying on the day of a click
     open_lift: NotNegative = 0.0  # log-hazard of buying on the day of an open
+    visit: NotNegative = 0.0  # orders per day that a click adds to any customer's own rate on its day, before all lifts
     dropped_open: NotNegative = 2.5  # log-odds by which customers who dropped out open less
     same_day: Share = 1.0  # share of a click's effect that falls on its own day; the rest is spread over later days
     delay_days: Positive = 7.0  # mean delay of that rest, exponential
@@ -47,6 +53,10 @@ class ClickIntentEffect(Effect):
         log += np.float32(self.spec.open_lift) * today.opened
         log += np.float32(self.spec.click_lift) * (np.float32(self.spec.same_day) * today.clicked + stocks["intent"])
         return log
+
+    def visiting(self, today: Contact) -> Float32 | None:
+        """A click is a visit."""
+        return np.float32(self.spec.visit) * today.clicked if self.spec.visit else None
 
     def purchase_ceiling(self) -> float:
         """Of who is not `stirred`."""

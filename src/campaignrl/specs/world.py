@@ -19,7 +19,7 @@ from campaignrl.display import html_table, one_line
 from campaignrl.effects import EffectSections
 from campaignrl.errors import Problem, SpecError
 from campaignrl.features import FeatureSchema
-from campaignrl.quantities import MOST, Positive
+from campaignrl.quantities import MOST, Positive, Share
 from campaignrl.specs.bundled import find_file
 from campaignrl.specs.conditions import Condition, compile_condition
 from campaignrl.specs.market import ChannelSpec, GuardSpec, Money, OfferSpec
@@ -39,6 +39,7 @@ class _Market(Spec):
     horizon: Annotated[int, Field(ge=1, le=3660)] = 90  # days, one decision a day
     outcome_days: Annotated[int, Field(ge=1)] = 7  # an action's reward is counted from its day on, this long
     tenure_days: Positive = 720.0  # customers joined evenly over the days before day 0
+    leavers_kept: Share = 1.0  # of those who have gone for good by day 0, the share still in the table
     money: Money = Money()
     segments: Annotated[dict[str, Segment], Field(min_length=1, max_length=MOST)]
     channels: Annotated[dict[str, ChannelSpec], Field(min_length=1)]
