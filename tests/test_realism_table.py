@@ -91,12 +91,14 @@ def test_an_unknown_business_is_refused(tables):
 
 def test_repurchase_of_four_buyers():
     second, repeats = np.array([10.0, 60.0, 200.0, np.inf]), np.array([3, 1, 1, 0])
-    found = {row.figure: row.value.value for row in cohort_figures(second, repeats)}
+    last = np.array([400.0, 60.0, 183.0, 0.0])  # one of them orders after day 183
+    found = {row.figure: row.value.value for row in cohort_figures(second, repeats, last)}
     assert found == {
         "repeat in 30 days": 0.25,
         "repeat in 90 days": 0.5,
         "repeat in 365 days": 0.75,
         "one-time buyers": 0.25,
+        "no order next year": 0.75,
         "orders in the first year": (4 + 2 + 2 + 1) / 4,
     }
 

@@ -20,6 +20,7 @@ from campaignrl.envs.truth import nothing
 from campaignrl.specs import World
 
 YEAR = 365  # days
+FOLLOWED = 548  # days a cohort is followed: 18 months, as in the data of the published figure
 FORTNIGHT = 14  # days: the window in which the spread of spend is published
 VISIT_DAYS = 60  # on which visits are drawn: every day of a year would say the same
 AT_ONCE = 1e-6  # days before day 0 in which the cohort joined: none
@@ -40,7 +41,7 @@ def _consents(world: World, customers: int, seed: int) -> Iterator[Measured]:
 
 def _year(world: World, customers: int, seed: int) -> Iterator[Measured]:
     panel = Panel(unguarded(world, horizon=YEAR), customers, seed)
-    n, last = len(panel), panel.state.last_order.copy()
+    n, before = len(panel), panel.state.last_order >= -YEAR  # NaN, of who never ordered, is not
     orders, spend, live_days, everybody = np.zeros(n), np.zeros(n), np.zeros(n), np.ones(n)
     fortnight, values = np.zeros(n), []
     visits, on_visits = np.zeros(n), np.zeros(n)
@@ -58,8 +59,6 @@ def _year(world: World, customers: int, seed: int) -> Iterator[Measured]:
             visits += visited(panel.world, panel.traits, alive, outcome, day, seed)
             on_visits += outcome.bought
     yield Measured("orders a live year", share(orders, live_days / YEAR))
-    before = last >= -YEAR  # NaN, of who never ordered, is not
-    yield Measured("no order next year", share(before & (orders == 0), before))
     yield Measured("drop-out a year", share(lived & ~panel.state.alive, lived))
     yield Measured("no order last year", share(~before, everybody))
     yield Measured("gone at day 0", share(~lived, everybody))
@@ -78,22 +77,24 @@ def _values(values: Float32, spend: Float, fortnight: Float) -> Iterator[Measure
 
 def _cohort(world: World, customers: int, seed: int) -> Iterator[Measured]:
     """Customers whose first order is that of day 0; repeats are counted from day 1 on."""
-    quiet = unguarded(world, horizon=YEAR + 1, season=None)
+    quiet = unguarded(world, horizon=FOLLOWED + 1, season=None)
     panel = Panel(quiet.model_copy(update={"tenure_days": AT_ONCE}), customers, seed)
     panel.state.alive[...] = True
     n = len(panel)
-    repeats, second = np.zeros(n, dtype=np.int64), np.full(n, np.inf)
+    repeats, second, last = np.zeros(n, dtype=np.int64), np.full(n, np.inf), np.zeros(n)
     panel.step(nothing(panel))
     while not panel.done:
         day = panel.day
         bought = panel.step(nothing(panel)).bought
-        second[bought & (repeats == 0)] = day
-        repeats += bought
-    yield from cohort_figures(second, repeats)
+        second[bought & np.isinf(second)] = day
+        last[bought] = day
+        if day <= YEAR:
+            repeats += bought
+    yield from cohort_figures(second, repeats, last)
 
 
-def cohort_figures(second: Float, repeats: Int64) -> Iterator[Measured]:
-    """second: (n,) days from the first order to the second, inf for none in the year; repeats: (n,) in the year."""
+def cohort_figures(second: Float, repeats: Int64, last: Float) -> Iterator[Measured]:
+    """Of n buyers: days from the first order to the second (inf: none), repeats in the year, day of the last order."""
     everybody = np.ones(len(second))
 
     def within(days: int) -> Bool:
@@ -101,5 +102,6 @@ def cohort_figures(second: Float, repeats: Int64) -> Iterator[Measured]:
 
     for days in (30, 90, YEAR):
         yield Measured(f"repeat in {days} days", share(within(days), everybody))
+    yield Measured("no order next year", share(last <= FOLLOWED - YEAR, everybody))
     yield Measured("one-time buyers", share(~within(YEAR), everybody))
     yield Measured("orders in the first year", share(repeats + 1, everybody))

@@ -22,7 +22,7 @@ DAYS = 90
 PACES = (1, 2, 4, 7)  # messages a week
 USUAL = 2  # a week: at which published averages hold
 SELDOM = 0.25  # a week, on channels with a capacity: nobody calls a customer twice a week
-CREDIT = 7  # days in which an order counts for the last click
+CREDIT = 5  # days in which an order counts for the last click; published windows are 3 to 7
 
 
 class Fleet(NamedTuple):
@@ -33,7 +33,7 @@ class Fleet(NamedTuple):
     opened: Float
     clicked: Float
     unsubscribed: Float
-    ordered: Float  # orders within 7 days of the last click
+    ordered: Float  # orders within 5 days of the last click
     weeks: Float  # with consent
     stays: Float  # 1 where consent is left in the end
 
