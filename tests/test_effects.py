@@ -32,7 +32,7 @@ N = 60
 
 # Numbers that make an effect strong, for the contract: a new effect that is weak by default has its own here.
 STRONG = {
-    "response": {"click_lift": 1.5, "open_lift": 0.4, "same_day": 0.3, "visit": 0.05},
+    "response": {"click_lift": 1.5, "open_lift": 0.4, "same_day": 0.3, "open_visit": 0.01, "click_visit": 0.05},
     "fatigue": {"open": 0.2, "drop_out": 0.3, "usual": 1.0},
     "adstock": {"effect": 0.8, "shape": 1.7},
     "satisfaction": {"purchase": 1.2, "drop_out": 1.5, "unsubscribe": 0.8, "undelivered": 0.04},
@@ -329,8 +329,8 @@ def test_rates_of_the_channels_hold_at_the_usual_fatigue_and_always_without_the_
     assert low < rate < high
 
 
-def test_a_click_adds_the_same_hazard_for_likely_and_unlikely_buyers():
-    world = load_world(ECOMMERCE, response={"visit": 0.02}, season=None)
+def test_an_open_and_a_click_add_the_same_hazard_for_likely_and_unlikely_buyers():
+    world = load_world(ECOMMERCE, response={"open_visit": 0.005, "click_visit": 0.015}, season=None)
     p, n = parameters(world), 2
     rate, zero, no = np.float32([0.001, 0.1]), np.zeros(n, np.float32), np.zeros(n, bool)
     stocks = {stock.name: np.full(n, stock.start, np.float32) for stock in STOCKS}

@@ -1,8 +1,8 @@
 """Click intent: opens and clicks raise the hazard of buying today, a click also on the days after it.
 
-A click also brings a customer to the shop who would not have come: `visit` adds the same hazard whatever the customer's
-own rate. In a randomised e-mail test (Hillstrom 2008) the gain was equal points for recent and lapsed buyers, not equal
-per cents.
+A message also brings customers to the shop who would not have come: `open_visit` and `click_visit` add the same hazard
+whatever the customer's own rate. In a randomised e-mail test (Hillstrom 2008) the gain was equal points for recent and
+lapsed buyers, not equal per cents.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ class Response(Section):
 
     click_lift: NotNegative = 0.0  # log-hazard of buying on the day of a click
     open_lift: NotNegative = 0.0  # log-hazard of buying on the day of an open
-    visit: NotNegative = 0.0  # orders per day that a click adds to any customer's own rate on its day, before all lifts
+    open_visit: NotNegative = 0.0  # orders per day that an open adds to anybody's own rate on its day, before all lifts
+    click_visit: NotNegative = 0.0  # likewise, that a click adds
     dropped_open: NotNegative = 2.5  # log-odds by which customers who dropped out open less
     same_day: Share = 1.0  # share of a click's effect that falls on its own day; the rest is spread over later days
     delay_days: Positive = 7.0  # mean delay of that rest, exponential
@@ -55,8 +56,11 @@ class ClickIntentEffect(Effect):
         return log
 
     def visiting(self, today: Contact) -> Float32 | None:
-        """A click is a visit."""
-        return np.float32(self.spec.visit) * today.clicked if self.spec.visit else None
+        """Who opens or clicks looks in."""
+        spec = self.spec
+        if not (spec.open_visit or spec.click_visit):
+            return None
+        return np.float32(spec.open_visit) * today.opened + np.float32(spec.click_visit) * today.clicked
 
     def purchase_ceiling(self) -> float:
         """Of who is not `stirred`."""

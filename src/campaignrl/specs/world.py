@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
@@ -30,12 +30,16 @@ from campaignrl.specs.world_checks import world_problems
 from campaignrl.specs.world_features import feature_schema
 from campaignrl.toml import Spec, check, field_problems, read_toml
 
+Business = Literal["web_shop", "bank", "store_chain", "travel", "study"]  # study: none, so that nothing judges it
+
 
 class _Market(Spec):
     """The fields of a world that stand before its effects."""
 
     name: str
     title: str = ""
+    business: Business = "study"  # the kind of business it claims to be: whose published figures it must lie inside
+    known_misses: dict[str, str] = {}  # figures that it misses all the same, by their id, with the reason
     horizon: Annotated[int, Field(ge=1, le=3660)] = 90  # days, one decision a day
     outcome_days: Annotated[int, Field(ge=1)] = 7  # an action's reward is counted from its day on, this long
     tenure_days: Positive = 720.0  # customers joined evenly over the days before day 0
@@ -51,6 +55,7 @@ class World(EffectSections, _Market):
 
     Attributes:
         name, title: what it is called.
+        business: the kind of business it claims to be; `study`: none.
         horizon: days of a campaign, one decision a day.
         outcome_days: an action's reward is counted from its day on, this many days.
         segments, channels, offers: by name.

@@ -8,6 +8,8 @@ bounds/              An upper bound on the value of every policy
 oracles/             Policies that see the true state
 """
 
+from campaignrl.envs.truth.expected_reward import expected_orders as expected_orders
+from campaignrl.envs.truth.expected_reward import morning as morning
 from campaignrl.envs.truth.shadow_prices import ShadowPrices as ShadowPrices
 from campaignrl.envs.truth.twins import Decide as Decide
 from campaignrl.envs.truth.twins import Life as Life

@@ -187,7 +187,8 @@ class _Step:
         for clicks in (False, True):
             pull = model.stocks.opened[channel] + clicks * model.stocks.clicked
             lift = float(np.exp(spec.open_lift + spec.click_lift * spec.same_day * clicks))
-            worth.append(self._ordering(seen, lost, offers, pull, trust, lift, True, clicks * spec.visit))
+            visit = spec.open_visit + clicks * spec.click_visit
+            worth.append(self._ordering(seen, lost, offers, pull, trust, lift, True, visit))
         shown = np.stack([self._priced(dead, move) for move in model.lat.price.seen], axis=-1)
         pull = model.stocks.opened[channel] + model.stocks.clicked
         return _Group(fits, held, rest, worth[0], worth[1], self._shifted(shown, pull, trust))

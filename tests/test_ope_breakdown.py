@@ -14,7 +14,7 @@ from campaignrl.ope.comparison.subgroups import Breakdown, breakdown
 from campaignrl.ope.evaluate import evaluate
 from campaignrl.ope.intervals.clustered import Estimate
 
-_SPEC = importlib.util.spec_from_file_location("logs", Path(__file__).with_name("test_evaluate_log.py"))
+_SPEC = importlib.util.spec_from_file_location("logs", Path(__file__).with_name("test_ope_log.py"))
 LOGS = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(LOGS)
 make_log, always = LOGS.make_log, LOGS.always

@@ -15,7 +15,7 @@ from campaignrl.ope.methods.intervals_by_name import INTERVALS, Orders, customer
 from campaignrl.ope.methods.registry import ESTIMATORS
 from campaignrl.ope.refit_bootstrap import refit_bootstrap
 
-_SPEC = importlib.util.spec_from_file_location("logs", Path(__file__).with_name("test_evaluate_log.py"))
+_SPEC = importlib.util.spec_from_file_location("logs", Path(__file__).with_name("test_ope_log.py"))
 LOGS = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(LOGS)
 K, make_log, within = LOGS.K, LOGS.make_log, LOGS.within

@@ -25,7 +25,7 @@ from campaignrl.ope.comparison.policies import (
 from campaignrl.ope.evaluate import compare_on_log
 from campaignrl.ope.intervals.clustered import Clusters
 
-_SPEC = importlib.util.spec_from_file_location("logs", Path(__file__).with_name("test_evaluate_log.py"))
+_SPEC = importlib.util.spec_from_file_location("logs", Path(__file__).with_name("test_ope_log.py"))
 LOGS = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(LOGS)
 make_log, always = LOGS.make_log, LOGS.always

@@ -19,7 +19,7 @@ from campaignrl.ope.evaluate import evaluate
 from campaignrl.tables.log.files import write_log
 from campaignrl.tables.log.split import split_by_customer
 
-_SPEC = importlib.util.spec_from_file_location("logs", Path(__file__).with_name("test_evaluate_log.py"))
+_SPEC = importlib.util.spec_from_file_location("logs", Path(__file__).with_name("test_ope_log.py"))
 LOGS = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(LOGS)
 K, make_log, within, always = LOGS.K, LOGS.make_log, LOGS.within, LOGS.always
