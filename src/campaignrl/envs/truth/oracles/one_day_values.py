@@ -119,7 +119,9 @@ def opened_value(
     full, used = _paid(after.seen, NO_OFFER, lat), _redeemed(after.lost, lat)[..., :-1]
     spec, trust = clicks_of(p).spec, p.effect(SatisfactionEffect)
     factor = np.exp(spec.open_lift + spec.click_lift * spec.same_day * clicks)
-    base = r.hazard[..., :-1] * np.float32(season) + r.lift[..., :-1] * np.float32(spec.open_visit + spec.click_visit * clicks)
+    base = r.hazard[..., :-1] * np.float32(season) + r.lift[..., :-1] * np.float32(
+        spec.open_visit + spec.click_visit * clicks
+    )
     hazard = (base * np.float32(factor))[:, None, None]
     worth = _ordering(seen, full, used, offers, hazard, r, p, prices)
     gained = np.zeros(len(offers), dtype=np.float32) if trust is None else trust.gained[:-1]
