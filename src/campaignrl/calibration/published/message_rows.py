@@ -40,7 +40,7 @@ class Fleet(NamedTuple):
 
 def message_rows(world: World, customers: int, seed: int) -> Iterator[Measured]:
     """Every figure of every channel, as they are measured."""
-    world = unguarded(world, horizon=DAYS)
+    world = unguarded(world, horizon=DAYS, season=None)  # published averages are of whole years
     for channel, spec in world.channels.items():
         if spec.capacity is not None:
             yield from _usual_rows(channel, fleet(world, channel, SELDOM, customers, seed), SELDOM)

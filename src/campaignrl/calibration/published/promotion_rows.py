@@ -1,7 +1,8 @@
 """What a campaign causes, against the twin who is sent nothing: extra orders, redemptions, lift of a price cut, dip.
 
 Orders are counted by their chance, given the state the day began with and what was opened and clicked: the same answer
-as drawn orders from far fewer customers. Redemptions and discounts are drawn. Not here: the funnel (message_rows.py).
+as drawn orders from far fewer customers. Redemptions and discounts are drawn. There is no calendar: published averages
+are of whole years. Not here: the funnel (message_rows.py).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ PROBE = "probe"  # a channel that everybody reads and nobody minds
 
 def promotion_rows(world: World, customers: int, seed: int) -> Iterator[Measured]:
     """Every figure of what a campaign causes, as they are measured."""
-    free = unguarded(world, horizon=max(world.horizon, FLEET_DAYS))
+    free = unguarded(world, horizon=max(world.horizon, FLEET_DAYS), season=None)
     without = lives(free, nothing, customers, seed, free.horizon)
     action = plain_action(free, main_channel(free))
     fleet = lives(free, paced(action, A_WEEK), customers, seed, FLEET_DAYS)
@@ -135,7 +136,7 @@ def with_probe(world: World) -> World:
         coupon = OfferSpec(kind="coupon", channels=[PROBE], discount=cut, valid_days=SALE_DAYS - 1, redeem=1.0)
         tables["offers"][_probe(cut)] = coupon.model_dump(exclude_unset=True)
     tables["response"] = {**tables.get("response", {}), "open_lift": 0.0}
-    tables.update(guard={"caps": [], "holdout": 0.0}, horizon=max(SALE_DAYS, 1), outcome_days=1)
+    tables.update(guard={"caps": [], "holdout": 0.0}, horizon=max(SALE_DAYS, 1), outcome_days=1, season=None)
     return World.model_validate(tables)
 
 
