@@ -46,7 +46,7 @@ def purchase_hazard(
     today = Contact(opened, clicked)
     for effect in p.effects:
         lift = effect.purchase(lift, stocks, today)
-    base = rate * p.season[day]
+    base = rate * p.season[day] + p.brings[offer]
     for effect in p.effects:
         more = effect.visiting(today)
         if more is not None:

@@ -60,7 +60,9 @@ class ClickIntentEffect(Effect):
         spec = self.spec
         if not (spec.open_visit or spec.click_visit):
             return None
-        return np.float32(spec.open_visit) * today.opened + np.float32(spec.click_visit) * today.clicked
+        visits: Float32 = np.float32(spec.open_visit) * today.opened
+        visits += np.float32(spec.click_visit) * today.clicked
+        return visits
 
     def purchase_ceiling(self) -> float:
         """Of who is not `stirred`."""

@@ -236,7 +236,9 @@ class _Step:
         gain = ordered - idle
         gain += self.t.today[:, None, None, None, offers]
         gain = rising(rising(np.maximum(gain, np.float32(0.0)), W), S)
-        hazard = self.t.hazard[..., offers] * p.season[self.day] + self.t.lift[..., offers] * np.float32(visit)
+        hazard = self.t.hazard[..., offers] * p.season[self.day] + self.t.lift[..., offers] * (
+            p.brings[offers] + np.float32(visit)
+        )
         hazard *= np.float32(lift)
         orders = -np.expm1(-hazard) + hazard * np.exp(-hazard) * self.excess[:, :, None, None, None]
         gain *= orders[None, :, :, :, None, None]

@@ -106,7 +106,7 @@ def held_value(after: After, r: Rates, lat: Lattice, p: Parameters, prices: Pric
     """Nothing opened today; (m, C, F, R, L)."""
     offer = lat.live_offer
     full, used = _paid(after.kept, NO_OFFER, lat), _redeemed(after.lost, lat)[..., offer]
-    hazard = (r.hazard[..., offer] * np.float32(season))[:, None, None]
+    hazard = (r.hazard[..., offer] * np.float32(season) + r.lift[..., offer] * p.brings[offer])[:, None, None]
     return _ordering(lat.price.recovery(after.kept, AXIS_R), full, used, offer, hazard, r, p, prices)
 
 
@@ -119,9 +119,8 @@ def opened_value(
     full, used = _paid(after.seen, NO_OFFER, lat), _redeemed(after.lost, lat)[..., :-1]
     spec, trust = clicks_of(p).spec, p.effect(SatisfactionEffect)
     factor = np.exp(spec.open_lift + spec.click_lift * spec.same_day * clicks)
-    base = r.hazard[..., :-1] * np.float32(season) + r.lift[..., :-1] * np.float32(
-        spec.open_visit + spec.click_visit * clicks
-    )
+    visit = p.brings[:-1] + np.float32(spec.open_visit + spec.click_visit * clicks)
+    base = r.hazard[..., :-1] * np.float32(season) + r.lift[..., :-1] * visit
     hazard = (base * np.float32(factor))[:, None, None]
     worth = _ordering(seen, full, used, offers, hazard, r, p, prices)
     gained = np.zeros(len(offers), dtype=np.float32) if trust is None else trust.gained[:-1]
