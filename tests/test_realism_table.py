@@ -279,7 +279,8 @@ def test_options_of_realism_need_realism(monkeypatch, capsys):
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", sorted(BUSINESS_OF))
 def test_a_business_lies_inside_its_bands(name):
-    assert [row.figure for row in realism_table(name, customers=1_500).outside] == []
+    """As far as a few customers can tell; the full size is the slow test."""
+    assert [row.figure for row in realism_table(name, customers=800).outside] == []
 
 
 @pytest.mark.slow

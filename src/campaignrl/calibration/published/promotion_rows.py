@@ -15,6 +15,7 @@ from campaignrl.arrays import Bool, Float, Float32
 from campaignrl.calibration.published.measured import Measured
 from campaignrl.calibration.published.plays import Lives, lives, main_channel, once, paced, plain_action, unguarded
 from campaignrl.calibration.published.statistics import share
+from campaignrl.dynamics import State
 from campaignrl.envs import Panel
 from campaignrl.envs.truth import nothing
 from campaignrl.specs import OfferSpec, World
@@ -38,7 +39,7 @@ def promotion_rows(world: World, customers: int, seed: int) -> Iterator[Measured
     fleet = lives(free, paced(action, A_WEEK), customers, seed, FLEET_DAYS)
     yield Measured("extra orders a 1,000 contacts", extra_a_thousand(fleet, without, FLEET_DAYS - 1))
     plain = lives(free, once(action, SEND_DAY), customers, seed, SEND_DAY + MONTH + 1)
-    yield from _plain_rows(plain, without, Panel(free, customers, seed).state.last_order)
+    yield from _plain_rows(plain, without, Panel(free, customers, seed).state)
     yield from _offer_rows(free, without, customers, seed)
     yield from price_lifts(world, customers, seed)
 
@@ -49,13 +50,16 @@ def extra_a_thousand(ours: Lives, other: Lives, last: int) -> Value:
     return share(1_000.0 * extra, ours.delivered[: last + 1].sum(axis=0))
 
 
-def _plain_rows(plain: Lives, without: Lives, last_order: Float32) -> Iterator[Measured]:
-    """One plain message on the send day."""
+def _plain_rows(plain: Lives, without: Lives, state: State) -> Iterator[Measured]:
+    """One plain message on the send day. state: of day 0.
+
+    Likely and unlikely buyers are those still there: the list of the published figure shows none who are gone for good.
+    """
     extra = plain.orders(SEND_DAY, SEND_DAY + WINDOW - 1) - without.orders(SEND_DAY, SEND_DAY + WINDOW - 1)
-    got, ago = plain.delivered[SEND_DAY], -last_order
+    got, ago = plain.delivered[SEND_DAY], -state.last_order
     bought = ago <= LONG_AGO[1]
     yield Measured("extra order of a recent buyer", share(extra * bought, got & bought))
-    recent, old = (got & (ago > low) & (ago <= high) for low, high in (RECENT, LONG_AGO))
+    recent, old = (got & state.alive & (ago > low) & (ago <= high) for low, high in (RECENT, LONG_AGO))
     yield Measured("unlikely over likely", share(extra * old * _per(old), extra * recent * _per(recent)))
     days = plain.expected[SEND_DAY : SEND_DAY + MONTH + 1] - without.expected[SEND_DAY : SEND_DAY + MONTH + 1]
     yield from delays(days * plain.clicked[SEND_DAY])
