@@ -312,7 +312,8 @@ def test_what_fatigue_does_saturates(stock, more, half):
         if isinstance(e, FatigueEffect)
     )
     low, high = effect.felt(np.float32([stock, stock + more]))
-    assert 0 <= low <= high * (1 + 1e-6) and high <= min(half, stock + more) * (1 + 1e-5)
+    assert 0 <= low <= high * (1 + 1e-6)
+    assert high <= min(half, stock + more) * (1 + 1e-5)
     assert effect.felt(one(half))[0] == pytest.approx(half / 2, rel=1e-5)
 
 
