@@ -36,6 +36,7 @@ class Watched:
         self.action, self.gain = np.empty(0, dtype=np.int64), np.empty(0)
 
     def __call__(self, panel: Panel):
+        """(n,) the allowed action that gains most; `none` where nothing gains."""
         may = panel.allowed(panel.observe())
         gains = action_gains(self._world, panel.traits, panel.state, panel.day, self._parameters, may)
         self.action = gains.argmax(axis=1)
@@ -64,9 +65,9 @@ def document(found: dict[str, dict]) -> str:
     for name, f in found.items():
         sends, gain = np.array(f["sends"]).sum(axis=1), np.array(f["gain"])
         i, j = np.unravel_index(gain.argmax(), gain.shape)
-        many, pair = int((sends >= LEAST).sum()), f"{f['offers'][i]} to {f['segments'][j]}"
+        pair = f"{f['offers'][i]} to {f['segments'][j]} holds {gain.max():.0%} of the gain"
         lines += [
-            f"**{name}**: {many} offers are at least {LEAST:.0%} of the sends; {pair} holds {gain.max():.0%} of the gain.",
+            f"**{name}**: {(sends >= LEAST).sum()} offers are at least {LEAST:.0%} of the sends; {pair}.",
             "",
             "| offer | of the sends | of the gain | " + " | ".join(f["segments"]) + " |",
             "|---" * (3 + len(f["segments"])) + "|",

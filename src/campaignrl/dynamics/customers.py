@@ -180,7 +180,9 @@ def _lifetime(u: Float, drop_rate: Float, joined: Float, kept: float) -> Float:
         return -np.log1p(-u) / drop_rate
     left = -np.expm1(-drop_rate * joined)  # chance to have gone by day 0, as the law has it
     gone = kept * left / (kept * left + 1.0 - left)
-    among = np.where(u < gone, u * left / np.maximum(gone, 1e-300), left + (u - gone) / (1.0 - gone) * (1.0 - left))
+    among = np.where(
+        u < gone, u * left / np.maximum(gone, 1e-300), left + (u - gone) / np.maximum(1.0 - gone, 1e-300) * (1.0 - left)
+    )
     return -np.log1p(-np.minimum(among, 1.0 - 1e-16)) / drop_rate
 
 
