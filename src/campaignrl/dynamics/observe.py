@@ -51,6 +51,7 @@ def observe(world: World, traits: Traits, state: State, day: int, part: Part = s
         {
             "segment": np.array(state.segment_tag[part]),
             "price_tag": np.array(state.price_tag[part]),
+            **({} if world.formats is None else {"format_tag": np.array(state.format_tag[part])}),
             "stage": stage(orders, recency, today - state.first_order[part]),
             **dict(zip(world.attributes, _read_only(traits.attributes[:, part]), strict=True)),
             **number,

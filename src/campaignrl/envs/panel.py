@@ -94,18 +94,28 @@ class Panel:
         """(m,) rows of the customers whom any channel may reach today; to the others only `none` is allowed."""
         state = self.state
         nothing = Context(self.world.features, {})
-        facts = _facts(self.traits.held_out[part], state.consent[:, part], state.sent[:, part], nothing)
+        facts = _facts(
+            self.traits.held_out[part], self._absent(part), state.consent[:, part], state.sent[:, part], nothing
+        )
         return np.flatnonzero(open_channels(self.rules, facts).any(axis=0)) + (part.start or 0)
 
     def facts(self, context: Context, part: Part = ALL) -> Facts:
         """What the guard needs to know of the customers today, whenever it is read."""
         held_out, state = self.traits.held_out[part], self.state
-        return _facts(held_out.copy(), state.consent[:, part].copy(), state.sent[:, part].copy(), context)
+        return _facts(
+            held_out.copy(), self._absent(part), state.consent[:, part].copy(), state.sent[:, part].copy(), context
+        )
+
+    def _absent(self, part: Part) -> Bool | None:
+        """(m,) who has not arrived yet; None in a world without arrivals."""
+        return self.traits.arrives[part] > self.day if self._parameters.arrivals else None
 
     def allowed(self, context: Context, part: Part = ALL) -> Bool:
         """(n, k) what may be sent today."""
         held_out, state = self.traits.held_out[part], self.state
-        return allowed(self.rules, _facts(held_out, state.consent[:, part], state.sent[:, part], context))
+        return allowed(
+            self.rules, _facts(held_out, self._absent(part), state.consent[:, part], state.sent[:, part], context)
+        )
 
     def step(self, action: Int, attempts: Int | None = None) -> Outcome:
         """One day: action (n,) as the guard allows; returns what happened, and moves on to the next day.
@@ -126,13 +136,13 @@ class Panel:
         live(self.world, traits, state, action, self.day, self.seed, self._parameters, attempts, outcome)
 
 
-def _facts(held_out: Bool, consent: Bool, sent: npt.NDArray[np.uint64], context: Context) -> Facts:
-    """Facts that read these very arrays."""
+def _facts(held_out: Bool, absent: Bool | None, consent: Bool, sent: npt.NDArray[np.uint64], context: Context) -> Facts:
+    """Facts that read these very arrays. absent: (m,) who has not arrived yet, to whom nothing can be sent."""
 
     def contacts(channel: int | None, days: int) -> npt.NDArray[np.uint8]:
         return days_with(np.bitwise_or.reduce(sent, axis=0) if channel is None else sent[channel], days)
 
-    return Facts(held_out, None, consent, context, contacts)
+    return Facts(held_out, absent, consent, context, contacts)
 
 
 def _parts(n: int, block: int, threads: int) -> list[slice]:

@@ -8,6 +8,7 @@ customers, tables/ for files).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -33,7 +34,7 @@ class FeatureSchema:
 
     def __post_init__(self) -> None:
         names = self.names
-        twice = sorted({n for n in names if names.count(n) > 1})
+        twice = sorted(n for n, times in Counter(names).items() if times > 1)
         if twice:
             raise SpecError([Problem("features", "name", n, "named once") for n in twice])
 
