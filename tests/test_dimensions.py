@@ -1,4 +1,4 @@
-"""Creatives, slots, arrivals and drift: what a world's file says of them is what customers do; worlds without are as ever."""
+"""Creatives, slots, arrivals and drift: what a world's file says of them is what customers do."""
 
 import numpy as np
 import pytest
