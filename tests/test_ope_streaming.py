@@ -14,6 +14,7 @@ from campaignrl.errors import DataError, SupportError, UnknownName, UsageError
 from campaignrl.ope.evaluate import evaluate
 from campaignrl.ope.methods.weight_histogram import histogram_sums
 from campaignrl.ope.streaming import STREAMED
+from campaignrl.ope.streaming.estimates import own_columns
 from campaignrl.ope.streaming.evaluate import evaluate_stream
 from campaignrl.ope.streaming.model import sampled_groups
 from campaignrl.ope.streaming.sums import AT, COLUMNS, closed, customer_sums, ends_of, joined
@@ -298,3 +299,8 @@ def test_weights_beyond_the_bins_are_counted_in_the_last_ones():
     assert counts["rows of bin"].sum() == 3
     assert counts["rows of bin"][[0, -1]].tolist() == [1, 1]
     assert counts["weight of action"].tolist() == [1e-9, 1e15 + 1.0]
+
+
+def test_estimators_without_weights_of_their_own_bring_no_columns():
+    assert {name for name in ("dm", "ips", "snips", "dr") if own_columns(name)} == set()
+    assert set(own_columns("ips_clip")) == {f"ips_clip.{part}" for part in own_columns("ips_clip").values()} != set()

@@ -17,8 +17,8 @@ import numpy as np
 from campaignrl import rng
 from campaignrl.arrays import Bool, Float32, Int, Rows, UInt64
 from campaignrl.dynamics import memory, money, purchase
-from campaignrl.dynamics.customers import NO_OFFER, State, StocksOf, Traits, observed_tags
-from campaignrl.dynamics.funnel import Funnel, funnel, on_one_axis, place_of, taste_for
+from campaignrl.dynamics.customers import NO_OFFER, State, StocksOf, Traits, observed_format, observed_tags
+from campaignrl.dynamics.funnel import Funnel, funnel, on_one_axis, place_of, taste_for, wanted
 from campaignrl.dynamics.parameters import Parameters
 from campaignrl.effects import Day, Stocks
 from campaignrl.rng import Purpose
@@ -97,6 +97,8 @@ def live(
     """`advance` in place: turns `state` into tomorrow's and fills `outcome`."""
     for field in outcome[1:-1]:
         field.fill(0)
+    if p.arrivals and day > 0:
+        state.alive[traits.arrives == day] = True
     np.greater(action, 0, out=outcome.sent)
     stocks = state.named_stocks()
     ceilings = purchase.ceilings(stocks, day, p)  # fails on a wrong day before anything is written
@@ -119,6 +121,7 @@ def live(
     if p.tags_refresh and not (day + 1) % p.tags_refresh:  # a period is over: drawn anew
         tags = observed_tags(world, traits, (day + 1) // p.tags_refresh, seed)
         state.segment_tag[...], state.price_tag[...] = tags
+        state.format_tag[...] = observed_format(world, traits, (day + 1) // p.tags_refresh, seed)
 
 
 def _mark(f: Funnel, outcome: Outcome, p: Parameters) -> None:
@@ -154,7 +157,7 @@ def _orders(
     hazard = purchase.purchase_hazard(
         traits.rate[rows],
         traits.sensitivity[rows],
-        taste_for(traits.segment[rows], held, p),
+        wanted(taste_for(traits.segment[rows], held, p), traits.segment[rows], held, day, p),
         held,
         outcome.opened[rows],
         outcome.clicked[rows],

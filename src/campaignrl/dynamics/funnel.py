@@ -16,6 +16,7 @@ from campaignrl.arrays import Bool, Float32, Int, Rows
 from campaignrl.dynamics import response
 from campaignrl.dynamics.customers import State, StocksOf, Traits
 from campaignrl.dynamics.parameters import Parameters
+from campaignrl.effects import Send
 from campaignrl.rng import Purpose
 
 
@@ -52,15 +53,42 @@ def funnel(
     delivered = u_deliver < response.delivery_probability(channel, tries, p)
     affinities, steps = on_one_axis(traits.affinity)
     place = place_of(channel, rows, steps)
-    opens = response.open_probability(channel, affinities[place], taste, stocks, alive, p)
+    affinity, liking = affinities[place], taste
+    if p.answering:
+        more = answers(traits, rows, sent, day, p)
+        affinity, liking = affinity + more.opening, taste + more.clicking
+    opens = response.open_probability(channel, affinity, taste, stocks, alive, p)
     which = (delivered & (u_open < opens)).nonzero()[0]
     opened, medium = rows[which], channel[which]  # few
-    clicks = response.click_probability(medium, taste[which], p)
+    clicks = response.click_probability(medium, liking[which], p)
     clicked = opened[u_click[which] < clicks]
     leaves = response.unsubscribe_probability(channel, stocks, p)
     gone = (delivered & (u_unsubscribe < leaves)).nonzero()[0]
     seen = (which, opened, offer[which], medium, clicked)
     return Funnel(rows, sent, channel, place, steps, delivered, *seen, rows[gone], channel[gone])
+
+
+class Answers(NamedTuple):
+    """Log-odds that m sends have of their own, by all effects together."""
+
+    opening: Float32
+    clicking: Float32
+
+
+def answers(traits: Traits, rows: Rows | slice, action: Int, day: int, p: Parameters) -> Answers:
+    """What these sends to these customers add to the log-odds of opening and of clicking; action: (m,)."""
+    send = Send(traits.segment[rows], traits.format[rows], action, day)
+    total = Answers(np.zeros(len(send.segment), dtype=np.float32), np.zeros(len(send.segment), dtype=np.float32))
+    for effect in p.answering:
+        for sum_of, own in zip(total, effect.answering(send) or (None, None), strict=True):
+            if own is not None:
+                np.add(sum_of, own, out=sum_of)
+    return total
+
+
+def wanted(taste: Float32, segment: Int, offer: Int, day: int, p: Parameters) -> Float32:
+    """(m,) log-hazard of buying while this offer is held: taste (m,), and what has moved by this day."""
+    return taste if p.wanting is None else taste + p.wanting[day][segment, offer]
 
 
 def taste_for(segment: Int, offer: Rows, p: Parameters) -> Float32:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.arrays import Float, Int
-from campaignrl.dynamics import NO_OFFER, Outcome, Parameters, State, Traits, purchase
+from campaignrl.dynamics import NO_OFFER, Outcome, Parameters, State, Traits, purchase, wanted
 from campaignrl.effects import Stocks
 
 
@@ -35,6 +35,7 @@ def expected_reward(was: Morning, traits: Traits, action: Int, outcome: Outcome,
     offer = p.offer_of[action].astype(np.int8)
     held = np.where(outcome.opened, offer, was.live_offer)  # an offer seen today replaces the one held
     taste = np.where(held != NO_OFFER, p.taste[traits.segment, held], np.float32(0.0))
+    taste = wanted(taste, traits.segment, held, day, p)
     hazard = purchase.purchase_hazard(
         traits.rate, traits.sensitivity, taste, held, outcome.opened, outcome.clicked, was.stocks, day, p
     )

@@ -1,17 +1,17 @@
-"""What a world's file says of money, channels, offers and rules.
+"""What a world's file says of money, channels, offers, creatives, slots and rules.
 
 Not here: who the customers are (segments.py), how strongly they respond (effects/).
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from campaignrl.quantities import Amount, NotNegative, Positive, Rate, Share
-from campaignrl.toml import Spec
+from campaignrl.quantities import MOST, Amount, LogEffect, NotNegative, Positive, Rate, Share
+from campaignrl.toml import Sparse, Spec
 
 OfferKind = Literal[
     "content", "gift", "coupon", "free_shipping", "perk", "winback", "wealth", "card", "insurance"
@@ -61,6 +61,27 @@ class Capacity(Spec):
         return given
 
 
+class CreativeSpec(Spec):
+    """One way to present offers; what it does to customers stands in [formats]."""
+
+    title: str = ""
+    format: str = ""  # of its content; empty: its own name
+    tone: str = ""
+
+
+class SlotSpec(Spec):
+    """One band of hours of the day in which a send may go out; what it does stands in [hours]."""
+
+    title: str = ""
+    hours: tuple[Annotated[float, Field(ge=0.0, lt=24.0)], Annotated[float, Field(ge=0.0, le=24.0)]]  # from, to; local
+
+    @model_validator(mode="after")
+    def _some_hours(self) -> SlotSpec:
+        if self.hours[0] == self.hours[1]:
+            raise PydanticCustomError("hours", "a band with hours in it, as in hours = [18, 22]")
+        return self
+
+
 class Retry(Spec):
     """Trying again on the same day, on the clock of hours, when a send was not delivered."""
 
@@ -68,8 +89,10 @@ class Retry(Spec):
     after_hours: Annotated[float, Field(gt=0.0, lt=24.0)]
 
 
-class ChannelSpec(Spec):
+class ChannelSpec(Sparse):
     """One channel."""
+
+    optional_parts: ClassVar[tuple[str, ...]] = ("creatives", "slots", "servers", "shift")
 
     title: str = ""
     cost: Amount  # currency, per send
@@ -81,23 +104,28 @@ class ChannelSpec(Spec):
     capacity: Capacity | None = None  # None: without limit
     patience_hours: Positive = 24.0  # on the clock of hours, a send that has queued for so long is given up
     retry: Retry | None = None  # None: one attempt
+    creatives: Annotated[list[str], Field(max_length=MOST)] | None = None  # that it can show; None: all of the world
+    slots: Annotated[list[str], Field(max_length=MOST)] | None = None  # in which it can send; None: all of the world
 
 
-class OfferSpec(Spec):
+class OfferSpec(Sparse):
     """One offer."""
+
+    optional_parts: ClassVar[tuple[str, ...]] = ("creatives",)
 
     title: str = ""
     kind: OfferKind
-    channels: Annotated[list[str], Field(min_length=1)]
+    channels: Annotated[list[str], Field(min_length=1, max_length=MOST)]
     discount: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0  # share of the basket given away when redeemed
     face_value: Amount = 0.0  # currency paid by us when redeemed (gift, postage)
     feels_like: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0  # further share off that it feels like to the customer
     valid_days: Annotated[int, Field(ge=0, le=60)] = 0  # days it stays usable after the day it is seen
-    appeal: float = 0.0  # log-hazard of buying while usable, beside the price effect
+    appeal: LogEffect = 0.0  # log-hazard of buying while usable, beside the price effect
     redeem: Share = 0.0  # chance that an order placed while it is usable uses it
     retention: NotNegative = 0.0  # log by which it lowers the drop-out hazard while usable
     revives: Share = 0.0  # chance that a customer who dropped out returns on opening it
     expires_after_hours: Positive | None = None  # from the decision on, if it has not been sent by then; None: never
+    creatives: Annotated[list[str], Field(max_length=MOST)] | None = None  # that present it; None: all of the world
     only_if: str = ""  # who is eligible; empty: everybody
 
 
@@ -132,7 +160,7 @@ class GuardSpec(Spec):
     """What may never be broken."""
 
     budget: Budget | None = None  # None: without limit
-    caps: list[Cap] = []
+    caps: Annotated[list[Cap], Field(max_length=MOST)] = []
     quiet_hours: QuietHours | None = None  # None: none
     holdout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0  # share of customers who are never contacted
     holdout_salt: int = 0  # change it to draw the holdout anew

@@ -19,10 +19,22 @@ from campaignrl.features import Context, Feature
 from campaignrl.tables.log.decision_log import DecisionLog
 
 RESERVED = (
-    *("decision_id", "customer_id", "ts", "step", "eligible", "action", "offer", "channel", "propensity"),
+    *(
+        "decision_id",
+        "customer_id",
+        "ts",
+        "step",
+        "eligible",
+        "action",
+        "offer",
+        "channel",
+        "creative",
+        "slot",
+        "propensity",
+    ),
     *("reward", "cost", "matured", "wave", "policy_id", "catalog_hash"),
 )
-OPTIONAL = ("eligible", "wave")
+OPTIONAL = ("eligible", "wave", "creative", "slot")
 PREFIX = "context."  # before a context column whose own name is taken
 
 
@@ -42,8 +54,7 @@ def log_schema(log: DecisionLog, metadata: dict[bytes, bytes] | None = None) -> 
         *context,
         *([] if log.eligible is None else [("eligible", pa.list_(pa.int16()))]),
         ("action", pa.int16()),
-        ("offer", pa.string()),
-        ("channel", pa.string()),
+        *((name, pa.string()) for name in log.catalog.dimensions),
         ("propensity", pa.float64()),
         ("reward", pa.float64()),
         ("cost", pa.int64()),
@@ -81,8 +92,7 @@ def _columns(log: DecisionLog) -> dict[str, Any]:
         **{context_column(f.name): _context(f, log.context) for f in log.context.schema.features},
         "eligible": None if log.eligible is None else id_lists(log.eligible),
         "action": log.action,
-        "offer": _texts([o.name for o in catalog.offers], catalog.offer_of[log.action]),
-        "channel": _texts([c.name for c in catalog.channels], catalog.channel_of[log.action]),
+        **{name: _texts(names, of[log.action]) for name, (names, of) in catalog.dimensions.items()},
         "propensity": log.propensity,
         "reward": log.reward,
         "cost": log.cost,
