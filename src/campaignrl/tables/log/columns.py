@@ -124,7 +124,8 @@ def _context_type(feature: Feature, context: Context) -> Any:
 
 def _texts(names: Any, codes: npt.NDArray[np.integer[Any]]) -> pa.Array:
     """The text of each code; a negative code is missing."""
-    low, high = max(int(codes.min(initial=len(names))), 0), int(codes.max(initial=-1))
+    low = max(int(codes.min()), 0) if len(codes) else 0
+    high = int(codes.max(initial=-1))
     if high - low < NEIGHBOURS:  # a category, or customers whose rows stand together: faster than looking for them
         words = [*(str(name) for name in names[low : high + 1]), None]
         return pa.array(words, pa.string()).take(
