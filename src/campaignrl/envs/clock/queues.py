@@ -11,6 +11,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,7 +76,7 @@ class Closed(NamedTuple):
         """Hours of a day in which it serves."""
         edges = {0.0, DAY, *(p.start for p in self.parts), *((p.start + p.length) % DAY for p in self.parts)}
         ends = sorted(edges)
-        spans = zip(ends, ends[1:], strict=False)
+        spans = pairwise(ends)
         return sum(b - a for a, b in spans if all(part.wait((a + b) / 2.0) == 0.0 for part in self.parts))
 
     def wait(self, time: float) -> float:
@@ -108,7 +109,7 @@ class Service(NamedTuple):
 
 
 def service(spec: ChannelSpec, customers: int, open_hours: float) -> Service:
-    """The channel's servers, or as many as the length of a send asks for; and a length that gives its capacity with them.
+    """The channel's servers, or as many as the length of a send asks for; and a length that gives its capacity.
 
     capacity per day = servers x open hours / hours per send; rounding to whole servers stretches or shortens a send.
     """
