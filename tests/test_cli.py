@@ -309,6 +309,20 @@ def test_what_is_wrong_with_all_inputs_is_said_at_once(campaignrl, tmp_path: Pat
     assert (one.code, one.lines) == (2, 1)
 
 
+def test_profiles_and_calibrations_too_say_all_that_is_wrong_at_once(campaignrl, tmp_path: Path) -> None:
+    words = ("profile", "build", tmp_path / "map.toml", "--as-of", "soon", "--tags", "shp", "--world", "bnk")
+    said = campaignrl(*words, "-o", tmp_path / "out")
+    assert (said.code, said.lines) == (2, 3)
+    for word in ("--as-of = 'soon'", "Did you mean 'shop'", "Did you mean 'bank'"):
+        assert word in said.err
+    words = ("calibrate", tmp_path / "no.parquet", "--log", tmp_path / "log.csv", "--like", "bnk", "--set", "margin")
+    said = campaignrl(*words, "-o", tmp_path / "own.toml")
+    assert (said.code, said.lines) == (2, 4)
+    for word in ("no.parquet", "log.csv", "Did you mean 'bank'", "margin"):
+        assert word in said.err
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_unknown_policy_in_a_world_is_told_of_the_rules_of_that_world(campaignrl) -> None:
     said = campaignrl("simulate", "-w", "bank", "-p", "ruls", "-n", 50)
     assert (said.code, said.lines) == (2, 1)

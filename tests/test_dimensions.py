@@ -1,4 +1,4 @@
-"""Creatives, slots, arrivals and drift: what a world's file says of them is what customers do."""
+"""Creatives, slots, arrivals and drift: what a file says of them is what customers do; without them all is as ever."""
 
 import numpy as np
 import pytest

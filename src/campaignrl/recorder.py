@@ -6,13 +6,14 @@ Here: what was decided on a day, and how days of all customers become rows of ea
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from campaignrl.arrays import Float, Int
+from campaignrl.choices import Choice
 from campaignrl.dynamics import Outcome
 from campaignrl.envs import Panel
 from campaignrl.errors import Problem, UsageError
@@ -21,18 +22,6 @@ from campaignrl.policies import Policy
 from campaignrl.tables.log import DecisionLog
 
 MAX_LOG_ROWS = 30_000_000  # about 4 GB in memory
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What was decided for n customers on one day."""
-
-    context: Context
-    allowed: npt.NDArray[np.bool_]  # (n, k)
-    action: Int  # (n,)
-    propensity: Float  # (n,)
-    none: Float  # (n,) chance of `none`
-    by_channel: Float  # (n, c) chance of a send by channel
 
 
 class Recorder:

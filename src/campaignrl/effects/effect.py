@@ -177,6 +177,13 @@ class Effect:
         """(n,) log-hazard of buying."""
         return log
 
+    def visiting(self, today: Contact) -> Float32 | None:
+        """(n,) orders per day that today's contact adds to a customer's own rate, before any lift; None: none.
+
+        Only who opened something today may be given any: no ceiling knows of it.
+        """
+        return None
+
     def purchase_ceiling(self) -> float:
         """The most that `felt_cut` and `purchase` add for who holds no offer, opened nothing, and is not `stirred`."""
         return 0.0

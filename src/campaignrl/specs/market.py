@@ -140,6 +140,7 @@ class OfferSpec(Sparse):
     feels_like: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0  # further share off that it feels like to the customer
     valid_days: Annotated[int, Field(ge=0, le=60)] = 0  # days it stays usable after the day it is seen
     appeal: LogEffect = 0.0  # log-hazard of buying while usable, beside the price effect
+    brings: NotNegative = 0.0  # orders per day that it adds to anybody's own rate while usable, before all lifts
     redeem: Share = 0.0  # chance that an order placed while it is usable uses it
     retention: NotNegative = 0.0  # log by which it lowers the drop-out hazard while usable
     revives: Share = 0.0  # chance that a customer who dropped out returns on opening it

@@ -108,7 +108,7 @@ class Service(NamedTuple):
 
 
 def service(spec: ChannelSpec, customers: int, open_hours: float) -> Service:
-    """The channel's servers, or as many as the length of a send asks for; and a length that gives its capacity with them.
+    """The channel's servers, or as many as a send's length asks for; and the length that gives its capacity with them.
 
     capacity per day = servers x open hours / hours per send; rounding to whole servers stretches or shortens a send.
     """

@@ -1,6 +1,5 @@
 """What only the simulator knows: what a send truly brought, and the best that could be had.
 
-expected_reward.py   What a day brings in expectation, given the state it began with and what was opened and clicked
 followed_effects.py  Which effects the reduced models follow: the far-sighted oracle and the upper bound
 shadow_prices.py     Prices of what ties customers together: money of a budget, sends of a channel with a capacity
 twins.py             Counterfactual twins: the same customers with the same luck, under two ways of deciding
