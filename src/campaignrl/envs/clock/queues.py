@@ -11,6 +11,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,9 +75,9 @@ class Closed(NamedTuple):
     def open_hours(self) -> float:
         """Hours of a day in which it serves."""
         edges = {0.0, DAY, *(p.start for p in self.parts), *((p.start + p.length) % DAY for p in self.parts)}
-        ends = sorted(edges)
-        spans = zip(ends, ends[1:], strict=False)
-        return sum(b - a for a, b in spans if all(part.wait((a + b) / 2.0) == 0.0 for part in self.parts))
+        return sum(
+            b - a for a, b in pairwise(sorted(edges)) if all(part.wait((a + b) / 2.0) == 0.0 for part in self.parts)
+        )
 
     def wait(self, time: float) -> float:
         """Hours from `time` until it serves; 0 if it does."""
