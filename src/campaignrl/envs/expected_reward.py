@@ -39,7 +39,8 @@ def expected_reward(was: Morning, traits: Traits, action: Int, outcome: Outcome,
     hazard = purchase.purchase_hazard(
         traits.rate, traits.sensitivity, taste, held, outcome.opened, outcome.clicked, was.stocks, day, p
     )
-    alive = np.where(was.alive, np.float32(1.0), outcome.opened * p.revives[offer])
+    there = was.alive | (traits.arrives == day) if p.arrivals and day > 0 else was.alive  # as a day begins, or in it
+    alive = np.where(there, np.float32(1.0), outcome.opened * p.revives[offer])
     given = p.redeem[held] * (traits.basket * p.discount[held] + p.face_value[held])
     worth = traits.basket * p.margin[traits.segment] - given
     spent = outcome.cost + np.float32(p.unsubscribe_cost) * outcome.unsubscribed
