@@ -38,7 +38,7 @@ from campaignrl.specs import load_world
 
 PACKAGES = ("numba==0.68.1", "llvmlite==0.50.0")
 SEED, TOLERANCE = 1, 1e-5
-SHIFTED = ("price_cut", "appeal", "redeem", "retention")
+SHIFTED = ("price_cut", "appeal", "brings", "redeem", "retention")
 FLOATS = tuple(ROW)
 EXACT = ("live_offer", "live_days", "sent", "opened", "clicked")
 WORTH = 2.0  # of the whole day per CPU second: less does not pay for a second form of every formula
@@ -89,10 +89,14 @@ def tables(kind, p, day):
         "open_lift": contact.open_lift,
         "click_lift": contact.click_lift,
         "click_today": contact.same_day,
+        "open_visit": contact.open_visit,
+        "click_visit": contact.click_visit,
         "intent_decay": clicks.decay,
         "intent_gain": (1.0 - contact.same_day) * (1.0 - clicks.decay),
         "fatigue_open": tired.spec.open,
         "fatigue_drop_out": tired.spec.drop_out,
+        "fatigue_room": 1.0 / tired.spec.half_saturation,
+        "fatigue_usual": float(tired.felt(np.float32([tired.spec.usual]))[0]),
         "fatigue_decay": tired.decay,
         "adstock_effect": seen.spec.effect,
         "adstock_decay": seen.decay,
@@ -108,7 +112,9 @@ def tables(kind, p, day):
         "ignored": s.ignored,
         "undelivered": s.undelivered,
         "loss_aversion": price.spec.loss_aversion,
-        "kept": price.spec.memory,
+        "price_decay": price.decay,
+        "price_seen": price.spec.seen,
+        "price_paid": price.spec.paid,
         "stockpile_effect": stocked.spec.effect,
     }
     own |= {name: np.roll(getattr(p, name), 1) for name in SHIFTED}

@@ -37,6 +37,7 @@ class Tables(NamedTuple):
     unsubscribe_fatigue: np.ndarray
     price_cut: np.ndarray
     appeal: np.ndarray
+    brings: np.ndarray
     redeem: np.ndarray
     retention: np.ndarray
     revives_of: np.ndarray  # by action, as the next five; 0 for none
@@ -53,11 +54,15 @@ class Tables(NamedTuple):
     open_lift: np.float32
     click_lift: np.float32
     click_today: np.float32
+    open_visit: np.float32
+    click_visit: np.float32
     intent_decay: np.float32
     intent_gain: np.float32
     dropped_open: np.float32
     fatigue_open: np.float32
     fatigue_drop_out: np.float32
+    fatigue_room: np.float32  # 1 / half saturation
+    fatigue_usual: np.float32  # the units that count then
     fatigue_decay: np.float32
     adstock_effect: np.float32
     half_saturation: np.float32
@@ -72,7 +77,9 @@ class Tables(NamedTuple):
     ignored: np.float32
     undelivered: np.float32
     loss_aversion: np.float32
-    kept: np.float32
+    price_decay: np.float32
+    price_seen: np.float32
+    price_paid: np.float32
     stockpile_effect: np.float32
     stockpile_decay: np.float32
 
@@ -168,9 +175,10 @@ def funnel(lo, hi, traits, state, action, streams, t, w, rows, sent, delivered, 
         c, taste = t.channel_of[action[i]], t.taste[traits.segment[i] * len(t.appeal) + t.offer_of[action[i]]]
         keys[j] = traits.key[i]
         dropped = t.dropped_open * (ONE - _F(state.alive[i]))
-        opens[j] = t.open_logit[c] + traits.affinity[c, i] + taste - t.fatigue_open * state.fatigue[i] - dropped
+        tired = state.fatigue[i] / (ONE + t.fatigue_room * state.fatigue[i]) - t.fatigue_usual
+        opens[j] = t.open_logit[c] + traits.affinity[c, i] + taste - t.fatigue_open * tired - dropped
         click[j] = t.click_logit[c] + taste
-        leave[j] = t.unsubscribe_logit[c] + t.unsubscribe_fatigue[c] * state.fatigue[i]
+        leave[j] = t.unsubscribe_logit[c] + t.unsubscribe_fatigue[c] * tired
         y[j] = state.satisfaction[i]
     uniforms(keys[:m], streams[0], u_deliver, u_open)
     uniforms(keys[:m], streams[1], u_click, u_leave)
@@ -229,10 +237,12 @@ def lifts_of_stocks(adstock, content, stockpile, t, lift):
 
 
 @compiled
-def purchases(rate, season, factor, clock, alive, hazard, bought):
+def purchases(rate, held, opened, clicked, t, factor, clock, alive, hazard, bought):
     """The hazard of the day and whether its clock ran out."""
+    season, by_open, by_click = t.season, t.open_visit, t.click_visit
     for j in range(len(rate)):
-        hazard[j] = rate[j] * season * factor[j]
+        visits = by_open * _F(opened[j]) + by_click * _F(clicked[j]) + t.brings[np.intp(held[j]) + 1]
+        hazard[j] = (rate[j] * season + visits) * factor[j]
         bought[j] = alive[j] & (clock[j] < hazard[j])
 
 
@@ -246,7 +256,7 @@ def added(action, held, opened, bought, u_redeem, t, redeemed, tired, seen, gain
         channel[j] = t.sent_on[a]
         shown, paid, buys = t.cut_of[a] * op, t.price_cut[o] * _F(redeemed[j]), _F(bought[j])
         cut[j] = buys * paid + (ONE - buys) * shown
-        exposed[j] = _F(bought[j] | (shown > ZERO))
+        exposed[j] = buys * t.price_paid + (ONE - buys) * _F(shown > ZERO) * t.price_seen
         ahead[j] = _F(paid > ZERO)
 
 
@@ -258,10 +268,11 @@ def stocks(stock, more, decay, out):
 
 
 @compiled
-def expected_prices(old, cut, exposed, kept, out):
-    """Drawn towards the price seen or paid."""
+def expected_prices(old, cut, exposed, decay, out):
+    """Recovered by a day, then drawn towards the price seen or paid, by the weight of each."""
     for j in range(len(out)):
-        out[j] = old[j] + exposed[j] * (ONE - kept) * ((ONE - cut[j]) - old[j])
+        rested = decay * old[j] + (ONE - decay)
+        out[j] = rested + exposed[j] * ((ONE - cut[j]) - rested)
 
 
 @compiled
@@ -277,9 +288,9 @@ def satisfactions(s, gained, sent, delivered, opened, bought, t, out):
 @compiled
 def leanings(fatigue, content, held, t, lift):
     """The log of what multiplies a customer's drop-out rate."""
-    tired, satisfied = t.fatigue_drop_out, t.satisfied_drop
+    tired, room, satisfied = t.fatigue_drop_out, t.fatigue_room, t.satisfied_drop
     for j in range(len(lift)):
-        lift[j] = tired * fatigue[j] - satisfied * content[j]
+        lift[j] = tired * fatigue[j] / (ONE + room * fatigue[j]) - satisfied * content[j]
     for j in range(len(lift)):
         lift[j] -= t.retention[np.intp(held[j]) + 1]
 
@@ -339,12 +350,12 @@ def stage(lo, hi, traits, state, action, streams, t, new, out, w):
     lifts_of_stocks(state.adstock[lo:hi], content, state.stockpile[lo:hi], t, lift)
     exps(lift, scratch, content)
     clocks(u_buy, scratch, clock)
-    purchases(traits.rate[lo:hi], t.season, content, clock, alive, hazard, bought)
+    purchases(traits.rate[lo:hi], held, opened, clicked, t, content, clock, alive, hazard, bought)
     added(plays, held, opened, bought, u_redeem, t, redeemed, x, lift, gained, cut, exposed, ahead, channel)
     stocks(state.fatigue[lo:hi], x, t.fatigue_decay, new.fatigue[lo:hi])
     stocks(state.adstock[lo:hi], lift, t.adstock_decay, new.adstock[lo:hi])
     stocks(state.stockpile[lo:hi], ahead, t.stockpile_decay, new.stockpile[lo:hi])
-    expected_prices(expected, cut, exposed, t.kept, new.expected_price[lo:hi])
+    expected_prices(expected, cut, exposed, t.price_decay, new.expected_price[lo:hi])
     satisfactions(satisfaction, gained, sent, delivered, opened, bought, t, new.satisfaction[lo:hi])
     contentments(new.satisfaction[lo:hi], x, scratch, content, t)
     leanings(new.fatigue[lo:hi], content, held, t, lift)

@@ -60,12 +60,13 @@ def test_liking_more_never_lowers_opens_or_clicks(channel, affinity, taste, fati
 
 def test_funnel_rates_are_the_stated_ones_for_a_neutral_customer():
     c, zero = np.arange(len(CHANNELS)), np.zeros(len(CHANNELS), np.float32)
-    opens = response.open_probability(c, zero, zero, mood(len(c)), np.ones(len(c), bool), P)
+    usual = mood(len(c), fatigue=np.full(len(c), ECOMMERCE.fatigue.usual, np.float32))  # at which rates are stated
+    opens = response.open_probability(c, zero, zero, usual, np.ones(len(c), bool), P)
     assert opens == pytest.approx([ch.reach.open for ch in ECOMMERCE.channels.values()], rel=1e-5)
     stated = [ch.reach.click for ch in ECOMMERCE.channels.values()]
     assert response.click_probability(c, zero, P) == pytest.approx(stated, rel=1e-5)
     stated = [ch.unsubscribe.base for ch in ECOMMERCE.channels.values()]
-    assert response.unsubscribe_probability(c, mood(len(c)), P) == pytest.approx(stated, rel=1e-4)
+    assert response.unsubscribe_probability(c, usual, P) == pytest.approx(stated, rel=1e-4)
 
 
 def test_customers_who_dropped_out_open_less():
@@ -114,7 +115,9 @@ def test_the_price_effect_is_the_stated_one():
     off = np.zeros(2, bool)
     zero = np.zeros(2, np.float32)
     rate, sensitivity = np.float32([0.02] * 2), np.float32([0.27] * 2)
-    hazard = purchase.purchase_hazard(rate, sensitivity, zero, offer, off, off, mood(2), 0, P)
+    hazard = purchase.purchase_hazard(
+        rate, sensitivity, zero, offer, off, off, mood(2), 0, P._replace(appeal=0 * P.appeal)
+    )
     assert hazard[0] / hazard[1] == pytest.approx(1.716, abs=1e-3)
     assert hazard[1] == pytest.approx(0.02 * P.season[0])
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from campaignrl import rng
 from campaignrl.campaign import run_campaign
-from campaignrl.dynamics import purchase
+from campaignrl.dynamics import purchase, response
 from campaignrl.dynamics.advance import advance
 from campaignrl.dynamics.customers import NO_OFFER, draw_customers
 from campaignrl.dynamics.parameters import parameters
@@ -16,14 +16,14 @@ from campaignrl.effects.ad_stock import AdStock, hill
 from campaignrl.effects.click_intent import next_intent
 from campaignrl.effects.effect import Contact, Day, Effect, MeanDay, Section, Stock
 from campaignrl.effects.fatigue import FatigueEffect, next_fatigue
-from campaignrl.effects.reference_price import ReferencePrice, next_expected_price, price_gain
+from campaignrl.effects.reference_price import ReferencePrice, next_expected_price, price_gain, recovered
 from campaignrl.effects.satisfaction import Satisfaction, contentment, next_satisfaction
 from campaignrl.effects.season import Event, Season, Wave, season_factors
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.truth.bounds.upper_bound import upper_bound
 from campaignrl.envs.truth.oracles.far_sighted_oracle import FarSightedOracle
 from campaignrl.envs.truth.oracles.greedy_oracle import greedy
-from campaignrl.errors import UsageError
+from campaignrl.errors import SpecError, UsageError
 from campaignrl.specs.world import World, load_world
 
 ECOMMERCE = load_world("ecommerce")
@@ -32,11 +32,11 @@ N = 60
 
 # Numbers that make an effect strong, for the contract: a new effect that is weak by default has its own here.
 STRONG = {
-    "response": {"click_lift": 1.5, "open_lift": 0.4, "same_day": 0.3},
-    "fatigue": {"open": 0.2, "drop_out": 0.3},
+    "response": {"click_lift": 1.5, "open_lift": 0.4, "same_day": 0.3, "open_visit": 0.01, "click_visit": 0.05},
+    "fatigue": {"open": 0.2, "drop_out": 0.3, "usual": 1.0},
     "adstock": {"effect": 0.8, "shape": 1.7},
     "satisfaction": {"purchase": 1.2, "drop_out": 1.5, "unsubscribe": 0.8, "undelivered": 0.04},
-    "reference_price": {"loss_aversion": 3.0},
+    "reference_price": {"loss_aversion": 3.0, "seen": 0.2, "paid": 0.4},
     "stockpile": {"effect": 0.5},
     "season": {"weekday": [1, 1, 1, 1, 1.2, 2, 0.5]},
     "formats": {"match": 0.9, "segments": {"loyal": {"words": 0.5, "video": 0.5}}},
@@ -61,7 +61,7 @@ def world_with(small_world, *names):
     """The small world with these effects strong and all others as weak as they can be; with creatives and slots."""
     wanted = {name: None for name in OPTIONAL} | {name: STRONG.get(name, {}) for name in names}
     ways = {"creatives": {"video": {}, "words": {}}, "slots": {"early": {"hours": [6, 9]}, "late": {"hours": [18, 22]}}}
-    return load_world(small_world, **ways, **({"response": {}, "fatigue": {}} | wanted))
+    return load_world(small_world, **ways, **({"response": {}} | wanted))
 
 
 def drawn_stocks(chance, n):
@@ -177,7 +177,7 @@ NEUTRAL = {
     "satisfaction": {"purchase": 0.0, "drop_out": 0.0, "unsubscribe": 0.0},
     "stockpile": {"effect": 0.0},
     "season": {},
-}  # reference_price has no such numbers: a price is felt as a difference
+}  # reference_price has no such numbers: a price is felt as a difference; fatigue's stand at the channels as well
 
 
 def bytes_of(world):
@@ -284,14 +284,81 @@ def test_a_price_above_the_expected_one_weighs_double_and_a_deeper_cut_never_les
 def test_a_repeated_coupon_becomes_the_expected_price():
     expected = one(1.0)
     for _ in range(60):
-        expected = next_expected_price(expected, one(0.8), 0.8)
+        expected = next_expected_price(expected, one(0.8), np.float32(0.2))
     assert expected[0] == pytest.approx(0.8, abs=1e-4)
+
+
+def test_an_expected_price_goes_half_the_way_back_in_its_half_life():
+    expected, effect = one(0.8), load_world(ECOMMERCE, reference_price={"half_life_days": 14.0}).effects(ECOMMERCE)
+    price = next(e for e in effect if isinstance(e.spec, ReferencePrice))
+    for _ in range(14):
+        expected = recovered(expected, price.decay)
+    assert expected[0] == pytest.approx(0.9, abs=1e-5)
+
+
+def test_a_price_that_is_paid_moves_the_expectation_more_than_one_that_is_seen(small_world):
+    """Three customers of a day: one saw 20 % off, one also ordered with it, one ordered at the full price."""
+    price = {"paid": 0.5, "seen": 0.1, "half_life_days": 1e9}
+    p = parameters(load_world(small_world, reference_price=price))
+    effect = next(e for e in p.effects if isinstance(e.spec, ReferencePrice))
+    stocks, nobody = {"expected_price": np.float32([1.0, 1.0, 0.8])}, np.empty(0, np.intp)
+    sent, cut = np.array([0, 1]), np.float32([0.2, 0.2])
+    day = Day(sent, sent, sent >= 0, sent, sent, sent, sent, cut, nobody, np.array([1, 2]), np.float32([0.2, 0.0]))
+    effect.live(stocks, day)
+    assert stocks["expected_price"] == pytest.approx([0.98, 0.9, 0.9], abs=1e-6)
+
+
+def test_an_old_file_with_a_memory_of_prices_is_refused_with_the_fix(small_world):
+    with pytest.raises(SpecError, match=r"\[reference_price\]: memory = 0.8 is not left out.*paid = 1 - memory"):
+        load_world(small_world, reference_price={"memory": 0.8})
+
+
+@given(st.floats(0, 60), st.floats(0, 60), st.floats(0.1, 20))
+@settings(max_examples=100, deadline=None)
+def test_what_fatigue_does_saturates(stock, more, half):
+    effect = next(
+        e
+        for e in load_world(ECOMMERCE, fatigue={"half_saturation": half}).effects(ECOMMERCE)
+        if isinstance(e, FatigueEffect)
+    )
+    low, high = effect.felt(np.float32([stock, stock + more]))
+    assert 0 <= low <= high * (1 + 1e-6)
+    assert high <= min(half, stock + more) * (1 + 1e-5)
+    assert effect.felt(one(half))[0] == pytest.approx(half / 2, rel=1e-5)
+
+
+def test_rates_of_the_channels_hold_at_the_usual_fatigue_and_always_without_the_section():
+    channel = np.zeros(2, np.intp)
+    usual = {"fatigue": np.full(2, ECOMMERCE.fatigue.usual, dtype=np.float32)}
+    calm = parameters(load_world(ECOMMERCE, fatigue=None, satisfaction=None))
+    tired = parameters(load_world(ECOMMERCE, satisfaction=None))
+    rate = ECOMMERCE.channels["push"].unsubscribe.base
+    assert response.unsubscribe_probability(channel, usual, tired) == pytest.approx([rate] * 2, rel=1e-4)
+    worn = {"fatigue": np.float32([0.0, 30.0])}
+    assert response.unsubscribe_probability(channel, worn, calm) == pytest.approx([rate] * 2, rel=1e-4)
+    low, high = response.unsubscribe_probability(channel, worn, tired)
+    assert low < rate < high
+
+
+def test_an_open_and_a_click_add_the_same_hazard_for_likely_and_unlikely_buyers():
+    world = load_world(ECOMMERCE, response={"open_visit": 0.005, "click_visit": 0.015}, season=None)
+    p, n = parameters(world), 2
+    rate, zero, no = np.float32([0.001, 0.1]), np.zeros(n, np.float32), np.zeros(n, bool)
+    stocks = {stock.name: np.full(n, stock.start, np.float32) for stock in STOCKS}
+    held = np.full(n, NO_OFFER)
+
+    def hazard(clicked):
+        return purchase.purchase_hazard(rate, zero, zero, held, clicked, clicked, stocks, 0, p)
+
+    assert hazard(~no) - hazard(no) == pytest.approx([0.02, 0.02], rel=1e-3)
+    assert hazard(no) == pytest.approx(rate, rel=1e-6)
 
 
 def test_no_price_is_expected_above_the_full_one():
     # The ceiling of a quiet customer's hazard rests on it, in single precision too.
     for kept in np.linspace(0, 1, 4097):
-        assert next_expected_price(one(1.0), one(1.0), float(kept))[0] <= 1
+        assert next_expected_price(one(1.0), one(1.0), np.float32(kept))[0] <= 1
+        assert recovered(one(1.0), float(kept))[0] <= 1
 
 
 def test_the_delayed_effect_of_a_click_adds_up_to_the_rest():

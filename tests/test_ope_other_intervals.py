@@ -2,6 +2,7 @@
 
 import importlib.util
 import math
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -126,6 +127,22 @@ def test_refitting_counts_what_fitting_adds():
     width = [e["ips"].ci_high - e["ips"].ci_low for e in (refitted, fixed)]
     assert width[0] == pytest.approx(width[1], rel=0.4)  # ips fits nothing
     assert refitted["dm"].interval == "bootstrap over customers, refitted"
+
+
+def test_a_difference_lies_within_what_rewards_can_differ_by():
+    """Of rewards from 5 to 6 no policy earns more than 1 above another, however wide the interval was."""
+    log = make_log(30)
+    log = replace(log, reward=5.0 + (log.reward > 0.0))
+    found = evaluate(
+        log, "uniform", reference="always:none", estimators=("ips",), interval="betting", reward_range=(5.0, 6.0)
+    )
+    assert -1.0 <= found.lift_ci_low <= found.lift_ci_high <= 1.0
+    assert max(-found.lift_ci_low, found.lift_ci_high) == 1.0
+
+
+def test_what_was_given_is_said_to_be_given():
+    log = make_log(60)
+    assert evaluate(log, "uniform", q=np.zeros((60, len(log.catalog))), estimators=("dr",)).reward_model == "given"
 
 
 def test_a_target_read_already_is_followed_to_the_drawn_rows():

@@ -237,7 +237,10 @@ def test_a_log_without_known_outcomes_is_refused(shop, written):
 
 @pytest.mark.parametrize(
     "words",
-    [{"estimators": ("mips_offer",)}, {"model": "boosting"}, {"mix": 0.0}, {"folds": 1}, {"workers": 0}],
+    [
+        *({"estimators": ("mips_offer",)}, {"model": "boosting"}, {"mix": 0.0}, {"folds": 1}, {"workers": 0}),
+        *({"alpha": 0.0}, {"alpha": 1.0}, {"mix": 1.1}),
+    ],
 )
 def test_what_takes_the_whole_log_is_refused(shop, written, words):
     with pytest.raises((UsageError, UnknownName)):
@@ -304,3 +307,14 @@ def test_weights_beyond_the_bins_are_counted_in_the_last_ones():
 def test_estimators_without_weights_of_their_own_bring_no_columns():
     assert {name for name in ("dm", "ips", "snips", "dr") if own_columns(name)} == set()
     assert set(own_columns("ips_clip")) == {f"ips_clip.{part}" for part in own_columns("ips_clip").values()} != set()
+
+
+@pytest.mark.parametrize("rewards", [(0.0, 0.5), (0.0, 1.0), (0.0, 2.0)])
+def test_the_range_of_rewards_seen_is_that_of_the_whole_log(shop, written, rewards):
+    """0 and 1 alone are a conversion, whose range is known; of anything else only what was seen is."""
+    log = matured(shop.log(ROWS))
+    log = replace(log, reward=np.where(np.arange(ROWS) % 7 == 0, rewards[1], rewards[0]))
+    streamed, whole = evaluate_stream(written(log), "uniform"), evaluate(log, "uniform")
+    assert streamed.reward_model == whole.reward_model
+    for name in STREAMED:
+        assert streamed.estimates[name][:4] == pytest.approx(whole.estimates[name][:4], rel=1e-6, nan_ok=True)

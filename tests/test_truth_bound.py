@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaignrl.dynamics.parameters import parameters
+from campaignrl.effects import ReferencePriceEffect
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.truth.bounds.upper_bound import ShadowPrices, idle_value, regret_fraction, upper_bound
 from campaignrl.envs.truth.oracles.far_sighted_oracle import FarSightedOracle
@@ -158,10 +159,34 @@ def test_optimistic_moves_end_at_the_better_point(small_world):
     world = load_world(small_world, **EFFECTS)
     p = parameters(world)
     up, honest = (lattice(world, p, optimistic, Size(prices=9)) for optimistic in (True, False))
+    paid, decay = world.reference_price.paid, p.effect(ReferencePriceEffect).decay
     for offer, cut in enumerate(p.price_cut):
-        exact = 0.8 * up.prices + 0.2 * (1.0 - cut)
-        assert (up.price_moves[offer](up.prices, 0) >= exact - 1e-6).all()
-        np.testing.assert_allclose(honest.price_moves[offer](honest.prices, 0), exact, atol=1e-6)
+        exact = (1.0 - paid) * (1.0 - decay * (1.0 - honest.prices)) + paid * (1.0 - cut)
+        assert (up.price.paid[offer](up.prices, 0) >= (1.0 - paid) * up.prices + paid * (1.0 - cut) - 1e-6).all()
+        np.testing.assert_allclose(honest.price.paid[offer](honest.prices, 0), exact, atol=1e-6)
+
+
+def test_an_optimistic_price_is_never_below_the_true_one(small_world):
+    """Any order of offers seen and paid over 80 days, followed on the lattice and by the effect itself."""
+    world = load_world(small_world, **EFFECTS)
+    p, chance = parameters(world), np.random.default_rng(4)
+    spec, decay = world.reference_price, p.effect(ReferencePriceEffect).decay
+    lat = lattice(world, p, True, Size(prices=13))
+    assert lat.price.every > 1
+    for _ in range(50):
+        point, true = len(lat.prices) - 1, 1.0
+        for day in range(80):
+            if day % lat.price.every == 0:
+                point = int(lat.price.recovery.high[point])
+            assert lat.prices[point] >= true - 1e-6
+            offer, way = chance.integers(len(p.price_cut) - 1), chance.choice(["", "seen", "paid"], p=[0.7, 0.2, 0.1])
+            true = 1.0 - decay * (1.0 - true)
+            cut = float(p.price_cut[offer])
+            if way and not (way == "seen" and cut == 0.0):
+                weight = getattr(spec, way)
+                true = (1.0 - weight) * true + weight * (1.0 - cut)
+            if way:
+                point = int(getattr(lat.price, way)[offer].high[point])
 
 
 @pytest.mark.parametrize(("value", "share"), [(1.0, 0.0), (2.0, 0.5), (3.0, 1.0), (0.0, -0.5)])

@@ -7,19 +7,22 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from campaignrl.cli.console import say, say_json, say_table, talk
+from campaignrl.calibration import RealismTable, realism_table
+from campaignrl.calibration.published import GUESSES, Row
+from campaignrl.cli.console import progress, say, say_json, say_table, talk
 from campaignrl.cli.options import Customers, Json, Output, Seed
 from campaignrl.errors import Problem, UsageError
 from campaignrl.report.facts import WorldFacts, world_facts
 from campaignrl.report.figures import png_bytes, world_figure, world_page
 from campaignrl.specs import World, bundled_files, load_world
-from campaignrl.tables.files import write_whole
+from campaignrl.tables.files import write_frame, write_whole
 
 world = typer.Typer(
     help="List, show and check worlds.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
 )
 
 BARS = "▁▂▃▄▅▆▇█"
+SOURCE = 20  # signs of a source; the whole of it stands in --json and in docs/worlds.md
 
 
 @world.command(name="list")
@@ -58,10 +61,32 @@ def show(
 
 
 @world.command()
-def check(file: Annotated[Path, typer.Argument(help="A world's TOML file.")]) -> None:
-    """Every mistake in a world's file at once; exit code 3 if there is any."""
+def check(
+    file: Annotated[Path, typer.Argument(help="A world's TOML file; with --realism also a bundled name.")],
+    realism: Annotated[
+        bool, typer.Option("--realism", help="Hold what the world does against published figures of its business.")
+    ] = False,
+    customers: Customers = 20_000,
+    seed: Seed = 0,
+    output: Annotated[Path | None, Output.__metadata__[0]] = None,
+    as_json: Json = False,
+) -> None:
+    """Every mistake in a world's file at once; exit code 3 if there is any.
+
+    With --realism: opens, orders, churn, price effects and more beside their published bands, docs/worlds.md; exit
+    code 1 if one of a business lies outside and the file does not name it in [known_misses]. Takes about a minute.
+    """
     found = load_world(file)
-    say(f"{file}: fine. {len(found.segments)} segments, {len(found.catalog)} actions, {found.horizon} days.")
+    if realism:
+        with progress(f"realism {found.name}") as step:
+            table = realism_table(found, customers=customers, seed=seed, progress=step)
+        _say_realism(table, output, as_json)
+        if table.outside:
+            raise typer.Exit(1)
+    elif output is not None or as_json:
+        raise UsageError("world check: --output and --json belong to --realism.")
+    else:
+        say(f"{file}: fine. {len(found.segments)} segments, {len(found.catalog)} actions, {found.horizon} days.")
 
 
 def _write(file: BinaryIO, page: bytes) -> None:
@@ -156,3 +181,47 @@ def _as_json(facts: WorldFacts) -> dict[str, Any]:
             "revenue_per_day_per_1000_customers": facts.revenue.tolist(),
         },
     }
+
+
+def _say_realism(table: RealismTable, output: Path | None, as_json: bool) -> None:
+    """The answer on stdout, and the table as a file if asked for."""
+    if output is not None:
+        write_frame(table.frame(), output)
+        talk(f"table written to {output}")
+    if as_json:
+        say(table.to_json())
+        return
+    judged = [row for row in table.rows if row.verdict != "not judged"]
+    say(f"{table.world} as a {table.business.replace('_', ' ')}; {table.customers:,} customers, seed {table.seed}\n")
+    shown = judged or table.rows
+    say_table(("figure", "measured", "band", "source", "it lies"), [_realism_cells(row) for row in shown])
+    for row in judged:
+        if row.verdict == "known miss":
+            say(f"\nknown miss: {row.figure}: {row.reason}")
+    say(f"\n{_realism_summary(table, judged)}")
+
+
+def _realism_cells(row: Row) -> tuple[str, str, str, str, str]:
+    half = (row.ci_high - row.ci_low) / 2.0
+    measured = f"{row.measured:.3g} ±{half:.1g}" if row.measured == row.measured else "none"
+    has_band = row.low == row.low
+    source = row.source.split(",")[0].split(";")[0][:SOURCE]
+    return (
+        row.figure,
+        measured,
+        f"{row.low:.3g}-{row.high:.3g}" if has_band else "",
+        f"{source} [{row.sure}]" if has_band else "",
+        row.verdict,
+    )
+
+
+def _realism_summary(table: RealismTable, judged: list[Row]) -> str:
+    if not judged:
+        return "A study world claims to be no business: its figures are shown, none is judged."
+    inside = sum(row.verdict == "inside" for row in judged)
+    guessed = sum(row.sure in GUESSES for row in judged)
+    return (
+        f"{inside} of {len(judged)} figures inside their band, {len(judged) - inside - len(table.outside)} known "
+        f"misses, {len(table.outside)} outside. {guessed} bands are guesses [M], [D]; "
+        f"{len(table.rows) - len(judged)} more figures have none (--json)."
+    )

@@ -135,7 +135,7 @@ def _start(world: World, traits: Traits, rate: Float, drop_rate: Float, joined: 
     """State at day 0: alive or not, orders so far, consents; nothing sent yet."""
     keys, n = traits.key, len(traits.key)
     u = [rng.uniform(keys, seed, 0, Purpose.HISTORY, k) for k in range(6)]
-    lifetime = -np.log1p(-u[0]) / drop_rate
+    lifetime = _lifetime(u[0], drop_rate, joined, world.leavers_kept)
     active = np.minimum(lifetime, joined)
     gap = -np.log1p(-u[1]) / rate  # from the end of the active time back to the last order
     ordered = gap < active
@@ -168,6 +168,22 @@ def _start(world: World, traits: Traits, rate: Float, drop_rate: Float, joined: 
         opened=zero,
         clicked=zero.copy(),
     )
+
+
+def _lifetime(u: Float, drop_rate: Float, joined: Float, kept: float) -> Float:
+    """(n,) days from joining to dropping out, exponential; u: (n,) uniforms.
+
+    A table that has lost some of those who have gone for good holds fewer of them, so that the rest stand in
+    proportion: with `kept` of them left, a customer is one with chance kept x gone / (kept x gone + alive).
+    """
+    if kept == 1.0:
+        return -np.log1p(-u) / drop_rate
+    left = -np.expm1(-drop_rate * joined)  # chance to have gone by day 0, as the law has it
+    gone = kept * left / (kept * left + 1.0 - left)
+    among = np.where(
+        u < gone, u * left / np.maximum(gone, 1e-300), left + (u - gone) / np.maximum(1.0 - gone, 1e-300) * (1.0 - left)
+    )
+    return -np.log1p(-np.minimum(among, 1.0 - 1e-16)) / drop_rate
 
 
 def poisson_quantile(u: Float, mean: Float) -> npt.NDArray[np.int64]:

@@ -32,6 +32,7 @@ class Parameters(NamedTuple):
     face_value: Float32  # currency
     price_cut: Float32  # share off that the customer feels, discount included
     appeal: Float32  # log-hazard while usable
+    brings: Float32  # orders per day, whatever the customer's own rate, while usable
     redeem: Float32  # probability, given an order while usable
     retention: Float32  # log of the drop-out hazard taken away while usable
     revives: Float32  # probability of return on opening
@@ -79,6 +80,7 @@ def parameters(world: World) -> Parameters:
         face_value=_f([*(o.face_value for o in offers), 0.0]),
         price_cut=_f([*(o.discount + o.feels_like for o in offers), 0.0]),
         appeal=_f([*(o.appeal for o in offers), 0.0]),
+        brings=_f([*(o.brings for o in offers), 0.0]),
         redeem=_f([*(o.redeem for o in offers), 0.0]),
         retention=_f([*(o.retention for o in offers), 0.0]),
         revives=_f([*(o.revives for o in offers), 0.0]),

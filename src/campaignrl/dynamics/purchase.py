@@ -46,7 +46,12 @@ def purchase_hazard(
     today = Contact(opened, clicked)
     for effect in p.effects:
         lift = effect.purchase(lift, stocks, today)
-    result: Float32 = rate * p.season[day] * np.exp(lift)
+    base = rate * p.season[day] + p.brings[offer]
+    for effect in p.effects:
+        more = effect.visiting(today)
+        if more is not None:
+            base += more
+    result: Float32 = base * np.exp(lift)
     return result
 
 

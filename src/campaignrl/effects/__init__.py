@@ -75,7 +75,7 @@ class EffectSections(Spec):
     """
 
     response: Response = Response()
-    fatigue: Fatigue = Fatigue()
+    fatigue: Fatigue | None = None
     adstock: AdStock | None = None
     satisfaction: Satisfaction | None = None
     reference_price: ReferencePrice | None = None

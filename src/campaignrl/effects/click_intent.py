@@ -1,4 +1,9 @@
-"""Click intent: opens and clicks raise the hazard of buying today, a click also on the days after it."""
+"""Click intent: opens and clicks raise the hazard of buying today, a click also on the days after it.
+
+A message also brings customers to the shop who would not have come: `open_visit` and `click_visit` add the same hazard
+whatever the customer's own rate. In a randomised e-mail test (Hillstrom 2008) the gain was equal points for recent and
+lapsed buyers, not equal per cents.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +26,8 @@ class Response(Section):
 
     click_lift: NotNegative = 0.0  # log-hazard of buying on the day of a click
     open_lift: NotNegative = 0.0  # log-hazard of buying on the day of an open
+    open_visit: NotNegative = 0.0  # orders per day that an open adds to anybody's own rate on its day, before all lifts
+    click_visit: NotNegative = 0.0  # likewise, that a click adds
     dropped_open: NotNegative = 2.5  # log-odds by which customers who dropped out open less
     same_day: Share = 1.0  # share of a click's effect that falls on its own day; the rest is spread over later days
     delay_days: Positive = 7.0  # mean delay of that rest, exponential
@@ -47,6 +54,15 @@ class ClickIntentEffect(Effect):
         log += np.float32(self.spec.open_lift) * today.opened
         log += np.float32(self.spec.click_lift) * (np.float32(self.spec.same_day) * today.clicked + stocks["intent"])
         return log
+
+    def visiting(self, today: Contact) -> Float32 | None:
+        """Who opens or clicks looks in."""
+        spec = self.spec
+        if not (spec.open_visit or spec.click_visit):
+            return None
+        visits: Float32 = np.float32(spec.open_visit) * today.opened
+        visits += np.float32(spec.click_visit) * today.clicked
+        return visits
 
     def purchase_ceiling(self) -> float:
         """Of who is not `stirred`."""

@@ -13,7 +13,7 @@ from typing import ClassVar, NamedTuple, Protocol
 import numpy as np
 
 from campaignrl.actions import Catalog
-from campaignrl.arrays import Bool, Float32, Int, Rows
+from campaignrl.arrays import Bool, Float, Float32, Int, Rows
 from campaignrl.errors import Problem, UsageError
 from campaignrl.toml import Spec
 
@@ -44,6 +44,7 @@ class Send(NamedTuple):
     format: Int  # of content that the customer prefers; -1: none
     action: Int
     day: int
+    hour: Float | None  # of the day, at which it arrives; None: at an hour of its slot, or at none in particular
 
 
 class Answer(NamedTuple):
@@ -175,6 +176,13 @@ class Effect:
     def purchase(self, log: Float32, stocks: Stocks, today: Contact) -> Float32:
         """(n,) log-hazard of buying."""
         return log
+
+    def visiting(self, today: Contact) -> Float32 | None:
+        """(n,) orders per day that today's contact adds to a customer's own rate, before any lift; None: none.
+
+        Only who opened something today may be given any: no ceiling knows of it.
+        """
+        return None
 
     def purchase_ceiling(self) -> float:
         """The most that `felt_cut` and `purchase` add for who holds no offer, opened nothing, and is not `stirred`."""

@@ -1,25 +1,36 @@
-"""Fatigue: every send adds to a stock that decays; it lowers opens, raises unsubscribes and drives customers away."""
+"""Fatigue: every send adds to a stock that decays; it lowers opens, raises unsubscribes and drives customers away.
+
+What it does saturates: the step from one message a week to two costs more attention than that from four to seven. The
+rates of the channels are those at the usual fatigue, because that is what published averages are taken at.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from campaignrl.arrays import Float32, Int
 from campaignrl.effects.effect import Day, Effect, Market, MeanDay, Section, Stock, Stocks, fade, left_after_a_day
 from campaignrl.quantities import NotNegative, Positive
 
+_Units = Annotated[float, Field(ge=0.1, le=10_000.0)]
+
+_ONE = np.float32(1.0)
+
 
 class Fatigue(Section):
-    """The fatigue stock: decays with a half-life, grows with every send."""
+    """The fatigue stock: decays with a half-life, grows with every send. A world without this section tires nobody."""
 
     stocks: ClassVar[tuple[Stock, ...]] = (Stock("fatigue", "decayed contacts, units by channel"),)
 
     half_life_days: Positive = 7.0
-    open: NotNegative = 0.0  # log-odds of opening lost per unit
-    drop_out: NotNegative = 0.0  # log of the drop-out hazard per unit
+    open: NotNegative = 0.0  # log-odds of opening lost per unit, while there are few
+    drop_out: NotNegative = 0.0  # log of the drop-out hazard per unit, likewise
+    half_saturation: _Units = 5.0  # units that count as half as many; ever so many count as this many
+    usual: NotNegative = 0.0  # units at which the channels' rates of opening and unsubscribing hold
 
     def at_work(self, market: Market) -> FatigueEffect:
         """The units of a send, and how they move unsubscribes, come from the channels."""
@@ -41,6 +52,20 @@ class FatigueEffect(Effect):
     units: Float32  # (c,) units added by one send
     unsubscribe: Float32  # (c,) log-odds of unsubscribing per unit
 
+    def felt(self, fatigue: Float32) -> Float32:
+        """The units that count, at most `half_saturation`: f / (1 + f / half_saturation)."""
+        room = np.float32(1.0 / self.spec.half_saturation)
+        result: Float32 = fatigue / (_ONE + room * fatigue)
+        return result
+
+    @property
+    def _usual(self) -> np.float32:
+        """The units that count at the usual fatigue."""
+        return np.float32(self._felt(self.spec.usual))
+
+    def _felt(self, fatigue: float) -> float:
+        return fatigue / (1.0 + fatigue / self.spec.half_saturation)
+
     @property
     def matters(self) -> bool:
         """Whether the stock moves anything."""
@@ -52,22 +77,22 @@ class FatigueEffect(Effect):
 
     def drop_out(self, log: Float32, stocks: Stocks) -> Float32:
         """The tired leave."""
-        log += np.float32(self.spec.drop_out) * stocks["fatigue"]
+        log += np.float32(self.spec.drop_out) * self.felt(stocks["fatigue"])
         return log
 
     def drop_out_ceiling(self, stocks: Stocks) -> float:
         """The highest stock, and today's send on the heaviest channel on top of it."""
         highest = float(np.maximum.reduce(stocks["fatigue"], initial=0.0))
-        tomorrow: float = highest * self.decay + float(self.units.max())
-        return self.spec.drop_out * tomorrow
+        tomorrow = highest * self.decay + float(self.units.max())
+        return self.spec.drop_out * self._felt(tomorrow)
 
     def opening(self, log_odds: Float32, stocks: Stocks) -> Float32:
-        """The tired open less."""
-        return log_odds - np.float32(self.spec.open) * stocks["fatigue"]
+        """The tired open less, the rested more."""
+        return log_odds - np.float32(self.spec.open) * (self.felt(stocks["fatigue"]) - self._usual)
 
     def unsubscribing(self, log_odds: Float32, stocks: Stocks, channel: Int) -> Float32:
         """The tired unsubscribe."""
-        return log_odds + self.unsubscribe[channel] * stocks["fatigue"]
+        return log_odds + self.unsubscribe[channel] * (self.felt(stocks["fatigue"]) - self._usual)
 
     def live(self, stocks: Stocks, day: Day) -> None:
         """It decays, and every send adds to it, delivered or not."""

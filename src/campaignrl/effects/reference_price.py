@@ -1,19 +1,23 @@
 """Reference price: what a customer has come to expect to pay; an offer moves by how far it lies below that.
 
-Kalyanaram & Winer 1995, "Empirical Generalizations from Reference Price Research".
+Kalyanaram & Winer 1995, "Empirical Generalizations from Reference Price Research". A price that was paid moves the
+expectation more than one that was merely seen, and with time it returns to the full price: no permanent effect of a
+promotion was found (Pauwels, Hanssens & Siddarth 2002).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from campaignrl.arrays import Float32
-from campaignrl.effects.effect import Day, Effect, Market, MeanDay, Section, Stock, Stocks
-from campaignrl.quantities import Share
+from campaignrl.effects.effect import Day, Effect, Market, MeanDay, Section, Stock, Stocks, fade, left_after_a_day
+from campaignrl.errors import Problem, SpecError
+from campaignrl.quantities import Positive, Share
 
 _ONE = np.float32(1.0)
 
@@ -23,12 +27,22 @@ class ReferencePrice(Section):
 
     stocks: ClassVar[tuple[Stock, ...]] = (Stock("expected_price", "share of the full price", start=1.0, high=1.0),)
 
-    memory: Share = 0.8  # share of the old expectation kept at an exposure to a price
-    loss_aversion: Annotated[float, Field(ge=1.0)] = 2.0
+    paid: Share = 0.10  # of the way that the expectation goes to a price that is paid
+    seen: Share = 0.02  # likewise, to an offer that is seen and not taken
+    half_life_days: Positive = 21.0  # in which half of the way back to the full price is done
+    loss_aversion: Annotated[float, Field(ge=1.0)] = 1.5
+
+    @model_validator(mode="before")
+    @classmethod
+    def _two_ways(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and "memory" in given:
+            fix = "Write paid = 1 - memory and seen, which is less; the price now recovers in half_life_days."
+            raise SpecError(Problem("[reference_price]", "memory", given["memory"], "left out", fix))
+        return given
 
     def at_work(self, market: Market) -> ReferencePriceEffect:
         """Nothing of the market matters but today's prices."""
-        return ReferencePriceEffect(self)
+        return ReferencePriceEffect(self, left_after_a_day(self.half_life_days))
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,36 +50,42 @@ class ReferencePriceEffect(Effect):
     """Reference price at work. Nobody expects more than the full price, so that without an offer nothing is gained."""
 
     spec: ReferencePrice
+    decay: float  # share of the gap to the full price that is left after a day
 
     def felt_cut(self, cut: Float32, stocks: Stocks) -> Float32:
         """How far the price lies below the one expected."""
         return price_gain(cut, stocks["expected_price"], self.spec)
 
     def live(self, stocks: Stocks, day: Day) -> None:
-        """Who saw a cut or ordered expects the price that was seen or paid."""
+        """It recovers; then who saw a cut or ordered is drawn to the price that was seen or paid."""
+        expected = stocks["expected_price"]
+        fade(expected, self.decay)
+        expected += _ONE - np.float32(self.decay)
         shown = day.shown > 0
         # Orders last: who orders remembers what was paid, not what was seen.
         rows, cuts = np.concatenate((day.opened[shown], day.ordered)), np.concatenate((day.shown[shown], day.cut))
-        expected = stocks["expected_price"]
-        expected[rows] = next_expected_price(expected[rows], _ONE - cuts, self.spec.memory)
+        weights = np.full(len(rows), self.spec.paid, dtype=np.float32)
+        weights[: len(rows) - len(day.ordered)] = self.spec.seen
+        expected[rows] = next_expected_price(expected[rows], _ONE - cuts, weights)
 
     def live_mean(self, stocks: Stocks, day: MeanDay) -> dict[str, Float32]:
         """Weighted by the chances of an order, at the full price or redeemed."""
-        expected, pull, orders, redeemed = (
-            stocks["expected_price"],
-            np.float32(1.0 - self.spec.memory),
-            day.orders,
-            day.redeemed,
-        )
-        moved = (1 - orders) * (1 - day.shown - expected) * (day.shown > 0)
-        paid = redeemed * (1 - day.cut - expected)
-        return {"expected_price": expected + pull * (moved + paid + (orders - redeemed) * (1 - expected))}
+        expected, orders, redeemed = recovered(stocks["expected_price"], self.decay), day.orders, day.redeemed
+        seen = (1 - orders) * (1 - day.shown - expected) * (day.shown > 0)
+        paid = redeemed * (1 - day.cut - expected) + (orders - redeemed) * (1 - expected)
+        return {"expected_price": expected + np.float32(self.spec.seen) * seen + np.float32(self.spec.paid) * paid}
 
 
-def next_expected_price(expected: Float32, offered: Float32, memory: float) -> Float32:
-    """(n,) share of the full price expected tomorrow: drawn towards the price seen or paid today, `offered`."""
-    kept = np.float32(memory)
-    return kept * expected + (_ONE - kept) * offered
+def recovered(expected: Float32, decay: float) -> Float32:
+    """(n,) share of the full price expected after a day without a price; the gap to it decays."""
+    left = np.float32(decay)
+    return left * expected + (_ONE - left)
+
+
+def next_expected_price(expected: Float32, offered: Float32, weight: Float32 | np.float32) -> Float32:
+    """(n,) share of the full price expected after the price `offered` was seen or paid. weight: of it, in 0 to 1."""
+    result: Float32 = (_ONE - weight) * expected + weight * offered
+    return result
 
 
 def price_gain(cut: Float32, expected: Float32, reference: ReferencePrice | None) -> Float32:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from campaignrl.arrays import Float, Int
+from campaignrl.arrays import Float, Float32, Int, Int8
 from campaignrl.dynamics import NO_OFFER, Outcome, Parameters, State, Traits, purchase, wanted
 from campaignrl.effects import Stocks
 
@@ -32,16 +32,28 @@ def morning(state: State) -> Morning:
 
 def expected_reward(was: Morning, traits: Traits, action: Int, outcome: Outcome, day: int, p: Parameters) -> Float:
     """(n,) expected contribution of the day, currency. action: (n,) as served."""
-    offer = p.offer_of[action].astype(np.int8)
-    held = np.where(outcome.opened, offer, was.live_offer)  # an offer seen today replaces the one held
+    held = held_today(was, action, outcome, p)
+    given = p.redeem[held] * (traits.basket * p.discount[held] + p.face_value[held])
+    worth = traits.basket * p.margin[traits.segment] - given
+    spent = outcome.cost + np.float32(p.unsubscribe_cost) * outcome.unsubscribed
+    orders = expected_orders(was, traits, action, outcome, day, p)
+    return np.asarray(orders * worth - spent, dtype=np.float64)
+
+
+def expected_orders(was: Morning, traits: Traits, action: Int, outcome: Outcome, day: int, p: Parameters) -> Float32:
+    """(n,) chance of an order on the day, given what was opened and clicked. action: (n,) as served."""
+    held = held_today(was, action, outcome, p)
     taste = np.where(held != NO_OFFER, p.taste[traits.segment, held], np.float32(0.0))
     taste = wanted(taste, traits.segment, held, day, p)
     hazard = purchase.purchase_hazard(
         traits.rate, traits.sensitivity, taste, held, outcome.opened, outcome.clicked, was.stocks, day, p
     )
     there = was.alive | (traits.arrives == day) if p.arrivals and day > 0 else was.alive  # as a day begins, or in it
-    alive = np.where(there, np.float32(1.0), outcome.opened * p.revives[offer])
-    given = p.redeem[held] * (traits.basket * p.discount[held] + p.face_value[held])
-    worth = traits.basket * p.margin[traits.segment] - given
-    spent = outcome.cost + np.float32(p.unsubscribe_cost) * outcome.unsubscribed
-    return np.asarray(alive * purchase.within_a_day(hazard) * worth - spent, dtype=np.float64)
+    alive = np.where(there, np.float32(1.0), outcome.opened * p.revives[p.offer_of[action]])
+    chance: Float32 = alive * purchase.within_a_day(hazard)
+    return chance
+
+
+def held_today(was: Morning, action: Int, outcome: Outcome, p: Parameters) -> Int8:
+    """(n,) the offer that each holds once today's are opened, which replaces the one of before; or -1."""
+    return np.where(outcome.opened, p.offer_of[action].astype(np.int8), was.live_offer)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
@@ -19,7 +19,7 @@ from campaignrl.display import html_table, one_line
 from campaignrl.effects import EffectSections
 from campaignrl.errors import Problem, SpecError
 from campaignrl.features import FeatureSchema
-from campaignrl.quantities import MOST, Positive
+from campaignrl.quantities import MOST, Positive, Share
 from campaignrl.specs.arrivals import Arrivals
 from campaignrl.specs.bundled import find_file
 from campaignrl.specs.conditions import Condition, compile_condition
@@ -31,6 +31,8 @@ from campaignrl.specs.world_checks import crowd_problems, ways, world_problems
 from campaignrl.specs.world_features import feature_schema
 from campaignrl.toml import Sparse, check, field_problems, read_toml, require_sense
 
+Business = Literal["web_shop", "bank", "store_chain", "travel", "study"]  # study: none, so that nothing judges it
+
 
 class _Market(Sparse):
     """The fields of a world that stand before its effects."""
@@ -39,9 +41,12 @@ class _Market(Sparse):
 
     name: str
     title: str = ""
+    business: Business = "study"  # the kind of business it claims to be: whose published figures it must lie inside
+    known_misses: dict[str, str] = {}  # figures that it misses all the same, by their id, with the reason
     horizon: Annotated[int, Field(ge=1, le=3660)] = 90  # days, one decision a day
     outcome_days: Annotated[int, Field(ge=1)] = 7  # an action's reward is counted from its day on, this long
     tenure_days: Positive = 720.0  # customers joined evenly over the days before day 0
+    leavers_kept: Share = 1.0  # of those who have gone for good by day 0, the share still in the table
     money: Money = Money()
     segments: Annotated[dict[str, Segment], Field(min_length=1, max_length=MOST)]
     channels: Annotated[dict[str, ChannelSpec], Field(min_length=1, max_length=MOST)]
@@ -56,6 +61,7 @@ class World(EffectSections, _Market):
 
     Attributes:
         name, title: what it is called.
+        business: the kind of business it claims to be; `study`: none.
         horizon: days of a campaign, one decision a day.
         outcome_days: an action's reward is counted from its day on, this many days.
         segments, channels, offers: by name.

@@ -24,7 +24,8 @@ from campaignrl.suites.suite import Suite
 
 T = TypeVar("T")
 
-FOR_PEOPLE = ("title", "says", "about", "name")  # texts of a world that change nobody's behaviour
+# Parts of a world that change nobody's behaviour.
+FOR_PEOPLE = ("title", "says", "about", "name", "business", "known_misses")
 
 
 class Identity(NamedTuple):

@@ -4,6 +4,9 @@ One behaviour model: by day this is `Panel.step`, given the sends that reached a
 is when, and whether at all, a decided send leaves. A channel with neither `capacity` nor `retry` needs no events: its
 sends leave when they are planned. With no delays in the world the run equals the panel customer by customer.
 
+An action with a slot is planned at an hour of its slot, any other at an hour of activity. Where the world has [hours],
+a send is answered by the hour at which it arrives.
+
 A send counts on the day it leaves. Until then its customer is busy: later decisions for it are dropped, so nobody is
 sent two things a day, and each morning the guard looks again at what is still on its way. The budget is charged
 when a send is decided and gets the money back if it never leaves; further attempts take time, not money.
@@ -26,7 +29,7 @@ from campaignrl.arrays import Bool, Float, Int
 from campaignrl.dynamics import Outcome, delivery_probability
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.envs.clock.event_log import EventLog, channel_load
-from campaignrl.envs.clock.queues import DAY, Job, Queue, Quiet, Sends, service, service_hours
+from campaignrl.envs.clock.queues import DAY, Closed, Job, Queue, Quiet, Sends, service, service_hours
 from campaignrl.envs.clock.response_times import Draw, planned_hour, write_responses
 from campaignrl.envs.panel import Panel
 from campaignrl.guard import Spending
@@ -85,7 +88,10 @@ class Clock:
         self._env = simpy.Environment()
         self._spending, self._parameters = Spending(world, n, capacities=False), parameters(world)
         self._specs = list(world.channels.values())
-        self._service = [service(spec, n, self.quiet.open_hours) for spec in self._specs]
+        self._closed = [Closed.of(self.quiet, spec) for spec in self._specs]
+        self._service = [
+            service(spec, n, closed.open_hours) for spec, closed in zip(self._specs, self._closed, strict=True)
+        ]
         self.queues = {c: self._queue(c) for c, spec in enumerate(self._specs) if spec.capacity or spec.retry}
         self._busy = np.zeros(n, dtype=bool)  # has a send on its way
         nobody, never = np.empty(0, dtype=np.int64), np.empty(0)
@@ -99,7 +105,8 @@ class Clock:
     def _queue(self, channel: int) -> Queue:
         spec = self._specs[channel]
         servers = self._service[channel].servers
-        return Queue(self._env, servers, self._begun, self._ended, self._lost, self.quiet, spec.patience_hours)
+        closed = self._closed[channel]
+        return Queue(self._env, servers, self._begun, self._ended, self._lost, closed, spec.patience_hours)
 
     @property
     def busy(self) -> Bool:
@@ -172,7 +179,7 @@ class Clock:
             u = rng.uniform(panel.traits.key, panel.seed, panel.day, Purpose.THROTTLE)
             action = self._spending.serve(catalog, action, u, panel.day).action
         rows = np.flatnonzero(action != NONE)
-        planned = start + self._planned(rows)
+        planned = start + self._planned(rows, action[rows])
         leaves = self.quiet.release(planned)
         late = leaves > planned
         self.log.many("held", planned[late], rows[late], action[rows[late]], (leaves - planned)[late])
@@ -180,11 +187,12 @@ class Clock:
         new = Sends(rows, action[rows], np.full(len(rows), start), leaves)
         return Sends(*(np.concatenate(pair) for pair in zip(self._over, new, strict=True)))
 
-    def _planned(self, rows: Int) -> Float:
-        """(m,) hour of today at which the sends to these customers should leave."""
+    def _planned(self, rows: Int, action: Int) -> Float:
+        """(m,) hour of today at which the sends (m,) to these customers should leave."""
         if self.hour is not None:
             return np.full(len(rows), self.hour)
-        return planned_hour(self.panel.traits.key[rows], self.panel.seed, self.panel.day)
+        panel = self.panel
+        return planned_hour(panel.traits.key[rows], panel.seed, panel.day, panel.world.catalog, action)
 
     def _still_valid(self, sends: Sends) -> Sends:
         """Without those whose offer runs out before they could leave."""
@@ -233,7 +241,7 @@ class Clock:
             return
         reached = delivery_probability(np.array([channel]), np.array([job.attempts]), self._parameters)[0]
         again = self._env.now + retry.after_hours
-        if self._luck[job.row] < reached or again >= DAY * (self.panel.day + 1) or self.quiet.wait(again):
+        if self._luck[job.row] < reached or again >= DAY * (self.panel.day + 1) or self._closed[channel].wait(again):
             return
         job.expires = np.inf
         timer = self._env.timeout(retry.after_hours)
@@ -265,6 +273,6 @@ class Clock:
         reached[rows] = np.minimum(over, np.nextafter(start + DAY, 0.0))
         self._today = {}
         held = self.panel.state.live_offer.copy()
-        outcome = self.panel.step(action, attempts if (attempts > 1).any() else None)
+        outcome = self.panel.step(action, attempts if (attempts > 1).any() else None, reached % DAY)
         write_responses(self.log, self.panel, outcome, action, held, reached)
         return outcome

@@ -74,8 +74,9 @@ def _clear_votes(by_action: Array, phi: Float32, allowed: Bool, rows: Rows, vote
         for i in np.flatnonzero(~open_[used].all(axis=1)):
             score[i] += np.where(open_[used[i]], score.dtype.type(0.0), score.dtype.type(-np.inf))
         found = _counted(score, slack[at])
-        votes[used[:, None], here] = found
-        close[at] = found.sum(axis=0, dtype=np.int64) != S
+        clear = found.sum(axis=0, dtype=np.int64) == S
+        votes[used[:, None], here] = found * clear
+        close[at] = ~clear
     left: Rows = rows[close]
     return left
 

@@ -15,6 +15,8 @@ lift_by_part.py            The picture of a lift by part: one line each, with it
                            to compare with
 profiles.py                Pictures of segments: how many customers each has and what they are like, and who went
                            where between two dates
+published.py               The picture of realism tables: every judged figure as a dot against its band, one column a
+                           world
 svg_inline.py              An SVG file -> an <svg> element for a page: the page's colours and fonts, ids that clash
                            with no other picture
 training.py                The picture of a training: the curve, what is sent to whom, and which features speak for
@@ -39,6 +41,7 @@ from campaignrl.report.figures.evidence import evidence_pictures as evidence_pic
 from campaignrl.report.figures.profiles import heat as heat
 from campaignrl.report.figures.profiles import migration_picture as migration_picture
 from campaignrl.report.figures.profiles import segment_picture as segment_picture
+from campaignrl.report.figures.published import published_figure as published_figure
 from campaignrl.report.figures.svg_inline import inline_svg as inline_svg
 from campaignrl.report.figures.training import training_figure as training_figure
 from campaignrl.report.figures.world import world_figure as world_figure

@@ -30,7 +30,7 @@ from campaignrl.envs.truth.bounds.offer_validity import HeldOffers, held_points
 from campaignrl.envs.truth.bounds.optimistic_tables import Tables, tables
 from campaignrl.envs.truth.bounds.piecewise_linear_bounds import between, convex, falling, rising
 from campaignrl.envs.truth.followed_effects import refuse_unfollowed
-from campaignrl.envs.truth.oracles import Lattice, Size, Types, clicks_of, fatigue_of, lattice, stock_most
+from campaignrl.envs.truth.oracles import Lattice, Move, Size, Types, clicks_of, fatigue_of, lattice, stock_most
 from campaignrl.envs.truth.shadow_prices import ShadowPrices
 from campaignrl.specs import World
 
@@ -97,6 +97,8 @@ class _Step:
     def __init__(self, model: Optimistic, alive: Float32, dead: Float32, day: int) -> None:
         self.m, self.day, self.t = model, day, model.t
         self.now, self.then = model.stocks.at(day), model.stocks.at(day + 1)
+        if (day + 1) % model.lat.price.every == 0:  # a block of days begins
+            alive, dead = (self._priced(values, model.lat.price.recovery) for values in (alive, dead))
         more = falling(rising(np.maximum(alive - dead[..., None], np.float32(0.0)), S), F)
         survives = self._survives()
         first, after = model.held.first(day, model.p.valid_days), model.held.after(day)
@@ -185,8 +187,9 @@ class _Step:
         for clicks in (False, True):
             pull = model.stocks.opened[channel] + clicks * model.stocks.clicked
             lift = float(np.exp(spec.open_lift + spec.click_lift * spec.same_day * clicks))
-            worth.append(self._ordering(seen, lost, offers, pull, trust, lift, True))
-        shown = np.stack([self._shown(dead, int(o)) for o in offers], axis=-1)
+            visit = spec.open_visit + clicks * spec.click_visit
+            worth.append(self._ordering(seen, lost, offers, pull, trust, lift, True, visit))
+        shown = np.stack([self._priced(dead, move) for move in model.lat.price.seen], axis=-1)
         pull = model.stocks.opened[channel] + model.stocks.clicked
         return _Group(fits, held, rest, worth[0], worth[1], self._shifted(shown, pull, trust))
 
@@ -197,28 +200,34 @@ class _Step:
         added = np.asarray(trust)
         return between(values, S, self.then.trust_share(np.add.outer(s.trust_decay * self.now.trust, added)))
 
-    def _shown(self, values: Float32, offer: int) -> Float32:
-        """Values after the price of `offer` was seen or paid (NO_OFFER: the full price)."""
-        if len(self.m.lat.prices) == 1:
-            return values
-        return self.m.lat.price_moves[offer](values, R)
+    def _priced(self, values: Float32, move: Move) -> Float32:
+        """Values after the expected price made a move."""
+        return values if len(self.m.lat.prices) == 1 else move(values, R)
 
     def _ordering(
-        self, tomorrow: Float32, lost: Float32, offers: Int, pull: float, trust: Float | float, lift: float, seen: bool
+        self,
+        tomorrow: Float32,
+        lost: Float32,
+        offers: Int,
+        pull: float,
+        trust: Float | float,
+        lift: float,
+        seen: bool,
+        visit: float = 0.0,
     ) -> Float32:
         """Value with the chance of an order. tomorrow: without one; lost: with what is held gone, by offer.
 
-        pull, trust: what today adds to them; lift: on the hazard; seen: each offer is seen today, so its price is.
+        pull, trust: what today adds to them; lift: on the hazard; seen: each offer is seen today, so its price is;
+        visit: orders per day that today adds to a customer's own rate.
         """
-        p, s = self.m.p, self.m.stocks
-        idle = tomorrow
-        if seen and len(self.m.lat.prices) > 1:
-            idle = np.stack(
-                [self._shown(tomorrow[..., o], int(o)) if p.price_cut[o] else tomorrow[..., o] for o in offers], -1
-            )
+        p, s, lat = self.m.p, self.m.stocks, self.m.lat
+        if seen and len(lat.prices) > 1:
+            idle = np.stack([move(tomorrow[..., o], R) for o, move in enumerate(lat.price.seen)], -1)
+        else:
+            idle = tomorrow
         idle = self._shifted(idle, pull, trust)
-        full, used = self._shown(tomorrow, NO_OFFER), lost
-        used = np.stack([self._shown(used[..., o], int(o)) for o in range(used.shape[-1])], -1)[..., offers]
+        full = self._priced(tomorrow, lat.price.paid[NO_OFFER])
+        used = np.stack([self._priced(lost[..., o], move) for o, move in enumerate(lat.price.paid)], -1)[..., offers]
         redeem = p.redeem[offers]
         ordered = full + redeem * (used - full)
         if self.fuller is not None:
@@ -227,7 +236,10 @@ class _Step:
         gain = ordered - idle
         gain += self.t.today[:, None, None, None, offers]
         gain = rising(rising(np.maximum(gain, np.float32(0.0)), W), S)
-        hazard = self.t.hazard[..., offers] * np.float32(p.season[self.day] * lift)
+        hazard = self.t.hazard[..., offers] * p.season[self.day] + self.t.lift[..., offers] * (
+            p.brings[offers] + np.float32(visit)
+        )
+        hazard *= np.float32(lift)
         orders = -np.expm1(-hazard) + hazard * np.exp(-hazard) * self.excess[:, :, None, None, None]
         gain *= orders[None, :, :, :, None, None]
         gain += idle

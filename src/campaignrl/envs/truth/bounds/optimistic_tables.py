@@ -25,6 +25,7 @@ class Tables(NamedTuple):
     """Chances and money of these customers at the points."""
 
     hazard: Float32  # (m, R, o + 1) orders per day, season and stocks apart
+    lift: Float32  # (m, R, o + 1) factor in it on the customer's own rate
     survival: Float32  # (m, F, o + 1) at no trust; F: tomorrow's
     calmed: tuple[Float32, Float32]  # (m, F, o + 1) least and most survival gained per unit of log-hazard taken away
     opened: Float32  # (k, m, F)
@@ -53,6 +54,7 @@ def tables(types: Types, lat: Lattice, fatigue: Float, p: Parameters) -> Tables:
     left, trusted = _left(fatigue, p)
     return Tables(
         hazard=(traits.rate[:, None, None] * np.exp(lift)).astype(np.float32),
+        lift=np.exp(lift).astype(np.float32),
         survival=survival,
         calmed=calmed,
         opened=opened,
@@ -70,11 +72,12 @@ def _survival(types: Types, fatigue: Float, p: Parameters) -> tuple[Float32, tup
 
     exp(-drop exp(-x)) bends downwards in x while drop < 1; a drop-out so fast that it may not is taken as none.
     """
-    tired = fatigue_of(p).spec.drop_out
+    tired = fatigue_of(p)
     rate, kept = types.traits.drop_rate[:, None, None].astype(np.float64), p.retention[:, None]
 
     def drop(f: Float) -> Float:
-        fast = rate * np.exp(tired * f - kept)
+        log = tired.drop_out(np.zeros(f.shape, dtype=np.float32), {"fatigue": f.astype(np.float32)})
+        fast = rate * np.exp(log - kept)
         return np.where(fast > FASTEST, 0.0, fast)
 
     survival = np.swapaxes(raised(lambda f: np.exp(-drop(f)), fatigue), 1, 2).astype(np.float32)
@@ -99,10 +102,11 @@ def _opened(types: Types, alive: bool, fatigue: Float, p: Parameters) -> Float32
 
 def _left(fatigue: Float, p: Parameters) -> tuple[Float32, tuple[Float32, Float32]]:
     """(c, F) permissions lost per send, a line below, and least and most of its slope in log-odds taken away."""
-    deliver, tired = p.deliver[:, None].astype(np.float64), fatigue_of(p).unsubscribe[:, None]
+    deliver, channel = p.deliver[:, None].astype(np.float64), np.arange(len(p.deliver))[:, None]
 
     def chance(f: Float) -> Array:
-        return response.sigmoid(np.minimum(p.unsubscribe_logit[:, None] + tired * f, BENDS))
+        leaving = fatigue_of(p).unsubscribing(p.unsubscribe_logit[:, None], {"fatigue": f.astype(np.float32)}, channel)
+        return response.sigmoid(np.minimum(leaving, BENDS))
 
     least, _ = _both(lambda f: deliver * chance(f), fatigue)
     return least, _both(lambda f: deliver * chance(f) * (1.0 - chance(f)), fatigue)

@@ -20,6 +20,7 @@ from campaignrl.envs.truth.oracles.greedy_oracle import greedy as greedy
 from campaignrl.envs.truth.oracles.greedy_oracle import priced as priced
 from campaignrl.envs.truth.oracles.one_day_values import Types as Types
 from campaignrl.envs.truth.oracles.reduced_state import Lattice as Lattice
+from campaignrl.envs.truth.oracles.reduced_state import Move as Move
 from campaignrl.envs.truth.oracles.reduced_state import Size as Size
 from campaignrl.envs.truth.oracles.reduced_state import fatigue_of as fatigue_of
 from campaignrl.envs.truth.oracles.reduced_state import lattice as lattice

@@ -32,6 +32,7 @@ class Rates(NamedTuple):
     """What a day's chances and orders are made of; o offers with "no offer" last, k actions."""
 
     hazard: Float32  # (m, R, o + 1) orders per day while the offer is held, season apart
+    lift: Float32  # (m, R, o + 1) factor in it on the customer's own rate
     survival: Float32  # (m, F, o + 1) chance to be alive tomorrow; F: tomorrow's
     opened: Float32  # (k, m, F) chance that a send is opened by a live customer
     opened_dead: Float32  # (k, m, F) and by one who dropped out
@@ -57,10 +58,12 @@ def rates(types: Types, lat: Lattice, p: Parameters) -> Rates:
     for effect in p.effects:
         gain = effect.felt_cut(gain, {"expected_price": lat.prices[:, None]})
     lift = p.appeal + taste + np.float32(10.0) * traits.sensitivity[:, None, None] * gain
-    log = np.float32(fatigue_of(p).spec.drop_out) * lat.fatigue[:, None] - p.retention[offers]
+    tired = fatigue_of(p).drop_out(np.zeros_like(lat.fatigue), {"fatigue": lat.fatigue})
+    log = tired[:, None] - p.retention[offers]
     opened, dead, clicked, left = _funnel(types, lat, p)
     return Rates(
         hazard=(traits.rate[:, None, None] * np.exp(lift)).astype(np.float32),
+        lift=np.exp(lift).astype(np.float32),
         survival=np.exp(-traits.drop_rate[:, None, None] * np.exp(log)),
         opened=opened,
         opened_dead=dead,
@@ -82,8 +85,9 @@ def _funnel(types: Types, lat: Lattice, p: Parameters) -> tuple[Float32, Float32
         for table, alive in ((opened, True), (dead, False)):
             table[a] = p.deliver[c] * response.open_probability(c, *drawn, np.array(alive), p)
         clicked[a] = response.click_probability(c, taste, p)
-        logit = p.unsubscribe_logit[c] + fatigue_of(p).unsubscribe[c] * fatigue
-        left[a] = p.deliver[c] * response.sigmoid(logit)
+        logit = np.full(len(fatigue), p.unsubscribe_logit[c])
+        leaving = fatigue_of(p).unsubscribing(logit, {"fatigue": fatigue}, np.full(len(fatigue), c))
+        left[a] = p.deliver[c] * response.sigmoid(leaving)
     return opened, dead, clicked, left
 
 
@@ -101,9 +105,9 @@ def after_tonight(alive: Float32, dead: Float32, r: Rates, lat: Lattice) -> Afte
 def held_value(after: After, r: Rates, lat: Lattice, p: Parameters, prices: Prices, season: float) -> Float32:
     """Nothing opened today; (m, C, F, R, L)."""
     offer = lat.live_offer
-    full, used = _priced(after.kept, NO_OFFER, lat), _redeemed(after.lost, lat)[..., offer]
-    hazard = (r.hazard[..., offer] * np.float32(season))[:, None, None]
-    return _ordering(after.kept, full, used, offer, hazard, r, p, prices)
+    full, used = _paid(after.kept, NO_OFFER, lat), _redeemed(after.lost, lat)[..., offer]
+    hazard = (r.hazard[..., offer] * np.float32(season) + r.lift[..., offer] * p.brings[offer])[:, None, None]
+    return _ordering(lat.price.recovery(after.kept, AXIS_R), full, used, offer, hazard, r, p, prices)
 
 
 def opened_value(
@@ -111,13 +115,13 @@ def opened_value(
 ) -> Float32:
     """Each offer seen today, with a click or without; (m, C, F, R, o)."""
     offers = np.arange(after.seen.shape[-1])
-    seen = np.stack(
-        [_priced(after.seen[..., o], int(o), lat) if p.price_cut[o] else after.seen[..., o] for o in offers], -1
-    )
-    full, used = _priced(after.seen, NO_OFFER, lat), _redeemed(after.lost, lat)[..., :-1]
+    seen = np.stack([lat.price.seen[o](after.seen[..., o], AXIS_R) for o in offers], -1)
+    full, used = _paid(after.seen, NO_OFFER, lat), _redeemed(after.lost, lat)[..., :-1]
     spec, trust = clicks_of(p).spec, p.effect(SatisfactionEffect)
-    factor = season * np.exp(spec.open_lift + spec.click_lift * spec.same_day * clicks)
-    hazard = (r.hazard[..., :-1] * np.float32(factor))[:, None, None]
+    factor = np.exp(spec.open_lift + spec.click_lift * spec.same_day * clicks)
+    visit = p.brings[:-1] + np.float32(spec.open_visit + spec.click_visit * clicks)
+    base = r.hazard[..., :-1] * np.float32(season) + r.lift[..., :-1] * visit
+    hazard = (base * np.float32(factor))[:, None, None]
     worth = _ordering(seen, full, used, offers, hazard, r, p, prices)
     gained = np.zeros(len(offers), dtype=np.float32) if trust is None else trust.gained[:-1]
     later = prices.satisfaction[:, None] * gained
@@ -144,11 +148,11 @@ def _ordering(
     return np.asarray(idle - np.expm1(-hazard) * gain, dtype=np.float32)
 
 
-def _priced(values: Array, offer: int, lat: Lattice) -> Array:
-    """Values after the price of `offer` was seen or paid (NO_OFFER: the full price)."""
-    return lat.price_moves[offer](values, AXIS_R)
+def _paid(values: Array, offer: int, lat: Lattice) -> Array:
+    """Values after the price of `offer` was paid (NO_OFFER: the full price)."""
+    return lat.price.paid[offer](values, AXIS_R)
 
 
 def _redeemed(lost: Float32, lat: Lattice) -> Float32:
     """(m, C, F, R, o + 1) after each offer was redeemed at its own price."""
-    return np.stack([_priced(lost[..., o], o, lat) for o in range(lost.shape[-1])], axis=-1)
+    return np.stack([_paid(lost[..., o], o, lat) for o in range(lost.shape[-1])], axis=-1)

@@ -166,11 +166,10 @@ def _group(model: ReducedModel, after: After, dead: Float32, prices: Prices, day
         return tired(np.take(values, to, axis=AXIS_C), AXIS_F)
 
     after, dead = After(*(moved(v) for v in after)), moved(dead)
-    season = float(p.season[day])
+    season, rested = float(p.season[day]), lat.price.recovery(dead, AXIS_R)
     held = payoff.held_value(after, r, lat, p, prices, season)
     if channel is None:
-        return _Group(fits, held, dead, held, held, dead)
+        return _Group(fits, held, rested, held, held, rested)
     unclicked, clicked = (payoff.opened_value(after, clicks, r, lat, p, prices, season) for clicks in (False, True))
-    offers = range(after.seen.shape[-1])
-    dead_seen = [lat.price_moves[o](dead, AXIS_R) if p.price_cut[o] else dead for o in offers]
-    return _Group(fits, held, dead, unclicked, clicked, np.stack(dead_seen, axis=-1))
+    dead_seen = [move(dead, AXIS_R) for move in lat.price.seen]
+    return _Group(fits, held, rested, unclicked, clicked, np.stack(dead_seen, axis=-1))

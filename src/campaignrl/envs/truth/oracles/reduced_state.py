@@ -7,6 +7,7 @@ ones, which allows everything that the sliding ones allow. Axes C, F, R, L.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from campaignrl.arrays import Array, Float32, Int
 from campaignrl.dynamics import NO_OFFER, Parameters, State, days_with
-from campaignrl.effects import FatigueEffect
+from campaignrl.effects import Fatigue, FatigueEffect, ReferencePriceEffect
 from campaignrl.guard import rules_of
 from campaignrl.specs import Cap, World
 
@@ -47,6 +48,20 @@ class Move(NamedTuple):
         return np.take(values, self.low, axis=axis) * (1 - share) + np.take(values, self.high, axis=axis) * share
 
 
+class PriceMoves(NamedTuple):
+    """How the expected price moves over a day.
+
+    Honest: each move holds the day's recovery. Optimistic: the recovery of a whole block of days is made at its start,
+    and what is seen or paid within it counts as if the block were over; so no price is ever below the true one, and it
+    is rounded up once a block instead of once a day.
+    """
+
+    recovery: Move  # over a day without a price; optimistic: over the days of a block
+    seen: tuple[Move, ...]  # (o,) with each offer seen
+    paid: tuple[Move, ...]  # (o + 1,) with its price paid; the last one is the full price
+    every: int  # days of a block
+
+
 @dataclass(frozen=True)
 class Lattice:
     """Points of each axis and the moves between them; index -1 of a list of moves is "no offer" or "no send"."""
@@ -59,7 +74,7 @@ class Lattice:
     fatigue: Float32  # (F,) ascending from 0
     used: Int  # (C, caps)
     caps: tuple[tuple[int | None, Cap], ...]
-    price_moves: tuple[Move, ...]  # (o + 1,) towards the price of each offer; the last one towards the full price
+    price: PriceMoves
     fatigue_moves: tuple[Move, ...]  # (c + 1,) over one day with a send on each channel; the last one without
 
     @property
@@ -105,15 +120,11 @@ def lattice(world: World, p: Parameters, optimistic: bool, size: Size) -> Lattic
     live = [(NO_OFFER, 0)] + [(o, d) for o, valid in enumerate(p.valid_days[:-1]) for d in range(int(valid))]
     at = {pair: i for i, pair in enumerate(live)}
     first = [at.get((o, int(valid) - 1), 0) for o, valid in enumerate(p.valid_days)]
-    prices, kept = np.ones(1), 0.0
-    if world.reference_price is not None:
-        prices = np.linspace(1.0, 1.0 - float(p.price_cut.max()), size.prices)[::-1]
-        kept = world.reference_price.memory
+    prices = np.ones(1) if world.reference_price is None else _prices(p, size.prices)
     tired = fatigue_of(p)
     fatigue = fatigue_points(world, tired, size.fatigue)
     caps = _counted_caps(world, size.caps)
     grids = np.meshgrid(*(np.arange(cap.at_most + 1) for _, cap in caps), indexing="ij")
-    gone = [kept * prices + (1.0 - kept) * (1.0 - float(cut)) for cut in p.price_cut]
     added = [*(float(w) for w in tired.units), 0.0]
     return Lattice(
         live_offer=np.array([o for o, _ in live]),
@@ -124,16 +135,48 @@ def lattice(world: World, p: Parameters, optimistic: bool, size: Size) -> Lattic
         fatigue=fatigue.astype(np.float32),
         used=np.stack([g.ravel() for g in grids], axis=1) if caps else np.zeros((1, 0), dtype=np.int64),
         caps=caps,
-        price_moves=tuple(_move(prices, to, up=optimistic) for to in gone),
+        price=_price_moves(prices, p, optimistic),
         fatigue_moves=tuple(_move(fatigue, fatigue * tired.decay + w, up=False) for w in added),
     )
 
 
+def _prices(p: Parameters, points: int) -> Array:
+    """From the lowest price that can be expected up to the full one."""
+    return np.linspace(1.0, 1.0 - float(p.price_cut.max()), points)[::-1]
+
+
+def _price_moves(prices: Array, p: Parameters, optimistic: bool) -> PriceMoves:
+    """How the price expected moves; all stays where it is in a world without one."""
+    price = p.effect(ReferencePriceEffect)
+    if price is None:
+        stays = _move(prices, prices, up=False)
+        return PriceMoves(stays, (stays,) * (len(p.price_cut) - 1), (stays,) * len(p.price_cut), 1)
+    every = _block(price.decay, len(prices)) if optimistic else 1
+    left = price.decay**every  # of a gap to the full price
+    rested = 1.0 - left * (1.0 - prices)
+    before, ahead = (prices, left) if optimistic else (rested, 1.0)
+
+    def drawn(cut: float, weight: float) -> Move:
+        return _move(prices, (1.0 - weight) * before + weight * (1.0 - cut * ahead), up=optimistic)
+
+    cuts, spec = p.price_cut.tolist(), price.spec
+    seen = tuple(drawn(cut, spec.seen if cut > 0 else 0.0) for cut in cuts[:-1])  # who sees no cut sees no price
+    return PriceMoves(_move(prices, rested, up=optimistic), seen, tuple(drawn(cut, spec.paid) for cut in cuts), every)
+
+
+def _block(decay: float, points: int) -> int:
+    """Days in which the widest gap closes by two points: fewer, and rounding up would close it by itself."""
+    closed = min(2.0 / max(points - 1, 1), 0.5)
+    return 1 if decay <= 1.0 - closed else math.floor(math.log(1.0 - closed) / math.log(decay))
+
+
 def fatigue_of(p: Parameters) -> FatigueEffect:
-    """The fatigue that every world has."""
+    """The fatigue of a world; of one without, that of contacts that tire nobody."""
     found = p.effect(FatigueEffect)
-    assert found is not None
-    return found
+    if found is not None:
+        return found
+    rested = np.zeros(len(p.deliver), dtype=np.float32)
+    return FatigueEffect(Fatigue(), 0.0, rested, rested)
 
 
 def fatigue_points(world: World, tired: FatigueEffect, points: int) -> npt.NDArray[np.float64]:
