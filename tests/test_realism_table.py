@@ -106,7 +106,7 @@ def test_repurchase_of_four_buyers():
 def of_expected(expected: np.ndarray, delivered: np.ndarray | None = None) -> Lives:
     flags = np.zeros(expected.shape, dtype=bool)
     got = flags if delivered is None else delivered
-    return Lives(expected.astype(np.float32), flags, flags, expected.astype(np.float32), flags, got, flags)
+    return Lives(expected.astype(np.float32), flags, flags, expected.astype(np.float32), flags, got, flags, ~flags)
 
 
 def test_the_dip_is_what_is_lost_later_over_what_is_won():

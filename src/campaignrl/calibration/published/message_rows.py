@@ -33,7 +33,7 @@ class Fleet(NamedTuple):
     opened: Float
     clicked: Float
     unsubscribed: Float
-    ordered: Float  # orders within 5 days of the last click
+    ordered: Float  # orders within 5 days of the last click, or the outcome window on channels with a capacity
     weeks: Float  # with consent
     stays: Float  # 1 where consent is left in the end
 
@@ -58,6 +58,7 @@ def fleet(world: World, channel: str, a_week: float, customers: int, seed: int) 
     panel = panel.take(np.flatnonzero(panel.state.consent[code]))
     decide, n = paced(plain_action(world, channel), a_week), len(panel)
     totals = Fleet(*(np.zeros(n) for _ in Fleet._fields))
+    credit = CREDIT if a_week > SELDOM else max(CREDIT, world.outcome_days)  # a call's outcome has no published window
     clicked_on = np.full(n, -np.inf)
     while not panel.done:
         day = panel.day
@@ -66,7 +67,7 @@ def fleet(world: World, channel: str, a_week: float, customers: int, seed: int) 
         for name in ("sent", "delivered", "opened", "clicked", "unsubscribed"):
             getattr(totals, name)[...] += getattr(outcome, name)
         clicked_on[outcome.clicked] = day
-        totals.ordered[...] += outcome.bought & (day - clicked_on <= CREDIT)
+        totals.ordered[...] += outcome.bought & (day - clicked_on <= credit)
     totals.stays[...] = panel.state.consent[code]
     return totals
 

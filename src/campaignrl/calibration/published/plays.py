@@ -13,8 +13,8 @@ import numpy as np
 from campaignrl.actions import NONE
 from campaignrl.arrays import Bool, Float32, Int
 from campaignrl.dynamics.parameters import parameters
-from campaignrl.envs import Panel
-from campaignrl.envs.truth import Decide, expected_orders, morning, nothing
+from campaignrl.envs import Panel, expected_orders, morning
+from campaignrl.envs.truth import Decide, nothing
 from campaignrl.specs import World, load_world
 
 FREE = {"caps": [], "holdout": 0.0}
@@ -30,6 +30,7 @@ class Lives(NamedTuple):
     sent: Bool  # (d, n)
     delivered: Bool  # (d, n)
     clicked: Bool  # (d, n)
+    alive: Bool  # (d, n) before the day
 
     def orders(self, first: int, last: int) -> Float32:
         """(n,) expected orders from day `first` to day `last`, both included."""
@@ -47,14 +48,15 @@ def lives(world: World, decide: Decide, customers: int | Int, seed: int, days: i
     panel, p = Panel(world, customers, seed), parameters(world)
     n = len(panel)
     expected, discount = np.zeros((days, n), np.float32), np.zeros((days, n), np.float32)
-    bought, redeemed, sent, delivered, clicked = (np.zeros((days, n), dtype=bool) for _ in range(5))
+    bought, redeemed, sent, delivered, clicked, alive = (np.zeros((days, n), dtype=bool) for _ in range(6))
     for day in range(days):
         action, was = decide(panel), morning(panel.state)
         outcome = panel.step(action)
         expected[day] = expected_orders(was, panel.traits, action, outcome, day, p)
         bought[day], redeemed[day], discount[day] = outcome.bought, outcome.redeemed, outcome.discount
         sent[day], delivered[day], clicked[day] = outcome.sent, outcome.delivered, outcome.clicked
-    return Lives(expected, bought, redeemed, discount, sent, delivered, clicked)
+        alive[day] = was.alive
+    return Lives(expected, bought, redeemed, discount, sent, delivered, clicked, alive)
 
 
 def may_get(panel: Panel, action: int) -> Bool:

@@ -61,7 +61,9 @@ def _plain_rows(plain: Lives, without: Lives, state: State) -> Iterator[Measured
     yield Measured("extra order of a recent buyer", share(extra * bought, got & bought))
     recent, old = (got & state.alive & (ago > low) & (ago <= high) for low, high in (RECENT, LONG_AGO))
     yield Measured("unlikely over likely", share(extra * old * _per(old), extra * recent * _per(recent)))
-    days = plain.expected[SEND_DAY : SEND_DAY + MONTH + 1] - without.expected[SEND_DAY : SEND_DAY + MONTH + 1]
+    month = slice(SEND_DAY, SEND_DAY + MONTH + 1)
+    both = plain.alive[month] & without.alive[month]  # who is lost on the way is no delay
+    days = (plain.expected[month] - without.expected[month]) * both
     yield from delays(days * plain.clicked[SEND_DAY])
 
 
