@@ -288,6 +288,16 @@ def test_evaluate_by_part_and_with_its_risk(campaignrl, small_world: Path, tmp_p
         assert (refused.code, "--by" in refused.err) == (2, True)
 
 
+def test_evaluate_refuses_a_log_that_the_policy_learned_on(campaignrl, small_world: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log.parquet"
+    campaignrl("simulate", "--world", small_world, "-n", 100, "-o", log)
+    said = campaignrl("evaluate", log, "-p", "uniform", "--learned-on", log)
+    assert (said.code, said.out) == (3, "")
+    assert "leakage check" in said.err
+    assert "100 customers overlap" in said.err
+    assert campaignrl("evaluate", log, "-p", "uniform", "--learned-on", log, "--stream").code == 2
+
+
 def test_what_is_wrong_with_all_inputs_is_said_at_once(campaignrl, tmp_path: Path) -> None:
     sends = tmp_path / "sends.csv"
     said = campaignrl("decide", "ruls", tmp_path / "no.csv", "-w", "bnk", "--as-of", "tomorrow", "-o", sends)
@@ -297,6 +307,20 @@ def test_what_is_wrong_with_all_inputs_is_said_at_once(campaignrl, tmp_path: Pat
     assert not list(tmp_path.iterdir())
     one = campaignrl("decide", "rules", tmp_path / "no.csv", "-o", sends)
     assert (one.code, one.lines) == (2, 1)
+
+
+def test_profiles_and_calibrations_too_say_all_that_is_wrong_at_once(campaignrl, tmp_path: Path) -> None:
+    words = ("profile", "build", tmp_path / "map.toml", "--as-of", "soon", "--tags", "shp", "--world", "bnk")
+    said = campaignrl(*words, "-o", tmp_path / "out")
+    assert (said.code, said.lines) == (2, 3)
+    for word in ("--as-of = 'soon'", "Did you mean 'shop'", "Did you mean 'bank'"):
+        assert word in said.err
+    words = ("calibrate", tmp_path / "no.parquet", "--log", tmp_path / "log.csv", "--like", "bnk", "--set", "margin")
+    said = campaignrl(*words, "-o", tmp_path / "own.toml")
+    assert (said.code, said.lines) == (2, 4)
+    for word in ("no.parquet", "log.csv", "Did you mean 'bank'", "margin"):
+        assert word in said.err
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_unknown_policy_in_a_world_is_told_of_the_rules_of_that_world(campaignrl) -> None:

@@ -1,18 +1,23 @@
 """Decisions for real customers: within the rules, the same however they are asked for, each with its reason."""
 
 import datetime
+import errno
+import sys
+from dataclasses import replace
 from importlib import import_module
 
 import numpy as np
 import pandas as pd
 import pytest
 
+import campaignrl as crl
 from campaignrl import rng
 from campaignrl.actions import NONE
 from campaignrl.campaign import simulate
+from campaignrl.cli import main as cli
 from campaignrl.envs.customers_export import customers_frame
 from campaignrl.envs.panel import Panel
-from campaignrl.errors import ArtifactError, UsageError
+from campaignrl.errors import ArtifactError, SupportError, UsageError
 from campaignrl.guard.rules import allowed, cap_windows, rules_of
 from campaignrl.policies.loading import load_policy
 from campaignrl.rng import Purpose
@@ -225,3 +230,79 @@ def test_an_untrained_policy_is_refused(small_world, frame, kind):
     policy = load_policy(kind, small_world.catalog, small_world.features)
     with pytest.raises(UsageError, match=f"{kind}.*has learned.*Train it first: campaignrl train {kind} --world small"):
         decide(policy, read(frame, small_world), small_world, day=DAY)
+
+
+# ---- what it writes
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_the_log_of_decisions_is_a_decision_log(small_world, frame, policy, decided, tmp_path, suffix):
+    """Design 7, law 2: what decide writes, evaluate and train read, with nothing in between."""
+    path = tmp_path / f"day.{suffix}"
+    crl.write_log(decided.to_log(), path)
+    log = crl.read_log(path)
+    assert log.policy_id == policy.name
+    np.testing.assert_array_equal(log.action, decided.action)
+    again = policy.probabilities(log.context, log.eligible)
+    np.testing.assert_allclose(again[np.arange(N), log.action], log.propensity, rtol=1e-12)
+    with pytest.raises(SupportError, match="none of the log's"):  # nobody knows yet what came of it
+        crl.evaluate(path, "uniform")
+    known = replace(log, reward=np.where(log.action == NONE, 0.5, 1.0), matured=np.ones(N, dtype=bool))
+    found = crl.evaluate(known, policy, estimators=("ips",))
+    assert found.estimates["ips"].value == pytest.approx(known.reward.mean(), rel=1e-9)
+    assert crl.train("lin_ts", known).is_trained
+
+
+def test_the_send_list_and_its_log_come_by_one_call(small_world, frame, tmp_path, monkeypatch, capsys):
+    table, sends, log = tmp_path / "c.csv", tmp_path / "sends.csv", tmp_path / "log.parquet"
+    write_frame(frame, table)
+    world = crl.save_world(small_world, tmp_path / "small.toml")
+    words = ["decide", "uniform", table, "-w", world, "--as-of", "2026-11-21", "-o", sends, "--decisions", log]
+    assert call(monkeypatch, words) == 0
+    decided = crl.read_log(log)
+    sent = read_frame(sends, text=["customer_id"])
+    assert sent["customer_id"].tolist() == decided.customers[decided.customer[decided.action != NONE]].tolist()
+    assert sent["ts"].unique().tolist() == ["2026-11-21"]
+    before = sends.read_bytes()
+    with monkeypatch.context() as broken:  # the log cannot be written: the list stays as it was
+        broken.setattr("campaignrl.tables.log.files.log_batches", full_disk)
+        assert call(monkeypatch, [*words, "--seed", "5"]) == 2
+    assert sends.read_bytes() == before
+    assert "No space left" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "over"),
+    [
+        ("-o", "customers"),
+        ("--decisions", "customers"),
+        ("-o", "stop"),
+        ("--decisions", "sends"),
+        ("--decisions", "link"),
+    ],
+)
+def test_no_output_is_an_input_or_another_output(small_world, frame, tmp_path, monkeypatch, capsys, option, over):
+    files = {name: tmp_path / f"{name}.csv" for name in ("customers", "stop", "sends", "link")}
+    write_frame(frame, files["customers"])
+    write_frame(frame[["customer_id"]].head(5), files["stop"])
+    files["link"].symlink_to(files["customers"])
+    kept = {name: path.read_bytes() for name, path in files.items() if path.exists()}
+    words = ["decide", "uniform", files["customers"], "-w", crl.save_world(small_world, tmp_path / "small.toml")]
+    words += ["--suppress", files["stop"], *(() if option == "-o" else ("-o", files["sends"]))]
+    assert call(monkeypatch, [*words, option, files[over]]) == 2
+    assert "another file than" in capsys.readouterr().err
+    assert kept == {name: path.read_bytes() for name, path in files.items() if path.exists()}
+
+
+def full_disk(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def call(monkeypatch, words):
+    """The exit code of the command line."""
+    monkeypatch.setattr(sys, "argv", ["campaignrl", *map(str, words)])
+    try:
+        cli.main()
+    except SystemExit as end:
+        return end.code or 0
+    return 0

@@ -39,6 +39,15 @@ STRONG = {
     "reference_price": {"loss_aversion": 3.0, "seen": 0.2, "paid": 0.4},
     "stockpile": {"effect": 0.5},
     "season": {"weekday": [1, 1, 1, 1, 1.2, 2, 0.5]},
+    "formats": {"match": 0.9, "segments": {"loyal": {"words": 0.5, "video": 0.5}}},
+    "hours": {"segments": {"loyal": [{"hour": 20, "lift": 0.8}]}},
+    "drift": {
+        "changes": [
+            {"what": "taste", "day": 2, "by": 0.7},
+            {"what": "price", "day": 3, "by": -0.2},
+            {"what": "response", "day": 0, "by": 0.3, "how": "walk"},
+        ]
+    },
 }
 ALL = sorted(SECTIONS)
 OPTIONAL = [name for name, field in EffectSections.model_fields.items() if field.default is None]
@@ -49,9 +58,10 @@ def one(value, dtype=np.float32):
 
 
 def world_with(small_world, *names):
-    """The small world with these effects strong and all others as weak as they can be."""
+    """The small world with these effects strong and all others as weak as they can be; with creatives and slots."""
     wanted = {name: None for name in OPTIONAL} | {name: STRONG.get(name, {}) for name in names}
-    return load_world(small_world, **({"response": {}} | wanted))
+    ways = {"creatives": {"video": {}, "words": {}}, "slots": {"early": {"hours": [6, 9]}, "late": {"hours": [18, 22]}}}
+    return load_world(small_world, **ways, **({"response": {}} | wanted))
 
 
 def drawn_stocks(chance, n):

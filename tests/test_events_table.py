@@ -64,6 +64,11 @@ def test_everything_wrong_is_said_at_once():
     ]
 
 
+def test_an_event_without_a_moment_is_refused():
+    with pytest.raises(DataError, match="events row 2: ts = None is not given"):
+        events_table(some(ts=pd.to_datetime(["2024-01-01", "2024-01-02", None, "2024-01-03"])))
+
+
 def test_ids_are_text_and_nothing_else():
     with pytest.raises(DataError, match="customer_id"):
         events_table(some(customer_id=[1, 2, 3, 4]))

@@ -28,6 +28,7 @@ ORDER = (
     ("registration",),
     ("policies",),
     ("send",),
+    ("choices",),
     ("recorder",),
     ("campaign",),
     ("training",),

@@ -254,3 +254,10 @@ def test_long_arrays_give_their_largest_values_and_of_equal_ones_the_first():
     flat = np.zeros(50_000)
     flat[[40_000, 49_999]] = 1.0
     assert largest(flat).tolist() == [40_000, 49_999, *range(KEPT - 2)]
+
+
+@given(st.integers(0, 1_000), st.floats(-3.0, 3.0), st.floats(0.0, 1.5))
+def test_the_nearest_distribution_values_a_constant_at_itself(seed, reward, shift):
+    """Its weights have mean 1, so rewards that are all alike are worth just that, whatever the weights."""
+    w = np.random.default_rng(seed).uniform(0.0, 2.0, 40) * shift
+    assert cressie_read_point(PairSums.of(w, reward * w), 0.0, 4.0, reward) == pytest.approx(reward, abs=1e-9)

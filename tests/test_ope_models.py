@@ -207,7 +207,10 @@ def test_estimates_stay_within_what_was_eligible():
 
 def test_one_action_alone_was_certain():
     log = make_log(60, action=np.full(60, 2), propensity=np.ones(60))
-    assert EstimatedPropensities(log, 3, 0).of_logged() == pytest.approx(np.ones(60))
+    model = EstimatedPropensities(log, 3, 0)
+    assert model.of_logged() == pytest.approx(np.ones(60))
+    *_, last = model.calibration()  # where certainties lie
+    assert (last.predicted, last.observed, last.pairs) == (1.0, 1.0, 60)
 
 
 def test_the_verdict_says_that_propensities_are_estimated():

@@ -2,16 +2,19 @@
 
 import importlib.util
 import math
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from campaignrl.errors import DataError, UnknownName
+from campaignrl.ope.data.target_policy import target_policy_of
 from campaignrl.ope.evaluate import evaluate
 from campaignrl.ope.intervals.bootstrap import percentile_interval, resampled_rows
 from campaignrl.ope.intervals.clustered import Clusters
-from campaignrl.ope.methods.intervals_by_name import INTERVALS, Orders, customer_bounds
+from campaignrl.ope.methods.intervals_by_name import INTERVALS, Orders, customer_bounds, difference_mean
 from campaignrl.ope.methods.registry import ESTIMATORS
 from campaignrl.ope.refit_bootstrap import refit_bootstrap
 
@@ -117,13 +120,36 @@ def test_the_logged_policy_differs_from_itself_by_nothing(interval):
 def test_refitting_counts_what_fitting_adds():
     log = make_log(400)
     asked = {"estimators": ("dm", "ips"), "seed": 0}
-    refitted = refit_bootstrap(log, within(log), resamples=40, **asked)
+    refitted = refit_bootstrap(log, within(log), resamples=40, estimators=asked["estimators"])  # seed 0 as ever
     fixed = evaluate(log, within(log), interval="bootstrap", **asked).estimates
     assert refitted["dm"].value == fixed["dm"].value
     assert refitted["dm"].ci_high - refitted["dm"].ci_low > 2 * (fixed["dm"].ci_high - fixed["dm"].ci_low)
     width = [e["ips"].ci_high - e["ips"].ci_low for e in (refitted, fixed)]
     assert width[0] == pytest.approx(width[1], rel=0.4)  # ips fits nothing
     assert refitted["dm"].interval == "bootstrap over customers, refitted"
+
+
+def test_a_difference_lies_within_what_rewards_can_differ_by():
+    """Of rewards from 5 to 6 no policy earns more than 1 above another, however wide the interval was."""
+    log = make_log(30)
+    log = replace(log, reward=5.0 + (log.reward > 0.0))
+    found = evaluate(
+        log, "uniform", reference="always:none", estimators=("ips",), interval="betting", reward_range=(5.0, 6.0)
+    )
+    assert -1.0 <= found.lift_ci_low <= found.lift_ci_high <= 1.0
+    assert max(-found.lift_ci_low, found.lift_ci_high) == 1.0
+
+
+def test_what_was_given_is_said_to_be_given():
+    log = make_log(60)
+    assert evaluate(log, "uniform", q=np.zeros((60, len(log.catalog))), estimators=("dr",)).reward_model == "given"
+
+
+def test_a_target_read_already_is_followed_to_the_drawn_rows():
+    log, asked = make_log(60), {"resamples": 3, "estimators": ("ips",)}
+    for given in ("logged", within(log)):
+        target = target_policy_of(given, log)
+        assert refit_bootstrap(log, target, **asked) == refit_bootstrap(log, given, **asked)
 
 
 # ---- wrong input
@@ -141,3 +167,14 @@ def test_an_anytime_interval_of_an_impossible_log_is_an_error():
     with pytest.raises(DataError, match="anytime bounds cross"):
         evaluate(wrong, p, estimators=("ips",), interval="anytime")
     assert evaluate(wrong, p, estimators=("ips",)).verdict == "refuse"
+
+
+def test_bounds_of_a_difference_are_reached_by_the_extreme_weights():
+    """Each row's term is q_a - q_b + (w_a - w_b)(r - q): its range by hand, for weights that do not begin at 0."""
+    facts = {"reward_range": (0.0, 1.0), "predicted_range": (0.0, 1.0), "clusters": Clusters(np.array([0, 1]))}
+    rows = {"expected": np.zeros(2), "reward": np.ones(2), "predicted": np.zeros(2)}
+    a = SimpleNamespace(weight=np.array([3.0, 1.0]), weight_range=(1.0, 3.0), **rows, **facts)
+    b = SimpleNamespace(weight=np.array([0.5, 2.0]), weight_range=(0.5, 2.0), **rows, **facts)
+    found = difference_mean(a, b)
+    assert found.terms.tolist() == [2.5, -1.0]
+    assert found.range == (-3.5, 3.5)  # weights differ by -1 to 2.5, a residual lies in -1 to 1, predictions in 1

@@ -14,6 +14,7 @@ from campaignrl.errors import DataError, SupportError, UnknownName, UsageError
 from campaignrl.ope.evaluate import evaluate
 from campaignrl.ope.methods.weight_histogram import histogram_sums
 from campaignrl.ope.streaming import STREAMED
+from campaignrl.ope.streaming.estimates import own_columns
 from campaignrl.ope.streaming.evaluate import evaluate_stream
 from campaignrl.ope.streaming.model import sampled_groups
 from campaignrl.ope.streaming.sums import AT, COLUMNS, closed, customer_sums, ends_of, joined
@@ -236,7 +237,10 @@ def test_a_log_without_known_outcomes_is_refused(shop, written):
 
 @pytest.mark.parametrize(
     "words",
-    [{"estimators": ("mips_offer",)}, {"model": "boosting"}, {"mix": 0.0}, {"folds": 1}, {"workers": 0}],
+    [
+        *({"estimators": ("mips_offer",)}, {"model": "boosting"}, {"mix": 0.0}, {"folds": 1}, {"workers": 0}),
+        *({"alpha": 0.0}, {"alpha": 1.0}, {"mix": 1.1}),
+    ],
 )
 def test_what_takes_the_whole_log_is_refused(shop, written, words):
     with pytest.raises((UsageError, UnknownName)):
@@ -298,3 +302,19 @@ def test_weights_beyond_the_bins_are_counted_in_the_last_ones():
     assert counts["rows of bin"].sum() == 3
     assert counts["rows of bin"][[0, -1]].tolist() == [1, 1]
     assert counts["weight of action"].tolist() == [1e-9, 1e15 + 1.0]
+
+
+def test_estimators_without_weights_of_their_own_bring_no_columns():
+    assert {name for name in ("dm", "ips", "snips", "dr") if own_columns(name)} == set()
+    assert set(own_columns("ips_clip")) == {f"ips_clip.{part}" for part in own_columns("ips_clip").values()} != set()
+
+
+@pytest.mark.parametrize("rewards", [(0.0, 0.5), (0.0, 1.0), (0.0, 2.0)])
+def test_the_range_of_rewards_seen_is_that_of_the_whole_log(shop, written, rewards):
+    """0 and 1 alone are a conversion, whose range is known; of anything else only what was seen is."""
+    log = matured(shop.log(ROWS))
+    log = replace(log, reward=np.where(np.arange(ROWS) % 7 == 0, rewards[1], rewards[0]))
+    streamed, whole = evaluate_stream(written(log), "uniform"), evaluate(log, "uniform")
+    assert streamed.reward_model == whole.reward_model
+    for name in STREAMED:
+        assert streamed.estimates[name][:4] == pytest.approx(whole.estimates[name][:4], rel=1e-6, nan_ok=True)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaignrl.errors import UsageError
-from campaignrl.policies.bandits.linear import winning_draws
+from campaignrl.policies.bandits.draw_votes import winning_draws
 from campaignrl.policies.bundle import load_bundle, save_bundle
 from campaignrl.policies.linear_model.ridge import RidgeStatistics, fit_ridge
 from campaignrl.policies.loading import build_policy

@@ -9,6 +9,7 @@ from campaignrl import rng
 from campaignrl.envs.customers_export import customers_frame
 from campaignrl.envs.panel import Panel
 from campaignrl.errors import UsageError
+from campaignrl.features import Context, FeatureSchema
 from campaignrl.guard.rules import cap_windows
 from campaignrl.policies.choice import uniform_over
 from campaignrl.policies.deep import memory_for
@@ -82,6 +83,9 @@ def test_costs_sends_and_refusals_by_hand(small_world):
         words,
         words,
         "p",
+        Context(FeatureSchema(()), {}, count=4),
+        np.ones((4, len(catalog)), dtype=bool),
+        {},
     )
     assert found.cost == 1 + 8 + 8
     assert found.blocked_counts() == {"suppressed": 3, "holdout": 1, "cap": 1}

@@ -154,3 +154,12 @@ def test_a_bundle_without_a_sketch_loads_and_is_silent(log, tmp_path, said):
     load_bundle(bundle)
     reasons = said("evaluate", path, "--policy", bundle)[1]["reasons"]
     assert not any("learned from" in reason for reason in reasons)
+
+
+def test_two_cut_sketches_keep_what_both_would_have_kept():
+    """Above the lesser of their ends one of them has forgotten keys, so those of the other are no sample."""
+    a, b = (
+        CustomerSketch(np.array(keys, dtype=np.uint64), False, day) for keys, day in (([1, 5, 9], 3), ([2, 3, 4], 7))
+    )
+    for found in (a.joined(b), b.joined(a)):
+        assert (found.least.tolist(), found.complete, found.closed) == ([1, 2, 3, 4], False, 7)

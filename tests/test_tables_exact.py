@@ -1,5 +1,7 @@
 """Tables at their edges: what a file says once, cells of every lawful kind, a log on both sides of a moment."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -7,14 +9,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from campaignrl.actions import Catalog
-from campaignrl.errors import DataError
+from campaignrl.errors import DataError, SpecError, UsageError
 from campaignrl.features import Context, Feature, FeatureSchema
 from campaignrl.tables.files.columns import days, numbers, row_problems, truths, whole_numbers
+from campaignrl.tables.files.expressions import compile_expression
 from campaignrl.tables.files.whole_files import write_frame
 from campaignrl.tables.foreign.mapping import parse_mapping
 from campaignrl.tables.log.customer_sketch import sketch_of
 from campaignrl.tables.log.decision_log import DecisionLog
 from campaignrl.tables.log.files import write_log
+from campaignrl.tables.log.split import split_by_customer
 from campaignrl.tables.log.stream import LogInMemory, open_log, pieces
 from campaignrl.tables.logs import read_log
 
@@ -161,6 +165,55 @@ def test_a_streamed_file_whose_customer_is_missing_in_the_first_row_is_refused(t
         list(pieces(open_log(path), 0))
 
 
+def test_a_customer_whose_rows_lie_apart_is_refused_by_the_stream(tmp_path):
+    path = tmp_path / "log.parquet"
+    write_log(a_log(4).take(np.array([0, 2, 1, 3])), path)
+    with pytest.raises(DataError, match="next to the customer's other rows") as wrong:
+        list(pieces(open_log(path), 0))
+    assert "rows 2, 3" in str(wrong.value)
+
+
+def test_a_level_that_is_missing_is_missing_in_the_stream_too(tmp_path):
+    path, log = tmp_path / "log.parquet", a_log(6)
+    kind = np.array([0, 1, -1, 1, -1, 0])
+    log = replace(log, context=Context(log.context.schema, {"age": log.context.columns["age"], "kind": kind}))
+    write_log(log, path)
+    (piece,) = pieces(open_log(path), 0)
+    assert piece.log.context.columns["kind"].tolist() == kind.tolist()
+
+
+def test_one_pair_of_offer_and_channel_that_is_no_action_is_refused(tmp_path):
+    log = a_log(6, action=np.array([0, 1, 2, 1, 2, 0]))
+    frame = log.to_frame().drop(columns="action")
+    frame.loc[3, "channel"] = "sms"  # mail@sms
+    with pytest.raises(DataError, match="row 3: action = 'mail@sms'"):
+        DecisionLog.from_frame(frame, catalog=log.catalog, features=log.context.schema)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, 1.5])
+def test_a_share_of_none_or_of_all_splits_nothing(share):
+    with pytest.raises(UsageError, match=r"in \(0, 1\)"):
+        split_by_customer(a_log(), share)
+
+
+def test_an_expression_may_be_fifty_levels_deep_and_no_deeper():
+    for deep, last in (("-" * 50, "a"), ("(a+" * 50, "a" + ")" * 50), ("", "+".join("a" * 51))):
+        assert np.isfinite(compile_expression(deep + last, "here").of({"a": np.ones(1)})[0])
+    for deep, last in (("-" * 51, "a"), ("(a+" * 51, "a" + ")" * 51), ("", "+".join("a" * 52))):
+        with pytest.raises(SpecError, match="at most 50 levels deep"):
+            compile_expression(deep + last, "here")
+
+
+def test_propensities_by_action_are_needed_of_those_that_occur(tmp_path):
+    parts = {"propensity": {"per_action": {"A": 0.5, "B": 0.5}}}
+    assert foreign(tmp_path, "arm,p,y\nA,1,1\nB,1,0\n", **parts).propensity.tolist() == [0.5, 0.5]
+    assert (
+        foreign(tmp_path, "arm,p,y\nA,1,1\nA,1,0\n", **{"propensity": {"per_action": {"A": 0.5}}}).propensity[0] == 0.5
+    )
+    with pytest.raises(SpecError, match="'C' is not given a value"):
+        foreign(tmp_path, "arm,p,y\nA,1,1\nB,1,0\nC,1,0\n", **parts)
+
+
 def test_a_flipped_byte_of_a_page_is_noticed_by_the_stream(tmp_path):
     path, log = tmp_path / "log.parquet", a_log(400)
     write_log(log, path)
@@ -197,6 +250,10 @@ PLAIN = {"action": {"column": "arm"}, "propensity": {"column": "p"}, "reward": {
 def foreign(folder, text, **parts):
     (folder / "log.csv").write_text(text, encoding="utf-8")
     return read_log(folder / "log.csv", parse_mapping(PLAIN | parts))
+
+
+def test_a_foreign_log_without_costs_costs_nothing(tmp_path):
+    assert foreign(tmp_path, "arm,p,y\nb,0.5,1\na,0.5,0\n").cost.tolist() == [0, 0]
 
 
 def test_arms_are_ordered_as_numbers_and_texts_come_after(tmp_path):

@@ -1,7 +1,8 @@
-"""Offer, Channel, Catalog: the flat table of what may be done to a customer.
+"""Offer, Channel, Creative, Slot, Catalog: the flat table of what may be done to a customer.
 
 Action 0 is always `none` (do nothing). Every other action has an offer and a channel; its name is
-`offer@channel` unless a foreign log brings names of its own. Ids never change inside one catalog; its hash
+`offer@channel` unless a foreign log brings names of its own; where a world declares creatives or slots, they follow
+behind a stroke: `content@email/video/evening`. Ids never change inside one catalog; its hash
 travels with logs and policies. Not here: how customers respond (dynamics/), who may be contacted (guard/).
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -43,12 +45,35 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Creative:
+    """A way to present an offer; customers have a taste for its format, and may have one for its tone."""
+
+    name: str
+    format: str = ""  # of the content: "video", "picture", "text"; empty: its own name
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """A band of hours of the day, local time, from 0 to 24; `to_hour` below `from_hour` goes over midnight."""
+
+    name: str
+    from_hour: float
+    to_hour: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """One row of the catalog; offer and channel are None for `none` alone."""
+    """One row of the catalog; offer and channel are None for `none` alone.
+
+    creative, slot: None where the action has none: it is presented in the one way there is, or at no hour of choice.
+    """
 
     name: str
     offer: str | None = None
     channel: str | None = None
+    creative: str | None = None
+    slot: str | None = None
 
 
 @dataclass(frozen=True)
@@ -57,8 +82,9 @@ class Catalog:
 
     Attributes:
         offers, channels: what actions are made of; a channel's cost is in minor units.
+        creatives, slots: the further dimensions, where there are any.
         actions: in the order of their ids.
-        names: by id, `offer@channel`.
+        names: by id, `offer@channel`, with `/creative` and `/slot` where an action has them.
         hash: 16 hex digits that change with anything in it; it travels with logs and policies.
 
     Raises:
@@ -76,6 +102,8 @@ class Catalog:
     offers: tuple[Offer, ...]
     channels: tuple[Channel, ...]
     actions: tuple[Action, ...]
+    creatives: tuple[Creative, ...] = ()
+    slots: tuple[Slot, ...] = ()
     _index: dict[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -87,8 +115,32 @@ class Catalog:
     @classmethod
     def product(cls, offers: Sequence[Offer], channels: Sequence[Channel], pairs: Sequence[tuple[str, str]]) -> Catalog:
         """`none`, then one action per (offer, channel) pair, named `offer@channel`, in the order given."""
-        named = (Action(name=f"{o}@{c}", offer=o, channel=c) for o, c in pairs)
-        return cls(tuple(offers), tuple(channels), (Action(name=NONE_NAME), *named))
+        return cls.made_of(offers, channels, [(o, c, None, None) for o, c in pairs])
+
+    @classmethod
+    def made_of(
+        cls,
+        offers: Sequence[Offer],
+        channels: Sequence[Channel],
+        parts: Sequence[tuple[str, str, str | None, str | None]],
+        creatives: Sequence[Creative] = (),
+        slots: Sequence[Slot] = (),
+    ) -> Catalog:
+        """`none`, then one action per (offer, channel, creative, slot), in the order given; None: without.
+
+        Example:
+            >>> from campaignrl.actions import Catalog, Channel, Creative, Offer, Slot
+            >>> offers, channels = [Offer(name="news")], [Channel(name="email")]
+            >>> creatives, slots = [Creative(name="video")], [Slot(name="evening", from_hour=18, to_hour=22)]
+            >>> Catalog.made_of(offers, channels, [("news", "email", "video", "evening")], creatives, slots).names
+            ('none', 'news@email/video/evening')
+        """
+        named = (
+            Action(name="/".join((f"{o}@{c}", *filter(None, rest))), offer=o, channel=c, creative=rest[0], slot=rest[1])
+            for o, c, *rest in parts
+        )
+        actions = (Action(name=NONE_NAME), *named)
+        return cls(tuple(offers), tuple(channels), actions, tuple(creatives), tuple(slots))
 
     @classmethod
     def from_names(cls, names: Sequence[str]) -> Catalog:
@@ -108,7 +160,14 @@ class Catalog:
         return len(self.actions)
 
     def __repr__(self) -> str:
-        return f"Catalog: {len(self)} actions ({len(self.offers)} offers, {len(self.channels)} channels)"
+        return f"Catalog: {len(self)} actions ({self.said})"
+
+    @property
+    def said(self) -> str:
+        """What actions are made of, in words."""
+        parts = [f"{len(self.offers)} offers", f"{len(self.channels)} channels"]
+        parts += [f"{len(self.creatives)} creatives"] if self.creatives else []
+        return ", ".join([*parts, *([f"{len(self.slots)} slots"] if self.slots else [])])
 
     def _repr_html_(self) -> str:
         rows = [(str(i), a.name, a.offer or "", a.channel or "") for i, a in enumerate(self.actions)]
@@ -138,6 +197,31 @@ class Catalog:
         return np.array([at.get(a.channel or "", -1) for a in self.actions], dtype=np.int16)
 
     @cached_property
+    def creative_of(self) -> npt.NDArray[np.int16]:
+        """(k,) index into `creatives` for each action; -1 without."""
+        at = {c.name: i for i, c in enumerate(self.creatives)}
+        return np.array([at.get(a.creative or "", -1) for a in self.actions], dtype=np.int16)
+
+    @cached_property
+    def slot_of(self) -> npt.NDArray[np.int16]:
+        """(k,) index into `slots` for each action; -1 without."""
+        at = {s.name: i for i, s in enumerate(self.slots)}
+        return np.array([at.get(a.slot or "", -1) for a in self.actions], dtype=np.int16)
+
+    @property
+    def dimensions(self) -> dict[str, tuple[tuple[str, ...], npt.NDArray[np.int16]]]:
+        """Names and (k,) index of each dimension that actions have: offer, channel, and creative and slot if any."""
+        found: dict[str, tuple[tuple[str, ...], npt.NDArray[np.int16]]] = {
+            "offer": (tuple(o.name for o in self.offers), self.offer_of),
+            "channel": (tuple(c.name for c in self.channels), self.channel_of),
+        }
+        if self.creatives:
+            found["creative"] = (tuple(c.name for c in self.creatives), self.creative_of)
+        if self.slots:
+            found["slot"] = (tuple(s.name for s in self.slots), self.slot_of)
+        return found
+
+    @cached_property
     def cost_of(self) -> npt.NDArray[np.int64]:
         """(k,) minor units that one send of each action costs; 0 for `none`."""
         return np.array([0 if c < 0 else self.channels[c].cost for c in self.channel_of], dtype=np.int64)
@@ -149,11 +233,15 @@ class Catalog:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types; `from_dict` is its inverse."""
+        """Plain JSON types; `from_dict` is its inverse. Without creatives and slots nothing is said of them."""
+        absent = [name for name in ("creative", "slot") if not getattr(self, f"{name}s")]
+        actions = [{name: value for name, value in asdict(a).items() if name not in absent} for a in self.actions]
         return {
             "offers": [asdict(o) for o in self.offers],
             "channels": [asdict(c) for c in self.channels],
-            "actions": [asdict(a) for a in self.actions],
+            "actions": actions,
+            **({"creatives": [asdict(c) for c in self.creatives]} if self.creatives else {}),
+            **({"slots": [asdict(s) for s in self.slots]} if self.slots else {}),
         }
 
     @classmethod
@@ -164,6 +252,8 @@ class Catalog:
                 tuple(Offer(**o) for o in data["offers"]),
                 tuple(Channel(**c) for c in data["channels"]),
                 tuple(Action(**a) for a in data["actions"]),
+                tuple(Creative(**c) for c in data.get("creatives", ())),
+                tuple(Slot(**s) for s in data.get("slots", ())),
             )
         except (KeyError, TypeError) as wrong:
             raise SpecError(Problem("catalog", "content", str(wrong), "a catalog as campaignrl writes it")) from None
@@ -176,13 +266,19 @@ def _catalog_problems(catalog: Catalog) -> list[Problem]:
     for kind, names in (
         ("offers", [o.name for o in catalog.offers]),
         ("channels", [c.name for c in catalog.channels]),
+        ("creatives", [c.name for c in catalog.creatives]),
+        ("slots", [s.name for s in catalog.slots]),
         ("actions", [a.name for a in catalog.actions]),
     ):
-        for name in sorted({n for n in names if names.count(n) > 1}):
+        for name in sorted(n for n, times in Counter(names).items() if times > 1):
             problems.append(Problem("catalog", kind, name, "named once", "Give each its own name."))
     offers, channels = {o.name for o in catalog.offers}, {c.name for c in catalog.channels}
+    creatives, slots = {None, *(c.name for c in catalog.creatives)}, {None, *(s.name for s in catalog.slots)}
     for action in catalog.actions[1:]:
         if action.offer not in offers or action.channel not in channels:
             made_of = (action.offer, action.channel)
             problems.append(Problem("catalog", action.name, made_of, "made of a known offer and channel"))
+        if action.creative not in creatives or action.slot not in slots:
+            ways = (action.creative, action.slot)
+            problems.append(Problem("catalog", action.name, ways, "with a known creative and slot, or without"))
     return problems

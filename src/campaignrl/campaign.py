@@ -14,23 +14,25 @@ import numpy.typing as npt
 import pandas as pd
 
 from campaignrl import rng
-from campaignrl.actions import NONE
 from campaignrl.arrays import Float, Int
+from campaignrl.choices import Choice, actions_of_day, decide_day
 from campaignrl.display import html_table, one_line
 from campaignrl.dynamics import Outcome
 from campaignrl.envs import BLOCK, Panel
 from campaignrl.envs.clock import Hours, run_clock
-from campaignrl.features import Context
-from campaignrl.guard import Spending, propensity_after, throttle
-from campaignrl.policies import Policy, PolicyReference, load_policy, require_trained, sample
-from campaignrl.policies.deep import Memory, ask, memory_for
-from campaignrl.recorder import Choice, Recorder
+from campaignrl.guard import Spending, Throttled, propensity_after, throttle
+from campaignrl.policies import Policy, PolicyReference, load_policy, require_trained
+from campaignrl.policies.deep import memory_for
+from campaignrl.recorder import Recorder
 from campaignrl.rng import Purpose
 from campaignrl.specs import World, WorldReference, load_world
 from campaignrl.tables.log import DecisionLog
 
 Progress = Callable[[int, int], None]  # (days done, days in all)
 
+FLAGS = ("sent", "delivered", "opened", "clicked", "unsubscribed", "bought", "redeemed")  # of Outcome; the rest:
+OF_ORDERS = ("revenue", "margin", "discount")  # 0 without an order
+AMOUNTS = (*OF_ORDERS, "cost", "reward")
 GROUPS = 50  # of customers, for the spread of daily sums without keeping every customer's every day
 
 
@@ -170,32 +172,38 @@ def run_campaign(
     playing = ready_policy(policy, world)
     panel, memory = Panel(world, customers, seed, threads, block), memory_for(playing)
     recorder = Recorder(panel, playing) if keep_log else None
-    spending = Spending(world, len(panel))
+    spending, sums = Spending(world, len(panel)), _Sums(panel)
     before, start = panel.state.orders.copy(), panel.state.alive.copy()
-    totals = {name: np.zeros(len(panel)) for name in Outcome._fields}
-    daily = {name: np.zeros(world.horizon) for name in Outcome._fields}
-    counts = np.zeros((len(world.segments), len(world.catalog)))
-    group = np.arange(len(panel)) % GROUPS
-    grouped = np.zeros((world.horizon, min(GROUPS, len(panel))))
     while not panel.done:
         day = panel.day
-        choice = decide_day(panel, playing, memory)
-        if spending.is_limited:
-            choice = _served(choice, panel, spending)
-        outcome = panel.step(choice.action)
-        np.add.at(counts, (panel.traits.segment, choice.action), 1.0)
-        for name, values in zip(Outcome._fields, outcome, strict=True):
-            totals[name] += values.astype(np.float64)
-            daily[name][day] = values.sum(dtype=np.float64)
-        grouped[day] = np.bincount(group, weights=outcome.reward)
-        if recorder is not None:
+        if recorder is None:
+            action = actions_of_day(panel, playing, memory)
+            if spending.is_limited:
+                action = _throttled(action, panel, spending).action
+            outcome = panel.step(action)
+        else:
+            choice = decide_day(panel, playing, memory)
+            if spending.is_limited:
+                choice = _served(choice, panel, spending)
+            action, outcome = choice.action, panel.step(choice.action)
             recorder.add(day, choice, outcome)
+        sums.add(day, action, outcome)
         if progress is not None:
             progress(day + 1, world.horizon)
-    log = recorder.log() if recorder is not None else None
-    active = {"start": start, "end": panel.state.alive.copy()}
-    segment = panel.traits.segment
-    return Campaign(world, playing.name, seed, segment, totals, daily, active, before, counts, grouped, log)
+    sums.close()
+    return Campaign(
+        world,
+        playing.name,
+        seed,
+        panel.traits.segment,
+        sums.totals,
+        sums.daily,
+        {"start": start, "end": panel.state.alive.copy()},
+        before,
+        sums.action_counts,
+        sums.grouped,
+        recorder.log() if recorder is not None else None,
+    )
 
 
 def simulate_hours(
@@ -214,7 +222,7 @@ def simulate_hours(
     world = load_world(world)
     playing = ready_policy(policy, world)
     memory, panel = memory_for(playing), Panel(world, customers, seed, threads)
-    return run_clock(panel, lambda panel: decide_day(panel, playing, memory).action, progress)
+    return run_clock(panel, lambda panel: actions_of_day(panel, playing, memory), progress)
 
 
 def ready_policy(policy: PolicyReference, world: World) -> Policy:
@@ -224,57 +232,70 @@ def ready_policy(policy: PolicyReference, world: World) -> Policy:
     return playing
 
 
-def decide_day(panel: Panel, policy: Policy, memory: Memory | None = None) -> Choice:
-    """Today's decision of `policy` for every customer of the panel, block by block.
-
-    memory: what a recurrent policy remembers of them; the same one every day (`memory_for`).
-    """
-    if memory is not None:
-        memory.meet(panel.traits.key)
-    parts = panel.over_blocks(lambda part: _decide(panel, policy, part, memory))
-    if len(parts) == 1:
-        return parts[0]
-    names = parts[0].context.columns
-    columns = {name: np.concatenate([p.context.columns[name] for p in parts]) for name in names}
-    return Choice(
-        Context(parts[0].context.schema, columns),
-        np.concatenate([p.allowed for p in parts]),
-        np.concatenate([p.action for p in parts]),
-        *(np.concatenate([getattr(p, name) for p in parts]) for name in ("propensity", "none", "by_channel")),
-    )
-
-
 def _served(choice: Choice, panel: Panel, spending: Spending) -> Choice:
     """The choice after budget and capacity of the day, with the propensity after both."""
-    u = rng.uniform(panel.traits.key, panel.seed, panel.day, Purpose.THROTTLE)
+    assert choice.by_channel is not None
+    found = _throttled(choice.action, panel, spending)
+    before = np.where(found.action != choice.action, choice.none, choice.propensity)
     catalog = panel.world.catalog
-    found = throttle(catalog, choice.action, u, spending.limits(panel.day))
-    spending.book(found.cost)
-    dropped = found.action != choice.action
-    before = np.where(dropped, choice.none, choice.propensity)
     after = propensity_after(before, choice.by_channel, choice.none, found.action, catalog, found.served)
     return replace(choice, action=found.action, propensity=after)
 
 
-def decide_rows(panel: Panel, policy: Policy, rows: Int, memory: Memory | None = None) -> Int:
-    """(m,) today's actions of `policy` for some customers of the panel only; a recurrent one looks at all of them."""
-    if memory is not None:
-        return np.asarray(decide_day(panel, policy, memory).action[rows])
-    context = panel.observe()
-    allowed = panel.allowed(context)[rows]
-    probabilities = ask(policy, None, panel.traits.key[rows], panel.day, context.take(rows), allowed)
-    return sample(probabilities, rng.uniform(panel.traits.key[rows], panel.seed, panel.day, Purpose.ACTION))
+def _throttled(action: Int, panel: Panel, spending: Spending) -> Throttled:
+    """What budget and capacity of the day leave, which is spent."""
+    u = rng.uniform(panel.traits.key, panel.seed, panel.day, Purpose.THROTTLE)
+    found = throttle(panel.world.catalog, action, u, spending.limits(panel.day))
+    spending.book(found.cost)
+    return found
 
 
-def _decide(panel: Panel, policy: Policy, part: slice, memory: Memory | None) -> Choice:
-    context = panel.observe(part)
-    allowed = panel.allowed(context, part)
-    probabilities = ask(policy, memory, panel.traits.key[part], panel.day, context, allowed)
-    u = rng.uniform(panel.traits.key[part], panel.seed, panel.day, Purpose.ACTION)
-    action = sample(probabilities, u)
-    channel = panel.world.catalog.channel_of
-    by_channel = np.stack(
-        [probabilities[:, channel == c].sum(axis=1) for c in range(len(panel.world.channels))], axis=1
-    )
-    taken = probabilities[np.arange(len(action)), action]
-    return Choice(context, allowed, action, taken, probabilities[:, NONE], by_channel)
+class _Sums:
+    """What the days of a campaign add up to.
+
+    Flags are counted in bytes, which hold 255 days, and what only orders bring is added at their rows.
+    """
+
+    def __init__(self, panel: Panel) -> None:
+        n, world = len(panel), panel.world
+        self.totals = {name: np.zeros(n) for name in Outcome._fields}
+        self.daily = {name: np.zeros(world.horizon) for name in Outcome._fields}
+        self.grouped = np.zeros((world.horizon, min(GROUPS, n)))
+        self._group = np.arange(n) % GROUPS
+        self._shape = (len(world.segments), len(world.catalog))
+        self._cell = panel.traits.segment.astype(np.int64) * self._shape[1]
+        self._counts = np.zeros(self._shape[0] * self._shape[1], dtype=np.int64)
+        self._flags = {name: np.zeros(n, dtype=np.uint8) for name in FLAGS}
+        self._days = 0
+
+    def add(self, day: int, action: Int, outcome: Outcome) -> None:
+        """One more day."""
+        self._counts += np.bincount(self._cell + action, minlength=len(self._counts))
+        for name, count in self._flags.items():
+            flags = getattr(outcome, name)
+            count += flags.view(np.uint8)
+            self.daily[name][day] = np.count_nonzero(flags)
+        rows = outcome.bought.nonzero()[0]
+        for name in AMOUNTS:
+            values = getattr(outcome, name)
+            if name in OF_ORDERS:
+                self.totals[name][rows] += values[rows]
+            else:
+                self.totals[name] += values
+            self.daily[name][day] = values.sum(dtype=np.float64)
+        self.grouped[day] = np.bincount(self._group, weights=outcome.reward)
+        self._days += 1
+        if self._days == np.iinfo(np.uint8).max:
+            self.close()
+
+    def close(self) -> None:
+        """Bring the totals up to the last day."""
+        for name, count in self._flags.items():
+            self.totals[name] += count
+            count.fill(0)
+        self._days = 0
+
+    @property
+    def action_counts(self) -> Float:
+        """(segments, k) decisions by true segment."""
+        return self._counts.reshape(self._shape).astype(np.float64)

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from campaignrl.campaign import Campaign, Progress, decide_day, ready_policy, run_campaign, simulate
+from campaignrl.campaign import Campaign, Progress, ready_policy, run_campaign, simulate
+from campaignrl.choices import actions_of_day
 from campaignrl.envs import Panel, customers_frame
 from campaignrl.guard import cap_windows
 from campaignrl.ope import compare_on_log
@@ -136,7 +137,7 @@ def _send_list(world: World, policy: Policy, folder: Path, customers: int, seed:
     panel = Panel(world, np.arange(2 * customers, 3 * customers), seed)
     rules = ready_policy(usual_policy(world), world)
     for _ in range(world.horizon // 3):
-        panel.step(decide_day(panel, rules).action)
+        panel.step(actions_of_day(panel, rules))
     write_frame(customers_frame(panel), folder / "customers.parquet")
     table = read_customers(folder / "customers.parquet", world.features, list(world.channels), cap_windows(world))
     decisions = decide(policy, table, world, day=SEND_DAY, seed=seed)

@@ -118,5 +118,8 @@ def _listing(problems: tuple[Problem, ...]) -> str:
 
 def _short(value: object, limit: int = 120) -> str:
     """`repr`, on one line, with control characters escaped and a length a terminal can bear."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):  # endlessly deep, or a whole number of thousands of digits
+        text = f"a {type(value).__name__} too large to be shown"
     return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -6,13 +6,14 @@ Here: what was decided on a day, and how days of all customers become rows of ea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from campaignrl.arrays import Float, Int
+from campaignrl.choices import Choice
 from campaignrl.dynamics import Outcome
 from campaignrl.envs import Panel
 from campaignrl.errors import Problem, UsageError
@@ -21,18 +22,6 @@ from campaignrl.policies import Policy
 from campaignrl.tables.log import DecisionLog
 
 MAX_LOG_ROWS = 30_000_000  # about 4 GB in memory
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What was decided for n customers on one day."""
-
-    context: Context
-    allowed: npt.NDArray[np.bool_]  # (n, k)
-    action: Int  # (n,)
-    propensity: Float  # (n,)
-    none: Float  # (n,) chance of `none`
-    by_channel: Float  # (n, c) chance of a send by channel
 
 
 class Recorder:
@@ -60,7 +49,7 @@ class Recorder:
         columns = {
             name: _by_customer([c.context.columns[name] for c in choices]) for name in choices[0].context.columns
         }
-        return DecisionLog(
+        log = DecisionLog(
             catalog=world.catalog,
             customers=np.array([str(i) for i in panel.ids], dtype=object),
             customer=np.repeat(np.arange(n, dtype=np.int32), days),
@@ -86,6 +75,14 @@ class Recorder:
                 "holdout_salt": world.guard.holdout_salt,
             },
         )
+        return log if world.arrivals is None else _arrived(log, np.repeat(panel.traits.arrives, days))
+
+
+def _arrived(log: DecisionLog, arrives: Int) -> DecisionLog:
+    """The rows of customers who were there, each from step 0 on. arrives: (rows,) day of it."""
+    there = log.day >= arrives
+    kept = log.take(there)
+    return replace(kept, step=(kept.day - arrives[there]).astype(np.int32))
 
 
 def windowed(daily: Float, days: int) -> Float:

@@ -14,10 +14,12 @@ import gymnasium
 
 LIFECYCLE = "campaignrl/Lifecycle-v0"
 BANDIT = "campaignrl/Bandit-v0"
+CLOCK = "campaignrl/Clock-v0"
 
 ENVIRONMENTS = {  # id -> the single and the native vector environment
     LIFECYCLE: ("campaignrl.envs.single:LifecycleEnv", "campaignrl.envs.vector:LifecycleVectorEnv"),
     BANDIT: ("campaignrl.envs.bandit:BanditEnv", "campaignrl.envs.bandit:BanditVectorEnv"),
+    CLOCK: ("campaignrl.envs.clock.face:ClockEnv", "campaignrl.envs.clock.face:ClockVectorEnv"),
 }
 
 
@@ -29,7 +31,13 @@ def register_environments() -> None:
 
 
 def sb3_env(
-    world: Any, num_envs: int = 1, *, seed: int = 0, first_customer: int = 0, threads: int | None = None
+    world: Any,
+    num_envs: int = 1,
+    *,
+    seed: int = 0,
+    first_customer: int = 0,
+    threads: int | None = None,
+    **options: Any,
 ) -> Any:
     """A world as stable-baselines3 and sb3-contrib want it, with action masks: one customer a place.
 
@@ -39,6 +47,10 @@ def sb3_env(
         seed: of every draw.
         first_customer: id of the first customer; each episode takes the next ones.
         threads: of the engine; results do not depend on it.
+        options: what is asked for beside the plain daily face, as `gymnasium.make_vec` takes it: `reward` (plain,
+            expected, incremental), `reward_scale` (currency to one unit), `limits` (wave, money, none), `price` (of
+            money, or by name of a channel), `observe` (features, everything, or groups), `step` (day, week, event, or
+            days).
 
     Returns:
         VecEnv: observation (num_envs, d) float32, actions ids of the world's catalog, rewards in its currency.
@@ -46,6 +58,7 @@ def sb3_env(
     Raises:
         MissingExtra: stable-baselines3 is not installed: pip install 'campaignrl[rl]'.
         UnknownName: no world goes by that name.
+        UsageError: an option is not one of those it may be.
 
     Source:
         The interface `VecEnv` of stable-baselines3, and `action_masks` of sb3-contrib.
@@ -55,8 +68,11 @@ def sb3_env(
         >>> env = crl.sb3_env("coupon_trap", 8)
         >>> env.reset().shape[0], env.action_masks().shape
         (8, (8, 7))
+        >>> weekly = crl.sb3_env("coupon_trap", 8, reward="incremental", reward_scale=10.0, step="week")
+        >>> weekly.reset().shape == env.reset().shape
+        True
     """
     made = import_module("campaignrl.envs.sb3")  # the extra, only where it is asked for
     specs = import_module("campaignrl.specs")
     found = specs.load_world(world)
-    return made.lifecycle(found, num_envs, seed=seed, first_customer=first_customer, threads=threads)
+    return made.lifecycle(found, num_envs, seed=seed, first_customer=first_customer, threads=threads, **options)

@@ -51,6 +51,7 @@ class Purpose(IntEnum):
     POPULATION = 14  # customers drawn from segments
     VISIT = 15  # visits of one's own accord
     LEARNING = 16  # weights to begin with, exploration and minibatches of a deep learner
+    DRIFT = 17  # random walks of a world that changes
 
 
 def mix(x: UInt64, out: UInt64 | None = None) -> UInt64:

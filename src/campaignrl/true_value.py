@@ -17,7 +17,8 @@ from scipy import stats
 
 from campaignrl import rng
 from campaignrl.arrays import Float, Int
-from campaignrl.campaign import Campaign, decide_day, decide_rows, ready_policy
+from campaignrl.campaign import Campaign, ready_policy
+from campaignrl.choices import actions_of_day, decide_rows
 from campaignrl.envs import Panel
 from campaignrl.envs.truth import Decide, Twins
 from campaignrl.envs.truth.twins import twins
@@ -88,7 +89,7 @@ def acting(policy: PolicyReference, world: World) -> Decide:
         nonlocal memory
         if panel.day == 0:
             memory = memory_for(playing)
-        return decide_day(panel, playing, memory).action
+        return actions_of_day(panel, playing, memory)
 
     return decide
 
@@ -167,7 +168,7 @@ def _one_decision(
     value = np.zeros(customers)
     while not panel.done:
         day = panel.day
-        action = decide_day(panel, usual, memory).action.copy()
+        action = actions_of_day(panel, usual, memory)
         deviates = np.flatnonzero(chosen == day)
         if once is not usual and (len(deviates) or other is not None):
             action[deviates] = decide_rows(panel, once, deviates, other)

@@ -14,6 +14,7 @@ from campaignrl.calibration.calibrate import calibrate as make_world
 from campaignrl.calibration.realism import Scorecard
 from campaignrl.calibration.realism.untreated_scorecard import untreated_scorecard
 from campaignrl.cli.console import progress, say, say_json, say_table, talk
+from campaignrl.cli.inputs import Inputs
 from campaignrl.cli.options import Encoding, Json, Seed
 from campaignrl.errors import DataError, Problem, UsageError, nearest
 from campaignrl.specs import load_world
@@ -46,16 +47,21 @@ def calibrate(
     as_json: Json = False,
 ) -> None:
     """Make a world from EVENTS, and from a campaign's decision log: fitted where data say so, and marked."""
-    table, attributes = _read(events)
-    decisions = read_log(log, mapping, encoding=encoding) if log is not None else None
+    inputs = Inputs()
+    read = inputs.read(lambda: _read(events))
+    decisions = inputs.read(lambda: read_log(log, mapping, encoding=encoding) if log is not None else None)
+    labels = inputs.read(lambda: _labels(segments, read.value[1], encoding))
+    lender, numbers = inputs.read(lambda: load_world(like)), inputs.read(lambda: _numbers(said or []))
+    inputs.check()
+    table, attributes = read.value
     with progress("calibrate") as step:
         found = make_world(
             table,
-            decisions,
-            segments=_labels(segments, attributes, encoding),
+            decisions.value,
+            segments=labels.value,
             attributes=attributes,
             like=like,
-            user=_numbers(said or []),
+            user=numbers.value,
             window=window,
             day_zero=day_zero,
             currency=_currency(events),
@@ -71,7 +77,7 @@ def calibrate(
         _say(found)
         if card is not None:
             _say_card(card)
-    lent = load_world(like).money.currency
+    lent = lender.value.money.currency
     if found.world.money.currency != lent:
         talk(f"sums lent by {like} are in {lent} as they stand: costs of channels, of a lost consent, of perks")
     talk(f"world written to {output}; see: campaignrl world show {output}")

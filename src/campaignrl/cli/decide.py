@@ -12,15 +12,16 @@ import typer
 from campaignrl.cli.console import progress, say, say_json, say_table, talk
 from campaignrl.cli.inputs import Inputs, day_of, policy_name
 from campaignrl.cli.options import Encoding, Json, Output, Seed
-from campaignrl.errors import DataError, Problem, UsageError
+from campaignrl.errors import UsageError
 from campaignrl.guard import cap_windows
 from campaignrl.policies import load_policy, read_manifest
-from campaignrl.policies.deep import open_memory, save_memory
+from campaignrl.policies.deep import memory_writer, open_memory
 from campaignrl.send import Decisions
 from campaignrl.send.decide import decide as decide_for
 from campaignrl.specs import World, bundled_files, load_world
-from campaignrl.tables import ID, CustomerTable, read_customers
-from campaignrl.tables.files import column_names, read_frame, write_frame
+from campaignrl.tables import ID, LEAST_KNOWN, CustomerTable, read_customers
+from campaignrl.tables.files import Writer, column_names, frame_writer, read_frame, require_apart, write_together
+from campaignrl.tables.log import log_writers
 
 
 def decide(
@@ -33,8 +34,12 @@ def decide(
     ] = None,
     as_of: Annotated[str | None, typer.Option(help="Day of the decision, YYYY-MM-DD; default: today.")] = None,
     suppress: Annotated[Path | None, typer.Option(help="Table of customer_id never to be contacted.")] = None,
+    least_known: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="Share of --suppress that must be among CUSTOMERS; below, it is refused."),
+    ] = LEAST_KNOWN,
     decisions: Annotated[
-        Path | None, typer.Option(help="Also write every decision, sending nothing included: tomorrow's log.")
+        Path | None, typer.Option(help="Also write the decision log, sending nothing included: tomorrow's --log.")
     ] = None,
     memory: Annotated[
         Path | None, typer.Option(help="What a recurrent policy remembers of customers; begun where there is none.")
@@ -51,17 +56,19 @@ def decide(
     place = inputs.read(lambda: load_world(world or _world_of(named.value)))
     loaded = inputs.read(lambda: load_policy(named.value, place.value.catalog, place.value.features))
     barred = inputs.read(lambda: _suppressed(suppress, encoding))
-    read = inputs.read(lambda: _customers(customers, place.value, barred.value, encoding))
+    read = inputs.read(lambda: _customers(customers, place.value, barred.value, least_known, encoding))
+    given = {"CUSTOMERS": customers, "--suppress": suppress, "POLICY": Path(policy), "--world": Path(world or policy)}
+    made = {"--memory": memory, "--decisions": decisions, "--output": output}
+    inputs.read(lambda: require_apart(made, given))
     inputs.check()
     rules, playing, table = place.value, loaded.value, read.value
     known = None if memory is None else open_memory(playing, memory)
     with progress(f"decide    {playing.name}") as step:
         found = decide_for(playing, table, rules, day=day.value, seed=seed, memory=known, progress=step)
-    write_frame(found.sends(), output)
-    if known is not None and memory is not None:  # last: a run that broke off is repeated with the same decisions
-        save_memory(known, memory)
-    if decisions is not None:
-        write_frame(found.to_frame(), decisions)
+    files: dict[str | Path, Writer] = {} if decisions is None else log_writers(found.to_log(), decisions)
+    if known is not None and memory is not None:
+        files[memory] = memory_writer(known, memory)
+    write_together({**files, output: frame_writer(found.sends(), output)})
     for note, count in table.notes.items():
         talk(f"{count:,} customers with {note}")
     _answer(found, table, rules, output, as_json)
@@ -103,16 +110,14 @@ def _world_of(policy: str) -> str:
     return trained_in
 
 
-def _customers(path: Path, world: World, suppressed: frozenset[str] | None, encoding: str | None) -> CustomerTable:
+def _customers(
+    path: Path, world: World, suppressed: frozenset[str] | None, least_known: float, encoding: str | None
+) -> CustomerTable:
     windows, channels = cap_windows(world), list(world.channels)
-    return read_customers(path, world.features, channels, windows, suppressed, encoding=encoding)
+    return read_customers(
+        path, world.features, channels, windows, suppressed, least_known=least_known, encoding=encoding
+    )
 
 
 def _suppressed(path: Path | None, encoding: str | None) -> frozenset[str] | None:
-    if path is None:
-        return None
-    ids = frozenset(read_frame(path, [ID], text=[ID], encoding=encoding)[ID])
-    if not ids:
-        fix = "An empty list is more often a failed export than nobody suppressed; leave --suppress out if it is meant."
-        raise DataError(Problem(str(path), ID, "no rows", "at least one row", fix))
-    return ids
+    return None if path is None else frozenset(read_frame(path, [ID], text=[ID], encoding=encoding)[ID])

@@ -47,6 +47,7 @@ def evaluate(
     discount: opt.Discount = 1.0,
     by: opt.By = None,
     risk: opt.Risk = False,
+    learned_on: opt.LearnedOn = None,
     stream: opt.Stream = False,
     workers: opt.Workers = 1,
     report: opt.Report = None,
@@ -55,7 +56,13 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Value POLICY on a recorded LOG of another policy's decisions, and say how sure that is."""
-    whole = {"mapping": mapping, "reward": reward, "by": by, "risk": risk or None}  # what a stream does not have
+    whole = {
+        "mapping": mapping,
+        "reward": reward,
+        "by": by,
+        "risk": risk or None,
+        "learned-on": learned_on,
+    }  # what a stream does not have
     inputs = Inputs()
     span = inputs.read(lambda: _range(reward_range))
     names = _estimators(estimator, stream)
@@ -72,6 +79,7 @@ def evaluate(
         inputs.read(lambda: _refuse_beside_stream({**more, **whole}))
     inputs.read(lambda: _refuse_together(policy, names, bool(by or risk), mix, stream))
     table = inputs.read(lambda: None if stream else read_log(log, mapping, reward=reward, encoding=encoding))
+    taught = inputs.read(lambda: None if learned_on is None else _taught(learned_on, mapping, reward, encoding))
     inputs.check()
     asked: dict[str, Any] = {"estimators": names, "reference": _given(against, encoding), "mix": mix, "model": model}
     asked |= {"reward_range": span.value, "seed": seed}
@@ -81,7 +89,9 @@ def evaluate(
         if table.value is None:
             found = [evaluate_stream(log, policy[0], workers=workers, spread=report is not None, **asked)]
         else:
-            found = [evaluate_policy(table.value, each, **asked, **more) for each in given.values()]
+            found = [
+                evaluate_policy(table.value, each, learned_on=taught.value, **asked, **more) for each in given.values()
+            ]
             further = _further(table.value, given[policy[0]], by or [], risk, asked) if by or risk else None
         compared = _compared(table.value, given, asked) if len(found) > 1 and table.value is not None else ()
     _write_report(report, found, further)
@@ -93,6 +103,10 @@ def evaluate(
         say(str(found[0]) if further is None else f"{found[0]}\n\n{further}")
     if all(each.verdict == REFUSED for each in found):
         raise typer.Exit(SupportError.exit_code)
+
+
+def _taught(log: Path | None, mapping: Path | None, reward: str | None, encoding: str | None) -> DecisionLog | None:
+    return None if log is None else read_log(log, mapping, reward=reward, encoding=encoding)
 
 
 def _compared(log: DecisionLog, given: dict[str, Any], asked: dict[str, Any]) -> tuple[Comparison, ...]:

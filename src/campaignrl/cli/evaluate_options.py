@@ -61,6 +61,10 @@ By = Annotated[
 Risk = Annotated[
     bool, typer.Option("--risk", help="Tell the probability that it earns less, and what one more unit costs.")
 ]
+LearnedOn = Annotated[
+    Path | None,
+    typer.Option("--learned-on", help="Log that POLICY learned on (of --mapping too); an overlap is refused."),
+]
 Stream = Annotated[bool, typer.Option("--stream", help="Read a Parquet log of any size in pieces, in bounded memory.")]
 Workers = Annotated[int, typer.Option(help="Pieces at a time with --stream; results do not depend on it.")]
 Report = Annotated[Path | None, typer.Option("--report", help="Page (.html) with pictures of it all.")]

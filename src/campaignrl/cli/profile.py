@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from campaignrl.cli.console import progress, say, say_json, say_table, talk
+from campaignrl.cli.inputs import Inputs
 from campaignrl.cli.options import Encoding, Json
 from campaignrl.cli.profile_segment import draw, segment
 from campaignrl.errors import Problem, UsageError
@@ -27,6 +28,7 @@ from campaignrl.profiles.store import (
 )
 from campaignrl.profiles.tags import load_tags
 from campaignrl.report.pages import quality_page
+from campaignrl.specs import load_world
 from campaignrl.tables import read_log
 from campaignrl.tables.files import column_names
 
@@ -64,7 +66,12 @@ def build(
     """Raw exports or ready events -> a folder with profiles.parquet: one row a customer, a column per tag."""
     if (mapping is None) == (events is None):
         raise UsageError("give either MAPPING or --events FILE, to say what to start from.")
-    day = _day(as_of, "--as-of")
+    inputs = Inputs()
+    asked, first = inputs.read(lambda: _day(as_of, "--as-of")), inputs.read(lambda: _day(start, "--start"))
+    inputs.read(lambda: load_tags(tags))
+    inputs.read(lambda: None if world is None else load_world(world))
+    inputs.check()
+    day = asked.value
     if mapping is not None:
         with progress(f"intake    {mapping.name}") as step:
             until = None if day is None else datetime.combine(day, time())
@@ -82,7 +89,7 @@ def build(
             day,
             refreshes=refreshes,
             world=world,
-            start=_day(start, "--start"),
+            start=first.value,
             encoding=encoding,
         )
     _say_untold(output / "attributes.parquet", tags)

@@ -21,6 +21,8 @@ from campaignrl.dynamics.customers import StocksOf as StocksOf
 from campaignrl.dynamics.customers import Traits as Traits
 from campaignrl.dynamics.customers import draw_customers as draw_customers
 from campaignrl.dynamics.customers import observed_tags as observed_tags
+from campaignrl.dynamics.funnel import answers as answers
+from campaignrl.dynamics.funnel import wanted as wanted
 from campaignrl.dynamics.memory import days_with as days_with
 from campaignrl.dynamics.parameters import Parameters as Parameters
 from campaignrl.dynamics.parameters import parameters as parameters

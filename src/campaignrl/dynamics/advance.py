@@ -15,10 +15,10 @@ from typing import NamedTuple
 import numpy as np
 
 from campaignrl import rng
-from campaignrl.arrays import Bool, Float32, Int, Rows, UInt64
+from campaignrl.arrays import Bool, Float, Float32, Int, Rows, UInt64
 from campaignrl.dynamics import memory, money, purchase
-from campaignrl.dynamics.customers import NO_OFFER, State, StocksOf, Traits, observed_tags
-from campaignrl.dynamics.funnel import Funnel, funnel, on_one_axis, place_of, taste_for
+from campaignrl.dynamics.customers import NO_OFFER, State, StocksOf, Traits, observed_format, observed_tags
+from campaignrl.dynamics.funnel import Funnel, funnel, on_one_axis, place_of, taste_for, wanted
 from campaignrl.dynamics.parameters import Parameters
 from campaignrl.effects import Day, Stocks
 from campaignrl.rng import Purpose
@@ -93,14 +93,17 @@ def live(
     p: Parameters,
     attempts: Int | None,
     outcome: Outcome,
+    hour: Float | None = None,
 ) -> None:
-    """`advance` in place: turns `state` into tomorrow's and fills `outcome`."""
+    """`advance` in place: turns `state` into tomorrow's and fills `outcome`. hour: (n,) of arrival; None: by slot."""
     for field in outcome[1:-1]:
         field.fill(0)
+    if p.arrivals and day > 0:
+        state.alive[traits.arrives == day] = True
     np.greater(action, 0, out=outcome.sent)
     stocks = state.named_stocks()
     ceilings = purchase.ceilings(stocks, day, p)  # fails on a wrong day before anything is written
-    f = funnel(traits, state, action, outcome.sent.nonzero()[0], attempts, day, seed, p)
+    f = funnel(traits, state, action, outcome.sent.nonzero()[0], attempts, day, seed, p, hour)
     luck = rng.hashes(traits.key, seed, day, Purpose.PURCHASE, 2)
     u_buy, u_drop = rng.upper(luck)
 
@@ -119,6 +122,7 @@ def live(
     if p.tags_refresh and not (day + 1) % p.tags_refresh:  # a period is over: drawn anew
         tags = observed_tags(world, traits, (day + 1) // p.tags_refresh, seed)
         state.segment_tag[...], state.price_tag[...] = tags
+        state.format_tag[...] = observed_format(world, traits, (day + 1) // p.tags_refresh, seed)
 
 
 def _mark(f: Funnel, outcome: Outcome, p: Parameters) -> None:
@@ -154,7 +158,7 @@ def _orders(
     hazard = purchase.purchase_hazard(
         traits.rate[rows],
         traits.sensitivity[rows],
-        taste_for(traits.segment[rows], held, p),
+        wanted(taste_for(traits.segment[rows], held, p), traits.segment[rows], held, day, p),
         held,
         outcome.opened[rows],
         outcome.clicked[rows],

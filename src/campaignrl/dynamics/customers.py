@@ -16,7 +16,7 @@ from scipy import special
 
 from campaignrl import rng
 from campaignrl.arrays import Bool, Float, Float32, Int8, Rows
-from campaignrl.effects import ROW, STOCKS
+from campaignrl.effects import NO_FORMAT, ROW, STOCKS
 from campaignrl.rng import Purpose
 from campaignrl.specs import World
 
@@ -38,6 +38,8 @@ class Traits(NamedTuple):
     joined: Float32  # (n,) days before day 0
     attributes: Int8  # (a, n) level codes
     held_out: Bool  # (n,) never contacted
+    format: Int8  # (n,) of content that is preferred, latent; -1: none
+    arrives: npt.NDArray[np.int16]  # (n,) day on which the customer arrives; 0: was there before
 
     def rows(self, part: slice) -> Traits:
         """The same traits of some customers, as views."""
@@ -52,6 +54,7 @@ class State(NamedTuple):
     stocks: Float32  # (s, n) what effects keep of each customer, in the order of effects.STOCKS; latent
     segment_tag: Int8  # (n,) observed; -1: missing
     price_tag: Int8  # (n,) observed; -1: missing
+    format_tag: Int8  # (n,) observed; -1: missing, or none is preferred
     live_offer: Int8  # (n,) the offer the customer holds, or -1
     live_days: Int8  # (n,) days it is still usable
     orders: npt.NDArray[np.int16]  # (n,)
@@ -101,10 +104,15 @@ def draw_customers(world: World, keys: npt.NDArray[np.uint64], seed: int) -> tup
     segments = list(world.segments.values())
     u = [rng.uniform(keys, seed, 0, Purpose.PROFILE, k) for k in range(4)]
     segment = np.searchsorted(np.cumsum([s.share for s in segments])[:-1], u[0], side="right").astype(np.int8)
+    arrives = _arrival_days(world, keys, seed)
+    if world.arrivals is not None and world.arrivals.segments:
+        new = np.array([world.arrivals.segments.get(name, 0.0) for name in world.segments])
+        later = np.searchsorted(np.cumsum(new)[:-1], u[0], side="right").astype(np.int8)
+        segment = np.where(arrives > 0, later, segment)
     z = rng.normals(keys, seed, 0, Purpose.PROFILE, 2 + len(world.channels))
     rate = _gamma(u[1], [(s.purchase.rate, s.purchase.spread) for s in segments], segment)
     drop_rate = _gamma(u[2], [(1.0 / s.lifetime.days, s.lifetime.spread) for s in segments], segment)
-    joined = u[3] * world.tenure_days
+    joined = np.where(arrives > 0, -arrives.astype(np.float64), u[3] * world.tenure_days)
     sensitivity = _lognormal(z[0], [(s.price_sensitivity.mean, s.price_sensitivity.spread) for s in segments], segment)
     traits = Traits(
         key=keys,
@@ -117,6 +125,8 @@ def draw_customers(world: World, keys: npt.NDArray[np.uint64], seed: int) -> tup
         joined=joined.astype(np.float32),
         attributes=_attributes(world, keys, seed, segment),
         held_out=rng.uniform(keys, world.guard.holdout_salt, 0, Purpose.HOLDOUT) < world.guard.holdout,
+        format=_formats(world, keys, seed, segment),
+        arrives=arrives,
     )
     return traits, _start(world, traits, rate, drop_rate, joined, seed)
 
@@ -141,11 +151,12 @@ def _start(world: World, traits: Traits, rate: Float, drop_rate: Float, joined: 
     zero = np.zeros(n, dtype=np.uint64)
     segment_tag, price_tag = observed_tags(world, traits, 0, seed)
     return State(
-        alive=lifetime > joined,
+        alive=(lifetime > joined) & (traits.arrives == 0),
         consent=np.array([u_c < consents[traits.segment, c] for c, u_c in enumerate(draws)]),
         stocks=np.repeat(np.array([[stock.start] for stock in STOCKS], dtype=np.float32), n, axis=1),
         segment_tag=segment_tag,
         price_tag=price_tag,
+        format_tag=observed_format(world, traits, 0, seed),
         live_offer=np.full(n, NO_OFFER, dtype=np.int8),
         live_days=np.zeros(n, dtype=np.int8),
         orders=orders.astype(np.int16),
@@ -243,6 +254,44 @@ def _attributes(world: World, keys: npt.NDArray[np.uint64], seed: int, segment: 
         u = rng.uniform(keys, seed, 0, Purpose.PROFILE, 16 + a)
         codes[a] = sum((u >= cuts[segment, j]).astype(np.int8) for j in range(cuts.shape[1]))
     return codes
+
+
+def _arrival_days(world: World, keys: npt.NDArray[np.uint64], seed: int) -> npt.NDArray[np.int16]:
+    """(n,) day of each customer's arrival, evenly over the days after day 0; 0: there at the start.
+
+    With s arrivals per customer of that file, s / (1 + s) of all customers are arrivals.
+    """
+    if world.arrivals is None:
+        return np.zeros(len(keys), dtype=np.int16)
+    total = world.arrivals.share_over(world.horizon)
+    u = rng.uniform(keys, seed, 0, Purpose.PROFILE, 8)
+    share = total / (1.0 + total)
+    day = 1 + np.floor(u / max(share, 1e-300) * (world.horizon - 1))
+    return np.where((u < share) & (world.horizon > 1), day, 0).astype(np.int16)
+
+
+def _formats(world: World, keys: npt.NDArray[np.uint64], seed: int, segment: Int8) -> Int8:
+    """(n,) the format of content that each customer prefers, by the shares of its segment."""
+    if world.formats is None:
+        return np.full(len(keys), NO_FORMAT, dtype=np.int8)
+    names = world.formats.names
+    tables = [world.formats.segments.get(name) for name in world.segments]
+    cuts = np.cumsum([[(table or {}).get(name, 0.0) for name in names] for table in tables], axis=1)
+    cuts[:, -1] = np.where([table is None for table in tables], 0.0, 1.0)  # of a segment left out nobody prefers any
+    u = rng.uniform(keys, seed, 0, Purpose.PROFILE, 9)
+    place = (u[:, None] >= cuts[segment]).sum(axis=1)
+    return np.where(place < len(names), place, NO_FORMAT).astype(np.int8)
+
+
+def observed_format(world: World, traits: Traits, period: int, seed: int) -> Int8:
+    """(n,) the tag of the preferred format as observed in a period, as noisy as other tags."""
+    if world.formats is None:
+        return traits.format.copy()
+    levels = len(world.formats.names)
+    wrong, missing, other = (rng.uniform(traits.key, seed, period, Purpose.TAG, 6 + k) for k in range(3))
+    shift = 1 + np.floor(other * max(levels - 1, 1)).astype(np.int8)
+    tag = np.where(wrong < world.tags.wrong, (traits.format + shift) % levels, traits.format)
+    return np.where((missing < world.tags.missing) | (traits.format < 0), -1, tag).astype(np.int8)
 
 
 def observed_tags(world: World, traits: Traits, period: int, seed: int) -> tuple[Int8, Int8]:

@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl import rng
-from campaignrl.arrays import Bool, Float32, Int, Rows
+from campaignrl.arrays import Bool, Float, Float32, Int, Rows
 from campaignrl.dynamics import response
 from campaignrl.dynamics.customers import State, StocksOf, Traits
 from campaignrl.dynamics.parameters import Parameters
+from campaignrl.effects import Send
 from campaignrl.rng import Purpose
 
 
@@ -38,9 +39,20 @@ class Funnel(NamedTuple):
 
 
 def funnel(
-    traits: Traits, state: State, action: Int, rows: Rows, attempts: Int | None, day: int, seed: int, p: Parameters
+    traits: Traits,
+    state: State,
+    action: Int,
+    rows: Rows,
+    attempts: Int | None,
+    day: int,
+    seed: int,
+    p: Parameters,
+    hour: Float | None = None,
 ) -> Funnel:
-    """What becomes of the sends to these rows. action: (n,); attempts: (n,) tries of delivery, None: one each."""
+    """What becomes of the sends to these rows. action: (n,); attempts: (n,) tries of delivery, None: one each.
+
+    hour: (n,) of the day, at which each arrives; None: at an hour of its slot.
+    """
     sent = action[rows]
     offer, channel = p.offer_of.astype(np.intp)[sent], p.channel_of.astype(np.intp)[sent]
     taste = taste_for(traits.segment[rows], offer, p)
@@ -52,15 +64,44 @@ def funnel(
     delivered = u_deliver < response.delivery_probability(channel, tries, p)
     affinities, steps = on_one_axis(traits.affinity)
     place = place_of(channel, rows, steps)
-    opens = response.open_probability(channel, affinities[place], taste, stocks, alive, p)
+    affinity, liking = affinities[place], taste
+    if p.answering:
+        more = answers(traits, rows, sent, day, p, None if hour is None else hour[rows])
+        affinity, liking = affinity + more.opening, taste + more.clicking
+    opens = response.open_probability(channel, affinity, taste, stocks, alive, p)
     which = (delivered & (u_open < opens)).nonzero()[0]
     opened, medium = rows[which], channel[which]  # few
-    clicks = response.click_probability(medium, taste[which], p)
+    clicks = response.click_probability(medium, liking[which], p)
     clicked = opened[u_click[which] < clicks]
     leaves = response.unsubscribe_probability(channel, stocks, p)
     gone = (delivered & (u_unsubscribe < leaves)).nonzero()[0]
     seen = (which, opened, offer[which], medium, clicked)
     return Funnel(rows, sent, channel, place, steps, delivered, *seen, rows[gone], channel[gone])
+
+
+class Answers(NamedTuple):
+    """Log-odds that m sends have of their own, by all effects together."""
+
+    opening: Float32
+    clicking: Float32
+
+
+def answers(
+    traits: Traits, rows: Rows | slice, action: Int, day: int, p: Parameters, hour: Float | None = None
+) -> Answers:
+    """What these sends to these customers add to the log-odds of opening and of clicking; action, hour: (m,)."""
+    send = Send(traits.segment[rows], traits.format[rows], action, day, hour)
+    total = Answers(np.zeros(len(send.segment), dtype=np.float32), np.zeros(len(send.segment), dtype=np.float32))
+    for effect in p.answering:
+        for sum_of, own in zip(total, effect.answering(send) or (None, None), strict=True):
+            if own is not None:
+                np.add(sum_of, own, out=sum_of)
+    return total
+
+
+def wanted(taste: Float32, segment: Int, offer: Int, day: int, p: Parameters) -> Float32:
+    """(m,) log-hazard of buying while this offer is held: taste (m,), and what has moved by this day."""
+    return taste if p.wanting is None else taste + p.wanting[day][segment, offer]
 
 
 def taste_for(segment: Int, offer: Rows, p: Parameters) -> Float32:

@@ -52,11 +52,14 @@ class Parameters(NamedTuple):
     send_cost_minor: npt.NDArray[np.int64]
     # calendar, (horizon,)
     season: Float32  # factor on the purchase hazard
+    wanting: Float32 | None  # (horizon, g, o + 1) log-hazard of buying that moves with the days; None: none does
     # scalars
     dropped_open: float
     unsubscribe_cost: float  # currency
     tags_refresh: int  # days; 0: never
     effects: tuple[Effect, ...]  # at work in this world, in the order of their terms
+    answering: tuple[Effect, ...]  # those of them that look at what is sent
+    arrivals: bool  # whether customers arrive during the campaign
 
     def effect(self, kind: type[E]) -> E | None:
         """The effect of this kind; None where it is switched off."""
@@ -97,6 +100,9 @@ def parameters(world: World) -> Parameters:
         unsubscribe_cost=world.money.unsubscribe,
         tags_refresh=world.tags.refresh_days or 0,
         effects=effects,
+        answering=tuple(e for e in effects if type(e).answering is not Effect.answering),
+        arrivals=world.arrivals is not None,
+        wanting=_wanting(effects, world.horizon),
     )
 
 
@@ -108,6 +114,12 @@ def _season(effects: tuple[Effect, ...], horizon: int) -> Float32:
         if own is not None:
             factor *= own
     return factor
+
+
+def _wanting(effects: tuple[Effect, ...], horizon: int) -> Float32 | None:
+    """(horizon, g, o + 1) by all effects together."""
+    found = [own for effect in effects if (own := effect.wanting(horizon)) is not None]
+    return sum(found[1:], found[0]) if found else None
 
 
 def _taste(segment: Segment, name: str, offer: OfferSpec) -> float:

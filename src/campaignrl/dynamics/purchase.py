@@ -82,6 +82,8 @@ def ceilings(stocks: Stocks, day: int, p: Parameters) -> Ceilings:
     for effect in p.effects:
         buying += effect.purchase_ceiling()
         leaving += effect.drop_out_ceiling(stocks)
+    if p.wanting is not None:
+        buying += float(p.wanting[day, :, -1].max())
     return Ceilings(float(p.season[day]) * _exp(buying), _exp(leaving))
 
 

@@ -5,8 +5,11 @@ ceilings, and how a day moves its stocks. The registry stands below, so that a n
 
 ad_stock.py         impressions that are remembered
 click_intent.py     opens and clicks, and the days after a click
+drift.py            tastes, response and prices that move
 effect.py           what an effect is: the hooks that it may override
 fatigue.py          contacts that tire
+formats.py          formats of content, and who prefers which
+hours.py            hours of the day at which messages are looked at
 reference_price.py  the price that is expected
 satisfaction.py     trust in the sender
 season.py           the calendar
@@ -27,16 +30,27 @@ from campaignrl.effects.click_intent import FAINT as FAINT
 from campaignrl.effects.click_intent import ClickIntentEffect as ClickIntentEffect
 from campaignrl.effects.click_intent import Response as Response
 from campaignrl.effects.click_intent import falls_tomorrow as falls_tomorrow
+from campaignrl.effects.drift import Change as Change
+from campaignrl.effects.drift import Drift as Drift
+from campaignrl.effects.drift import DriftEffect as DriftEffect
+from campaignrl.effects.effect import Answer as Answer
 from campaignrl.effects.effect import Contact as Contact
 from campaignrl.effects.effect import Day as Day
 from campaignrl.effects.effect import Effect as Effect
 from campaignrl.effects.effect import Market as Market
 from campaignrl.effects.effect import MeanDay as MeanDay
 from campaignrl.effects.effect import Section as Section
+from campaignrl.effects.effect import Send as Send
 from campaignrl.effects.effect import Stock as Stock
 from campaignrl.effects.effect import Stocks as Stocks
 from campaignrl.effects.fatigue import Fatigue as Fatigue
 from campaignrl.effects.fatigue import FatigueEffect as FatigueEffect
+from campaignrl.effects.formats import NO_FORMAT as NO_FORMAT
+from campaignrl.effects.formats import Formats as Formats
+from campaignrl.effects.formats import FormatsEffect as FormatsEffect
+from campaignrl.effects.hours import Hours as Hours
+from campaignrl.effects.hours import HoursEffect as HoursEffect
+from campaignrl.effects.hours import Peak as Peak
 from campaignrl.effects.reference_price import ReferencePrice as ReferencePrice
 from campaignrl.effects.reference_price import ReferencePriceEffect as ReferencePriceEffect
 from campaignrl.effects.reference_price import price_gain as price_gain
@@ -67,6 +81,9 @@ class EffectSections(Spec):
     reference_price: ReferencePrice | None = None
     stockpile: Stockpile | None = None
     season: Season | None = None
+    formats: Formats | None = None
+    hours: Hours | None = None
+    drift: Drift | None = None
 
     def effects(self, market: Market) -> tuple[Effect, ...]:
         """The effects at work, in order; those switched off left out."""

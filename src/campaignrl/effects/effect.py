@@ -12,7 +12,8 @@ from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
-from campaignrl.arrays import Bool, Float32, Int, Rows
+from campaignrl.actions import Catalog
+from campaignrl.arrays import Bool, Float, Float32, Int, Rows
 from campaignrl.errors import Problem, UsageError
 from campaignrl.toml import Spec
 
@@ -34,6 +35,23 @@ class Contact(NamedTuple):
 
     opened: Bool
     clicked: Bool
+
+
+class Send(NamedTuple):
+    """Sends on their way, each (m,): to whom, and what."""
+
+    segment: Int  # the customer's true one
+    format: Int  # of content that the customer prefers; -1: none
+    action: Int
+    day: int
+    hour: Float | None  # of the day, at which it arrives; None: at an hour of its slot, or at none in particular
+
+
+class Answer(NamedTuple):
+    """Log-odds that a send has of its own, (m,); None: 0 for all."""
+
+    opening: Float32 | None
+    clicking: Float32 | None
 
 
 class Day(NamedTuple):
@@ -88,8 +106,33 @@ class _Offer(Protocol):
     def kind(self) -> str: ...
 
 
+class _Sensitivity(Protocol):
+    @property
+    def mean(self) -> float: ...
+
+
+class _Segment(Protocol):
+    @property
+    def price_sensitivity(self) -> _Sensitivity: ...
+
+
 class Market(Protocol):
     """What an effect may read of the world around its own section."""
+
+    @property
+    def horizon(self) -> int:
+        """Days."""
+        ...
+
+    @property
+    def catalog(self) -> Catalog:
+        """The actions."""
+        ...
+
+    @property
+    def segments(self) -> Mapping[str, _Segment]:
+        """By name, in the order of the file."""
+        ...
 
     @property
     def channels(self) -> Mapping[str, _Channel]:
@@ -112,6 +155,14 @@ class Effect:
 
     def by_channel(self) -> Float32 | None:
         """(c,) units that an open leaves behind, where channels differ in them; None: they do not."""
+        return None
+
+    def answering(self, send: Send) -> Answer | None:
+        """What this send adds to the log-odds of opening and of clicking for these customers; None: nothing."""
+        return None
+
+    def wanting(self, horizon: int) -> Float32 | None:
+        """(horizon, g, o + 1) log-hazard of buying by day, segment and offer held (last: none); None: nothing."""
         return None
 
     def season(self, horizon: int) -> Float32 | None:

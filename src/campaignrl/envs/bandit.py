@@ -6,6 +6,9 @@ Not here: the step of many decisions (vector.py, single.py); everything but the 
 
 from __future__ import annotations
 
+from typing import Any
+
+from campaignrl.envs.options import Options
 from campaignrl.envs.single import CustomerEnv
 from campaignrl.envs.vector import CustomersVectorEnv, Rhythm
 from campaignrl.errors import Problem, UsageError
@@ -35,15 +38,19 @@ class BanditVectorEnv(CustomersVectorEnv):
     `terminated` after the one step; the next observation shows the next customers.
 
     ## Arguments
-    As those of `LifecycleVectorEnv`. A world whose outcome window outlasts its horizon is refused.
+    As those of `LifecycleVectorEnv`, but for `step`, and with `limits` left out by default. A world whose outcome
+    window outlasts its horizon is refused.
 
     ## Version History
     v0: first version.
     """
 
     @classmethod
-    def rhythm(cls, world: World) -> Rhythm:
+    def rhythm(cls, world: World, options: Options, customers: int) -> Rhythm:
         """One decision, and the days of its outcome window."""
+        if options.every != 1 or options.on_events:
+            fix = "The bandit decides once; leave it out."
+            raise UsageError(Problem("environment", "step", options.every, "the default here", fix))
         if world.outcome_days > world.horizon:
             fix = "Else the outcome window outlasts the campaign."
             raise UsageError(Problem(world.name, "outcome_days", world.outcome_days, f"at most {world.horizon}", fix))
@@ -72,11 +79,13 @@ class BanditEnv(CustomerEnv):
     `terminated` after the one step.
 
     ## Arguments
-    world: a bundled name, a TOML path or a World; seed: of all draws.
+    world: a bundled name, a TOML path or a World; seed: of all draws; the options of `BanditVectorEnv`.
 
     ## Version History
     v0: first version.
     """
 
-    def __init__(self, world: str | World = "ecommerce", seed: int = 0, render_mode: str | None = None) -> None:
-        super().__init__(BanditVectorEnv, world, seed, render_mode)
+    def __init__(
+        self, world: str | World = "ecommerce", seed: int = 0, render_mode: str | None = None, **options: Any
+    ) -> None:
+        super().__init__(BanditVectorEnv, world, seed, render_mode, **options)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from campaignrl.arrays import Bool, Float, Float32, Int
+from campaignrl.arrays import Bool, Float32, Int
 from campaignrl.envs.panel import BLOCK, Panel
 
 
@@ -25,7 +25,7 @@ class Cohort:
     panel: Panel
     places: Int
 
-    def live(self, action: Int, days: int) -> tuple[Float, Float]:
+    def live(self, action: Int, days: int) -> tuple[npt.NDArray[Any], ...]:
         """(m,) contribution and send cost, currency, of `action` today and of nothing sent on the days after it."""
         today = self.panel.step(action)
         reward, cost = today.reward.astype(np.float64), today.cost.astype(np.float64)

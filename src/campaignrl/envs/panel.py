@@ -16,13 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl import rng
-from campaignrl.arrays import Bool, Int
+from campaignrl.arrays import Bool, Float, Int, Rows
 from campaignrl.dynamics import Outcome, State, Traits, days_with, draw_customers, live
 from campaignrl.dynamics.observe import observe
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.errors import Problem, UsageError
 from campaignrl.features import Context
-from campaignrl.guard import Facts, allowed, rules_of
+from campaignrl.guard import Facts, allowed, open_channels, rules_of
 from campaignrl.specs import World
 
 T = TypeVar("T")
@@ -30,6 +30,7 @@ Fields = TypeVar("Fields", Traits, State)
 
 BLOCK = 65_536  # customers; fewer, and the fixed cost of a block counts; more, and its arrays leave the cache
 ALL = slice(None)  # of them
+Part = slice | npt.NDArray[np.integer[Any]]  # some of them: a block, or the numbers of rows
 
 
 class Panel:
@@ -85,42 +86,65 @@ class Panel:
         vars(self).update(state)
         self.rules, self._parameters = rules_of(self.world), parameters(self.world)
 
-    def observe(self, part: slice = ALL) -> Context:
+    def observe(self, part: Part = ALL) -> Context:
         """What may be seen of the customers before today's decision."""
-        if part == ALL:
-            return observe(self.world, self.traits, self.state, self.day)
-        return observe(self.world, self.traits.rows(part), self.state.rows(part), self.day)
+        return observe(self.world, self.traits, self.state, self.day, part)
 
-    def facts(self, context: Context, part: slice = ALL) -> Facts:
-        """What the guard needs to know of the customers today."""
-        sent, consent = self.state.sent[:, part], self.state.consent[:, part]
+    def reachable(self, part: slice = ALL) -> Rows:
+        """(m,) rows of the customers whom any channel may reach today; to the others only `none` is allowed."""
+        state = self.state
+        nothing = Context(self.world.features, {})
+        facts = _facts(
+            self.traits.held_out[part], self._absent(part), state.consent[:, part], state.sent[:, part], nothing
+        )
+        return np.flatnonzero(open_channels(self.rules, facts).any(axis=0)) + (part.start or 0)
 
-        def contacts(channel: int | None, days: int) -> npt.NDArray[np.uint8]:
-            return days_with(np.bitwise_or.reduce(sent, axis=0) if channel is None else sent[channel], days)
+    def facts(self, context: Context, part: Part = ALL) -> Facts:
+        """What the guard needs to know of the customers today, whenever it is read."""
+        held_out, state = self.traits.held_out[part], self.state
+        return _facts(
+            held_out.copy(), self._absent(part), state.consent[:, part].copy(), state.sent[:, part].copy(), context
+        )
 
-        return Facts(self.traits.held_out[part], None, consent, context, contacts)
+    def _absent(self, part: Part) -> Bool | None:
+        """(m,) who has not arrived yet; None in a world without arrivals."""
+        return self.traits.arrives[part] > self.day if self._parameters.arrivals else None
 
-    def allowed(self, context: Context, part: slice = ALL) -> Bool:
+    def allowed(self, context: Context, part: Part = ALL) -> Bool:
         """(n, k) what may be sent today."""
-        return allowed(self.rules, self.facts(context, part))
+        held_out, state = self.traits.held_out[part], self.state
+        return allowed(
+            self.rules, _facts(held_out, self._absent(part), state.consent[:, part], state.sent[:, part], context)
+        )
 
-    def step(self, action: Int, attempts: Int | None = None) -> Outcome:
+    def step(self, action: Int, attempts: Int | None = None, hour: Float | None = None) -> Outcome:
         """One day: action (n,) as the guard allows; returns what happened, and moves on to the next day.
 
-        attempts: (n,) how often delivery is tried; None: once.
+        attempts: (n,) how often delivery is tried; None: once. hour: (n,) of the day, at which a send arrives; None: at
+        an hour of its slot, or at no hour in particular.
         """
         outcome = Outcome.unwritten(len(self))
-        self.over_blocks(lambda part: self._live(action, attempts, part, outcome))
+        self.over_blocks(lambda part: self._live(action, attempts, hour, part, outcome))
         self.day += 1
         return outcome
 
-    def _live(self, action: Int, attempts: Int | None, part: slice, outcome: Outcome) -> None:
+    def _live(self, action: Int, attempts: Int | None, hour: Float | None, part: slice, outcome: Outcome) -> None:
         """The day of some customers, in this panel's own arrays and in those of the outcome."""
         traits, state = self.traits, self.state
         if part.stop - part.start < len(self):
             traits, state, outcome = traits.rows(part), state.rows(part), outcome.rows(part)
             action, attempts = action[part], None if attempts is None else attempts[part]
-        live(self.world, traits, state, action, self.day, self.seed, self._parameters, attempts, outcome)
+            hour = None if hour is None else hour[part]
+        live(self.world, traits, state, action, self.day, self.seed, self._parameters, attempts, outcome, hour)
+
+
+def _facts(held_out: Bool, absent: Bool | None, consent: Bool, sent: npt.NDArray[np.uint64], context: Context) -> Facts:
+    """Facts that read these very arrays. absent: (m,) who has not arrived yet, to whom nothing can be sent."""
+
+    def contacts(channel: int | None, days: int) -> npt.NDArray[np.uint8]:
+        return days_with(np.bitwise_or.reduce(sent, axis=0) if channel is None else sent[channel], days)
+
+    return Facts(held_out, absent, consent, context, contacts)
 
 
 def _parts(n: int, block: int, threads: int) -> list[slice]:

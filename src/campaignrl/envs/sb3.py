@@ -31,17 +31,32 @@ MASKS = "action_masks"  # the method that sb3-contrib asks a maskable environmen
 
 
 def lifecycle(
-    world: str | World, num_envs: int = 1, *, seed: int = 0, first_customer: int = 0, threads: int | None = None
+    world: str | World,
+    num_envs: int = 1,
+    *,
+    seed: int = 0,
+    first_customer: int = 0,
+    threads: int | None = None,
+    **options: Any,
 ) -> CustomersVecEnv:
-    """`LifecycleVectorEnv` for stable-baselines3, with action masks for sb3-contrib's MaskablePPO."""
-    return CustomersVecEnv(LifecycleVectorEnv(num_envs, world, seed, first_customer, threads))
+    """`LifecycleVectorEnv` for stable-baselines3, with action masks for sb3-contrib's MaskablePPO.
+
+    options: as LifecycleVectorEnv has them, e.g. `reward="incremental", reward_scale=10.0`.
+    """
+    return CustomersVecEnv(LifecycleVectorEnv(num_envs, world, seed, first_customer, threads, **options))
 
 
 def bandit(
-    world: str | World, num_envs: int = 1, *, seed: int = 0, first_customer: int = 0, threads: int | None = None
+    world: str | World,
+    num_envs: int = 1,
+    *,
+    seed: int = 0,
+    first_customer: int = 0,
+    threads: int | None = None,
+    **options: Any,
 ) -> CustomersVecEnv:
-    """`BanditVectorEnv` for stable-baselines3."""
-    return CustomersVecEnv(BanditVectorEnv(num_envs, world, seed, first_customer, threads))
+    """`BanditVectorEnv` for stable-baselines3. options: as LifecycleVectorEnv has them."""
+    return CustomersVecEnv(BanditVectorEnv(num_envs, world, seed, first_customer, threads, **options))
 
 
 class CustomersVecEnv(VecEnv):

@@ -19,9 +19,12 @@ class CustomerEnv(gymnasium.Env[Float32, np.int64]):
 
     metadata: dict[str, Any] = {"render_modes": []}
 
-    def __init__(self, kind: type[CustomersVectorEnv], world: str | World, seed: int, render_mode: str | None) -> None:
-        self._vector = kind(1, world, seed, threads=1, autoreset_mode=AutoresetMode.DISABLED)
+    def __init__(
+        self, kind: type[CustomersVectorEnv], world: str | World, seed: int, render_mode: str | None, **options: Any
+    ) -> None:
+        self._vector = kind(1, world, seed, threads=1, autoreset_mode=AutoresetMode.DISABLED, **options)
         self.world, self.render_mode = self._vector.world, render_mode
+        self.features, self.options = self._vector.features, self._vector.options
         self.observation_space = self._vector.single_observation_space
         self.action_space = self._vector.single_action_space
 
@@ -43,8 +46,7 @@ class CustomerEnv(gymnasium.Env[Float32, np.int64]):
         observation, reward, ended, _, infos = self._vector.step(np.array([action]))
         info = {
             "action_mask": infos["action_mask"][0].astype(np.int8),
-            "invalid": bool(infos["invalid"][0]),
-            "cost": float(infos["cost"][0]),
+            **{name: infos[name][0].item() for name in infos if name[0] != "_" and name != "action_mask"},
         }
         return observation[0], float(reward[0]), bool(ended[0]), False, info
 
@@ -72,7 +74,8 @@ class LifecycleEnv(CustomerEnv):
     `terminated` after the last day of the horizon.
 
     ## Arguments
-    world: a bundled name, a TOML path or a World; seed: of all draws.
+    world: a bundled name, a TOML path or a World; seed: of all draws; the options of `LifecycleVectorEnv`, of which
+    `limits` is `money` here: a customer's share of the budget is kept, capacities are a matter of many.
 
     ## Version History
     v0: first version.
@@ -86,5 +89,13 @@ class LifecycleEnv(CustomerEnv):
         (False, False)
     """
 
-    def __init__(self, world: str | World = "ecommerce", seed: int = 0, render_mode: str | None = None) -> None:
-        super().__init__(LifecycleVectorEnv, world, seed, render_mode)
+    def __init__(
+        self,
+        world: str | World = "ecommerce",
+        seed: int = 0,
+        render_mode: str | None = None,
+        *,
+        limits: str | None = "money",
+        **options: Any,
+    ) -> None:
+        super().__init__(LifecycleVectorEnv, world, seed, render_mode, limits=limits, **options)

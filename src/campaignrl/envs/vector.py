@@ -6,6 +6,7 @@ what is allowed (guard/), the one-decision environment (bandit.py).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import gymnasium
@@ -13,18 +14,22 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from campaignrl.arrays import Bool, Float, Float32, Int
+from campaignrl.arrays import Array, Bool, Float, Float32, Int
 from campaignrl.envs.cohorts import Cohort, gathered
+from campaignrl.envs.equipped_cohort import Equipment
+from campaignrl.envs.options import Options, Prices, checked_options
 from campaignrl.envs.panel import Panel
+from campaignrl.envs.prices import rates_of
 from campaignrl.errors import Problem, UsageError
+from campaignrl.features import Feature, FeatureSchema
 from campaignrl.specs import World, load_world
 
 Step = tuple[Float32, Float, Bool, Bool, dict[str, Any]]
 
 
-def observation_space(world: World) -> gymnasium.spaces.Box:
+def observation_space(features: FeatureSchema) -> gymnasium.spaces.Box:
     """The encoded features: (D,) float32 in [0, 1]."""
-    return gymnasium.spaces.Box(0.0, 1.0, (world.features.width,), np.float32)
+    return gymnasium.spaces.Box(0.0, 1.0, (features.width,), np.float32)
 
 
 class Rhythm(NamedTuple):
@@ -43,6 +48,7 @@ class CustomersVectorEnv(VectorEnv[Float32, Int, Bool]):
     """
 
     metadata: dict[str, Any] = {"render_modes": [], "autoreset_mode": AutoresetMode.SAME_STEP}
+    kept = "none"  # of the world's limits, unless it is said otherwise
 
     def __init__(
         self,
@@ -53,13 +59,33 @@ class CustomersVectorEnv(VectorEnv[Float32, Int, Bool]):
         threads: int | None = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.SAME_STEP,
         render_mode: str | None = None,
+        *,
+        reward: str = "plain",
+        reward_scale: float = 1.0,
+        limits: str | None = None,
+        price: Prices = None,
+        observe: str | Sequence[str] = "features",
+        step: str | int = "day",
     ) -> None:
         self._mode = AutoresetMode(autoreset_mode)
         self.metadata = {**type(self).metadata, "autoreset_mode": self._mode}
         self.world, self.num_envs, self.render_mode = load_world(world), num_envs, render_mode
         self._seed, self._first, self._next, self._threads = seed, first_customer, first_customer, threads
-        self._rhythm = self.rhythm(self.world)
-        self.single_observation_space = observation_space(self.world)
+        self.options = checked_options(
+            self.world,
+            reward=reward,
+            reward_scale=reward_scale,
+            limits=self.kept if limits is None else limits,
+            price=price,
+            observe=observe,
+            step=step,
+        )
+        self._equipment = None if self.options.are_plain else Equipment(self.world, self.options)
+        self._rates: Float | None = None
+        self._rhythm = self.rhythm(self.world, self.options, num_envs)
+        known = self._further_features()
+        self.features = FeatureSchema((*self.world.features.features, *known)) if known else self.world.features
+        self.single_observation_space = observation_space(self.features)
         self.single_action_space = gymnasium.spaces.Discrete(len(self.world.catalog))
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
@@ -68,7 +94,7 @@ class CustomersVectorEnv(VectorEnv[Float32, Int, Bool]):
         self._mask: Bool = np.zeros((num_envs, len(self.world.catalog)), dtype=bool)
 
     @classmethod
-    def rhythm(cls, world: World) -> Rhythm:
+    def rhythm(cls, world: World, options: Options, customers: int) -> Rhythm:
         """When decisions fall in this world."""
         raise NotImplementedError
 
@@ -89,12 +115,14 @@ class CustomersVectorEnv(VectorEnv[Float32, Int, Bool]):
         """Place i meets customer `first_customer + i` of `seed` (None: the next customers of the last seed).
 
         options: `{"customer": c}` lets place i meet customer c + i; `{"reset_mask": (n,) bool}` resets these places
-        alone, and lets the others go on from where they are.
+        alone, and lets the others go on from where they are; `{"price": p}`, or a dict of prices by name, sets the
+        prices of all episodes that begin from now to the next such call, instead of drawing them.
         """
         super().reset(seed=seed)
         options = options or {}
         starting = self._reset_mask(options)
         first = self._customer(options)
+        self._rates = rates_of(self.options.prices, options.get("price"))
         if seed is not None:
             self._seed, first = seed, self._first if first is None else first
         self._meet(starting, first)
@@ -111,12 +139,14 @@ class CustomersVectorEnv(VectorEnv[Float32, Int, Bool]):
         valid = self._mask.reshape(-1).take(self._first_of + action)
         if anyone:
             valid |= waiting
-        reward, cost = self._live(action * valid)  # what is not allowed becomes NONE, which is 0
+        reward, told = self._live(action * valid)  # what is not allowed becomes NONE, which is 0
         if anyone:
             self._meet(waiting)
         acted, ended = ~waiting, self._over()
         observation = self._look()
-        infos: dict[str, Any] = {"invalid": ~valid, "_invalid": acted, "cost": cost, "_cost": acted.copy()}
+        infos: dict[str, Any] = {"invalid": ~valid, "_invalid": acted}
+        for name, values in told.items():
+            infos[name], infos[f"_{name}"] = values, acted.copy()
         if self._mode == AutoresetMode.SAME_STEP and ended.any():
             final = {k: v.copy() for k, v in infos.items()} | {"action_mask": self._mask, "_action_mask": ended.copy()}
             infos |= {"final_obs": observation, "_final_obs": ended.copy(), "final_info": final}
@@ -167,8 +197,17 @@ class CustomersVectorEnv(VectorEnv[Float32, Int, Bool]):
             self._next += len(places)
         else:
             ids, self._next = first + places, first + self.num_envs
-        new = Cohort(Panel(self.world, ids, self._seed, self._threads), places)
+        new = self._cohort(Panel(self.world, ids, self._seed, self._threads), places)
         self._cohorts = [*(cohort for cohort in staying if cohort is not None), new]
+
+    def _further_features(self) -> tuple[Feature, ...]:
+        """What is seen beside the world's features."""
+        return () if self._equipment is None else self._equipment.known.schema.features
+
+    def _cohort(self, panel: Panel, places: Int) -> Cohort:
+        """Customers who begin today."""
+        equipment = self._equipment
+        return Cohort(panel, places) if equipment is None else equipment.cohort(panel, places, self._rates)
 
     def _ended(self, cohort: Cohort) -> bool:
         return cohort.panel.day >= self._rhythm.until
@@ -181,20 +220,25 @@ class CustomersVectorEnv(VectorEnv[Float32, Int, Bool]):
                 over[cohort.places] = True
         return over
 
-    def _live(self, action: Int) -> tuple[Float, Float]:
-        """(n,) contribution and send cost until the next decision; 0 where the episode is over."""
+    def _live(self, action: Int) -> tuple[Float, dict[str, Array]]:
+        """(n,) reward until the next decision, and by name what is told beside it; 0 where the episode is over."""
         going = [cohort for cohort in self._cohorts if not self._ended(cohort)]
+        names = ("cost",) if self._equipment is None else self._equipment.told
         if not going:
-            return np.zeros(self.num_envs), np.zeros(self.num_envs)
-        found: tuple[Float, Float] = gathered(
-            going, self.num_envs, lambda cohort: cohort.live(action[cohort.places], self._rhythm.every)
+            told = {name: np.zeros(self.num_envs, dtype=bool if name == "unserved" else float) for name in names}
+            return np.zeros(self.num_envs), told
+        every, until = self._rhythm
+        reward, *values = gathered(
+            going,
+            self.num_envs,
+            lambda cohort: cohort.live(action[cohort.places], min(every, until - cohort.panel.day)),
         )
-        return found
+        return reward, dict(zip(names, values, strict=True))
 
     def _look(self) -> Float32:
         """(n, D) what may be seen now; keeps the mask that belongs to it."""
         observation: Float32
-        observation, self._mask = gathered(self._cohorts, self.num_envs, Cohort.look)
+        observation, self._mask = gathered(self._cohorts, self.num_envs, lambda cohort: cohort.look())
         return observation
 
 
@@ -213,13 +257,15 @@ class LifecycleVectorEnv(CustomersVectorEnv):
     `infos["invalid"]`.
 
     ## Observation Space
-    `Box(0, 1, (n, D), float32)`: the world's features, encoded (`world.features` has name, unit, range and meaning
-    of each); the time to go is one of them. Tags in it are noisy and may be missing. Not observed: rates, price
-    sensitivity, fatigue, satisfaction, the price a customer expects, and whether a customer has dropped out.
+    `Box(0, 1, (n, D), float32)`: the world's features, encoded, and those that `observe` adds (`env.features` has
+    name, unit, range and meaning of each); the time to go is one of them. Tags in it are noisy and may be missing. Not
+    observed: rates, price sensitivity, fatigue, satisfaction, the price a customer expects, and whether a customer has
+    dropped out.
 
     ## Rewards
     Contribution of the day in currency: margin less discount given away, cost of the send, and the value of a
-    permission lost. `infos["cost"]` is the cost of the send alone.
+    permission lost. `infos["cost"]` is the cost of the send alone; where `reward`, `price` or `reward_scale` change the
+    reward, `infos["contribution"]` is what it would have been.
 
     ## Starting State
     New customers in the middle of their life: they joined up to `tenure_days` ago and have an order history with
@@ -233,6 +279,29 @@ class LifecycleVectorEnv(CustomersVectorEnv):
     num_envs: customers at once; world: a bundled name, a TOML path or a World; seed: of all draws; first_customer: id
     of the first one; threads: of the engine (results do not depend on it); autoreset_mode: a `gymnasium` AutoresetMode.
 
+    reward: `plain`; `expected`, the same in expectation over the orders of the day, so with less noise; `incremental`,
+    what the customer brings over a twin with the same luck who is sent nothing. reward_scale: currency to one unit.
+
+    limits: `wave`, the world's budget and capacities are kept as in `campaignrl.simulate`, by all who began together
+    (the default where a world has any): the mask closes what can no longer be paid or served, and when a day's sends
+    are more than there is room for, chance says who is served; the others are sent nothing and flagged in
+    `infos["unserved"]`. `money`, the budget alone, of which each wave has its customers' share (the default of the
+    single environment). `none`: customers do not depend on each other. A budget is of what sends cost; it is released
+    evenly by day, and at no prefix of an episode is more spent than was released.
+
+    price: of a unit of money that sends cost, on top of it, taken off the reward: a number, a pair (low, high) to be
+    drawn anew for each episode and seen in the observation, or a dict of these by `money` and channel (currency per
+    send). `reset(options={"price": p})` sets it.
+
+    observe: `features`; `everything` a sender knows, or some of `offer` (the live one, and its days left), `contacts`
+    (by channel, in each cap's window), `calendar` (factors of this day and the six to come), `spend` (cost and
+    discounts so far), `budget` (what is left of the wave's).
+
+    step: days from one decision to the next, as `day`, `week` or a number; nothing is sent in between and rewards add
+    up. `event`: decide after an open, a visit, an order, a permission lost, an offer gone or an arrival, and at least
+    once a week. A single customer's other days pass at once; customers in a batch share their days, and the mask of
+    those to whom nothing happened holds `none` alone.
+
     ## Version History
     v0: first version.
 
@@ -244,7 +313,13 @@ class LifecycleVectorEnv(CustomersVectorEnv):
         (4, True)
     """
 
+    kept = "wave"
+
     @classmethod
-    def rhythm(cls, world: World) -> Rhythm:
-        """A decision a day, to the world's horizon."""
-        return Rhythm(1, world.horizon)
+    def rhythm(cls, world: World, options: Options, customers: int) -> Rhythm:
+        """A decision every so many days, to the world's horizon.
+
+        Who decides on events: for a single customer the days between them pass at once; several share their days, so
+        that customers do not depend on each other, and the mask of those to whom nothing happened holds `none` alone.
+        """
+        return Rhythm(1 if options.on_events and customers > 1 else options.every, world.horizon)

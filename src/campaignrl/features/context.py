@@ -8,6 +8,7 @@ customers, tables/ for files).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -33,7 +34,7 @@ class FeatureSchema:
 
     def __post_init__(self) -> None:
         names = self.names
-        twice = sorted({n for n in names if names.count(n) > 1})
+        twice = sorted(n for n, times in Counter(names).items() if times > 1)
         if twice:
             raise SpecError([Problem("features", "name", n, "named once") for n in twice])
 
@@ -99,9 +100,13 @@ class Context:
 
     def take(self, rows: Rows) -> Context:
         """The same columns for some rows; a slice copies nothing."""
-        beside = self.beside[:, rows] if self.beside is not None and isinstance(rows, slice) else None
+        if self.beside is not None:
+            beside = self.beside[:, rows]
+            numbers = dict(zip(self.schema.encoding.row, beside, strict=True))
+            columns = {name: numbers[name] if name in numbers else c[rows] for name, c in self.columns.items()}
+            return Context(self.schema, columns, beside)
         columns = {name: column[rows] for name, column in self.columns.items()}
-        return Context(self.schema, columns, beside, self.count if columns else _how_many(rows, self.count))
+        return Context(self.schema, columns, None, self.count if columns else _how_many(rows, self.count))
 
     def labels(self, name: str) -> npt.NDArray[np.object_]:
         """(n,) text of a category column; missing is ""."""

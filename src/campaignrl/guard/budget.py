@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from campaignrl.actions import NONE, Catalog
-from campaignrl.arrays import Float, Int
+from campaignrl.arrays import Bool, Float, Int
 from campaignrl.specs import World
 
 
@@ -33,10 +33,13 @@ class Throttled(NamedTuple):
 
 
 class Spending:
-    """Spending of one campaign day by day; the only state of this module."""
+    """Spending of one campaign day by day; the only state of this module.
 
-    def __init__(self, world: World, customers: int) -> None:
-        limits = [c.capacity for c in world.channels.values()]
+    capacities: False counts the money alone, as for a single customer, of whom no channel serves a hundredth.
+    """
+
+    def __init__(self, world: World, customers: int, *, capacities: bool = True) -> None:
+        limits = [c.capacity if capacities else None for c in world.channels.values()]
         sends = [np.inf if c is None else c.sends_per_day_per_1000_customers * customers // 1000.0 for c in limits]
         self._sends = np.array(sends, dtype=np.float64)
         budget = world.guard.budget
@@ -53,6 +56,23 @@ class Spending:
         if self._budget is None:
             return Limits(self._sends, np.inf)
         return Limits(self._sends, float(self._budget * (day + 1) // self._days - self.spent))
+
+    @property
+    def budget(self) -> int | None:
+        """Of the whole campaign, minor units; None: without limit."""
+        return self._budget
+
+    def room(self, catalog: Catalog, day: int) -> Bool:
+        """(k,) actions of which at least one can still be served on `day`; `none` always can."""
+        limits = self.limits(day)
+        sends = np.append(limits.sends, np.inf)  # channel -1, of `none`
+        return np.asarray((sends[catalog.channel_of] >= 1) & (catalog.cost_of <= limits.money))
+
+    def serve(self, catalog: Catalog, action: Int, u: Float, day: int) -> Throttled:
+        """What of the sends of `day` can be served, in the order of u (n,); it is booked."""
+        served = throttle(catalog, action, u, self.limits(day))
+        self.book(served.cost)
+        return served
 
     def book(self, cost: int) -> None:
         """Write down what a day has cost, in minor units."""

@@ -110,6 +110,20 @@ def blocks(rules: Rules, facts: Facts) -> list[Block]:
     return found
 
 
+def open_channels(rules: Rules, facts: Facts) -> Bool:
+    """(c, n) the channels that no rule closes, before conditions of offers; does not read the context.
+
+    A customer without any can only be sent `none`.
+    """
+    doors = np.ones((len(rules.catalog.channels), len(facts.held_out)), dtype=bool)
+    for check in rules.checks:
+        met = check.met(facts) if check.offer is None else None
+        if met is not None:
+            open_ = doors[check.doors]
+            np.logical_and(open_, met, out=open_)
+    return doors
+
+
 def allowed(rules: Rules, facts: Facts) -> Bool:
     """(n, k) what may be sent; column 0 (`none`) is always True."""
     doors = np.ones((len(rules.catalog.channels) + len(rules.conditions), len(facts.held_out)), dtype=bool)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.actions import Catalog
-from campaignrl.arrays import Bool, Float
+from campaignrl.arrays import Bool, Float, Int
 from campaignrl.display import html_table, one_line
 from campaignrl.features import Context, FeatureSchema
 from campaignrl.tables.log import DecisionLog
@@ -62,6 +62,19 @@ class Learner(Policy, Protocol):
 
     def update(self, log: DecisionLog) -> None:
         """Learn from matured rows; two calls with the halves equal one call with the whole."""
+
+
+def certain_action(policy: Policy, context: Context, allowed: Bool) -> Int | None:
+    """(n,) the actions whose probability is 1, where `none` is allowed in every row; None: the policy cannot say.
+
+    A kind says it by a method of this name, (context, allowed), beside its `probabilities`; a class that replaces one
+    of the two and not the other is asked for its probabilities.
+    """
+    both = {"probabilities", "certain_action"}
+    owners = (getattr(policy, "__dict__", {}), *(vars(kind) for kind in type(policy).__mro__))
+    said = next((both & names.keys() for names in owners if both & names.keys()), set())
+    action: Int | None = policy.certain_action(context, allowed) if said == both else None  # type: ignore[attr-defined]
+    return action
 
 
 class Shown:

@@ -22,6 +22,8 @@ from campaignrl.features import Context, FeatureSchema, Rows
 CHUNK = 512
 NUMBERS_AT_ONCE = 1 << 17  # encoded at once, 512 kB: they stay in the second-level cache until they are scored
 CHUNKS_AT_ONCE = 8
+LEAST = 16  # rows of a batch of any shape: a single row may be added up in another order
+CALMER = 8  # times as many numbers at once where one call takes them all, and its own work outweighs fetching them
 
 
 def in_chunks(function: Callable[..., npt.NDArray[Any]], *arrays: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -63,30 +65,40 @@ def by_chunks(
 
 
 def by_encoded_chunks(
-    function: Callable[[Float32, Bool], npt.NDArray[Any]], context: Context, schema: FeatureSchema, allowed: Bool
+    function: Callable[[Float32, Bool], npt.NDArray[Any]],
+    context: Context,
+    schema: FeatureSchema,
+    allowed: Bool,
+    *,
+    any_shape: bool = False,
 ) -> npt.NDArray[Any]:
     """Row-wise `function` of phi = (1, x), (m, 1 + d), and masks (m, k) over chunks of exactly CHUNK rows.
 
     The last chunk is padded with its first row. phi is a turned (1 + d, m) array, so phi.T has contiguous rows.
+    any_shape: the function treats rows alike in every batch, so it gets all rows of a block, at least LEAST.
     """
     n = len(allowed)
     if not n:
         return function(_turned(context, schema).T, allowed)
-    block = CHUNK * max(1, min(CHUNKS_AT_ONCE, NUMBERS_AT_ONCE // (CHUNK * max(schema.width, 1))))
-    whole = n - n % CHUNK
+    more = CALMER if any_shape else 1
+    fitting = more * NUMBERS_AT_ONCE // (CHUNK * max(schema.width, 1))
+    block = CHUNK * max(1, min(more * CHUNKS_AT_ONCE, fitting))
+    whole = n if any_shape else n - n % CHUNK
+    least = LEAST if any_shape else CHUNK
     result: npt.NDArray[Any] | None = None
     for start in [*range(0, whole, block), *([whole] if whole < n else [])]:
         stop = min(start + block, whole) if start < whole else n
         rows: Rows = slice(start, stop)
-        if stop - start < CHUNK:
-            rows = np.arange(start, start + CHUNK)
+        if stop - start < least:
+            rows = np.arange(start, start + least)
             rows[stop - start :] = start
         turned, mask = _turned(context.take(rows), schema), allowed[rows]
-        for at in range(0, stop - start, CHUNK):
-            part = function(turned[:, at : at + CHUNK].T, mask[at : at + CHUNK])
+        step = len(mask) if any_shape else CHUNK
+        for at in range(0, stop - start, step):
+            part = function(turned[:, at : at + step].T, mask[at : at + step])
             if result is None:
                 result = np.empty((n, *part.shape[1:]), dtype=part.dtype)
-            to = result[start + at : min(start + at + CHUNK, stop)]
+            to = result[start + at : min(start + at + step, stop)]
             to[:] = part[: len(to)]
     assert result is not None
     return result

@@ -10,6 +10,7 @@ import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from campaignrl.actions import NONE, Catalog
 from campaignrl.arrays import Bool, Objects, UInt64
 from campaignrl.display import html_table, one_line
 from campaignrl.errors import ArtifactError, Problem, UsageError
+from campaignrl.features import Context
 from campaignrl.guard import Facts, Rules, allowed, blocks, rules_of
 from campaignrl.policies import Policy, PolicyReference, load_policy, require_trained, sample
 from campaignrl.policies.deep import Memory, ask, require_memory
@@ -28,6 +30,7 @@ from campaignrl.send.customers import Customers, Suppressed, read_customers
 from campaignrl.specs import World, WorldReference, load_world
 from campaignrl.tables import ID, CustomerTable
 from campaignrl.tables.files import write_frame
+from campaignrl.tables.log import DecisionLog
 
 ROWS_AT_A_TIME = 65_536
 EPOCH = datetime.date(1970, 1, 1)
@@ -45,6 +48,8 @@ class Decisions:
         propensity: (n,) probability with which that action was taken, after the guard.
         reason, blocked: (n,) texts for people: why this, and which rules refused something.
         policy: its name.
+        context, eligible: what the policy saw of them, and (n, k) what the guard allowed.
+        about: plain JSON facts: world, seed, currency, outcome window, holdout.
 
     Example:
         >>> import campaignrl as crl
@@ -62,17 +67,20 @@ class Decisions:
     reason: Objects
     blocked: Objects
     policy: str
+    context: Context
+    eligible: Bool
+    about: dict[str, Any]
 
     def to_frame(self) -> pd.DataFrame:
         """Every decision, also to send nothing, in the order of the customers."""
-        offers = np.array([a.offer or "" for a in self.catalog.actions], dtype=object)
-        channels = np.array([a.channel or "" for a in self.catalog.actions], dtype=object)
         return pd.DataFrame(
             {
                 ID: self.ids,
                 "ts": self.day.isoformat(),
-                "offer": offers[self.action],
-                "channel": channels[self.action],
+                **{
+                    name: np.array([*names, ""], dtype=object)[of[self.action]]  # -1: without
+                    for name, (names, of) in self.catalog.dimensions.items()
+                },
                 "propensity": self.propensity,
                 "reason": self.reason,
                 "blocked": self.blocked,
@@ -85,6 +93,28 @@ class Decisions:
         """The send list: only customers to whom something is sent."""
         sent: pd.DataFrame = self.to_frame()[self.action != NONE].reset_index(drop=True)
         return sent
+
+    def to_log(self) -> DecisionLog:
+        """The decision log of the day, for `evaluate` and `train` once outcomes are known: no row has matured yet.
+
+        Rewards stand at 0 and count for nothing until `matured` is set with them; ts is the day since 1970-01-01.
+        """
+        n = len(self.ids)
+        return DecisionLog(
+            catalog=self.catalog,
+            customers=self.ids,
+            customer=np.arange(n),
+            step=np.zeros(n, dtype=np.int64),
+            day=np.full(n, (self.day - EPOCH).days),
+            context=self.context,
+            action=self.action,
+            propensity=self.propensity,
+            reward=np.zeros(n),
+            cost=self.catalog.cost_of[self.action],
+            matured=np.zeros(n, dtype=bool),
+            eligible=self.eligible,
+            meta={"policy_id": self.policy, **self.about},
+        )
 
     def write_sends(self, path: str | Path) -> Path:
         """Write the send list as CSV or Parquet, whole or not at all; the same decisions give the same bytes."""
@@ -173,10 +203,11 @@ def decide(
     u = rng.uniform(keys, seed, today, Purpose.ACTION)
     action, propensity = np.zeros(n, dtype=np.int64), np.ones(n)
     reason, blocked = np.full(n, "", dtype=object), np.full(n, "", dtype=object)
+    eligible = np.zeros((n, len(world.catalog)), dtype=bool)
     for start in range(0, n, ROWS_AT_A_TIME):
         part = slice(start, start + ROWS_AT_A_TIME)
         facts = facts_of(customers.take(part), held_out[part], world)
-        mask = allowed(rules, facts)
+        mask = eligible[part] = allowed(rules, facts)
         probabilities = ask(policy, memory, keys[part], today, facts.context, mask)
         action[part] = sample(probabilities, u[part])
         propensity[part] = probabilities[np.arange(len(mask)), action[part]]
@@ -184,7 +215,22 @@ def decide(
         blocked[part] = _blocked(rules, facts)
         if progress is not None:
             progress(min(start + ROWS_AT_A_TIME, n), n)
-    return Decisions(world.catalog, day, customers.ids, action, propensity, reason, blocked, policy.name)
+    decided = (action, propensity, reason, blocked, policy.name, customers.context, eligible)
+    return Decisions(world.catalog, day, customers.ids, *decided, _about(world, seed))
+
+
+def _about(world: World, seed: int) -> dict[str, Any]:
+    """What a log of these decisions says of itself."""
+    return {
+        "world": world.name,
+        "seed": seed,
+        "outcome_days": world.outcome_days,
+        "reward": f"{world.money.currency}, contribution over {world.outcome_days} days",
+        "currency": world.money.currency,
+        "minor_per_unit": world.money.minor_per_unit,
+        "holdout": world.guard.holdout,
+        "holdout_salt": world.guard.holdout_salt,
+    }
 
 
 def _date(day: datetime.date | str) -> datetime.date:

@@ -1,5 +1,6 @@
 """What worlds are made of, as checked TOML, and where bundled files lie.
 
+arrivals.py        What a world's file says of customers who arrive during the campaign
 bundled.py         Where the files that ship with the package are, specifications and trained policies: in the wheel,
                    or the checkout
 conditions.py      Conditions in TOML: `stage in ['at_risk', 'dormant'] or segment == 'price_sensitive'`
@@ -14,6 +15,7 @@ world_features.py  The features of a simulated customer, by name: the list a wor
 """
 
 from campaignrl.quantities import MOST as MOST
+from campaignrl.specs.arrivals import Arrivals as Arrivals
 from campaignrl.specs.bundled import bundled_files as bundled_files
 from campaignrl.specs.bundled import find_file as find_file
 from campaignrl.specs.bundled import pretrained_files as pretrained_files
@@ -22,9 +24,11 @@ from campaignrl.specs.conditions import Condition as Condition
 from campaignrl.specs.conditions import compile_condition as compile_condition
 from campaignrl.specs.market import Cap as Cap
 from campaignrl.specs.market import ChannelSpec as ChannelSpec
+from campaignrl.specs.market import CreativeSpec as CreativeSpec
 from campaignrl.specs.market import OfferKind as OfferKind
 from campaignrl.specs.market import OfferSpec as OfferSpec
 from campaignrl.specs.market import QuietHours as QuietHours
+from campaignrl.specs.market import SlotSpec as SlotSpec
 from campaignrl.specs.provenance import Provenance as Provenance
 from campaignrl.specs.provenance import leaves as leaves
 from campaignrl.specs.provenance import place as place

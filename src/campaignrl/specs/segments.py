@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from campaignrl.quantities import NotNegative, Positive, Share
+from campaignrl.quantities import LogEffect, NotNegative, Positive, Share
 from campaignrl.toml import Spec
 
 
@@ -52,8 +52,8 @@ class Segment(Spec):
     basket: Basket
     price_sensitivity: Sensitivity
     consent: dict[str, Share]  # share of customers who allow each channel
-    affinity: dict[str, float] = {}  # log-odds of opening, by channel
+    affinity: dict[str, LogEffect] = {}  # log-odds of opening, by channel
     # Log-odds of opening and of clicking, and log-hazard while usable: by kind of offer, and by offer on top of it.
-    taste: dict[str, float] = {}
+    taste: dict[str, LogEffect] = {}
     visits: NotNegative = 0.0  # per day while alive, beside those that follow a click; no behaviour depends on them
     profile: dict[str, dict[str, Share]] = {}  # share of each level of each attribute

@@ -10,31 +10,34 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
-from campaignrl.actions import Catalog, Channel, Offer
+from campaignrl.actions import Catalog, Channel, Creative, Offer, Slot
 from campaignrl.display import html_table, one_line
 from campaignrl.effects import EffectSections
 from campaignrl.errors import Problem, SpecError
 from campaignrl.features import FeatureSchema
 from campaignrl.quantities import MOST, Positive, Share
+from campaignrl.specs.arrivals import Arrivals
 from campaignrl.specs.bundled import find_file
 from campaignrl.specs.conditions import Condition, compile_condition
-from campaignrl.specs.market import ChannelSpec, GuardSpec, Money, OfferSpec
+from campaignrl.specs.market import ChannelSpec, CreativeSpec, GuardSpec, Money, OfferSpec, SlotSpec
 from campaignrl.specs.provenance import Provenance
 from campaignrl.specs.segments import Segment
 from campaignrl.specs.tags import Tags
-from campaignrl.specs.world_checks import world_problems
+from campaignrl.specs.world_checks import crowd_problems, ways, world_problems
 from campaignrl.specs.world_features import feature_schema
-from campaignrl.toml import Spec, check, field_problems, read_toml
+from campaignrl.toml import Sparse, check, field_problems, read_toml, require_sense
 
 Business = Literal["web_shop", "bank", "store_chain", "travel", "study"]  # study: none, so that nothing judges it
 
 
-class _Market(Spec):
+class _Market(Sparse):
     """The fields of a world that stand before its effects."""
+
+    optional_parts: ClassVar[tuple[str, ...]] = ("creatives", "slots", "arrivals", "formats", "hours", "drift")
 
     name: str
     title: str = ""
@@ -46,8 +49,11 @@ class _Market(Spec):
     leavers_kept: Share = 1.0  # of those who have gone for good by day 0, the share still in the table
     money: Money = Money()
     segments: Annotated[dict[str, Segment], Field(min_length=1, max_length=MOST)]
-    channels: Annotated[dict[str, ChannelSpec], Field(min_length=1)]
+    channels: Annotated[dict[str, ChannelSpec], Field(min_length=1, max_length=MOST)]
     offers: Annotated[dict[str, OfferSpec], Field(min_length=1, max_length=MOST)]
+    creatives: Annotated[dict[str, CreativeSpec], Field(max_length=MOST)] = {}  # a further dimension of actions
+    slots: Annotated[dict[str, SlotSpec], Field(max_length=MOST)] = {}  # likewise
+    arrivals: Arrivals | None = None  # None: nobody arrives
 
 
 class World(EffectSections, _Market):
@@ -77,6 +83,9 @@ class World(EffectSections, _Market):
     @classmethod
     def _every_mistake(cls, data: Any, build: ModelWrapValidatorHandler[World]) -> World:
         """Mistakes in single fields and those that no single field can know, all in one error."""
+        crowds = crowd_problems(data) if isinstance(data, Mapping) else []
+        if crowds:  # alone: what else is wrong with thousands of them would take long to find and to read
+            raise SpecError(crowds)
         try:
             world = build(data)
         except ValidationError as wrong:
@@ -103,7 +112,7 @@ class World(EffectSections, _Market):
 
     def _size(self) -> str:
         many, catalog = len(self.catalog), self.catalog
-        actions = f"{many} actions ({len(catalog.offers)} offers, {len(catalog.channels)} channels)"
+        actions = f"{many} actions ({catalog.said})"
         return f"{len(self.segments)} segments, {actions}, {self.horizon} days"
 
     def minor(self, amount: float) -> int:
@@ -116,12 +125,21 @@ class World(EffectSections, _Market):
 
     @cached_property
     def catalog(self) -> Catalog:
-        """`none`, then every offer on each of its channels, in the order of the file."""
+        """`none`, then every offer on each of its channels, each way and at each hour, in the order of the file."""
         offers = [
             Offer(name=n, kind=o.kind, discount=o.discount, valid_days=o.valid_days) for n, o in self.offers.items()
         ]
         channels = [Channel(name=n, cost=self.minor(c.cost)) for n, c in self.channels.items()]
-        return Catalog.product(offers, channels, [(n, c) for n, o in self.offers.items() for c in o.channels])
+        creatives = [Creative(name=n, format=c.format, tone=c.tone) for n, c in self.creatives.items()]
+        slots = [Slot(name=n, from_hour=s.hours[0], to_hour=s.hours[1]) for n, s in self.slots.items()]
+        parts = [
+            (n, c, creative, slot)
+            for n, offer in self.offers.items()
+            for c in offer.channels
+            for creative in ways(self.creatives, offer.creatives, self.channels[c].creatives)
+            for slot in ways(self.slots, None, self.channels[c].slots)
+        ]
+        return Catalog.made_of(offers, channels, parts, creatives, slots)
 
     @cached_property
     def attributes(self) -> dict[str, tuple[str, ...]]:
@@ -135,7 +153,8 @@ class World(EffectSections, _Market):
     @cached_property
     def features(self) -> FeatureSchema:
         """What a policy may see of a customer of this world."""
-        return feature_schema(tuple(self.segments), tuple(self.channels), self.attributes, self.horizon)
+        formats = () if self.formats is None else self.formats.names
+        return feature_schema(tuple(self.segments), tuple(self.channels), self.attributes, self.horizon, formats)
 
     @cached_property
     def conditions(self) -> dict[str, Condition]:
@@ -174,6 +193,7 @@ def load_world(world: WorldReference, **changes: Any) -> World:
         return check(World, {**world.model_dump(exclude_unset=True), **changes}, world.name) if changes else world
     if isinstance(world, Mapping):
         tables = {"name": "world", **world, **changes}
+        require_sense(tables, str(tables["name"]))
         return check(World, tables, str(tables["name"]))
     path = find_file("envs", world, "world")
     return check(World, {"name": path.stem, **read_toml(path), **changes}, path.name)

@@ -8,20 +8,24 @@ is no table, text or number where one belongs is passed over here: its own field
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeGuard, get_args
 
-from campaignrl.actions import Catalog, Channel, Offer
-from campaignrl.errors import Problem, SpecError, nearest
+from campaignrl.actions import Catalog, Channel, Creative, Offer, Slot
+from campaignrl.errors import SHOWN, Problem, SpecError, nearest
 from campaignrl.features import FeatureSchema
 from campaignrl.quantities import MOST
+from campaignrl.specs.arrivals import WEEK
 from campaignrl.specs.conditions import compile_condition
 from campaignrl.specs.market import Money, OfferKind
 from campaignrl.specs.provenance import provenance_problems
 from campaignrl.specs.world_features import feature_schema
 
 Tables = Mapping[str, Any]
+
+MOST_ACTIONS = 10_000
+DAY = 24.0  # hours
 
 
 def world_problems(world: Tables) -> list[Problem]:
@@ -38,7 +42,23 @@ def world_problems(world: Tables) -> list[Problem]:
     problems += _unknown_channels("[guard]", "caps.channel", _texts(named), channels)
     problems += _amount_problems(_table(world, "money"), channels)
     problems += provenance_problems(world)
-    return [*problems, *_catalog_problems(offers, channels), *_feature_problems(segments, offers, channels)]
+    problems += dimension_problems(world)
+    formats = [table for table in _tables(_table(world, "formats"), "segments").values()]
+    known = tuple(dict.fromkeys(str(name) for table in formats for name in table))
+    return [*problems, *_catalog_problems(world), *_feature_problems(segments, offers, channels, known)]
+
+
+def crowd_problems(world: Tables) -> list[Problem]:
+    """Tables of more segments, channels or offers, or of more of a segment's attributes, than there may be."""
+    segments = _tables(world, "segments")
+    crowds = [("", name, _table(world, name)) for name in ("segments", "channels", "offers", "creatives", "slots")]
+    if len(segments) <= MOST:
+        crowds += [(f"[segments.{name}]", "profile", _table(segment, "profile")) for name, segment in segments.items()]
+    return [
+        Problem(where, field, f"a table of {len(table)} items", f"one of at most {MOST} items")
+        for where, field, table in crowds
+        if len(table) > MOST
+    ]
 
 
 def _share_problems(segments: Mapping[str, Tables]) -> Iterator[Problem]:
@@ -67,10 +87,11 @@ def _segment_problems(
 
 def _taste_problems(name: str, segment: Tables, offers: Mapping[str, Tables]) -> Iterator[Problem]:
     kinds = get_args(OfferKind)
-    for key in _table(segment, "taste"):
-        if key not in kinds and key not in offers:
-            near = nearest(str(key), [*kinds, *offers]) or f"Kinds: {', '.join(kinds)}."
-            yield Problem(f"[segments.{name}.taste]", "key", key, "a kind of offer, or an offer of this world", near)
+    unknown = [key for key in _table(segment, "taste") if key not in kinds and key not in offers]
+    for number, key in enumerate(unknown):
+        near = nearest(str(key), [*kinds, *offers]) if number < SHOWN else ""  # slow to find
+        near = near or f"Kinds: {', '.join(kinds)}."
+        yield Problem(f"[segments.{name}.taste]", "key", key, "a kind of offer, or an offer of this world", near)
 
 
 def _unknown_channels(where: str, field: str, names: Iterable[str], channels: Mapping[str, Tables]) -> list[Problem]:
@@ -80,6 +101,69 @@ def _unknown_channels(where: str, field: str, names: Iterable[str], channels: Ma
         for name in names
         if name not in channels
     ]
+
+
+def dimension_problems(world: Tables) -> list[Problem]:
+    """Creatives, slots, segments and offers that are named and not there; arrivals that are too many."""
+    channels, offers, segments = (_tables(world, n) for n in ("channels", "offers", "segments"))
+    problems = []
+    for field in ("creatives", "slots"):
+        known = _tables(world, field)
+        users = [*_places("channels", channels), *_places("offers", offers)]
+        for where, table in users:
+            problems += _unknown(where, field, _texts(table.get(field)), known, f"one of the {field} of this world")
+    for section in ("formats", "hours", "arrivals"):
+        named = _table(_table(world, section), "segments")
+        problems += _unknown(f"[{section}.segments]", "key", named, segments, "a segment of this world")
+    tones = _tables(_table(world, "formats"), "tones")
+    for name, tone in tones.items():
+        named = _table(tone, "segments")
+        problems += _unknown(f"[formats.tones.{name}.segments]", "key", named, segments, "a segment of this world")
+    changes = _table(world, "drift").get("changes")
+    for number, change in enumerate(changes if isinstance(changes, list | tuple) else ()):
+        for field, known in (("segment", segments), ("offer", offers)):
+            named_one = _texts([change.get(field)]) if isinstance(change, Mapping) else []
+            where = f"[drift.changes.{number}]"
+            problems += _unknown(where, field, named_one, known, f"{_a(field)} of this world")
+    return [*problems, *_arrival_problems(world), *_shift_problems(channels, _table(world, "guard"))]
+
+
+def _a(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
+
+
+def _places(name: str, tables: Mapping[str, Tables]) -> list[tuple[str, Tables]]:
+    return [(f"[{name}.{key}]", table) for key, table in tables.items()]
+
+
+def _unknown(where: str, field: str, names: Iterable[str], known: Mapping[str, Any], allowed: str) -> list[Problem]:
+    absent = [name for name in names if name not in known]
+    fix = f"Known: {', '.join(known)}." if known else ""
+    hints = [nearest(str(name), known) if number < SHOWN else "" for number, name in enumerate(absent)]
+    return [Problem(where, field, name, allowed, hint or fix) for name, hint in zip(absent, hints, strict=True)]
+
+
+def _shift_problems(channels: Mapping[str, Tables], guard: Tables) -> Iterator[Problem]:
+    """Shifts that lie in quiet hours alone: nothing would ever be sent."""
+    quiet: list[Any] = [_table(guard, "quiet_hours").get(name) for name in ("from_hour", "to_hour")]
+    for name, channel in channels.items():
+        shift = channel.get("shift")
+        if not isinstance(shift, list | tuple) or len(shift) != 2 or not _are_numbers([*shift, *quiet]):
+            continue
+        (start, end), (begins, ends) = shift, quiet
+        into, length = (start - begins) % DAY, (end - start) % DAY or DAY
+        if into + length <= (ends - begins) % DAY:
+            yield Problem(f"[channels.{name}]", "shift", list(shift), "with an hour outside the quiet hours")
+
+
+def _arrival_problems(world: Tables) -> Iterator[Problem]:
+    """More arrivals over the campaign than there are customers at its start."""
+    horizon = world.get("horizon", 90)
+    for field, days in (("per_day", 1), ("per_week", WEEK)):
+        rate: Any = _table(world, "arrivals").get(field)
+        if _are_numbers([rate, horizon]) and 0.0 <= rate <= 1.0 and rate * horizon / days > 1.0 + 1e-9:
+            total, fix = round(rate * horizon / days, 6), f"At most {days / horizon:.6g}, or a shorter horizon."
+            yield Problem("[arrivals]", f"{field} over {horizon} days", total, "a share of at most 1", fix)
 
 
 def _amount_problems(money: Tables, channels: Mapping[str, Tables]) -> Iterator[Problem]:
@@ -93,18 +177,48 @@ def _amount_problems(money: Tables, channels: Mapping[str, Tables]) -> Iterator[
             yield Problem(f"[channels.{name}]", "cost", cost, f"whole in 1/{minor} of the currency")
 
 
-def _catalog_problems(offers: Mapping[str, Tables], channels: Mapping[str, Tables]) -> tuple[Problem, ...]:
-    """Names that would meet in the catalog."""
-    pairs = [(name, c) for name, offer in offers.items() for c in _texts(offer.get("channels")) if c in channels]
+def ways(known: Iterable[str], *chosen: Sequence[str] | None) -> list[str | None]:
+    """The creatives or slots in which something can be sent: those known and chosen by all; None alone: no such way."""
+    left = [name for name in known if all(names is None or name in names for names in chosen)]
+    return [*left] or [None]
+
+
+def _catalog_problems(world: Tables) -> tuple[Problem, ...]:
+    """Names that would meet in the catalog, and more actions than a log can number."""
+    channels, offers, creatives, slots = (_tables(world, n) for n in ("channels", "offers", "creatives", "slots"))
+
+    def chosen(table: Tables, name: str) -> list[str] | None:
+        return None if table.get(name) is None else _texts(table[name])
+
+    parts = [
+        (name, c, creative, slot)
+        for name, offer in offers.items()
+        for c in _texts(offer.get("channels"))
+        if c in channels
+        for creative in ways(creatives, chosen(offer, "creatives"), chosen(channels[c], "creatives"))
+        for slot in ways(slots, chosen(channels[c], "slots"))
+    ][: MOST_ACTIONS + 1]
+    if len(parts) > MOST_ACTIONS:
+        fix = "Let channels and offers name the creatives and slots that are theirs."
+        return (Problem("catalog", "actions", f"more than {MOST_ACTIONS}", f"at most {MOST_ACTIONS}", fix),)
     try:
-        Catalog.product([Offer(name=name) for name in offers], [Channel(name=name) for name in channels], pairs)
+        Catalog.made_of(
+            [Offer(name=name) for name in offers],
+            [Channel(name=name) for name in channels],
+            parts,
+            [Creative(name=name) for name in creatives],
+            [Slot(name=name, from_hour=0.0, to_hour=24.0) for name in slots],
+        )
     except SpecError as wrong:
         return wrong.problems
     return ()
 
 
 def _feature_problems(
-    segments: Mapping[str, Tables], offers: Mapping[str, Tables], channels: Mapping[str, Tables]
+    segments: Mapping[str, Tables],
+    offers: Mapping[str, Tables],
+    channels: Mapping[str, Tables],
+    formats: tuple[str, ...],
 ) -> list[Problem]:
     """Names that would meet among the features, attributes with more levels than codes, and conditions."""
     attributes = _attributes(segments)
@@ -114,7 +228,7 @@ def _feature_problems(
         if len(levels) > MOST
     ]
     try:
-        schema = feature_schema(tuple(segments), tuple(channels), attributes, horizon=1)
+        schema = feature_schema(tuple(segments), tuple(channels), attributes, 1, formats)
     except SpecError as wrong:
         return [*problems, *wrong.problems]
     return [*problems, *_condition_problems(offers, schema)]

@@ -15,14 +15,20 @@ LONGEST = 1500.0  # days; recency and tenure clip here
 
 
 def feature_schema(
-    segments: tuple[str, ...], channels: tuple[str, ...], attributes: Mapping[str, tuple[str, ...]], horizon: int
+    segments: tuple[str, ...],
+    channels: tuple[str, ...],
+    attributes: Mapping[str, tuple[str, ...]],
+    horizon: int,
+    formats: tuple[str, ...] = (),
 ) -> FeatureSchema:
-    """What may be seen of a customer in a world with these segments, channels and profile attributes."""
+    """What may be seen of a customer in a world with these segments, channels, profile attributes, formats."""
+    liked = [Feature(name="format_tag", levels=formats, meaning="preferred format tag; may be wrong or missing")]
     days, count = "days", "count"
     return FeatureSchema(
         (
             Feature(name="segment", levels=segments, meaning="segment tag; may be wrong or missing"),
             Feature(name="price_tag", levels=PRICE_LEVELS, meaning="price-sensitivity tag; may be wrong or missing"),
+            *(liked if formats else []),
             Feature(name="stage", levels=STAGES, meaning="lifecycle stage, from the order history"),
             *(Feature(name=name, levels=levels, meaning="profile attribute") for name, levels in attributes.items()),
             Feature(name="recency_days", unit=days, high=LONGEST, log=True, meaning="since the last order, or sign-up"),

@@ -1,11 +1,12 @@
 """Tables that go in and out: customers, events, decision logs.
 
-customers.py  The customers table: what is known of real customers on the morning of a decision
-events.py     The events table: what customers did and what was done to them, one row an event
-logs.py       Reading any decision log: one of ours, or somebody else's by a mapping file
-files/        Tables as files: formats, whole-or-nothing writing, columns with the rows that do not fit
-foreign/      Decision logs of other people, read by a mapping file
-log/          The decision log: its contract, its files, whole or as a stream
+customers.py    The customers table: what is known of real customers on the morning of a decision
+events.py       The events table: what customers did and what was done to them, one row an event
+logs.py         Reading any decision log: one of ours, or somebody else's by a mapping file
+suppression.py  Suppression: who is never to be contacted, by a list of ids and by a column of the customers table
+files/          Tables as files: formats, whole-or-nothing writing, columns with the rows that do not fit
+foreign/        Decision logs of other people, read by a mapping file
+log/            The decision log: its contract, its files, whole or as a stream
 """
 
 from campaignrl.tables.customers import ID as ID
@@ -22,3 +23,4 @@ from campaignrl.tables.events import events_table as events_table
 from campaignrl.tables.events import read_events as read_events
 from campaignrl.tables.events import write_events as write_events
 from campaignrl.tables.logs import read_log as read_log
+from campaignrl.tables.suppression import LEAST_KNOWN as LEAST_KNOWN

@@ -21,7 +21,8 @@ from campaignrl.arrays import Bool
 from campaignrl.display import html_table, one_line
 from campaignrl.errors import DataError, Problem
 from campaignrl.features import UNKNOWN, Context, Feature, FeatureSchema, Rows
-from campaignrl.tables.files import as_text, category_codes, numbers, read_table, require_columns, row_problems, truths
+from campaignrl.tables.files import as_text, category_codes, numbers, read_table, require_columns, row_problems
+from campaignrl.tables.suppression import COLUMN, LEAST_KNOWN, column_says, listed, misspelled
 
 Window = tuple[str | None, int]  # (channel or None for all, days that end today)
 
@@ -96,19 +97,20 @@ def read_customers(
     windows: Sequence[Window],
     suppressed: frozenset[str] | None = None,
     *,
+    least_known: float = LEAST_KNOWN,
     encoding: str | None = None,
 ) -> CustomerTable:
     """Customers from a file or frame; every bad row and missing column is reported at once.
 
     schema: the features that policy and rules need; windows: those of the frequency caps; suppressed: ids never to
-    be contacted; encoding: of a CSV that is not UTF-8.
+    be contacted; least_known: share of them that must be in the table; encoding: of a CSV that is not UTF-8.
     """
     where = TABLE if isinstance(source, pd.DataFrame) else str(source)
     table = _frame_table(source) if isinstance(source, pd.DataFrame) else read_table(source, encoding=encoding)
     features = [f.name for f in schema.features if f.name != AT_THE_START]
     require_columns(where, [ID, *features, *map(contact_column, windows)], table.column_names)
     ids = np.array(as_text(table[ID]).to_pylist(), dtype=object)
-    problems = _id_problems(ids, where)
+    problems = _id_problems(ids, table[ID], where) + _misspelled(table.column_names, where)
     notes: dict[str, int] = {}
     columns: dict[str, npt.NDArray[Any]] = {}
     for feature in schema.features:
@@ -125,14 +127,14 @@ def read_customers(
     for window in windows:
         contacts[window], wrong = _counts(table[contact_column(window)], window, where)
         problems += wrong
-    listed = None if suppressed is None else pd.Series(ids, dtype=object).isin(suppressed).to_numpy()
-    if "suppressed" in table.column_names:
-        marked, wrong = truths(table["suppressed"], "suppressed", where)
-        problems += wrong
-        listed = marked if listed is None else marked | listed
+    barred = None if suppressed is None else listed(ids, suppressed, where, least_known)
+    if COLUMN in table.column_names:
+        marked, unclear = column_says(table[COLUMN])
+        _note(notes, f"{COLUMN}: neither yes nor no, taken as suppressed", unclear)
+        barred = marked if barred is None else marked | barred
     if problems:
         raise DataError(problems)
-    return CustomerTable(ids, Context(schema, columns, count=len(ids)), consent, contacts, listed, notes)
+    return CustomerTable(ids, Context(schema, columns, count=len(ids)), consent, contacts, barred, notes)
 
 
 def _frame_table(frame: pd.DataFrame) -> pa.Table:
@@ -143,10 +145,21 @@ def _frame_table(frame: pd.DataFrame) -> pa.Table:
         raise DataError(Problem(TABLE, "frame", text, "one kind of value a column, each column once")) from None
 
 
-def _id_problems(ids: npt.NDArray[np.object_], where: str) -> list[Problem]:
+def _id_problems(ids: npt.NDArray[np.object_], column: pa.ChunkedArray, where: str) -> list[Problem]:
     twice = pd.Series(ids).duplicated().to_numpy()
     fix = "One row a customer, or the same person is contacted twice."
-    return row_problems(ids == "", ID, ids, "given", "", where) + row_problems(twice, ID, ids, "unique", fix, where)
+    problems = row_problems(ids == "", ID, ids, "given", "", where)
+    if pa.types.is_floating(column.type):
+        exact = 2.0 ** (np.finfo(column.type.to_pandas_dtype()).nmant + 1)  # whole numbers below it are exact
+        rounded = np.abs(column.to_numpy()) >= exact
+        kept = f"below {exact:.0f}, from where a number loses its last digits"
+        problems += row_problems(rounded, ID, ids, kept, "Export ids as text.", where)
+    return problems + row_problems(twice, ID, ids, "unique", fix, where)
+
+
+def _misspelled(names: Sequence[str], where: str) -> list[Problem]:
+    fix = f"Call it {COLUMN}, so that nobody on it is contacted, or drop it."
+    return [Problem(where, "column", name, f"spelled {COLUMN!r}", fix) for name in misspelled(names)]
 
 
 def _feature(

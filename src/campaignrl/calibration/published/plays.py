@@ -13,8 +13,8 @@ import numpy as np
 from campaignrl.actions import NONE
 from campaignrl.arrays import Bool, Float32, Int
 from campaignrl.dynamics.parameters import parameters
-from campaignrl.envs import Panel
-from campaignrl.envs.truth import Decide, expected_orders, morning, nothing
+from campaignrl.envs import Panel, expected_orders, morning
+from campaignrl.envs.truth import Decide, nothing
 from campaignrl.specs import World, load_world
 
 FREE = {"caps": [], "holdout": 0.0}

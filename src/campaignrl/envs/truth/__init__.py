@@ -1,6 +1,5 @@
 """What only the simulator knows: what a send truly brought, and the best that could be had.
 
-expected_reward.py   What a day brings in expectation, given the state it began with and what was opened and clicked
 followed_effects.py  Which effects the reduced models follow: the far-sighted oracle and the upper bound
 shadow_prices.py     Prices of what ties customers together: money of a budget, sends of a channel with a capacity
 twins.py             Counterfactual twins: the same customers with the same luck, under two ways of deciding
@@ -8,8 +7,6 @@ bounds/              An upper bound on the value of every policy
 oracles/             Policies that see the true state
 """
 
-from campaignrl.envs.truth.expected_reward import expected_orders as expected_orders
-from campaignrl.envs.truth.expected_reward import morning as morning
 from campaignrl.envs.truth.shadow_prices import ShadowPrices as ShadowPrices
 from campaignrl.envs.truth.twins import Decide as Decide
 from campaignrl.envs.truth.twins import Life as Life

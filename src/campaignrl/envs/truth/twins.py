@@ -17,9 +17,9 @@ from campaignrl.actions import NONE
 from campaignrl.arrays import Float, Int
 from campaignrl.dynamics import Outcome
 from campaignrl.dynamics.parameters import parameters
+from campaignrl.envs.expected_reward import expected_reward, morning
 from campaignrl.envs.panel import Panel
-from campaignrl.envs.truth.expected_reward import expected_reward, morning
-from campaignrl.guard import Spending, throttle
+from campaignrl.guard import Spending
 from campaignrl.rng import Purpose
 from campaignrl.specs import World
 
@@ -62,9 +62,7 @@ class Life:
         panel, action = self.panel, self._decide(self.panel)
         if self._spending.is_limited:
             u = rng.uniform(panel.traits.key, panel.seed, panel.day, Purpose.THROTTLE)
-            served = throttle(panel.world.catalog, action, u, self._spending.limits(panel.day))
-            self._spending.book(served.cost)
-            action = served.action
+            action = self._spending.serve(panel.world.catalog, action, u, panel.day).action
         was = morning(panel.state) if self._expects else None
         outcome = panel.step(action)
         if was is not None:

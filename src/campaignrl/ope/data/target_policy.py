@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from campaignrl.arrays import Array, Bool
+from campaignrl.arrays import Array, Bool, Int
 from campaignrl.errors import SHOWN, DataError, Problem, UsageError, nearest
 from campaignrl.policies import Policy, load_policy
 from campaignrl.policies.deep import Recurrent, answers_on, gaps_in
@@ -92,9 +92,28 @@ def target_policy_of(policy: PolicyLike, log: DecisionLog) -> TargetPolicy:
         return _recalled(policy, log)
     _require_actions(policy, log)
     share = learned_from(policy, log)
-    return TargetPolicy(
-        policy.name, lambda rows: policy.probabilities(log.context.take(rows), log.allowed(rows)), share
-    )
+    return TargetPolicy(policy.name, lambda rows: _asked(policy, log, rows), share)
+
+
+def _asked(policy: Policy, log: DecisionLog, rows: slice) -> Array:
+    """(m, k) what the policy would do; where a single action is eligible it is certain, and nobody has to be asked."""
+    allowed = log.allowed(rows)
+    free = np.flatnonzero(_count(allowed) != 1)
+    if len(free) == len(allowed):
+        return np.asarray(policy.probabilities(log.context.take(rows), allowed))
+    at = np.arange(len(log.action))[rows][free]
+    asked = np.asarray(policy.probabilities(log.context.take(at), allowed[free]))
+    if asked.shape != (len(free), allowed.shape[1]):
+        return asked
+    turned = asked.flags.f_contiguous and not asked.flags.c_contiguous
+    p = np.asarray(allowed, dtype=asked.dtype, order="F" if turned else "C")
+    p[free] = asked
+    return p
+
+
+def _count(allowed: Bool) -> Int:
+    """(m,) eligible actions of each row."""
+    return np.asarray(np.add.reduce(np.ascontiguousarray(allowed.T).view(np.uint8), axis=0, dtype=np.intp))
 
 
 def _recalled(policy: Recurrent, log: DecisionLog) -> TargetPolicy:

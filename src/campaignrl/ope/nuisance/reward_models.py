@@ -65,10 +65,11 @@ Fitter = Callable[[Catalog, Float32, Int, Float, Float], Fitted]
 
 
 class Boosting:
-    """Histogram gradient boosting on the context, the action, its offer and its channel (scikit-learn)."""
+    """Histogram gradient boosting on the context, the action, and each of its dimensions (scikit-learn)."""
 
     def __init__(self, catalog: Catalog, X: Float32, action: Int, reward: Float, weight: Float) -> None:
-        codes = np.stack([np.arange(len(catalog)), catalog.offer_of + 1, catalog.channel_of + 1], axis=1)
+        parts = [of + 1 for _, of in catalog.dimensions.values()]
+        codes = np.stack([np.arange(len(catalog)), *parts], axis=1)
         self._codes = codes.astype(np.float32)
         self._constant = float(np.average(reward, weights=weight)) if len(reward) and weight.sum() > 0 else 0.0
         self._model: HistGradientBoostingClassifier | HistGradientBoostingRegressor | None = None
@@ -76,7 +77,7 @@ class Boosting:
             return
         binary = bool(((reward == 0.0) | (reward == 1.0)).all())
         kind = HistGradientBoostingClassifier if binary else HistGradientBoostingRegressor
-        categories = [X.shape[1] + j for j in range(3) if codes[:, j].max() < MAX_LEVELS]
+        categories = [X.shape[1] + j for j in range(codes.shape[1]) if codes[:, j].max() < MAX_LEVELS]
         stop = not binary or min(reward.sum(), (1.0 - reward).sum()) >= STOPPING
         model = kind(**TREES, early_stopping=stop, max_iter=300 if stop else 30, categorical_features=categories)
         with _one_thread():

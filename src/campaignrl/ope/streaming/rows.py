@@ -143,21 +143,23 @@ def _rows_of(given: Any, at: slice | Array) -> Any:
 def _fill(columns: Float, log: DecisionLog, predicted: Float, views: list[View], question: Question) -> None:
     """The other columns, from weights, expectations and rewards."""
     view, other = views
-    residual = log.reward - predicted
     columns[AT["one"]] = 1.0
     if view.target is None:
         columns[AT["weight"]], columns[AT["expected"]] = view.weight, view.expected
-    rows = PieceRows(view.weight, log.reward, predicted, view.expected)
-    columns[AT["earned"]] = ESTIMATORS["ips"].terms(rows).above
-    columns[AT["dr"]] = ESTIMATORS["dr"].terms(rows).above
-    lift_weight, lift = columns[AT["lift_weight"]], columns[AT["lift"]]
+    earned, robust, lift_weight, lift = (columns[AT[name]] for name in ("earned", "dr", "lift_weight", "lift"))
+    # `ips` and `dr` of estimators/bandit.py and the lift of methods/registry.py, with one array beside the columns.
+    residual = log.reward - predicted
+    np.multiply(view.weight, log.reward, out=earned)
+    np.multiply(view.weight, residual, out=robust)
+    np.add(view.expected, robust, out=robust)
     np.add(view.weight, 1.0, out=lift_weight)
     lift_weight -= other.weight
     np.subtract(lift_weight, 1.0, out=lift)
     lift *= residual
-    lift += view.expected - other.expected
+    lift += np.subtract(view.expected, other.expected, out=residual)
     if other.target is None:
         lift_weight[:] = view.weight  # to the last digit
+    rows = PieceRows(view.weight, log.reward, predicted, view.expected)
     columns[len(COLUMNS) :] = 0.0
     for name in question.estimators:
         own = own_columns(name)

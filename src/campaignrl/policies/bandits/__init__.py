@@ -4,6 +4,8 @@ bootstrap_ts.py     `bootstrap_ts`: an ensemble of ridge regressions, each on it
                     of a posterior
 counts.py           Bandits that read no context but one category: `epsilon_greedy`, `ucb1`, `beta_ts`,
                     `gaussian_ts`
+draw_votes.py       In how many of the posterior draws each action is the best of the allowed ones: what Thompson
+                    sampling decides by
 forgetting.py       Sums over rows that fade: what was learned before keeps a share at every update, or only the
                     latest updates count
 linear.py           The linear bandits: `lin_ts`, `lin_ucb`, `lin_epsilon`, on coefficients shared by offer and

@@ -20,8 +20,8 @@ from campaignrl import rng
 from campaignrl.actions import Catalog
 from campaignrl.arrays import Bool, Float, Float32, Int64, UInt64
 from campaignrl.features import FeatureSchema
+from campaignrl.policies.bandits.draw_votes import scoring_layout, vote_shares
 from campaignrl.policies.bandits.forgetting import DriftingSums
-from campaignrl.policies.bandits.linear import scoring_layout, vote_shares
 from campaignrl.policies.bandits.linear_base import Factorised, FactorisedConfig
 from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.learner_settings import fixed_penalty, require_catalog, training_rows
@@ -97,6 +97,11 @@ class BootstrapTS(Factorised):
     def _adopt(self, fitted: Tensors) -> None:
         super()._adopt(fitted)
         self._by_action = scoring_layout(fitted["draws"])
+
+    @property
+    def any_shape(self) -> bool:
+        """Votes do not depend on the batch."""
+        return True
 
     def _shares(self, phi: Float32, allowed: Bool) -> Float:
         return vote_shares(self._by_action, phi, allowed)

@@ -23,8 +23,8 @@ from campaignrl.actions import Catalog
 from campaignrl.arrays import Bool, Float, Float32, Int64
 from campaignrl.errors import Problem, SpecError
 from campaignrl.features import UNKNOWN, Context, FeatureSchema
+from campaignrl.policies.bandits.draw_votes import vote_shares
 from campaignrl.policies.bandits.forgetting import DriftingSums, with_recent
-from campaignrl.policies.bandits.linear import vote_shares
 from campaignrl.policies.base import Shapes, Shown, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import best_of, require_choice, with_floor

@@ -10,24 +10,19 @@ D = 1 + encoded columns, S draws.
 
 from __future__ import annotations
 
-from math import gcd
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
 from campaignrl import rng
 from campaignrl.arrays import Bool, Float, Float32
+from campaignrl.policies.bandits.draw_votes import scoring_layout, vote_shares
 from campaignrl.policies.bandits.linear_base import Factorised, FactorisedConfig
 from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.choice import best_of
 from campaignrl.policies.linear_model import RidgeModel, marginal_covariances, widths
-from campaignrl.policies.row_products import even_dtype
 from campaignrl.specs import Spec
-
-SCORES_AT_ONCE = 400_000  # of all draws and actions; 1.6 MB
-DRAWS_AT_ONCE = 32  # compared at once: the best scores of 256 rows by 32 draws stay in the first-level cache
 
 
 class LinTSConfig(FactorisedConfig):
@@ -76,6 +71,11 @@ class LinTS(Factorised):
         super()._adopt(fitted)
         self._by_action = scoring_layout(fitted["draws"])
 
+    @property
+    def any_shape(self) -> bool:
+        """Votes do not depend on the batch, means do."""
+        return not self.config.greedy
+
     def _shares(self, phi: Float32, allowed: Bool) -> Float:
         if self.config.greedy:
             return best_of(self._means(phi), allowed)
@@ -113,45 +113,3 @@ class LinEpsilon(Factorised):
 
     def _shares(self, phi: Float32, allowed: Bool) -> Float:
         return best_of(self._means(phi), allowed)
-
-
-def vote_shares(coefficients: Float32, phi: Float32, allowed: Bool) -> Float:
-    """(n, k) share of draws in which each allowed action is best; arguments as in `winning_draws`."""
-    votes = winning_draws(coefficients, phi, allowed).T.astype(np.float64)
-    votes /= votes.sum(axis=0)
-    return votes.T
-
-
-def scoring_layout(draws: Float32) -> Float32:
-    """(S, D, k) draws as (S, k, D), laid out in memory as `winning_draws` reads them."""
-    return np.ascontiguousarray(draws.transpose(2, 0, 1)).transpose(1, 0, 2)
-
-
-def winning_draws(coefficients: Float32, phi: Float32, allowed: Bool) -> npt.NDArray[np.uint8]:
-    """(n, k) draws in which each allowed action has the highest score; a tie counts for each of its actions.
-
-    coefficients: (S, k, D), S <= 255; phi: (n, D). A row with nothing allowed has no votes.
-    """
-    S, k, D = coefficients.shape
-    dtype = even_dtype()
-    stacked = np.ascontiguousarray(coefficients.transpose(1, 0, 2), dtype=dtype).reshape(k * S, D)
-    # As many rows at once as leave the scores of all draws in the second-level cache, a power of two.
-    rows = max(32, min(512, 1 << int(np.log2(SCORES_AT_ONCE / (k * S)))))
-    votes, may = np.empty((k, len(phi)), dtype=np.uint8), np.ascontiguousarray(allowed.T)
-    barred = np.flatnonzero(~may.all(axis=1))
-    score = np.empty(k * S * min(rows, len(phi)), dtype=dtype)
-    wins = np.empty(score.shape, dtype=np.bool_)
-    for start in range(0, len(phi), rows):
-        x = phi[start : start + rows].T.astype(dtype, copy=False)
-        here, won = (scratch[: k * S * x.shape[1]].reshape(k, S, -1) for scratch in (score, wins))
-        # Actions outside, draws, rows inside: every step is one pass over contiguous memory, and one large product.
-        np.matmul(stacked, x, out=here.reshape(k * S, -1))
-        for action in barred:
-            here[action] += np.where(may[action, start : start + rows], dtype(0.0), dtype(-np.inf))
-        for some in (slice(s, s + DRAWS_AT_ONCE) for s in range(0, S, DRAWS_AT_ONCE)):
-            np.equal(here[:, some], here[:, some].max(axis=0), out=won[:, some])
-        few = won.view(np.uint8).reshape(k, gcd(S, 8), -1, x.shape[1])  # summed in two steps, twice as fast as in one
-        np.add.reduce(np.add.reduce(few, axis=1, dtype=np.uint8), axis=1, out=votes[:, start : start + rows])
-    if len(barred):
-        votes *= may
-    return votes.T

@@ -48,7 +48,7 @@ class Factorised(Shown):
         """(n, k) exact chance of every action, over the floor."""
         require_choice(allowed)
         with one_blas_thread():
-            return by_encoded_chunks(self._decide, context, self.schema, allowed)
+            return by_encoded_chunks(self._decide, context, self.schema, allowed, any_shape=self.any_shape)
 
     def scores(self, context: Context) -> Float32:
         """(n, k) expected reward of every action, by the posterior mean."""
@@ -65,6 +65,11 @@ class Factorised(Shown):
         if part.count.any():
             self._sums.take_in(part.tensors())
             self._adopt(self._fit(self._posterior()))
+
+    @property
+    def any_shape(self) -> bool:
+        """Whether `_shares` gives the same answers in batches of any shape."""
+        return False
 
     @property
     def is_trained(self) -> bool:

@@ -19,7 +19,7 @@ from scipy.special import expit
 from campaignrl import rng
 from campaignrl.arrays import Bool, Float, Float32
 from campaignrl.errors import Problem, SpecError
-from campaignrl.policies.bandits.linear import scoring_layout, vote_shares
+from campaignrl.policies.bandits.draw_votes import scoring_layout, vote_shares
 from campaignrl.policies.bandits.linear_base import Factorised
 from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
@@ -115,6 +115,11 @@ class LogitTS(Factorised):
         """Expected reward at the mode."""
         low, high = self.config.low, self.config.high
         return np.asarray(low + (high - low) * expit(super()._means(phi)), dtype=np.float32)
+
+    @property
+    def any_shape(self) -> bool:
+        """Votes do not depend on the batch."""
+        return True
 
     def _shares(self, phi: Float32, allowed: Bool) -> Float:
         return vote_shares(self._by_action, phi, allowed)

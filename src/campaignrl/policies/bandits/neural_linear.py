@@ -18,7 +18,7 @@ from campaignrl.actions import Catalog
 from campaignrl.arrays import Bool, Float, Float32
 from campaignrl.errors import Problem, SpecError
 from campaignrl.features import Context, FeatureSchema
-from campaignrl.policies.bandits.linear import scoring_layout, vote_shares
+from campaignrl.policies.bandits.draw_votes import scoring_layout, vote_shares
 from campaignrl.policies.base import Shapes, Shown, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import require_choice, with_floor

@@ -31,9 +31,11 @@ from campaignrl.policies.deep.recurrent_state import Recurrent as Recurrent
 from campaignrl.policies.deep.recurrent_state import answers_on as answers_on
 from campaignrl.policies.deep.recurrent_state import ask as ask
 from campaignrl.policies.deep.recurrent_state import gaps_in as gaps_in
+from campaignrl.policies.deep.recurrent_state import is_recurrent as is_recurrent
 from campaignrl.policies.deep.recurrent_state import memory_for as memory_for
 from campaignrl.policies.deep.recurrent_state import require_memory as require_memory
 from campaignrl.policies.deep.recurrent_state import states_on as states_on
+from campaignrl.policies.deep.recurrent_state_file import memory_writer as memory_writer
 from campaignrl.policies.deep.recurrent_state_file import open_memory as open_memory
 from campaignrl.policies.deep.recurrent_state_file import save_memory as save_memory
 from campaignrl.policies.deep.run_options import RunOptions as RunOptions

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from campaignrl.errors import ArtifactError, Problem, UsageError
 from campaignrl.policies.base import Policy, Tensors
 from campaignrl.policies.deep.recurrent_state import NEVER, Memory, Recurrent, memory_for
 from campaignrl.policies.tensor_file import pack, unpack
-from campaignrl.tables.files import write_whole
+from campaignrl.tables.files import Writer, write_whole
 
 KEY = "campaignrl-memory"
 FORMAT = 1
@@ -34,6 +34,11 @@ def open_memory(policy: Policy, path: Path) -> Memory:
 
 def save_memory(memory: Memory, path: str | Path) -> None:
     """Write it whole or not at all. Same memory, same bytes."""
+    write_whole(path, memory_writer(memory, path))
+
+
+def memory_writer(memory: Memory, path: str | Path) -> Writer:
+    """What writes it as the file `path`, to be written with what was decided by it."""
     asked = memory.day > NEVER
     keys = memory.keys[asked]
     tensors: Tensors = {
@@ -46,11 +51,7 @@ def save_memory(memory: Memory, path: str | Path) -> None:
     if len(content) > MAX_MEMORY:
         fix = "Keep one memory for each part of the customers, or let the policy remember fewer numbers."
         raise UsageError(Problem(str(path), "size", len(content), f"at most {MAX_MEMORY} bytes", fix))
-
-    def write(out: Any) -> None:
-        out.write(content)
-
-    write_whole(path, write)
+    return lambda out: out.write(content)
 
 
 def load_memory(policy: Recurrent, path: str | Path) -> Memory:

@@ -10,14 +10,14 @@ only; nothing but their reward is used. Not here: the rewards' scale by world (p
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
 from gymnasium.vector.utils import batch_space
 
-from campaignrl.arrays import Bool, Float, Float32, Int
-from campaignrl.envs import LifecycleVectorEnv, Panel
+from campaignrl.arrays import Array, Float, Float32, Int
+from campaignrl.envs import LifecycleVectorEnv
 from campaignrl.specs import World
 
 
@@ -46,9 +46,10 @@ class TrainingVectorEnv(LifecycleVectorEnv):
         scale: float = 1.0,
         show_mask: bool = False,
     ) -> None:
-        super().__init__(num_envs, world, seed, first_customer, threads=1)
-        self._twins, self._scale, self._show_mask = twins, scale, show_mask
-        self._twin: Panel | None = None
+        reward = "incremental" if twins else "plain"
+        asked: dict[str, Any] = {"reward": reward, "reward_scale": scale, "limits": "none"}
+        super().__init__(num_envs, world, seed, first_customer, threads=1, **asked)
+        self._show_mask = show_mask
         self._earned = Earned(0.0, 0.0)
         if show_mask:
             width = world.features.width + len(world.catalog)
@@ -60,17 +61,11 @@ class TrainingVectorEnv(LifecycleVectorEnv):
         earned, self._earned = self._earned, Earned(0.0, 0.0)
         return earned
 
-    def _meet(self, starting: Bool, first: int | None = None) -> None:
-        super()._meet(starting, first)
-        self._twin = self.panel.take(np.arange(len(self.panel))) if self._twins else None
-
-    def _live(self, action: Int) -> tuple[Float, Float]:
-        reward, cost = super()._live(action)
-        twin = np.zeros_like(reward)
-        if self._twin is not None:
-            twin[:] = self._twin.step(np.zeros_like(action)).reward
-        self._earned = Earned(self._earned.ours + float(reward.sum()), self._earned.twins + float(twin.sum()))
-        return (reward - twin) / self._scale, cost
+    def _live(self, action: Int) -> tuple[Float, dict[str, Array]]:
+        reward, told = super()._live(action)
+        ours, twins = told.get("contribution", reward), told.get("twin", np.zeros(1))
+        self._earned = Earned(self._earned.ours + float(ours.sum()), self._earned.twins + float(twins.sum()))
+        return reward, told
 
     def _look(self) -> Float32:
         seen = super()._look()

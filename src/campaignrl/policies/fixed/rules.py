@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Field
 
 from campaignrl.actions import NONE, Catalog
-from campaignrl.arrays import Bool, Float
+from campaignrl.arrays import Bool, Float, Int, Int64
 from campaignrl.errors import Problem, SpecError, nearest
 from campaignrl.features import Context, FeatureSchema
 from campaignrl.policies.choice import certainly, with_floor
@@ -64,17 +64,21 @@ class RulesPolicy(Untrained):
         """(n, k): certain, but for the explored share."""
         return with_floor(certainly(self._choose(context, allowed), allowed), allowed, self.config.explore)
 
-    def _choose(self, context: Context, allowed: Bool) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        seen = context.to_schema(self.schema)
+    def certain_action(self, context: Context, allowed: Bool) -> Int | None:
+        """(n,) the first allowed action of the first rule that holds; None where some share explores."""
+        return self._choose(context, allowed) if self.config.explore == 0.0 else None
+
+    def _choose(self, context: Context, allowed: Bool) -> Int64:
+        seen, may = context.to_schema(self.schema), np.ascontiguousarray(allowed.T)
         action = np.full(len(allowed), NONE)
         open_rows = _holds(self._only_if, seen, len(allowed))
         for when, send in zip(self._when, self._send, strict=True):
             matches = open_rows & _holds(when, seen, len(allowed))
             for a in send:
-                taken = matches & allowed[:, a]
-                action[taken] = a
-                matches &= ~taken
-                open_rows &= ~taken
+                taken = matches & may[a]
+                np.copyto(action, a, where=taken)
+                matches ^= taken
+                open_rows ^= taken
         return action
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import Field
 
 from campaignrl.actions import NONE, Catalog
-from campaignrl.arrays import Bool, Float
+from campaignrl.arrays import Bool, Float, Int
 from campaignrl.errors import Problem, SpecError, nearest
 from campaignrl.features import Context, FeatureSchema
 from campaignrl.policies.base import Shapes, Shown, Tensors
@@ -72,6 +72,10 @@ class NonePolicy(Untrained):
         """(n, k): all on `none`."""
         return certainly(np.full(len(allowed), NONE), allowed)
 
+    def certain_action(self, context: Context, allowed: Bool) -> Int:
+        """(n,) `none`."""
+        return np.full(len(allowed), NONE)
+
 
 class UniformPolicy(Untrained):
     """Every allowed action alike: the log that can value any policy."""
@@ -111,3 +115,7 @@ class AlwaysPolicy(Untrained):
     def probabilities(self, context: Context, allowed: Bool) -> Float:
         """(n, k): all on the action where allowed."""
         return certainly(np.full(len(allowed), self._action), allowed)
+
+    def certain_action(self, context: Context, allowed: Bool) -> Int:
+        """(n,) the action where allowed, else `none`."""
+        return np.where(allowed[:, self._action], self._action, NONE)

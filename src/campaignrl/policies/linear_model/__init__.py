@@ -19,6 +19,7 @@ from campaignrl.policies.linear_model.rank_one_update import Marginals as Margin
 from campaignrl.policies.linear_model.rank_one_update import RankOneUpdate as RankOneUpdate
 from campaignrl.policies.linear_model.ridge import L2_GRID as L2_GRID
 from campaignrl.policies.linear_model.ridge import Posterior as Posterior
+from campaignrl.policies.linear_model.ridge import RidgeMean as RidgeMean
 from campaignrl.policies.linear_model.ridge import RidgeModel as RidgeModel
 from campaignrl.policies.linear_model.ridge import RidgeStatistics as RidgeStatistics
 from campaignrl.policies.linear_model.ridge import fit_ridge as fit_ridge

@@ -2,7 +2,8 @@
 
 The value of action a for a customer x is phi(x) . beta_a with phi = (1, x) and
 
-    beta_a = theta_all + theta_channel[c(a)] + theta_kind[kind of o(a)] + theta_offer[o(a)] + theta_own[a]
+    beta_a = theta_all + theta_channel[c(a)] + theta_kind[kind of o(a)] + theta_creative[...] + theta_slot[...]
+             + theta_offer[o(a)] + theta_own[a]
 
 so a rarely tried pair borrows strength from its offer and its channel, and an action never tried is scored by
 them alone. `none` has theta_all and its own block: the contrast "contact at all or not" is carried by
@@ -49,7 +50,7 @@ def blocks_of(catalog: Catalog, width: int) -> Blocks:
     columns = [np.ones(len(catalog), dtype=bool)]
     sends = np.arange(len(catalog)) != NONE
     seen = {columns[0].tobytes(), sends.tobytes()}
-    for family in (catalog.channel_of, kind_of, catalog.offer_of):
+    for family in (catalog.channel_of, kind_of, catalog.creative_of, catalog.slot_of, catalog.offer_of):
         fresh = [family == j for j in range(int(family.max(initial=-1)) + 1)]
         fresh = [c for c in fresh if c.sum() > 1 and c.tobytes() not in seen]
         if (len(columns) + len(fresh)) * width > MAX_SHARED_WIDTH:

@@ -6,7 +6,7 @@ encodings.py    How the bytes of a text file stand for letters, and what to say 
 expressions.py  Arithmetic on columns, as a mapping writes it: `spend - 0.4 * conversion`
 formats.py      What a file is: its format by name, by its first bytes and its last, and one line of complaint where
                 they differ
-whole_files.py  Files: written whole or not at all, read whole or refused
+whole_files.py  Files: written whole or not at all, alone or with those they belong to; read whole or refused
 """
 
 from campaignrl.tables.files.columns import Converted as Converted
@@ -26,14 +26,18 @@ from campaignrl.tables.files.formats import is_parquet as is_parquet
 from campaignrl.tables.files.formats import reading as reading
 from campaignrl.tables.files.formats import refuse_foreign as refuse_foreign
 from campaignrl.tables.files.whole_files import ROW_GROUP as ROW_GROUP
+from campaignrl.tables.files.whole_files import Writer as Writer
 from campaignrl.tables.files.whole_files import as_text as as_text
 from campaignrl.tables.files.whole_files import column_names as column_names
+from campaignrl.tables.files.whole_files import frame_writer as frame_writer
 from campaignrl.tables.files.whole_files import parquet_file as parquet_file
 from campaignrl.tables.files.whole_files import parquet_note as parquet_note
 from campaignrl.tables.files.whole_files import parquet_writer as parquet_writer
 from campaignrl.tables.files.whole_files import read_frame as read_frame
 from campaignrl.tables.files.whole_files import read_table as read_table
+from campaignrl.tables.files.whole_files import require_apart as require_apart
 from campaignrl.tables.files.whole_files import require_columns as require_columns
 from campaignrl.tables.files.whole_files import write_frame as write_frame
 from campaignrl.tables.files.whole_files import write_parquet as write_parquet
+from campaignrl.tables.files.whole_files import write_together as write_together
 from campaignrl.tables.files.whole_files import write_whole as write_whole

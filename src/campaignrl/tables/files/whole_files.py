@@ -1,14 +1,14 @@
-"""Files: written whole or not at all, read whole or refused.
+"""Files: written whole or not at all, alone or with those they belong to; read whole or refused.
 
-Here: whole-or-nothing writing, frames in and out in any supported format. Not here: what a file is (formats.py),
-what the columns mean (whole_files.py, mapping.py), CSV cells (csv_text.py).
+Here: whole-or-nothing writing, no output over an input, frames in and out in any supported format. Not here: what a
+file is (formats.py), what the columns mean (log/, foreign/), CSV cells (csv_text.py).
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -21,27 +21,70 @@ from campaignrl.errors import DataError, Problem, UsageError, nearest
 from campaignrl.tables.files import csv_text as csvfile
 from campaignrl.tables.files.formats import is_parquet, reading, refuse_foreign
 
+Writer = Callable[[BinaryIO], object]  # what puts a file's content into a handle
+
 ROW_GROUP = 131_072  # rows; fixed, so that the same rows give the same bytes
 
 
-def write_whole(path: str | Path, write: Callable[[BinaryIO], None]) -> None:
+def write_whole(path: str | Path, write: Writer) -> None:
     """Give `write` a handle; `path` appears complete and on disk, or stays exactly as it was."""
-    target = Path(path)
+    write_together({path: write})
+
+
+def write_together(files: Mapping[str | Path, Writer]) -> None:
+    """Files that belong together: nothing is renamed before all of them are complete and on disk.
+
+    The last one vouches for the others: it is taken away before they change, and comes back after them.
+    """
+    parts: dict[Path, Path] = {}
+    target = Path()
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _write_then_rename(target, write)
+        for path, write in files.items():
+            target = Path(path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if target.is_dir():
+                raise IsADirectoryError(None, "it is a folder")
+            parts[target] = _part(target, write, parts)
+        if len(parts) > 1:
+            target.unlink(missing_ok=True)
+        for target, part in parts.items():
+            os.replace(part, target)
+        for folder in {target.parent for target in parts}:
+            _flush_folder(folder)  # the new names are on disk too
     except OSError as wrong:
         raise UsageError(f"{target}: cannot be written: {wrong.strerror or wrong}.") from wrong
+    finally:
+        for part in parts.values():
+            part.unlink(missing_ok=True)
 
 
 def write_frame(frame: pd.DataFrame, path: str | Path) -> None:
     """CSV or Parquet by suffix, without the index; the same frame gives the same bytes."""
+    write_whole(path, frame_writer(frame, path))
+
+
+def frame_writer(frame: pd.DataFrame, path: str | Path) -> Writer:
+    """What writes a frame as the file `path`, CSV or Parquet by its suffix."""
     target = Path(path)
     if is_parquet(target):
         table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
-        write_whole(target, lambda out: write_parquet(table, out))
-    else:
-        write_whole(target, lambda out: csvfile.write_csv(frame, target, out))
+        return lambda out: write_parquet(table, out)
+    return lambda out: csvfile.write_csv(frame, target, out)
+
+
+def require_apart(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]) -> None:
+    """UsageError where an output is an input, or two outputs are one file. Both: option -> file, None if not given."""
+    problems, taken = [], {name: path for name, path in inputs.items() if path is not None}
+    for name, path in outputs.items():
+        if path is None:
+            continue
+        other = next((other for other, known in taken.items() if _same_file(path, known)), None)
+        if other is not None:
+            fix = "Give it a name of its own."
+            problems.append(Problem(name, "file", str(path), f"another file than {other}", fix))
+        taken[name] = path
+    if problems:
+        raise UsageError(problems)
 
 
 def write_parquet(table: pa.Table, out: BinaryIO) -> None:
@@ -125,21 +168,30 @@ def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column.cast(pa.string()).fill_null("")
 
 
-def _write_then_rename(target: Path, write: Callable[[BinaryIO], None]) -> None:
+def _part(target: Path, write: Writer, parts: dict[Path, Path]) -> Path:
+    """The complete content under another name beside `target`, on disk; noted in `parts` before it is begun."""
     part = target.with_name(f".{target.name[:200]}.{secrets.token_hex(8)}.part")
+    parts[target] = part  # so that it is taken away whatever happens
+    with open(part, "xb") as out:
+        write(out)
+        out.flush()
+        os.fsync(out.fileno())
+    return part
+
+
+def _flush_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
     try:
-        with open(part, "xb") as out:
-            write(out)
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # the new name is on disk too
+        os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    """Whether two names lead to one file, by a link or by another spelling too."""
+    if os.path.realpath(one) == os.path.realpath(other):
+        return True
+    return one.exists() and other.exists() and os.path.samefile(one, other)
 
 
 def _natural(column: pa.ChunkedArray, path: Path) -> pa.ChunkedArray:

@@ -171,7 +171,7 @@ class LogMapping(Spec):
     about: str = ""
     policy_id: str = "unknown"
     currency: str = ""
-    source: str = Field(default="mapping", exclude=True)  # name of the file, for messages
+    source: str = "mapping"  # name of the file, for messages
     action: ActionPart
     propensity: PropensityPart
     reward: Annotated[dict[str, RewardPart], Field(min_length=1)]

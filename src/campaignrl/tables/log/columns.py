@@ -19,10 +19,23 @@ from campaignrl.features import Context, Feature
 from campaignrl.tables.log.decision_log import DecisionLog
 
 RESERVED = (
-    *("decision_id", "customer_id", "ts", "step", "eligible", "action", "offer", "channel", "propensity"),
+    *(
+        "decision_id",
+        "customer_id",
+        "ts",
+        "step",
+        "eligible",
+        "action",
+        "offer",
+        "channel",
+        "creative",
+        "slot",
+        "propensity",
+    ),
     *("reward", "cost", "matured", "wave", "policy_id", "catalog_hash"),
 )
-OPTIONAL = ("eligible", "wave")
+OPTIONAL = ("eligible", "wave", "creative", "slot")
+NEIGHBOURS = 4_096  # names that lie so close together are all made texts
 PREFIX = "context."  # before a context column whose own name is taken
 
 
@@ -42,8 +55,7 @@ def log_schema(log: DecisionLog, metadata: dict[bytes, bytes] | None = None) -> 
         *context,
         *([] if log.eligible is None else [("eligible", pa.list_(pa.int16()))]),
         ("action", pa.int16()),
-        ("offer", pa.string()),
-        ("channel", pa.string()),
+        *((name, pa.string()) for name in log.catalog.dimensions),
         ("propensity", pa.float64()),
         ("reward", pa.float64()),
         ("cost", pa.int64()),
@@ -81,8 +93,7 @@ def _columns(log: DecisionLog) -> dict[str, Any]:
         **{context_column(f.name): _context(f, log.context) for f in log.context.schema.features},
         "eligible": None if log.eligible is None else id_lists(log.eligible),
         "action": log.action,
-        "offer": _texts([o.name for o in catalog.offers], catalog.offer_of[log.action]),
-        "channel": _texts([c.name for c in catalog.channels], catalog.channel_of[log.action]),
+        **{name: _texts(names, of[log.action]) for name, (names, of) in catalog.dimensions.items()},
         "propensity": log.propensity,
         "reward": log.reward,
         "cost": log.cost,
@@ -113,6 +124,13 @@ def _context_type(feature: Feature, context: Context) -> Any:
 
 def _texts(names: Any, codes: npt.NDArray[np.integer[Any]]) -> pa.Array:
     """The text of each code; a negative code is missing."""
+    low = max(int(codes.min()), 0) if len(codes) else 0
+    high = int(codes.max(initial=-1))
+    if high - low < NEIGHBOURS:  # a category, or customers whose rows stand together: faster than looking for them
+        words = [*(str(name) for name in names[low : high + 1]), None]
+        return pa.array(words, pa.string()).take(
+            pa.array(np.where(codes < 0, len(words) - 1, codes.astype(np.intp) - low))
+        )
     used, at = np.unique(codes, return_inverse=True)  # few of the names occur in one batch
     words = [str(names[code]) if code >= 0 else None for code in used]
     return pa.array(words, pa.string()).take(pa.array(at))

@@ -20,6 +20,7 @@ from campaignrl.errors import CampaignError, DataError, Problem
 from campaignrl.features import FeatureSchema
 from campaignrl.tables.files import (
     ROW_GROUP,
+    Writer,
     is_parquet,
     parquet_note,
     parquet_writer,
@@ -27,7 +28,7 @@ from campaignrl.tables.files import (
     reading,
     refuse_foreign,
     row_problems,
-    write_whole,
+    write_together,
 )
 from campaignrl.tables.files import csv_text as csvfile
 from campaignrl.tables.log.columns import log_batches, log_schema
@@ -60,6 +61,11 @@ def write_log(log: DecisionLog, path: str | Path) -> None:
         >>> len(crl.read_log("log.csv"))
         2400
     """
+    write_together(log_writers(log, path))
+
+
+def log_writers(log: DecisionLog, path: str | Path) -> dict[str | Path, Writer]:
+    """What writes the file, or the files, of a log, to be written with others that belong to it."""
     target = Path(path)
     twice = repeated(log.customer, log.step)
     if twice.any():
@@ -67,13 +73,11 @@ def write_log(log: DecisionLog, path: str | Path) -> None:
     head = _head(log)
     if is_parquet(target):
         schema = log_schema(log, {KEY: head})
-        write_whole(target, lambda out: _write_parquet(log, schema, out))
-        return
+        return {target: lambda out: _write_parquet(log, schema, out)}
     rows = BytesIO()
     csvfile.write_csv(_text_frame(log), target, rows)
-    sidecar(target).unlink(missing_ok=True)  # while the rows are replaced, no sidecar may vouch for them
-    write_whole(target, lambda out: _write_bytes(out, rows.getvalue()))
-    write_whole(sidecar(target), lambda out: _write_bytes(out, head + b"\n"))
+    # The sidecar last: while the rows are replaced, none may vouch for them.
+    return {target: lambda out: out.write(rows.getvalue()), sidecar(target): lambda out: out.write(head + b"\n")}
 
 
 def read_own_log(path: str | Path, *, encoding: str | None = None) -> DecisionLog:
@@ -120,10 +124,6 @@ def _write_parquet(log: DecisionLog, schema: pa.Schema, out: Any) -> None:
     with parquet_writer(schema, out, plain=HARDLY_REPEATING) as writer:
         for batch in log_batches(log, schema, ROW_GROUP):
             writer.write_batch(batch, row_group_size=ROW_GROUP)
-
-
-def _write_bytes(out: Any, data: bytes) -> None:
-    out.write(data)
 
 
 def _text_frame(log: DecisionLog) -> pd.DataFrame:
@@ -181,4 +181,5 @@ def _named_by_text(facts: Facts) -> bool:
     names: list[object] = [*facts.catalog.names, *facts.features.names]
     names += [level for f in facts.features.features for level in f.levels]
     names += [offer.name for offer in facts.catalog.offers] + [channel.name for channel in facts.catalog.channels]
+    names += [creative.name for creative in facts.catalog.creatives] + [slot.name for slot in facts.catalog.slots]
     return all(isinstance(name, str) for name in names)

@@ -105,8 +105,8 @@ def numbered(texts: pa.ChunkedArray) -> tuple[npt.NDArray[np.object_], Int]:
 
 
 def _require(table: pa.Table, facts: Facts, where: str) -> None:
-    named = ("offer", "channel") if "action" not in table.column_names else ("action",)
-    own = [c for c in RESERVED if c not in (*OPTIONAL, "action", "offer", "channel")]
+    named = tuple(facts.catalog.dimensions) if "action" not in table.column_names else ("action",)
+    own = [c for c in RESERVED if c not in (*OPTIONAL, "action", *facts.catalog.dimensions)]
     features = [context_column(name) for name in facts.features.names]
     if len(set(named) & set(table.column_names)) < len(named):
         named = ("action",)
@@ -114,12 +114,10 @@ def _require(table: pa.Table, facts: Facts, where: str) -> None:
 
 
 def _action(table: pa.Table, catalog: Catalog, where: str) -> tuple[Int, list[Problem]]:
-    """(n,) action ids, from ids or from offer and channel; where a file has both, they must agree."""
-    offers = [o.name for o in catalog.offers]
-    channels = [c.name for c in catalog.channels]
+    """(n,) action ids, from ids or from offer, channel and further dimensions; where a file has both, they agree."""
     problems: list[Problem] = []
     codes = {}
-    for name, known in (("offer", offers), ("channel", channels)):
+    for name, (known, _) in catalog.dimensions.items():
         if name in table.column_names:
             texts = as_text(table[name])
             codes[name] = category_codes(texts, known)
@@ -128,13 +126,22 @@ def _action(table: pa.Table, catalog: Catalog, where: str) -> tuple[Int, list[Pr
     if "action" in table.column_names:
         action, bad = whole_numbers(table["action"], "action", where)
         return action, problems + (bad or _disagreements(action, codes, catalog, where))
-    pairs = np.full((len(offers) + 1, len(channels) + 1), UNKNOWN, dtype=np.int64)
-    pairs[catalog.offer_of, catalog.channel_of] = np.arange(len(catalog))  # -1, `none`, is the last row and column
-    action = pairs[codes["offer"], codes["channel"]]
+    action = _made_of(codes, catalog)
     if not problems and (action == UNKNOWN).any():
-        words = pc.binary_join_element_wise(as_text(table["offer"]), as_text(table["channel"]), "@").to_numpy()
+        texts = [as_text(table[name]) for name in catalog.dimensions]
+        words = pc.binary_join_element_wise(*texts[:2], "@")
+        words = pc.binary_join_element_wise(words, *texts[2:], "/").to_numpy()
         problems = row_problems(action == UNKNOWN, "action", words, "an offer on a channel of the catalog", "", where)
     return action, problems
+
+
+def _made_of(codes: dict[str, Any], catalog: Catalog) -> Int:
+    """(n,) the action made of these, UNKNOWN where the catalog has none."""
+    named = catalog.dimensions
+    table = np.full([len(names) + 1 for names, _ in named.values()], UNKNOWN, dtype=np.int64)
+    table[tuple(of for _, of in named.values())] = np.arange(len(catalog))  # -1, without, is the last of each axis
+    action: Int = table[tuple(codes[name] for name in named)]
+    return action
 
 
 def unknown_names(
@@ -163,7 +170,7 @@ def _disagreements(action: Int, codes: dict[str, Any], catalog: Catalog, where: 
     known = (action >= 0) & (action < len(catalog))
     safe = np.where(known, action, 0)
     problems: list[Problem] = []
-    for name, of in (("offer", catalog.offer_of), ("channel", catalog.channel_of)):
+    for name, (_, of) in catalog.dimensions.items():
         if name in codes:
             wrong = known & (codes[name] != of[safe])
             problems += row_problems(wrong, "action", action, f"an action with the {name} of its row", "", where)

@@ -39,7 +39,7 @@ from campaignrl.tables.log.files import facts_of
 from campaignrl.tables.log.rows import Facts, eligible_masks, feature_values, log_from
 
 READ = ("customer_id", "step", "action", "propensity", "reward", "matured")
-READ_IF_THERE = ("eligible", "offer", "channel", "policy_id", "catalog_hash")
+READ_IF_THERE = ("eligible", "offer", "channel", "creative", "slot", "policy_id", "catalog_hash")
 ONE_VALUE = ("policy_id", "catalog_hash")
 
 
@@ -100,7 +100,7 @@ def open_log(path: str | Path) -> LogStream:
     require_columns(source, [*READ, *own], present)
     columns = (*READ, *own, *(name for name in READ_IF_THERE if name in present))
     categories = [context_column(f.name) for f in features if f.levels]
-    texts = [name for name in ("customer_id", "offer", "channel", *ONE_VALUE, *categories) if name in columns]
+    texts = [name for name in ("customer_id", *facts.catalog.dimensions, *ONE_VALUE, *categories) if name in columns]
     return LogStream(source, facts, rows, groups, columns, tuple(texts))
 
 
@@ -188,10 +188,7 @@ def _agrees(table: pa.Table, facts: Facts, action: Array) -> bool:
     alike = [
         bool((_codes(table[name], [expected[name]]) == 0).all()) for name in ONE_VALUE if name in table.column_names
     ]
-    for name, known, of in (
-        ("offer", [o.name for o in catalog.offers], catalog.offer_of),
-        ("channel", [c.name for c in catalog.channels], catalog.channel_of),
-    ):
+    for name, (known, of) in catalog.dimensions.items():
         if name in table.column_names:
             alike.append(bool((_codes(table[name], known) == of[action]).all()))
     return all(alike)

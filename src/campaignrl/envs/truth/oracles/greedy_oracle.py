@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.arrays import Bool, Float32, Int
-from campaignrl.dynamics import NO_OFFER, Parameters, State, Traits, purchase, response
+from campaignrl.dynamics import NO_OFFER, Parameters, State, Traits, answers, purchase, response, wanted
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.effects import MeanDay, Stocks
 from campaignrl.envs.panel import Panel
@@ -43,13 +43,16 @@ class Seen(NamedTuple):
 NOTHING = Seen(NO_OFFER, False, -1)
 
 
-def chances(traits: Traits, state: State, action: int, p: Parameters) -> Chances:
-    """Probabilities of the funnel of `action`, of customers in this state."""
+def chances(traits: Traits, state: State, action: int, day: int, p: Parameters) -> Chances:
+    """Probabilities of the funnel of `action` today, of customers in this state."""
     c, taste = p.channel_of[action], p.taste[traits.segment, p.offer_of[action]]
-    stocks = state.named_stocks()
-    opens = response.open_probability(c, traits.affinity[c], taste, stocks, state.alive, p)
+    stocks, affinity, liking = state.named_stocks(), traits.affinity[c], taste
+    if p.answering:
+        more = answers(traits, slice(None), np.full(len(taste), action), day, p)
+        affinity, liking = affinity + more.opening, taste + more.clicking
+    opens = response.open_probability(c, affinity, taste, stocks, state.alive, p)
     leaves = response.unsubscribe_probability(c, stocks, p)
-    return Chances(p.deliver[c] * opens, response.click_probability(c, taste, p), p.deliver[c] * leaves)
+    return Chances(p.deliver[c] * opens, response.click_probability(c, liking, p), p.deliver[c] * leaves)
 
 
 def window_value(traits: Traits, state: State, seen: Seen, first: int, last: int, p: Parameters) -> Float32:
@@ -84,7 +87,7 @@ def window_value(traits: Traits, state: State, seen: Seen, first: int, last: int
 def _orders(
     traits: Traits, held: npt.NDArray[np.int8], today: Seen, stocks: Stocks, day: int, p: Parameters
 ) -> Float32:
-    n, taste = len(held), p.taste[traits.segment, held]
+    n, taste = len(held), wanted(p.taste[traits.segment, held], traits.segment, held, day, p)
     opened, clicked = np.full(n, today.offer != NO_OFFER), np.full(n, today.clicked)
     return purchase.within_a_day(
         purchase.purchase_hazard(traits.rate, traits.sensitivity, taste, held, opened, clicked, stocks, day, p)
@@ -128,7 +131,7 @@ def action_gains(
 
     for action in range(1, k):
         offer, c = int(p.offer_of[action]), int(p.channel_of[action])
-        found = chances(traits, state, action, p)
+        found = chances(traits, state, action, day, p)
         clicked, unclicked = (value_of(Seen(offer, clicks, alike[c])) for clicks in (True, False))
         open_value = np.where(state.alive, 1.0, p.revives[offer]) * (
             found.clicked * clicked + (1 - found.clicked) * unclicked

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.arrays import Float, Float32, Int, Int8
-from campaignrl.dynamics import NO_OFFER, Outcome, Parameters, State, Traits, purchase
+from campaignrl.dynamics import NO_OFFER, Outcome, Parameters, State, Traits, purchase, wanted
 from campaignrl.effects import Stocks
 
 
@@ -44,10 +44,12 @@ def expected_orders(was: Morning, traits: Traits, action: Int, outcome: Outcome,
     """(n,) chance of an order on the day, given what was opened and clicked. action: (n,) as served."""
     held = held_today(was, action, outcome, p)
     taste = np.where(held != NO_OFFER, p.taste[traits.segment, held], np.float32(0.0))
+    taste = wanted(taste, traits.segment, held, day, p)
     hazard = purchase.purchase_hazard(
         traits.rate, traits.sensitivity, taste, held, outcome.opened, outcome.clicked, was.stocks, day, p
     )
-    alive = np.where(was.alive, np.float32(1.0), outcome.opened * p.revives[p.offer_of[action]])
+    there = was.alive | (traits.arrives == day) if p.arrivals and day > 0 else was.alive  # as a day begins, or in it
+    alive = np.where(there, np.float32(1.0), outcome.opened * p.revives[p.offer_of[action]])
     chance: Float32 = alive * purchase.within_a_day(hazard)
     return chance
 

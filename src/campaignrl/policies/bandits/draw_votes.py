@@ -1,0 +1,138 @@
+"""In how many of the posterior draws each action is the best of the allowed ones: what Thompson sampling decides by.
+
+Scores are products in the precision and shape that this machine treats all rows alike in (row_products.py, chunks.py),
+so that a vote never depends on the batch. Those are slow, and hardly ever needed: where the best score leads by more
+than rounding can turn, any product finds it. So scores are first made in single precision, for rows with the same
+allowed actions together and for those actions alone; only rows where some draw is too close to tell are scored again.
+n rows, k actions, S draws, D coefficients.
+"""
+
+from __future__ import annotations
+
+from math import gcd
+
+import numpy as np
+import numpy.typing as npt
+
+from campaignrl.arrays import Array, Bool, Float, Float32, Rows
+from campaignrl.policies.chunks import CHUNK
+from campaignrl.policies.row_products import even_dtype
+
+SCORES_AT_ONCE = 400_000  # of all draws and actions; 1.6 MB
+DRAWS_AT_ONCE = 32  # compared at once: the best scores of 128 rows by 32 draws stay in the first-level cache
+ROWS_AT_ONCE = 128  # scored at once, with the actions that any of them may have
+
+Votes = npt.NDArray[np.uint8]
+
+
+def vote_shares(coefficients: Float32, phi: Float32, allowed: Bool) -> Float:
+    """(n, k) share of draws in which each allowed action is best; arguments as in `winning_draws`."""
+    votes = winning_draws(coefficients, phi, allowed).T.astype(np.float64)
+    votes /= votes.sum(axis=0)
+    return votes.T
+
+
+def scoring_layout(draws: Float32) -> Float32:
+    """(S, D, k) draws as (S, k, D), laid out in memory as `winning_draws` reads them."""
+    return np.ascontiguousarray(draws.transpose(2, 0, 1)).transpose(1, 0, 2)
+
+
+def winning_draws(coefficients: Float32, phi: Float32, allowed: Bool) -> Votes:
+    """(n, k) draws in which each allowed action has the highest score; a tie counts for each of its actions.
+
+    coefficients: (S, k, D), S <= 255; phi: (n, D). A row with nothing allowed has no votes.
+    """
+    votes = np.zeros((coefficients.shape[1], len(phi)), dtype=np.uint8)
+    left = np.arange(len(phi))
+    for dtype in dict.fromkeys((np.float32, even_dtype())):
+        if len(left):
+            left = _clear_votes(np.ascontiguousarray(coefficients.transpose(1, 0, 2), dtype), phi, allowed, left, votes)
+    for start in range(0, len(left), CHUNK):
+        rows = left[start : start + CHUNK]
+        padded = np.concatenate([rows, np.repeat(rows[:1], CHUNK - len(rows))])
+        votes[:, rows] = _even_votes(coefficients, phi[padded], allowed[padded])[:, : len(rows)]
+    return votes.T
+
+
+def _clear_votes(by_action: Array, phi: Float32, allowed: Bool, rows: Rows, votes: Votes) -> Rows:
+    """Fill `votes` (k, n) at these rows, and return those in which some draw is too close to tell.
+
+    by_action: (k, S, D) in the precision to score in.
+    """
+    k, S, D = by_action.shape
+    turned, order = phi.T, _by_mask(allowed[rows])
+    slack, may = _slack(by_action, phi[rows]), np.ascontiguousarray(allowed[rows[order]].T)
+    close = np.zeros(len(rows), dtype=bool)
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        at, open_ = order[start : start + ROWS_AT_ONCE], may[:, start : start + ROWS_AT_ONCE]
+        here, used = rows[at], np.flatnonzero(open_.any(axis=1))
+        if not len(used):
+            continue  # nothing allowed, no votes
+        coefficients = (by_action if len(used) == k else by_action[used]).reshape(-1, D)
+        x = turned.take(here, axis=1).astype(by_action.dtype, copy=False)
+        score: Array = np.matmul(coefficients, x).reshape(len(used), S, len(at))
+        for i in np.flatnonzero(~open_[used].all(axis=1)):
+            score[i] += np.where(open_[used[i]], score.dtype.type(0.0), score.dtype.type(-np.inf))
+        found = _counted(score, slack[at])
+        clear = found.sum(axis=0, dtype=np.int64) == S
+        votes[used[:, None], here] = found * clear
+        close[at] = ~clear
+    left: Rows = rows[close]
+    return left
+
+
+def _counted(score: Array, slack: Array | None) -> Votes:
+    """(u, m) draws in which each action has the highest score, or one within `slack` (m,) of it. score: (u, S, m)."""
+    u, S, m = score.shape
+    won = np.empty(score.shape, dtype=np.bool_)
+    for some in (slice(s, s + DRAWS_AT_ONCE) for s in range(0, S, DRAWS_AT_ONCE)):
+        best = score[:, some].max(axis=0)
+        if slack is not None:
+            best -= slack
+        np.greater_equal(score[:, some], best, out=won[:, some])
+    few = won.view(np.uint8).reshape(u, gcd(S, 8), -1, m)  # summed in two steps, twice as fast as in one
+    return np.asarray(np.add.reduce(np.add.reduce(few, axis=1, dtype=np.uint8), axis=1, dtype=np.uint8))
+
+
+def _slack(by_action: Array, phi: Float32) -> Array:
+    """(m,) by how much the best score has to lead: the bound of the rounding of both scores, here and as they decide.
+
+    A sum of d products, in any order, fused or not, is within d u / (1 - d u) of the sum of their sizes (Higham 2002,
+    Accuracy and Stability of Numerical Algorithms, 3.1); products that are exactly 0 do not count.
+    """
+    dtype = by_action.dtype
+    scores = 4.0 if dtype == even_dtype() else 2.001  # those that decide are rounded a billion times finer
+    d = 1.0 + np.count_nonzero(phi, axis=1)
+    unit = float(np.finfo(dtype).eps) / 2.0
+    size = np.abs(phi).astype(np.float64) @ np.abs(by_action).max(axis=(0, 1)).astype(np.float64)
+    bound: Array = (1.01 * scores * size * d * unit / (1.0 - d * unit)).astype(dtype)
+    return np.asarray(np.nextafter(bound, dtype.type(np.inf)))
+
+
+def _by_mask(allowed: Bool) -> Rows:
+    """(m,) the rows in an order in which equal masks stand together."""
+    packed = np.packbits(allowed, axis=1)
+    words = np.zeros((len(packed), -(-packed.shape[1] // 8) * 8), dtype=np.uint8)
+    words[:, : packed.shape[1]] = packed
+    order: Rows = np.lexsort(tuple(words.view(np.uint64).T))
+    return order
+
+
+def _even_votes(coefficients: Float32, phi: Float32, allowed: Bool) -> Votes:
+    """(k, n) votes by scores of one precision and shape, for n rows of which none is scored otherwise than another."""
+    S, k, D = coefficients.shape
+    dtype = even_dtype()
+    stacked = np.ascontiguousarray(coefficients.transpose(1, 0, 2), dtype=dtype).reshape(k * S, D)
+    # As many rows at once as leave the scores of all draws in the second-level cache, a power of two.
+    rows = max(32, min(512, 1 << int(np.log2(SCORES_AT_ONCE / (k * S)))))
+    votes, may = np.empty((k, len(phi)), dtype=np.uint8), np.ascontiguousarray(allowed.T)
+    barred = np.flatnonzero(~may.all(axis=1))
+    for start in range(0, len(phi), rows):
+        x = phi[start : start + rows].T.astype(dtype, copy=False)
+        # Actions outside, draws, rows inside: every step is one pass over contiguous memory, and one large product.
+        score: Array = np.matmul(stacked, x).reshape(k, S, -1)
+        for action in barred:
+            score[action] += np.where(may[action, start : start + rows], dtype(0.0), dtype(-np.inf))
+        votes[:, start : start + rows] = _counted(score, None)
+    votes *= may
+    return votes

@@ -1,0 +1,79 @@
+"""Suppression: who is never to be contacted, by a list of ids and by a column of the customers table.
+
+A list comes from another system, which may spell the same id otherwise: `1000 `, `1000.0`, `01000`, `'1000`. Such ids
+meet here, and only here: a customer too many who is spared costs little, one too few costs a complaint. Not here: ids
+as they are written (customers.py), the rule itself (guard/).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from decimal import Decimal, InvalidOperation
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from campaignrl.arrays import Bool, Objects
+from campaignrl.errors import DataError, Problem
+from campaignrl.tables.files import as_text
+
+COLUMN = "suppressed"
+LEAST_KNOWN = 0.5  # of a list, below which it is more often a list of something else
+NO = pa.array(["0", "0.0", "false", "f", "no", "n", "否"])
+READABLE = pa.array([*NO.to_pylist(), "1", "1.0", "true", "t", "yes", "y", "是"])
+INVISIBLE = "[\u00ad\u200b-\u200f\u2060\ufeff]"
+POWER = r"^[0-9.]+[eE][+]?[0-9]+$"  # 1e+17, as spreadsheets show long numbers
+
+
+def listed(ids: Objects, suppressed: Collection[str], where: str, least_known: float = LEAST_KNOWN) -> Bool:
+    """(n,) whose id is on the list, however it is spelled there.
+
+    Raises:
+        DataError: the list is empty, or less than `least_known` of it, a share, is among the ids.
+    """
+    spelled = pd.unique(same_spelling(suppressed))
+    if not len(spelled):
+        fix = "An empty list is more often a failed export than nobody suppressed; leave it out if it is meant."
+        raise DataError(Problem("suppression list", "customer_id", "no rows", "at least one row", fix))
+    own = same_spelling(ids)
+    known = int(pd.Series(spelled).isin(own).sum())
+    if known < least_known * len(spelled):
+        fix = "Check that both have ids of one kind; for a list of other customers too, lower the least known share."
+        allowed = f"at least {least_known:.0%} of them among those of {where}"
+        raise DataError(Problem("suppression list", "customer_id", f"{known} of {len(spelled)} ids", allowed, fix))
+    return pd.Series(own).isin(spelled).to_numpy()
+
+
+def same_spelling(ids: Collection[str]) -> Objects:
+    """(n,) each id as all its spellings have in common: no blanks, no leading zeros, no decimals, one case."""
+    text = pc.utf8_normalize(pa.array(list(ids), pa.string()), form="NFKC")
+    text = pc.utf8_trim_whitespace(pc.replace_substring_regex(text, INVISIBLE, ""))
+    text = pc.utf8_lower(pc.replace_substring_regex(text, "^'+", ""))
+    text = pc.replace_substring_regex(text, r"^[+]?0*([0-9]+)([.]0*)?$", r"\1")
+    found: Objects = np.array([*text.to_pylist(), None], dtype=object)[:-1]
+    for row in np.flatnonzero(pc.match_substring_regex(text, POWER).to_numpy(zero_copy_only=False)):
+        found[row] = _written_out(found[row])
+    return found
+
+
+def column_says(column: pa.ChunkedArray) -> tuple[Bool, Bool]:
+    """(n,) suppressed, and (n,) where the cell is empty or no yes or no, which counts as suppressed."""
+    text = pc.utf8_lower(pc.utf8_trim_whitespace(as_text(column)))
+    no = pc.is_in(text, NO).to_numpy()
+    return ~no, ~pc.is_in(text, READABLE).to_numpy()
+
+
+def misspelled(names: Collection[str]) -> list[str]:
+    """Columns that are called almost as the suppression column: never to be passed over."""
+    return [name for name in names if name != COLUMN and name.strip().casefold() == COLUMN]
+
+
+def _written_out(text: str) -> str:
+    """1e+17 -> 100000000000000000; anything that is no whole number as it is."""
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return text
+    return f"{number:f}".split(".")[0] if number.adjusted() < 40 and number == number.to_integral_value() else text

@@ -1,0 +1,130 @@
+"""Who is asked, and that it makes no difference to anybody."""
+
+import numpy as np
+import pytest
+
+from campaignrl.actions import NONE
+from campaignrl.campaign import ready_policy, run_campaign, simulate
+from campaignrl.choices import actions_of_day, decide_day
+from campaignrl.demo import usual_policy
+from campaignrl.envs.panel import Panel
+from campaignrl.ope.data import target_policy_of
+from campaignrl.policies import certain_action
+from campaignrl.policies.fixed.rules import RulesPolicy
+from campaignrl.specs.bundled import bundled_files
+from campaignrl.specs.world import load_world
+from campaignrl.training import train
+
+KINDS = ("none", "uniform", "usual", "lin_ts", "crm")
+
+
+def policy_of(world, kind):
+    if kind in ("lin_ts", "crm"):
+        return train(kind, simulate(world, "uniform", customers=40, seed=1))
+    return ready_policy(usual_policy(world) if kind == "usual" else kind, world)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["ecommerce", "tight_budget", "no_memory"])
+def test_who_has_no_choice_need_not_be_asked(name, kind):
+    """A whole day asked at once, by the book, gives the actions and chances that asking some of it does."""
+    world = load_world(name)
+    policy, panel = policy_of(world, kind), Panel(world, 90, seed=2, block=40, threads=1)
+    while not panel.done and panel.day < 25:
+        context = panel.observe()
+        allowed, chosen = panel.allowed(context), decide_day(panel, policy)
+        p = policy.probabilities(context, allowed)
+        np.testing.assert_array_equal(chosen.propensity, p[np.arange(90), chosen.action])
+        np.testing.assert_array_equal(chosen.none, p[:, NONE])
+        np.testing.assert_array_equal(chosen.allowed, allowed)
+        np.testing.assert_array_equal(actions_of_day(panel, policy), chosen.action)
+        sure = certain_action(policy, context, allowed)
+        if sure is not None:
+            np.testing.assert_array_equal(sure, chosen.action)
+            assert (chosen.propensity == 1.0).all()
+        panel.step(chosen.action)
+
+
+@pytest.mark.parametrize("name", bundled_files("envs"))
+def test_to_who_cannot_be_reached_only_none_is_allowed(name):
+    world = load_world(name)
+    panel, uniform = Panel(world, 200, seed=4), ready_policy("uniform", world)
+    left_out = 0
+    for _ in range(20):
+        allowed = panel.allowed(panel.observe())
+        rows = panel.reachable()
+        beyond = np.setdiff1d(np.arange(200), rows)
+        assert not allowed[beyond][:, NONE + 1 :].any()
+        np.testing.assert_array_equal(panel.reachable(slice(50, 120)), rows[(rows >= 50) & (rows < 120)])
+        part = panel.observe(rows[:30])
+        for column, whole in zip(part.columns.values(), panel.observe().columns.values(), strict=True):
+            np.testing.assert_array_equal(column, whole[rows[:30]])
+        np.testing.assert_array_equal(panel.allowed(part, rows[:30]), allowed[rows[:30]])
+        left_out += len(beyond)
+        panel.step(actions_of_day(panel, uniform))
+    assert left_out > 0
+
+
+class Counting:
+    """Business as usual that counts whom it is asked about."""
+
+    kind, name = "counting", "counting"
+
+    def __init__(self, policy):
+        self.policy, self.catalog, self.asked = policy, policy.catalog, 0
+
+    def probabilities(self, context, allowed):
+        self.asked += len(allowed)
+        return self.policy.probabilities(context, allowed)
+
+    def settings(self):
+        return {}
+
+    def tensors(self):
+        return {}
+
+
+def test_a_campaign_asks_few_more_than_those_who_have_a_choice():
+    world = load_world("ecommerce")
+    log = simulate(world, "uniform", customers=300, seed=3)
+    free = int((log.allowed().sum(axis=1) > 1).sum())
+    counting = Counting(ready_policy("uniform", world))
+    campaign = run_campaign(world, counting, customers=300, seed=3)
+    assert free <= counting.asked < 1.2 * free < 0.6 * len(log)
+    np.testing.assert_array_equal(campaign.value, run_campaign(world, "uniform", customers=300, seed=3).value)
+
+
+@pytest.mark.parametrize("kind", ["uniform", "usual", "lin_ts"])
+def test_evaluation_asks_where_more_than_one_action_was_eligible(kind):
+    """And what it says of the other rows is what asking them would have said."""
+    world = load_world("no_memory")
+    log = simulate(world, "uniform", customers=40, seed=3)
+    log.eligible[::7] = False
+    log.eligible[np.arange(0, len(log), 7), log.action[::7]] = True  # a single one, and not always `none`
+    counting = Counting(policy_of(world, kind))
+    whole = counting.policy.probabilities(log.context, log.allowed())
+    p = target_policy_of(counting, log).probabilities(log, slice(10, None))
+    np.testing.assert_array_equal(p, whole[10:])
+    assert p.flags.c_contiguous == whole.flags.c_contiguous
+    assert counting.asked == (log.allowed()[10:].sum(axis=1) > 1).sum() < len(p)
+
+
+class Cautious(RulesPolicy):
+    """A kind of the user's own: the rules, but every second customer is sent nothing."""
+
+    def probabilities(self, context, allowed):
+        p = super().probabilities(context, allowed)
+        p[::2] = np.eye(len(self.catalog))[NONE]
+        return p
+
+
+def test_a_kind_that_changes_probabilities_alone_is_asked_for_them():
+    world = load_world("ecommerce")
+    rules = ready_policy("rules", world)
+    cautious = Cautious(rules.catalog, world.features, rules.config, "cautious")
+    panel = Panel(world, 50, seed=1)
+    context = panel.observe()
+    allowed = panel.allowed(context)
+    assert certain_action(rules, context, allowed) is not None
+    assert certain_action(cautious, context, allowed) is None
+    assert (actions_of_day(panel, cautious) != actions_of_day(panel, rules)).any()
