@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from campaignrl import rng
-from campaignrl.arrays import Bool, Float32, Int, Rows, UInt64
+from campaignrl.arrays import Bool, Float, Float32, Int, Rows, UInt64
 from campaignrl.dynamics import memory, money, purchase
 from campaignrl.dynamics.customers import NO_OFFER, State, StocksOf, Traits, observed_format, observed_tags
 from campaignrl.dynamics.funnel import Funnel, funnel, on_one_axis, place_of, taste_for, wanted
@@ -93,8 +93,9 @@ def live(
     p: Parameters,
     attempts: Int | None,
     outcome: Outcome,
+    hour: Float | None = None,
 ) -> None:
-    """`advance` in place: turns `state` into tomorrow's and fills `outcome`."""
+    """`advance` in place: turns `state` into tomorrow's and fills `outcome`. hour: (n,) of arrival; None: by slot."""
     for field in outcome[1:-1]:
         field.fill(0)
     if p.arrivals and day > 0:
@@ -102,7 +103,7 @@ def live(
     np.greater(action, 0, out=outcome.sent)
     stocks = state.named_stocks()
     ceilings = purchase.ceilings(stocks, day, p)  # fails on a wrong day before anything is written
-    f = funnel(traits, state, action, outcome.sent.nonzero()[0], attempts, day, seed, p)
+    f = funnel(traits, state, action, outcome.sent.nonzero()[0], attempts, day, seed, p, hour)
     luck = rng.hashes(traits.key, seed, day, Purpose.PURCHASE, 2)
     u_buy, u_drop = rng.upper(luck)
 

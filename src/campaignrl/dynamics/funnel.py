@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl import rng
-from campaignrl.arrays import Bool, Float32, Int, Rows
+from campaignrl.arrays import Bool, Float, Float32, Int, Rows
 from campaignrl.dynamics import response
 from campaignrl.dynamics.customers import State, StocksOf, Traits
 from campaignrl.dynamics.parameters import Parameters
@@ -39,9 +39,20 @@ class Funnel(NamedTuple):
 
 
 def funnel(
-    traits: Traits, state: State, action: Int, rows: Rows, attempts: Int | None, day: int, seed: int, p: Parameters
+    traits: Traits,
+    state: State,
+    action: Int,
+    rows: Rows,
+    attempts: Int | None,
+    day: int,
+    seed: int,
+    p: Parameters,
+    hour: Float | None = None,
 ) -> Funnel:
-    """What becomes of the sends to these rows. action: (n,); attempts: (n,) tries of delivery, None: one each."""
+    """What becomes of the sends to these rows. action: (n,); attempts: (n,) tries of delivery, None: one each.
+
+    hour: (n,) of the day, at which each arrives; None: at an hour of its slot.
+    """
     sent = action[rows]
     offer, channel = p.offer_of.astype(np.intp)[sent], p.channel_of.astype(np.intp)[sent]
     taste = taste_for(traits.segment[rows], offer, p)
@@ -55,7 +66,7 @@ def funnel(
     place = place_of(channel, rows, steps)
     affinity, liking = affinities[place], taste
     if p.answering:
-        more = answers(traits, rows, sent, day, p)
+        more = answers(traits, rows, sent, day, p, None if hour is None else hour[rows])
         affinity, liking = affinity + more.opening, taste + more.clicking
     opens = response.open_probability(channel, affinity, taste, stocks, alive, p)
     which = (delivered & (u_open < opens)).nonzero()[0]
@@ -75,9 +86,11 @@ class Answers(NamedTuple):
     clicking: Float32
 
 
-def answers(traits: Traits, rows: Rows | slice, action: Int, day: int, p: Parameters) -> Answers:
-    """What these sends to these customers add to the log-odds of opening and of clicking; action: (m,)."""
-    send = Send(traits.segment[rows], traits.format[rows], action, day)
+def answers(
+    traits: Traits, rows: Rows | slice, action: Int, day: int, p: Parameters, hour: Float | None = None
+) -> Answers:
+    """What these sends to these customers add to the log-odds of opening and of clicking; action, hour: (m,)."""
+    send = Send(traits.segment[rows], traits.format[rows], action, day, hour)
     total = Answers(np.zeros(len(send.segment), dtype=np.float32), np.zeros(len(send.segment), dtype=np.float32))
     for effect in p.answering:
         for sum_of, own in zip(total, effect.answering(send) or (None, None), strict=True):

@@ -13,7 +13,7 @@ from typing import ClassVar, NamedTuple, Protocol
 import numpy as np
 
 from campaignrl.actions import Catalog
-from campaignrl.arrays import Bool, Float32, Int, Rows
+from campaignrl.arrays import Bool, Float, Float32, Int, Rows
 from campaignrl.errors import Problem, UsageError
 from campaignrl.toml import Spec
 
@@ -44,6 +44,7 @@ class Send(NamedTuple):
     format: Int  # of content that the customer prefers; -1: none
     action: Int
     day: int
+    hour: Float | None  # of the day, at which it arrives; None: at an hour of its slot, or at none in particular
 
 
 class Answer(NamedTuple):

@@ -36,11 +36,14 @@ class Hours(Section):
     def at_work(self, market: Market) -> HoursEffect:
         """The slots of the market's actions, at the hours of its segments."""
         catalog = market.catalog
+        quarter: Float = (np.arange(STEPS, dtype=np.float64) + 0.5) * (DAY / STEPS)
+        by_hour = [log_odds(self.segments.get(name, []), quarter) for name in market.segments]
         by_slot = np.zeros((len(market.segments), len(catalog.slots) + 1), dtype=np.float32)  # last: without
         for g, name in enumerate(market.segments):
             peaks = self.segments.get(name, [])
             by_slot[g, :-1] = [slot_log_odds(peaks, s.from_hour, s.to_hour) for s in catalog.slots]
-        return HoursEffect(self, np.ascontiguousarray(by_slot[:, catalog.slot_of]))
+        by_action = np.ascontiguousarray(by_slot[:, catalog.slot_of])
+        return HoursEffect(self, by_action, np.array(by_hour, dtype=np.float32))
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +52,14 @@ class HoursEffect(Effect):
 
     spec: Hours
     by_action: Float32  # (g, k) log-odds of opening
+    by_hour: Float32  # (g, STEPS) likewise, by the quarters of the day
 
     def answering(self, send: Send) -> Answer | None:
         """More at the hours of the customer's segment, less at others."""
-        return Answer(self.by_action[send.segment, send.action], None)
+        if send.hour is None:
+            return Answer(self.by_action[send.segment, send.action], None)
+        quarter = (send.hour * (STEPS / DAY)).astype(np.intp) % STEPS
+        return Answer(self.by_hour[send.segment, quarter], None)
 
 
 def log_odds(peaks: list[Peak], hour: Float) -> Float:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl import rng
-from campaignrl.arrays import Bool, Int, Rows
+from campaignrl.arrays import Bool, Float, Int, Rows
 from campaignrl.dynamics import Outcome, State, Traits, days_with, draw_customers, live
 from campaignrl.dynamics.observe import observe
 from campaignrl.dynamics.parameters import parameters
@@ -117,23 +117,25 @@ class Panel:
             self.rules, _facts(held_out, self._absent(part), state.consent[:, part], state.sent[:, part], context)
         )
 
-    def step(self, action: Int, attempts: Int | None = None) -> Outcome:
+    def step(self, action: Int, attempts: Int | None = None, hour: Float | None = None) -> Outcome:
         """One day: action (n,) as the guard allows; returns what happened, and moves on to the next day.
 
-        attempts: (n,) how often delivery is tried; None: once.
+        attempts: (n,) how often delivery is tried; None: once. hour: (n,) of the day, at which a send arrives; None: at
+        an hour of its slot, or at no hour in particular.
         """
         outcome = Outcome.unwritten(len(self))
-        self.over_blocks(lambda part: self._live(action, attempts, part, outcome))
+        self.over_blocks(lambda part: self._live(action, attempts, hour, part, outcome))
         self.day += 1
         return outcome
 
-    def _live(self, action: Int, attempts: Int | None, part: slice, outcome: Outcome) -> None:
+    def _live(self, action: Int, attempts: Int | None, hour: Float | None, part: slice, outcome: Outcome) -> None:
         """The day of some customers, in this panel's own arrays and in those of the outcome."""
         traits, state = self.traits, self.state
         if part.stop - part.start < len(self):
             traits, state, outcome = traits.rows(part), state.rows(part), outcome.rows(part)
             action, attempts = action[part], None if attempts is None else attempts[part]
-        live(self.world, traits, state, action, self.day, self.seed, self._parameters, attempts, outcome)
+            hour = None if hour is None else hour[part]
+        live(self.world, traits, state, action, self.day, self.seed, self._parameters, attempts, outcome, hour)
 
 
 def _facts(held_out: Bool, absent: Bool | None, consent: Bool, sent: npt.NDArray[np.uint64], context: Context) -> Facts:

@@ -44,8 +44,8 @@ class Unsubscribe(Spec):
 class Capacity(Spec):
     """How many sends a channel can serve; the unit is part of the key, because the number of customers varies.
 
-    By day alone, what is too much is not sent; on the clock of hours it waits, with the servers that follow from the
-    length of one send and the hours that are not quiet.
+    By day alone, what is too much is not sent; on the clock of hours it waits, with the channel's own `servers`, or
+    else those that follow from the length of one send and the hours that are not quiet.
     """
 
     sends_per_day_per_1000_customers: Annotated[float, Field(ge=0.0)]
@@ -61,6 +61,10 @@ class Capacity(Spec):
         return given
 
 
+# Hours of the day from .. to, local time; the second may be earlier: over midnight.
+Band = tuple[Annotated[float, Field(ge=0.0, lt=24.0)], Annotated[float, Field(ge=0.0, le=24.0)]]
+
+
 class CreativeSpec(Spec):
     """One way to present offers; what it does to customers stands in [formats]."""
 
@@ -73,7 +77,7 @@ class SlotSpec(Spec):
     """One band of hours of the day in which a send may go out; what it does stands in [hours]."""
 
     title: str = ""
-    hours: tuple[Annotated[float, Field(ge=0.0, lt=24.0)], Annotated[float, Field(ge=0.0, le=24.0)]]  # from, to; local
+    hours: Band
 
     @model_validator(mode="after")
     def _some_hours(self) -> SlotSpec:
@@ -104,8 +108,23 @@ class ChannelSpec(Sparse):
     capacity: Capacity | None = None  # None: without limit
     patience_hours: Positive = 24.0  # on the clock of hours, a send that has queued for so long is given up
     retry: Retry | None = None  # None: one attempt
+    servers: Annotated[int, Field(ge=1, le=100_000)] | None = None  # at work on the clock of hours; None: see Capacity
+    shift: Band | None = None  # hours of the day in which they work; None: whenever it is not quiet
     creatives: Annotated[list[str], Field(max_length=MOST)] | None = None  # that it can show; None: all of the world
     slots: Annotated[list[str], Field(max_length=MOST)] | None = None  # in which it can send; None: all of the world
+
+    @model_validator(mode="after")
+    def _servers_for_the_clock(self) -> ChannelSpec:
+        if self.servers is None and self.shift is not None:
+            raise PydanticCustomError("servers", "with servers, who work in its shift: add servers = 10 or the like")
+        if self.servers is not None and self.capacity is None:
+            raise PydanticCustomError("servers", "with a capacity, from which the length of one send follows")
+        if self.servers is not None and self.capacity is not None and self.capacity.minutes_per_send is not None:
+            message = "without minutes_per_send, which follows from its capacity, servers and shift"
+            raise PydanticCustomError("servers", message)
+        if self.shift is not None and self.shift[0] == self.shift[1]:
+            raise PydanticCustomError("hours", "with hours in its shift, as in shift = [9, 18]")
+        return self
 
 
 class OfferSpec(Sparse):

@@ -25,6 +25,7 @@ from campaignrl.specs.world_features import feature_schema
 Tables = Mapping[str, Any]
 
 MOST_ACTIONS = 10_000
+DAY = 24.0  # hours
 
 
 def world_problems(world: Tables) -> list[Problem]:
@@ -124,7 +125,7 @@ def dimension_problems(world: Tables) -> list[Problem]:
             named_one = _texts([change.get(field)]) if isinstance(change, Mapping) else []
             where = f"[drift.changes.{number}]"
             problems += _unknown(where, field, named_one, known, f"{_a(field)} of this world")
-    return [*problems, *_arrival_problems(world)]
+    return [*problems, *_arrival_problems(world), *_shift_problems(channels, _table(world, "guard"))]
 
 
 def _a(noun: str) -> str:
@@ -140,6 +141,19 @@ def _unknown(where: str, field: str, names: Iterable[str], known: Mapping[str, A
     fix = f"Known: {', '.join(known)}." if known else ""
     hints = [nearest(str(name), known) if number < SHOWN else "" for number, name in enumerate(absent)]
     return [Problem(where, field, name, allowed, hint or fix) for name, hint in zip(absent, hints, strict=True)]
+
+
+def _shift_problems(channels: Mapping[str, Tables], guard: Tables) -> Iterator[Problem]:
+    """Shifts that lie in quiet hours alone: nothing would ever be sent."""
+    quiet: list[Any] = [_table(guard, "quiet_hours").get(name) for name in ("from_hour", "to_hour")]
+    for name, channel in channels.items():
+        shift = channel.get("shift")
+        if not isinstance(shift, list | tuple) or len(shift) != 2 or not _are_numbers([*shift, *quiet]):
+            continue
+        (start, end), (begins, ends) = shift, quiet
+        into, length = (start - begins) % DAY, (end - start) % DAY or DAY
+        if into + length <= (ends - begins) % DAY:
+            yield Problem(f"[channels.{name}]", "shift", list(shift), "with an hour outside the quiet hours")
 
 
 def _arrival_problems(world: Tables) -> Iterator[Problem]:

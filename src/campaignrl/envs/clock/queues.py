@@ -11,6 +11,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,6 +58,35 @@ class Quiet(NamedTuple):
 NEVER_QUIET = Quiet()
 
 
+class Closed(NamedTuple):
+    """Hours in which a channel serves nobody: those that are quiet, and those outside its shift."""
+
+    parts: tuple[Quiet, ...]
+
+    @classmethod
+    def of(cls, quiet: Quiet, spec: ChannelSpec) -> Closed:
+        """The hours of a channel in a world with these quiet hours."""
+        if spec.shift is None:
+            return cls((quiet,))
+        start, end = spec.shift
+        return cls((quiet, Quiet(end % DAY, (start - end) % DAY)))
+
+    @property
+    def open_hours(self) -> float:
+        """Hours of a day in which it serves."""
+        edges = {0.0, DAY, *(p.start for p in self.parts), *((p.start + p.length) % DAY for p in self.parts)}
+        return sum(
+            b - a for a, b in pairwise(sorted(edges)) if all(part.wait((a + b) / 2.0) == 0.0 for part in self.parts)
+        )
+
+    def wait(self, time: float) -> float:
+        """Hours from `time` until it serves; 0 if it does."""
+        at = time
+        while more := max(part.wait(at) for part in self.parts):
+            at += more
+        return at - time
+
+
 class Sends(NamedTuple):
     """m decided sends that have not joined a queue; times are hours since day 0."""
 
@@ -79,7 +109,7 @@ class Service(NamedTuple):
 
 
 def service(spec: ChannelSpec, customers: int, open_hours: float) -> Service:
-    """As many servers as the length of a send asks for, and a length that gives exactly the capacity with them.
+    """The channel's servers, or as many as a send's length asks for; and the length that gives its capacity with them.
 
     capacity per day = servers x open hours / hours per send; rounding to whole servers stretches or shortens a send.
     """
@@ -89,7 +119,7 @@ def service(spec: ChannelSpec, customers: int, open_hours: float) -> Service:
     if per_day <= 0.0:
         return Service(0, 0.0, varies=False)
     wanted = per_day * (spec.capacity.minutes_per_send or 0.0) / MINUTES / open_hours
-    servers = max(1, round(wanted))
+    servers = spec.servers if spec.servers is not None else max(1, round(wanted))
     return Service(servers, servers * open_hours / per_day, spec.capacity.service == "exponential")
 
 
@@ -126,7 +156,7 @@ class Queue:
     begin: Callable[[Job], None]
     end: Callable[[Job], None]
     lost: Callable[[Job, float], None]
-    quiet: Quiet = NEVER_QUIET
+    quiet: Quiet | Closed = NEVER_QUIET
     patience: float = math.inf  # hours
     waiting: deque[Job] = field(default_factory=deque)
     spells: list[tuple[float, float]] = field(default_factory=list)

@@ -14,6 +14,7 @@ from enum import IntEnum
 import numpy as np
 
 from campaignrl import rng
+from campaignrl.actions import Catalog
 from campaignrl.arrays import Float, Int, UInt64
 from campaignrl.dynamics import Outcome
 from campaignrl.envs.clock.event_log import EventLog
@@ -45,9 +46,19 @@ def active_hour(u: Float) -> Float:
     return np.interp(u, _SHARE, _GRID)
 
 
-def planned_hour(keys: UInt64, seed: int, day: int) -> Float:
-    """(m,) hour of the day at which a send to each customer is planned."""
-    return active_hour(rng.uniform(keys, seed, day, Purpose.CLOCK, Draw.PLAN))
+def planned_hour(keys: UInt64, seed: int, day: int, catalog: Catalog | None = None, action: Int | None = None) -> Float:
+    """(m,) hour of the day at which the send of each action (m,) is planned: evenly within its slot, if it has one.
+
+    A slot over midnight has its late hours at the end of the day and its early ones at the beginning of the same day.
+    """
+    u = rng.uniform(keys, seed, day, Purpose.CLOCK, Draw.PLAN)
+    free = active_hour(u)
+    if catalog is None or action is None or not catalog.slots:
+        return free
+    bands = np.array([(s.from_hour, (s.to_hour - s.from_hour) % DAY or DAY) for s in catalog.slots] + [(0.0, DAY)])
+    slot = catalog.slot_of[action]
+    begins, length = bands[slot].T  # of none, -1: the last
+    return np.where(slot < 0, free, (begins + u * length) % DAY)
 
 
 def delayed(start: Float, mean: float, end: float, u: Float) -> Float:

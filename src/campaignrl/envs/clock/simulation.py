@@ -4,6 +4,9 @@ One behaviour model: by day this is `Panel.step`, given the sends that reached a
 is when, and whether at all, a decided send leaves. A channel with neither `capacity` nor `retry` needs no events: its
 sends leave when they are planned. With no delays in the world the run equals the panel customer by customer.
 
+An action with a slot is planned at an hour of its slot, any other at an hour of activity. Where the world has [hours],
+a send is answered by the hour at which it arrives.
+
 A send counts on the day it leaves. Until then its customer is busy: later decisions for it are dropped, so nobody is
 sent two things a day, and each morning the guard looks again at what is still on its way. The budget is charged
 when a send is decided and gets the money back if it never leaves; further attempts take time, not money.
@@ -22,14 +25,14 @@ import simpy
 
 from campaignrl import rng
 from campaignrl.actions import NONE
-from campaignrl.arrays import Float, Int
+from campaignrl.arrays import Bool, Float, Int
 from campaignrl.dynamics import Outcome, delivery_probability
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.envs.clock.event_log import EventLog, channel_load
-from campaignrl.envs.clock.queues import DAY, Job, Queue, Quiet, Sends, service, service_hours
+from campaignrl.envs.clock.queues import DAY, Closed, Job, Queue, Quiet, Sends, service, service_hours
 from campaignrl.envs.clock.response_times import Draw, planned_hour, write_responses
 from campaignrl.envs.panel import Panel
-from campaignrl.guard import Limits, Spending, throttle
+from campaignrl.guard import Spending
 from campaignrl.rng import Purpose
 from campaignrl.specs import World
 
@@ -73,36 +76,70 @@ def run_clock(panel: Panel, decide: Decide, progress: Progress | None = None) ->
 
 
 class Clock:
-    """A panel, its queues, and the sends on their way."""
+    """A panel, its queues, and the sends on their way.
 
-    def __init__(self, panel: Panel, decide: Decide) -> None:
+    hour: of the day at which all sends are planned to leave; None: each at its customer's own.
+    """
+
+    def __init__(self, panel: Panel, decide: Decide, hour: float | None = None) -> None:
         world, n = panel.world, len(panel)
-        self.panel, self.decide, self.log = panel, decide, EventLog(world.catalog)
+        self.panel, self.decide, self.log, self.hour = panel, decide, EventLog(world.catalog), hour
         self.quiet = Quiet.of(world.guard.quiet_hours)
         self._env = simpy.Environment()
-        self._spending, self._parameters = Spending(world, n), parameters(world)
+        self._spending, self._parameters = Spending(world, n, capacities=False), parameters(world)
         self._specs = list(world.channels.values())
-        self._service = [service(spec, n, self.quiet.open_hours) for spec in self._specs]
+        self._closed = [Closed.of(self.quiet, spec) for spec in self._specs]
+        self._service = [
+            service(spec, n, closed.open_hours) for spec, closed in zip(self._specs, self._closed, strict=True)
+        ]
         self.queues = {c: self._queue(c) for c, spec in enumerate(self._specs) if spec.capacity or spec.retry}
         self._busy = np.zeros(n, dtype=bool)  # has a send on its way
         nobody, never = np.empty(0, dtype=np.int64), np.empty(0)
         self._over = Sends(nobody, nobody, never, never)
         expires = [offer.expires_after_hours or np.inf for offer in world.offers.values()]
         self._expires = np.array([*expires, np.inf])  # hours by offer; the last for `none`
+        self._begun_day = -1
         self._today: dict[int, Job] = {}  # sends that a server took up today, by row
         self._luck = np.empty(0, dtype=np.float32)  # (n,) today's draw of delivery
 
     def _queue(self, channel: int) -> Queue:
         spec = self._specs[channel]
         servers = self._service[channel].servers
-        return Queue(self._env, servers, self._begun, self._ended, self._lost, self.quiet, spec.patience_hours)
+        closed = self._closed[channel]
+        return Queue(self._env, servers, self._begun, self._ended, self._lost, closed, spec.patience_hours)
+
+    @property
+    def busy(self) -> Bool:
+        """(n,) who has a send on its way."""
+        return self._busy.copy()
+
+    def room(self) -> Bool:
+        """(k,) actions for one of which there is money today; channels that are full make sends wait."""
+        return self._spending.room(self.panel.world.catalog, self.panel.day)
+
+    def expected_waits(self) -> dict[str, float]:
+        """Hours by channel with a queue, of a send that joins now: those before it, at the servers' mean pace."""
+        names = list(self.panel.world.channels)
+        found = {}
+        for c, queue in self.queues.items():
+            servers, hours, _ = self._service[c]
+            found[names[c]] = len(queue.waiting) * hours / servers if servers else np.inf
+        return found
+
+    def begin_day(self) -> None:
+        """Before anything is decided today: withdraw what waits in vain, so that its customers are due; once a day."""
+        panel = self.panel
+        if self._begun_day == panel.day:
+            return
+        self._begun_day = panel.day
+        if any(spec.retry for spec in self._specs):
+            (self._luck,) = rng.uniforms(panel.traits.key, panel.seed, panel.day, Purpose.FUNNEL, 1)
+        self._look_again(DAY * panel.day)
 
     def next_day(self) -> Outcome:
         """Decide, let the day pass, and live it."""
         panel, start = self.panel, DAY * self.panel.day
-        if any(spec.retry for spec in self._specs):
-            (self._luck,) = rng.uniforms(panel.traits.key, panel.seed, panel.day, Purpose.FUNNEL, 1)
-        self._look_again(start)
+        self.begin_day()
         sends = self._still_valid(self._decided(start))
         leaving = sends.leaves < start + DAY
         self._over, sends = sends.take(~leaving), sends.take(leaving)
@@ -140,18 +177,22 @@ class Clock:
         action[dropped] = NONE
         if self._spending.is_limited:
             u = rng.uniform(panel.traits.key, panel.seed, panel.day, Purpose.THROTTLE)
-            limits = Limits(np.full(len(self._specs), np.inf), self._spending.limits(panel.day).money)
-            served = throttle(catalog, action, u, limits)
-            self._spending.book(served.cost)
-            action = served.action
+            action = self._spending.serve(catalog, action, u, panel.day).action
         rows = np.flatnonzero(action != NONE)
-        planned = start + planned_hour(panel.traits.key[rows], panel.seed, panel.day)
+        planned = start + self._planned(rows, action[rows])
         leaves = self.quiet.release(planned)
         late = leaves > planned
         self.log.many("held", planned[late], rows[late], action[rows[late]], (leaves - planned)[late])
         self._busy[rows] = True
         new = Sends(rows, action[rows], np.full(len(rows), start), leaves)
         return Sends(*(np.concatenate(pair) for pair in zip(self._over, new, strict=True)))
+
+    def _planned(self, rows: Int, action: Int) -> Float:
+        """(m,) hour of today at which the sends (m,) to these customers should leave."""
+        if self.hour is not None:
+            return np.full(len(rows), self.hour)
+        panel = self.panel
+        return planned_hour(panel.traits.key[rows], panel.seed, panel.day, panel.world.catalog, action)
 
     def _still_valid(self, sends: Sends) -> Sends:
         """Without those whose offer runs out before they could leave."""
@@ -200,7 +241,7 @@ class Clock:
             return
         reached = delivery_probability(np.array([channel]), np.array([job.attempts]), self._parameters)[0]
         again = self._env.now + retry.after_hours
-        if self._luck[job.row] < reached or again >= DAY * (self.panel.day + 1) or self.quiet.wait(again):
+        if self._luck[job.row] < reached or again >= DAY * (self.panel.day + 1) or self._closed[channel].wait(again):
             return
         job.expires = np.inf
         timer = self._env.timeout(retry.after_hours)
@@ -232,6 +273,6 @@ class Clock:
         reached[rows] = np.minimum(over, np.nextafter(start + DAY, 0.0))
         self._today = {}
         held = self.panel.state.live_offer.copy()
-        outcome = self.panel.step(action, attempts if (attempts > 1).any() else None)
+        outcome = self.panel.step(action, attempts if (attempts > 1).any() else None, reached % DAY)
         write_responses(self.log, self.panel, outcome, action, held, reached)
         return outcome
