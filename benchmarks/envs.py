@@ -62,6 +62,23 @@ def against_cartpole(world) -> dict:
     return {"widths": rows, "bandit_decisions_per_cpu_s": 1_024 / bandit}
 
 
+OPTIONS = {
+    "observe everything": {"observe": "everything"},
+    "reward incremental": {"reward": "incremental"},
+    "reward expected": {"reward": "expected"},
+    "a drawn price": {"price": (0.0, 5.0)},
+    "a week a step": {"step": "week"},
+}
+
+
+def with_options(world, n: int = 1_024) -> dict[str, float]:
+    """Time of a step with each option, over that of the plain face in the same run."""
+    made = {"plain": LifecycleVectorEnv(n, world, threads=1)}
+    made |= {name: LifecycleVectorEnv(n, world, threads=1, **options) for name, options in OPTIONS.items()}
+    best = alternating(made, 40)
+    return {name: best[name] / best["plain"] for name in OPTIONS}
+
+
 def rollout_rate(env, steps: int) -> float:
     """Environment steps per CPU second of MaskablePPO collecting a rollout, without learning."""
     import torch
@@ -94,7 +111,7 @@ def main() -> None:
     words.add_argument("--json", action="store_true")
     chosen = words.parse_args()
     world = load_world(chosen.world)
-    answer = against_cartpole(world)
+    answer = against_cartpole(world) | {"with_options": with_options(world)}
     try:
         answer["rollout"] = against_dummy(world)
     except ImportError:
@@ -109,6 +126,8 @@ def main() -> None:
             f"{n:10} {row['cartpole_us']:12.0f} {row['lifecycle_us']:10.0f} {rate:14.3f} {row['times_cartpole']:15.1f}"
         )
     print(f"\none-decision environment   {answer['bandit_decisions_per_cpu_s'] / 1e3:8.1f} k decisions per CPU s")
+    for name, times in answer["with_options"].items():
+        print(f"{name:26} {times:8.2f} x the plain step")
     if answer["rollout"] is None:
         print("rollout: needs the extra `rl`")
         return

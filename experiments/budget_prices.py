@@ -29,7 +29,7 @@ SIDE_BY_SIDE = 1024  # customers of a training
 TRIED, FRESH = 50, 60  # seeds of the customers on whom prices are found, and of those on whom policies are judged
 HALVINGS = 7
 
-Play = Callable[[Any, float, int], "Played"]  # (world, price, seed)
+Play = Callable[[Any, float, int, int], "Played"]  # (world, price, seed, customers)
 
 
 class Played(NamedTuple):
@@ -71,10 +71,10 @@ def learned(rollouts: int, seed: int) -> Any:
     return model.learn(rollouts * SIDE_BY_SIDE * days)
 
 
-def network_plays(model: Any, customers: int) -> Play:
+def network_plays(model: Any) -> Play:
     """How the network plays at a price."""
 
-    def play(world: Any, price: float, seed: int) -> Played:
+    def play(world: Any, price: float, seed: int, customers: int) -> Played:
         env = LifecycleVectorEnv(customers, world, price=(0.0, HIGHEST), threads=1)
         observation, infos = env.reset(seed=seed, options={"price": price})
         value, cost = np.zeros(customers), np.zeros(customers)
@@ -88,10 +88,10 @@ def network_plays(model: Any, customers: int) -> Play:
     return play
 
 
-def policy_plays(policy: Any, customers: int) -> Play:
+def policy_plays(policy: Any) -> Play:
     """How a policy plays at a price; one that knows none plays as ever."""
 
-    def play(world: Any, price: float, seed: int) -> Played:
+    def play(world: Any, price: float, seed: int, customers: int) -> Played:
         playing = policy.at_price(price) if hasattr(policy, "at_price") else policy
         campaign = run_campaign(world, playing, customers=customers, seed=seed, threads=1)
         return Played(campaign.totals["reward"], campaign.totals["cost"])
@@ -99,14 +99,14 @@ def policy_plays(policy: Any, customers: int) -> Play:
     return play
 
 
-def price_for(play: Play, amount: float) -> float:
+def price_for(play: Play, amount: float, customers: int) -> float:
     """The least price at which customers cost no more than the budget if nobody stops them; HIGHEST if none does."""
     free, low, high = with_budget(None), 0.0, HIGHEST
-    if play(free, low, TRIED).cost.mean() * 1000 <= amount:
+    if play(free, low, TRIED, customers).cost.mean() * 1000 <= amount:
         return low
     for _ in range(HALVINGS):
         middle = float(np.expm1((np.log1p(low) + np.log1p(high)) / 2))
-        within = play(free, middle, TRIED).cost.mean() * 1000 <= amount
+        within = play(free, middle, TRIED, customers).cost.mean() * 1000 <= amount
         low, high = (low, middle) if within else (middle, high)
     return high
 
@@ -115,17 +115,17 @@ def study(budgets: list[float], rollouts: int, customers: int, logged: int, seed
     """One row for each budget and policy."""
     log = simulate(with_budget(None), "uniform", customers=logged, seed=seed, threads=1)
     plays = {
-        "price in its observation": network_plays(learned(rollouts, seed), customers),
-        "budgeted": policy_plays(train("budgeted", log, seed=seed), customers),
-        "rules": policy_plays(load_policy("rules_tight_budget", load_world(WORLD)), customers),
-        "uniform": policy_plays(load_policy("uniform", load_world(WORLD)), customers),
+        "price in its observation": network_plays(learned(rollouts, seed)),
+        "budgeted": policy_plays(train("budgeted", log, seed=seed)),
+        "rules": policy_plays(load_policy("rules_tight_budget", load_world(WORLD))),
+        "uniform": policy_plays(load_policy("uniform", load_world(WORLD))),
     }
-    nothing = policy_plays(load_policy("none", load_world(WORLD)), customers)(with_budget(None), 0.0, FRESH)
+    nothing = policy_plays(load_policy("none", load_world(WORLD)))(with_budget(None), 0.0, FRESH, customers)
     rows = []
     for amount in budgets:
         for name, play in plays.items():
-            price = price_for(play, amount) if name in ("price in its observation", "budgeted") else 0.0
-            ours = play(with_budget(amount), price, FRESH)
+            price = price_for(play, amount, customers // 3) if name in ("price in its observation", "budgeted") else 0.0
+            ours = play(with_budget(amount), price, FRESH, customers)
             gain = ours.value - nothing.value
             half = 1.96 * gain.std() / np.sqrt(customers)
             rows.append(
@@ -160,7 +160,7 @@ def picture(rows: list[dict[str, Any]], currency: str) -> Any:
 def main(argv: list[str] | None = None) -> None:
     """Read the words of the call, run, and say what came out."""
     words = study_words(__doc__, "runs/budget_prices", json=True)
-    words.add_argument("--budgets", type=float, nargs="+", default=[30.0, 60.0, 120.0], help="per 1000 customers")
+    words.add_argument("--budgets", type=float, nargs="+", default=[75.0, 150.0, 300.0], help="per 1000 customers")
     words.add_argument("--rollouts", type=int, default=90, help=f"episodes of {SIDE_BY_SIDE} customers to learn from")
     words.add_argument("--customers", type=int, default=20_000, help="to judge on")
     words.add_argument("--logged", type=int, default=10_000, help="customers of the log that `budgeted` learns from")

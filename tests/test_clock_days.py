@@ -60,7 +60,7 @@ def test_without_delays_the_clock_is_the_panel_customer_by_customer():
     by_day = run_campaign(world, "uniform", customers=10_000, seed=5)
     by_hour = simulate_hours(world, "uniform", customers=10_000, seed=5)
     assert world.horizon == 90
-    assert by_day.totals["bought"].sum() > 10_000
+    assert by_day.totals["bought"].sum() > 3_000
     different = [name for name in Outcome._fields if not np.array_equal(by_day.totals[name], by_hour.totals[name])]
     assert different == []
     assert all(np.array_equal(by_day.daily[name], by_hour.daily[name]) for name in Outcome._fields)

@@ -21,7 +21,7 @@ from campaignrl.envs import Panel
 from campaignrl.features import Context
 from campaignrl.guard import Spending
 from campaignrl.policies import Policy, certain_action, sample
-from campaignrl.policies.deep import Memory, Recurrent, ask
+from campaignrl.policies.deep import Memory, ask, is_recurrent
 from campaignrl.rng import Purpose
 
 FEW = 0.15  # of a block's customers: so few are looked at one by one
@@ -66,7 +66,7 @@ def decide_day(panel: Panel, policy: Policy, memory: Memory | None = None) -> Ch
 
 def actions_of_day(panel: Panel, policy: Policy, memory: Memory | None = None) -> Int:
     """(n,) the actions that `decide_day` finds, and nothing else."""
-    if isinstance(policy, Recurrent):
+    if is_recurrent(policy):
         return decide_day(panel, policy, memory).action.copy()
     action = np.full(len(panel), NONE, dtype=np.int64)
 
@@ -110,7 +110,7 @@ def _decide(panel: Panel, policy: Policy, part: slice, memory: Memory | None, li
     allowed = panel.allowed(context, part)
     for seen in (*context.columns.values(), allowed):  # by any policy, and the log says that it was seen
         seen.flags.writeable = False
-    n, everybody = len(allowed), isinstance(policy, Recurrent)
+    n, everybody = len(allowed), is_recurrent(policy)
     rows = np.arange(n) if everybody else panel.reachable(part) - part.start
     among, mask = (context, allowed) if len(rows) == n else (context.take(rows), allowed[rows])
     keys = panel.traits.key[part][rows]

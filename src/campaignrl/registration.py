@@ -14,10 +14,12 @@ import gymnasium
 
 LIFECYCLE = "campaignrl/Lifecycle-v0"
 BANDIT = "campaignrl/Bandit-v0"
+CLOCK = "campaignrl/Clock-v0"
 
 ENVIRONMENTS = {  # id -> the single and the native vector environment
     LIFECYCLE: ("campaignrl.envs.single:LifecycleEnv", "campaignrl.envs.vector:LifecycleVectorEnv"),
     BANDIT: ("campaignrl.envs.bandit:BanditEnv", "campaignrl.envs.bandit:BanditVectorEnv"),
+    CLOCK: ("campaignrl.envs.clock.face:ClockEnv", "campaignrl.envs.clock.face:ClockVectorEnv"),
 }
 
 

@@ -31,15 +31,20 @@ from importlib import import_module
 from types import ModuleType
 
 from campaignrl.envs.bandit import BanditVectorEnv as BanditVectorEnv
+from campaignrl.envs.cohorts import Cohort as Cohort
 from campaignrl.envs.customers_export import customers_frame as customers_frame
 from campaignrl.envs.events_export import play_history as play_history
 from campaignrl.envs.events_export import truth_of as truth_of
 from campaignrl.envs.expected_reward import expected_orders as expected_orders
 from campaignrl.envs.expected_reward import morning as morning
+from campaignrl.envs.options import Options as Options
 from campaignrl.envs.panel import BLOCK as BLOCK
 from campaignrl.envs.panel import Panel as Panel
+from campaignrl.envs.single import CustomerEnv as CustomerEnv
 from campaignrl.envs.single import LifecycleEnv as LifecycleEnv
+from campaignrl.envs.vector import CustomersVectorEnv as CustomersVectorEnv
 from campaignrl.envs.vector import LifecycleVectorEnv as LifecycleVectorEnv
+from campaignrl.envs.vector import Rhythm as Rhythm
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -21,7 +21,7 @@ from campaignrl.envs.options import Options, Prices, checked_options
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.prices import rates_of
 from campaignrl.errors import Problem, UsageError
-from campaignrl.features import FeatureSchema
+from campaignrl.features import Feature, FeatureSchema
 from campaignrl.specs import World, load_world
 
 Step = tuple[Float32, Float, Bool, Bool, dict[str, Any]]
@@ -83,7 +83,7 @@ class CustomersVectorEnv(VectorEnv[Float32, Int, Bool]):
         self._equipment = None if self.options.are_plain else Equipment(self.world, self.options)
         self._rates: Float | None = None
         self._rhythm = self.rhythm(self.world, self.options, num_envs)
-        known = () if self._equipment is None else self._equipment.known.schema.features
+        known = self._further_features()
         self.features = FeatureSchema((*self.world.features.features, *known)) if known else self.world.features
         self.single_observation_space = observation_space(self.features)
         self.single_action_space = gymnasium.spaces.Discrete(len(self.world.catalog))
@@ -197,10 +197,17 @@ class CustomersVectorEnv(VectorEnv[Float32, Int, Bool]):
             self._next += len(places)
         else:
             ids, self._next = first + places, first + self.num_envs
-        panel = Panel(self.world, ids, self._seed, self._threads)
-        equipment = self._equipment
-        new = Cohort(panel, places) if equipment is None else equipment.cohort(panel, places, self._rates)
+        new = self._cohort(Panel(self.world, ids, self._seed, self._threads), places)
         self._cohorts = [*(cohort for cohort in staying if cohort is not None), new]
+
+    def _further_features(self) -> tuple[Feature, ...]:
+        """What is seen beside the world's features."""
+        return () if self._equipment is None else self._equipment.known.schema.features
+
+    def _cohort(self, panel: Panel, places: Int) -> Cohort:
+        """Customers who begin today."""
+        equipment = self._equipment
+        return Cohort(panel, places) if equipment is None else equipment.cohort(panel, places, self._rates)
 
     def _ended(self, cohort: Cohort) -> bool:
         return cohort.panel.day >= self._rhythm.until

@@ -1,8 +1,9 @@
 """What must hold of a vector environment, looked for by playing it: the checks that gymnasium's checker leaves out.
 
 `check_vector_env(env)` raises with every finding at once; `findings(env)` lists them. The checks know gymnasium's
-interface and our `action_mask` and `invalid`, and nothing of worlds. Not here: single environments
-(`gymnasium.utils.env_checker`), budgets, which tie customers together and so are not a matter of a vector environment.
+interface and our `action_mask` and `invalid`, and nothing of worlds. `reset_mask`, and the comparison with a single
+environment, take places apart: they do not hold where a budget ties customers together. Not here: single environments
+(`gymnasium.utils.env_checker`).
 """
 
 from __future__ import annotations

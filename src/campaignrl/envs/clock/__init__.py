@@ -6,6 +6,8 @@ response_times.py  When within a day: planned sends, and the time of each respon
 simulation.py      The panel on a clock of hours: sends queue, wait for the morning, are retried, given up or expire
 """
 
+from campaignrl.envs.clock.face import ClockEnv as ClockEnv
+from campaignrl.envs.clock.face import ClockVectorEnv as ClockVectorEnv
 from campaignrl.envs.clock.queues import Job as Job
 from campaignrl.envs.clock.queues import Queue as Queue
 from campaignrl.envs.clock.queues import mean_wait as mean_wait

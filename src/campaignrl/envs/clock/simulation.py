@@ -25,14 +25,14 @@ import simpy
 
 from campaignrl import rng
 from campaignrl.actions import NONE
-from campaignrl.arrays import Float, Int
+from campaignrl.arrays import Bool, Float, Int
 from campaignrl.dynamics import Outcome, delivery_probability
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.envs.clock.event_log import EventLog, channel_load
 from campaignrl.envs.clock.queues import DAY, Closed, Job, Queue, Quiet, Sends, service, service_hours
 from campaignrl.envs.clock.response_times import Draw, planned_hour, write_responses
 from campaignrl.envs.panel import Panel
-from campaignrl.guard import Limits, Spending, throttle
+from campaignrl.guard import Spending
 from campaignrl.rng import Purpose
 from campaignrl.specs import World
 
@@ -76,14 +76,17 @@ def run_clock(panel: Panel, decide: Decide, progress: Progress | None = None) ->
 
 
 class Clock:
-    """A panel, its queues, and the sends on their way."""
+    """A panel, its queues, and the sends on their way.
 
-    def __init__(self, panel: Panel, decide: Decide) -> None:
+    hour: of the day at which all sends are planned to leave; None: each at its customer's own.
+    """
+
+    def __init__(self, panel: Panel, decide: Decide, hour: float | None = None) -> None:
         world, n = panel.world, len(panel)
-        self.panel, self.decide, self.log = panel, decide, EventLog(world.catalog)
+        self.panel, self.decide, self.log, self.hour = panel, decide, EventLog(world.catalog), hour
         self.quiet = Quiet.of(world.guard.quiet_hours)
         self._env = simpy.Environment()
-        self._spending, self._parameters = Spending(world, n), parameters(world)
+        self._spending, self._parameters = Spending(world, n, capacities=False), parameters(world)
         self._specs = list(world.channels.values())
         self._closed = [Closed.of(self.quiet, spec) for spec in self._specs]
         self._service = [
@@ -95,6 +98,7 @@ class Clock:
         self._over = Sends(nobody, nobody, never, never)
         expires = [offer.expires_after_hours or np.inf for offer in world.offers.values()]
         self._expires = np.array([*expires, np.inf])  # hours by offer; the last for `none`
+        self._begun_day = -1
         self._today: dict[int, Job] = {}  # sends that a server took up today, by row
         self._luck = np.empty(0, dtype=np.float32)  # (n,) today's draw of delivery
 
@@ -104,12 +108,38 @@ class Clock:
         closed = self._closed[channel]
         return Queue(self._env, servers, self._begun, self._ended, self._lost, closed, spec.patience_hours)
 
+    @property
+    def busy(self) -> Bool:
+        """(n,) who has a send on its way."""
+        return self._busy.copy()
+
+    def room(self) -> Bool:
+        """(k,) actions for one of which there is money today; channels that are full make sends wait."""
+        return self._spending.room(self.panel.world.catalog, self.panel.day)
+
+    def expected_waits(self) -> dict[str, float]:
+        """Hours by channel with a queue, of a send that joins now: those before it, at the servers' mean pace."""
+        names = list(self.panel.world.channels)
+        found = {}
+        for c, queue in self.queues.items():
+            servers, hours, _ = self._service[c]
+            found[names[c]] = len(queue.waiting) * hours / servers if servers else np.inf
+        return found
+
+    def begin_day(self) -> None:
+        """Before anything is decided today: withdraw what waits in vain, so that its customers are due; once a day."""
+        panel = self.panel
+        if self._begun_day == panel.day:
+            return
+        self._begun_day = panel.day
+        if any(spec.retry for spec in self._specs):
+            (self._luck,) = rng.uniforms(panel.traits.key, panel.seed, panel.day, Purpose.FUNNEL, 1)
+        self._look_again(DAY * panel.day)
+
     def next_day(self) -> Outcome:
         """Decide, let the day pass, and live it."""
         panel, start = self.panel, DAY * self.panel.day
-        if any(spec.retry for spec in self._specs):
-            (self._luck,) = rng.uniforms(panel.traits.key, panel.seed, panel.day, Purpose.FUNNEL, 1)
-        self._look_again(start)
+        self.begin_day()
         sends = self._still_valid(self._decided(start))
         leaving = sends.leaves < start + DAY
         self._over, sends = sends.take(~leaving), sends.take(leaving)
@@ -147,18 +177,22 @@ class Clock:
         action[dropped] = NONE
         if self._spending.is_limited:
             u = rng.uniform(panel.traits.key, panel.seed, panel.day, Purpose.THROTTLE)
-            limits = Limits(np.full(len(self._specs), np.inf), self._spending.limits(panel.day).money)
-            served = throttle(catalog, action, u, limits)
-            self._spending.book(served.cost)
-            action = served.action
+            action = self._spending.serve(catalog, action, u, panel.day).action
         rows = np.flatnonzero(action != NONE)
-        planned = start + planned_hour(panel.traits.key[rows], panel.seed, panel.day, catalog, action[rows])
+        planned = start + self._planned(rows, action[rows])
         leaves = self.quiet.release(planned)
         late = leaves > planned
         self.log.many("held", planned[late], rows[late], action[rows[late]], (leaves - planned)[late])
         self._busy[rows] = True
         new = Sends(rows, action[rows], np.full(len(rows), start), leaves)
         return Sends(*(np.concatenate(pair) for pair in zip(self._over, new, strict=True)))
+
+    def _planned(self, rows: Int, action: Int) -> Float:
+        """(m,) hour of today at which the sends (m,) to these customers should leave."""
+        if self.hour is not None:
+            return np.full(len(rows), self.hour)
+        panel = self.panel
+        return planned_hour(panel.traits.key[rows], panel.seed, panel.day, panel.world.catalog, action)
 
     def _still_valid(self, sends: Sends) -> Sends:
         """Without those whose offer runs out before they could leave."""

@@ -31,6 +31,7 @@ from campaignrl.policies.deep.recurrent_state import Recurrent as Recurrent
 from campaignrl.policies.deep.recurrent_state import answers_on as answers_on
 from campaignrl.policies.deep.recurrent_state import ask as ask
 from campaignrl.policies.deep.recurrent_state import gaps_in as gaps_in
+from campaignrl.policies.deep.recurrent_state import is_recurrent as is_recurrent
 from campaignrl.policies.deep.recurrent_state import memory_for as memory_for
 from campaignrl.policies.deep.recurrent_state import require_memory as require_memory
 from campaignrl.policies.deep.recurrent_state import states_on as states_on

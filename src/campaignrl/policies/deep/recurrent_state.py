@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from typing import Protocol, overload, runtime_checkable
+from typing import Protocol, TypeGuard, overload, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -116,6 +116,11 @@ def memory_for(policy: Policy) -> Memory | None:
     return Memory(fingerprint(policy), policy.state_width) if isinstance(policy, Recurrent) else None
 
 
+def is_recurrent(policy: Policy) -> TypeGuard[Recurrent]:
+    """Whether the policy remembers customers; told at once of nearly all that do not, for it is asked day by day."""
+    return hasattr(policy, "remember") and isinstance(policy, Recurrent)
+
+
 def fingerprint(policy: Recurrent) -> str:
     """A digest of settings, catalog, features and weights: to another network the numbers of a state mean nothing."""
     known = {"settings": policy.settings(), "catalog": policy.catalog.hash, "features": policy.schema.encoded}
@@ -124,7 +129,7 @@ def fingerprint(policy: Recurrent) -> str:
 
 def ask(policy: Policy, memory: Memory | None, keys: UInt64, day: int, context: Context, allowed: Bool) -> Float:
     """(n, k) probabilities of any policy for customers on a day; a recurrent one reads and moves on `memory`."""
-    if not isinstance(policy, Recurrent):
+    if not is_recurrent(policy):
         return policy.probabilities(context, allowed)
     if memory is None:
         require_memory(policy, memory, "memory_for(policy) makes one.")

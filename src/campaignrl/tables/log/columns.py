@@ -35,6 +35,7 @@ RESERVED = (
     *("reward", "cost", "matured", "wave", "policy_id", "catalog_hash"),
 )
 OPTIONAL = ("eligible", "wave", "creative", "slot")
+NEIGHBOURS = 4_096  # names that lie so close together are all made texts
 PREFIX = "context."  # before a context column whose own name is taken
 
 
@@ -123,6 +124,13 @@ def _context_type(feature: Feature, context: Context) -> Any:
 
 def _texts(names: Any, codes: npt.NDArray[np.integer[Any]]) -> pa.Array:
     """The text of each code; a negative code is missing."""
+    low = max(int(codes.min()), 0) if len(codes) else 0
+    high = int(codes.max(initial=-1))
+    if high - low < NEIGHBOURS:  # a category, or customers whose rows stand together: faster than looking for them
+        words = [*(str(name) for name in names[low : high + 1]), None]
+        return pa.array(words, pa.string()).take(
+            pa.array(np.where(codes < 0, len(words) - 1, codes.astype(np.intp) - low))
+        )
     used, at = np.unique(codes, return_inverse=True)  # few of the names occur in one batch
     words = [str(names[code]) if code >= 0 else None for code in used]
     return pa.array(words, pa.string()).take(pa.array(at))
