@@ -144,8 +144,8 @@ MOVING = {
     "a slot outside the day": ("[slots.late]\nhours = [18, 26]", ["[slots.late.hours]", "26", "24"]),
     "arrivals above 1": ("[arrivals]\nper_day = 0.5", ["[arrivals]", "6.0", "at most 1"]),
     "a shift without servers": (
-        "[channels.call]\ncost = 1.0\nreach = { deliver = 0.5, open = 0.5, click = 0.5 }\nunsubscribe = { base = 0.0 }\n"
-        "capacity = { sends_per_day_per_1000_customers = 5.0 }\nshift = [9, 18]",
+        "[channels.call]\ncost = 1.0\nreach = { deliver = 0.5, open = 0.5, click = 0.5 }\n"
+        "unsubscribe = { base = 0.0 }\ncapacity = { sends_per_day_per_1000_customers = 5.0 }\nshift = [9, 18]",
         ["[channels]", "call", "servers = 10"],
     ),
 }
