@@ -36,12 +36,13 @@ def number(value):
 
 
 def cell(row):
-    """A figure with its band; outside in bold, a known miss with an asterisk."""
-    if row is None:
+    """A figure, half its 95 % interval, and its band; outside in bold, a known miss with an asterisk."""
+    if row is None or row.measured != row.measured:
         return ""
     band = f" ({number(row.low)}-{number(row.high)})" if row.low == row.low else ""
     star, bold = ("*" if row.verdict == "known miss" else ""), ("**" if row.verdict == "outside" else "")
-    return f"{bold}{number(row.measured)}{star}{bold}{band}"
+    half = (row.ci_high - row.ci_low) / 2
+    return f"{bold}{number(row.measured)}{star}{bold} ±{half:.1g}{band}"
 
 
 def table(tables):

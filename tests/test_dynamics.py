@@ -116,7 +116,7 @@ def test_the_price_effect_is_the_stated_one():
     zero = np.zeros(2, np.float32)
     rate, sensitivity = np.float32([0.02] * 2), np.float32([0.27] * 2)
     hazard = purchase.purchase_hazard(
-        rate, sensitivity, zero, offer, off, off, mood(2), 0, P._replace(appeal=0 * P.appeal)
+        rate, sensitivity, zero, offer, off, off, mood(2), 0, P._replace(appeal=0 * P.appeal, brings=0 * P.brings)
     )
     assert hazard[0] / hazard[1] == pytest.approx(1.716, abs=1e-3)
     assert hazard[1] == pytest.approx(0.02 * P.season[0])

@@ -10,7 +10,8 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 
 import campaignrl
-from campaignrl.campaign import decide_day, ready_policy, run_campaign
+from campaignrl.campaign import ready_policy, run_campaign
+from campaignrl.choices import decide_day
 from campaignrl.envs.bandit import BanditVectorEnv
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.prices import Price, drawn

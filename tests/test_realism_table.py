@@ -89,9 +89,9 @@ def test_an_unknown_business_is_refused(tables):
 # ---- measures, counted by hand
 
 
-def test_repurchase_of_four_buyers():
-    second, repeats = np.array([10.0, 60.0, 200.0, np.inf]), np.array([3, 1, 1, 0])
-    last = np.array([400.0, 60.0, 183.0, 0.0])  # one of them orders after day 183
+def test_repurchase_of_four_kinds_of_buyers():
+    second, repeats = np.tile([10.0, 60.0, 200.0, np.inf], 3), np.tile([3, 1, 1, 0], 3)
+    last = np.tile([400.0, 60.0, 183.0, 0.0], 3)  # one of them orders after day 183
     found = {row.figure: row.value.value for row in cohort_figures(second, repeats, last)}
     assert found == {
         "repeat in 30 days": 0.25,
@@ -110,25 +110,25 @@ def of_expected(expected: np.ndarray, delivered: np.ndarray | None = None) -> Li
 
 
 def test_the_dip_is_what_is_lost_later_over_what_is_won():
-    """Two customers: +3 and +1 while it is valid (days 5 and 6), -0.5 and -0.3 afterwards."""
-    base, ours = np.full((10, 2), 5.0), np.full((10, 2), 5.0)
-    ours[SEND_DAY] += [2.0, 1.0]
-    ours[SEND_DAY + 1] += [1.0, 0.0]
-    ours[SEND_DAY + 2] -= [0.5, 0.3]
+    """Two kinds of customers: +3 and +1 while it is valid (days 5 and 6), -0.5 and -0.3 afterwards."""
+    base, ours = np.full((10, 12), 5.0), np.full((10, 12), 5.0)
+    ours[SEND_DAY] += np.tile([2.0, 1.0], 6)
+    ours[SEND_DAY + 1] += np.tile([1.0, 0.0], 6)
+    ours[SEND_DAY + 2] -= np.tile([0.5, 0.3], 6)
     assert dip(of_expected(ours), of_expected(base), SEND_DAY + 1).value == pytest.approx(0.8 / 4.0, rel=1e-5)
 
 
 def test_extra_orders_are_counted_by_delivered_contacts():
-    base, ours = np.zeros((3, 2)), np.array([[0.1, 0.0], [0.2, 0.0], [0.0, 0.1]])
-    delivered = np.array([[True, True], [True, False], [True, True]])
+    base, ours = np.zeros((3, 12)), np.tile([[0.1, 0.0], [0.2, 0.0], [0.0, 0.1]], 6)
+    delivered = np.tile([[True, True], [True, False], [True, True]], 6)
     found = extra_a_thousand(of_expected(ours, delivered), of_expected(base), 1)
     assert found.value == pytest.approx(1_000 * 0.3 / 3)
 
 
 def test_delays_of_a_click():
     """Six tenths on the day; of the rest, three quarters after 2 days and one after 6."""
-    extra = np.zeros((8, 2), dtype=np.float32)
-    extra[0], extra[2], extra[6] = [0.3, 0.3], [0.1, 0.2], [0.1, 0.0]
+    extra = np.zeros((8, 20), dtype=np.float32)
+    extra[0], extra[2], extra[6] = (np.tile(two, 10) for two in ([0.3, 0.3], [0.1, 0.2], [0.1, 0.0]))
     found = {row.figure: row.value.value for row in delays(extra)}
     assert found["same day"] == pytest.approx(0.6)
     assert found["days to convert"] == pytest.approx((0.3 * 2 + 0.1 * 6) / 0.4)
@@ -144,8 +144,9 @@ def test_a_fleet_sends_as_often_as_it_says(a_week, sends):
 
 
 def test_statistics_by_hand():
-    assert share(np.array([1.0, 0.0, 1.0]), np.array([2.0, 1.0, 1.0])).value == pytest.approx(0.5)
-    assert math.isnan(share(np.zeros(3), np.zeros(3)).value)
+    part, whole = np.tile([1.0, 0.0, 1.0], 4), np.tile([2.0, 1.0, 1.0], 4)
+    assert share(part, whole).value == pytest.approx(0.5)
+    assert math.isnan(share(part[:9], whole[:9]).value), "nine customers are too few"
     assert relative_spread(np.array([1.0, 3.0])) == pytest.approx(0.5)
     assert top_tenth(np.array([10.0] + [1.0] * 9)) == pytest.approx(10 / 19)
     assert math.isnan(jackknife(relative_spread, np.arange(10.0)).value)
@@ -280,7 +281,7 @@ def test_options_of_realism_need_realism(monkeypatch, capsys):
 @pytest.mark.parametrize("name", sorted(BUSINESS_OF))
 def test_a_business_lies_inside_its_bands(name):
     """As far as a few customers can tell; the full size is the slow test."""
-    assert [row.figure for row in realism_table(name, customers=800).outside] == []
+    assert [row.figure for row in realism_table(name, customers=2_000).outside] == []
 
 
 @pytest.mark.slow

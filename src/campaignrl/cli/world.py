@@ -133,6 +133,11 @@ def _say_facts(facts: WorldFacts) -> None:
     offers = [(n, o.kind, o.title, ", ".join(o.channels), o.only_if or "everybody") for n, o in found.offers.items()]
     say("")
     say_table(("offer", "kind", "what it is", "channels", "who may get it"), offers)
+    ways = [(n, "creative", c.title, f"format {c.format or n}") for n, c in found.creatives.items()]
+    ways += [(n, "slot", s.title, f"{s.hours[0]:g} to {s.hours[1]:g} o'clock") for n, s in found.slots.items()]
+    if ways:
+        say("")
+        say_table(("way", "of", "what it is", "details"), ways)
     say(f"\n{_rules(found)}\n\n{_quiet(facts)}")
 
 

@@ -11,10 +11,14 @@ from campaignrl.arrays import Array, Float
 from campaignrl.true_value import Value, ratio_value
 
 GROUPS = 20
+FEWEST = 10  # customers who count below the line; with fewer, the error says nothing
+UNKNOWN = Value(*[float("nan")] * 4)
 
 
 def share(part: Array, whole: Array) -> Value:
-    """Ratio of two totals over the same customers (n,), e.g. opens over deliveries; NaN where nothing is below."""
+    """Ratio of two totals over the same customers (n,), e.g. opens over deliveries; NaN where too few are below."""
+    if np.count_nonzero(whole) < FEWEST:
+        return UNKNOWN
     return ratio_value(np.asarray(part, np.float64), np.asarray(whole, np.float64))
 
 
@@ -24,7 +28,7 @@ def jackknife(statistic: Callable[[Float], float], values: Float) -> Value:
     Source: Efron & Stein 1981, "The Jackknife Estimate of Variance", Annals of Statistics 9(3).
     """
     if len(values) < 2 * GROUPS:
-        return Value(*[float("nan")] * 4)
+        return UNKNOWN
     group = np.arange(len(values)) % GROUPS
     without = np.array([statistic(values[group != g]) for g in range(GROUPS)])
     whole = statistic(values)
