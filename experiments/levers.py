@@ -25,7 +25,7 @@ from campaignrl.suites import run_cells, run_study, study_words, write_files
 
 WORLDS = ("ecommerce", "bank", "retail", "travel")
 LEAST, MOST = 0.05, 0.35  # share of the sends that makes an offer a lever; share of the gain that one pair may hold
-MARKS = "<!-- levers -->", "<!-- end of levers -->"
+MARKS = "<!-- levers -->", "<!-- levers: end -->"
 
 
 class Watched:
@@ -116,7 +116,7 @@ def main() -> None:
         before, _, rest = chosen.docs.read_text(encoding="utf-8").partition(MARKS[0])
         page = f"{before}{MARKS[0]}\n{document(found)}{MARKS[1]}{rest.partition(MARKS[1])[2]}"
         write_files(chosen.docs.parent, {chosen.docs.name: page})
-        picture(found, chosen.docs.parent / "images" / "levers.png")
+        picture(found, chosen.docs.parent / f"{chosen.docs.stem}_levers.png")
 
 
 if __name__ == "__main__":

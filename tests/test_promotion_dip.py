@@ -6,10 +6,10 @@ most here), and the list left after 90 days compounded from unsubscribes a messa
 
 import numpy as np
 import pytest
-from campaignrl.envs.truth.expected_reward import morning
 
 from campaignrl.dynamics import parameters
 from campaignrl.dynamics.purchase import purchase_hazard, within_a_day
+from campaignrl.envs.expected_reward import morning
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.truth.twins import Life, always, nothing
 from campaignrl.specs.world import load_world

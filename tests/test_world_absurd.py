@@ -129,6 +129,11 @@ def test_tables_given_as_a_dict_are_judged_likewise():
         assert str(wrong.value).count("\n") == 0
 
 
+def test_a_change_too_large_to_be_shown_is_refused_in_words():
+    with pytest.raises(SpecError, match=r"horizon = \(int too large to be shown\) is not less than"):
+        load_world("coupon_trap", horizon=10**5_000)
+
+
 def test_the_sizes_that_people_write_pass(tmp_path):
     path = tmp_path / "mine.toml"
     words = ". ".join(["a.b.c"] * 40)
@@ -144,8 +149,8 @@ MOVING = {
     "a slot outside the day": ("[slots.late]\nhours = [18, 26]", ["[slots.late.hours]", "26", "24"]),
     "arrivals above 1": ("[arrivals]\nper_day = 0.5", ["[arrivals]", "6.0", "at most 1"]),
     "a shift without servers": (
-        "[channels.call]\ncost = 1.0\nreach = { deliver = 0.5, open = 0.5, click = 0.5 }\nunsubscribe = { base = 0.0 }\n"
-        "capacity = { sends_per_day_per_1000_customers = 5.0 }\nshift = [9, 18]",
+        "[channels.call]\ncost = 1.0\nreach = { deliver = 0.5, open = 0.5, click = 0.5 }\n"
+        "unsubscribe = { base = 0.0 }\ncapacity = { sends_per_day_per_1000_customers = 5.0 }\nshift = [9, 18]",
         ["[channels]", "call", "servers = 10"],
     ),
 }
