@@ -55,6 +55,7 @@ bench: $(DEV_STAMP)  ## speed, as ratios measured in one run
 	$(BIN)/python benchmarks/panel.py
 	$(BIN)/python benchmarks/limit.py
 	$(BIN)/python benchmarks/scaling.py
+	$(BIN)/python benchmarks/campaign.py
 	$(BIN)/python benchmarks/envs.py
 	$(BIN)/python benchmarks/deep.py
 

@@ -57,9 +57,11 @@ PARTS = {  # the first that fits
 OF_A_CAMPAIGN = {
     "an action from probabilities": "base.py:sample",
     "the step": "panel.py:step",
-    "the policy's probabilities": "fixed.py:probabilities",
+    "the policy's probabilities": "simple.py:probabilities",
     "observation": "panel.py:observe",
-    "guard": "panel.py:allowed",
+    "guard: who can be reached": "panel.py:reachable",
+    "guard: what they may be sent": "panel.py:allowed",
+    "totals": "campaign.py:add",
 }
 
 
@@ -165,7 +167,7 @@ def campaign(world) -> dict[str, float]:
     profiler = cProfile.Profile(time.process_time, builtins=False)
     profiler.runcall(run_campaign, world, "uniform", customers=BLOCK, seed=1, threads=1)
     seconds = _named(profiler, 3)
-    whole = seconds["simulate.py:run_campaign"]
+    whole = seconds["campaign.py:run_campaign"]
     shares = {part: seconds[name] / whole for part, name in OF_A_CAMPAIGN.items()}
     return {**shares, "the rest": 1.0 - sum(shares.values())}
 

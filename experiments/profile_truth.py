@@ -21,7 +21,8 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 import campaignrl as crl
-from campaignrl.campaign import decide_day, ready_policy
+from campaignrl.campaign import ready_policy
+from campaignrl.choices import decide_day
 from campaignrl.cli import say, say_table
 from campaignrl.envs import Panel, play_history, truth_of
 from campaignrl.profiles.store import build_profiles

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 import campaignrl as crl
-from campaignrl.campaign import decide_day, ready_policy
+from campaignrl.campaign import ready_policy
+from campaignrl.choices import decide_day
 from campaignrl.dynamics import parameters
 from campaignrl.envs import Panel
 from campaignrl.envs.truth.oracles import action_gains

@@ -13,7 +13,8 @@ from campaignrl.calibration.response.campaign_rows import campaign_of_events, la
 from campaignrl.calibration.response.conversion_delay import delay_numbers
 from campaignrl.calibration.world.replay import days_needed, replay, translation
 from campaignrl.calibration.world.world_file import world_text
-from campaignrl.campaign import decide_day, ready_policy
+from campaignrl.campaign import ready_policy
+from campaignrl.choices import decide_day
 from campaignrl.cli.main import app
 from campaignrl.envs.events_export import play_history, truth_of
 from campaignrl.envs.panel import Panel

@@ -8,6 +8,7 @@ from campaignrl.campaign import ready_policy, run_campaign, simulate
 from campaignrl.choices import actions_of_day, decide_day
 from campaignrl.demo import usual_policy
 from campaignrl.envs.panel import Panel
+from campaignrl.ope.data import target_policy_of
 from campaignrl.policies import certain_action
 from campaignrl.policies.fixed.rules import RulesPolicy
 from campaignrl.specs.bundled import bundled_files
@@ -91,6 +92,21 @@ def test_a_campaign_asks_few_more_than_those_who_have_a_choice():
     campaign = run_campaign(world, counting, customers=300, seed=3)
     assert free <= counting.asked < 1.2 * free < 0.6 * len(log)
     np.testing.assert_array_equal(campaign.value, run_campaign(world, "uniform", customers=300, seed=3).value)
+
+
+@pytest.mark.parametrize("kind", ["uniform", "usual", "lin_ts"])
+def test_evaluation_asks_where_more_than_one_action_was_eligible(kind):
+    """And what it says of the other rows is what asking them would have said."""
+    world = load_world("no_memory")
+    log = simulate(world, "uniform", customers=40, seed=3)
+    log.eligible[::7] = False
+    log.eligible[np.arange(0, len(log), 7), log.action[::7]] = True  # a single one, and not always `none`
+    counting = Counting(policy_of(world, kind))
+    whole = counting.policy.probabilities(log.context, log.allowed())
+    p = target_policy_of(counting, log).probabilities(log, slice(10, None))
+    np.testing.assert_array_equal(p, whole[10:])
+    assert p.flags.c_contiguous == whole.flags.c_contiguous
+    assert counting.asked == (log.allowed()[10:].sum(axis=1) > 1).sum() < len(p)
 
 
 class Cautious(RulesPolicy):

@@ -92,6 +92,21 @@ def test_an_hour_moves_when_sends_leave(bank):
         ClockVectorEnv(2, bank, hour=24.0)
 
 
+def test_a_slot_of_the_action_goes_before_the_hour_of_the_face(tables):
+    """At night nothing leaves: the slot of the day does, on the day of the decision."""
+    slots = {"noon": {"hours": [11, 13]}, "night": {"hours": [22, 24]}}
+    guard = {**tables.get("guard", {}), "quiet_hours": {"from_hour": 21.0, "to_hour": 9.0}}
+    world = load_world({**tables, "slots": slots, "guard": guard})
+    sent = {}
+    for slot in slots:
+        env = ClockVectorEnv(300, world, hour=22.5)
+        _, infos = env.reset(seed=1)
+        mine = [name.endswith(f"/{slot}") or name == "none" for name in world.catalog.names]
+        sent[slot] = env.step(at_random(infos["action_mask"] & mine, np.random.default_rng(0)))[4]["cost"].sum()
+    assert sent["noon"] > 0
+    assert sent["night"] == 0
+
+
 def test_without_queues_it_is_the_daily_face(small_world):
     """Same lives, same rewards, where the world has no budget, capacity, retry or quiet hours."""
     clock, daily, chance = (

@@ -11,8 +11,9 @@ from campaignrl.effects.drift import Change, path
 from campaignrl.effects.hours import Peak, log_odds, slot_log_odds
 from campaignrl.envs.customers_export import customers_frame
 from campaignrl.envs.panel import Panel
+from campaignrl.envs.truth.bounds.upper_bound import upper_bound
 from campaignrl.envs.truth.oracles.greedy_oracle import action_gains
-from campaignrl.errors import SpecError
+from campaignrl.errors import SpecError, UsageError
 from campaignrl.policies.linear_model.parameter_sharing import blocks_of
 from campaignrl.rng import customer_keys
 from campaignrl.specs.world import load_world
@@ -214,6 +215,12 @@ def test_who_was_there_before_lives_as_without_arrivals(tables):
     there = Panel(growing, 1_000).traits.arrives == 0
     assert (a.value[there] == b.value[there]).all()
     assert (a.value[~there] != b.value[~there]).any()
+
+
+def test_a_bound_that_would_pass_over_arrivals_is_refused(tables):
+    world = load_world({**tables, "arrivals": {"per_day": 0.01}})
+    with pytest.raises(UsageError, match="arrivals"):
+        upper_bound(world, customers=50)
 
 
 # ------------------------------------------------------------------ drift

@@ -10,7 +10,8 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 
 import campaignrl
-from campaignrl.campaign import decide_day, ready_policy, run_campaign
+from campaignrl.campaign import ready_policy, run_campaign
+from campaignrl.choices import decide_day
 from campaignrl.envs.bandit import BanditVectorEnv
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.prices import Price, drawn
@@ -352,6 +353,39 @@ def test_the_expected_reward_has_the_plain_ones_mean_and_less_noise():
     assert error < 0.05 * abs(sums[0].mean())  # and the test could have told
 
 
+def test_who_arrives_is_expected_to_buy_from_that_day_on(tables):
+    world = load_world({**tables, "arrivals": {"per_day": 0.07}})
+    n = 20_000
+    plain, expected = (LifecycleVectorEnv(n, world, reward=kind) for kind in ("plain", "expected"))
+    answers = played(plain, world.horizon - 1)
+    expected.reset(seed=3)
+    arrives, both = expected.panel.traits.arrives, []
+    for day, (action, step) in enumerate(answers):
+        today = expected.step(action)[1]
+        if day:
+            both.append(np.array([step[1], today])[:, arrives == day])
+    ours, theirs = np.concatenate(both, axis=1)
+    difference = theirs - ours
+    assert abs(difference.mean()) < 3 * difference.std() / np.sqrt(len(difference))
+    assert theirs.mean() > 5 * difference.std() / np.sqrt(len(difference))
+
+
+def test_an_arrival_is_an_event(tables):
+    world = load_world({**tables, "arrivals": {"per_day": 0.05}})
+    env = LifecycleVectorEnv(400, world, step="event")
+    _, infos = env.reset(seed=3)
+    arrives, could = env.panel.traits.arrives, 0
+    daily = LifecycleVectorEnv(400, world)
+    daily.reset(seed=3)
+    for day in range(1, world.horizon):
+        _, _, _, _, infos = env.step(np.zeros(400, dtype=int))
+        mask = daily.step(np.zeros(400, dtype=int))[4]["action_mask"]
+        new = arrives == day
+        assert np.array_equal(infos["action_mask"][new], mask[new])
+        could += int(mask[new, 1:].any(axis=1).sum())
+    assert could > 20
+
+
 def test_the_scale_divides_every_reward(small_world):
     answers = played(LifecycleVectorEnv(60, small_world, reward="expected", price=1.0), small_world.horizon)
     scaled = LifecycleVectorEnv(60, small_world, reward="expected", price=1.0, reward_scale=8.0)
@@ -429,7 +463,7 @@ def test_nothing_latent_is_seen_in_any_world(name):
     played(env, 9)
     before, mask = env._look(), env.action_masks()
     panel, mixed = env.panel, np.random.default_rng(1).permutation(300)
-    for latent in ("segment", "rate", "drop_rate", "sensitivity", "basket", "affinity"):
+    for latent in ("segment", "rate", "drop_rate", "sensitivity", "basket", "affinity", "format"):
         trait = getattr(panel.traits, latent)
         trait[...] = trait[..., mixed]
     for latent in (panel.state.alive, panel.state.stocks):

@@ -12,7 +12,8 @@ import pytest
 
 import campaignrl as crl
 from campaignrl import rng
-from campaignrl.campaign import decide_day, run_campaign, simulate_hours
+from campaignrl.campaign import run_campaign, simulate_hours
+from campaignrl.choices import decide_day
 from campaignrl.cli import main as cli
 from campaignrl.envs.customers_export import customers_frame
 from campaignrl.envs.panel import Panel

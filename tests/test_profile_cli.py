@@ -9,7 +9,8 @@ from typing import NamedTuple
 import pandas as pd
 import pytest
 
-from campaignrl.campaign import decide_day, ready_policy
+from campaignrl.campaign import ready_policy
+from campaignrl.choices import decide_day
 from campaignrl.cli import main as cli
 from campaignrl.envs.events_export import START, play_history
 from campaignrl.envs.panel import Panel

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from campaignrl.campaign import decide_day, ready_policy, simulate
+from campaignrl.campaign import ready_policy, simulate
+from campaignrl.choices import decide_day
 from campaignrl.envs.customers_export import customers_frame
 from campaignrl.envs.events_export import START, play_history, truth_of
 from campaignrl.envs.panel import Panel

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campaignrl.campaign import decide_day, ready_policy, simulate
+from campaignrl.campaign import ready_policy, simulate
+from campaignrl.choices import decide_day
 from campaignrl.envs.events_export import START, attributes_of, play_history
 from campaignrl.envs.panel import Panel
 from campaignrl.errors import ArtifactError, DataError, UsageError

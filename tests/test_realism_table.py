@@ -264,6 +264,10 @@ def test_the_verb_prints_a_table_and_writes_it(tmp_path, monkeypatch, capsys):
 def test_the_verb_fails_where_a_business_lies_outside(tmp_path, monkeypatch, capsys):
     tables = crl.load_world("no_memory").model_dump(exclude_unset=True)
     path = crl.save_world(crl.load_world({**tables, "business": "web_shop"}), tmp_path / "shop.toml")
+    assert call(monkeypatch, "world", "check", str(path), "--realism", "-n", "500") == 1
+    shown = capsys.readouterr().out.split("\n\n")[1]
+    assert " out" in shown
+    assert max(map(len, shown.splitlines())) <= 80
     assert call(monkeypatch, "world", "check", str(path), "--realism", "-n", "500", "--json") == 1
     found = json.loads(capsys.readouterr().out)
     assert found["outside"] == sum(row["verdict"] == "outside" for row in found["rows"]) > 0

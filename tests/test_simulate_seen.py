@@ -11,7 +11,8 @@ import pytest
 
 from campaignrl import rng
 from campaignrl.actions import NONE
-from campaignrl.campaign import decide_day, ready_policy, simulate
+from campaignrl.campaign import ready_policy, simulate
+from campaignrl.choices import decide_day
 from campaignrl.demo import usual_policy
 from campaignrl.dynamics import Outcome
 from campaignrl.envs.panel import Panel

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import campaignrl as crl
 from campaignrl.envs.customers_export import customers_frame
 from campaignrl.envs.panel import Panel
-from campaignrl.errors import DataError
+from campaignrl.errors import DataError, UsageError
 from campaignrl.tables.suppression import column_says, listed, same_spelling
 
 DAY = datetime.date(2026, 11, 21)
@@ -95,6 +95,12 @@ def test_a_list_of_which_few_are_known_stops_the_run(frame, world):
         sent(frame, world, suppressed=strangers)
     table = crl.read_customers(frame, world, suppressed=strangers, least_known=0.0)
     assert not sent(table, world) & {"1000", "1001"}
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_a_least_known_share_is_a_share(frame, world, share):
+    with pytest.raises(UsageError, match="from 0 to 1"):
+        crl.read_customers(frame, world, suppressed=["1000"], least_known=share)
 
 
 def test_an_empty_list_stops_the_run(frame, world):

@@ -129,8 +129,43 @@ def test_tables_given_as_a_dict_are_judged_likewise():
         assert str(wrong.value).count("\n") == 0
 
 
+def test_a_change_too_large_to_be_shown_is_refused_in_words():
+    with pytest.raises(SpecError, match=r"horizon = \(int too large to be shown\) is not less than"):
+        load_world("coupon_trap", horizon=10**5_000)
+
+
 def test_the_sizes_that_people_write_pass(tmp_path):
     path = tmp_path / "mine.toml"
     words = ". ".join(["a.b.c"] * 40)
     path.write_text(instead('title = "', f'title = "{words} ') + "\n# " + "e.g. " * 300 + "." * 300)
     assert load_world(path).title.startswith("a.b.c")
+
+
+MOVING = {
+    "drift without a day": (
+        '[drift]\nchanges = [{ what = "taste", by = 1.0 }]',
+        ["[drift.changes.0]", "day", "Add it"],
+    ),
+    "a slot outside the day": ("[slots.late]\nhours = [18, 26]", ["[slots.late.hours]", "26", "24"]),
+    "arrivals above 1": ("[arrivals]\nper_day = 0.5", ["[arrivals]", "6.0", "at most 1"]),
+    "a shift without servers": (
+        "[channels.call]\ncost = 1.0\nreach = { deliver = 0.5, open = 0.5, click = 0.5 }\n"
+        "unsubscribe = { base = 0.0 }\ncapacity = { sends_per_day_per_1000_customers = 5.0 }\nshift = [9, 18]",
+        ["[channels]", "call", "servers = 10"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MOVING)
+def test_the_command_line_names_what_is_wrong_with_a_world_that_moves(name, tmp_path, monkeypatch, capsys):
+    text, words = MOVING[name]
+    path = tmp_path / "mine.toml"
+    path.write_text(SMALL + f"\n{text}\n")
+    monkeypatch.setattr(sys, "argv", ["campaignrl", "world", "check", str(path)])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    said = capsys.readouterr().err
+    assert end.value.code == 3
+    assert [word for word in words if word not in said] == []
+    assert "Traceback" not in said
+    assert len(said) < 1_000

@@ -15,9 +15,7 @@ import pandas as pd
 
 from campaignrl import rng
 from campaignrl.arrays import Float, Int
-from campaignrl.choices import Choice, actions_of_day
-from campaignrl.choices import decide_day as decide_day
-from campaignrl.choices import decide_rows as decide_rows
+from campaignrl.choices import Choice, actions_of_day, decide_day
 from campaignrl.display import html_table, one_line
 from campaignrl.dynamics import Outcome
 from campaignrl.envs import BLOCK, Panel

@@ -121,5 +121,5 @@ def _short(value: object, limit: int = 120) -> str:
     try:
         text = repr(value)
     except (RecursionError, ValueError):  # endlessly deep, or a whole number of thousands of digits
-        text = f"a {type(value).__name__} too large to be shown"
+        text = f"({type(value).__name__} too large to be shown)"
     return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -36,7 +36,7 @@ def decide(
     suppress: Annotated[Path | None, typer.Option(help="Table of customer_id never to be contacted.")] = None,
     least_known: Annotated[
         float,
-        typer.Option(min=0.0, max=1.0, help="Share of --suppress that must be among CUSTOMERS; below, it is refused."),
+        typer.Option(help="Share of --suppress, 0 to 1, that must be among CUSTOMERS; below, it is refused."),
     ] = LEAST_KNOWN,
     decisions: Annotated[
         Path | None, typer.Option(help="Also write the decision log, sending nothing included: tomorrow's --log.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -22,7 +23,8 @@ world = typer.Typer(
 )
 
 BARS = "▁▂▃▄▅▆▇█"
-SOURCE = 20  # signs of a source; the whole of it stands in --json and in docs/worlds.md
+SOURCE = 9  # signs of a source's key; the whole of it stands in --json and in docs/worlds.md
+LIES = {"inside": "in", "outside": "out", "known miss": "miss"}
 
 
 @world.command(name="list")
@@ -133,6 +135,11 @@ def _say_facts(facts: WorldFacts) -> None:
     offers = [(n, o.kind, o.title, ", ".join(o.channels), o.only_if or "everybody") for n, o in found.offers.items()]
     say("")
     say_table(("offer", "kind", "what it is", "channels", "who may get it"), offers)
+    ways = [(n, "creative", c.title, f"format {c.format or n}") for n, c in found.creatives.items()]
+    ways += [(n, "slot", s.title, f"{s.hours[0]:g} to {s.hours[1]:g} o'clock") for n, s in found.slots.items()]
+    if ways:
+        say("")
+        say_table(("way", "of", "what it is", "details"), ways)
     say(f"\n{_rules(found)}\n\n{_quiet(facts)}")
 
 
@@ -194,25 +201,25 @@ def _say_realism(table: RealismTable, output: Path | None, as_json: bool) -> Non
     judged = [row for row in table.rows if row.verdict != "not judged"]
     say(f"{table.world} as a {table.business.replace('_', ' ')}; {table.customers:,} customers, seed {table.seed}\n")
     shown = judged or table.rows
-    say_table(("figure", "measured", "band", "source", "it lies"), [_realism_cells(row) for row in shown])
+    say_table(("figure", "measured", "band", "source", "", "lies"), [_realism_cells(row) for row in shown])
     for row in judged:
         if row.verdict == "known miss":
             say(f"\nknown miss: {row.figure}: {row.reason}")
     say(f"\n{_realism_summary(table, judged)}")
 
 
-def _realism_cells(row: Row) -> tuple[str, str, str, str, str]:
+def _realism_cells(row: Row) -> tuple[str, str, str, str, str, str]:
     half = (row.ci_high - row.ci_low) / 2.0
-    measured = f"{row.measured:.3g} ±{half:.1g}" if row.measured == row.measured else "none"
-    has_band = row.low == row.low
-    source = row.source.split(",")[0].split(";")[0][:SOURCE]
-    return (
-        row.figure,
-        measured,
-        f"{row.low:.3g}-{row.high:.3g}" if has_band else "",
-        f"{source} [{row.sure}]" if has_band else "",
-        row.verdict,
-    )
+    measured = f"{_short(row.measured)} ±{_short(half, 1)}" if row.measured == row.measured else "none"
+    if row.low != row.low:
+        return row.figure, measured, "", "", "", ""
+    key = re.split(r"[,; ]", row.source)[0][:SOURCE]
+    return row.figure, measured, f"{_short(row.low)}-{_short(row.high)}", key, row.sure, LIES.get(row.verdict, "")
+
+
+def _short(value: float, digits: int = 3) -> str:
+    """`.0012` for 0.0012: six columns in 80 signs leave no room for noughts."""
+    return re.sub(r"^(-?)0\.", r"\1.", f"{value:.{digits}g}")
 
 
 def _realism_summary(table: RealismTable, judged: list[Row]) -> str:

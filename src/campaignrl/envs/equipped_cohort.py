@@ -147,5 +147,7 @@ class EquippedCohort(Cohort):
         panel, books = self.panel, self.books
         came = visited(panel.world, panel.traits, alive, outcome, panel.day - 1, panel.seed)
         news = came | outcome.opened | outcome.unsubscribed | (held != panel.state.live_offer)
+        if self.equipment.parameters.arrivals:
+            news |= panel.traits.arrives == panel.day
         books.quiet[:] = np.where(books.due, 1, books.quiet + 1)
         books.due[:] = news | (books.quiet >= LONGEST_SILENCE)

@@ -48,7 +48,8 @@ def expected_orders(was: Morning, traits: Traits, action: Int, outcome: Outcome,
     hazard = purchase.purchase_hazard(
         traits.rate, traits.sensitivity, taste, held, outcome.opened, outcome.clicked, was.stocks, day, p
     )
-    alive = np.where(was.alive, np.float32(1.0), outcome.opened * p.revives[p.offer_of[action]])
+    there = was.alive | (traits.arrives == day) if p.arrivals and day > 0 else was.alive  # as a day begins, or in it
+    alive = np.where(there, np.float32(1.0), outcome.opened * p.revives[p.offer_of[action]])
     chance: Float32 = alive * purchase.within_a_day(hazard)
     return chance
 

@@ -298,9 +298,9 @@ class LifecycleVectorEnv(CustomersVectorEnv):
     discounts so far), `budget` (what is left of the wave's).
 
     step: days from one decision to the next, as `day`, `week` or a number; nothing is sent in between and rewards add
-    up. `event`: decide after an open, a visit, an order, a permission lost or an offer gone, and at least once a week.
-    A single customer's other days pass at once; customers in a batch share their days, and the mask of those to whom
-    nothing happened holds `none` alone.
+    up. `event`: decide after an open, a visit, an order, a permission lost, an offer gone or an arrival, and at least
+    once a week. A single customer's other days pass at once; customers in a batch share their days, and the mask of
+    those to whom nothing happened holds `none` alone.
 
     ## Version History
     v0: first version.

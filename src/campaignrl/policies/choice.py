@@ -64,9 +64,10 @@ def best_of(scores: npt.NDArray[np.floating[Any]], allowed: Bool) -> Float:
 def with_floor(shares: Float, allowed: Bool, explore: float) -> Float:
     """(1 - explore) of `shares` and `explore` of uniform, in rows that sum to 1; in memory as `shares` are."""
     require_choice(allowed)
+    if explore == 0.0:
+        return np.asarray(shares / shares.sum(axis=1, keepdims=True))
     p = (1.0 - explore) * shares
-    if explore > 0.0:
-        p += explore * _even(allowed)
+    p += explore * _even(allowed)
     p /= p.sum(axis=1, keepdims=True)
     return p
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from campaignrl.arrays import Bool, Objects
-from campaignrl.errors import DataError, Problem
+from campaignrl.errors import DataError, Problem, UsageError
 from campaignrl.tables.files import as_text
 
 COLUMN = "suppressed"
@@ -32,7 +32,10 @@ def listed(ids: Objects, suppressed: Collection[str], where: str, least_known: f
 
     Raises:
         DataError: the list is empty, or less than `least_known` of it, a share, is among the ids.
+        UsageError: `least_known` is no share.
     """
+    if not 0.0 <= least_known <= 1.0:
+        raise UsageError(Problem("suppression list", "least known share", least_known, "from 0 to 1"))
     spelled = pd.unique(same_spelling(suppressed))
     if not len(spelled):
         fix = "An empty list is more often a failed export than nobody suppressed; leave it out if it is meant."

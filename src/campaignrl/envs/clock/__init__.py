@@ -1,6 +1,7 @@
 """The panel by the hour: sends that queue, wait for the morning, are retried, given up or expire.
 
 event_log.py       What the clock writes down: one row an event, and the load of each channel by the hour
+face.py            The clock as a gymnasium environment: decide at an hour, for whoever is due
 queues.py          A channel as a queue: whole servers, first come first served, and nobody served in quiet hours
 response_times.py  When within a day: planned sends, and the time of each response of a customer
 simulation.py      The panel on a clock of hours: sends queue, wait for the morning, are retried, given up or expire

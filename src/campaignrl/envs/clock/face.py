@@ -88,7 +88,7 @@ class ClockVectorEnv(CustomersVectorEnv):
 
     ## Arguments
     num_envs, world, seed, first_customer, threads, autoreset_mode: as in `LifecycleVectorEnv`. hour: of the day, 0 to
-    24, at which sends are planned to leave; None: each at its customer's own hour, drawn by day.
+    24, at which sends that choose no slot are planned to leave; None: each at its customer's own hour, drawn by day.
 
     ## Version History
     v0: first version.

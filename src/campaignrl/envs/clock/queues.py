@@ -75,9 +75,9 @@ class Closed(NamedTuple):
     def open_hours(self) -> float:
         """Hours of a day in which it serves."""
         edges = {0.0, DAY, *(p.start for p in self.parts), *((p.start + p.length) % DAY for p in self.parts)}
-        ends = sorted(edges)
-        spans = pairwise(ends)
-        return sum(b - a for a, b in spans if all(part.wait((a + b) / 2.0) == 0.0 for part in self.parts))
+        return sum(
+            b - a for a, b in pairwise(sorted(edges)) if all(part.wait((a + b) / 2.0) == 0.0 for part in self.parts)
+        )
 
     def wait(self, time: float) -> float:
         """Hours from `time` until it serves; 0 if it does."""
@@ -109,7 +109,7 @@ class Service(NamedTuple):
 
 
 def service(spec: ChannelSpec, customers: int, open_hours: float) -> Service:
-    """The channel's servers, or as many as the length of a send asks for; and a length that gives its capacity.
+    """The channel's servers, or as many as a send's length asks for; and the length that gives its capacity with them.
 
     capacity per day = servers x open hours / hours per send; rounding to whole servers stretches or shortens a send.
     """

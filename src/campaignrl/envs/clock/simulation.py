@@ -78,7 +78,7 @@ def run_clock(panel: Panel, decide: Decide, progress: Progress | None = None) ->
 class Clock:
     """A panel, its queues, and the sends on their way.
 
-    hour: of the day at which all sends are planned to leave; None: each at its customer's own.
+    hour: of the day at which sends that choose no slot are planned to leave; None: each at its customer's own.
     """
 
     def __init__(self, panel: Panel, decide: Decide, hour: float | None = None) -> None:
@@ -189,10 +189,9 @@ class Clock:
 
     def _planned(self, rows: Int, action: Int) -> Float:
         """(m,) hour of today at which the sends (m,) to these customers should leave."""
-        if self.hour is not None:
-            return np.full(len(rows), self.hour)
-        panel = self.panel
-        return planned_hour(panel.traits.key[rows], panel.seed, panel.day, panel.world.catalog, action)
+        panel, catalog = self.panel, self.panel.world.catalog
+        hours = planned_hour(panel.traits.key[rows], panel.seed, panel.day, catalog, action)
+        return hours if self.hour is None else np.where(catalog.slot_of[action] < 0, self.hour, hours)
 
     def _still_valid(self, sends: Sends) -> Sends:
         """Without those whose offer runs out before they could leave."""

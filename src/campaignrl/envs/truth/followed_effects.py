@@ -31,7 +31,10 @@ FOLLOWED = (
 
 
 def refuse_unfollowed(world: World, p: Parameters, who: str) -> None:
-    """A UsageError that names every effect of the world that `who` cannot follow."""
+    """A UsageError that names every effect of the world that `who` cannot follow, and customers who arrive."""
+    if world.arrivals is not None:  # to a reduced model, who has not arrived yet is gone for good
+        fix = f"Leave [arrivals] out, or ask the greedy oracle; {who} follows those who are there on day 0."
+        raise UsageError(Problem(f"world {world.name}", "arrivals", "given", "absent", fix))
     unknown = [effect for effect in p.effects if not isinstance(effect, FOLLOWED)]
     fix = f"Switch it off, or ask the greedy oracle; {who} has to be taught it (envs/truth/followed_effects.py)."
     if unknown:

@@ -176,7 +176,8 @@ def masked_softmax(outputs: Float32, allowed: Bool, temperature: float = 1.0) ->
     """(n, k) softmax of outputs / temperature over the allowed actions; rows sum to 1 in double precision."""
     logits = np.where(allowed, outputs, np.float32(-np.inf))
     logits -= logits.max(axis=1, keepdims=True)
-    logits /= np.float32(temperature)
+    if temperature != 1.0:
+        logits /= np.float32(temperature)
     weights = np.exp(logits, out=logits).astype(np.float64)
     weights /= weights.sum(axis=1, keepdims=True)
     return np.asarray(weights)

@@ -100,8 +100,8 @@ def _segment(world: World, name: str) -> SegmentFacts:
 def _channel(world: World, p: Parameters, c: int) -> ChannelFacts:
     name, spec = list(world.channels.items())[c]
     tired = p.effect(FatigueEffect)
-    assert tired is not None  # every world has it
-    fatigue = [fatigue_after(m, spec.fatigue, tired.decay) for m in range(MESSAGES + 1)]
+    decay = 0.0 if tired is None else tired.decay  # nobody tires: the stock, if any, moves nothing
+    fatigue = [fatigue_after(m, spec.fatigue, decay) for m in range(MESSAGES + 1)]
     zero = np.zeros(MESSAGES + 1, dtype=np.float32)
     stocks = rested(MESSAGES + 1) | {"fatigue": np.array(fatigue, dtype=np.float32)}
     channel, alive = np.full(MESSAGES + 1, c), np.ones(MESSAGES + 1, dtype=bool)
