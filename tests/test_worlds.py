@@ -27,7 +27,7 @@ CATALOG_HASHES = {
     "no_memory": "605d7102081c4a99",
     "retail": "69c17dc4474894b7",
     "tight_budget": "4f706b1d2c5ba1d6",
-    "travel": "5249740bd5b6d2a9",
+    "travel": "d7f9f349271a67ab",
 }
 
 
