@@ -7,7 +7,8 @@ from machine to machine: the shares of the bare step, which is measured in every
   step        `Panel.step` alone, random actions with a send with probability 0.4, as in panel.py
   nothing     `run_campaign` of `none`, no log
   rules       of the shipped table of rules
-  network     of the shipped network, pretrained/ecommerce
+  network     of a network as maskable_ppo has it, taught for a moment (extra `rl`)
+  shipped     of the policy that ships, pretrained/ecommerce
   lin_ts      of `lin_ts` by 64 draws
   log         `simulate` of `uniform`: the campaign and its log in memory, a tenth of the customers
   parquet     `write_log` of that log
@@ -70,7 +71,8 @@ def timings(world: crl.World, n: int, folder: Path) -> dict[str, tuple[int, Call
     log = crl.simulate(world, "uniform", customers=few, seed=1, threads=1)
     path = folder / "log.parquet"
     crl.write_log(log, path)
-    played = {"nothing": "none", "rules": "rules", "network": "pretrained/ecommerce", "lin_ts": learner}
+    played = {"nothing": "none", "rules": "rules", "shipped": "pretrained/ecommerce", "lin_ts": learner}
+    played["network"] = crl.train("maskable_ppo", world, steps=50_000, seed=1)
 
     def campaign(policy: crl.Policy | str) -> Callable[[], float]:
         ready = crl.load_policy(policy, world)
