@@ -18,7 +18,7 @@ import numpy as np
 from scipy import stats
 
 import campaignrl as crl
-from campaignrl.campaign import decide_day
+from campaignrl.choices import decide_day
 from campaignrl.envs import Panel
 from campaignrl.recorder import Recorder
 from campaignrl.suites import run_cells, run_study, study_words, write_files

@@ -18,7 +18,7 @@ import numpy as np
 from scipy import stats
 
 import campaignrl as crl
-from campaignrl.campaign import decide_day
+from campaignrl.choices import decide_day
 from campaignrl.dynamics import parameters
 from campaignrl.effects import HoursEffect
 from campaignrl.envs import Panel

@@ -100,14 +100,14 @@ def picture(found: dict[str, dict], path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Read the words of the call, run, and print or write what came out."""
     words = study_words(__doc__, "runs/levers", json=True, workers=1)
     words.add_argument("--worlds", nargs="+", default=WORLDS)
     words.add_argument("--customers", type=int, default=2_000)
     words.add_argument("--seed", type=int, default=0)
     words.add_argument("--docs", type=Path, help="page whose tables are replaced; the picture goes beside it")
-    chosen = words.parse_args()
+    chosen = words.parse_args(argv)
     answers = run_cells(partial(levers, customers=chosen.customers, seed=chosen.seed), chosen.worlds, chosen.workers)
     found = dict(zip(chosen.worlds, answers, strict=True))
     print(json.dumps(found) if chosen.json else document(found))

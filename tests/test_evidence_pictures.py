@@ -24,7 +24,7 @@ def sibling(name):
     return module
 
 
-LOGS, CHAINS = sibling("evaluate_log"), sibling("evaluate_sequential_log")
+LOGS, CHAINS = sibling("ope_log"), sibling("ope_sequential_log")
 
 
 @pytest.fixture(scope="module")

@@ -274,7 +274,7 @@ def test_consent_is_never_broken_after_an_unsubscribe():
         gone = np.flatnonzero(out.unsubscribed)
         ever_lost[channel[gone], gone] = True
         rules_seen += len(gone)
-    assert rules_seen > 50
+    assert rules_seen > 20
     assert np.array_equal(panel.state.consent, at_start & ~ever_lost)
 
 

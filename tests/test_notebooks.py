@@ -94,8 +94,8 @@ def test_the_researchers_first_minute(tmp_path):
 def test_the_marketers_morning(tmp_path):
     customers_frame(Panel(crl.load_world("ecommerce"), 400, 3)).to_parquet(tmp_path / "customers.parquet")
     shown, _ = run("marketer", tmp_path)
-    assert "33 actions, trained" in shown["MaskablePPO"]["line"]
-    assert shown["Decisions"]["line"].startswith("Decisions of maskable_ppo for 2026-11-21: ")
+    assert "33 actions, trained" in shown["DRUplift"]["line"]
+    assert shown["Decisions"]["line"].startswith("Decisions of dr_uplift for 2026-11-21: ")
     sends = pd.read_csv(tmp_path / "sends.csv", dtype={"customer_id": str})
     assert 0 < len(sends) < 400
     assert not {"3", "5"} & set(sends["customer_id"])

@@ -31,10 +31,10 @@ END = START + timedelta(days=60)
 
 @pytest.fixture(scope="module")
 def lives(tmp_path_factory):
-    """60 days of 900 customers: the frame of all events, the attributes of day 0 and of the end, as files too."""
+    """60 days of 2,000 customers: the frame of all events, the attributes of day 0 and of the end, as files too."""
     home = tmp_path_factory.mktemp("lives")
     world = load_world("ecommerce")
-    panel, policy = Panel(world, 900, seed=3), ready_policy("uniform", world)
+    panel, policy = Panel(world, 2_000, seed=3), ready_policy("uniform", world)
     attributes_of(panel).to_parquet(home / "first.parquet")
     history = play_history(panel, lambda panel: decide_day(panel, policy).action, 60)
     history.attributes.to_parquet(home / "last.parquet")
