@@ -36,6 +36,7 @@ from campaignrl.true_value import Value, campaign_lift, decision_lifts
 Watch = Callable[[str], AbstractContextManager[Progress | None]]  # a progress bar by title
 
 TITLES = {"none": "nothing sent", "rules": "today's rules", "uniform": "random offers"}
+LEARNING = 3  # times as many customers to learn from as to judge by: effects of published size take many to see
 SEND_DAY = datetime.date(2026, 11, 21)  # of the send list; fixed, so that the demo gives the same bytes
 
 
@@ -80,15 +81,15 @@ def title(policy: str) -> str:
 
 
 def run_demo(world: WorldReference, learner: str, folder: Path, customers: int, seed: int, watch: Watch) -> Demo:
-    """Everything once. `learner` learns from the log of one half of 2 x customers and is valued on the other."""
+    """Everything once. `learner` learns from the log of LEARNING x customers and is valued on `customers` others."""
     found = load_world(world)
     baseline = usual_policy(found)
-    first, second = np.arange(customers), np.arange(customers, 2 * customers)
+    first, second = np.arange(2 * customers, (2 + LEARNING) * customers), np.arange(customers, 2 * customers)
     with watch("simulate  random offers") as step:
         learning = simulate(found, "uniform", customers=first, seed=seed, progress=step)
     with watch(f"train     {learner}"):
         policy = train(learner, learning)
-        save_bundle(policy, folder / f"{learner}.bundle", {"world": found.name, "customers": customers, "seed": seed})
+        save_bundle(policy, folder / f"{learner}.bundle", {"world": found.name, "customers": len(first), "seed": seed})
     with watch("simulate  a log to judge by") as step:
         log = simulate(found, "uniform", customers=second, seed=seed, progress=step)
         write_log(log, folder / "log.parquet")

@@ -17,7 +17,7 @@ from campaignrl.true_value import Value, campaign_value
 
 def demo(
     world: WorldName = "ecommerce",
-    learner: Annotated[str, typer.Option(help="Which learner to train.")] = "lin_ts",
+    learner: Annotated[str, typer.Option(help="Which learner to train.")] = "dr_uplift",
     customers: Customers = 20_000,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files it leaves.")] = Path("runs/demo"),
     seed: Seed = 7,
