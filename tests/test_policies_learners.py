@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
 
+import campaignrl as crl
 from campaignrl.errors import UsageError
 from campaignrl.policies.bandits.draw_votes import winning_draws
 from campaignrl.policies.bundle import load_bundle, save_bundle
@@ -148,3 +150,13 @@ def test_learners_beat_every_fixed_action(kind, shop):
     fixed = [np.where(allowed[:, a], mean[:, a], 0.0).mean() for a in range(7)]
     best = np.where(allowed, mean, -np.inf).max(axis=1).mean()
     assert value > max(fixed) + 0.5 * (best - max(fixed))
+
+
+@pytest.mark.parametrize("kind", ["dr_uplift", "fitted_q"])
+def test_what_is_learned_does_not_depend_on_the_number_of_blas_threads(kind):
+    log = crl.simulate("ecommerce", "uniform", customers=300, seed=2)
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            found.append(crl.train(kind, log, seed=1).tensors()["coefficients"].tobytes())
+    assert found[0] == found[1]

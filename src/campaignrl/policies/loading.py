@@ -79,7 +79,7 @@ def load_policy(
         >>> crl.load_policy({"kind": "lin_ts", "name": "thompson"}, "coupon_trap")
         Policy thompson (lin_ts): 7 actions, untrained
         >>> crl.load_policy("pretrained/ecommerce")
-        Policy maskable_ppo: 33 actions, trained
+        Policy dr_uplift: 33 actions, trained
     """
     if isinstance(policy, Policy):
         return policy

@@ -86,7 +86,8 @@ class OfflineLearner(Shown):
         self._logs = [merge_logs([*self._logs, log])]
         rows = rows_with_a_choice(self._logs[0])
         if len(rows):
-            self._rows, self._fitted = int(self._logs[0].matured.sum()), self._learn(self._logs[0])
+            with one_blas_thread():  # so that the last digits do not depend on how many there are
+                self._rows, self._fitted = int(self._logs[0].matured.sum()), self._learn(self._logs[0])
 
     @property
     def is_trained(self) -> bool:
