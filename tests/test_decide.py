@@ -247,6 +247,8 @@ def test_the_log_of_decisions_is_a_decision_log(small_world, frame, policy, deci
     np.testing.assert_allclose(again[np.arange(N), log.action], log.propensity, rtol=1e-12)
     with pytest.raises(SupportError, match="none of the log's"):  # nobody knows yet what came of it
         crl.evaluate(path, "uniform")
+    with pytest.raises(SupportError, match="none of the log's"):  # nor is there anything to learn
+        crl.train("lin_ts", path)
     known = replace(log, reward=np.where(log.action == NONE, 0.5, 1.0), matured=np.ones(N, dtype=bool))
     found = crl.evaluate(known, policy, estimators=("ips",))
     assert found.estimates["ips"].value == pytest.approx(known.reward.mean(), rel=1e-9)

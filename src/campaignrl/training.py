@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from campaignrl.campaign import Progress, simulate
-from campaignrl.errors import Problem, UsageError
+from campaignrl.errors import Problem, SupportError, UsageError
 from campaignrl.policies import Learner, Policy, PolicyReference, load_policy
 from campaignrl.policies.deep import RunOptions, TrainingCallback, WorldLearner
 from campaignrl.specs import World, WorldReference, load_world
@@ -64,6 +64,7 @@ def train(
     Raises:
         UnknownName: no learner, world or file goes by that name.
         UsageError: the policy learns nothing, or words do not fit the way it learns.
+        SupportError: no outcome of the log is known yet.
         MissingExtra: a deep learner needs torch and stable-baselines3: pip install 'campaignrl[rl]'.
 
     Example:
@@ -82,6 +83,10 @@ def train(
     _refuse_given(found, watch=watch, checkpoint=checkpoint, resume=resume or None, tensorboard=tensorboard)
     if isinstance(source, DecisionLog):
         _refuse_given(found, steps=steps)
+        if not source.matured.any():  # or a bundle would say that it is trained, and nobody has taught it
+            raise SupportError(
+                f"none of the log's {len(source):,} decisions has a known outcome yet; learn from it later."
+            )
         found.update(source)
         return found
     world = load_world(source)
