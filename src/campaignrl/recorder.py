@@ -63,16 +63,10 @@ class Recorder:
             matured=step + world.outcome_days <= days,
             eligible=_by_customer([c.allowed for c in choices]),
             meta={
+                **world.log_facts,
                 "policy_id": self._policy.name,
-                "world": world.name,
                 "seed": panel.seed,
                 "horizon": world.horizon,
-                "outcome_days": world.outcome_days,
-                "reward": f"{world.money.currency}, contribution over {world.outcome_days} days",
-                "currency": world.money.currency,
-                "minor_per_unit": world.money.minor_per_unit,
-                "holdout": world.guard.holdout,
-                "holdout_salt": world.guard.holdout_salt,
             },
         )
         return log if world.arrivals is None else _arrived(log, np.repeat(panel.traits.arrives, days))

@@ -216,21 +216,7 @@ def decide(
         if progress is not None:
             progress(min(start + ROWS_AT_A_TIME, n), n)
     decided = (action, propensity, reason, blocked, policy.name, customers.context, eligible)
-    return Decisions(world.catalog, day, customers.ids, *decided, _about(world, seed))
-
-
-def _about(world: World, seed: int) -> dict[str, Any]:
-    """What a log of these decisions says of itself."""
-    return {
-        "world": world.name,
-        "seed": seed,
-        "outcome_days": world.outcome_days,
-        "reward": f"{world.money.currency}, contribution over {world.outcome_days} days",
-        "currency": world.money.currency,
-        "minor_per_unit": world.money.minor_per_unit,
-        "holdout": world.guard.holdout,
-        "holdout_salt": world.guard.holdout_salt,
-    }
+    return Decisions(world.catalog, day, customers.ids, *decided, world.log_facts | {"seed": seed})
 
 
 def _date(day: datetime.date | str) -> datetime.date:

@@ -156,6 +156,19 @@ class World(EffectSections, _Market):
         formats = () if self.formats is None else self.formats.names
         return feature_schema(tuple(self.segments), tuple(self.channels), self.attributes, self.horizon, formats)
 
+    @property
+    def log_facts(self) -> dict[str, Any]:
+        """What a decision log of this world says of itself, as plain JSON: what its rewards are, in which money."""
+        return {
+            "world": self.name,
+            "outcome_days": self.outcome_days,
+            "reward": f"{self.money.currency}, contribution over {self.outcome_days} days",
+            "currency": self.money.currency,
+            "minor_per_unit": self.money.minor_per_unit,
+            "holdout": self.guard.holdout,
+            "holdout_salt": self.guard.holdout_salt,
+        }
+
     @cached_property
     def conditions(self) -> dict[str, Condition]:
         """Eligibility of each offer that has a rule."""
