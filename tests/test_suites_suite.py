@@ -5,11 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaignrl.errors import SpecError, UnknownName
+from campaignrl.policies import policy_hash
 from campaignrl.policies.loading import load_policy
 from campaignrl.recorder import MAX_LOG_ROWS
+from campaignrl.specs import world_hash
 from campaignrl.specs.bundled import bundled_files
 from campaignrl.specs.world import load_world
-from campaignrl.suites.identity import identify, policy_hash, world_hash
+from campaignrl.suites.identity import identify
 from campaignrl.suites.measure import FIRST_EVALUATED, evaluation_ids
 from campaignrl.suites.plan import plan
 from campaignrl.suites.suite import NONE, Gate, PolicyUse, Suite, load_suite

@@ -6,6 +6,7 @@ bundle.py            A policy in one file, NAME.bundle: what it is, what it may 
                      it is ever run
 choice.py            From scores or a chosen action to exact probabilities over what is allowed
 chunks.py            Calling in chunks of one shape: of arrays, of contexts, of contexts encoded in blocks
+content_hash.py      What a policy is, as a hash of its content: its kind, its settings, its learned numbers
 learner_settings.py  What learners share: settings, and the rows of a decision log that may teach, in blocks, with
                      their weights
 loading.py           Building a policy from its name, its spec or its file
@@ -31,6 +32,7 @@ from campaignrl.policies.bundle import read_manifest as read_manifest
 from campaignrl.policies.bundle import save_bundle as save_bundle
 from campaignrl.policies.choice import certainly as certainly
 from campaignrl.policies.chunks import in_chunks as in_chunks
+from campaignrl.policies.content_hash import policy_hash as policy_hash
 from campaignrl.policies.loading import ALWAYS as ALWAYS
 from campaignrl.policies.loading import PolicyReference as PolicyReference
 from campaignrl.policies.loading import build_policy as build_policy

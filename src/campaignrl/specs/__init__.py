@@ -4,6 +4,7 @@ arrivals.py        What a world's file says of customers who arrive during the c
 bundled.py         Where the files that ship with the package are, specifications and trained policies: in the wheel,
                    or the checkout
 conditions.py      Conditions in TOML: `stage in ['at_risk', 'dormant'] or segment == 'price_sensitive'`
+content_hash.py    What a world is, as a hash of its content: equal hashes, equal behaviour
 market.py          What a world's file says of money, channels, offers and rules
 provenance.py      Where a number of a world came from: fitted from data, a default, or a user's word
 segments.py        What a world's file says of its customers: segments and the distribution of their traits
@@ -22,6 +23,8 @@ from campaignrl.specs.bundled import pretrained_files as pretrained_files
 from campaignrl.specs.conditions import LARGEST as LARGEST
 from campaignrl.specs.conditions import Condition as Condition
 from campaignrl.specs.conditions import compile_condition as compile_condition
+from campaignrl.specs.content_hash import digest as digest
+from campaignrl.specs.content_hash import world_hash as world_hash
 from campaignrl.specs.market import Cap as Cap
 from campaignrl.specs.market import ChannelSpec as ChannelSpec
 from campaignrl.specs.market import CreativeSpec as CreativeSpec

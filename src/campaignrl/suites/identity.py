@@ -1,31 +1,25 @@
 """What stands behind the names of a suite: everything is loaded once, so that all mistakes show before the first run.
 
-The hash of a world says whether two results may be compared; the hashes of a policy and of our own code say whether
-a finished run may be used again. Not here: keeping runs (store.py), comparing (compare.py).
+The hash of our own code says whether a finished run may be used again. Not here: the hashes of worlds and policies
+(specs/content_hash.py, policies/content_hash.py), keeping runs (store.py), comparing (compare.py).
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
-
-import numpy as np
+from typing import NamedTuple, TypeVar
 
 from campaignrl.errors import CampaignError, Problem, SpecError
-from campaignrl.policies import Learner, Policy, is_trained, load_policy
+from campaignrl.policies import Learner, Policy, is_trained, load_policy, policy_hash
 from campaignrl.recorder import MAX_LOG_ROWS
 from campaignrl.specs import World, load_world
 from campaignrl.suites.suite import Suite
 
 T = TypeVar("T")
-
-# Parts of a world that change nobody's behaviour.
-FOR_PEOPLE = ("title", "says", "about", "name", "business", "known_misses")
 
 
 class Identity(NamedTuple):
@@ -77,17 +71,6 @@ def suite_world(suite: Suite, reference: str) -> World:
     return load_world(reference) if suite.horizon is None else load_world(reference, horizon=suite.horizon)
 
 
-def world_hash(world: World) -> str:
-    """Of everything that shapes behaviour, in the order of the file (order gives ids), without texts for people."""
-    return digest(_without_texts(world.model_dump(mode="json", exclude_unset=True)))
-
-
-def policy_hash(policy: Policy) -> str:
-    """Of its kind, settings and learned numbers."""
-    arrays = {n: [str(a.dtype), list(a.shape), _bytes_hash(a)] for n, a in sorted(policy.tensors().items())}
-    return digest([policy.kind, policy.settings(), arrays])
-
-
 @cache
 def code_hash() -> str:
     """Of our own source: a run made by other code is not used again."""
@@ -98,12 +81,6 @@ def code_hash() -> str:
     return found.hexdigest()
 
 
-def digest(content: Any) -> str:
-    """32 hex digits of plain JSON content; the order of keys counts."""
-    text = json.dumps(content, separators=(",", ":"), allow_nan=False)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
 def _training_problems(suite: Suite, world: World, policy: Policy) -> list[Problem]:
     rows = suite.train.customers * world.horizon
     if not isinstance(policy, Learner) or is_trained(policy) or rows <= MAX_LOG_ROWS:
@@ -111,13 +88,3 @@ def _training_problems(suite: Suite, world: World, policy: Policy) -> list[Probl
     fix = f"At most {MAX_LOG_ROWS // world.horizon} customers of {world.horizon} days, in more rounds."
     where = f"suite {suite.name} [train]"
     return [Problem(where, "customers", suite.train.customers, "few enough for one log in memory", fix)]
-
-
-def _without_texts(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_texts(v) for key, v in value.items() if key not in FOR_PEOPLE}
-    return [_without_texts(v) for v in value] if isinstance(value, list) else value
-
-
-def _bytes_hash(array: np.ndarray[Any, np.dtype[Any]]) -> str:
-    return hashlib.blake2b(np.ascontiguousarray(array).tobytes(), digest_size=16).hexdigest()

@@ -16,8 +16,8 @@ import numpy as np
 from pydantic import Field, StringConstraints
 
 from campaignrl.errors import ArtifactError, Problem, SpecError
-from campaignrl.specs import Spec, check
-from campaignrl.suites.identity import Identity, digest, world_hash
+from campaignrl.specs import Spec, check, digest, world_hash
+from campaignrl.suites.identity import Identity
 from campaignrl.suites.measure import Measured
 from campaignrl.suites.paired_test import paired_difference
 from campaignrl.suites.plan import Run

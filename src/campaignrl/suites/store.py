@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from campaignrl.errors import SpecError, UsageError
-from campaignrl.specs import check
-from campaignrl.suites.identity import Identity, code_hash, digest, world_hash
+from campaignrl.specs import check, digest, world_hash
+from campaignrl.suites.identity import Identity, code_hash
 from campaignrl.suites.measure import Measured
 from campaignrl.suites.plan import Run
 from campaignrl.suites.suite import Suite

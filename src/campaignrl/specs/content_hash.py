@@ -1,0 +1,33 @@
+"""What a world is, as a hash of its content: equal hashes, equal behaviour.
+
+Logs, ledgers and benchmarks carry it, so that what was made in one world is never taken for another's. Not here: the
+hash of a catalog (actions.py), of a policy (policies/content_hash.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from campaignrl.specs.world import World
+
+# Parts of a world that change nobody's behaviour.
+FOR_PEOPLE = ("title", "says", "about", "name", "business", "known_misses")
+
+
+def world_hash(world: World) -> str:
+    """Of everything that shapes behaviour, in the order of the file (order gives ids), without texts for people."""
+    return digest(_without_texts(world.model_dump(mode="json", exclude_unset=True)))
+
+
+def digest(content: Any) -> str:
+    """32 hex digits of plain JSON content; the order of keys counts."""
+    text = json.dumps(content, separators=(",", ":"), allow_nan=False)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _without_texts(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_texts(v) for key, v in value.items() if key not in FOR_PEOPLE}
+    return [_without_texts(v) for v in value] if isinstance(value, list) else value
