@@ -9,7 +9,7 @@ from campaignrl.envs.panel import Panel
 from campaignrl.errors import DataError
 from campaignrl.features import UNKNOWN
 from campaignrl.guard.rules import allowed, cap_windows, rules_of
-from campaignrl.send.decide import facts_of
+from campaignrl.send import facts_of
 from campaignrl.specs.world import World
 from campaignrl.tables.customers import FULL, contact_column, read_customers
 from campaignrl.tables.files.whole_files import write_frame

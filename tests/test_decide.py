@@ -21,7 +21,8 @@ from campaignrl.errors import ArtifactError, SupportError, UsageError
 from campaignrl.guard.rules import allowed, cap_windows, rules_of
 from campaignrl.policies.loading import load_policy
 from campaignrl.rng import Purpose
-from campaignrl.send.decide import decide, facts_of
+from campaignrl.send import facts_of
+from campaignrl.send.decide import decide
 from campaignrl.specs.world import load_world
 from campaignrl.tables.customers import read_customers
 from campaignrl.tables.files.whole_files import read_frame, write_frame
@@ -72,7 +73,7 @@ def test_the_order_of_rows_changes_no_decision(small_world, frame, policy, decid
 
 @pytest.mark.parametrize("size", [1, 7, 149])
 def test_the_size_of_a_batch_changes_no_decision(monkeypatch, small_world, frame, policy, decided, size):
-    monkeypatch.setattr(import_module("campaignrl.send.decide"), "ROWS_AT_A_TIME", size)
+    monkeypatch.setattr(import_module("campaignrl.send.draw"), "ROWS_AT_A_TIME", size)
     told = []
     rows = frame if size > 1 else frame.iloc[:20]
     again = decide(
@@ -144,7 +145,8 @@ def test_where_nothing_may_be_sent_nothing_is_sent(small_world, frame, policy, d
     found = decide(policy, read(frame.assign(**doubt), small_world), small_world, day=DAY)
     assert (found.action == NONE).all()
     assert (found.propensity == 1.0).all()
-    assert set(found.reason) == {"nothing may be sent"}
+    for reason, blocked in zip(found.reason, found.blocked, strict=True):
+        assert reason == f"nothing may be sent: {blocked}"
     assert (found.blocked != "").all()
     assert len(found.sends()) == found.cost == 0
 
@@ -169,10 +171,17 @@ def test_every_decision_has_a_reason_and_an_exact_propensity(small_world, frame,
     for i in range(N):
         said = decided.reason[i]
         if mask[i].sum() == 1:
-            assert said == "nothing may be sent"
+            assert said == f"nothing may be sent: {decided.blocked[i]}"
         else:
-            kind = "best" if decided.propensity[i] == p[i].max() else "exploring"
-            assert said == f"{kind}: probability {decided.propensity[i]:.3f} among {mask[i].sum()} allowed"
+            best, sends = decided.propensity[i] == p[i].max(), decided.action[i] != NONE
+            kind = {
+                (True, True): "best",
+                (True, False): "nothing pays here: best",
+                (False, True): "exploring: one",
+                (False, False): "exploring what comes of nothing: one",
+            }[best, sends]
+            sure = "" if decided.propensity[i] == 1.0 else f", probability {decided.propensity[i]:.3f}"
+            assert said == f"{kind} of {mask[i].sum()} allowed{sure}"
         assert (decided.blocked[i] == "") == mask[i].all()
 
 

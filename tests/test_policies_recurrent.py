@@ -39,7 +39,8 @@ from campaignrl.policies.deep.recurrent_state_file import load_memory, open_memo
 from campaignrl.policies.loading import build_policy
 from campaignrl.report.facts.training import training_facts
 from campaignrl.rng import Purpose
-from campaignrl.send.decide import EPOCH, decide
+from campaignrl.send import EPOCH
+from campaignrl.send.decide import decide
 from campaignrl.tables.customers import read_customers
 from campaignrl.true_value import campaign_twins, decision_value
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from campaignrl import rng
+from campaignrl.actions import NONE
 from campaignrl.envs.customers_export import customers_frame
 from campaignrl.envs.panel import Panel
 from campaignrl.errors import UsageError
@@ -15,8 +16,12 @@ from campaignrl.policies.choice import uniform_over
 from campaignrl.policies.deep import memory_for
 from campaignrl.policies.loading import load_policy
 from campaignrl.rng import Purpose
-from campaignrl.send import decide as module
-from campaignrl.send.decide import Decisions, decide
+from campaignrl.send import EPOCH, Decisions
+from campaignrl.send import draw as module
+from campaignrl.send.decide import decide
+from campaignrl.send.draw import Drawn
+from campaignrl.send.limits import Served, limits_of_run
+from campaignrl.send.reasons import blocked_of, reasons_of
 from campaignrl.specs.world import load_world
 from campaignrl.tables.customers import read_customers
 
@@ -47,13 +52,12 @@ def test_the_holdout_ends_below_its_share(small_world, table):
 
 def test_decisions_rest_on_the_days_since_1970(small_world, table):
     found = decide(uniform(small_world), table, small_world, day=datetime.date(1970, 1, 2), seed=3)
-    assert (module.EPOCH - datetime.date(1970, 1, 1)).days == 0
+    assert (EPOCH - datetime.date(1970, 1, 1)).days == 0
     u = rng.uniform(rng.customer_keys(table.ids), 3, 1, Purpose.ACTION)
     alone = found.propensity == 1.0
     options = np.rint(1 / found.propensity)
     for i in np.flatnonzero(~alone):  # uniform: the position among what is allowed is u times their number
-        words = found.reason[i].split()
-        assert float(words[-2]) == options[i]
+        assert f"of {options[i]:.0f} allowed" in found.reason[i]
     assert (found.action[~alone & (u < 1 / options)] == 0).all()  # `none` is the first
     assert (found.action[~alone & (u >= 1 / options)] > 0).all()
 
@@ -80,12 +84,14 @@ def test_costs_sends_and_refusals_by_hand(small_world):
         np.array(["a", "b", "c", "d"], dtype=object),
         np.array([push, 0, sms, sms]),
         np.array([0.5, 1.0, 0.25, 0.125]),
+        np.array([0.5, 1.0, 0.25, 0.125]),
         words,
         words,
         "p",
         Context(FeatureSchema(()), {}, count=4),
         np.ones((4, len(catalog)), dtype=bool),
-        {},
+        limits_of_run(small_world, 4),
+        small_world.log_facts,
     )
     assert found.cost == 1 + 8 + 8
     assert found.blocked_counts() == {"suppressed": 3, "holdout": 1, "cap": 1}
@@ -97,17 +103,35 @@ def test_costs_sends_and_refusals_by_hand(small_world):
     assert found.to_frame()["offer"].tolist()[1] == ""
 
 
-def test_the_most_probable_of_several_is_the_best_and_one_alone_is_no_choice():
-    mask = np.array([[True, True, True], [True, True, False], [True, False, False]])
-    p = np.array([[0.2, 0.3, 0.5], [0.5, 0.5, 0.0], [1.0, 0.0, 0.0]])
-    said = [module._reason(np.full(3, k), p[:, k], p, mask).tolist() for k in range(3)]
-    assert [texts[0] for texts in said] == [
-        "exploring: probability 0.200 among 3 allowed",
-        "exploring: probability 0.300 among 3 allowed",
-        "best: probability 0.500 among 3 allowed",
+def test_the_most_probable_of_several_is_the_best_and_one_alone_is_no_choice(small_world):
+    n, c = 5, len(small_world.channels)
+    push = small_world.catalog.id_of("content@push")
+    action = np.array([push, push, NONE, NONE, NONE])
+    drawn = Drawn(
+        eligible=np.arange(len(small_world.catalog)) < np.array([[3], [3], [2], [2], [1]]),
+        action=action,
+        propensity=np.array([0.5, 0.3, 1.0, 0.25, 1.0]),
+        none=np.ones(n),
+        by_channel=np.zeros((n, c)),
+        is_best=np.array([True, False, True, False, True]),
+        blocked=np.array(["", "", "", "", "holdout"], dtype=object),
+    )
+    nobody = np.zeros(n, dtype=bool)
+    said = reasons_of(small_world.catalog, drawn, Served(action, drawn.propensity, nobody, nobody))
+    assert said.tolist() == [
+        "best of 3 allowed, probability 0.500",
+        "exploring: one of 3 allowed, probability 0.300",
+        "nothing pays here: best of 2 allowed",
+        "exploring what comes of nothing: one of 2 allowed, probability 0.250",
+        "nothing may be sent: holdout",
     ]
-    assert said[0][1] == said[1][1] == "best: probability 0.500 among 2 allowed"
-    assert said[0][2] == "nothing may be sent"
+    one, two = np.arange(n) == 0, np.arange(n) == 1
+    served = Served(np.zeros(n, dtype=np.int64), drawn.propensity, one, two)
+    assert reasons_of(small_world.catalog, drawn, served)[:2].tolist() == [
+        "no capacity: content@push was chosen, push is full, and the lot fell to others",
+        "no money: content@push was chosen, the budget of this run is spent, and the lot fell to others",
+    ]
+    assert blocked_of(small_world.catalog, drawn, served)[:2].tolist() == ["no capacity: push", "no money"]
 
 
 class Tired:

@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from campaignrl.policies.registry import register_policy as register_policy
     from campaignrl.registration import sb3_env as sb3_env
     from campaignrl.send.customers import read_customers as read_customers
-    from campaignrl.send.decide import Decisions as Decisions
     from campaignrl.send.decide import decide as decide
+    from campaignrl.send.decisions import Decisions as Decisions
     from campaignrl.specs.world import World as World
     from campaignrl.specs.world import load_world as load_world
     from campaignrl.suites.compare import compare as compare
@@ -63,7 +63,7 @@ _HOME = {
     "Comparison": "suites.comparison",
     "DataError": "errors",
     "DecisionLog": "tables.log.decision_log",
-    "Decisions": "send.decide",
+    "Decisions": "send.decisions",
     "Evaluation": "ope.methods.result",
     "MissingExtra": "errors",
     "Policy": "policies.base",

@@ -12,11 +12,11 @@ import typer
 from campaignrl.cli.console import progress, say, say_json, say_table, talk
 from campaignrl.cli.inputs import Inputs, day_of, policy_name
 from campaignrl.cli.options import Encoding, Json, Output, Seed
-from campaignrl.errors import UsageError
+from campaignrl.errors import Problem, UsageError
 from campaignrl.guard import cap_windows
 from campaignrl.policies import load_policy, read_manifest
 from campaignrl.policies.deep import memory_writer, open_memory
-from campaignrl.send import Decisions
+from campaignrl.send import Decisions, limits_of_run
 from campaignrl.send.decide import decide as decide_for
 from campaignrl.specs import World, bundled_files, load_world
 from campaignrl.tables import ID, LEAST_KNOWN, CustomerTable, read_customers
@@ -38,9 +38,17 @@ def decide(
         float,
         typer.Option(help="Share of --suppress, 0 to 1, that must be among CUSTOMERS; below, it is refused."),
     ] = LEAST_KNOWN,
-    decisions: Annotated[
-        Path | None, typer.Option(help="Also write the decision log, sending nothing included: tomorrow's --log.")
+    budget: Annotated[
+        float | None, typer.Option(help="Money of this run, in the world's currency; default: a day's share.")
     ] = None,
+    capacity: Annotated[
+        list[str] | None, typer.Option(help="Most sends of this run on a channel, as sms=20000; may be repeated.")
+    ] = None,
+    decisions: Annotated[
+        Path | None,
+        typer.Option(help="Decision log, sending nothing included; default: beside the list, as .decisions.parquet."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent; write nothing.")] = False,
     memory: Annotated[
         Path | None, typer.Option(help="What a recurrent policy remembers of customers; begun where there is none.")
     ] = None,
@@ -55,37 +63,70 @@ def decide(
     inputs.read(lambda: column_names(customers, encoding=encoding))
     place = inputs.read(lambda: load_world(world or _world_of(named.value)))
     loaded = inputs.read(lambda: load_policy(named.value, place.value.catalog, place.value.features))
+    most = inputs.read(lambda: _capacity(capacity or []))
+    inputs.read(lambda: limits_of_run(place.value, 0, budget, most.value))
     barred = inputs.read(lambda: _suppressed(suppress, encoding))
     read = inputs.read(lambda: _customers(customers, place.value, barred.value, least_known, encoding))
     given = {"CUSTOMERS": customers, "--suppress": suppress, "POLICY": Path(policy), "--world": Path(world or policy)}
-    made = {"--memory": memory, "--decisions": decisions, "--output": output}
+    log = decisions or output.with_name(f"{output.stem}.decisions.parquet")
+    made = {"--memory": memory, "--decisions": log, "--output": output}
     inputs.read(lambda: require_apart(made, given))
     inputs.check()
     rules, playing, table = place.value, loaded.value, read.value
     known = None if memory is None else open_memory(playing, memory)
     with progress(f"decide    {playing.name}") as step:
-        found = decide_for(playing, table, rules, day=day.value, seed=seed, memory=known, progress=step)
-    files: dict[str | Path, Writer] = {} if decisions is None else log_writers(found.to_log(), decisions)
-    if known is not None and memory is not None:
-        files[memory] = memory_writer(known, memory)
-    write_together({**files, output: frame_writer(found.sends(), output)})
+        found = decide_for(
+            playing,
+            table,
+            rules,
+            day=day.value,
+            seed=seed,
+            budget=budget,
+            capacity=most.value,
+            memory=known,
+            progress=step,
+        )
+    if not dry_run:
+        files: dict[str | Path, Writer] = log_writers(found.to_log(), log)
+        if known is not None and memory is not None:
+            files[memory] = memory_writer(known, memory)
+        write_together({**files, output: frame_writer(found.sends(), output)})
     for note, count in table.notes.items():
         talk(f"{count:,} customers with {note}")
-    _answer(found, table, rules, output, as_json)
+    _answer(found, table, rules, {} if dry_run else {"send_list": output, "decisions": log}, as_json)
 
 
-def _answer(found: Decisions, table: CustomerTable, world: World, output: Path, as_json: bool) -> None:
-    sends, minor = int((found.action != 0).sum()), world.money.minor_per_unit
-    cost = f"{found.cost / minor:,.2f} {world.money.currency}"
-    blocked = found.blocked_counts()
+def _answer(found: Decisions, table: CustomerTable, world: World, files: dict[str, Path], as_json: bool) -> None:
+    """What will be sent, what it costs of what may be spent, who was refused. files: none on a dry run."""
+    sends, minor, money = int((found.action != 0).sum()), world.money.minor_per_unit, found.limits.money
+    blocked, budget = found.blocked_counts(), None if np.isinf(money) else int(money)
     if as_json:
-        facts = {"customers": len(table), "sends": sends, "cost_minor": found.cost, "currency": world.money.currency}
-        say_json({**facts, "blocked": blocked, "repaired": table.notes, "send_list": str(output)})
+        facts: dict[str, object] = {
+            "customers": len(table),
+            "sends": sends,
+            "cost_minor": found.cost,
+            "budget_minor": budget,
+        }
+        facts |= {"currency": world.money.currency, "capacity": _capacities(found, world)}
+        written = {name: str(path) for name, path in files.items()}
+        say_json({**facts, "blocked": blocked, "repaired": table.notes, **written})
         return
-    say(f"{len(table):,} customers, {sends:,} sends for {cost}: {output}")
+    of = "" if budget is None else f" of {budget / minor:,.2f}"
+    cost = f"{found.cost / minor:,.2f}{of} {world.money.currency}"
+    say(f"{len(table):,} customers, {sends:,} sends for {cost}: {files.get('send_list', 'nothing is written')}")
+    full = [f"{c} {of['sends']:,} of {of['most']:,}" for c, of in _capacities(found, world).items()]
+    if full:
+        say("capacity: " + " · ".join(full))
     say("refused to some: " + " · ".join(f"{rule} {count:,}" for rule, count in list(blocked.items())[:8]) + "\n")
     channels = [*world.channels, "none"]
     say_table(("segment", *channels), _by_segment(found, table, channels))
+
+
+def _capacities(found: Decisions, world: World) -> dict[str, dict[str, int]]:
+    """Sends and the most there may be, of every channel that has a limit."""
+    sent = np.bincount(found.catalog.channel_of[found.action] + 1, minlength=len(world.channels) + 1)[1:]
+    rows = zip(world.channels, sent, found.limits.sends, strict=True)
+    return {name: {"sends": int(many), "most": int(most)} for name, many, most in rows if np.isfinite(most)}
 
 
 def _by_segment(found: Decisions, table: CustomerTable, channels: Sequence[str]) -> list[list[str]]:
@@ -121,3 +162,17 @@ def _customers(
 
 def _suppressed(path: Path | None, encoding: str | None) -> frozenset[str] | None:
     return None if path is None else frozenset(read_frame(path, [ID], text=[ID], encoding=encoding)[ID])
+
+
+def _capacity(given: Sequence[str]) -> dict[str, int]:
+    """`sms=20000` as a limit; every fault at once."""
+    limits, wrong = {}, []
+    for text in given:
+        name, _, most = text.partition("=")
+        try:
+            limits[name] = int(most)
+        except ValueError:
+            wrong.append(Problem("--capacity", "limit", text, "a channel and a whole number", "Write it as sms=20000."))
+    if wrong:
+        raise UsageError(wrong)
+    return limits

@@ -1,0 +1,140 @@
+"""What was decided for every customer of a run, as a frame, a send list and a decision log.
+
+Not here: how it was decided (decide.py), the files (cli/decide.py). n customers, k actions.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from campaignrl.actions import NONE, Catalog
+from campaignrl.arrays import Bool, Objects
+from campaignrl.display import html_table, one_line
+from campaignrl.features import Context
+from campaignrl.guard import Limits
+from campaignrl.tables import ID
+from campaignrl.tables.files import write_frame
+from campaignrl.tables.log import DecisionLog
+
+EPOCH = datetime.date(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What was decided for n customers on one day.
+
+    Attributes:
+        catalog: the k actions.
+        day: of the decisions.
+        ids: (n,) customer ids, in the order of their table.
+        action: (n,) ids in the catalog; 0 sends nothing.
+        propensity: (n,) probability with which that action was taken, after guard, budget and capacity.
+        propensity_before: (n,) that of what was drawn, before budget and capacity.
+        reason, blocked: (n,) texts for people: why this, and which rules refused something.
+        policy: its name.
+        context, eligible: what the policy saw of them, and (n, k) what the guard allowed.
+        limits: what the run might send and spend.
+        about: plain JSON facts: world, seed, currency, outcome window, holdout, hashes of policy and world.
+
+    Example:
+        >>> import campaignrl as crl
+        >>> from campaignrl.envs import Panel, customers_frame
+        >>> frame = customers_frame(Panel(crl.load_world("coupon_trap"), 100))
+        >>> crl.decide("none", frame, "coupon_trap", day="2026-11-21")
+        Decisions of none for 2026-11-21: 0 sends to 100 customers
+    """
+
+    catalog: Catalog
+    day: datetime.date
+    ids: Objects
+    action: npt.NDArray[np.int64]
+    propensity: npt.NDArray[np.float64]
+    propensity_before: npt.NDArray[np.float64]
+    reason: Objects
+    blocked: Objects
+    policy: str
+    context: Context
+    eligible: Bool
+    limits: Limits
+    about: dict[str, Any]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Every decision, also to send nothing, in the order of the customers."""
+        return pd.DataFrame(
+            {
+                ID: self.ids,
+                "ts": self.day.isoformat(),
+                **{
+                    name: np.array([*names, ""], dtype=object)[of[self.action]]  # -1: without
+                    for name, (names, of) in self.catalog.dimensions.items()
+                },
+                "propensity": self.propensity,
+                "reason": self.reason,
+                "blocked": self.blocked,
+                "cost": self.catalog.cost_of[self.action] / self.about["minor_per_unit"],
+                "policy_id": self.policy,
+                "catalog_hash": self.catalog.hash,
+            }
+        )
+
+    def sends(self) -> pd.DataFrame:
+        """The send list: only customers to whom something is sent."""
+        sent: pd.DataFrame = self.to_frame()[self.action != NONE].reset_index(drop=True)
+        return sent
+
+    def to_log(self) -> DecisionLog:
+        """The decision log of the day, for `evaluate` and `train` once outcomes are known: no row has matured yet.
+
+        Rewards stand at 0 and count for nothing until `matured` is set with them; ts is the day since 1970-01-01.
+        """
+        n = len(self.ids)
+        return DecisionLog(
+            catalog=self.catalog,
+            customers=self.ids,
+            customer=np.arange(n),
+            step=np.zeros(n, dtype=np.int64),
+            day=np.full(n, (self.day - EPOCH).days),
+            context=self.context,
+            action=self.action,
+            propensity=self.propensity,
+            reward=np.zeros(n),
+            cost=self.catalog.cost_of[self.action],
+            matured=np.zeros(n, dtype=bool),
+            eligible=self.eligible,
+            meta={"policy_id": self.policy, **self.about},
+        )
+
+    def write_sends(self, path: str | Path) -> Path:
+        """Write the send list as CSV or Parquet, whole or not at all; the same decisions give the same bytes."""
+        write_frame(self.sends(), path)
+        return Path(path)
+
+    def __repr__(self) -> str:
+        return one_line(self._said())
+
+    def _repr_html_(self) -> str:
+        ids, counts = np.unique(self.action, return_counts=True)
+        rows = [(self.catalog.names[i], f"{count:,}") for i, count in zip(ids, counts, strict=True)]
+        refused = [f"refused to {count:,}: {rule}" for rule, count in self.blocked_counts().items()]
+        return html_table(self._said(), ("action", "customers"), rows, refused)
+
+    def _said(self) -> str:
+        sends = f"{int((self.action != NONE).sum()):,} sends to {len(self.ids):,} customers"
+        return f"Decisions of {self.policy} for {self.day.isoformat()}: {sends}"
+
+    @property
+    def cost(self) -> int:
+        """Cost of all sends, minor units."""
+        return int(self.catalog.cost_of[self.action].sum())
+
+    def blocked_counts(self) -> dict[str, int]:
+        """Customers hit by each rule, most frequent first."""
+        rules = pd.Series(self.blocked).str.split("; ").explode()
+        return {str(rule): int(count) for rule, count in rules[rules != ""].value_counts().items()}

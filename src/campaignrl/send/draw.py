@@ -1,0 +1,112 @@
+"""What a policy would send to each customer of a table: the guard first, the policy inside it, one draw.
+
+Deterministic: a customer's draw depends on its id, the day and the seed, never on its place in the table. Not here:
+what is allowed (guard/), what budget and capacity leave of it (limits.py), words (reasons.py). n customers, k actions,
+c channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from campaignrl import rng
+from campaignrl.actions import NONE
+from campaignrl.arrays import Bool, Float, Objects
+from campaignrl.guard import Facts, Rules, allowed, blocks, rules_of
+from campaignrl.policies import Policy, sample
+from campaignrl.policies.deep import Memory, ask
+from campaignrl.rng import Purpose
+from campaignrl.specs import World
+from campaignrl.tables import CustomerTable
+
+ROWS_AT_A_TIME = 65_536
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What was drawn for n customers, before anything that ties them together.
+
+    Attributes:
+        eligible: (n, k) what the guard allowed.
+        action: (n,) the draw.
+        propensity: (n,) chance of it.
+        none: (n,) chance of `none`.
+        by_channel: (n, c) chance of a send by channel.
+        is_best: (n,) no action was more probable.
+        blocked: (n,) which rules refused something, in words.
+    """
+
+    eligible: Bool
+    action: npt.NDArray[np.int64]
+    propensity: Float
+    none: Float
+    by_channel: Float
+    is_best: Bool
+    blocked: Objects
+
+
+def draw(
+    policy: Policy,
+    memory: Memory | None,
+    customers: CustomerTable,
+    world: World,
+    day: int,
+    seed: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> Drawn:
+    """Ask the policy about every customer, block by block. day: since 1970-01-01."""
+    rules, keys, n = rules_of(world), rng.customer_keys(customers.ids), len(customers)
+    held_out = rng.uniform(keys, world.guard.holdout_salt, 0, Purpose.HOLDOUT) < world.guard.holdout
+    u = rng.uniform(keys, seed, day, Purpose.ACTION)
+    channel = world.catalog.channel_of
+    found = _empty(n, world)
+    for start in range(0, n, ROWS_AT_A_TIME):
+        part = slice(start, start + ROWS_AT_A_TIME)
+        facts = facts_of(customers.take(part), held_out[part], world)
+        mask = found.eligible[part] = allowed(rules, facts)
+        p = ask(policy, memory, keys[part], day, facts.context, mask)
+        action = found.action[part] = sample(p, u[part])
+        found.propensity[part] = p[np.arange(len(mask)), action]
+        found.none[part] = p[:, NONE]
+        found.is_best[part] = found.propensity[part] >= p.max(axis=1)
+        for c in range(len(world.channels)):
+            found.by_channel[part, c] = p[:, channel == c].sum(axis=1)
+        found.blocked[part] = _blocked(rules, facts)
+        if progress is not None:
+            progress(min(start + ROWS_AT_A_TIME, n), n)
+    return found
+
+
+def _empty(n: int, world: World) -> Drawn:
+    return Drawn(
+        eligible=np.zeros((n, len(world.catalog)), dtype=bool),
+        action=np.zeros(n, dtype=np.int64),
+        propensity=np.ones(n),
+        none=np.ones(n),
+        by_channel=np.zeros((n, len(world.channels))),
+        is_best=np.ones(n, dtype=bool),
+        blocked=np.full(n, "", dtype=object),
+    )
+
+
+def facts_of(customers: CustomerTable, held_out: Bool, world: World) -> Facts:
+    """What the guard needs to know, from a customers table."""
+    names = [None, *world.channels]
+
+    def contacts(channel: int | None, days: int) -> npt.NDArray[np.int64]:
+        return customers.contacts[names[0 if channel is None else channel + 1], days]
+
+    return Facts(held_out, customers.suppressed, customers.consent, customers.context, contacts)
+
+
+def _blocked(rules: Rules, facts: Facts) -> Objects:
+    """Which rules refuse something to each customer, "; " between them; one text per distinct pattern."""
+    found = blocks(rules, facts)
+    refused = np.array([block.refused for block in found]).T  # (n, rules)
+    patterns, which = np.unique(refused, axis=0, return_inverse=True)
+    texts = ["; ".join(block.reason for block, hit in zip(found, row, strict=True) if hit) for row in patterns]
+    return np.array(texts, dtype=object)[which.ravel()]

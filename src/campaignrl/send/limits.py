@@ -1,0 +1,94 @@
+"""Budget and capacity of one run of decisions, and what they leave of its sends.
+
+Without a ledger nobody knows what the campaign has spent, so a run may use one day's share of its budget and of each
+channel's capacity. Where there is too little for everybody, customers are served by lot, as in a simulated campaign:
+whoever is drawn first, whatever the order of the rows, so that propensities stay exact. Not here: the rule itself
+(guard/budget.py), words (reasons.py). n customers, c channels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from campaignrl import rng
+from campaignrl.actions import NONE
+from campaignrl.arrays import Bool, Float, UInt64
+from campaignrl.errors import Problem, UsageError, nearest
+from campaignrl.guard import Limits, Spending, propensity_after, throttle
+from campaignrl.rng import Purpose
+from campaignrl.send.draw import Drawn
+from campaignrl.specs import World
+
+
+class Served(NamedTuple):
+    """What is left of the draws.
+
+    action: (n,) with `none` where nothing could be paid or sent; propensity: (n,) of it, exact given the cuts;
+    no_capacity, no_money: (n,) whose send fell to a full channel, or to the money.
+    """
+
+    action: npt.NDArray[np.int64]
+    propensity: Float
+    no_capacity: Bool
+    no_money: Bool
+
+
+def limits_of_run(
+    world: World, customers: int, budget: float | None = None, capacity: Mapping[str, int] | None = None
+) -> Limits:
+    """What one run may send and spend: a day's share of the world's limits, and no more than is given.
+
+    Args:
+        world: whose budget, horizon and capacities.
+        customers: of the run; the world's limits are per thousand of them.
+        budget: money of this run, in the world's currency.
+        capacity: sends of this run by channel.
+
+    Raises:
+        UsageError: an amount is negative or no number, or there is no such channel; all of them at once.
+    """
+    problems = _problems(world, budget, capacity or {})
+    if problems:
+        raise UsageError(problems)
+    today = Spending(world, customers).limits(0)
+    sends, money = today.sends.copy(), today.money
+    for name, most in (capacity or {}).items():
+        place = list(world.channels).index(name)
+        sends[place] = min(sends[place], most)
+    if budget is not None:
+        money = min(money, float(world.minor(budget)))
+    return today._replace(sends=sends, money=money)
+
+
+def _problems(world: World, budget: float | None, capacity: Mapping[str, int]) -> list[Problem]:
+    problems, unit = [], world.money.currency
+    largest = float(2**53) / world.money.minor_per_unit
+    if budget is not None and not (math.isfinite(budget) and 0 <= budget <= largest):
+        problems.append(Problem("decide", "budget", budget, f"money of this run in {unit}, 0 to {largest:.0f}"))
+    for name, most in capacity.items():
+        if name not in world.channels:
+            fix = nearest(name, list(world.channels))
+            problems.append(Problem("decide", "capacity", name, f"a channel of {world.name}", fix))
+        elif most < 0 or most != int(most):
+            problems.append(Problem("decide", f"capacity of {name}", most, "a whole number of sends, at least 0"))
+    return problems
+
+
+def serve(world: World, drawn: Drawn, limits: Limits, keys: UInt64, day: int, seed: int) -> Served:
+    """Draws within the limits, by lot where they are too many. day: since 1970-01-01."""
+    nobody = np.zeros(len(drawn.action), dtype=bool)
+    if not (np.isfinite(limits.money) or any(np.isfinite(part).any() for part in limits if np.ndim(part))):
+        return Served(drawn.action, drawn.propensity, nobody, nobody)
+    catalog = world.catalog
+    u = rng.uniform(keys, seed, day, Purpose.THROTTLE)
+    found = throttle(catalog, drawn.action, u, limits)
+    unserved = found.action != drawn.action
+    before = np.where(unserved, drawn.none, drawn.propensity)
+    after = propensity_after(before, drawn.by_channel, drawn.none, found.action, catalog, found.served)
+    fits = throttle(catalog, drawn.action, u, limits._replace(money=np.inf)).action != NONE
+    return Served(found.action.astype(np.int64), after, unserved & ~fits, unserved & fits)

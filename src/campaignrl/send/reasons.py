@@ -1,0 +1,62 @@
+"""Why each customer gets what it gets, in a marketer's words.
+
+Not here: the decisions (draw.py, limits.py), what speaks for one customer's offer (explain.py). n customers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from campaignrl.actions import NONE, Catalog
+from campaignrl.arrays import Bool, Float, Int, Objects
+from campaignrl.send.draw import Drawn
+from campaignrl.send.limits import Served
+
+
+def reasons_of(catalog: Catalog, drawn: Drawn, served: Served) -> Objects:
+    """(n,) one text each: what was chosen among how many, or which rule, or the lack of money, left nothing."""
+    options = drawn.eligible.sum(axis=1)
+    texts = _chosen(drawn.action, drawn.propensity, drawn.is_best, options)
+    for i in np.flatnonzero(options == 1):
+        texts[i] = f"nothing may be sent: {drawn.blocked[i]}"
+    for hit, why in ((served.no_capacity, _full_channel), (served.no_money, _no_money)):
+        for i in np.flatnonzero(hit):
+            texts[i] = f"{why(catalog, int(drawn.action[i]))}, and the lot fell to others"
+    return texts
+
+
+def blocked_of(catalog: Catalog, drawn: Drawn, served: Served) -> Objects:
+    """(n,) every rule that refused something, "; " between them; a full channel and spent money last."""
+    texts = drawn.blocked.copy()
+    for i in np.flatnonzero(served.no_capacity | served.no_money):
+        channel = catalog.channels[catalog.channel_of[drawn.action[i]]].name
+        why = f"no capacity: {channel}" if served.no_capacity[i] else "no money"
+        texts[i] = "; ".join(filter(None, (texts[i], why)))
+    return texts
+
+
+def _chosen(action: Int, propensity: Float, best: Bool, options: Int) -> Objects:
+    """Of a draw that was free: the best of what was allowed, or a trial."""
+    texts = np.empty(len(action), dtype=object)
+    texts[:] = [
+        _words(sends, chance, top, among)
+        for sends, chance, top, among in zip(action != NONE, propensity, best, options, strict=True)
+    ]
+    return texts
+
+
+def _words(sends: bool, chance: float, best: bool, among: int) -> str:
+    """Of one draw. Ties are all the best."""
+    of = f"of {among} allowed" + ("" if chance == 1.0 else f", probability {chance:.3f}")
+    if best:
+        return f"best {of}" if sends else f"nothing pays here: best {of}"
+    return f"exploring: one {of}" if sends else f"exploring what comes of nothing: one {of}"
+
+
+def _full_channel(catalog: Catalog, action: int) -> str:
+    channel = catalog.channels[catalog.channel_of[action]].name
+    return f"no capacity: {catalog.names[action]} was chosen, {channel} is full"
+
+
+def _no_money(catalog: Catalog, action: int) -> str:
+    return f"no money: {catalog.names[action]} was chosen, the budget of this run is spent"
