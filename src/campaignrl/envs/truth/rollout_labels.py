@@ -1,0 +1,75 @@
+"""What each allowed action would bring over sending nothing, to the end of the campaign: labels by paired rollouts.
+
+At one random day of each customer every allowed action is tried and nothing is sent afterwards, with the same luck and
+in expectation; the label is the difference from `none` (Lagoudakis & Parr 2003, "Reinforcement Learning as
+Classification"; Lazaric, Ghavamzadeh & Munos 2010). Not here: who learns from them. n customers, m states, k actions,
+D columns of an encoded observation.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from campaignrl.actions import NONE
+from campaignrl.arrays import Bool, Float32, Int
+from campaignrl.dynamics.parameters import parameters
+from campaignrl.envs.expected_reward import expected_reward, morning
+from campaignrl.envs.panel import Panel
+from campaignrl.envs.truth.twins import Decide
+from campaignrl.specs import World
+
+
+class RolloutLabels(NamedTuple):
+    """Observed states, and what every action would bring there.
+
+    seen: (m, D) encoded observations; gain: (m, k) over `none`, currency; NaN where an action was refused.
+    """
+
+    seen: Float32
+    gain: Float32
+
+
+def rollout_labels(
+    world: World, behave: Decide, customers: Int, *, seed: int, generator: np.random.Generator, explore: float = 0.1
+) -> RolloutLabels:
+    """Labels at one day of each customer who has a choice then.
+
+    Args:
+        world: whose behaviour model is rolled out.
+        behave: how customers are met until the day; the states visited are its own.
+        customers: (n,) ids, fresh ones for every call.
+        seed: of the customers' luck.
+        generator: of the days and of what is tried at random.
+        explore: share of days on which `behave` gives way to a random allowed action.
+    """
+    panel, n = Panel(world, customers, seed, threads=1), len(customers)
+    when = generator.integers(0, world.horizon, n)
+    seen, gain = [], []
+    while not panel.done:
+        context = panel.observe()
+        may = panel.allowed(context)
+        rows = np.flatnonzero((when == panel.day) & (may.sum(axis=1) > 1))
+        if len(rows):
+            value = _values(panel, rows, may[rows])
+            seen.append(context.take(rows).encode(world.features))
+            gain.append(value - value[:, :1])
+        random = np.where(may, generator.random(may.shape), -1.0).argmax(axis=1)
+        panel.step(np.where(generator.random(n) < explore, random, behave(panel)).astype(np.int16))
+    return RolloutLabels(np.concatenate(seen), np.concatenate(gain))
+
+
+def _values(panel: Panel, rows: Int, may: Bool) -> Float32:
+    """(m, k) expected contribution from today to the end, by the action of today; nothing is sent after it."""
+    world, p = panel.world, parameters(panel.world)
+    which, action = np.nonzero(may)
+    branch, total = panel.take(rows[which]), np.zeros(len(which))
+    for day in range(panel.day, world.horizon):
+        today = action.astype(np.int16) if day == panel.day else np.full(len(which), NONE, dtype=np.int16)
+        was = morning(branch.state)
+        outcome = branch.step(today)
+        total += expected_reward(was, branch.traits, today, outcome, day, p)
+    value = np.full(may.shape, np.nan, dtype=np.float32)
+    value[which, action] = total
+    return value
