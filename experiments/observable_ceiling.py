@@ -69,7 +69,9 @@ def best_fixed(world):
     return always(max(ways, key=lambda a: ways[a]["expected"].mean()))
 
 
-def ceiling(name: str, customers: int, doublings: int, players: int, searches: int, fresh: int, folder: Path) -> dict:
+def ceiling(
+    name: str, families, customers: int, doublings: int, players: int, searches: int, fresh: int, folder: Path
+) -> dict:
     """Gains by family and number of customers; of the best fixed action beside."""
     world, key = crl.load_world(name), f"{customers}-{players}-{searches}-{fresh}"
     with one_blas_thread():

@@ -80,8 +80,8 @@ def test_the_study_finds_a_policy_over_nothing_and_says_what_doubling_added(stud
 
 @pytest.mark.parametrize("family", ["network", "trees"])
 def test_each_family_learns_which_action_gains_where(study, family):
-    seen = np.random.default_rng(0).random((4_000, 3), dtype=np.float32)
-    gain = np.stack([np.zeros(4_000), seen[:, 0] - 0.5, np.full(4_000, np.nan)], axis=1).astype(np.float32)
+    seen = np.random.default_rng(0).random((40_000, 3), dtype=np.float32)
+    gain = np.stack([np.zeros(40_000), seen[:, 0] - 0.5, np.full(40_000, np.nan)], axis=1).astype(np.float32)
     gain[::2, 2] = (0.2 - seen[:, 1])[::2]  # refused to every other customer
     value = study["FAMILIES"][family](seen, gain)(seen)
     assert (value[:, 0] == 0.0).all()
