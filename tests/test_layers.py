@@ -27,6 +27,7 @@ ORDER = (
     ("envs",),
     ("registration",),
     ("policies",),
+    ("ledger",),
     ("send",),
     ("choices",),
     ("recorder",),

@@ -1,11 +1,12 @@
 """From a policy and a customers table to what is sent today.
 
-customers.py  The customers of a decision, from a file or a frame, with the columns that a world's policy and rules need
-decide.py     One decision for every customer of a table: guard, policy, draw, then what budget and capacity leave
-decisions.py  What was decided for every customer of a run, as a frame, a send list and a decision log
-draw.py       What a policy would send to each customer of a table: the guard first, the policy inside it, one draw
-limits.py     Budget and capacity of one run of decisions, and what they leave of its sends
-reasons.py    Why each customer gets what it gets, in a marketer's words
+customers.py   The customers of a decision, from a file or a frame, with what policy and rules need
+decide.py      One decision for every customer of a table: guard, policy, draw, then what budget and capacity leave
+decisions.py   What was decided for every customer of a run, as a frame, a send list and a decision log
+draw.py        What a policy would send to each customer of a table: the guard first, the policy inside it, one draw
+ledger_run.py  One run of decisions on a ledger: what it starts from, what it is called, what it leaves there
+limits.py      Budget and capacity of one run of decisions, and what they leave of its sends
+reasons.py     Why each customer gets what it gets, in a marketer's words
 """
 
 from campaignrl.send.customers import read_customers as read_customers

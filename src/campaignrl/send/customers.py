@@ -9,11 +9,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 
 from campaignrl.errors import DataError, Problem, nearest
 from campaignrl.guard import cap_windows
-from campaignrl.specs import WorldReference, load_world
-from campaignrl.tables import ID, LEAST_KNOWN, CustomerTable
+from campaignrl.specs import World, WorldReference, load_world
+from campaignrl.tables import ID, LEAST_KNOWN, CustomerTable, arrow_table, contact_column
 from campaignrl.tables import read_customers as read_table
 from campaignrl.tables.files import read_frame
 
@@ -27,6 +28,8 @@ def read_customers(
     *,
     suppressed: Suppressed | None = None,
     least_known: float = LEAST_KNOWN,
+    ledger: bool = False,
+    encoding: str | None = None,
 ) -> CustomerTable:
     """The customers of a morning, checked: a table of who they are, what they allow and what they were sent.
 
@@ -35,6 +38,8 @@ def read_customers(
             unit, and for every frequency cap the sends so far in its window (`contacts_7d`, `contacts_sms_7d`).
         world: whose features and rules: a World, its name, path or dict.
         suppressed: ids never to be contacted, as a collection, or a table with `customer_id`.
+        ledger: contacts are counted from a ledger: columns of the table may be left out, and count what others sent.
+        encoding: of a CSV that is not UTF-8.
         least_known: share of them that must be among the customers, in [0, 1]; below, it is taken for another list.
 
     Returns:
@@ -55,9 +60,32 @@ def read_customers(
         return customers
     found = load_world(world)
     barred = _ids(suppressed)
+    if ledger:
+        customers = without_contacts(arrow_table(customers, encoding), found)
     return read_table(
-        customers, found.features, list(found.channels), cap_windows(found), barred, least_known=least_known
+        customers,
+        found.features,
+        list(found.channels),
+        cap_windows(found),
+        barred,
+        least_known=least_known,
+        encoding=encoding,
     )
+
+
+def without_contacts(table: pa.Table, world: World) -> pa.Table:
+    """A customers table in which what a ledger counts may be left out: nothing by other senders."""
+    counted = {contact_column(window) for window in cap_windows(world)}
+    counted |= {f.name for f in world.features.features if contact_window(f.name) is not None}
+    for name in sorted(counted - set(table.column_names)):
+        table = table.append_column(name, pa.repeat(0, len(table)))
+    return table
+
+
+def contact_window(feature: str) -> int | None:
+    """Days of a feature that counts contacts on all channels, as contacts_7d; None for any other."""
+    middle = feature.removeprefix("contacts_").removesuffix("d")
+    return int(middle) if feature == f"contacts_{middle}d" and middle.isdigit() else None
 
 
 def _ids(suppressed: Suppressed | None) -> frozenset[str] | None:

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 from campaignrl import rng
 from campaignrl.arrays import UInt64
 from campaignrl.errors import ArtifactError, Problem, UsageError
+from campaignrl.ledger import Ledger
 from campaignrl.policies import Policy, PolicyReference, load_policy, policy_hash, require_trained
 from campaignrl.policies.deep import Memory, require_memory
 from campaignrl.send.customers import Customers, Suppressed, read_customers
 from campaignrl.send.decisions import EPOCH, Decisions
 from campaignrl.send.draw import draw
+from campaignrl.send.ledger_run import LedgerRun, begin, decided_before, rows_of, run_id
 from campaignrl.send.limits import limits_of_run, serve
 from campaignrl.send.reasons import blocked_of, reasons_of
 from campaignrl.specs import World, WorldReference, load_world, world_hash
@@ -34,13 +39,16 @@ def decide(
     budget: float | None = None,
     capacity: Mapping[str, int] | None = None,
     memory: Memory | None = None,
+    ledger: Ledger | str | Path | None = None,
+    dry_run: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Decisions:
     """Decide for every customer what to send on a day, within the rules, the budget and the capacity of a world.
 
     Deterministic: the same customers, policy, day and seed give the same decisions, whatever the order of the rows.
-    The world's budget counts as one day's share, its capacities as they stand; where there is too little for all,
-    customers are served by lot, and propensities count that.
+    Without a ledger the world's budget counts as one day's share, its capacities as they stand; with one, contacts,
+    money and sends are counted from it, the decisions are added to it exactly once, and a run of the same inputs gives
+    what it gave before. Where there is too little for all, customers are served by lot, and propensities count that.
 
     Args:
         policy: a Policy, a bundle, a spec, a bundled name, `always:ACTION`; a learner must have learned.
@@ -52,6 +60,8 @@ def decide(
         budget: money of this run, in the world's currency; no more than a day's share of the world's own.
         capacity: sends of this run by channel; no more than the world's own.
         memory: of a recurrent policy, which it reads and moves on; the same day again gives the same decisions.
+        ledger: of the campaign, or its folder; the decisions are committed there.
+        dry_run: commit nothing.
         progress: called as (customers done, in all).
 
     Returns:
@@ -61,6 +71,7 @@ def decide(
         DataError: the table breaks its contract; every fault at once.
         ArtifactError: the policy is for another catalog than the world's.
         UsageError: the policy has learned nothing yet, the day is none, or a limit is no amount.
+        LedgerMoved: another run committed to the ledger in between; run it again.
 
     Example:
         >>> import campaignrl as crl
@@ -75,12 +86,44 @@ def decide(
     if suppressed is not None and isinstance(customers, CustomerTable):
         fix = "The table was read already: give the list to read_customers."
         raise UsageError(Problem("decide", "suppressed", "given", "beside a frame or a file", fix))
-    table = read_customers(customers, world, suppressed=suppressed)
-    limits = limits_of_run(world, len(table), budget, capacity)
+    kept = Ledger.open(ledger) if isinstance(ledger, str | Path) else ledger
+    table = read_customers(customers, world, suppressed=suppressed, ledger=kept is not None)
     require_playable(policy, world)
+    decided = partial(
+        _decided, policy, world, day, seed=seed, budget=budget, capacity=capacity, memory=memory, progress=progress
+    )
+    if kept is None:
+        return decided(table, None)
+    run = run_id(policy, table, world, day, seed, budget, sorted((capacity or {}).items()))
+    with kept.lock():
+        begun = begin(kept, table, world, day)
+        before = kept.rows_of(run)
+        found = replace(decided(begun.customers, begun), run=run)
+        if before is not None:
+            return decided_before(before, table.ids, found, world)
+        if not dry_run:
+            kept.append("decisions", rows_of(found, run, world), run, begun.head)
+    return found
+
+
+def _decided(
+    policy: Policy,
+    world: World,
+    day: datetime.date,
+    table: CustomerTable,
+    begun: LedgerRun | None,
+    *,
+    seed: int,
+    budget: float | None,
+    capacity: Mapping[str, int] | None,
+    memory: Memory | None,
+    progress: Callable[[int, int], None] | None,
+) -> Decisions:
+    limits = limits_of_run(world, len(table), budget, capacity, None if begun is None else begun.limits)
     keys, today = rng.customer_keys(table.ids), (day - EPOCH).days
     _meet(policy, memory, keys, day)
-    drawn = draw(policy, memory, table, world, today, seed, progress)
+    closed = None if begun is None else begun.standing.decided_today
+    drawn = draw(policy, memory, table, world, today, seed, closed, progress)
     served = serve(world, drawn, limits, keys, today, seed)
     return Decisions(
         catalog=world.catalog,

@@ -41,6 +41,7 @@ class Decisions:
         policy: its name.
         context, eligible: what the policy saw of them, and (n, k) what the guard allowed.
         limits: what the run might send and spend.
+        run: the name of the run in a ledger, 32 hex digits of all it rests on; "" without one.
         about: plain JSON facts: world, seed, currency, outcome window, holdout, hashes of policy and world.
 
     Example:
@@ -64,6 +65,7 @@ class Decisions:
     eligible: Bool
     limits: Limits
     about: dict[str, Any]
+    run: str = ""
 
     def to_frame(self) -> pd.DataFrame:
         """Every decision, also to send nothing, in the order of the customers."""

@@ -24,6 +24,7 @@ from campaignrl.specs import World
 from campaignrl.tables import CustomerTable
 
 ROWS_AT_A_TIME = 65_536
+SENT_TODAY = "already sent to today"  # by an earlier run
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,13 @@ def draw(
     world: World,
     day: int,
     seed: int,
+    closed: Bool | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Drawn:
-    """Ask the policy about every customer, block by block. day: since 1970-01-01."""
+    """Ask the policy about every customer, block by block.
+
+    day: since 1970-01-01; closed: (n,) who gets nothing more today, since an earlier run sends to them.
+    """
     rules, keys, n = rules_of(world), rng.customer_keys(customers.ids), len(customers)
     held_out = rng.uniform(keys, world.guard.holdout_salt, 0, Purpose.HOLDOUT) < world.guard.holdout
     u = rng.uniform(keys, seed, day, Purpose.ACTION)
@@ -67,7 +72,10 @@ def draw(
     for start in range(0, n, ROWS_AT_A_TIME):
         part = slice(start, start + ROWS_AT_A_TIME)
         facts = facts_of(customers.take(part), held_out[part], world)
-        mask = found.eligible[part] = allowed(rules, facts)
+        mask = allowed(rules, facts)
+        if closed is not None:
+            mask[closed[part], 1:] = False
+        found.eligible[part] = mask
         p = ask(policy, memory, keys[part], day, facts.context, mask)
         action = found.action[part] = sample(p, u[part])
         found.propensity[part] = p[np.arange(len(mask)), action]
@@ -76,6 +84,9 @@ def draw(
         for c in range(len(world.channels)):
             found.by_channel[part, c] = p[:, channel == c].sum(axis=1)
         found.blocked[part] = _blocked(rules, facts)
+        if closed is not None:
+            for i in start + np.flatnonzero(closed[part]):
+                found.blocked[i] = "; ".join(filter(None, (SENT_TODAY, found.blocked[i])))
         if progress is not None:
             progress(min(start + ROWS_AT_A_TIME, n), n)
     return found

@@ -39,7 +39,11 @@ class Served(NamedTuple):
 
 
 def limits_of_run(
-    world: World, customers: int, budget: float | None = None, capacity: Mapping[str, int] | None = None
+    world: World,
+    customers: int,
+    budget: float | None = None,
+    capacity: Mapping[str, int] | None = None,
+    left: Limits | None = None,
 ) -> Limits:
     """What one run may send and spend: a day's share of the world's limits, and no more than is given.
 
@@ -48,6 +52,7 @@ def limits_of_run(
         customers: of the run; the world's limits are per thousand of them.
         budget: money of this run, in the world's currency.
         capacity: sends of this run by channel.
+        left: what a ledger says is left of the campaign; None: a day's share.
 
     Raises:
         UsageError: an amount is negative or no number, or there is no such channel; all of them at once.
@@ -55,7 +60,7 @@ def limits_of_run(
     problems = _problems(world, budget, capacity or {})
     if problems:
         raise UsageError(problems)
-    today = Spending(world, customers).limits(0)
+    today = Spending(world, customers).limits(0) if left is None else left
     sends, money = today.sends.copy(), today.money
     for name, most in (capacity or {}).items():
         place = list(world.channels).index(name)

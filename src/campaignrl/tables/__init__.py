@@ -11,6 +11,7 @@ log/            The decision log: its contract, its files, whole or as a stream
 
 from campaignrl.tables.customers import ID as ID
 from campaignrl.tables.customers import CustomerTable as CustomerTable
+from campaignrl.tables.customers import arrow_table as arrow_table
 from campaignrl.tables.customers import contact_column as contact_column
 from campaignrl.tables.customers import read_customers as read_customers
 from campaignrl.tables.events import COLUMNS as COLUMNS
@@ -24,3 +25,5 @@ from campaignrl.tables.events import read_events as read_events
 from campaignrl.tables.events import write_events as write_events
 from campaignrl.tables.logs import read_log as read_log
 from campaignrl.tables.suppression import LEAST_KNOWN as LEAST_KNOWN
+from campaignrl.tables.suppression import column_says as column_says
+from campaignrl.tables.suppression import same_spelling as same_spelling

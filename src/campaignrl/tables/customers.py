@@ -91,7 +91,7 @@ def contact_column(window: Window) -> str:
 
 
 def read_customers(
-    source: str | Path | pd.DataFrame,
+    source: str | Path | pd.DataFrame | pa.Table,
     schema: FeatureSchema,
     channels: Sequence[str],
     windows: Sequence[Window],
@@ -100,13 +100,13 @@ def read_customers(
     least_known: float = LEAST_KNOWN,
     encoding: str | None = None,
 ) -> CustomerTable:
-    """Customers from a file or frame; every bad row and missing column is reported at once.
+    """Customers from a file, a frame or an Arrow table; every bad row and missing column is reported at once.
 
     schema: the features that policy and rules need; windows: those of the frequency caps; suppressed: ids never to
     be contacted; least_known: share of them that must be in the table; encoding: of a CSV that is not UTF-8.
     """
-    where = TABLE if isinstance(source, pd.DataFrame) else str(source)
-    table = _frame_table(source) if isinstance(source, pd.DataFrame) else read_table(source, encoding=encoding)
+    where = str(source) if isinstance(source, str | Path) else TABLE
+    table = arrow_table(source, encoding)
     features = [f.name for f in schema.features if f.name != AT_THE_START]
     require_columns(where, [ID, *features, *map(contact_column, windows)], table.column_names)
     ids = np.array(as_text(table[ID]).to_pylist(), dtype=object)
@@ -137,9 +137,14 @@ def read_customers(
     return CustomerTable(ids, Context(schema, columns, count=len(ids)), consent, contacts, barred, notes)
 
 
-def _frame_table(frame: pd.DataFrame) -> pa.Table:
+def arrow_table(source: str | Path | pd.DataFrame | pa.Table, encoding: str | None = None) -> pa.Table:
+    """The customers as Arrow columns, from a file, a frame, or as they are."""
+    if isinstance(source, str | Path):
+        return read_table(source, encoding=encoding)
+    if isinstance(source, pa.Table):
+        return source
     try:
-        return pa.Table.from_pandas(frame, preserve_index=False)
+        return pa.Table.from_pandas(source, preserve_index=False)
     except (pa.ArrowException, ValueError, TypeError) as wrong:  # mixed kinds in a column, a column twice, no Unicode
         text = " ".join(str(part) for part in wrong.args)
         raise DataError(Problem(TABLE, "frame", text, "one kind of value a column, each column once")) from None

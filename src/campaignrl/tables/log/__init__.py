@@ -15,6 +15,7 @@ stream.py           A Parquet decision log read a piece at a time, in bounded me
                     contract kept in each
 """
 
+from campaignrl.tables.log.columns import id_lists as id_lists
 from campaignrl.tables.log.customer_sketch import FACT as FACT
 from campaignrl.tables.log.customer_sketch import CustomerSketch as CustomerSketch
 from campaignrl.tables.log.customer_sketch import sketch_of as sketch_of

@@ -1,0 +1,21 @@
+"""The ledger: what was decided, handed over and came of it, over all days and processes, as Delta tables in a folder.
+
+folder.py    The folder: four transactional tables, what they are of, appends that happen exactly once
+incoming.py  What comes back from outside: hand-overs, outcomes and permissions, from files
+log_view.py  The decision log of a ledger: every decision with the contribution that came within its outcome window
+schemas.py   The four tables: which columns they have
+standing.py  What a run must know of earlier ones: contacts, money, sends, permissions
+"""
+
+from campaignrl.ledger.folder import Ledger as Ledger
+from campaignrl.ledger.folder import LedgerMoved as LedgerMoved
+from campaignrl.ledger.incoming import Added as Added
+from campaignrl.ledger.incoming import add as add
+from campaignrl.ledger.log_view import decision_context as decision_context
+from campaignrl.ledger.log_view import eligible_masks as eligible_masks
+from campaignrl.ledger.log_view import ledger_log as ledger_log
+from campaignrl.ledger.schemas import SEEN as SEEN
+from campaignrl.ledger.schemas import TABLES as TABLES
+from campaignrl.ledger.schemas import schema_of as schema_of
+from campaignrl.ledger.standing import Standing as Standing
+from campaignrl.ledger.standing import standing as standing

@@ -1,0 +1,220 @@
+"""The folder: four transactional tables, what they are of, appends that happen exactly once.
+
+An append carries the id of its run and the version it rests on: a second one of the same run is refused, and of two
+that rest on the same version one wins. Beside that, who decides holds a lock, which the system frees when a process
+dies. Not here: what the rows say (schemas.py), counts (standing.py), files that come in (incoming.py).
+"""
+
+from __future__ import annotations
+
+import datetime
+import fcntl
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from campaignrl.errors import ArtifactError, CampaignError, Problem, UsageError
+from campaignrl.features import FeatureSchema
+from campaignrl.ledger.schemas import NO_STATISTICS, PARTITIONS, TABLES, schema_of
+from campaignrl.specs import World, world_hash
+from campaignrl.tables.files import write_whole
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+FORMAT = 1
+FACTS, LOCK = "ledger.json", ".lock"
+EPOCH = datetime.date(1970, 1, 1)
+PATIENCE = 60.0  # seconds to wait for another run
+
+
+class LedgerMoved(CampaignError):
+    """Another run committed in between: what this one counted is no longer true. Run it again."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """One ledger on disk.
+
+    Attributes:
+        folder: where it lies.
+        world: name of the world whose rules hold.
+        start: first day of the campaign, of which budget and horizon are counted.
+        customers: how many the budget and the capacities are for.
+        salt: of digests and of the hashes that outlive an erasure; never leaves the folder.
+    """
+
+    folder: Path
+    world: str
+    start: datetime.date
+    customers: int
+    salt: str
+
+    @classmethod
+    def create(cls, folder: str | Path, world: World, *, start: datetime.date, customers: int) -> Ledger:
+        """Begin a ledger in a folder that is not there yet, or empty.
+
+        Raises:
+            UsageError: something lies there already, or it cannot be written.
+        """
+        place = Path(folder)
+        if place.exists() and (not place.is_dir() or any(p.name != LOCK for p in place.iterdir())):
+            fix = "Give a new folder, or leave the ledger that is there as it is."
+            raise UsageError(Problem("ledger", "folder", str(place), "a new or empty folder", fix))
+        if customers < 1:
+            raise UsageError(Problem("ledger", "customers", customers, "at least 1"))
+        facts = {"format": FORMAT, "world": world.name, "world_hash": world_hash(world)}
+        facts |= {"start": start.isoformat(), "customers": customers, "salt": secrets.token_hex(16)}
+        try:
+            for name in TABLES:
+                _create(place / name, name, world.features)
+        except OSError as wrong:
+            raise UsageError(f"{place}: cannot be written: {wrong}.") from wrong
+        text = json.dumps(facts, indent=2).encode()
+        write_whole(place / FACTS, lambda out: out.write(text))
+        return cls.open(place)
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Ledger:
+        """The ledger of a folder.
+
+        Raises:
+            UsageError: there is none.
+            ArtifactError: it is of another version, or its description is broken.
+        """
+        place = Path(folder)
+        try:
+            facts = json.loads((place / FACTS).read_bytes())
+            assert isinstance(facts, dict)
+        except FileNotFoundError:
+            fix = f"Begin one: campaignrl ledger create {place}."
+            raise UsageError(Problem("ledger", "folder", str(place), "a folder with ledger.json", fix)) from None
+        except (ValueError, AssertionError, OSError):
+            raise ArtifactError(Problem(str(place / FACTS), "content", "unreadable", "the JSON it was")) from None
+        if facts.get("format") != FORMAT:
+            raise ArtifactError(Problem(str(place / FACTS), "format", facts.get("format"), str(FORMAT)))
+        try:
+            start = datetime.date.fromisoformat(facts["start"])
+            return cls(place, str(facts["world"]), start, int(facts["customers"]), str(facts["salt"]))
+        except (KeyError, ValueError, TypeError) as wrong:
+            raise ArtifactError(Problem(str(place / FACTS), "content", str(wrong), "the facts it held")) from None
+
+    @contextmanager
+    def lock(self, patience: float = PATIENCE) -> Iterator[None]:
+        """Only one run decides at a time; the others wait, and are told for whom if that takes too long."""
+        with open(self.folder / LOCK, "a+", encoding="utf-8") as held:
+            until = time.monotonic() + patience
+            while not _locked(held.fileno()):
+                if time.monotonic() > until:
+                    held.seek(0)
+                    fix = f"Wait for it, or stop it: {held.read().strip() or 'another process'}."
+                    raise UsageError(Problem("ledger", "lock", str(self.folder), "free", fix))
+                time.sleep(0.05)
+            held.seek(0)
+            held.truncate()
+            held.write(f"process {os.getpid()} since {time.strftime('%Y-%m-%d %H:%M:%S')}")
+            held.flush()
+            yield
+
+    def table(self, name: str) -> DeltaTable:
+        """A table as it stands now."""
+        from deltalake import DeltaTable  # slow to import, and only ledgers need it
+
+        return DeltaTable(str(self.folder / name))
+
+    @property
+    def head(self) -> int:
+        """Version of `decisions`."""
+        return int(self.table("decisions").version())
+
+    def read(self, name: str, columns: Sequence[str] | None = None, **equal: Any) -> pa.Table:
+        """Rows of a table; equal: only those whose columns have these values."""
+        filters = [(column, "=", value) for column, value in equal.items()] or None
+        return self.table(name).to_pyarrow_table(columns=None if columns is None else list(columns), filters=filters)
+
+    def rows_of(self, run_id: str) -> pa.Table | None:
+        """What a run wrote, in its order; None where there was no such run."""
+        if self.table("decisions").transaction_version(f"run:{run_id}") is None:
+            return None
+        return self.read("decisions", run_id=run_id)
+
+    def append(self, name: str, rows: pa.Table, run_id: str, head: int | None = None) -> bool:
+        """Add rows once: False where a run of this id has added them before.
+
+        head: the version of the table that the rows rest on; another one in between is LedgerMoved.
+        """
+        from deltalake import CommitProperties, Transaction, write_deltalake
+        from deltalake.exceptions import CommitFailedError, DeltaError
+
+        table = self.table(name)
+        if table.transaction_version(f"run:{run_id}") is not None:
+            return False
+        version = int(table.version())
+        if head is not None and version != head:
+            raise LedgerMoved(f"{self.folder}: another run committed in between. Run it again.")
+        marks = [Transaction(f"run:{run_id}", 1), Transaction("sequence", version + 1)]
+        try:
+            write_deltalake(
+                table,
+                rows,
+                mode="append",
+                schema_mode="merge",
+                commit_properties=CommitProperties(app_transactions=marks),
+            )
+        except CommitFailedError as wrong:
+            raise LedgerMoved(f"{self.folder}: another run committed in between. Run it again.") from wrong
+        except (DeltaError, OSError) as wrong:
+            raise UsageError(f"{self.folder}: cannot be written: {wrong}") from wrong
+        return True
+
+    def counts(self) -> dict[str, int]:
+        """Rows by table."""
+        return {name: int(self.table(name).to_pyarrow_dataset().count_rows()) for name in TABLES}
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Every run: day, policy, decisions, sends and cost in minor units, in the order of days."""
+        table = self.read("decisions", ["day", "run_id", "policy_id", "action", "cost"])
+        sent = pc.not_equal(table["action"], 0).cast(pa.int64())
+        groups = table.append_column("sends", sent).group_by(["day", "run_id", "policy_id"])
+        found = groups.aggregate([("action", "count"), ("sends", "sum"), ("cost", "sum")]).to_pylist()
+        rows = [
+            {
+                "day": (EPOCH + datetime.timedelta(days=row["day"])).isoformat(),
+                "run": row["run_id"],
+                "policy": row["policy_id"],
+                "decisions": row["action_count"],
+                "sends": row["sends_sum"],
+                "cost_minor": row["cost_sum"],
+            }
+            for row in found
+        ]
+        return sorted(rows, key=lambda row: (row["day"], row["run"]))
+
+
+def _create(path: Path, name: str, features: FeatureSchema) -> None:
+    from deltalake import DeltaTable
+
+    path.mkdir(parents=True, exist_ok=True)
+    schema = schema_of(name, features)
+    counted = [f.name for f in schema if f.name not in NO_STATISTICS and not pa.types.is_list(f.type)]
+    about = {"delta.dataSkippingStatsColumns": ",".join(f"`{c}`" if "." in c else c for c in counted if "." not in c)}
+    DeltaTable.create(str(path), schema, partition_by=PARTITIONS[name] or None, configuration=about)
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,145 @@
+"""The decision log of a ledger: every decision with the contribution that came within its outcome window.
+
+As in a simulated log, the reward of a row is all that the customer brought from the day of the decision on, over the
+world's outcome window: margins of orders less refunds, lost permissions and the cost of sends. A row has matured once
+its window has passed. The same ledger gives the same log, whatever the order its rows came in. Not here: the tables
+(folder.py).
+"""
+
+from __future__ import annotations
+
+import datetime
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from campaignrl.actions import NONE
+from campaignrl.arrays import Bool, Float, Int
+from campaignrl.errors import Problem, SupportError
+from campaignrl.features import Context
+from campaignrl.ledger.folder import EPOCH, Ledger
+from campaignrl.ledger.schemas import COUNTED, SEEN
+from campaignrl.specs import World
+from campaignrl.tables.files import category_codes
+from campaignrl.tables.log import DecisionLog
+
+
+def ledger_log(ledger: Ledger, world: World, *, as_of: datetime.date, policy: str | None = None) -> DecisionLog:
+    """The log that `evaluate` and `train` take as it is.
+
+    Args:
+        ledger: where the decisions are.
+        world: whose catalog, features and outcome window.
+        as_of: the morning on which it is read: outcomes of earlier days are known.
+        policy: only decisions of the policy of this name or content hash; None: of the one policy that decided.
+
+    Raises:
+        SupportError: there is no decision, or several policies made them and none is named.
+    """
+    today = (as_of - EPOCH).days
+    rows = ledger.read("decisions").to_pandas()
+    rows = rows[(rows["day"] < today) & (rows["catalog_hash"] == world.catalog.hash)]
+    outcomes = ledger.read("outcomes").to_pandas()
+    outcomes = _whose(outcomes[outcomes["day"] < today], rows)
+    everything = rows
+    rows = _of_policy(rows, policy, ledger)
+    rows = rows.sort_values(["customer_id", "day", "run_id"], kind="stable").reset_index(drop=True)
+    lost = _not_sent(ledger)
+    daily = _daily(everything[~everything["decision_id"].isin(lost)], outcomes, world)
+    customers, customer = np.unique(rows["customer_id"].to_numpy(dtype=object).astype(str), return_inverse=True)
+    day, n = rows["day"].to_numpy(dtype=np.int64), len(rows)
+    first = rows["policy_id"].iloc[0]
+    return DecisionLog(
+        catalog=world.catalog,
+        customers=customers.astype(object),
+        customer=customer,
+        step=rows.groupby("customer_id").cumcount().to_numpy(dtype=np.int64),
+        day=day,
+        context=decision_context(rows, world),
+        action=rows["action"].to_numpy(dtype=np.int64),
+        propensity=rows["propensity"].to_numpy(dtype=np.float64),
+        reward=_windowed(daily, customers, customer, day, world.outcome_days, today),
+        cost=rows["cost"].to_numpy(dtype=np.int64),
+        matured=day + world.outcome_days <= today,
+        eligible=eligible_masks(rows["eligible"], len(world.catalog), n),
+        meta={**world.log_facts, "policy_id": str(first), "policy_hash": str(rows["policy_hash"].iloc[0])},
+    )
+
+
+def _of_policy(rows: pd.DataFrame, policy: str | None, ledger: Ledger) -> pd.DataFrame:
+    made = rows.groupby("policy_hash")["policy_id"].first()
+    if policy is not None:
+        rows = rows[(rows["policy_id"] == policy) | (rows["policy_hash"] == policy)]
+        made = made[(made == policy) | (made.index == policy)]
+    if len(made) == 1:
+        return rows
+    names = ", ".join(f"{name} ({str(hash_)[:8]})" for hash_, name in made.items()) or "none"
+    fix = "Name one by its hash: --policy HASH." if len(made) else "Decide first: campaignrl decide ... --ledger."
+    raise SupportError(Problem(str(ledger.folder), "policies that decided", names, "exactly one", fix))
+
+
+def _whose(outcomes: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
+    """Outcomes with their customer; those of a decision that is not there are left out."""
+    owner = decisions.drop_duplicates("decision_id").set_index("decision_id")["customer_id"]
+    named = outcomes["customer_id"].where(outcomes["customer_id"] != "", outcomes["decision_id"].map(owner))
+    found = outcomes.assign(customer_id=named)
+    return found[found["customer_id"].notna()]
+
+
+def _not_sent(ledger: Ledger) -> set[str]:
+    handed = ledger.read("handovers", ["decision_id", "status"]).to_pandas()
+    counted = set(handed["decision_id"][handed["status"] == "sent"])
+    return set(handed["decision_id"][~handed["status"].isin(COUNTED)]) - counted
+
+
+def _daily(decisions: pd.DataFrame, outcomes: pd.DataFrame, world: World) -> pd.DataFrame:
+    """Contribution by customer and day, minor units."""
+    lost = world.minor(world.money.unsubscribe)
+    value = np.where(outcomes["kind"] == "unsubscribe", -lost, outcomes["margin"])
+    sent = decisions[decisions["action"] != NONE]
+    parts = [
+        pd.DataFrame({"customer_id": outcomes["customer_id"], "day": outcomes["day"], "value": value}),
+        pd.DataFrame({"customer_id": sent["customer_id"], "day": sent["day"], "value": -sent["cost"]}),
+    ]
+    joined = pd.concat(parts, ignore_index=True)
+    summed = joined.groupby(["customer_id", "day"])["value"].sum().reset_index()
+    return summed.assign(currency=summed["value"] / world.money.minor_per_unit)
+
+
+def _windowed(daily: pd.DataFrame, customers: Float, customer: Int, day: Int, window: int, today: int) -> Float:
+    """(n,) sum of each row's customer over `window` days from its day on, before today."""
+    reward = np.zeros(len(day))
+    place = pd.Index(customers)
+    of = place.get_indexer(pd.Index(daily["customer_id"].astype(str)))
+    known = of >= 0
+    order = np.lexsort((daily["day"].to_numpy()[known], of[known]))
+    of, when = of[known][order], daily["day"].to_numpy()[known][order]
+    total = np.concatenate([[0.0], np.cumsum(daily["currency"].to_numpy()[known][order])])
+    key, width = of.astype(np.int64) * (1 << 32) + when, 1 << 32
+    begin = np.searchsorted(key, customer * width + day)
+    end = np.searchsorted(key, customer * width + np.minimum(day + window, today))
+    reward += total[end] - total[begin]
+    return reward
+
+
+def decision_context(rows: pd.DataFrame, world: World) -> Context:
+    """What was seen of the customers of these decisions."""
+    columns = {}
+    for feature in world.features.features:
+        values = rows[SEEN + feature.name] if SEEN + feature.name in rows else pd.Series([None] * len(rows))
+        if feature.levels:
+            texts = pa.chunked_array([pa.array(values.fillna("").astype(str), pa.string())])
+            columns[feature.name] = category_codes(texts, feature.levels)
+        else:
+            columns[feature.name] = values.to_numpy(dtype=np.float64)
+    return Context(world.features, columns, count=len(rows))
+
+
+def eligible_masks(eligible: pd.Series, k: int, n: int) -> Bool:
+    """(n, k) what was allowed, from lists of action ids."""
+    mask = np.zeros((n, k), dtype=bool)
+    lengths = eligible.map(len).to_numpy()
+    if n:
+        mask[np.repeat(np.arange(n), lengths), np.concatenate(eligible.to_list()).astype(np.int64)] = True
+    return mask

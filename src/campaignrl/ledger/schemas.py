@@ -1,0 +1,71 @@
+"""The four tables: which columns they have, and what a row may say.
+
+Money is whole minor units, days are days since 1970-01-01, times are UTC. Not here: the folder (folder.py), how a file
+becomes rows (incoming.py).
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from campaignrl.features import FeatureSchema
+
+TABLES = ("decisions", "handovers", "outcomes", "permissions")
+PARTITIONS = {"decisions": ["day"], "handovers": ["day"], "outcomes": ["month"], "permissions": []}
+
+STATUSES = ("sent", "unknown", "refused", "withdrawn", "expired")  # of a hand-over; only the first two count
+COUNTED = ("sent", "unknown")
+KINDS = ("open", "click", "order", "refund", "unsubscribe")
+ALL_CHANNELS = "*"
+SEEN = "seen."  # before the name of a context column
+NO_STATISTICS = ("customer_id", "decision_id", "outcome_id", "source")  # what would name a customer
+
+_DECISIONS = (
+    ("day", pa.int32()),
+    ("run_id", pa.string()),
+    ("decision_id", pa.string()),
+    ("customer_id", pa.string()),
+    ("action", pa.int16()),
+    ("offer", pa.string()),
+    ("channel", pa.string()),
+    ("eligible", pa.list_(pa.int16())),
+    ("propensity", pa.float64()),
+    ("propensity_before", pa.float64()),
+    ("cost", pa.int64()),
+    ("reason", pa.string()),
+    ("blocked", pa.string()),
+    ("policy_id", pa.string()),
+    ("policy_hash", pa.string()),
+    ("world_hash", pa.string()),
+    ("catalog_hash", pa.string()),
+    ("seed", pa.int64()),
+)
+_OTHERS = {
+    "handovers": (("day", pa.int32()), ("decision_id", pa.string()), ("status", pa.string())),
+    "outcomes": (
+        ("month", pa.string()),
+        ("outcome_id", pa.string()),
+        ("decision_id", pa.string()),
+        ("customer_id", pa.string()),
+        ("day", pa.int32()),
+        ("kind", pa.string()),
+        ("channel", pa.string()),
+        ("margin", pa.int64()),
+    ),
+    "permissions": (
+        ("customer_id", pa.string()),
+        ("channel", pa.string()),
+        ("allowed", pa.bool_()),
+        ("day", pa.int32()),
+        ("arrived", pa.int32()),
+        ("source", pa.string()),
+    ),
+}
+
+
+def schema_of(table: str, features: FeatureSchema) -> pa.Schema:
+    """Columns of a table in order; of decisions with everything that the policy saw."""
+    if table != "decisions":
+        return pa.schema(_OTHERS[table])
+    seen = [(SEEN + f.name, pa.string() if f.levels else pa.float64()) for f in features.features]
+    return pa.schema([*_DECISIONS, *seen])

@@ -1,0 +1,113 @@
+"""What a run must know of earlier ones: contacts, money, sends, permissions.
+
+A planned send counts until its hand-over is said to be refused, withdrawn or expired; one of which nobody knows counts.
+A permission that was taken away counts from its arrival on. Not here: the tables (folder.py), the rules that use
+these counts (guard/). n customers, c channels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow.compute as pc
+
+from campaignrl.arrays import Bool, Int, Objects
+from campaignrl.ledger.folder import Ledger
+from campaignrl.ledger.schemas import ALL_CHANNELS, COUNTED
+from campaignrl.tables import same_spelling
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the ledger knows of n customers on the morning of a day.
+
+    Attributes:
+        day: since 1970-01-01.
+        spent: of the whole campaign, minor units; sends that are still to be handed over included.
+        spent_today, sends_today: of earlier runs of the day; (c,) by channel.
+        consent: (c, n) 1 given, 0 withdrawn, -1 never heard of.
+        suppressed: (n,) all channels are closed to.
+        decided_today: (n,) an earlier run of the day sends something to.
+    """
+
+    day: int
+    spent: int
+    spent_today: int
+    sends_today: Int
+    consent: npt.NDArray[np.int8]
+    suppressed: Bool
+    _customer: Int  # (m,) of sends to these customers
+    _when: Int
+    _channel: Objects
+
+    def contacts(self, channel: str | None, days: int) -> Int:
+        """(n,) sends in the window of `days` days that ends today; channel None: all."""
+        inside = (self._when > self.day - days) & (self._when <= self.day)
+        if channel is not None:
+            inside &= self._channel == channel
+        return np.bincount(self._customer[inside], minlength=len(self.suppressed))
+
+    @cached_property
+    def decided_today(self) -> Bool:
+        """(n,) an earlier run of the day sends something to."""
+        return self.contacts(None, 1) > 0
+
+
+def standing(ledger: Ledger, day: int, ids: Objects, channels: list[str]) -> Standing:
+    """Everything that earlier runs, and what came back of them, say of these customers."""
+    sends = _sends(ledger)
+    known = pd.Index(ids)
+    customer = known.get_indexer(pd.Index(sends["customer_id"]))
+    when, channel = sends["day"].to_numpy(), sends["channel"].to_numpy(dtype=object)
+    today = when == day
+    by_channel = [int((today & (channel == name)).sum()) for name in channels]
+    consent, suppressed = _permissions(ledger, day, known, channels)
+    ours = customer >= 0
+    return Standing(
+        day=day,
+        spent=int(sends["cost"].sum()),
+        spent_today=int(sends["cost"][today].sum()),
+        sends_today=np.array(by_channel, dtype=np.int64),
+        consent=consent,
+        suppressed=suppressed,
+        _customer=customer[ours],
+        _when=when[ours],
+        _channel=channel[ours],
+    )
+
+
+def _sends(ledger: Ledger) -> pd.DataFrame:
+    """Every send that counts: planned, handed over, or of unknown fate."""
+    table = ledger.read("decisions", ["decision_id", "customer_id", "day", "channel", "cost", "action"])
+    sends = table.filter(pc.not_equal(table["action"], 0)).to_pandas()
+    handed = ledger.read("handovers", ["decision_id", "status"]).to_pandas()
+    gone = set(handed["decision_id"][~handed["status"].isin(COUNTED)]) - set(
+        handed["decision_id"][handed["status"] == "sent"]
+    )
+    kept: pd.DataFrame = sends[~sends["decision_id"].isin(gone)]
+    return kept
+
+
+def _permissions(
+    ledger: Ledger, day: int, known: pd.Index[str], channels: list[str]
+) -> tuple[npt.NDArray[np.int8], Bool]:
+    """(c, n) consent, and (n,) who is suppressed: the latest word counts, of two of one day the refusal."""
+    consent = np.full((len(channels), len(known)), -1, dtype=np.int8)
+    suppressed = np.zeros(len(known), dtype=bool)
+    rows = ledger.read("permissions").to_pandas()
+    rows = rows[rows["allowed"] & (rows["day"] <= day) | ~rows["allowed"] & (rows["arrived"] <= day)]
+    rows = rows.sort_values(["day", "allowed"], ascending=[True, False], kind="stable")
+    place = pd.Series(np.arange(len(known)), index=same_spelling(known))
+    where = place[~place.index.duplicated()].reindex(same_spelling(rows["customer_id"])).to_numpy(dtype=float)
+    for i, channel, allowed in zip(where, rows["channel"], rows["allowed"], strict=True):
+        if np.isnan(i):
+            continue
+        if channel == ALL_CHANNELS:
+            suppressed[int(i)] = not allowed
+        elif channel in channels:
+            consent[channels.index(channel), int(i)] = allowed
+    return consent, suppressed

@@ -1,0 +1,158 @@
+"""One run of decisions on a ledger: what it starts from, what it is called, what it leaves there.
+
+The customers table says who they are and what they allow; contacts, money and what came back are counted from the
+ledger, and columns of the table can only add to them. A run of the same inputs is the same run: what it decided stands
+in the ledger already and is read from there. Not here: the tables (ledger/), the decisions (decide.py). n customers.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from campaignrl.arrays import Objects
+from campaignrl.errors import DataError, Problem, UsageError
+from campaignrl.guard import Limits, Spending
+from campaignrl.ledger import SEEN, Ledger, Standing, decision_context, eligible_masks, schema_of, standing
+from campaignrl.policies import Policy, policy_hash
+from campaignrl.send.customers import contact_window
+from campaignrl.send.decisions import EPOCH, Decisions
+from campaignrl.specs import World, digest, world_hash
+from campaignrl.tables import CustomerTable
+from campaignrl.tables.log import id_lists
+
+DAYS_TO_GO = "days_to_go"
+
+
+@dataclass(frozen=True)
+class LedgerRun:
+    """A run before it decides.
+
+    Attributes:
+        ledger, head: what it rests on.
+        standing: what earlier runs left.
+        customers: the table, with contacts and permissions of the ledger counted in.
+        limits: money and sends that are left to it.
+    """
+
+    ledger: Ledger
+    head: int
+    standing: Standing
+    customers: CustomerTable
+    limits: Limits
+
+
+def begin(ledger: Ledger, customers: CustomerTable, world: World, day: datetime.date) -> LedgerRun:
+    """Read the ledger for a run.
+
+    Raises:
+        UsageError: the ledger is of another world, or the campaign has not begun on the day.
+    """
+    problems = []
+    if ledger.world != world.name:
+        fix = "Give the world it was begun for."
+        problems.append(Problem("ledger", "world", world.name, f"{ledger.world}, of {ledger.folder}", fix))
+    if day < ledger.start:
+        problems.append(Problem("ledger", "day", day.isoformat(), f"{ledger.start}, when it begins, or later"))
+    if problems:
+        raise UsageError(problems)
+    today, head = (day - EPOCH).days, ledger.head
+    found = standing(ledger, today, customers.ids, list(world.channels))
+    spending = Spending(world, ledger.customers)
+    spending.book(found.spent)
+    limits = spending.limits(min((day - ledger.start).days, world.horizon - 1))
+    limits = limits._replace(sends=np.maximum(limits.sends - found.sends_today, 0), money=max(limits.money, 0.0))
+    return LedgerRun(ledger, head, found, _counted_in(customers, found, world, (day - ledger.start).days), limits)
+
+
+def _counted_in(customers: CustomerTable, found: Standing, world: World, day: int) -> CustomerTable:
+    """The customers with what the ledger knows: contacts are added, a permission that was taken away is gone."""
+    contacts = {
+        window: np.minimum(count + found.contacts(*window), np.iinfo(np.int64).max // 2)
+        for window, count in customers.contacts.items()
+    }
+    columns = dict(customers.context.columns)
+    for feature in customers.context.schema.features:
+        window = contact_window(feature.name)
+        if window is not None:
+            own = np.nan_to_num(np.asarray(columns[feature.name], dtype=np.float64))
+            columns[feature.name] = np.clip(own + found.contacts(None, window), feature.low, feature.high)
+        elif feature.name == DAYS_TO_GO:
+            columns[feature.name] = np.full(len(customers), float(max(world.horizon - day, 0)))
+    consent = np.where(found.consent >= 0, found.consent == 1, customers.consent)
+    for place, channel in enumerate(world.channels):
+        if f"consent_{channel}" in columns:
+            columns[f"consent_{channel}"] = consent[place].astype(np.float64)
+    suppressed = found.suppressed if customers.suppressed is None else customers.suppressed | found.suppressed
+    context = replace(customers.context, columns=columns)
+    return replace(customers, context=context, contacts=contacts, consent=consent, suppressed=suppressed)
+
+
+def run_id(policy: Policy, customers: CustomerTable, world: World, day: datetime.date, *how: Any) -> str:
+    """32 hex digits of everything a run rests on; the order of the rows does not count. how: seed and limits."""
+    order = np.argsort(customers.ids.astype(str), kind="stable")
+    body = hashlib.blake2b(digest_size=16)
+    body.update("\x00".join(customers.ids[order].astype(str)).encode())
+    names = sorted(customers.context.columns)
+    arrays = [customers.context.columns[name] for name in names] + [*customers.consent, *customers.contacts.values()]
+    arrays += [] if customers.suppressed is None else [customers.suppressed]
+    for values in arrays:
+        body.update(np.ascontiguousarray(np.asarray(values)[order]).tobytes())
+    return digest([policy_hash(policy), world_hash(world), day.isoformat(), body.hexdigest(), list(how)])
+
+
+def rows_of(found: Decisions, run: str, world: World) -> pa.Table:
+    """The decisions as rows of the ledger, in their order."""
+    n, day = len(found.ids), (found.day - EPOCH).days
+    offers = np.array([*(o.name for o in found.catalog.offers), ""], dtype=object)
+    channels = np.array([*(c.name for c in found.catalog.channels), ""], dtype=object)
+    schema = schema_of("decisions", world.features)
+    columns: dict[str, Any] = {
+        "day": np.full(n, day, dtype=np.int32),
+        "run_id": [run] * n,
+        "decision_id": [f"{run[:12]}-{one}" for one in found.ids],
+        "customer_id": found.ids,
+        "action": found.action.astype(np.int16),
+        "offer": offers[found.catalog.offer_of[found.action]],
+        "channel": channels[found.catalog.channel_of[found.action]],
+        "eligible": id_lists(found.eligible),
+        "propensity": found.propensity,
+        "propensity_before": found.propensity_before,
+        "cost": found.catalog.cost_of[found.action],
+        "reason": found.reason,
+        "blocked": found.blocked,
+        "policy_id": [found.policy] * n,
+        "policy_hash": [found.about["policy_hash"]] * n,
+        "world_hash": [found.about["world_hash"]] * n,
+        "catalog_hash": [found.catalog.hash] * n,
+        "seed": [found.about["seed"]] * n,
+    }
+    for feature in world.features.features:
+        values = found.context.labels(feature.name) if feature.levels else found.context.columns[feature.name]
+        columns[SEEN + feature.name] = values
+    return pa.table({name: pa.array(columns[name], schema.field(name).type) for name in schema.names})
+
+
+def decided_before(rows: pa.Table, ids: Objects, found: Decisions, world: World) -> Decisions:
+    """What an earlier run of the same name decided, in the order of these customers. found: facts that stay."""
+    frame = rows.to_pandas()
+    place = pd.Index(frame["customer_id"]).get_indexer(pd.Index(ids))
+    if len(frame) != len(ids) or (place < 0).any():
+        raise DataError(Problem("ledger", "run", str(frame["run_id"].iloc[0]), "with the customers of this table"))
+    frame = frame.iloc[place].reset_index(drop=True)
+    return replace(
+        found,
+        action=frame["action"].to_numpy(dtype=np.int64),
+        propensity=frame["propensity"].to_numpy(dtype=np.float64),
+        propensity_before=frame["propensity_before"].to_numpy(dtype=np.float64),
+        reason=frame["reason"].to_numpy(dtype=object),
+        blocked=frame["blocked"].to_numpy(dtype=object),
+        eligible=eligible_masks(frame["eligible"], len(world.catalog), len(frame)),
+        context=decision_context(frame, world),
+    )
