@@ -161,10 +161,7 @@ def test_nobody_on_the_suppression_list_is_sent_anything(frame, tmp_path):
         crl.decide("uniform", crl.read_customers(frame, "coupon_trap"), "coupon_trap", day=DAY, suppressed=ids)
 
 
-def test_what_decide_cannot_do_yet_it_does_not_take(frame):
-    for word in ("ledger",):
-        with pytest.raises(TypeError, match=word):
-            crl.decide("uniform", frame, "coupon_trap", day=DAY, **{word: 1})
+def test_a_day_that_is_none_is_refused(frame):
     with pytest.raises(crl.UsageError, match="2026-11-21"):
         crl.decide("uniform", frame, "coupon_trap", day="tomorrow")
 

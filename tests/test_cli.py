@@ -232,7 +232,7 @@ def test_a_mistyped_verb(campaignrl) -> None:
 
 
 def test_control_characters_never_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    from campaignrl.cli.console import say, say_table, talk
+    from campaignrl.cli.terminal.console import say, say_table, talk
 
     say("\x1b[31mred")
     say_table(("name",), [("\x1b]0;title\x07",)])
@@ -352,7 +352,7 @@ def test_a_word_on_an_interrupt(campaignrl, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_no_colour_where_none_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
-    from campaignrl.cli.console import _console
+    from campaignrl.cli.terminal.console import _console
 
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm-256color")

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from campaignrl.cli import main as cli
-from campaignrl.cli.examples import EXAMPLES
+from campaignrl.cli.terminal.examples import EXAMPLES
 from campaignrl.envs.customers_export import customers_frame
 from campaignrl.envs.events_export import play_history
 from campaignrl.envs.panel import Panel
@@ -59,6 +59,10 @@ def folder(tmp_path_factory) -> Path:
     world = load_world("ecommerce")
     customers_frame(Panel(world, 60, seed=4)).to_csv(home / "customers.csv", index=False)
     play_history(Panel(world, 300, seed=2), lambda panel: np.zeros(300, dtype=np.int64)).write(home)
+    came = {"outcome_id": ["o1", "o2"], "customer_id": ["1", "2"], "kind": ["order", "click"], "day": "2026-11-29"}
+    pd.DataFrame({**came, "margin": [12.5, 0.0]}).to_csv(home / "outcomes.csv", index=False)
+    said = {"customer_id": ["3"], "channel": ["sms"], "allowed": ["no"], "day": ["2026-11-28"]}
+    pd.DataFrame(said).to_csv(home / "permissions.csv", index=False)
     pd.DataFrame({"customer_id": ["1", "2"], "city": ["Oslo", "Bergen"]}).to_csv(home / "attributes.csv", index=False)
     (home / "mine.toml").write_text((bundled_folder("envs") / "ecommerce.toml").read_text(encoding="utf-8"))
     (home / "suite.toml").write_text(SUITE)

@@ -1,7 +1,7 @@
 """How an object of ours shows itself: a line in a terminal, a small table in a notebook.
 
 Names come from other people's files, so a line stays one line and HTML is escaped, whatever they hold. Not here:
-pages and pictures (report/), tables of the command line (cli/console.py).
+pages and pictures (report/), tables of the command line (cli/terminal/console.py).
 """
 
 from __future__ import annotations

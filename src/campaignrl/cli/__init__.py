@@ -2,22 +2,19 @@
 
 benchmark.py        `campaignrl benchmark` and `campaignrl compare`: policies over many seeds, and the gate for CI
 calibrate.py        `campaignrl calibrate`: a world from one's own data
-console.py          How every verb talks: tables and JSON on stdout, notes and progress bars on stderr
 decide.py           `campaignrl decide`: today's send list for a customers table
 demo.py             `campaignrl demo`: the main job on a bundled world, ending in a report and a send list
 evaluate.py         `campaignrl evaluate`: what a policy would earn, from a log; exit code 4 where the log cannot say
-evaluate_options.py  The options of `campaignrl evaluate`, each with its sentence
-examples.py         What stands at the end of every verb's help: two calls that run
-inputs.py           The inputs of a call, read so that all that is wrong with them is said at once
+ledger.py           `campaignrl ledger`: begin one, add what came back, show it, read its decision log
 main.py             The app: which verbs there are, their exit codes, and what happens to errors
-options.py          Arguments and options that several verbs share, with one wording
 profile.py          `campaignrl profile`: customers from their events, kept up to date, and shown
 profile_segment.py  `campaignrl profile segment` and `campaignrl profile draw`: segments of customers, and customers
                     drawn from them
 simulate.py         `campaignrl simulate`: run a policy in a world, by the day or by the hour, and write what happened
 train.py            `campaignrl train`: teach a learner from a log or in a world, and save it as a bundle
 world.py            `campaignrl world`: which worlds there are, what is in one, and every mistake in a file
+terminal/           What all verbs share: how they talk, how their inputs are read, options with one wording
 """
 
-from campaignrl.cli.console import say as say
-from campaignrl.cli.console import say_table as say_table
+from campaignrl.cli.terminal import say as say
+from campaignrl.cli.terminal import say_table as say_table

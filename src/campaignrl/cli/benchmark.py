@@ -10,8 +10,7 @@ from typing import Annotated
 
 import typer
 
-from campaignrl.cli.console import progress, say, say_json
-from campaignrl.cli.options import Json
+from campaignrl.cli.terminal import Json, progress, say, say_json
 from campaignrl.suites import benchmark as run_benchmark
 from campaignrl.suites import to_junit
 from campaignrl.suites.compare import compare as compare_results

@@ -9,17 +9,28 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from campaignrl.cli.console import progress, say, say_json, say_table, talk
-from campaignrl.cli.inputs import Inputs, day_of, policy_name
-from campaignrl.cli.options import Encoding, Json, Output, Seed
+from campaignrl.cli.terminal import (
+    Encoding,
+    Inputs,
+    Json,
+    Output,
+    Seed,
+    day_of,
+    policy_name,
+    progress,
+    say,
+    say_json,
+    say_table,
+    talk,
+)
 from campaignrl.errors import Problem, UsageError
-from campaignrl.guard import cap_windows
+from campaignrl.ledger import Ledger
 from campaignrl.policies import load_policy, read_manifest
 from campaignrl.policies.deep import memory_writer, open_memory
-from campaignrl.send import Decisions, limits_of_run
+from campaignrl.send import Decisions, limits_of_run, read_customers
 from campaignrl.send.decide import decide as decide_for
 from campaignrl.specs import World, bundled_files, load_world
-from campaignrl.tables import ID, LEAST_KNOWN, CustomerTable, read_customers
+from campaignrl.tables import ID, LEAST_KNOWN, CustomerTable
 from campaignrl.tables.files import Writer, column_names, frame_writer, read_frame, require_apart, write_together
 from campaignrl.tables.log import log_writers
 
@@ -48,6 +59,9 @@ def decide(
         Path | None,
         typer.Option(help="Decision log, sending nothing included; default: beside the list, as .decisions.parquet."),
     ] = None,
+    ledger: Annotated[
+        Path | None, typer.Option(help="Ledger of the campaign: contacts, money and sends are counted from it.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent; write nothing.")] = False,
     memory: Annotated[
         Path | None, typer.Option(help="What a recurrent policy remembers of customers; begun where there is none.")
@@ -61,14 +75,24 @@ def decide(
     day = inputs.read(lambda: day_of(as_of))
     named = inputs.read(lambda: policy_name(policy, world))
     inputs.read(lambda: column_names(customers, encoding=encoding))
+    kept = inputs.read(lambda: None if ledger is None else Ledger.open(ledger))
     place = inputs.read(lambda: load_world(world or _world_of(named.value)))
     loaded = inputs.read(lambda: load_policy(named.value, place.value.catalog, place.value.features))
     most = inputs.read(lambda: _capacity(capacity or []))
     inputs.read(lambda: limits_of_run(place.value, 0, budget, most.value))
     barred = inputs.read(lambda: _suppressed(suppress, encoding))
-    read = inputs.read(lambda: _customers(customers, place.value, barred.value, least_known, encoding))
+    read = inputs.read(
+        lambda: read_customers(
+            customers,
+            place.value,
+            suppressed=barred.value,
+            least_known=least_known,
+            ledger=ledger is not None,
+            encoding=encoding,
+        )
+    )
     given = {"CUSTOMERS": customers, "--suppress": suppress, "POLICY": Path(policy), "--world": Path(world or policy)}
-    log = decisions or output.with_name(f"{output.stem}.decisions.parquet")
+    log = decisions or (None if ledger else output.with_name(f"{output.stem}.decisions.parquet"))
     made = {"--memory": memory, "--decisions": log, "--output": output}
     inputs.read(lambda: require_apart(made, given))
     inputs.check()
@@ -84,19 +108,21 @@ def decide(
             budget=budget,
             capacity=most.value,
             memory=known,
+            ledger=kept.value,
+            dry_run=dry_run,
             progress=step,
         )
     if not dry_run:
-        files: dict[str | Path, Writer] = log_writers(found.to_log(), log)
+        files: dict[str | Path, Writer] = {} if log is None else log_writers(found.to_log(), log)
         if known is not None and memory is not None:
             files[memory] = memory_writer(known, memory)
         write_together({**files, output: frame_writer(found.sends(), output)})
     for note, count in table.notes.items():
         talk(f"{count:,} customers with {note}")
-    _answer(found, table, rules, {} if dry_run else {"send_list": output, "decisions": log}, as_json)
+    _answer(found, table, rules, {} if dry_run else {"send_list": output, "decisions": log, "ledger": ledger}, as_json)
 
 
-def _answer(found: Decisions, table: CustomerTable, world: World, files: dict[str, Path], as_json: bool) -> None:
+def _answer(found: Decisions, table: CustomerTable, world: World, files: dict[str, Path | None], as_json: bool) -> None:
     """What will be sent, what it costs of what may be spent, who was refused. files: none on a dry run."""
     sends, minor, money = int((found.action != 0).sum()), world.money.minor_per_unit, found.limits.money
     blocked, budget = found.blocked_counts(), None if np.isinf(money) else int(money)
@@ -108,7 +134,7 @@ def _answer(found: Decisions, table: CustomerTable, world: World, files: dict[st
             "budget_minor": budget,
         }
         facts |= {"currency": world.money.currency, "capacity": _capacities(found, world)}
-        written = {name: str(path) for name, path in files.items()}
+        written = {name: str(path) for name, path in files.items() if path is not None}
         say_json({**facts, "blocked": blocked, "repaired": table.notes, **written})
         return
     of = "" if budget is None else f" of {budget / minor:,.2f}"
@@ -149,15 +175,6 @@ def _world_of(policy: str) -> str:
     if trained_in not in bundled_files("envs"):
         raise UsageError(f"{policy} does not say which bundled world it was trained in: give its rules with --world.")
     return trained_in
-
-
-def _customers(
-    path: Path, world: World, suppressed: frozenset[str] | None, least_known: float, encoding: str | None
-) -> CustomerTable:
-    windows, channels = cap_windows(world), list(world.channels)
-    return read_customers(
-        path, world.features, channels, windows, suppressed, least_known=least_known, encoding=encoding
-    )
 
 
 def _suppressed(path: Path | None, encoding: str | None) -> frozenset[str] | None:

@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from campaignrl.cli.console import progress, say, say_json, say_table, talk
-from campaignrl.cli.options import Customers, Json, Seed, WorldName
+from campaignrl.cli.terminal import Customers, Json, Seed, WorldName, progress, say, say_json, say_table, talk
 from campaignrl.demo import Demo, run_demo, title
 from campaignrl.ope.intervals import Estimate
 from campaignrl.true_value import Value, campaign_value

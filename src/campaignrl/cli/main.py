@@ -18,8 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 from campaignrl import __version__
-from campaignrl.cli.console import talk
-from campaignrl.cli.examples import epilog_of
+from campaignrl.cli.terminal import epilog_of, talk
 from campaignrl.errors import CampaignError, nearest
 
 INTERRUPTED = 130
@@ -52,6 +51,10 @@ VERBS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "decide": (
             "decide:decide",
             "Decide what to send to each customer today, within consent, caps and eligibility; write the send list.",
+        ),
+        "ledger": (
+            "ledger:ledger",
+            "What was decided, handed over and came of it: begin a ledger, add to it, show it, read its log.",
         ),
         "benchmark": (
             "benchmark:benchmark",

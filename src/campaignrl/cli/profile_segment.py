@@ -10,8 +10,7 @@ import pandas as pd
 import typer
 
 from campaignrl import rng
-from campaignrl.cli.console import say, say_json, say_table, talk
-from campaignrl.cli.options import Encoding, Json, Output, Seed
+from campaignrl.cli.terminal import Encoding, Json, Output, Seed, say, say_json, say_table, talk
 from campaignrl.errors import UsageError
 from campaignrl.profiles.population import LABEL, Fidelity, Population, fit_population
 from campaignrl.profiles.population.fidelity import fidelity

@@ -8,9 +8,21 @@ from typing import Annotated, BinaryIO
 import typer
 
 from campaignrl.campaign import run_campaign, simulate_hours
-from campaignrl.cli.console import progress, say_json, say_table, talk
-from campaignrl.cli.inputs import Inputs, policy_name
-from campaignrl.cli.options import Customers, Json, Output, PolicyName, Seed, Threads, WorldName
+from campaignrl.cli.terminal import (
+    Customers,
+    Inputs,
+    Json,
+    Output,
+    PolicyName,
+    Seed,
+    Threads,
+    WorldName,
+    policy_name,
+    progress,
+    say_json,
+    say_table,
+    talk,
+)
 from campaignrl.envs.clock import Hours
 from campaignrl.errors import Problem, UsageError
 from campaignrl.policies import load_policy

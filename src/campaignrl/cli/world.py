@@ -10,8 +10,7 @@ import typer
 
 from campaignrl.calibration import RealismTable, realism_table
 from campaignrl.calibration.published import GUESSES, Row
-from campaignrl.cli.console import progress, say, say_json, say_table, talk
-from campaignrl.cli.options import Customers, Json, Output, Seed
+from campaignrl.cli.terminal import Customers, Json, Output, Seed, progress, say, say_json, say_table, talk
 from campaignrl.errors import Problem, UsageError
 from campaignrl.report.facts import WorldFacts, world_facts
 from campaignrl.report.figures import png_bytes, world_figure, world_page

@@ -27,9 +27,25 @@ EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "campaignrl evaluate log.parquet -p lin_ts.bundle --against rules",
             "campaignrl evaluate log.parquet -p lin_ts.bundle -p rules --json",
         ),
+        "ledger create": (
+            "campaignrl ledger create shop -w ecommerce -n 5000 --start 2026-11-01",
+            "campaignrl ledger create new_shop -w ecommerce -n 5000",
+        ),
         "decide": (
-            "campaignrl decide rules customers.csv -o sends.csv",
-            "campaignrl decide lin_ts.bundle customers.csv -w ecommerce -o sends.csv",
+            "campaignrl decide rules customers.csv -o sends.csv --budget 20",
+            "campaignrl decide rules customers.csv -o s.csv --ledger shop",
+        ),
+        "ledger add": (
+            "campaignrl ledger add shop outcomes outcomes.csv",
+            "campaignrl ledger add shop permissions permissions.csv --json",
+        ),
+        "ledger show": (
+            "campaignrl ledger show shop",
+            "campaignrl ledger show shop --json",
+        ),
+        "ledger log": (
+            "campaignrl ledger log shop -o shop.parquet --as-of 2027-01-31",
+            "campaignrl ledger log shop -o shop.csv --policy rules --as-of 2027-01-31",
         ),
         "profile build": (
             "campaignrl profile build --events events.parquet -o shop",
