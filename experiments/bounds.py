@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from bounds_tables import document, picture, summary
+from bounds_tables import document, picture, summary, with_ceiling
 from rich.progress import Progress
 
 import campaignrl as crl
@@ -193,7 +193,9 @@ def main(argv: list[str] | None = None) -> None:
     picture(found, chosen.output / "bounds.png")
     text = document(found, " ".join(["python experiments/bounds.py", *sys.argv[1:]]))
     if chosen.docs:
-        write_whole(chosen.docs, lambda out: out.write(text.encode()) and None)
+        before = chosen.docs.read_text(encoding="utf-8") if chosen.docs.exists() else ""
+        page = with_ceiling(text, before).encode()
+        write_whole(chosen.docs, lambda out: out.write(page) and None)
     print(text)
 
 

@@ -124,6 +124,23 @@ def document(found: dict, call: str) -> str:
     return "\n".join([*lines, "", f"Written by `{call}`; parts of an interrupted run are kept and read again.", ""])
 
 
+SEEN = """
+## What can be seen
+
+All of the above see the true state. **Observable ceiling**: the highest paired gain over nothing, on fresh customers,
+of any policy found that sees only the observation, by two families of models on far-sighted labels; a learner that
+passes it raises it. Made by `python experiments/observable_ceiling.py --docs docs/bounds.md`.
+
+"""
+MARKS = "<!-- ceiling -->", "<!-- ceiling: end -->"
+
+
+def with_ceiling(text: str, before: str) -> str:
+    """The page with the table of the observable ceiling that stood there before; it is made by a study of its own."""
+    table = before.partition(MARKS[0])[2].partition(MARKS[1])[0] or "\n"
+    return f"{text}{SEEN}{MARKS[0]}{table}{MARKS[1]}\n"
+
+
 def picture(found: dict, path: Path) -> None:
     """Gain over nothing of each way, with its interval, below the bound."""
     columns = 2 if len(found) > 1 else 1

@@ -13,6 +13,7 @@ profile_segment.py  `campaignrl profile segment` and `campaignrl profile draw`: 
 simulate.py         `campaignrl simulate`: run a policy in a world, by the day or by the hour, and write what happened
 train.py            `campaignrl train`: teach a learner from a log or in a world, and save it as a bundle
 world.py            `campaignrl world`: which worlds there are, what is in one, and every mistake in a file
+world_features.py   `campaignrl world features`: the columns of a customers table, and a template of it
 terminal/           What all verbs share: how they talk, how their inputs are read, options with one wording
 """
 

@@ -11,6 +11,7 @@ import typer
 from campaignrl.calibration import RealismTable, realism_table
 from campaignrl.calibration.published import GUESSES, Row
 from campaignrl.cli.terminal import Customers, Json, Output, Seed, progress, say, say_json, say_table, talk
+from campaignrl.cli.world_features import features
 from campaignrl.errors import Problem, UsageError
 from campaignrl.report.facts import WorldFacts, world_facts
 from campaignrl.report.figures import png_bytes, world_figure, world_page
@@ -23,6 +24,8 @@ world = typer.Typer(
 
 BARS = "▁▂▃▄▅▆▇█"
 SOURCE = 9  # signs of a source's key; the whole of it stands in --json and in docs/worlds.md
+world.command()(features)
+
 LIES = {"inside": "in", "outside": "out", "known miss": "miss"}
 
 

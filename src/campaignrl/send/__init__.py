@@ -1,12 +1,13 @@
 """From a policy and a customers table to what is sent today.
 
-customers.py   The customers of a decision, from a file or a frame, with what policy and rules need
-decide.py      One decision for every customer of a table: guard, policy, draw, then what budget and capacity leave
-decisions.py   What was decided for every customer of a run, as a frame, a send list and a decision log
-draw.py        What a policy would send to each customer of a table: the guard first, the policy inside it, one draw
-ledger_run.py  One run of decisions on a ledger: what it starts from, what it is called, what it leaves there
-limits.py      Budget and capacity of one run of decisions, and what they leave of its sends
-reasons.py     Why each customer gets what it gets, in a marketer's words
+customers.py      The customers of a decision, from a file or a frame, with what policy and rules need
+decide.py         One decision for every customer of a table: guard, policy, draw, then what budget and capacity leave
+decisions.py      What was decided for every customer of a run, as a frame, a send list and a decision log
+draw.py           What a policy would send to each customer of a table: the guard first, the policy inside it, one draw
+ledger_run.py     One run of decisions on a ledger: what it starts from, what it is called, what it leaves there
+limits.py         Budget and capacity of one run of decisions, and what they leave of its sends
+reasons.py        Why each customer gets what it gets, in a marketer's words
+table_columns.py  Which columns a customers table must have for a world, with unit, levels, range and meaning
 """
 
 from campaignrl.send.customers import read_customers as read_customers
@@ -14,3 +15,6 @@ from campaignrl.send.decisions import EPOCH as EPOCH
 from campaignrl.send.decisions import Decisions as Decisions
 from campaignrl.send.draw import facts_of as facts_of
 from campaignrl.send.limits import limits_of_run as limits_of_run
+from campaignrl.send.table_columns import TableColumn as TableColumn
+from campaignrl.send.table_columns import example_customers as example_customers
+from campaignrl.send.table_columns import table_columns as table_columns

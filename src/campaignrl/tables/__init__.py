@@ -9,6 +9,7 @@ foreign/        Decision logs of other people, read by a mapping file
 log/            The decision log: its contract, its files, whole or as a stream
 """
 
+from campaignrl.tables.customers import AT_THE_START as AT_THE_START
 from campaignrl.tables.customers import ID as ID
 from campaignrl.tables.customers import CustomerTable as CustomerTable
 from campaignrl.tables.customers import arrow_table as arrow_table

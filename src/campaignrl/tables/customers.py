@@ -19,9 +19,9 @@ import pyarrow as pa
 
 from campaignrl.arrays import Bool
 from campaignrl.display import html_table, one_line
-from campaignrl.errors import DataError, Problem
+from campaignrl.errors import DataError, Problem, nearest
 from campaignrl.features import UNKNOWN, Context, Feature, FeatureSchema, Rows
-from campaignrl.tables.files import as_text, category_codes, numbers, read_table, require_columns, row_problems
+from campaignrl.tables.files import as_text, category_codes, numbers, read_table, row_problems
 from campaignrl.tables.suppression import COLUMN, LEAST_KNOWN, column_says, listed, misspelled
 
 Window = tuple[str | None, int]  # (channel or None for all, days that end today)
@@ -108,7 +108,7 @@ def read_customers(
     where = str(source) if isinstance(source, str | Path) else TABLE
     table = arrow_table(source, encoding)
     features = [f.name for f in schema.features if f.name != AT_THE_START]
-    require_columns(where, [ID, *features, *map(contact_column, windows)], table.column_names)
+    _require(where, schema, [ID, *features, *map(contact_column, windows)], table.column_names)
     ids = np.array(as_text(table[ID]).to_pylist(), dtype=object)
     problems = _id_problems(ids, table[ID], where) + _misspelled(table.column_names, where)
     notes: dict[str, int] = {}
@@ -148,6 +148,25 @@ def arrow_table(source: str | Path | pd.DataFrame | pa.Table, encoding: str | No
     except (pa.ArrowException, ValueError, TypeError) as wrong:  # mixed kinds in a column, a column twice, no Unicode
         text = " ".join(str(part) for part in wrong.args)
         raise DataError(Problem(TABLE, "frame", text, "one kind of value a column, each column once")) from None
+
+
+def _require(where: str, schema: FeatureSchema, wanted: Sequence[str], present: Sequence[str]) -> None:
+    """DataError that names every column that is not there, with what it should hold."""
+    known = {f.name: f for f in schema.features}
+    problems = []
+    for name in dict.fromkeys(wanted):
+        if name not in present:
+            feature = known.get(name)
+            holds = "" if feature is None else f"It holds {feature.meaning}: {_values(feature)}."
+            problems.append(Problem(where, "column", name, "in the file", f"{nearest(name, present)} {holds}".strip()))
+    if problems:
+        raise DataError(problems)
+
+
+def _values(feature: Feature) -> str:
+    if feature.levels:
+        return "one of " + ", ".join(feature.levels)
+    return "1 or 0" if feature.unit == "yes/no" else f"{feature.low:g} to {feature.high:g} {feature.unit}".strip()
 
 
 def _id_problems(ids: npt.NDArray[np.object_], column: pa.ChunkedArray, where: str) -> list[Problem]:

@@ -15,6 +15,10 @@ EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "world list": ("campaignrl world list", "campaignrl world list --json"),
         "world show": ("campaignrl world show ecommerce", "campaignrl world show bank -n 2000 -o bank.html"),
         "world check": ("campaignrl world check mine.toml", "campaignrl world check ./mine.toml"),
+        "world features": (
+            "campaignrl world features ecommerce",
+            "campaignrl world features ecommerce --template five.csv --json",
+        ),
         "simulate": (
             "campaignrl simulate -w ecommerce -n 5000 -o log.parquet",
             "campaignrl simulate -w bank -p rules_bank -n 5000 --json",
