@@ -11,9 +11,12 @@ from campaignrl.ledger.folder import Ledger as Ledger
 from campaignrl.ledger.folder import LedgerMoved as LedgerMoved
 from campaignrl.ledger.incoming import Added as Added
 from campaignrl.ledger.incoming import add as add
+from campaignrl.ledger.log_view import decided as decided
 from campaignrl.ledger.log_view import decision_context as decision_context
 from campaignrl.ledger.log_view import eligible_masks as eligible_masks
 from campaignrl.ledger.log_view import ledger_log as ledger_log
+from campaignrl.ledger.log_view import log_of_rows as log_of_rows
+from campaignrl.ledger.log_view import not_sent as not_sent
 from campaignrl.ledger.schemas import SEEN as SEEN
 from campaignrl.ledger.schemas import TABLES as TABLES
 from campaignrl.ledger.schemas import schema_of as schema_of

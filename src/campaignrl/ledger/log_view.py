@@ -38,15 +38,25 @@ def ledger_log(ledger: Ledger, world: World, *, as_of: datetime.date, policy: st
         SupportError: there is no decision, or several policies made them and none is named.
     """
     today = (as_of - EPOCH).days
+    everything = decided(ledger, world, today)
+    outcomes = ledger.read("outcomes").to_pandas()
+    outcomes = _whose(outcomes[outcomes["day"] < today], everything)
+    rows = _of_policy(everything, policy, ledger)
+    daily = _daily(everything[~everything["decision_id"].isin(not_sent(ledger))], outcomes, world)
+    return log_of_rows(rows, world, daily, today)
+
+
+def decided(ledger: Ledger, world: World, today: int) -> pd.DataFrame:
+    """Every decision of earlier days, customer by customer."""
     rows = ledger.read("decisions").to_pandas()
     rows = rows[(rows["day"] < today) & (rows["catalog_hash"] == world.catalog.hash)]
-    outcomes = ledger.read("outcomes").to_pandas()
-    outcomes = _whose(outcomes[outcomes["day"] < today], rows)
-    everything = rows
-    rows = _of_policy(rows, policy, ledger)
-    rows = rows.sort_values(["customer_id", "day", "run_id"], kind="stable").reset_index(drop=True)
-    lost = _not_sent(ledger)
-    daily = _daily(everything[~everything["decision_id"].isin(lost)], outcomes, world)
+    ordered: pd.DataFrame = rows.sort_values(["customer_id", "day", "run_id"], kind="stable").reset_index(drop=True)
+    return ordered
+
+
+def log_of_rows(rows: pd.DataFrame, world: World, daily: pd.DataFrame, today: int) -> DecisionLog:
+    """Decisions as a log. rows: of `decided`, at least one; daily: contribution by customer and day."""
+    rows = rows.reset_index(drop=True)
     customers, customer = np.unique(rows["customer_id"].to_numpy(dtype=object).astype(str), return_inverse=True)
     day, n = rows["day"].to_numpy(dtype=np.int64), len(rows)
     first = rows["policy_id"].iloc[0]
@@ -87,7 +97,8 @@ def _whose(outcomes: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
     return found[found["customer_id"].notna()]
 
 
-def _not_sent(ledger: Ledger) -> set[str]:
+def not_sent(ledger: Ledger) -> set[str]:
+    """Decisions whose hand-over failed for good: nothing was sent."""
     handed = ledger.read("handovers", ["decision_id", "status"]).to_pandas()
     counted = set(handed["decision_id"][handed["status"] == "sent"])
     return set(handed["decision_id"][~handed["status"].isin(COUNTED)]) - counted

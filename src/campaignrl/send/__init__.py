@@ -1,5 +1,7 @@
 """From a policy and a customers table to what is sent today.
 
+audit.py          An audit of what was decided: every rule and, with the policy, every propensity, recomputed from a
+                  log or a ledger
 customers.py      The customers of a decision, from a file or a frame, with what policy and rules need
 decide.py         One decision for every customer of a table: guard, policy, draw, then what budget and capacity leave
 decisions.py      What was decided for every customer of a run, as a frame, a send list and a decision log
@@ -10,6 +12,8 @@ reasons.py        Why each customer gets what it gets, in a marketer's words
 table_columns.py  Which columns a customers table must have for a world, with unit, levels, range and meaning
 """
 
+from campaignrl.send.audit import Finding as Finding
+from campaignrl.send.audit import audit_ledger as audit_ledger
 from campaignrl.send.customers import read_customers as read_customers
 from campaignrl.send.decisions import EPOCH as EPOCH
 from campaignrl.send.decisions import Decisions as Decisions

@@ -51,6 +51,10 @@ EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "campaignrl ledger log shop -o shop.parquet --as-of 2027-01-31",
             "campaignrl ledger log shop -o shop.csv --policy rules --as-of 2027-01-31",
         ),
+        "audit": (
+            "campaignrl audit shop",
+            "campaignrl audit shop --policy rules --json",
+        ),
         "profile build": (
             "campaignrl profile build --events events.parquet -o shop",
             "campaignrl profile build --events events.parquet --as-of 2026-03-01 -o old",
