@@ -74,7 +74,7 @@ def test_blocks_of_rows_change_nothing_and_progress_counts_them(small_world, tab
         assert np.array_equal(getattr(whole, name), getattr(parts, name))
 
 
-def test_costs_sends_and_refusals_by_hand(small_world):
+def test_costs_sends_and_refusals_by_hand(small_world, table):
     catalog = small_world.catalog
     push, sms = catalog.id_of("content@push"), catalog.id_of("coupon20@sms")
     words = np.array(["", "holdout; suppressed", "suppressed", "suppressed; cap"], dtype=object)
@@ -90,6 +90,7 @@ def test_costs_sends_and_refusals_by_hand(small_world):
         "p",
         Context(FeatureSchema(()), {}, count=4),
         np.ones((4, len(catalog)), dtype=bool),
+        table.take(slice(0, 4)),
         limits_of_run(small_world, 4),
         small_world.log_facts,
     )

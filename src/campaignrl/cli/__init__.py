@@ -7,6 +7,7 @@ calibrate.py        `campaignrl calibrate`: a world from one's own data
 decide.py           `campaignrl decide`: today's send list for a customers table
 demo.py             `campaignrl demo`: the main job on a bundled world, ending in a report and a send list
 evaluate.py         `campaignrl evaluate`: what a policy would earn, from a log; exit code 4 where the log cannot say
+inputs.py           The inputs of a call, read so that all that is wrong with them is said at once
 ledger.py           `campaignrl ledger`: begin one, add what came back, show it, read its decision log
 main.py             The app: which verbs there are, their exit codes, and what happens to errors
 profile.py          `campaignrl profile`: customers from their events, kept up to date, and shown
@@ -16,7 +17,7 @@ simulate.py         `campaignrl simulate`: run a policy in a world, by the day o
 train.py            `campaignrl train`: teach a learner from a log or in a world, and save it as a bundle
 world.py            `campaignrl world`: which worlds there are, what is in one, and every mistake in a file
 world_features.py   `campaignrl world features`: the columns of a customers table, and a template of it
-terminal/           What all verbs share: how they talk, how their inputs are read, options with one wording
+terminal/           What all verbs share: how they talk, options with one wording, examples of help pages
 """
 
 from campaignrl.cli.terminal import say as say

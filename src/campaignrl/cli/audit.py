@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from campaignrl.cli.terminal import Inputs, Json, policy_name, say, say_json, say_table
+from campaignrl.cli.inputs import Inputs, policy_name
+from campaignrl.cli.terminal import Json, say, say_json, say_table
 from campaignrl.errors import UsageError
 from campaignrl.ledger import Ledger
 from campaignrl.policies import load_policy

@@ -13,7 +13,8 @@ from campaignrl.calibration import Calibration
 from campaignrl.calibration.calibrate import calibrate as make_world
 from campaignrl.calibration.realism import Scorecard
 from campaignrl.calibration.realism.untreated_scorecard import untreated_scorecard
-from campaignrl.cli.terminal import Encoding, Inputs, Json, Seed, progress, say, say_json, say_table, talk
+from campaignrl.cli.inputs import Inputs
+from campaignrl.cli.terminal import Encoding, Json, Seed, progress, say, say_json, say_table, talk
 from campaignrl.errors import DataError, Problem, UsageError, nearest
 from campaignrl.specs import load_world
 from campaignrl.tables import read_events, read_log

@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 
-from campaignrl.cli.terminal import (
-    Encoding,
-    Inputs,
-    Json,
-    Output,
-    Seed,
-    day_of,
-    policy_name,
-    progress,
-    say,
-    say_json,
-    say_table,
-    talk,
-)
+from campaignrl.cli.inputs import Inputs, day_of, policy_name
+from campaignrl.cli.terminal import Encoding, Json, Seed, progress, say, say_json, say_table, talk
 from campaignrl.errors import Problem, UsageError
 from campaignrl.ledger import Ledger
-from campaignrl.policies import load_policy, read_manifest
+from campaignrl.policies import Policy, load_policy, read_manifest
 from campaignrl.policies.deep import memory_writer, open_memory
-from campaignrl.send import Decisions, limits_of_run, read_customers
+from campaignrl.send import Decisions, explained, limits_of_run, read_customers
 from campaignrl.send.decide import decide as decide_for
 from campaignrl.specs import World, bundled_files, load_world
 from campaignrl.tables import ID, LEAST_KNOWN, CustomerTable
@@ -38,7 +27,9 @@ from campaignrl.tables.log import log_writers
 def decide(
     policy: Annotated[str, typer.Argument(help="Bundle, spec file, bundled name, or always:ACTION.")],
     customers: Annotated[Path, typer.Argument(help="Customers table, Parquet or CSV: one row a customer.")],
-    output: Output,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Send list; it appears whole or not at all.")
+    ] = None,
     world: Annotated[
         str | None,
         typer.Option("--world", "-w", help="World whose rules hold; default: the bundled one it was trained in."),
@@ -66,6 +57,9 @@ def decide(
     memory: Annotated[
         Path | None, typer.Option(help="What a recurrent policy remembers of customers; begun where there is none.")
     ] = None,
+    explain: Annotated[
+        str | None, typer.Option(help="Say why this customer gets what it gets; write nothing.", metavar="ID")
+    ] = None,
     encoding: Encoding = None,
     seed: Seed = 0,
     as_json: Json = False,
@@ -92,7 +86,10 @@ def decide(
         )
     )
     given = {"CUSTOMERS": customers, "--suppress": suppress, "POLICY": Path(policy), "--world": Path(world or policy)}
-    log = decisions or (None if ledger else output.with_name(f"{output.stem}.decisions.parquet"))
+    log = decisions
+    if log is None and ledger is None and output is not None:
+        log = output.with_name(f"{output.stem}.decisions.parquet")
+    inputs.read(lambda: _require_output(output, dry_run or explain is not None))
     made = {"--memory": memory, "--decisions": log, "--output": output}
     inputs.read(lambda: require_apart(made, given))
     inputs.check()
@@ -109,10 +106,13 @@ def decide(
             capacity=most.value,
             memory=known,
             ledger=kept.value,
-            dry_run=dry_run,
+            dry_run=dry_run or output is None or explain is not None,
             progress=step,
         )
-    if not dry_run:
+    if explain is not None:
+        _explain(found, playing, rules, explain, as_json)
+        return
+    if not dry_run and output is not None:
         files: dict[str | Path, Writer] = {} if log is None else log_writers(found.to_log(), log)
         if known is not None and memory is not None:
             files[memory] = memory_writer(known, memory)
@@ -120,6 +120,21 @@ def decide(
     for note, count in table.notes.items():
         talk(f"{count:,} customers with {note}")
     _answer(found, table, rules, {} if dry_run else {"send_list": output, "decisions": log, "ledger": ledger}, as_json)
+
+
+def _require_output(output: Path | None, nothing_is_written: bool) -> None:
+    if output is None and not nothing_is_written:
+        fix = "Give -o FILE; --dry-run and --explain ID write nothing."
+        raise UsageError(Problem("decide", "--output", "left out", "a file for the send list", fix))
+
+
+def _explain(found: Decisions, policy: Policy, world: World, customer: str, as_json: bool) -> None:
+    told = explained(found, policy, world, customer)
+    if as_json:
+        say_json(asdict(told))
+        return
+    for line in told.lines():
+        say(line)
 
 
 def _answer(found: Decisions, table: CustomerTable, world: World, files: dict[str, Path | None], as_json: bool) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 import typer
 
-from campaignrl.cli.terminal import Encoding, Inputs, Json, Seed, policy_name, progress, say, say_json, say_table, talk
+from campaignrl.cli.inputs import Inputs, policy_name
+from campaignrl.cli.terminal import Encoding, Json, Seed, progress, say, say_json, say_table, talk
 from campaignrl.cli.terminal import evaluate_options as opt
 from campaignrl.errors import SupportError, UsageError
 from campaignrl.ope.comparison import Breakdown, Comparison, breakdown, compare_many_on_log

@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from campaignrl.cli.terminal import Encoding, Inputs, Json, Output, WorldName, day_of, say, say_json, say_table
+from campaignrl.cli.inputs import Inputs, day_of
+from campaignrl.cli.terminal import Encoding, Json, Output, WorldName, say, say_json, say_table
 from campaignrl.ledger import Ledger, add, ledger_log
 from campaignrl.specs import World, load_world
 from campaignrl.tables.files import require_apart, write_together
@@ -70,7 +71,7 @@ def add_rows(
         say_json(found._asdict())
         return
     unknown = f", {found.unknown:,} of a decision that is not here (yet)" if found.unknown else ""
-    say(f"{found.rows:,} rows: {found.new:,} new, {found.repeated:,} were here before{unknown}")
+    say(f"{found.rows:,} in the file: {found.new:,} new, {found.repeated:,} here before{unknown}")
 
 
 @ledger.command()
@@ -82,11 +83,8 @@ def show(folder: Folder, as_json: Json = False) -> None:
         say_json({"world": kept.world, "start": kept.start.isoformat(), "rows": counts, "runs": runs})
         return
     say(f"{kept.world} from {kept.start} on, for {kept.customers:,} customers: " + _counted(counts) + "\n")
-    rows = [
-        (r["day"], r["run"][:8], r["policy"], f"{r['decisions']:,}", f"{r['sends']:,}", f"{r['cost_minor']:,}")
-        for r in runs
-    ]
-    say_table(("day", "run", "policy", "decisions", "sends", "cost, minor units"), rows)
+    rows = [(r["day"], r["policy"], f"{r['decisions']:,}", f"{r['sends']:,}", f"{r['cost_minor']:,}") for r in runs]
+    say_table(("day", "policy", "decisions", "sends", "cost, minor units"), rows)
 
 
 @ledger.command()

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from campaignrl.cli.inputs import Inputs
 from campaignrl.cli.profile_segment import draw, segment
-from campaignrl.cli.terminal import Encoding, Inputs, Json, progress, say, say_json, say_table, talk
+from campaignrl.cli.terminal import Encoding, Json, progress, say, say_json, say_table, talk
 from campaignrl.errors import Problem, UsageError
 from campaignrl.profiles.intake import IntakeResult, in_a_line
 from campaignrl.profiles.intake.intake import intake

@@ -8,16 +8,15 @@ from typing import Annotated, BinaryIO
 import typer
 
 from campaignrl.campaign import run_campaign, simulate_hours
+from campaignrl.cli.inputs import Inputs, policy_name
 from campaignrl.cli.terminal import (
     Customers,
-    Inputs,
     Json,
     Output,
     PolicyName,
     Seed,
     Threads,
     WorldName,
-    policy_name,
     progress,
     say_json,
     say_table,

@@ -8,19 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from campaignrl.cli.terminal import (
-    Customers,
-    Encoding,
-    Inputs,
-    Json,
-    Output,
-    Seed,
-    Threads,
-    policy_name,
-    progress,
-    say_json,
-    talk,
-)
+from campaignrl.cli.inputs import Inputs, policy_name
+from campaignrl.cli.terminal import Customers, Encoding, Json, Output, Seed, Threads, progress, say_json, talk
 from campaignrl.errors import UsageError
 from campaignrl.policies import Policy, save_bundle
 from campaignrl.policies.deep import WorldLearner, thinned

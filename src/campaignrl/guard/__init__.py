@@ -15,4 +15,5 @@ from campaignrl.guard.rules import allowed as allowed
 from campaignrl.guard.rules import blocks as blocks
 from campaignrl.guard.rules import cap_windows as cap_windows
 from campaignrl.guard.rules import open_channels as open_channels
+from campaignrl.guard.rules import reasons as reasons
 from campaignrl.guard.rules import rules_of as rules_of

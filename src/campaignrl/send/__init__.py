@@ -6,6 +6,7 @@ customers.py      The customers of a decision, from a file or a frame, with what
 decide.py         One decision for every customer of a table: guard, policy, draw, then what budget and capacity leave
 decisions.py      What was decided for every customer of a run, as a frame, a send list and a decision log
 draw.py           What a policy would send to each customer of a table: the guard first, the policy inside it, one draw
+explain.py        Why one customer gets what it gets: what speaks for it, what came second, what was refused
 ledger_run.py     One run of decisions on a ledger: what it starts from, what it is called, what it leaves there
 limits.py         Budget and capacity of one run of decisions, and what they leave of its sends
 reasons.py        Why each customer gets what it gets, in a marketer's words
@@ -18,6 +19,8 @@ from campaignrl.send.customers import read_customers as read_customers
 from campaignrl.send.decisions import EPOCH as EPOCH
 from campaignrl.send.decisions import Decisions as Decisions
 from campaignrl.send.draw import facts_of as facts_of
+from campaignrl.send.explain import Explanation as Explanation
+from campaignrl.send.explain import explained as explained
 from campaignrl.send.limits import limits_of_run as limits_of_run
 from campaignrl.send.table_columns import TableColumn as TableColumn
 from campaignrl.send.table_columns import example_customers as example_customers

@@ -137,6 +137,7 @@ def _decided(
         policy=policy.name,
         context=table.context,
         eligible=drawn.eligible,
+        customers=table,
         limits=limits,
         about={
             **world.log_facts,

@@ -19,7 +19,7 @@ from campaignrl.arrays import Bool, Objects
 from campaignrl.display import html_table, one_line
 from campaignrl.features import Context
 from campaignrl.guard import Limits
-from campaignrl.tables import ID
+from campaignrl.tables import ID, CustomerTable
 from campaignrl.tables.files import write_frame
 from campaignrl.tables.log import DecisionLog
 
@@ -40,6 +40,7 @@ class Decisions:
         reason, blocked: (n,) texts for people: why this, and which rules refused something.
         policy: its name.
         context, eligible: what the policy saw of them, and (n, k) what the guard allowed.
+        customers: the table they rest on, with what a ledger counted in.
         limits: what the run might send and spend.
         run: the name of the run in a ledger, 32 hex digits of all it rests on; "" without one.
         about: plain JSON facts: world, seed, currency, outcome window, holdout, hashes of policy and world.
@@ -63,6 +64,7 @@ class Decisions:
     policy: str
     context: Context
     eligible: Bool
+    customers: CustomerTable
     limits: Limits
     about: dict[str, Any]
     run: str = ""
