@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import campaignrl as crl
@@ -420,3 +421,101 @@ def test_the_statistics_of_the_tables_name_no_customer(tmp_path):
     text = "".join(p.read_text() for p in (ledger.folder / "decisions" / "_delta_log").glob("*.json"))
     assert "numRecords" in text
     assert "c-1" not in text
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a disk of its own, which can be filled and made read-only."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", place], capture_output=True)
+    if made.returncode:
+        pytest.skip("no file system may be mounted here")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+def test_a_full_or_read_only_disk_is_one_line_and_leaves_the_ledger_as_it_was(small_disk):
+    world = crl.load_world("no_memory")
+    frame, ledger = table(world, 300), begun(world, small_disk, 300)
+    crl.decide("uniform", frame, world, day=day(0), ledger=ledger)
+    rest = os.statvfs(small_disk)
+    (small_disk / "fill").write_bytes(b"x" * (rest.f_bavail * rest.f_frsize))
+    with pytest.raises(UsageError, match="cannot be written"):
+        crl.decide("uniform", frame, world, day=day(1), ledger=ledger)
+    assert Ledger.open(ledger.folder).counts()["decisions"] == 300
+    (small_disk / "fill").unlink()
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    with pytest.raises(UsageError, match="cannot be written"):
+        crl.decide("uniform", frame, world, day=day(1), ledger=ledger)
+    assert ledger.counts()["decisions"] == 300  # it can still be read
+    with pytest.raises(UsageError, match="cannot be written"):
+        crl.write_log(ledger_log(ledger, world, as_of=day(9)), small_disk / "x.parquet")
+    subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
+    crl.decide("uniform", frame, world, day=day(1), ledger=ledger)
+    assert ledger.counts()["decisions"] == 600
+
+
+def test_a_broken_table_is_said_in_one_line(tmp_path):
+    world = crl.load_world("no_memory")
+    ledger = begun(world, tmp_path, 20)
+    crl.decide("uniform", table(world, 20), world, day=day(0), ledger=ledger)
+    for path in (ledger.folder / "decisions").rglob("*.parquet"):
+        path.unlink()
+    with pytest.raises(ArtifactError, match="Bring the folder back from a copy"):
+        ledger_log(ledger, world, as_of=day(3))
+    for path in (ledger.folder / "handovers" / "_delta_log").glob("*.json"):
+        path.write_text("{")
+    with pytest.raises(ArtifactError, match="handovers"):
+        ledger.table("handovers")
+
+
+def test_an_unsubscribe_that_names_only_its_decision_takes_the_permission_whenever_that_comes(tmp_path):
+    world = crl.load_world("tight_budget")
+    frame, ledger = table(world, 60), begun(world, tmp_path, 60)
+    first = crl.decide("always:news@sms", frame, world, day=day(0), ledger=ledger)
+    rows = ledger.read("decisions").to_pandas().set_index("customer_id")
+    one = first.ids[first.action != NONE][0]
+    gone = put(
+        tmp_path / "u.csv",
+        outcome_id=["u", "v"],
+        decision_id=[rows.loc[one, "decision_id"], "to-come"],
+        kind=["unsubscribe"] * 2,
+        day=[day(0)] * 2,
+    )
+    assert add(ledger, "outcomes", gone, world, today=day(1)) == (2, 2, 0, 1)
+    late = ledger.read("decisions").slice(0, 1).to_pandas().assign(decision_id="to-come", run_id="x")
+    other = late["customer_id"][0]
+    ledger.append("decisions", pa.Table.from_pandas(late, schema=ledger.read("decisions").schema), "x")
+    now = standing(ledger, (day(1) - EPOCH).days, first.ids, list(world.channels))
+    assert set(first.ids[now.suppressed]) == {one, other}
+
+
+def test_of_two_outcomes_of_one_id_that_differ_none_is_taken_for_the_other(tmp_path):
+    world = crl.load_world("ecommerce")
+    ledger = begun(world, tmp_path, 10)
+    order = {"outcome_id": ["a"], "customer_id": ["1"], "kind": ["order"], "day": [day(1)], "margin": [5.0]}
+    both = {name: [*values, *values] for name, values in order.items()}
+    with pytest.raises(DataError, match="correct an order by a refund"):
+        add(ledger, "outcomes", put(tmp_path / "x.csv", **{**both, "margin": [5.0, 50.0]}), world, today=day(2))
+    assert add(ledger, "outcomes", put(tmp_path / "x.csv", **both), world, today=day(2)) == (2, 1, 1, 0)
+    with pytest.raises(DataError, match="outcome_id"):
+        add(ledger, "outcomes", put(tmp_path / "x.csv", **{**order, "margin": [50.0]}), world, today=day(2))
+    assert ledger.read("outcomes")["margin"].to_pylist() == [500]
+
+
+def test_changed_rules_are_refused_until_they_are_given_and_no_decision_is_passed_over(tmp_path):
+    world = crl.load_world("tight_budget")
+    ledger, frame = begun(world, tmp_path, 40), table(world, 40)
+    crl.decide("uniform", frame, world, day=day(0), ledger=ledger)
+    laxer = crl.load_world("tight_budget", guard={**world.guard.model_dump(), "caps": []})
+    with pytest.raises(UsageError, match="campaignrl ledger rules"):
+        crl.decide("uniform", frame, laxer, day=day(1), ledger=ledger)
+    ledger = ledger.accept(laxer)
+    crl.decide("uniform", frame, laxer, day=day(1), ledger=ledger)
+    assert len(ledger_log(ledger, laxer, as_of=day(2))) == 80
+    dearer = {name: spec.model_dump() for name, spec in world.channels.items()}
+    dearer["sms"]["cost"] = 0.16
+    other = crl.load_world("tight_budget", channels=dearer)
+    with pytest.raises(ArtifactError, match="others in 80 decisions"):
+        ledger_log(ledger, other, as_of=day(2))

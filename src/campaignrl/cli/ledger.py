@@ -108,6 +108,19 @@ def log(
     say(f"{facts['decisions']:,} decisions of {facts['customers']:,} customers, {facts['matured']:,} matured: {output}")
 
 
+@ledger.command()
+def rules(folder: Folder, world: WorldName, as_json: Json = False) -> None:
+    """Take over a world whose rules changed: caps, budget, conditions; from now on decide may use them."""
+    inputs = Inputs()
+    kept, found = inputs.read(lambda: Ledger.open(folder)), inputs.read(lambda: load_world(world))
+    inputs.check()
+    made = kept.value.accept(found.value)
+    if as_json:
+        say_json({"ledger": str(folder), "world": made.world, "rules": list(made.rules)})
+        return
+    say(f"{folder}: knows {len(made.rules)} forms of the rules of {made.world}")
+
+
 def _opened(folder: Path, world: str | None, as_of: str | None) -> tuple[Ledger, World, datetime.date]:
     """A ledger with its world and the day; everything that is wrong with them at once."""
     inputs = Inputs()

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -51,12 +51,14 @@ class Ledger:
         folder: where it lies.
         world: name of the world whose rules hold.
         start: first day of the campaign, of which budget and horizon are counted.
+        rules: hashes of the worlds it was begun with and, since then, given: `accept`.
         customers: how many the budget and the capacities are for.
         salt: of digests and of the hashes that outlive an erasure; never leaves the folder.
     """
 
     folder: Path
     world: str
+    rules: tuple[str, ...]
     start: datetime.date
     customers: int
     salt: str
@@ -74,7 +76,7 @@ class Ledger:
             raise UsageError(Problem("ledger", "folder", str(place), "a new or empty folder", fix))
         if customers < 1:
             raise UsageError(Problem("ledger", "customers", customers, "at least 1"))
-        facts = {"format": FORMAT, "world": world.name, "world_hash": world_hash(world)}
+        facts = {"format": FORMAT, "world": world.name, "rules": [world_hash(world)]}
         facts |= {"start": start.isoformat(), "customers": customers, "salt": secrets.token_hex(16)}
         try:
             for name in TABLES:
@@ -106,14 +108,34 @@ class Ledger:
             raise ArtifactError(Problem(str(place / FACTS), "format", facts.get("format"), str(FORMAT)))
         try:
             start = datetime.date.fromisoformat(facts["start"])
-            return cls(place, str(facts["world"]), start, int(facts["customers"]), str(facts["salt"]))
+            rules = tuple(str(rule) for rule in facts["rules"])
+            return cls(place, str(facts["world"]), rules, start, int(facts["customers"]), str(facts["salt"]))
         except (KeyError, ValueError, TypeError) as wrong:
             raise ArtifactError(Problem(str(place / FACTS), "content", str(wrong), "the facts it held")) from None
+
+    def require(self, world: World) -> None:
+        """UsageError where the world is another one, or its rules changed since it was given to the ledger."""
+        if self.world != world.name:
+            fix = "Give the world it was begun for."
+            raise UsageError(Problem("ledger", "world", world.name, f"{self.world}, of {self.folder}", fix))
+        if world_hash(world) not in self.rules:
+            fix = f"If it was meant to change: campaignrl ledger rules {self.folder} --world FILE."
+            raise UsageError(Problem("ledger", "world", f"{world.name}, changed", "as the ledger knows it", fix))
+
+    def accept(self, world: World) -> Ledger:
+        """The ledger with the world's changed rules, from now on; actions must be the same ones."""
+        if self.world != world.name:
+            self.require(world)
+        facts = json.loads((self.folder / FACTS).read_bytes())
+        facts["rules"] = [*dict.fromkeys([*self.rules, world_hash(world)])]
+        text = json.dumps(facts, indent=2).encode()
+        write_whole(self.folder / FACTS, lambda out: out.write(text))
+        return Ledger.open(self.folder)
 
     @contextmanager
     def lock(self, patience: float = PATIENCE) -> Iterator[None]:
         """Only one run decides at a time; the others wait, and are told for whom if that takes too long."""
-        with open(self.folder / LOCK, "a+", encoding="utf-8") as held:
+        with self._lock_file() as held:
             until = time.monotonic() + patience
             while not _locked(held.fileno()):
                 if time.monotonic() > until:
@@ -127,11 +149,24 @@ class Ledger:
             held.flush()
             yield
 
+    def _lock_file(self) -> TextIO:
+        try:
+            return open(self.folder / LOCK, "a+", encoding="utf-8")
+        except OSError as wrong:
+            raise UsageError(f"{self.folder}: cannot be written: {wrong.strerror or wrong}.") from wrong
+
     def table(self, name: str) -> DeltaTable:
         """A table as it stands now."""
         from deltalake import DeltaTable  # slow to import, and only ledgers need it
+        from deltalake.exceptions import DeltaError
 
-        return DeltaTable(str(self.folder / name))
+        try:
+            return DeltaTable(str(self.folder / name))
+        except (DeltaError, OSError, ValueError) as wrong:
+            fix = "Bring the folder back from a copy; no other program may change it."
+            raise ArtifactError(
+                Problem(str(self.folder / name), "table", _short(wrong), "a whole table", fix)
+            ) from None
 
     @property
     def head(self) -> int:
@@ -141,7 +176,12 @@ class Ledger:
     def read(self, name: str, columns: Sequence[str] | None = None, **equal: Any) -> pa.Table:
         """Rows of a table; equal: only those whose columns have these values."""
         filters = [(column, "=", value) for column, value in equal.items()] or None
-        return self.table(name).to_pyarrow_table(columns=None if columns is None else list(columns), filters=filters)
+        table = self.table(name)
+        try:
+            return table.to_pyarrow_table(columns=None if columns is None else list(columns), filters=filters)
+        except (OSError, pa.ArrowException) as wrong:
+            fix = "Bring the folder back from a copy; no other program may change it."
+            raise ArtifactError(Problem(str(self.folder / name), "rows", _short(wrong), "all there", fix)) from None
 
     def rows_of(self, run_id: str) -> pa.Table | None:
         """What a run wrote, in its order; None where there was no such run."""
@@ -210,6 +250,11 @@ def _create(path: Path, name: str, features: FeatureSchema) -> None:
     counted = [f.name for f in schema if f.name not in NO_STATISTICS and not pa.types.is_list(f.type)]
     about = {"delta.dataSkippingStatsColumns": ",".join(f"`{c}`" if "." in c else c for c in counted if "." not in c)}
     DeltaTable.create(str(path), schema, partition_by=PARTITIONS[name] or None, configuration=about)
+
+
+def _short(wrong: Exception, limit: int = 120) -> str:
+    """The first line of what a library says."""
+    return str(wrong).splitlines()[0][:limit] if str(wrong) else type(wrong).__name__
 
 
 def _locked(handle: int) -> bool:

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from campaignrl.errors import DataError, Problem, UsageError, nearest
+from campaignrl.errors import SHOWN, DataError, Problem, UsageError, nearest
 from campaignrl.ledger.folder import EPOCH, Ledger
 from campaignrl.ledger.schemas import ALL_CHANNELS, KINDS, STATUSES
 from campaignrl.specs import World
@@ -72,9 +72,9 @@ def add(
     require_columns(where, needed, table.column_names)
     frame = _READ[what](table, where, world)
     with ledger.lock():
-        found, withdrawn = _new(ledger, what, frame, today), None
+        found, withdrawn = _new(ledger, what, frame, today, where), None
         if what == "outcomes":
-            withdrawn = _withdrawals(found, today)
+            withdrawn = _withdrawals(with_customers(ledger, found), today)
         for name, rows in (("permissions", withdrawn), (what, found)):  # a withdrawal first
             if rows is not None and len(rows):
                 arrow = _arrow(rows, name)
@@ -90,16 +90,36 @@ def _arrow(rows: pd.DataFrame, name: str) -> pa.Table:
     return pa.Table.from_pandas(rows, schema=schema_of(name, FeatureSchema(())), preserve_index=False)
 
 
-def _new(ledger: Ledger, what: str, frame: pd.DataFrame, today: datetime.date) -> pd.DataFrame:
-    """The rows that are not there yet, one of each, in an order of their own."""
+def _new(ledger: Ledger, what: str, frame: pd.DataFrame, today: datetime.date, where: str) -> pd.DataFrame:
+    """The rows that are not there yet, one of each, in an order of their own.
+
+    An outcome never changes: a second one of the same id that says something else is refused, whichever came first.
+    """
     keys = {"handovers": ["decision_id", "status"], "outcomes": ["outcome_id"]}
     key = keys.get(what, ["customer_id", "channel", "allowed", "day"])
+    if what == "outcomes":
+        both = pd.concat([ledger.read(what).to_pandas()[frame.columns], frame], ignore_index=True).drop_duplicates()
+        twice = both["outcome_id"][both["outcome_id"].duplicated()].unique()
+        if len(twice):
+            fix = "What was told cannot change: correct an order by a refund with an id of its own."
+            said = ", ".join(map(str, twice[:SHOWN]))
+            raise DataError(Problem(where, "outcome_id", said, "said once, or twice the same", fix))
     frame = frame.drop_duplicates(key)
     before = ledger.read(what, key).to_pandas()
     known = set(zip(*(before[c] for c in key), strict=True))
     fresh = [row not in known for row in zip(*(frame[c] for c in key), strict=True)]
     kept = frame[fresh].sort_values(key, kind="stable").reset_index(drop=True)
     return kept.assign(arrived=(today - EPOCH).days) if what == "permissions" else kept
+
+
+def with_customers(ledger: Ledger, outcomes: pd.DataFrame) -> pd.DataFrame:
+    """Outcomes with the customer of their decision where they name none; "" where that decision is not here (yet)."""
+    nameless = outcomes["customer_id"] == ""
+    if not nameless.any():
+        return outcomes
+    owners = ledger.read("decisions", ["decision_id", "customer_id"]).to_pandas().drop_duplicates("decision_id")
+    owner = outcomes["decision_id"].map(owners.set_index("decision_id")["customer_id"].astype(object).to_dict())
+    return outcomes.assign(customer_id=outcomes["customer_id"].where(~nameless, owner.fillna("")))
 
 
 def _withdrawals(outcomes: pd.DataFrame, today: datetime.date) -> pd.DataFrame:

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from campaignrl.actions import NONE
 from campaignrl.arrays import Bool, Float, Int
-from campaignrl.errors import Problem, SupportError
+from campaignrl.errors import ArtifactError, Problem, SupportError
 from campaignrl.features import Context
 from campaignrl.ledger.folder import EPOCH, Ledger
 from campaignrl.ledger.schemas import COUNTED, SEEN
@@ -49,7 +49,12 @@ def ledger_log(ledger: Ledger, world: World, *, as_of: datetime.date, policy: st
 def decided(ledger: Ledger, world: World, today: int) -> pd.DataFrame:
     """Every decision of earlier days, customer by customer."""
     rows = ledger.read("decisions").to_pandas()
-    rows = rows[(rows["day"] < today) & (rows["catalog_hash"] == world.catalog.hash)]
+    rows = rows[rows["day"] < today]
+    others = int((rows["catalog_hash"] != world.catalog.hash).sum())
+    if others:  # what was never looked at must not pass for fine
+        fix = "Give the world as it was when they were made."
+        allowed = f"those of {world.name}, for all {len(rows):,} decisions"
+        raise ArtifactError(Problem(str(ledger.folder), "actions", f"others in {others:,} decisions", allowed, fix))
     ordered: pd.DataFrame = rows.sort_values(["customer_id", "day", "run_id"], kind="stable").reset_index(drop=True)
     return ordered
 

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from campaignrl.arrays import Bool, Int, Objects
 from campaignrl.ledger.folder import Ledger
+from campaignrl.ledger.incoming import with_customers
 from campaignrl.ledger.schemas import ALL_CHANNELS, COUNTED
 from campaignrl.tables import same_spelling
 
@@ -92,13 +93,23 @@ def _sends(ledger: Ledger) -> pd.DataFrame:
     return kept
 
 
+def _left(ledger: Ledger) -> pd.DataFrame:
+    """Permissions that unsubscribes took away whose decision, and so their customer, came to be known later."""
+    rows = ledger.read("outcomes", kind="unsubscribe").to_pandas()
+    rows = with_customers(ledger, rows[rows["customer_id"] == ""])
+    rows = rows[rows["customer_id"] != ""]
+    channel = rows["channel"].replace("", ALL_CHANNELS)
+    taken = {"customer_id": rows["customer_id"], "channel": channel, "allowed": False, "day": rows["day"]}
+    return pd.DataFrame({**taken, "arrived": rows["day"], "source": "unsubscribe"}).astype({"allowed": bool})
+
+
 def _permissions(
     ledger: Ledger, day: int, known: pd.Index[str], channels: list[str]
 ) -> tuple[npt.NDArray[np.int8], Bool]:
     """(c, n) consent, and (n,) who is suppressed: the latest word counts, of two of one day the refusal."""
     consent = np.full((len(channels), len(known)), -1, dtype=np.int8)
     suppressed = np.zeros(len(known), dtype=bool)
-    rows = ledger.read("permissions").to_pandas()
+    rows = pd.concat([ledger.read("permissions").to_pandas(), _left(ledger)], ignore_index=True)
     rows = rows[rows["allowed"] & (rows["day"] <= day) | ~rows["allowed"] & (rows["arrived"] <= day)]
     rows = rows.sort_values(["day", "allowed"], ascending=[True, False], kind="stable")
     place = pd.Series(np.arange(len(known)), index=same_spelling(known))

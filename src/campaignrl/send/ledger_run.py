@@ -54,14 +54,9 @@ def begin(ledger: Ledger, customers: CustomerTable, world: World, day: datetime.
     Raises:
         UsageError: the ledger is of another world, or the campaign has not begun on the day.
     """
-    problems = []
-    if ledger.world != world.name:
-        fix = "Give the world it was begun for."
-        problems.append(Problem("ledger", "world", world.name, f"{ledger.world}, of {ledger.folder}", fix))
+    ledger.require(world)
     if day < ledger.start:
-        problems.append(Problem("ledger", "day", day.isoformat(), f"{ledger.start}, when it begins, or later"))
-    if problems:
-        raise UsageError(problems)
+        raise UsageError(Problem("ledger", "day", day.isoformat(), f"{ledger.start}, when it begins, or later"))
     today, head = (day - EPOCH).days, ledger.head
     found = standing(ledger, today, customers.ids, list(world.channels))
     spending = Spending(world, ledger.customers)

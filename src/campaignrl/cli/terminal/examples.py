@@ -43,6 +43,10 @@ EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "campaignrl ledger add shop outcomes outcomes.csv",
             "campaignrl ledger add shop permissions permissions.csv --json",
         ),
+        "ledger rules": (
+            "campaignrl ledger rules shop -w ecommerce",
+            "campaignrl ledger rules shop -w ecommerce --json",
+        ),
         "ledger show": (
             "campaignrl ledger show shop",
             "campaignrl ledger show shop --json",

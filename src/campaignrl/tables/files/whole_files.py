@@ -55,7 +55,8 @@ def write_together(files: Mapping[str | Path, Writer]) -> None:
         raise UsageError(f"{target}: cannot be written: {wrong.strerror or wrong}.") from wrong
     finally:
         for part in parts.values():
-            part.unlink(missing_ok=True)
+            with suppress(OSError):  # not there, or nothing can be changed here: what went wrong has been said
+                part.unlink()
 
 
 def write_frame(frame: pd.DataFrame, path: str | Path) -> None:
