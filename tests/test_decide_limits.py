@@ -128,3 +128,11 @@ def test_the_order_of_rows_and_other_limits_move_nothing():
     free = crl.decide("uniform", frame, with_budget(1e6), day=DAY)
     kept = one.action != NONE
     assert (free.action[kept] == one.action[kept]).all()
+
+
+def test_the_largest_budget_is_what_whole_minor_units_can_hold_exactly():
+    world = crl.load_world("tight_budget")
+    largest = 2**53 / world.money.minor_per_unit
+    assert limits_of_run(world, 10, budget=largest).money == limits_of_run(world, 10).money
+    with pytest.raises(UsageError, match="budget"):
+        limits_of_run(world, 10, budget=largest * 1.0001)

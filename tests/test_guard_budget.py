@@ -105,3 +105,24 @@ def test_capacity_without_its_unit_is_refused() -> None:
     spec["channels"]["sms"]["capacity"] = {"sends": 5}
     with pytest.raises(SpecError, match="sends_per_day_per_1000_customers"):
         load_world(load_world("ecommerce"), channels=spec["channels"])
+
+
+def test_there_is_room_for_a_send_that_takes_exactly_what_is_left() -> None:
+    world = load_world("tight_budget")
+    spending = Spending(world, 1_000)
+    texts, calls = world.catalog.id_of("news@sms"), world.catalog.id_of("advice@call")
+    released = int(spending.limits(0).money)
+    spending.book(released - 8)
+    assert spending.room(world.catalog, 0)[[0, texts, calls]].tolist() == [True, True, False]
+    spending.book(1)
+    assert spending.room(world.catalog, 0)[[0, texts]].tolist() == [True, False]
+
+
+def test_there_is_room_on_a_channel_for_its_last_send() -> None:
+    bank = load_world("bank")
+    place, channel = next((i, c) for i, c in enumerate(bank.channels.values()) if c.capacity is not None)
+    a_thousand = channel.capacity.sends_per_day_per_1000_customers
+    on = bank.catalog.channel_of == place
+    for customers, room in ((-(-1000 // a_thousand), True), (999 // a_thousand, False)):
+        assert Spending(bank, customers).limits(0).sends[place] == int(room)
+        assert (Spending(bank, customers).room(bank.catalog, 0)[on] == room).all()

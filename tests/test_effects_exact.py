@@ -1,0 +1,112 @@
+"""Effects and customers to the last digit: ceilings that are reached, mean days by hand, who is still in a table."""
+
+import numpy as np
+import pytest
+
+from campaignrl import rng
+from campaignrl.dynamics.customers import _lifetime, draw_customers, observed_format, observed_tags
+from campaignrl.dynamics.parameters import parameters
+from campaignrl.dynamics.purchase import ceilings
+from campaignrl.effects.effect import Contact, MeanDay
+from campaignrl.effects.reference_price import ReferencePrice
+from campaignrl.effects.satisfaction import Satisfaction
+from campaignrl.specs.world import load_world
+
+
+def one(*values):
+    return np.array(values, dtype=np.float32)
+
+
+def effect_of(world, section):
+    return next(e for e in parameters(world).effects if type(e).__name__ == f"{type(section).__name__}Effect")
+
+
+def test_the_most_satisfied_reach_the_ceiling_of_purchases_and_nobody_passes_it():
+    world = load_world("ecommerce", satisfaction=Satisfaction(level=0.2, purchase=1.5).model_dump())
+    effect = effect_of(world, world.satisfaction)
+    log = effect.purchase(one(0.0, 0.0), {"satisfaction": one(40.0, 0.0)}, Contact(*[None] * len(Contact._fields)))
+    assert effect.purchase_ceiling() == pytest.approx(1.5 * 0.8)
+    assert log[0] == pytest.approx(effect.purchase_ceiling(), rel=1e-6)
+    assert log[1] == pytest.approx(1.5 * (0.2 - 0.2), abs=1e-6)  # the usual satisfaction changes nothing
+
+
+def test_a_mean_day_moves_the_expected_price_by_what_is_seen_and_what_is_paid():
+    """By hand: it recovers, then goes `seen` of the way to a shown price and `paid` of the way to a paid one."""
+    section = ReferencePrice(paid=0.1, seen=0.02, half_life_days=21.0)
+    world = load_world("ecommerce", reference_price=section.model_dump())
+    effect = effect_of(world, section)
+    before, orders, redeemed, cut = 0.9, 0.3, 0.2, 0.25
+    day = MeanDay(3, 0, False, np.float32(0.2), one(orders), one(redeemed), one(cut))
+    expected = 1.0 - (1.0 - before) * 0.5 ** (1 / 21.0)
+    seen = (1 - orders) * ((1 - 0.2) - expected)
+    paid = redeemed * ((1 - cut) - expected) + (orders - redeemed) * (1 - expected)
+    found = effect.live_mean({"expected_price": one(before)}, day)["expected_price"]
+    assert found[0] == pytest.approx(expected + 0.02 * seen + 0.1 * paid, rel=1e-6)
+    quiet = MeanDay(-1, -1, False, np.float32(0.0), one(0.0), one(0.0), one(0.0))
+    assert effect.live_mean({"expected_price": one(before)}, quiet)["expected_price"][0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("kept", [1.0, 0.5, 0.1])
+def test_a_table_that_lost_its_leavers_holds_the_others_in_proportion(kept):
+    rate, joined = 0.004, 300.0
+    u = (np.arange(200_000) + 0.5) / 200_000
+    days = _lifetime(u, np.full(len(u), rate), np.full(len(u), joined), kept)
+    left = 1 - np.exp(-rate * joined)
+    gone = kept * left / (kept * left + 1 - left)
+    assert (days < joined).mean() == pytest.approx(gone, abs=2e-5)
+    alive = days[days >= joined] - joined  # memoryless: whoever is there leaves at the same rate as ever
+    assert alive.mean() == pytest.approx(1 / rate, rel=2e-3)
+    assert np.median(alive) == pytest.approx(np.log(2) / rate, rel=2e-3)
+    early = days[days < joined]  # and who has gone went as the law has it
+    assert (early < joined / 2).mean() == pytest.approx((1 - np.exp(-rate * joined / 2)) / left, abs=2e-4)
+
+
+def with_tags(**tags):
+    world = load_world("ecommerce")
+    return load_world("ecommerce", tags={**world.tags.model_dump(), **tags})
+
+
+def test_tags_are_wrong_missing_and_at_their_borders_as_the_file_says():
+    keys = rng.customer_keys(np.arange(500))
+    right = with_tags(wrong=0.0, missing=0.0)
+    traits, _ = draw_customers(right, keys, 3)
+    segment, price = observed_tags(right, traits, 0, 3)
+    assert np.array_equal(segment, traits.segment)
+    low, high = right.tags.price
+    just_below = np.nextafter(np.float32(high), np.float32(0))
+    edge = traits._replace(sensitivity=np.resize(np.array([low, high, just_below], dtype=np.float32), 500))
+    assert observed_tags(right, edge, 0, 3)[1][:3].tolist() == [1, 2, 1]
+    assert set(price) <= {0, 1, 2}
+    wrong = with_tags(wrong=0.999, missing=0.0)
+    segment, _ = observed_tags(wrong, traits, 0, 3)
+    assert (segment != traits.segment).mean() > 0.98
+    assert set(segment) <= set(range(len(wrong.segments)))
+    missing = observed_tags(with_tags(wrong=0.0, missing=0.999), traits, 0, 3)
+    assert all((tag == -1).mean() > 0.98 for tag in missing)
+
+
+def test_a_wrong_format_tag_is_another_format(small_world):
+    tables = small_world.model_dump(exclude_unset=True)
+    ways = {"creatives": {"a": {"format": "video"}, "b": {"format": "text"}, "c": {"format": "song"}}}
+    shares = {"video": 0.3, "text": 0.3, "song": 0.4}
+    formats = {"formats": {"match": 0.5, "segments": dict.fromkeys(small_world.segments, shares)}}
+    tags = {**small_world.tags.model_dump(), "wrong": 0.999, "missing": 0.0}
+    world = load_world({**tables, **ways, **formats, "tags": tags})
+    traits, _ = draw_customers(world, rng.customer_keys(np.arange(600)), 1)
+    tag = observed_format(world, traits, 0, 1)
+    assert set(tag) == {0, 1, 2}
+    assert (tag != traits.format).mean() > 0.98
+    shift = (tag - traits.format)[tag != traits.format] % 3
+    assert (shift == 1).mean() == pytest.approx(0.5, abs=0.08)  # either other format, as often
+
+
+def test_the_ceiling_of_a_day_counts_the_largest_wish_of_a_drifting_world():
+    world = load_world("experiments/worlds/drifting.toml")
+    p = parameters(world)
+    wishes = np.random.default_rng(0).normal(0.0, 1.0, p.wanting.shape).astype(np.float32)
+    p = p._replace(wanting=wishes)  # also of who holds no offer, and another for each segment
+    stocks = draw_customers(world, rng.customer_keys(np.arange(50)), 1)[1].named_stocks()
+    buying = sum(effect.purchase_ceiling() for effect in p.effects)
+    for day in (0, world.horizon - 1):
+        highest = float(p.season[day]) * np.exp(buying + float(wishes[day, :, -1].max()))
+        assert highest <= ceilings(stocks, day, p).quiet == pytest.approx(highest, rel=2e-3)
