@@ -70,7 +70,15 @@ def best_fixed(world):
 
 
 def ceiling(
-    name: str, families, customers: int, doublings: int, players: int, searches: int, fresh: int, folder: Path
+    name: str,
+    families,
+    customers: int,
+    doublings: int,
+    players: int,
+    searches: int,
+    fresh: int,
+    folder: Path,
+    finished: bool,
 ) -> dict:
     """Gains by family and number of customers; of the best fixed action beside."""
     world, key = crl.load_world(name), f"{customers}-{players}-{searches}-{fresh}"
@@ -86,10 +94,14 @@ def ceiling(
                     gain = gain_of(world, learned(world, family, size, players, searches), fresh)
                     return [size, *gain, time.process_time() - begun]
 
-                rows.append(kept(folder / f"{name}-{family}-{size}-{key}.json", one))
+                part = folder / f"{name}-{family}-{size}-{key}.json"
+                if finished and not part.exists():
+                    break
+                rows.append(kept(part, one))
                 if len(rows) > 1 and rows[-1][1] - rows[-2][1] < ENOUGH * abs(rows[-2][1]):
                     break
-            found["families"][family] = rows
+            if rows:
+                found["families"][family] = rows
     return found
 
 
@@ -123,10 +135,11 @@ def main(argv: list[str] | None = None) -> None:
     words.add_argument("--players", type=int, default=8_000, help="who prices are found with")
     words.add_argument("--searches", type=int, default=2, help="rounds of the search for prices")
     words.add_argument("--fresh", type=int, default=20_000, help="customers the policies are valued on")
+    words.add_argument("--finished", action="store_true", help="tell of finished parts only")
     words.add_argument("--docs", type=Path, help="page whose table is replaced, such as docs/bounds.md")
     chosen = words.parse_args(argv)
     sizes = {n: getattr(chosen, n) for n in ("customers", "doublings", "players", "searches", "fresh")}
-    cell = partial(ceiling, families=chosen.families, folder=chosen.output / "parts", **sizes)
+    cell = partial(ceiling, families=chosen.families, folder=chosen.output / "parts", finished=chosen.finished, **sizes)
     found = dict(zip(chosen.worlds, run_cells(cell, chosen.worlds, chosen.workers), strict=True))
     print(document(found))
     if chosen.docs:

@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import campaignrl as crl
 from campaignrl.actions import NONE
 from campaignrl.envs import Panel, customers_frame
 from campaignrl.errors import ArtifactError, DataError, SupportError, UsageError
-from campaignrl.ledger import Ledger, LedgerMoved, add, ledger_log, standing
+from campaignrl.ledger import Ledger, LedgerMoved, add, erase, ledger_log, standing
 from campaignrl.specs import bundled_files
 
 START, EPOCH = datetime.date(2026, 1, 1), datetime.date(1970, 1, 1)
@@ -519,3 +520,44 @@ def test_changed_rules_are_refused_until_they_are_given_and_no_decision_is_passe
     other = crl.load_world("tight_budget", channels=dearer)
     with pytest.raises(ArtifactError, match="others in 80 decisions"):
         ledger_log(ledger, other, as_of=day(2))
+
+
+def test_an_erased_customer_leaves_no_byte_and_is_never_contacted_again(tmp_path):
+    world = crl.load_world("ecommerce")
+    frame, ledger = table(world, 60), begun(world, tmp_path, 60)
+    frame.loc[7, "customer_id"] = "erase-me-\u987e\u5ba2-7"
+    frame["consent_email"] = 1.0
+    names, one = list(world.channels), str(frame.loc[7, "customer_id"])
+    first = crl.decide("always:content@email", frame, world, day=day(0), ledger=ledger)
+    assert first.action[7] != NONE
+    decision = ledger.read("decisions", customer_id=one)["decision_id"][0].as_py()
+    rows = {
+        "outcome_id": ["a", "b"],
+        "customer_id": [one, ""],
+        "decision_id": ["", decision],
+        "kind": ["click", "open"],
+    }
+    add(ledger, "outcomes", put(tmp_path / "o.csv", **rows, day=[day(0)] * 2), world, today=day(1))
+    handed = {"decision_id": [decision], "status": ["sent"], "day": [day(0)]}
+    add(ledger, "handovers", put(tmp_path / "h.csv", **handed), world, today=day(1))
+    said = {"customer_id": [one], "channel": ["sms"], "allowed": ["yes"], "day": [day(0)]}
+    add(ledger, "permissions", put(tmp_path / "p.csv", **said), world, today=day(1))
+    others = standing(ledger, (day(1) - EPOCH).days, first.ids, names).contacts("email", 7)
+    assert erase(ledger, f" {one.upper()} ", today=day(1)) == (1, 1, 2, 1)
+    for path in ledger.folder.rglob("*"):
+        if path.is_file():
+            assert one.encode() not in path.read_bytes()
+            assert b"erase-me" not in path.read_bytes()
+            if path.suffix == ".parquet":
+                assert one not in str(pq.read_table(path).to_pydict())
+    now = standing(ledger, (day(1) - EPOCH).days, first.ids, names)
+    assert np.flatnonzero(now.suppressed).tolist() == [7]
+    rest = np.arange(60) != 7
+    assert np.array_equal(now.contacts("email", 7)[rest], others[rest])
+    again = crl.decide("always:content@email", frame, world, day=day(20), ledger=ledger)
+    assert again.action[7] == NONE
+    assert again.blocked[7].startswith("suppressed")
+    assert ledger.rows_of(first.run) is not None  # the run itself is remembered
+    assert erase(ledger, "nobody", today=day(2)) == (0, 0, 0, 0)
+    with pytest.raises(UsageError, match="an id"):
+        erase(ledger, "  ", today=day(2))

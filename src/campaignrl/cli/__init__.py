@@ -6,6 +6,7 @@ benchmark.py        `campaignrl benchmark` and `campaignrl compare`: policies ov
 calibrate.py        `campaignrl calibrate`: a world from one's own data
 decide.py           `campaignrl decide`: today's send list for a customers table
 demo.py             `campaignrl demo`: the main job on a bundled world, ending in a report and a send list
+erase.py            `campaignrl erase`: everything a ledger holds of one customer goes; nobody contacts them again
 evaluate.py         `campaignrl evaluate`: what a policy would earn, from a log; exit code 4 where the log cannot say
 inputs.py           The inputs of a call, read so that all that is wrong with them is said at once
 ledger.py           `campaignrl ledger`: begin one, add what came back, show it, read its decision log

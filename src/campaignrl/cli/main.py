@@ -57,6 +57,10 @@ VERBS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "What was decided, handed over and came of it: begin a ledger, add to it, show it, read its log.",
         ),
         "audit": ("audit:audit", "Recompute every rule from what was decided; exit code 1 where one was broken."),
+        "erase": (
+            "erase:erase",
+            "Erase a customer from a ledger; a keyed hash stays, so that they are suppressed ever after.",
+        ),
         "benchmark": (
             "benchmark:benchmark",
             "Play every policy of SUITE in every world, for every seed, on the same customers.",

@@ -1,5 +1,6 @@
 """The ledger: what was decided, handed over and came of it, over all days and processes, as Delta tables in a folder.
 
+erasure.py   Erasure: everything a ledger holds of one customer goes, and a keyed hash stays
 folder.py    The folder: four transactional tables, what they are of, appends that happen exactly once
 incoming.py  What comes back from outside: hand-overs, outcomes and permissions, from files
 log_view.py  The decision log of a ledger: every decision with the contribution that came within its outcome window
@@ -7,6 +8,8 @@ schemas.py   The four tables: which columns they have
 standing.py  What a run must know of earlier ones: contacts, money, sends, permissions
 """
 
+from campaignrl.ledger.erasure import Erased as Erased
+from campaignrl.ledger.erasure import erase as erase
 from campaignrl.ledger.folder import Ledger as Ledger
 from campaignrl.ledger.folder import LedgerMoved as LedgerMoved
 from campaignrl.ledger.incoming import Added as Added

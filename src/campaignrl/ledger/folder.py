@@ -218,6 +218,17 @@ class Ledger:
             raise UsageError(f"{self.folder}: cannot be written: {wrong}") from wrong
         return True
 
+    def replace(self, name: str, rows: pa.Table) -> None:
+        """Write a table anew with these rows alone, and remove every file that held others."""
+        from deltalake import write_deltalake
+        from deltalake.exceptions import DeltaError
+
+        try:
+            write_deltalake(self.table(name), rows, mode="overwrite")
+            self.table(name).vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
+        except (DeltaError, OSError) as wrong:
+            raise UsageError(f"{self.folder}: cannot be written: {wrong}") from wrong
+
     def counts(self) -> dict[str, int]:
         """Rows by table."""
         return {name: int(self.table(name).to_pyarrow_dataset().count_rows()) for name in TABLES}

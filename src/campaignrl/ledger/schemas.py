@@ -17,6 +17,7 @@ STATUSES = ("sent", "unknown", "refused", "withdrawn", "expired")  # of a hand-o
 COUNTED = ("sent", "unknown")
 KINDS = ("open", "click", "order", "refund", "unsubscribe")
 ALL_CHANNELS = "*"
+HASHED = "hash:"  # before what stands for an erased customer
 SEEN = "seen."  # before the name of a context column
 NO_STATISTICS = ("customer_id", "decision_id", "outcome_id", "source")  # what would name a customer
 

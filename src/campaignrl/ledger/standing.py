@@ -16,9 +16,10 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from campaignrl.arrays import Bool, Int, Objects
+from campaignrl.ledger.erasure import hash_of
 from campaignrl.ledger.folder import Ledger
 from campaignrl.ledger.incoming import with_customers
-from campaignrl.ledger.schemas import ALL_CHANNELS, COUNTED
+from campaignrl.ledger.schemas import ALL_CHANNELS, COUNTED, HASHED
 from campaignrl.tables import same_spelling
 
 
@@ -112,6 +113,9 @@ def _permissions(
     rows = pd.concat([ledger.read("permissions").to_pandas(), _left(ledger)], ignore_index=True)
     rows = rows[rows["allowed"] & (rows["day"] <= day) | ~rows["allowed"] & (rows["arrived"] <= day)]
     rows = rows.sort_values(["day", "allowed"], ascending=[True, False], kind="stable")
+    erased = set(rows["customer_id"][rows["customer_id"].str.startswith(HASHED)])
+    if erased:
+        suppressed |= [hash_of(ledger, str(one)) in erased for one in known]
     place = pd.Series(np.arange(len(known)), index=same_spelling(known))
     where = place[~place.index.duplicated()].reindex(same_spelling(rows["customer_id"])).to_numpy(dtype=float)
     for i, channel, allowed in zip(where, rows["channel"], rows["allowed"], strict=True):

@@ -59,6 +59,10 @@ EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "campaignrl audit shop",
             "campaignrl audit shop --policy rules --json",
         ),
+        "erase": (
+            "campaignrl erase 2 --ledger shop",
+            "campaignrl erase 2 --ledger shop --json",
+        ),
         "profile build": (
             "campaignrl profile build --events events.parquet -o shop",
             "campaignrl profile build --events events.parquet --as-of 2026-03-01 -o old",

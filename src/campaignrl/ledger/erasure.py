@@ -1,0 +1,76 @@
+"""Erasure: everything a ledger holds of one customer goes, and a keyed hash stays, so that nobody contacts them again.
+
+Tables are written anew without their rows and the old files are removed, so that no byte of the id is left in the
+folder; how often and when others were contacted stays as it was. Not here: suppression by the hash (standing.py).
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from typing import NamedTuple
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from campaignrl.errors import Problem, UsageError
+from campaignrl.ledger.folder import EPOCH, Ledger
+from campaignrl.ledger.schemas import ALL_CHANNELS, HASHED, TABLES
+from campaignrl.tables import same_spelling
+
+
+class Erased(NamedTuple):
+    """Rows that went, by table."""
+
+    decisions: int
+    handovers: int
+    outcomes: int
+    permissions: int
+
+
+def hash_of(ledger: Ledger, customer: str) -> str:
+    """The keyed hash that stands for an erased customer; without the ledger's salt it says nothing."""
+    text = str(same_spelling([customer])[0]).encode()
+    return HASHED + hashlib.blake2b(text, digest_size=16, key=bytes.fromhex(ledger.salt)).hexdigest()
+
+
+def erase(ledger: Ledger, customer: str, *, today: datetime.date) -> Erased:
+    """Remove a customer, however the id is spelled, and suppress the keyed hash from today on.
+
+    Raises:
+        UsageError: the id is empty, or the ledger cannot be written.
+    """
+    if not customer.strip():
+        raise UsageError(Problem("erase", "customer_id", customer, "an id"))
+    with ledger.lock():
+        tables = {name: ledger.read(name) for name in TABLES}
+        theirs = {name: _of(tables[name], customer) for name in ("decisions", "outcomes", "permissions")}
+        made = set(tables["decisions"].filter(theirs["decisions"])["decision_id"].to_pylist())
+        by_decision = {name: _among(tables[name]["decision_id"], made) for name in ("handovers", "outcomes")}
+        theirs["outcomes"] = pc.or_(theirs["outcomes"], by_decision["outcomes"])
+        theirs["handovers"] = by_decision["handovers"]
+        for name in TABLES:
+            rows = tables[name].filter(pc.invert(theirs[name]))
+            if name == "permissions":
+                rows = pa.concat_tables([rows, _suppression(ledger, customer, today, rows.schema)])
+            if len(rows) != len(tables[name]) or name == "permissions":
+                ledger.replace(name, rows)
+    return Erased(*(int(pc.sum(theirs[name]).as_py() or 0) for name in TABLES))
+
+
+def _of(table: pa.Table, customer: str) -> pa.ChunkedArray:
+    """(n,) rows of a customer, however the id is spelled."""
+    distinct = pc.unique(table["customer_id"]).to_pylist()
+    spelled = pd.Series(same_spelling(distinct)) == same_spelling([customer])[0]
+    return _among(table["customer_id"], {one for one, hit in zip(distinct, spelled, strict=True) if hit})
+
+
+def _among(column: pa.ChunkedArray, values: set[str]) -> pa.ChunkedArray:
+    return pc.is_in(column, pa.array(sorted(values), pa.string()))
+
+
+def _suppression(ledger: Ledger, customer: str, today: datetime.date, schema: pa.Schema) -> pa.Table:
+    day = (today - EPOCH).days
+    row = {"customer_id": hash_of(ledger, customer), "channel": ALL_CHANNELS, "allowed": False, "day": day}
+    return pa.Table.from_pylist([{**row, "arrived": day, "source": "erasure"}], schema=schema)
