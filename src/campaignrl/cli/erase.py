@@ -13,7 +13,7 @@ import typer
 from campaignrl.cli.inputs import Inputs, day_of
 from campaignrl.cli.terminal import Json, say, say_json
 from campaignrl.ledger import Ledger
-from campaignrl.ledger.erasure import erase as erase_from
+from campaignrl.ledger import erase as erase_from
 
 
 def erase(
