@@ -109,16 +109,20 @@ def document(found: dict[str, dict]) -> str:
     """One row a world: the highest gain of each family, what the last doubling added, and the ceiling."""
     lines = ["| world | best fixed action | network | trees | last doubling added | customers | observable ceiling |"]
     lines.append("|---" * 7 + "|")
+    growing = []
     for name, f in found.items():
         best = {family: max(rows, key=lambda row: row[1]) for family, rows in f["families"].items()}
         top = max(best.values(), key=lambda row: row[1])
         grown = max(f["families"].values(), key=lambda rows: max(row[1] for row in rows))
         added = "-" if len(grown) < 2 else f"{(grown[-1][1] / grown[-2][1] - 1):+.1%}"
+        if len(grown) > 1 and grown[-1][1] - grown[-2][1] >= ENOUGH * abs(grown[-2][1]):
+            growing.append(name)
         ceiling = max(top[1:3], f["fixed"], key=lambda pair: pair[0])
         families = (_interval(*best[family][1:3]) if family in best else "-" for family in FAMILIES)
         cells = [_interval(*f["fixed"]), *families]
         lines.append(f"| {name} | {' | '.join(cells)} | {added} | {top[0]:,} | **{_interval(*ceiling)}** |")
-    return "\n".join(lines) + "\n"
+    said = f"Where doubling still added 1 % or more, the ceiling lies higher: {', '.join(growing)}." if growing else ""
+    return "\n".join([*lines, *(("", said) if said else ())]) + "\n"
 
 
 def _interval(mean: float, half: float) -> str:
