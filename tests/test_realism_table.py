@@ -285,7 +285,7 @@ def test_options_of_realism_need_realism(monkeypatch, capsys):
 @pytest.mark.parametrize("name", sorted(BUSINESS_OF))
 def test_a_business_lies_inside_its_bands(name):
     """As far as a few customers can tell; the full size is the slow test."""
-    assert [row.figure for row in realism_table(name, customers=2_000).outside] == []
+    assert [row.figure for row in realism_table(name, customers=4_000).outside] == []
 
 
 @pytest.mark.slow
