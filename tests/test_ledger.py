@@ -561,3 +561,88 @@ def test_an_erased_customer_leaves_no_byte_and_is_never_contacted_again(tmp_path
     assert erase(ledger, "nobody", today=day(2)) == (0, 0, 0, 0)
     with pytest.raises(UsageError, match="an id"):
         erase(ledger, "  ", today=day(2))
+
+
+def heard(ledger, path, world, t, **columns):
+    """Permissions told to the ledger on a day."""
+    many = len(columns["customer_id"])
+    return add(ledger, "permissions", put(path, **columns, day=[day(t)] * many), world, today=day(t))
+
+
+def test_a_no_of_the_table_or_of_the_ledger_is_a_no_and_an_unknown_stays_one(tmp_path):
+    """Invariant I1: of two records that disagree, the refusal counts."""
+    world = crl.load_world("ecommerce")
+    frame, ledger = table(world, 90), begun(world, tmp_path, 90)
+    ids = frame["customer_id"].tolist()
+    frame["consent_email"] = [1.0, 0.0, np.nan] * 30
+    words = {"customer_id": ids[:60], "channel": ["email"] * 60, "allowed": ["yes"] * 30 + ["no"] * 30}
+    heard(ledger, tmp_path / "p.csv", world, 0, **words)
+    found = crl.decide("always:content@email", frame, world, day=day(1), ledger=ledger)
+    seen = found.context.columns["consent_email"]
+    expected = [1.0, 0.0, 1.0] * 10 + [0.0, 0.0, 0.0] * 10 + [1.0, 0.0, np.nan] * 10
+    assert np.array_equal(seen, expected, equal_nan=True)
+    sent = found.action != NONE
+    assert not (sent & (np.nan_to_num(np.array(expected)) == 0.0)).any()
+    assert sent[:30].any()
+    assert sent[60:].any()
+
+
+def test_a_count_of_contacts_that_is_not_known_is_not_known_to_the_policy_either(tmp_path):
+    world = crl.load_world("ecommerce")
+    frame, ledger = table(world, 20), begun(world, tmp_path, 20)
+    frame["contacts_7d"] = [np.nan, *[1.0] * 19]
+    found = crl.decide("uniform", frame, world, day=day(0), ledger=ledger)
+    assert np.isnan(found.context.columns["contacts_7d"][0])
+    assert (found.context.columns["contacts_7d"][1:] == 1.0).all()
+    assert found.action[0] == NONE
+
+
+def test_a_repeated_run_lists_nobody_whose_permission_was_taken_away_since(tmp_path):
+    """Bad input 20. The ledger keeps what was decided; the list is what may be handed over now."""
+    world = crl.load_world("ecommerce")
+    frame, ledger = table(world, 120), begun(world, tmp_path, 120)
+    first = crl.decide("uniform", frame, world, day=day(0), ledger=ledger)
+    listed = first.sends()
+    gone, other = listed["customer_id"].iloc[:2]
+    channels = ["*", listed["channel"].iloc[1]]
+    heard(ledger, tmp_path / "p.csv", world, 0, customer_id=[gone, other], channel=channels, allowed=["no"] * 2)
+    again = crl.decide("uniform", frame, world, day=day(0), ledger=ledger)
+    assert np.array_equal(again.action, first.action)
+    assert again.sends()["customer_id"].tolist() == listed["customer_id"].iloc[2:].tolist()
+    assert ledger.counts()["decisions"] == 120
+
+
+def test_a_ledger_only_moves_forward(tmp_path):
+    """Bad input 27: windows of an earlier day would not count what was sent since."""
+    world = crl.load_world("ecommerce")
+    frame, ledger = table(world, 60), begun(world, tmp_path, 60)
+    first = crl.decide("uniform", frame, world, day=day(3), ledger=ledger)
+    crl.decide("uniform", frame, world, day=day(5), ledger=ledger)
+    with pytest.raises(UsageError, match="only moves forward"):
+        crl.decide("uniform", frame, world, day=day(4), ledger=ledger)
+    again = crl.decide("uniform", frame, world, day=day(3), ledger=ledger)  # but what is in it may be repeated
+    assert np.array_equal(again.action, first.action)
+
+
+def test_no_word_that_comes_in_later_lifts_an_erasure(tmp_path):
+    """Invariant I2: suppression survives erasure and the order of imports."""
+    world = crl.load_world("ecommerce")
+    frame, ledger = table(world, 40), begun(world, tmp_path, 40)
+    one = frame["customer_id"][3]
+    erase(ledger, one, today=day(2))
+    heard(ledger, tmp_path / "p.csv", world, 1, customer_id=[one], channel=["*"], allowed=["yes"])
+    assert standing(ledger, (day(4) - EPOCH).days, frame["customer_id"].to_numpy(object), ["sms"]).suppressed[3]
+
+
+def test_no_output_lies_in_the_ledger(tmp_path):
+    world = crl.load_world("ecommerce")
+    ledger = begun(world, tmp_path, 20)
+    table(world, 20).to_csv(tmp_path / "c.csv", index=False)
+    kept = (ledger.folder / "ledger.json").read_bytes()
+    words = ["decide", "uniform", tmp_path / "c.csv", "--as-of", day(0), "--ledger", ledger.folder]
+    for name in ("ledger.json", "sends.csv"):
+        run = command(*words, "-o", ledger.folder / name)
+        assert "another file than --ledger" in run.communicate(timeout=60)[1].decode()
+        assert run.returncode == 2
+    assert (ledger.folder / "ledger.json").read_bytes() == kept
+    assert ledger.counts()["decisions"] == 0

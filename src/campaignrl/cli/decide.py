@@ -85,7 +85,8 @@ def decide(
             encoding=encoding,
         )
     )
-    given = {"CUSTOMERS": customers, "--suppress": suppress, "POLICY": Path(policy), "--world": Path(world or policy)}
+    given: dict[str, Path | None] = {"CUSTOMERS": customers, "--suppress": suppress, "--ledger": ledger}
+    given |= {"POLICY": Path(policy), "--world": Path(world or policy)}
     log = decisions
     if log is None and ledger is None and output is not None:
         log = output.with_name(f"{output.stem}.decisions.parquet")
@@ -117,6 +118,8 @@ def decide(
         if known is not None and memory is not None:
             files[memory] = memory_writer(known, memory)
         write_together({**files, output: frame_writer(found.sends(), output)})
+    if found.withdrawn is not None and found.withdrawn.any():
+        talk(f"{found.withdrawn.sum():,} sends of this run are left out: the permission was taken away since")
     for note, count in table.notes.items():
         talk(f"{count:,} customers with {note}")
     _answer(found, table, rules, {} if dry_run else {"send_list": output, "decisions": log, "ledger": ledger}, as_json)
@@ -139,7 +142,7 @@ def _explain(found: Decisions, policy: Policy, world: World, customer: str, as_j
 
 def _answer(found: Decisions, table: CustomerTable, world: World, files: dict[str, Path | None], as_json: bool) -> None:
     """What will be sent, what it costs of what may be spent, who was refused. files: none on a dry run."""
-    sends, minor, money = int((found.action != 0).sum()), world.money.minor_per_unit, found.limits.money
+    sends, minor, money = len(found.sends()), world.money.minor_per_unit, found.limits.money
     blocked, budget = found.blocked_counts(), None if np.isinf(money) else int(money)
     if as_json:
         facts: dict[str, object] = {

@@ -10,6 +10,7 @@ standing.py  What a run must know of earlier ones: contacts, money, sends, permi
 
 from campaignrl.ledger.erasure import Erased as Erased
 from campaignrl.ledger.erasure import erase as erase
+from campaignrl.ledger.folder import EPOCH as EPOCH
 from campaignrl.ledger.folder import Ledger as Ledger
 from campaignrl.ledger.folder import LedgerMoved as LedgerMoved
 from campaignrl.ledger.incoming import Added as Added
@@ -19,9 +20,9 @@ from campaignrl.ledger.log_view import decision_context as decision_context
 from campaignrl.ledger.log_view import eligible_masks as eligible_masks
 from campaignrl.ledger.log_view import ledger_log as ledger_log
 from campaignrl.ledger.log_view import log_of_rows as log_of_rows
-from campaignrl.ledger.log_view import not_sent as not_sent
 from campaignrl.ledger.schemas import SEEN as SEEN
 from campaignrl.ledger.schemas import TABLES as TABLES
 from campaignrl.ledger.schemas import schema_of as schema_of
 from campaignrl.ledger.standing import Standing as Standing
+from campaignrl.ledger.standing import not_sent as not_sent
 from campaignrl.ledger.standing import standing as standing

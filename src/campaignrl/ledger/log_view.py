@@ -19,7 +19,9 @@ from campaignrl.arrays import Bool, Float, Int
 from campaignrl.errors import ArtifactError, Problem, SupportError
 from campaignrl.features import Context
 from campaignrl.ledger.folder import EPOCH, Ledger
-from campaignrl.ledger.schemas import COUNTED, SEEN
+from campaignrl.ledger.incoming import with_customers
+from campaignrl.ledger.schemas import SEEN
+from campaignrl.ledger.standing import not_sent
 from campaignrl.specs import World
 from campaignrl.tables.files import category_codes
 from campaignrl.tables.log import DecisionLog
@@ -40,7 +42,8 @@ def ledger_log(ledger: Ledger, world: World, *, as_of: datetime.date, policy: st
     today = (as_of - EPOCH).days
     everything = decided(ledger, world, today)
     outcomes = ledger.read("outcomes").to_pandas()
-    outcomes = _whose(outcomes[outcomes["day"] < today], everything)
+    outcomes = with_customers(ledger, outcomes[outcomes["day"] < today])
+    outcomes = outcomes[outcomes["customer_id"] != ""]  # the others are of a decision that is not here (yet)
     rows = _of_policy(everything, policy, ledger)
     daily = _daily(everything[~everything["decision_id"].isin(not_sent(ledger))], outcomes, world)
     return log_of_rows(rows, world, daily, today)
@@ -92,21 +95,6 @@ def _of_policy(rows: pd.DataFrame, policy: str | None, ledger: Ledger) -> pd.Dat
     names = ", ".join(f"{name} ({str(hash_)[:8]})" for hash_, name in made.items()) or "none"
     fix = "Name one by its hash: --policy HASH." if len(made) else "Decide first: campaignrl decide ... --ledger."
     raise SupportError(Problem(str(ledger.folder), "policies that decided", names, "exactly one", fix))
-
-
-def _whose(outcomes: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
-    """Outcomes with their customer; those of a decision that is not there are left out."""
-    owner = decisions.drop_duplicates("decision_id").set_index("decision_id")["customer_id"]
-    named = outcomes["customer_id"].where(outcomes["customer_id"] != "", outcomes["decision_id"].map(owner))
-    found = outcomes.assign(customer_id=named)
-    return found[found["customer_id"].notna()]
-
-
-def not_sent(ledger: Ledger) -> set[str]:
-    """Decisions whose hand-over failed for good: nothing was sent."""
-    handed = ledger.read("handovers", ["decision_id", "status"]).to_pandas()
-    counted = set(handed["decision_id"][handed["status"] == "sent"])
-    return set(handed["decision_id"][~handed["status"].isin(COUNTED)]) - counted
 
 
 def _daily(decisions: pd.DataFrame, outcomes: pd.DataFrame, world: World) -> pd.DataFrame:

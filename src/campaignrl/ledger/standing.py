@@ -33,6 +33,7 @@ class Standing:
         spent_today, sends_today: of earlier runs of the day; (c,) by channel.
         consent: (c, n) 1 given, 0 withdrawn, -1 never heard of.
         suppressed: (n,) all channels are closed to.
+        last_day: on which anything was decided; None: never.
         decided_today: (n,) an earlier run of the day sends something to.
     """
 
@@ -42,6 +43,7 @@ class Standing:
     sends_today: Int
     consent: npt.NDArray[np.int8]
     suppressed: Bool
+    last_day: int | None
     _customer: Int  # (m,) of sends to these customers
     _when: Int
     _channel: Objects
@@ -76,22 +78,31 @@ def standing(ledger: Ledger, day: int, ids: Objects, channels: list[str]) -> Sta
         sends_today=np.array(by_channel, dtype=np.int64),
         consent=consent,
         suppressed=suppressed,
+        last_day=_last_day(ledger),
         _customer=customer[ours],
         _when=when[ours],
         _channel=channel[ours],
     )
 
 
+def _last_day(ledger: Ledger) -> int | None:
+    last = pc.max(ledger.read("decisions", ["day"])["day"]).as_py()
+    return None if last is None else int(last)
+
+
 def _sends(ledger: Ledger) -> pd.DataFrame:
     """Every send that counts: planned, handed over, or of unknown fate."""
     table = ledger.read("decisions", ["decision_id", "customer_id", "day", "channel", "cost", "action"])
     sends = table.filter(pc.not_equal(table["action"], 0)).to_pandas()
-    handed = ledger.read("handovers", ["decision_id", "status"]).to_pandas()
-    gone = set(handed["decision_id"][~handed["status"].isin(COUNTED)]) - set(
-        handed["decision_id"][handed["status"] == "sent"]
-    )
-    kept: pd.DataFrame = sends[~sends["decision_id"].isin(gone)]
+    kept: pd.DataFrame = sends[~sends["decision_id"].isin(not_sent(ledger))]
     return kept
+
+
+def not_sent(ledger: Ledger) -> set[str]:
+    """Decisions whose hand-over failed for good: nothing was sent."""
+    handed = ledger.read("handovers", ["decision_id", "status"]).to_pandas()
+    counted = set(handed["decision_id"][handed["status"] == "sent"])
+    return set(handed["decision_id"][~handed["status"].isin(COUNTED)]) - counted
 
 
 def _left(ledger: Ledger) -> pd.DataFrame:
@@ -113,9 +124,6 @@ def _permissions(
     rows = pd.concat([ledger.read("permissions").to_pandas(), _left(ledger)], ignore_index=True)
     rows = rows[rows["allowed"] & (rows["day"] <= day) | ~rows["allowed"] & (rows["arrived"] <= day)]
     rows = rows.sort_values(["day", "allowed"], ascending=[True, False], kind="stable")
-    erased = set(rows["customer_id"][rows["customer_id"].str.startswith(HASHED)])
-    if erased:
-        suppressed |= [hash_of(ledger, str(one)) in erased for one in known]
     place = pd.Series(np.arange(len(known)), index=same_spelling(known))
     where = place[~place.index.duplicated()].reindex(same_spelling(rows["customer_id"])).to_numpy(dtype=float)
     for i, channel, allowed in zip(where, rows["channel"], rows["allowed"], strict=True):
@@ -125,4 +133,7 @@ def _permissions(
             suppressed[int(i)] = not allowed
         elif channel in channels:
             consent[channels.index(channel), int(i)] = allowed
+    erased = set(rows["customer_id"][rows["customer_id"].str.startswith(HASHED)])
+    if erased:  # last: no older word, whenever it comes in, may lift it
+        suppressed |= [hash_of(ledger, str(one)) in erased for one in known]
     return consent, suppressed

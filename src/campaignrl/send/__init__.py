@@ -13,10 +13,10 @@ reasons.py        Why each customer gets what it gets, in a marketer's words
 table_columns.py  Which columns a customers table must have for a world, with unit, levels, range and meaning
 """
 
+from campaignrl.ledger import EPOCH as EPOCH
 from campaignrl.send.audit import Finding as Finding
 from campaignrl.send.audit import audit_ledger as audit_ledger
 from campaignrl.send.customers import read_customers as read_customers
-from campaignrl.send.decisions import EPOCH as EPOCH
 from campaignrl.send.decisions import Decisions as Decisions
 from campaignrl.send.draw import facts_of as facts_of
 from campaignrl.send.explain import Explanation as Explanation

@@ -19,10 +19,9 @@ from campaignrl.actions import NONE
 from campaignrl.arrays import Bool, Float, Int
 from campaignrl.errors import ArtifactError, Problem
 from campaignrl.guard import Spending, rules_of
-from campaignrl.ledger import Ledger, decided, log_of_rows, not_sent
+from campaignrl.ledger import EPOCH, Ledger, decided, log_of_rows, not_sent
 from campaignrl.policies import Policy, policy_hash
 from campaignrl.rng import Purpose
-from campaignrl.send.decisions import EPOCH
 from campaignrl.specs import World
 from campaignrl.tables.log import DecisionLog
 

@@ -15,13 +15,13 @@ from pathlib import Path
 from campaignrl import rng
 from campaignrl.arrays import UInt64
 from campaignrl.errors import ArtifactError, Problem, UsageError
-from campaignrl.ledger import Ledger
+from campaignrl.ledger import EPOCH, Ledger
 from campaignrl.policies import Policy, PolicyReference, load_policy, policy_hash, require_trained
 from campaignrl.policies.deep import Memory, require_memory
 from campaignrl.send.customers import Customers, Suppressed, read_customers
-from campaignrl.send.decisions import EPOCH, Decisions
+from campaignrl.send.decisions import Decisions
 from campaignrl.send.draw import draw
-from campaignrl.send.ledger_run import LedgerRun, begin, decided_before, rows_of, run_id
+from campaignrl.send.ledger_run import LedgerRun, begin, decided_before, require_not_earlier, rows_of, run_id
 from campaignrl.send.limits import limits_of_run, serve
 from campaignrl.send.reasons import blocked_of, reasons_of
 from campaignrl.specs import World, WorldReference, load_world, world_hash
@@ -48,7 +48,8 @@ def decide(
     Deterministic: the same customers, policy, day and seed give the same decisions, whatever the order of the rows.
     Without a ledger the world's budget counts as one day's share, its capacities as they stand; with one, contacts,
     money and sends are counted from it, the decisions are added to it exactly once, and a run of the same inputs gives
-    what it gave before. Where there is too little for all, customers are served by lot, and propensities count that.
+    what it gave before, its list without those whose permission was taken away since. Where there is too little for
+    all, customers are served by lot, and propensities count that.
 
     Args:
         policy: a Policy, a bundle, a spec, a bundled name, `always:ACTION`; a learner must have learned.
@@ -101,6 +102,7 @@ def decide(
         found = replace(decided(begun.customers, begun), run=run)
         if before is not None:
             return decided_before(before, table.ids, found, world)
+        require_not_earlier(begun, day)
         if not dry_run:
             kept.append("decisions", rows_of(found, run, world), run, begun.head)
     return found

@@ -19,11 +19,10 @@ from campaignrl.arrays import Bool, Objects
 from campaignrl.display import html_table, one_line
 from campaignrl.features import Context
 from campaignrl.guard import Limits
+from campaignrl.ledger import EPOCH
 from campaignrl.tables import ID, CustomerTable
 from campaignrl.tables.files import write_frame
 from campaignrl.tables.log import DecisionLog
-
-EPOCH = datetime.date(1970, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,7 @@ class Decisions:
         customers: the table they rest on, with what a ledger counted in.
         limits: what the run might send and spend.
         run: the name of the run in a ledger, 32 hex digits of all it rests on; "" without one.
+        withdrawn: (n,) of a run that is repeated, whose permission was taken away since; None: nobody's.
         about: plain JSON facts: world, seed, currency, outcome window, holdout, hashes of policy and world.
 
     Example:
@@ -68,6 +68,7 @@ class Decisions:
     limits: Limits
     about: dict[str, Any]
     run: str = ""
+    withdrawn: Bool | None = None
 
     def to_frame(self) -> pd.DataFrame:
         """Every decision, also to send nothing, in the order of the customers."""
@@ -89,8 +90,11 @@ class Decisions:
         )
 
     def sends(self) -> pd.DataFrame:
-        """The send list: only customers to whom something is sent."""
-        sent: pd.DataFrame = self.to_frame()[self.action != NONE].reset_index(drop=True)
+        """The send list: only customers to whom something is sent, and may still be."""
+        listed = self.action != NONE
+        if self.withdrawn is not None:
+            listed &= ~self.withdrawn
+        sent: pd.DataFrame = self.to_frame()[listed].reset_index(drop=True)
         return sent
 
     def to_log(self) -> DecisionLog:

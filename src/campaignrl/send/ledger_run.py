@@ -13,21 +13,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from campaignrl.arrays import Objects
+from campaignrl.arrays import Bool, Float, Objects
 from campaignrl.errors import DataError, Problem, UsageError
 from campaignrl.guard import Limits, Spending
-from campaignrl.ledger import SEEN, Ledger, Standing, decision_context, eligible_masks, schema_of, standing
+from campaignrl.ledger import EPOCH, SEEN, Ledger, Standing, decision_context, eligible_masks, schema_of, standing
 from campaignrl.policies import Policy, policy_hash
 from campaignrl.send.customers import contact_window
-from campaignrl.send.decisions import EPOCH, Decisions
+from campaignrl.send.decisions import Decisions
 from campaignrl.specs import World, digest, world_hash
-from campaignrl.tables import CustomerTable
+from campaignrl.tables import AT_THE_START, CustomerTable
 from campaignrl.tables.log import id_lists
-
-DAYS_TO_GO = "days_to_go"
 
 
 @dataclass(frozen=True)
@@ -66,27 +65,42 @@ def begin(ledger: Ledger, customers: CustomerTable, world: World, day: datetime.
     return LedgerRun(ledger, head, found, _counted_in(customers, found, world, (day - ledger.start).days), limits)
 
 
+def require_not_earlier(run: LedgerRun, day: datetime.date) -> None:
+    """UsageError for a day before the last one decided: its windows would not count what was sent since."""
+    last = run.standing.last_day
+    if last is not None and (day - EPOCH).days < last:
+        stands = EPOCH + datetime.timedelta(days=last)
+        fix = "A ledger only moves forward; a run that is in it already may be repeated."
+        raise UsageError(Problem("ledger", "day", day.isoformat(), f"{stands}, the last one decided, or later", fix))
+
+
 def _counted_in(customers: CustomerTable, found: Standing, world: World, day: int) -> CustomerTable:
     """The customers with what the ledger knows: contacts are added, a permission that was taken away is gone."""
-    contacts = {
-        window: np.minimum(count + found.contacts(*window), np.iinfo(np.int64).max // 2)
-        for window, count in customers.contacts.items()
-    }
+    contacts = {window: count + found.contacts(*window) for window, count in customers.contacts.items()}
     columns = dict(customers.context.columns)
     for feature in customers.context.schema.features:
         window = contact_window(feature.name)
         if window is not None:
-            own = np.nan_to_num(np.asarray(columns[feature.name], dtype=np.float64))
+            own = np.asarray(columns[feature.name], dtype=np.float64)  # NaN stays: an unknown is no zero
             columns[feature.name] = np.clip(own + found.contacts(None, window), feature.low, feature.high)
-        elif feature.name == DAYS_TO_GO:
+        elif feature.name == AT_THE_START:
             columns[feature.name] = np.full(len(customers), float(max(world.horizon - day, 0)))
-    consent = np.where(found.consent >= 0, found.consent == 1, customers.consent)
+    consent = np.empty_like(customers.consent)
     for place, channel in enumerate(world.channels):
-        if f"consent_{channel}" in columns:
-            columns[f"consent_{channel}"] = consent[place].astype(np.float64)
+        said = np.asarray(columns[f"consent_{channel}"], dtype=np.float64)
+        said = _consent(said, found.consent[place])
+        columns[f"consent_{channel}"], consent[place] = said, said == 1.0
     suppressed = found.suppressed if customers.suppressed is None else customers.suppressed | found.suppressed
     context = replace(customers.context, columns=columns)
     return replace(customers, context=context, contacts=contacts, consent=consent, suppressed=suppressed)
+
+
+def _consent(said: Float, heard: npt.NDArray[np.int8]) -> Float:
+    """(n,) 1, 0 or NaN, of the table and of the ledger (-1: nothing): a no of either counts, a yes fills an unknown.
+
+    A withdrawal holds until the ledger is told of a new permission, whatever the table says.
+    """
+    return np.where(heard == 0, 0.0, np.where((heard == 1) & np.isnan(said), 1.0, said))
 
 
 def run_id(policy: Policy, customers: CustomerTable, world: World, day: datetime.date, *how: Any) -> str:
@@ -150,4 +164,14 @@ def decided_before(rows: pa.Table, ids: Objects, found: Decisions, world: World)
         blocked=frame["blocked"].to_numpy(dtype=object),
         eligible=eligible_masks(frame["eligible"], len(world.catalog), len(frame)),
         context=decision_context(frame, world),
+        withdrawn=_withdrawn(frame, found, world),
     )
+
+
+def _withdrawn(frame: pd.DataFrame, found: Decisions, world: World) -> Bool:
+    """(n,) sends to whom nothing may be sent any more: suppressed, or without consent on that channel, by now."""
+    now, channel = found.customers, world.catalog.channel_of[frame["action"].to_numpy(dtype=np.int64)]
+    barred = np.zeros(len(frame), dtype=bool) if now.suppressed is None else now.suppressed
+    allowed = now.consent[channel, np.arange(len(frame))]
+    gone: Bool = (channel >= 0) & (barred | ~allowed)
+    return gone

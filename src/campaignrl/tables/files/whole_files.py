@@ -74,7 +74,10 @@ def frame_writer(frame: pd.DataFrame, path: str | Path) -> Writer:
 
 
 def require_apart(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]) -> None:
-    """UsageError where an output is an input, or two outputs are one file. Both: option -> file, None if not given."""
+    """UsageError where an output is an input or lies in one, or two outputs are one file.
+
+    Both: option -> file or folder, None if not given.
+    """
     problems, taken = [], {name: path for name, path in inputs.items() if path is not None}
     for name, path in outputs.items():
         if path is None:
@@ -189,8 +192,10 @@ def _flush_folder(path: Path) -> None:
 
 
 def _same_file(one: Path, other: Path) -> bool:
-    """Whether two names lead to one file, by a link or by another spelling too."""
+    """Whether two names lead to one file, by a link or by another spelling too, or one into the folder `other`."""
     if os.path.realpath(one) == os.path.realpath(other):
+        return True
+    if other.is_dir() and Path(os.path.realpath(one)).is_relative_to(os.path.realpath(other)):
         return True
     return one.exists() and other.exists() and os.path.samefile(one, other)
 
