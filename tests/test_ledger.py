@@ -646,3 +646,32 @@ def test_no_output_lies_in_the_ledger(tmp_path):
         assert run.returncode == 2
     assert (ledger.folder / "ledger.json").read_bytes() == kept
     assert ledger.counts()["decisions"] == 0
+
+
+def test_a_no_is_of_every_spelling_of_an_id_and_a_yes_of_the_very_one(tmp_path):
+    world = crl.load_world("ecommerce")
+    ledger, ids = begun(world, tmp_path, 10), np.array(["007", "7", "7.0", "x"], dtype=object)
+    heard(ledger, tmp_path / "p.csv", world, 0, customer_id=[" 7"], channel=["sms"], allowed=["no"])
+    heard(ledger, tmp_path / "p.csv", world, 1, customer_id=["007"], channel=["sms"], allowed=["yes"])
+    heard(ledger, tmp_path / "p.csv", world, 1, customer_id=["0x"], channel=["*"], allowed=["no"])
+    now = standing(ledger, (day(2) - EPOCH).days, ids, ["sms"])
+    assert now.consent[0].tolist() == [1, 0, 0, -1]
+    assert not now.suppressed.any()
+
+
+def test_what_nobody_has_told_is_not_nothing(tmp_path):
+    """Design 7, law 3: without outcomes a passed window is no reward of zero, and the evaluator is not asked."""
+    world = crl.load_world("tight_budget")
+    frame, ledger = table(world, 80), begun(world, tmp_path, 80)
+    for t in (0, 5):
+        crl.decide("uniform", frame, world, day=day(t), ledger=ledger)
+    silent = ledger_log(ledger, world, as_of=day(200))
+    assert not silent.matured.any()
+    with pytest.raises(SupportError, match="none of the log's"):
+        crl.evaluate(silent, "uniform")
+    window = world.outcome_days
+    click = {"outcome_id": ["c"], "customer_id": [frame["customer_id"][0]], "kind": ["click"], "day": [day(1)]}
+    add(ledger, "outcomes", put(tmp_path / "o.csv", **click), world, today=day(window + 1))
+    log = ledger_log(ledger, world, as_of=day(200))
+    assert np.array_equal(log.matured, log.day == log.day.min())  # those of day 5 have not been told of yet
+    assert not ledger_log(ledger, world, as_of=day(window - 1)).matured.any()

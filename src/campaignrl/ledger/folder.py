@@ -100,7 +100,7 @@ class Ledger:
             facts = json.loads((place / FACTS).read_bytes())
             assert isinstance(facts, dict)
         except FileNotFoundError:
-            fix = f"Begin one: campaignrl ledger create {place}."
+            fix = f"Begin one: campaignrl ledger create {place} --world WORLD --customers N."
             raise UsageError(Problem("ledger", "folder", str(place), "a folder with ledger.json", fix)) from None
         except (ValueError, AssertionError, OSError):
             raise ArtifactError(Problem(str(place / FACTS), "content", "unreadable", "the JSON it was")) from None

@@ -57,7 +57,7 @@ def add(
             margin of an order or refund, in the world's currency; channel of an unsubscribe. Permissions:
             customer_id, channel (* for all), allowed (yes or no), day, and source if known.
         world: whose currency and channels.
-        today: when it arrives; a withdrawal counts from then on.
+        today: when it arrives; a withdrawal counts from then on, and outcomes of the days before are known then.
         encoding: of a CSV that is not UTF-8.
 
     Raises:
@@ -109,7 +109,7 @@ def _new(ledger: Ledger, what: str, frame: pd.DataFrame, today: datetime.date, w
     known = set(zip(*(before[c] for c in key), strict=True))
     fresh = [row not in known for row in zip(*(frame[c] for c in key), strict=True)]
     kept = frame[fresh].sort_values(key, kind="stable").reset_index(drop=True)
-    return kept.assign(arrived=(today - EPOCH).days) if what == "permissions" else kept
+    return kept if what == "handovers" else kept.assign(arrived=(today - EPOCH).days)
 
 
 def with_customers(ledger: Ledger, outcomes: pd.DataFrame) -> pd.DataFrame:

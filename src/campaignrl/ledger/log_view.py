@@ -2,8 +2,8 @@
 
 As in a simulated log, the reward of a row is all that the customer brought from the day of the decision on, over the
 world's outcome window: margins of orders less refunds, lost permissions and the cost of sends. A row has matured once
-its window has passed. The same ledger gives the same log, whatever the order its rows came in. Not here: the tables
-(folder.py).
+its window has passed and outcomes have come in since: what nobody has told yet is not nothing. The same ledger gives
+the same log, whatever the order its rows came in. Not here: the tables (folder.py).
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from campaignrl.specs import World
 from campaignrl.tables.files import category_codes
 from campaignrl.tables.log import DecisionLog
 
+NEVER = -(1 << 31)  # day before any: of outcomes nothing was ever told
+
 
 def ledger_log(ledger: Ledger, world: World, *, as_of: datetime.date, policy: str | None = None) -> DecisionLog:
     """The log that `evaluate` and `train` take as it is.
@@ -42,11 +44,12 @@ def ledger_log(ledger: Ledger, world: World, *, as_of: datetime.date, policy: st
     today = (as_of - EPOCH).days
     everything = decided(ledger, world, today)
     outcomes = ledger.read("outcomes").to_pandas()
+    told = int(outcomes["arrived"].max()) if len(outcomes) else NEVER
     outcomes = with_customers(ledger, outcomes[outcomes["day"] < today])
     outcomes = outcomes[outcomes["customer_id"] != ""]  # the others are of a decision that is not here (yet)
     rows = _of_policy(everything, policy, ledger)
     daily = _daily(everything[~everything["decision_id"].isin(not_sent(ledger))], outcomes, world)
-    return log_of_rows(rows, world, daily, today)
+    return log_of_rows(rows, world, daily, min(today, told))
 
 
 def decided(ledger: Ledger, world: World, today: int) -> pd.DataFrame:
@@ -62,8 +65,11 @@ def decided(ledger: Ledger, world: World, today: int) -> pd.DataFrame:
     return ordered
 
 
-def log_of_rows(rows: pd.DataFrame, world: World, daily: pd.DataFrame, today: int) -> DecisionLog:
-    """Decisions as a log. rows: of `decided`, at least one; daily: contribution by customer and day."""
+def log_of_rows(rows: pd.DataFrame, world: World, daily: pd.DataFrame, known: int) -> DecisionLog:
+    """Decisions as a log.
+
+    rows: of `decided`, at least one; daily: contribution by customer and day; known: the day before which outcomes are.
+    """
     rows = rows.reset_index(drop=True)
     customers, customer = np.unique(rows["customer_id"].to_numpy(dtype=object).astype(str), return_inverse=True)
     day, n = rows["day"].to_numpy(dtype=np.int64), len(rows)
@@ -77,9 +83,9 @@ def log_of_rows(rows: pd.DataFrame, world: World, daily: pd.DataFrame, today: in
         context=decision_context(rows, world),
         action=rows["action"].to_numpy(dtype=np.int64),
         propensity=rows["propensity"].to_numpy(dtype=np.float64),
-        reward=_windowed(daily, customers, customer, day, world.outcome_days, today),
+        reward=_windowed(daily, customers, customer, day, world.outcome_days),
         cost=rows["cost"].to_numpy(dtype=np.int64),
-        matured=day + world.outcome_days <= today,
+        matured=day + world.outcome_days <= known,
         eligible=eligible_masks(rows["eligible"], len(world.catalog), n),
         meta={**world.log_facts, "policy_id": str(first), "policy_hash": str(rows["policy_hash"].iloc[0])},
     )
@@ -111,8 +117,8 @@ def _daily(decisions: pd.DataFrame, outcomes: pd.DataFrame, world: World) -> pd.
     return summed.assign(currency=summed["value"] / world.money.minor_per_unit)
 
 
-def _windowed(daily: pd.DataFrame, customers: Float, customer: Int, day: Int, window: int, today: int) -> Float:
-    """(n,) sum of each row's customer over `window` days from its day on, before today."""
+def _windowed(daily: pd.DataFrame, customers: Float, customer: Int, day: Int, window: int) -> Float:
+    """(n,) sum of each row's customer over `window` days from its day on."""
     reward = np.zeros(len(day))
     place = pd.Index(customers)
     of = place.get_indexer(pd.Index(daily["customer_id"].astype(str)))
@@ -122,7 +128,7 @@ def _windowed(daily: pd.DataFrame, customers: Float, customer: Int, day: Int, wi
     total = np.concatenate([[0.0], np.cumsum(daily["currency"].to_numpy()[known][order])])
     key, width = of.astype(np.int64) * (1 << 32) + when, 1 << 32
     begin = np.searchsorted(key, customer * width + day)
-    end = np.searchsorted(key, customer * width + np.minimum(day + window, today))
+    end = np.searchsorted(key, customer * width + day + window)
     reward += total[end] - total[begin]
     return reward
 

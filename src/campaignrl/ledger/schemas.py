@@ -52,6 +52,7 @@ _OTHERS = {
         ("kind", pa.string()),
         ("channel", pa.string()),
         ("margin", pa.int64()),
+        ("arrived", pa.int32()),
     ),
     "permissions": (
         ("customer_id", pa.string()),

@@ -7,6 +7,7 @@ these counts (guard/). n customers, c channels.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -124,16 +125,24 @@ def _permissions(
     rows = pd.concat([ledger.read("permissions").to_pandas(), _left(ledger)], ignore_index=True)
     rows = rows[rows["allowed"] & (rows["day"] <= day) | ~rows["allowed"] & (rows["arrived"] <= day)]
     rows = rows.sort_values(["day", "allowed"], ascending=[True, False], kind="stable")
-    place = pd.Series(np.arange(len(known)), index=same_spelling(known))
-    where = place[~place.index.duplicated()].reindex(same_spelling(rows["customer_id"])).to_numpy(dtype=float)
-    for i, channel, allowed in zip(where, rows["channel"], rows["allowed"], strict=True):
-        if np.isnan(i):
-            continue
+    for i, channel, allowed in _words(rows, known):
         if channel == ALL_CHANNELS:
-            suppressed[int(i)] = not allowed
+            suppressed[i] = not allowed
         elif channel in channels:
-            consent[channels.index(channel), int(i)] = allowed
+            consent[channels.index(channel), i] = allowed
     erased = set(rows["customer_id"][rows["customer_id"].str.startswith(HASHED)])
     if erased:  # last: no older word, whenever it comes in, may lift it
         suppressed |= [hash_of(ledger, str(one)) in erased for one in known]
     return consent, suppressed
+
+
+def _words(rows: pd.DataFrame, known: pd.Index[str]) -> Iterator[tuple[Int, str, bool]]:
+    """(customers, channel, allowed) of each row: a yes is of the very id, a no of every spelling of it."""
+    exact, spelled = known.get_indexer(pd.Index(rows["customer_id"])), same_spelling(known)
+    alike = pd.Series(np.arange(len(known))).groupby(spelled).indices
+    keys = zip(exact, same_spelling(rows["customer_id"]), rows["channel"], rows["allowed"], strict=True)
+    for own, key, channel, allowed in keys:
+        if not allowed and key in alike:
+            yield np.asarray(alike[key]), channel, False
+        elif allowed and own >= 0:
+            yield np.array([own]), channel, True

@@ -102,6 +102,8 @@ def explained(found: Decisions, policy: Policy, world: World, customer: str, *, 
     values = score(context)[0]
     ranked = [int(a) for a in np.argsort(-values, kind="stable") if mask[a] and a != action]
     second = ranked[0] if ranked and mask.sum() > 1 else None
+    behind = 0.0 if second is None else float(values[action] - values[second])
+    changes = () if not behind or second is None else _would_change(score, context, found.context, mask, second)
     against = action if action != NONE else second
     because = () if against is None else _because(score, context, found.context, against, seed)
     return Explanation(
@@ -113,8 +115,8 @@ def explained(found: Decisions, policy: Policy, world: World, customer: str, *, 
         because=because,
         unit=unit if against is None or against == action else f"{unit}; of {names[against]}, which came second",
         second="" if second is None else names[second],
-        behind=0.0 if second is None else float(values[action] - values[second]),
-        would_change=() if second is None else _would_change(score, context, found.context, mask, second),
+        behind=behind,
+        would_change=changes,
         refused=_refused(found, world, row),
     )
 
