@@ -111,7 +111,7 @@ def test_commands_print_what_the_page_shows(page: Path, workplace: Path, request
             actual = run(command, workplace)
             if refresh and "..." not in output.splitlines():
                 old = f"$ {command}\n{output}\n" if output else f"$ {command}\n"
-                fresh = fresh.replace(old, f"$ {command}\n{actual}\n")
+                fresh = fresh.replace(old, f"$ {command}\n{actual}\n" if actual else f"$ {command}\n")
             elif not refresh:
                 assert_as_shown(output, actual, command)
         text = text.replace(block, fresh)
