@@ -13,7 +13,7 @@ import campaignrl as crl
 from campaignrl.actions import NONE
 from campaignrl.cli import main as cli
 from campaignrl.envs import Panel, customers_frame
-from campaignrl.errors import ArtifactError
+from campaignrl.errors import ArtifactError, SupportError
 from campaignrl.features import Context
 from campaignrl.ledger import Ledger, add
 from campaignrl.send import audit_ledger
@@ -149,3 +149,20 @@ def test_a_ledger_is_audited_with_its_withdrawals_and_its_policy(tmp_path, monke
     assert not code
     assert "no rule is broken" in answer.out
     assert call(tmp_path / "nothing")[0] == 3
+
+
+def test_what_was_not_looked_at_is_not_said_to_be_fine(tmp_path):
+    world = crl.load_world("tight_budget")
+    log = crl.simulate(world, "uniform", customers=50)
+    with pytest.raises(SupportError, match="Audit the ledger"):
+        audit(log, world, policy=crl.load_policy("uniform", world))
+    frame = customers_frame(Panel(world, 60, 7))
+    ledger = Ledger.create(tmp_path / "l", world, start=START, customers=60)
+    crl.decide("uniform", frame, world, day=START, ledger=ledger)
+    with pytest.raises(SupportError, match="one that decided here: uniform"):
+        audit_ledger(ledger, world, crl.load_policy("always:news@sms", world))
+    rows = ledger.read("decisions").to_pandas()
+    gone = {"decision_id": rows["decision_id"], "status": "refused", "day": "2026-01-01"}
+    pd.DataFrame(gone).to_csv(tmp_path / "h.csv", index=False)
+    add(ledger, "handovers", tmp_path / "h.csv", world, today=START)
+    assert audit_ledger(ledger, world) == (60, [])

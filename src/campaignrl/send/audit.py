@@ -17,7 +17,7 @@ import pandas as pd
 from campaignrl import rng
 from campaignrl.actions import NONE
 from campaignrl.arrays import Bool, Float, Int
-from campaignrl.errors import ArtifactError, Problem
+from campaignrl.errors import ArtifactError, Problem, SupportError
 from campaignrl.guard import Spending, rules_of
 from campaignrl.ledger import EPOCH, Ledger, decided, log_of_rows, not_sent
 from campaignrl.policies import Policy, policy_hash
@@ -62,6 +62,7 @@ def audit(
 
     Raises:
         ArtifactError: the log is of another catalog than the world's.
+        SupportError: the policy's chances cannot be told from those of the lot that served a limited world.
     """
     if log.catalog.hash != world.catalog.hash:
         fix = "Give the world that the decisions were made in."
@@ -70,6 +71,9 @@ def audit(
     first = int(log.day.min(initial=0)) if start is None else start
     broken = [*_of_one(log, world), *_of_windows(log, world), *_of_days(log, world, many, first)]
     if policy is not None:
+        if drawn is None and Spending(world, many).is_limited:
+            fix = "Audit the ledger, which keeps both, or leave out the policy."
+            raise SupportError(Problem("audit", "propensity", "after a lot", "also as it was drawn", fix))
         broken += _of_chances(log, policy, drawn)
     return [found for found in broken if found.many]
 
@@ -78,19 +82,25 @@ def audit_ledger(ledger: Ledger, world: World, policy: Policy | None = None) -> 
     """(decisions, what is broken) of a whole ledger; `policy`: of its own decisions the propensities too.
 
     A send whose hand-over failed for good counts as none.
+
+    Raises:
+        SupportError: the policy, its content and not its name alone, decided nothing here.
     """
     rows = decided(ledger, world, EVER)
     if not len(rows):
         return 0, []
     nothing = pd.DataFrame({"customer_id": [], "day": [], "currency": []})
-    log = log_of_rows(rows[~rows["decision_id"].isin(not_sent(ledger))], world, nothing, EVER)
-    start = (ledger.start - EPOCH).days
-    broken = [*audit(log, world, customers=ledger.customers, start=start), after_withdrawal(log, ledger)]
+    kept, broken = rows[~rows["decision_id"].isin(not_sent(ledger))], []
+    if len(kept):
+        log, start = log_of_rows(kept, world, nothing, EVER), (ledger.start - EPOCH).days
+        broken = [*audit(log, world, customers=ledger.customers, start=start), after_withdrawal(log, ledger)]
     if policy is not None:
         own = rows[rows["policy_hash"] == policy_hash(policy)]
-        if len(own):
-            mine = log_of_rows(own, world, nothing, EVER)
-            broken += _of_chances(mine, policy, own["propensity_before"].to_numpy(dtype=np.float64))
+        if not len(own):  # nothing was looked at, which is not the same as nothing found
+            made = ", ".join(sorted(set(rows["policy_id"])))
+            raise SupportError(Problem("audit", "policy", policy.name, f"one that decided here: {made}"))
+        mine = log_of_rows(own, world, nothing, EVER)
+        broken += _of_chances(mine, policy, own["propensity_before"].to_numpy(dtype=np.float64))
     return len(rows), [found for found in broken if found.many]
 
 
