@@ -31,16 +31,14 @@ class Standing:
     Attributes:
         day: since 1970-01-01.
         spent: of the whole campaign, minor units; sends that are still to be handed over included.
-        spent_today, sends_today: of earlier runs of the day; (c,) by channel.
+        sends_today: (c,) of earlier runs of the day, by channel.
         consent: (c, n) 1 given, 0 withdrawn, -1 never heard of.
         suppressed: (n,) all channels are closed to.
         last_day: on which anything was decided; None: never.
-        decided_today: (n,) an earlier run of the day sends something to.
     """
 
     day: int
     spent: int
-    spent_today: int
     sends_today: Int
     consent: npt.NDArray[np.int8]
     suppressed: Bool
@@ -75,7 +73,6 @@ def standing(ledger: Ledger, day: int, ids: Objects, channels: list[str]) -> Sta
     return Standing(
         day=day,
         spent=int(sends["cost"].sum()),
-        spent_today=int(sends["cost"][today].sum()),
         sends_today=np.array(by_channel, dtype=np.int64),
         consent=consent,
         suppressed=suppressed,
