@@ -1,15 +1,10 @@
 """The command line: one thin command a verb. Data on stdout, talk and progress bars on stderr.
 
-audit.py            `campaignrl audit`: was any rule broken? Recomputed from a log or a ledger; exit code 1 where one
-                    was
 benchmark.py        `campaignrl benchmark` and `campaignrl compare`: policies over many seeds, and the gate for CI
 calibrate.py        `campaignrl calibrate`: a world from one's own data
-decide.py           `campaignrl decide`: today's send list for a customers table
 demo.py             `campaignrl demo`: the main job on a bundled world, ending in a report and a send list
-erase.py            `campaignrl erase`: everything a ledger holds of one customer goes; nobody contacts them again
 evaluate.py         `campaignrl evaluate`: what a policy would earn, from a log; exit code 4 where the log cannot say
 inputs.py           The inputs of a call, read so that all that is wrong with them is said at once
-ledger.py           `campaignrl ledger`: begin one, add what came back, show it, read its decision log
 main.py             The app: which verbs there are, their exit codes, and what happens to errors
 profile.py          `campaignrl profile`: customers from their events, kept up to date, and shown
 profile_segment.py  `campaignrl profile segment` and `campaignrl profile draw`: segments of customers, and customers
@@ -18,6 +13,7 @@ simulate.py         `campaignrl simulate`: run a policy in a world, by the day o
 train.py            `campaignrl train`: teach a learner from a log or in a world, and save it as a bundle
 world.py            `campaignrl world`: which worlds there are, what is in one, and every mistake in a file
 world_features.py   `campaignrl world features`: the columns of a customers table, and a template of it
+sends/              Today's sends: decide, ledger, audit, erase
 terminal/           What all verbs share: how they talk, options with one wording, examples of help pages
 """
 

@@ -49,16 +49,16 @@ VERBS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "Value POLICY on a recorded LOG of another policy's decisions, and say how sure that is.",
         ),
         "decide": (
-            "decide:decide",
+            "sends.decide:decide",
             "Decide what to send to each customer today, within consent, caps and eligibility; write the send list.",
         ),
         "ledger": (
-            "ledger:ledger",
+            "sends.ledger:ledger",
             "What was decided, handed over and came of it: begin a ledger, add to it, show it, read its log.",
         ),
-        "audit": ("audit:audit", "Recompute every rule from what was decided; exit code 1 where one was broken."),
+        "audit": ("sends.audit:audit", "Recompute every rule from what was decided; exit code 1 where one was broken."),
         "erase": (
-            "erase:erase",
+            "sends.erase:erase",
             "Erase a customer from a ledger; a keyed hash stays, so that they are suppressed ever after.",
         ),
         "benchmark": (

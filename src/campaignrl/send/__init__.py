@@ -9,6 +9,8 @@ draw.py           What a policy would send to each customer of a table: the guar
 explain.py        Why one customer gets what it gets: what speaks for it, what came second, what was refused
 ledger_run.py     One run of decisions on a ledger: what it starts from, what it is called, what it leaves there
 limits.py         Budget and capacity of one run of decisions, and what they leave of its sends
+plan.py           The plan of a run in figures: what goes where, what it costs, who gets nothing and why, what changed
+                  since the last
 reasons.py        Why each customer gets what it gets, in a marketer's words
 table_columns.py  Which columns a customers table must have for a world, with unit, levels, range and meaning
 """
@@ -22,6 +24,9 @@ from campaignrl.send.draw import facts_of as facts_of
 from campaignrl.send.explain import Explanation as Explanation
 from campaignrl.send.explain import explained as explained
 from campaignrl.send.limits import limits_of_run as limits_of_run
+from campaignrl.send.plan import NO_TAG as NO_TAG
+from campaignrl.send.plan import Plan as Plan
+from campaignrl.send.plan import plan_of as plan_of
 from campaignrl.send.table_columns import TableColumn as TableColumn
 from campaignrl.send.table_columns import example_customers as example_customers
 from campaignrl.send.table_columns import table_columns as table_columns

@@ -1,6 +1,6 @@
 """What was decided for every customer of a run, as a frame, a send list and a decision log.
 
-Not here: how it was decided (decide.py), the files (cli/decide.py). n customers, k actions.
+Not here: how it was decided (decide.py), the files (cli/sends/decide.py). n customers, k actions.
 """
 
 from __future__ import annotations
@@ -91,11 +91,14 @@ class Decisions:
 
     def sends(self) -> pd.DataFrame:
         """The send list: only customers to whom something is sent, and may still be."""
-        listed = self.action != NONE
-        if self.withdrawn is not None:
-            listed &= ~self.withdrawn
-        sent: pd.DataFrame = self.to_frame()[listed].reset_index(drop=True)
+        sent: pd.DataFrame = self.to_frame()[self.listed() != NONE].reset_index(drop=True)
         return sent
+
+    def listed(self) -> npt.NDArray[np.int64]:
+        """(n,) the action on the send list: 0 also where the permission was taken away since."""
+        if self.withdrawn is None:
+            return self.action
+        return np.where(self.withdrawn, NONE, self.action)
 
     def to_log(self) -> DecisionLog:
         """The decision log of the day, for `evaluate` and `train` once outcomes are known: no row has matured yet.

@@ -7,21 +7,24 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from campaignrl.cli.inputs import Inputs, day_of, policy_name
-from campaignrl.cli.terminal import Encoding, Json, Seed, progress, say, say_json, say_table, talk
+from campaignrl.cli.sends.answer import Outputs, say_plan
+from campaignrl.cli.terminal import Encoding, Json, Seed, progress, say, say_json, talk
 from campaignrl.errors import Problem, UsageError
 from campaignrl.ledger import Ledger
 from campaignrl.policies import Policy, load_policy, read_manifest
-from campaignrl.policies.deep import memory_writer, open_memory
-from campaignrl.send import Decisions, explained, limits_of_run, read_customers
+from campaignrl.policies.deep import open_memory
+from campaignrl.send import Decisions, explained, limits_of_run, plan_of, read_customers
 from campaignrl.send.decide import decide as decide_for
 from campaignrl.specs import World, bundled_files, load_world
-from campaignrl.tables import ID, LEAST_KNOWN, CustomerTable
-from campaignrl.tables.files import Writer, column_names, frame_writer, read_frame, require_apart, write_together
-from campaignrl.tables.log import log_writers
+from campaignrl.tables import ID, LEAST_KNOWN
+from campaignrl.tables.files import (
+    column_names,
+    read_frame,
+    require_apart,
+)
 
 
 def decide(
@@ -50,10 +53,15 @@ def decide(
         Path | None,
         typer.Option(help="Decision log, sending nothing included; default: beside the list, as .decisions.parquet."),
     ] = None,
+    plan: Annotated[
+        Path | None, typer.Option(help="The plan on one page, HTML; default: beside the list, as .plan.html.")
+    ] = None,
     ledger: Annotated[
         Path | None, typer.Option(help="Ledger of the campaign: contacts, money and sends are counted from it.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent; write nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be sent; write nothing but --plan.")
+    ] = False,
     memory: Annotated[
         Path | None, typer.Option(help="What a recurrent policy remembers of customers; begun where there is none.")
     ] = None,
@@ -87,12 +95,9 @@ def decide(
     )
     given: dict[str, Path | None] = {"CUSTOMERS": customers, "--suppress": suppress, "--ledger": ledger}
     given |= {"POLICY": Path(policy), "--world": Path(world or policy)}
-    log = decisions
-    if log is None and ledger is None and output is not None:
-        log = output.with_name(f"{output.stem}.decisions.parquet")
+    made = Outputs.beside(output, decisions, plan, memory, ledger, nothing=dry_run or explain is not None)
     inputs.read(lambda: _require_output(output, dry_run or explain is not None))
-    made = {"--memory": memory, "--decisions": log, "--output": output}
-    inputs.read(lambda: require_apart(made, given))
+    inputs.read(lambda: require_apart(made.by_option(), given))
     inputs.check()
     rules, playing, table = place.value, loaded.value, read.value
     known = None if memory is None else open_memory(playing, memory)
@@ -113,21 +118,16 @@ def decide(
     if explain is not None:
         _explain(found, playing, rules, explain, as_json)
         return
-    if not dry_run and output is not None:
-        files: dict[str | Path, Writer] = {} if log is None else log_writers(found.to_log(), log)
-        if known is not None and memory is not None:
-            files[memory] = memory_writer(known, memory)
-        write_together({**files, output: frame_writer(found.sends(), output)})
-    if found.withdrawn is not None and found.withdrawn.any():
-        talk(f"{found.withdrawn.sum():,} sends of this run are left out: the permission was taken away since")
-    for note, count in table.notes.items():
-        talk(f"{count:,} customers with {note}")
-    _answer(found, table, rules, {} if dry_run else {"send_list": output, "decisions": log, "ledger": ledger}, as_json)
+    answer = plan_of(found, rules, kept.value)
+    made.write(found, answer, known)
+    for said in answer.limits:
+        talk(said)
+    say_plan(answer, table, made, as_json)
 
 
 def _require_output(output: Path | None, nothing_is_written: bool) -> None:
     if output is None and not nothing_is_written:
-        fix = "Give -o FILE; --dry-run and --explain ID write nothing."
+        fix = "Give -o FILE; --dry-run and --explain ID need none."
         raise UsageError(Problem("decide", "--output", "left out", "a file for the send list", fix))
 
 
@@ -138,50 +138,6 @@ def _explain(found: Decisions, policy: Policy, world: World, customer: str, as_j
         return
     for line in told.lines():
         say(line)
-
-
-def _answer(found: Decisions, table: CustomerTable, world: World, files: dict[str, Path | None], as_json: bool) -> None:
-    """What will be sent, what it costs of what may be spent, who was refused. files: none on a dry run."""
-    sends, minor, money = len(found.sends()), world.money.minor_per_unit, found.limits.money
-    blocked, budget = found.blocked_counts(), None if np.isinf(money) else int(money)
-    if as_json:
-        facts: dict[str, object] = {
-            "customers": len(table),
-            "sends": sends,
-            "cost_minor": found.cost,
-            "budget_minor": budget,
-        }
-        facts |= {"currency": world.money.currency, "capacity": _capacities(found, world)}
-        written = {name: str(path) for name, path in files.items() if path is not None}
-        say_json({**facts, "blocked": blocked, "repaired": table.notes, **written})
-        return
-    of = "" if budget is None else f" of {budget / minor:,.2f}"
-    cost = f"{found.cost / minor:,.2f}{of} {world.money.currency}"
-    say(f"{len(table):,} customers, {sends:,} sends for {cost}: {files.get('send_list', 'nothing is written')}")
-    full = [f"{c} {of['sends']:,} of {of['most']:,}" for c, of in _capacities(found, world).items()]
-    if full:
-        say("capacity: " + " · ".join(full))
-    say("refused to some: " + " · ".join(f"{rule} {count:,}" for rule, count in list(blocked.items())[:8]) + "\n")
-    channels = [*world.channels, "none"]
-    say_table(("segment", *channels), _by_segment(found, table, channels))
-
-
-def _capacities(found: Decisions, world: World) -> dict[str, dict[str, int]]:
-    """Sends and the most there may be, of every channel that has a limit."""
-    sent = np.bincount(found.catalog.channel_of[found.action] + 1, minlength=len(world.channels) + 1)[1:]
-    rows = zip(world.channels, sent, found.limits.sends, strict=True)
-    return {name: {"sends": int(many), "most": int(most)} for name, many, most in rows if np.isfinite(most)}
-
-
-def _by_segment(found: Decisions, table: CustomerTable, channels: Sequence[str]) -> list[list[str]]:
-    """Sends by segment tag and channel; `none` is the last column."""
-    channel = found.catalog.channel_of[found.action]
-    tags = table.context.labels("segment")
-    rows = []
-    for tag in sorted(set(tags), key=lambda t: (t == "", t)):
-        counts = np.bincount(np.where(channel < 0, len(channels) - 1, channel)[tags == tag], minlength=len(channels))
-        rows.append([tag or "(no tag)", *(f"{count:,}" for count in counts)])
-    return rows
 
 
 def _world_of(policy: str) -> str:

@@ -1,0 +1,118 @@
+"""What `decide` leaves behind: its files, and the plan in words or as JSON.
+
+Not here: the figures (send/plan.py), the page (report/pages/plan.py).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from campaignrl.cli.terminal import say, say_json, say_table
+from campaignrl.policies.deep import Memory, memory_writer
+from campaignrl.report.pages import plan_page
+from campaignrl.send import NO_TAG, Decisions, Plan
+from campaignrl.tables import CustomerTable
+from campaignrl.tables.files import Writer, frame_writer, write_together, write_whole
+from campaignrl.tables.log import log_writers
+
+
+class Outputs(NamedTuple):
+    """The files of one run; None: not written. nothing: a dry run or an explanation, which writes no list."""
+
+    send_list: Path | None
+    decisions: Path | None
+    plan: Path | None
+    memory: Path | None
+    ledger: Path | None
+    nothing: bool
+
+    @classmethod
+    def beside(
+        cls,
+        send_list: Path | None,
+        decisions: Path | None,
+        plan: Path | None,
+        memory: Path | None,
+        ledger: Path | None,
+        *,
+        nothing: bool,
+    ) -> Outputs:
+        """What was given, and where nothing was, the plan and (without a ledger) the log beside the send list."""
+        if send_list is not None and not nothing:
+            plan = plan or send_list.with_name(f"{send_list.stem}.plan.html")
+        if send_list is not None and ledger is None:
+            decisions = decisions or send_list.with_name(f"{send_list.stem}.decisions.parquet")
+        return cls(send_list, decisions, plan, memory, ledger, nothing)
+
+    def by_option(self) -> dict[str, Path | None]:
+        """The options that name them."""
+        made = {"--memory": self.memory, "--decisions": self.decisions, "--plan": self.plan}
+        return {**made, "--output": self.send_list}
+
+    def write(self, found: Decisions, plan: Plan, memory: Memory | None) -> None:
+        """Write them together or not at all, the list last; of a dry run the plan alone, where it was asked for."""
+        if self.nothing or self.send_list is None:
+            if self.plan is not None:
+                write_whole(self.plan, _page(plan))
+            return
+        files: dict[str | Path, Writer] = {}
+        if self.decisions is not None:
+            files |= log_writers(found.to_log(), self.decisions)
+        if memory is not None and self.memory is not None:
+            files[self.memory] = memory_writer(memory, self.memory)
+        if self.plan is not None:
+            files[self.plan] = _page(plan)
+        write_together({**files, self.send_list: frame_writer(found.sends(), self.send_list)})
+
+
+def _page(plan: Plan) -> Writer:
+    text = plan_page(plan).encode("utf-8", errors="replace")
+
+    def write(out: BinaryIO) -> None:
+        out.write(text)
+
+    return write
+
+
+def say_plan(plan: Plan, table: CustomerTable, made: Outputs, as_json: bool) -> None:
+    """What will be sent, what it costs of what may be spent, who was refused."""
+    names = () if made.nothing else ("send_list", "decisions", "plan", "ledger")
+    files = {name: str(path) for name in names if (path := getattr(made, name)) is not None}
+    if as_json:
+        facts: dict[str, object] = {"customers": plan.customers, "sends": plan.sends, "cost_minor": plan.cost}
+        facts |= {"budget_minor": plan.budget, "currency": plan.currency}
+        facts["capacity"] = {name: {"sends": many, "most": most} for name, many, most in plan.capacity}
+        said = {"cells": [asdict(cell) for cell in plan.cells], "nothing": dict(plan.nothing), "limits": plan.limits}
+        change = None if plan.change is None else asdict(plan.change)
+        blocked = dict(plan.blocked)
+        say_json({**facts, "blocked": blocked, "repaired": table.notes, **said, "change": change, **files})
+        return
+    of = "" if plan.budget is None else f" of {plan.budget / plan.minor_per_unit:,.2f}"
+    cost = f"{plan.cost / plan.minor_per_unit:,.2f}{of} {plan.currency}"
+    say(
+        f"{plan.customers:,} customers, {plan.sends:,} sends for {cost}: {files.get('send_list', 'nothing is written')}"
+    )
+    if plan.capacity:
+        say("capacity: " + " · ".join(f"{name} {many:,} of {most:,}" for name, many, most in plan.capacity))
+    say("refused to some: " + " · ".join(f"{rule} {many:,}" for rule, many in plan.blocked[:8]))
+    if plan.change is not None:
+        was = plan.change
+        said_of = f"{was.new:,} new, {was.gone:,} no longer, {was.other:,} get something else"
+        say(f"since {was.day}: {was.sends:,} sends then; {said_of}")
+    say("")
+    say_table(*_by_segment(plan))
+
+
+def _by_segment(plan: Plan) -> tuple[tuple[str, ...], list[list[str]]]:
+    """Sends by segment tag and channel; `none` is the last column."""
+    sends = Counter[tuple[str, str]]()
+    for cell in plan.cells:
+        sends[cell.segment, cell.channel] += cell.sends
+    rows = []
+    for segment, customers, sent in sorted(plan.segments, key=lambda row: (row[0] == NO_TAG, row[0])):
+        counts = [*(sends[segment, channel] for channel in plan.channels), customers - sent]
+        rows.append([segment, *(f"{count:,}" for count in counts)])
+    return ("segment", *plan.channels, "none"), rows

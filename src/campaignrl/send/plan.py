@@ -1,0 +1,228 @@
+"""The plan of a run in figures: what goes where, what it costs, who gets nothing and why, what changed since the last.
+
+The terminal, the JSON answer and the page say the same figures, which are made here. Not here: the decisions
+(decide.py), the page (report/pages/plan.py). n customers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+
+from campaignrl.actions import NONE
+from campaignrl.arrays import Objects
+from campaignrl.display import one_line
+from campaignrl.ledger import EPOCH, Ledger
+from campaignrl.send.decisions import Decisions
+from campaignrl.specs import World
+
+NO_TAG = "(no tag)"
+SEGMENT = "segment"
+NAMED = 3  # actions of a segment that are named in words
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The sends of one offer on one channel to one segment; cost in minor units."""
+
+    segment: str
+    offer: str
+    channel: str
+    sends: int
+    cost: int
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is different from the run before.
+
+    Attributes:
+        day, policy: of that run.
+        sends: of that run.
+        new, gone, other: customers who get something only now, only then, and something else now.
+        by_action: (offer@channel, sends then, sends now), of every action in either.
+    """
+
+    day: str
+    policy: str
+    sends: int
+    new: int
+    gone: int
+    other: int
+    by_action: tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run in figures.
+
+    Attributes:
+        world, policy, day, run, currency: what it is; run: its name in a ledger, "" without one.
+        customers, sends, cost, budget: counts, and minor units; budget None: no limit.
+        channels: all of the world.
+        capacity: (channel, sends, most) of every channel with a limit.
+        cells: sends by segment, offer and channel, the most first.
+        segments: (segment, customers, sends), the largest first.
+        blocked: (rule, customers to whom it refused something), the most first.
+        nothing: (why, customers) of those who get nothing, the most first.
+        words: of every segment, what the policy does there.
+        change: against the run before in the ledger; None: there is none.
+        limits: what is not known of this plan, or to be kept in mind, in words.
+    """
+
+    world: str
+    policy: str
+    day: str
+    run: str
+    currency: str
+    minor_per_unit: int
+    customers: int
+    sends: int
+    cost: int
+    budget: int | None
+    channels: tuple[str, ...]
+    capacity: tuple[tuple[str, int, int], ...]
+    cells: tuple[Cell, ...]
+    segments: tuple[tuple[str, int, int], ...]
+    blocked: tuple[tuple[str, int], ...]
+    nothing: tuple[tuple[str, int], ...]
+    words: tuple[str, ...]
+    change: Change | None
+    limits: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return one_line(f"Plan of {self.policy} for {self.day}: {self.sends:,} sends to {self.customers:,} customers")
+
+    def money(self, minor: int) -> str:
+        """An amount in the world's currency."""
+        return f"{minor / self.minor_per_unit:,.2f} {self.currency}"
+
+
+def plan_of(found: Decisions, world: World, ledger: Ledger | None = None) -> Plan:
+    """The plan of decisions; with their ledger also what changed since the run before.
+
+    Args:
+        found: of one run.
+        world: whose rules held.
+        ledger: the one it was decided with.
+    """
+    action = found.listed()
+    frame = pd.DataFrame({"segment": _segments(found), "action": action})
+    sent = frame[frame["action"] != NONE]
+    catalog, money = found.catalog, found.limits.money
+    counts = Counter(zip(sent["segment"].astype(str), sent["action"].astype(int), strict=True))
+    cells = [
+        Cell(
+            segment=segment,
+            offer=catalog.offers[catalog.offer_of[a]].name,
+            channel=catalog.channels[catalog.channel_of[a]].name,
+            sends=many,
+            cost=int(many * catalog.cost_of[a]),
+        )
+        for (segment, a), many in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    ]
+    sizes = Counter(frame["segment"].astype(str))
+    ranked = sorted(sizes.items(), key=lambda item: (-item[1], item[0]))
+    segments = tuple((name, many, int((sent["segment"] == name).sum())) for name, many in ranked)
+    return Plan(
+        world=world.name,
+        policy=found.policy,
+        day=found.day.isoformat(),
+        run=found.run,
+        currency=world.money.currency,
+        minor_per_unit=world.money.minor_per_unit,
+        customers=len(found.ids),
+        sends=int((action != NONE).sum()),
+        cost=int(catalog.cost_of[action].sum()),
+        budget=None if np.isinf(money) else int(money),
+        channels=tuple(world.channels),
+        capacity=_capacity(found, world),
+        cells=tuple(cells),
+        segments=segments,
+        blocked=tuple(found.blocked_counts().items()),
+        nothing=_nothing(found),
+        words=tuple(_words(name, many, frame, found) for name, many, _ in segments),
+        change=None if ledger is None else _change(found, ledger),
+        limits=_limits(found, world),
+    )
+
+
+def _segments(found: Decisions) -> Objects:
+    """(n,) the segment tag; all in one where the world has no such tag."""
+    if SEGMENT not in found.context.columns:
+        return np.full(len(found.ids), "all", dtype=object)
+    tags = found.context.labels(SEGMENT).astype(object)
+    return np.where(tags == "", NO_TAG, tags)
+
+
+def _capacity(found: Decisions, world: World) -> tuple[tuple[str, int, int], ...]:
+    sent = np.bincount(found.catalog.channel_of[found.action] + 1, minlength=len(world.channels) + 1)[1:]
+    rows = zip(world.channels, sent, found.limits.sends, strict=True)
+    return tuple((name, int(many), int(most)) for name, many, most in rows if np.isfinite(most))
+
+
+def _nothing(found: Decisions) -> tuple[tuple[str, int], ...]:
+    """Why customers get nothing: the rule that left nothing, budget and capacity, or that nothing pays."""
+    counts = Counter(str(text).split(":", 1)[0] for text in found.reason[found.action == NONE])
+    return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _words(segment: str, customers: int, frame: pd.DataFrame, found: Decisions) -> str:
+    """What the policy does in a segment, in a sentence."""
+    own = frame["action"][frame["segment"] == segment]
+    sent = own[own != NONE]
+    if not len(sent):
+        return f"{segment}: nobody of {customers:,} gets anything"
+    top = Counter(sent.astype(int)).most_common()
+    most = [f"{found.catalog.names[a]} {_share(many, len(sent))}" for a, many in top[:NAMED]]
+    rest = "" if len(top) <= NAMED else f", {len(top) - NAMED} others the rest"
+    said = "; ".join(most)
+    return f"{segment}: {_share(len(sent), customers)} of {customers:,} get something, of these {said}{rest}"
+
+
+def _share(part: int, whole: int) -> str:
+    percent = 100.0 * part / whole
+    return "all" if part == whole else "under 1 %" if percent < 1 else f"{percent:.0f} %"
+
+
+def _limits(found: Decisions, world: World) -> tuple[str, ...]:
+    """What a reader must not take this plan for."""
+    said = []
+    if world.provenance:
+        unfitted = sum(one.how == "default" for one in world.provenance.values())
+        if unfitted:
+            many = len(world.provenance)
+            said.append(f"{unfitted} of {many} numbers of this world are defaults, not fitted to your data.")
+    if found.withdrawn is not None and found.withdrawn.any():
+        said.append(f"{int(found.withdrawn.sum()):,} sends are left out: the permission was taken away since.")
+    said += [f"{many:,} customers with {note}." for note, many in found.customers.notes.items()]
+    return tuple(said)
+
+
+def _change(found: Decisions, ledger: Ledger) -> Change | None:
+    """Against the last run of an earlier day."""
+    rows = ledger.read("decisions", ["day", "run_id", "policy_id", "customer_id", "action"])
+    rows = rows.filter(pc.less(rows["day"], (found.day - EPOCH).days))
+    if not len(rows):
+        return None
+    last = rows.filter(pc.equal(rows["day"], pc.max(rows["day"]))).to_pandas()
+    then = last[last["action"] != NONE].drop_duplicates("customer_id").set_index("customer_id")["action"]
+    now = found.listed()
+    before = then.reindex(pd.Index(found.ids)).fillna(NONE).to_numpy(dtype=np.int64)
+    was, names = np.bincount(last["action"], minlength=len(found.catalog)), found.catalog.names
+    actions = np.bincount(now, minlength=len(found.catalog))
+    either = [a for a in np.argsort(-(was + actions), kind="stable") if a != NONE and was[a] + actions[a]]
+    gone = int((~then.index.isin(found.ids)).sum()) + int(((before != NONE) & (now == NONE)).sum())
+    return Change(
+        day=(EPOCH + pd.Timedelta(days=int(last["day"].iloc[0]))).isoformat(),
+        policy=", ".join(sorted(set(last["policy_id"]))),
+        sends=int((last["action"] != NONE).sum()),
+        new=int(((before == NONE) & (now != NONE)).sum()),
+        gone=gone,
+        other=int(((before != NONE) & (now != NONE) & (before != now)).sum()),
+        by_action=tuple((names[a], int(was[a]), int(actions[a])) for a in either),
+    )
