@@ -15,9 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from campaignrl.errors import Problem, UsageError
+from campaignrl.ledger.chain import ERASURE, entry_of
 from campaignrl.ledger.folder import EPOCH, Ledger
 from campaignrl.ledger.schemas import ALL_CHANNELS, HASHED, TABLES
 from campaignrl.tables import same_spelling
+
+CHANGED = ("decisions", "handovers", "outcomes", "permissions")
 
 
 class Erased(NamedTuple):
@@ -50,13 +53,37 @@ def erase(ledger: Ledger, customer: str, *, today: datetime.date) -> Erased:
         by_decision = {name: _among(tables[name]["decision_id"], made) for name in ("handovers", "outcomes")}
         theirs["outcomes"] = pc.or_(theirs["outcomes"], by_decision["outcomes"])
         theirs["handovers"] = by_decision["handovers"]
-        for name in TABLES:
+        _chained(ledger, tables["decisions"].filter(theirs["decisions"]), tables["erasures"], today)
+        for name in CHANGED:
             rows = tables[name].filter(pc.invert(theirs[name]))
             if name == "permissions":
                 rows = pa.concat_tables([rows, _suppression(ledger, customer, today, rows.schema)])
             if len(rows) != len(tables[name]) or name == "permissions":
                 ledger.replace(name, rows)
-    return Erased(*(int(pc.sum(theirs[name]).as_py() or 0) for name in TABLES))
+    return Erased(*(int(pc.sum(theirs[name]).as_py() or 0) for name in CHANGED))
+
+
+def _chained(ledger: Ledger, going: pa.Table, before: pa.Table, today: datetime.date) -> None:
+    """Leave the digests of the rows that go, without their salts, and an entry of the chain for the erasure.
+
+    What an erasure left that was killed before its rows went stands already.
+    """
+    there = set(before["row_digest"].to_pylist())
+    going = going.filter(pc.invert(pc.is_in(going["row_digest"], pa.array(there, pa.binary()))))
+    if not len(going):
+        return
+    head, digests = ledger.chain_head, going["row_digest"].to_pylist()
+    entry = entry_of(ERASURE, digests, head)
+    columns = {
+        "day": pa.array([(today - EPOCH).days] * len(going), pa.int32()),
+        "run_id": going["run_id"],
+        "run_entry": going["chain"],
+        "run_before": going["chain_before"],
+        "row_digest": going["row_digest"],
+        "chain": pa.array([entry] * len(going), pa.string()),
+        "chain_before": pa.array([head] * len(going), pa.string()),
+    }
+    ledger.append("erasures", pa.table(columns), entry)
 
 
 def _of(table: pa.Table, customer: str) -> pa.ChunkedArray:

@@ -1,4 +1,4 @@
-"""The folder: four transactional tables, what they are of, appends that happen exactly once.
+"""The folder: transactional tables, what they are of, appends that happen exactly once.
 
 An append carries the id of its run and the version it rests on: a second one of the same run is refused, and of two
 that rest on the same version one wins. Beside that, who decides holds a lock, which the system frees when a process
@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 
 from campaignrl.errors import ArtifactError, CampaignError, Problem, UsageError
 from campaignrl.features import FeatureSchema
+from campaignrl.ledger import chain
 from campaignrl.ledger.schemas import NO_STATISTICS, PARTITIONS, TABLES, schema_of
 from campaignrl.specs import World, world_hash
 from campaignrl.tables.files import write_whole
@@ -31,7 +32,7 @@ from campaignrl.tables.files import write_whole
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-FORMAT = 1
+FORMAT = 2
 FACTS, LOCK = "ledger.json", ".lock"
 EPOCH = datetime.date(1970, 1, 1)
 PATIENCE = 60.0  # seconds to wait for another run
@@ -173,6 +174,12 @@ class Ledger:
         """Version of `decisions`."""
         return int(self.table("decisions").version())
 
+    @property
+    def chain_head(self) -> str:
+        """The last entry of the chain over runs and erasures; "" before the first."""
+        links = ["chain", "chain_before"]
+        return chain.head_of(self.read("decisions", links), self.read("erasures"))
+
     def read(self, name: str, columns: Sequence[str] | None = None, **equal: Any) -> pa.Table:
         """Rows of a table; equal: only those whose columns have these values."""
         filters = [(column, "=", value) for column, value in equal.items()] or None
@@ -203,6 +210,8 @@ class Ledger:
         version = int(table.version())
         if head is not None and version != head:
             raise LedgerMoved(f"{self.folder}: another run committed in between. Run it again.")
+        if name == "decisions":
+            rows = chain.linked(rows, run_id, self.chain_head)
         marks = [Transaction(f"run:{run_id}", 1), Transaction("sequence", version + 1)]
         try:
             write_deltalake(

@@ -1,4 +1,4 @@
-"""The four tables: which columns they have, and what a row may say.
+"""The tables: which columns they have, and what a row may say.
 
 Money is whole minor units, days are days since 1970-01-01, times are UTC. Not here: the folder (folder.py), how a file
 becomes rows (incoming.py).
@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from campaignrl.features import FeatureSchema
 
-TABLES = ("decisions", "handovers", "outcomes", "permissions")
-PARTITIONS = {"decisions": ["day"], "handovers": ["day"], "outcomes": ["month"], "permissions": []}
+TABLES = ("decisions", "handovers", "outcomes", "permissions", "erasures")
+PARTITIONS = {"decisions": ["day"], "handovers": ["day"], "outcomes": ["month"], "permissions": [], "erasures": []}
 
 STATUSES = ("sent", "unknown", "refused", "withdrawn", "expired")  # of a hand-over; only the first two count
 COUNTED = ("sent", "unknown")
@@ -19,7 +19,8 @@ KINDS = ("open", "click", "order", "refund", "unsubscribe")
 ALL_CHANNELS = "*"
 HASHED = "hash:"  # before what stands for an erased customer
 SEEN = "seen."  # before the name of a context column
-NO_STATISTICS = ("customer_id", "decision_id", "outcome_id", "source")  # what would name a customer
+# What would name a customer, and what no query asks for.
+NO_STATISTICS = ("customer_id", "decision_id", "outcome_id", "source", "row_salt", "row_digest")
 
 _DECISIONS = (
     ("day", pa.int32()),
@@ -38,8 +39,13 @@ _DECISIONS = (
     ("policy_id", pa.string()),
     ("policy_hash", pa.string()),
     ("world_hash", pa.string()),
+    ("guard_hash", pa.string()),
     ("catalog_hash", pa.string()),
     ("seed", pa.int64()),
+    ("row_salt", pa.binary()),
+    ("row_digest", pa.binary()),
+    ("chain", pa.string()),
+    ("chain_before", pa.string()),
 )
 _OTHERS = {
     "handovers": (("day", pa.int32()), ("decision_id", pa.string()), ("status", pa.string())),
@@ -61,6 +67,15 @@ _OTHERS = {
         ("day", pa.int32()),
         ("arrived", pa.int32()),
         ("source", pa.string()),
+    ),
+    "erasures": (  # what is left of the rows of decisions that went: the chain goes on over them
+        ("day", pa.int32()),
+        ("run_id", pa.string()),
+        ("run_entry", pa.string()),
+        ("run_before", pa.string()),
+        ("row_digest", pa.binary()),
+        ("chain", pa.string()),
+        ("chain_before", pa.string()),
     ),
 }
 

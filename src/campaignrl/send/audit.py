@@ -19,7 +19,7 @@ from campaignrl.actions import NONE
 from campaignrl.arrays import Bool, Float, Int
 from campaignrl.errors import ArtifactError, Problem, SupportError
 from campaignrl.guard import Spending, rules_of
-from campaignrl.ledger import EPOCH, Ledger, decided, log_of_rows, not_sent
+from campaignrl.ledger import EPOCH, Ledger, decided, log_of_rows, not_sent, tampered
 from campaignrl.policies import Policy, policy_hash
 from campaignrl.rng import Purpose
 from campaignrl.specs import World
@@ -71,29 +71,36 @@ def audit(
     first = int(log.day.min(initial=0)) if start is None else start
     broken = [*_of_one(log, world), *_of_windows(log, world), *_of_days(log, world, many, first)]
     if policy is not None:
-        if drawn is None and Spending(world, many).is_limited:
+        if drawn is None and (log.meta.get("limited") or Spending(world, many).is_limited):
             fix = "Audit the ledger, which keeps both, or leave out the policy."
             raise SupportError(Problem("audit", "propensity", "after a lot", "also as it was drawn", fix))
         broken += _of_chances(log, policy, drawn)
     return [found for found in broken if found.many]
 
 
-def audit_ledger(ledger: Ledger, world: World, policy: Policy | None = None) -> tuple[int, list[Finding]]:
-    """(decisions, what is broken) of a whole ledger; `policy`: of its own decisions the propensities too.
+def audit_ledger(
+    ledger: Ledger, world: World, policy: Policy | None = None, head: str | None = None
+) -> tuple[int, list[Finding]]:
+    """(decisions, what is broken) of a whole ledger, its chain included; a send that failed for good counts as none.
 
-    A send whose hand-over failed for good counts as none.
+    Args:
+        ledger: what was decided.
+        world: whose rules held.
+        policy: of its own decisions the propensities are recomputed too.
+        head: of the chain, as it was written down before; it must still be in it.
 
     Raises:
         SupportError: the policy, its content and not its name alone, decided nothing here.
     """
     rows = decided(ledger, world, EVER)
+    broken = [Finding(*one) for one in tampered(ledger.read("decisions"), ledger.read("erasures"), head)]
     if not len(rows):
-        return 0, []
+        return 0, broken
     nothing = pd.DataFrame({"customer_id": [], "day": [], "currency": []})
-    kept, broken = rows[~rows["decision_id"].isin(not_sent(ledger))], []
+    kept = rows[~rows["decision_id"].isin(not_sent(ledger))]
     if len(kept):
         log, start = log_of_rows(kept, world, nothing, EVER), (ledger.start - EPOCH).days
-        broken = [*audit(log, world, customers=ledger.customers, start=start), after_withdrawal(log, ledger)]
+        broken += [*audit(log, world, customers=ledger.customers, start=start), after_withdrawal(log, ledger)]
     if policy is not None:
         own = rows[rows["policy_hash"] == policy_hash(policy)]
         if not len(own):  # nothing was looked at, which is not the same as nothing found

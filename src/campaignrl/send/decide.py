@@ -12,6 +12,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from campaignrl import rng
 from campaignrl.arrays import UInt64
 from campaignrl.errors import ArtifactError, Problem, UsageError
@@ -144,6 +146,7 @@ def _decided(
         about={
             **world.log_facts,
             "seed": seed,
+            "limited": bool(np.isfinite([*limits.sends, limits.money]).any()),
             "policy_hash": policy_hash(policy),
             "world_hash": world_hash(world),
         },

@@ -20,11 +20,21 @@ import pyarrow as pa
 from campaignrl.arrays import Bool, Float, Objects
 from campaignrl.errors import DataError, Problem, UsageError
 from campaignrl.guard import Limits, Spending
-from campaignrl.ledger import EPOCH, SEEN, Ledger, Standing, decision_context, eligible_masks, schema_of, standing
+from campaignrl.ledger import (
+    CHAINED,
+    EPOCH,
+    SEEN,
+    Ledger,
+    Standing,
+    decision_context,
+    eligible_masks,
+    schema_of,
+    standing,
+)
 from campaignrl.policies import Policy, policy_hash
 from campaignrl.send.customers import contact_window
 from campaignrl.send.decisions import Decisions
-from campaignrl.specs import World, digest, world_hash
+from campaignrl.specs import World, digest, guard_hash, world_hash
 from campaignrl.tables import AT_THE_START, CustomerTable
 from campaignrl.tables.log import id_lists
 
@@ -139,13 +149,16 @@ def rows_of(found: Decisions, run: str, world: World) -> pa.Table:
         "policy_id": [found.policy] * n,
         "policy_hash": [found.about["policy_hash"]] * n,
         "world_hash": [found.about["world_hash"]] * n,
+        "guard_hash": [guard_hash(world)] * n,
         "catalog_hash": [found.catalog.hash] * n,
         "seed": [found.about["seed"]] * n,
     }
     for feature in world.features.features:
         values = found.context.labels(feature.name) if feature.levels else found.context.columns[feature.name]
         columns[SEEN + feature.name] = values
-    return pa.table({name: pa.array(columns[name], schema.field(name).type) for name in schema.names})
+    return pa.table(
+        {name: pa.array(columns[name], schema.field(name).type) for name in schema.names if name not in CHAINED}
+    )
 
 
 def decided_before(rows: pa.Table, ids: Objects, found: Decisions, world: World) -> Decisions:

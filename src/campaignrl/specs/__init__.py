@@ -24,6 +24,7 @@ from campaignrl.specs.conditions import LARGEST as LARGEST
 from campaignrl.specs.conditions import Condition as Condition
 from campaignrl.specs.conditions import compile_condition as compile_condition
 from campaignrl.specs.content_hash import digest as digest
+from campaignrl.specs.content_hash import guard_hash as guard_hash
 from campaignrl.specs.content_hash import world_hash as world_hash
 from campaignrl.specs.market import Cap as Cap
 from campaignrl.specs.market import ChannelSpec as ChannelSpec

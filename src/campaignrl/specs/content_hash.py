@@ -21,6 +21,14 @@ def world_hash(world: World) -> str:
     return digest(_without_texts(world.model_dump(mode="json", exclude_unset=True)))
 
 
+def guard_hash(world: World) -> str:
+    """Of the rules alone: caps, holdout, budget, who may get an offer, what a channel can take."""
+    told = world.model_dump(mode="json", exclude_unset=True)
+    rules = [told.get("guard", {}), {name: offer.get("only_if") for name, offer in told["offers"].items()}]
+    capacity = {name: channel.get("capacity") for name, channel in told["channels"].items()}
+    return digest([*_without_texts(rules), capacity])
+
+
 def digest(content: Any) -> str:
     """32 hex digits of plain JSON content; the order of keys counts."""
     text = json.dumps(content, separators=(",", ":"), allow_nan=False)

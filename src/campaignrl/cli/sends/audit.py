@@ -30,6 +30,9 @@ def audit(
     policy: Annotated[
         str | None, typer.Option("--policy", "-p", help="Who decided: its propensities are recomputed too.")
     ] = None,
+    head: Annotated[
+        str | None, typer.Option(help="Head of the ledger's chain, as `ledger show` said it before: must be in it.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Recompute every rule from what was decided; exit code 1 where one was broken."""
@@ -40,7 +43,7 @@ def audit(
     player = inputs.read(lambda: None if named.value is None else load_policy(named.value, rules.value))
     inputs.check()
     if isinstance(read.value, Ledger):
-        many, broken = audit_ledger(read.value, rules.value, player.value)
+        many, broken = audit_ledger(read.value, rules.value, player.value, head)
     else:
         many, broken = len(read.value), audit_log(read.value, rules.value, policy=player.value)
     if as_json:

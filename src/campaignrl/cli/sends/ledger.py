@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from campaignrl.cli.inputs import Inputs, day_of
-from campaignrl.cli.terminal import Encoding, Json, Output, WorldName, say, say_json, say_table
+from campaignrl.cli.terminal import Encoding, Json, Output, WorldName, say, say_json, say_table, talk
 from campaignrl.ledger import Ledger, add, ledger_log
 from campaignrl.specs import World, load_world
 from campaignrl.tables.files import require_apart, write_together
@@ -80,9 +80,12 @@ def show(folder: Folder, as_json: Json = False) -> None:
     kept = Ledger.open(folder)
     counts, runs = kept.counts(), kept.runs()
     if as_json:
-        say_json({"world": kept.world, "start": kept.start.isoformat(), "rows": counts, "runs": runs})
+        facts = {"world": kept.world, "start": kept.start.isoformat(), "rows": counts, "runs": runs}
+        say_json({**facts, "chain_head": kept.chain_head})
         return
-    say(f"{kept.world} from {kept.start} on, for {kept.customers:,} customers: " + _counted(counts) + "\n")
+    say(f"{kept.world} from {kept.start} on, for {kept.customers:,} customers: " + _counted(counts))
+    say("")
+    talk(f"head of the chain, to be written down elsewhere: {kept.chain_head or 'none yet'}")
     rows = [(r["day"], r["policy"], f"{r['decisions']:,}", f"{r['sends']:,}", f"{r['cost_minor']:,}") for r in runs]
     say_table(("day", "policy", "decisions", "sends", "cost, minor units"), rows)
 
