@@ -54,7 +54,8 @@ class Ledger:
         start: first day of the campaign, of which budget and horizon are counted.
         rules: hashes of the worlds it was begun with and, since then, given: `accept`.
         customers: how many the budget and the capacities are for.
-        salt: of digests and of the hashes that outlive an erasure; never leaves the folder.
+        currency, minor_per_unit: of all money in it; amounts are whole minor units.
+        salt: of the hashes that outlive an erasure; never leaves the folder.
     """
 
     folder: Path
@@ -62,6 +63,8 @@ class Ledger:
     rules: tuple[str, ...]
     start: datetime.date
     customers: int
+    currency: str
+    minor_per_unit: int
     salt: str
 
     @classmethod
@@ -78,7 +81,9 @@ class Ledger:
         if customers < 1:
             raise UsageError(Problem("ledger", "customers", customers, "at least 1"))
         facts = {"format": FORMAT, "world": world.name, "rules": [world_hash(world)]}
-        facts |= {"start": start.isoformat(), "customers": customers, "salt": secrets.token_hex(16)}
+        facts |= {"start": start.isoformat(), "customers": customers}
+        facts |= {"currency": world.money.currency, "minor_per_unit": world.money.minor_per_unit}
+        facts |= {"salt": secrets.token_hex(16)}
         try:
             for name in TABLES:
                 _create(place / name, name, world.features)
@@ -110,9 +115,14 @@ class Ledger:
         try:
             start = datetime.date.fromisoformat(facts["start"])
             rules = tuple(str(rule) for rule in facts["rules"])
-            return cls(place, str(facts["world"]), rules, start, int(facts["customers"]), str(facts["salt"]))
+            unit = str(facts["currency"]), int(facts["minor_per_unit"])
+            return cls(place, str(facts["world"]), rules, start, int(facts["customers"]), *unit, str(facts["salt"]))
         except (KeyError, ValueError, TypeError) as wrong:
             raise ArtifactError(Problem(str(place / FACTS), "content", str(wrong), "the facts it held")) from None
+
+    def money(self, minor: int) -> str:
+        """An amount in its currency."""
+        return f"{minor / self.minor_per_unit:,.2f} {self.currency}"
 
     def require(self, world: World) -> None:
         """UsageError where the world is another one, or its rules changed since it was given to the ledger."""

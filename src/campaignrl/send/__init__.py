@@ -7,6 +7,8 @@ decide.py         One decision for every customer of a table: guard, policy, dra
 decisions.py      What was decided for every customer of a run, as a frame, a send list and a decision log
 draw.py           What a policy would send to each customer of a table: the guard first, the policy inside it, one draw
 explain.py        Why one customer gets what it gets: what speaks for it, what came second, what was refused
+history.py        What a ledger says of one customer: every decision and why, its hand-over, what came of it, what was
+                  allowed since
 ledger_run.py     One run of decisions on a ledger: what it starts from, what it is called, what it leaves there
 limits.py         Budget and capacity of one run of decisions, and what they leave of its sends
 plan.py           The plan of a run in figures: what goes where, what it costs, who gets nothing and why, what changed
@@ -23,6 +25,8 @@ from campaignrl.send.decisions import Decisions as Decisions
 from campaignrl.send.draw import facts_of as facts_of
 from campaignrl.send.explain import Explanation as Explanation
 from campaignrl.send.explain import explained as explained
+from campaignrl.send.history import History as History
+from campaignrl.send.history import history_of as history_of
 from campaignrl.send.limits import limits_of_run as limits_of_run
 from campaignrl.send.plan import NO_TAG as NO_TAG
 from campaignrl.send.plan import Plan as Plan

@@ -16,7 +16,7 @@ from campaignrl.errors import Problem, UsageError
 from campaignrl.ledger import Ledger
 from campaignrl.policies import Policy, load_policy, read_manifest
 from campaignrl.policies.deep import open_memory
-from campaignrl.send import Decisions, explained, limits_of_run, plan_of, read_customers
+from campaignrl.send import Decisions, explained, history_of, limits_of_run, plan_of, read_customers
 from campaignrl.send.decide import decide as decide_for
 from campaignrl.specs import World, bundled_files, load_world
 from campaignrl.tables import ID, LEAST_KNOWN
@@ -28,8 +28,10 @@ from campaignrl.tables.files import (
 
 
 def decide(
-    policy: Annotated[str, typer.Argument(help="Bundle, spec file, bundled name, or always:ACTION.")],
-    customers: Annotated[Path, typer.Argument(help="Customers table, Parquet or CSV: one row a customer.")],
+    policy: Annotated[str | None, typer.Argument(help="Bundle, spec file, bundled name, or always:ACTION.")] = None,
+    customers: Annotated[
+        Path | None, typer.Argument(help="Customers table, Parquet or CSV: one row a customer.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Send list; it appears whole or not at all.")
     ] = None,
@@ -66,13 +68,20 @@ def decide(
         Path | None, typer.Option(help="What a recurrent policy remembers of customers; begun where there is none.")
     ] = None,
     explain: Annotated[
-        str | None, typer.Option(help="Say why this customer gets what it gets; write nothing.", metavar="ID")
+        str | None,
+        typer.Option(
+            help="Say why this customer gets what it gets; with --ledger alone, what it got and why. Writes nothing.",
+            metavar="ID",
+        ),
     ] = None,
     encoding: Encoding = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
     """Decide what to send to each customer today, within consent, caps and eligibility; write the send list."""
+    if policy is None or customers is None:
+        _explain_from_ledger(policy, ledger, explain, as_json)
+        return
     inputs = Inputs()
     day = inputs.read(lambda: day_of(as_of))
     named = inputs.read(lambda: policy_name(policy, world))
@@ -129,6 +138,20 @@ def _require_output(output: Path | None, nothing_is_written: bool) -> None:
     if output is None and not nothing_is_written:
         fix = "Give -o FILE; --dry-run and --explain ID need none."
         raise UsageError(Problem("decide", "--output", "left out", "a file for the send list", fix))
+
+
+def _explain_from_ledger(policy: str | None, ledger: Path | None, explain: str | None, as_json: bool) -> None:
+    """What the ledger itself knows of a customer; UsageError where more was meant."""
+    if explain is None or ledger is None or policy is not None:
+        missing = "POLICY" if policy is None else "CUSTOMERS"
+        fix = "Only `decide --ledger LEDGER --explain ID` goes without."
+        raise UsageError(Problem("decide", missing, "left out", "a policy, then a customers table", fix))
+    told = history_of(Ledger.open(ledger), explain)
+    if as_json:
+        say_json(asdict(told))
+        return
+    for line in told.lines():
+        say(line)
 
 
 def _explain(found: Decisions, policy: Policy, world: World, customer: str, as_json: bool) -> None:

@@ -84,10 +84,12 @@ def show(folder: Folder, as_json: Json = False) -> None:
         say_json({**facts, "chain_head": kept.chain_head})
         return
     say(f"{kept.world} from {kept.start} on, for {kept.customers:,} customers: " + _counted(counts))
-    say("")
     talk(f"head of the chain, to be written down elsewhere: {kept.chain_head or 'none yet'}")
-    rows = [(r["day"], r["policy"], f"{r['decisions']:,}", f"{r['sends']:,}", f"{r['cost_minor']:,}") for r in runs]
-    say_table(("day", "policy", "decisions", "sends", "cost, minor units"), rows)
+    say("")
+    rows = [
+        (r["day"], r["policy"], f"{r['decisions']:,}", f"{r['sends']:,}", kept.money(r["cost_minor"])) for r in runs
+    ]
+    say_table(("day", "policy", "decisions", "sends", "cost"), rows)
 
 
 @ledger.command()
@@ -136,3 +138,7 @@ def _opened(folder: Path, world: str | None, as_of: str | None) -> tuple[Ledger,
 
 def _counted(counts: dict[str, int]) -> str:
     return " · ".join(f"{name} {many:,}" for name, many in counts.items())
+
+
+def _text(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
