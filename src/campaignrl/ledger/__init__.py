@@ -14,7 +14,6 @@ from campaignrl.ledger.chain import Tampered as Tampered
 from campaignrl.ledger.chain import tampered as tampered
 from campaignrl.ledger.erasure import Erased as Erased
 from campaignrl.ledger.erasure import erase as erase
-from campaignrl.ledger.erasure import hash_of as hash_of
 from campaignrl.ledger.folder import EPOCH as EPOCH
 from campaignrl.ledger.folder import Ledger as Ledger
 from campaignrl.ledger.folder import LedgerMoved as LedgerMoved

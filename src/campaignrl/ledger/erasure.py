@@ -7,7 +7,6 @@ folder; how often and when others were contacted stays as it was. Not here: supp
 from __future__ import annotations
 
 import datetime
-import hashlib
 from typing import NamedTuple
 
 import pandas as pd
@@ -17,7 +16,8 @@ import pyarrow.compute as pc
 from campaignrl.errors import Problem, UsageError
 from campaignrl.ledger.chain import ERASURE, entry_of
 from campaignrl.ledger.folder import EPOCH, Ledger
-from campaignrl.ledger.schemas import ALL_CHANNELS, HASHED, TABLES
+from campaignrl.ledger.schemas import ALL_CHANNELS, TABLES
+from campaignrl.ledger.standing import not_sent
 from campaignrl.tables import same_spelling
 
 CHANGED = ("decisions", "handovers", "outcomes", "permissions")
@@ -30,12 +30,6 @@ class Erased(NamedTuple):
     handovers: int
     outcomes: int
     permissions: int
-
-
-def hash_of(ledger: Ledger, customer: str) -> str:
-    """The keyed hash that stands for an erased customer; without the ledger's salt it says nothing."""
-    text = str(same_spelling([customer])[0]).encode()
-    return HASHED + hashlib.blake2b(text, digest_size=16, key=bytes.fromhex(ledger.salt)).hexdigest()
 
 
 def erase(ledger: Ledger, customer: str, *, today: datetime.date) -> Erased:
@@ -66,16 +60,21 @@ def erase(ledger: Ledger, customer: str, *, today: datetime.date) -> Erased:
 def _chained(ledger: Ledger, going: pa.Table, before: pa.Table, today: datetime.date) -> None:
     """Leave the digests of the rows that go, without their salts, and an entry of the chain for the erasure.
 
-    What an erasure left that was killed before its rows went stands already.
+    The money they cost was spent, and their sends were sent: both still count. What an erasure left that was killed
+    before its rows went stands already.
     """
     there = set(before["row_digest"].to_pylist())
-    going = going.filter(pc.invert(pc.is_in(going["row_digest"], pa.array(there, pa.binary()))))
+    going = going.filter(pc.invert(pc.is_in(going["row_digest"], pa.array(sorted(there), pa.binary()))))
     if not len(going):
         return
+    failed = pc.is_in(going["decision_id"], pa.array(sorted(not_sent(ledger)), pa.string()))
     head, digests = ledger.chain_head, going["row_digest"].to_pylist()
     entry = entry_of(ERASURE, digests, head)
     columns = {
         "day": pa.array([(today - EPOCH).days] * len(going), pa.int32()),
+        "decision_day": going["day"],
+        "channel": pc.if_else(failed, "", going["channel"]),
+        "cost": pc.if_else(failed, 0, going["cost"]),
         "run_id": going["run_id"],
         "run_entry": going["chain"],
         "run_before": going["chain_before"],
@@ -99,5 +98,5 @@ def _among(column: pa.ChunkedArray, values: set[str]) -> pa.ChunkedArray:
 
 def _suppression(ledger: Ledger, customer: str, today: datetime.date, schema: pa.Schema) -> pa.Table:
     day = (today - EPOCH).days
-    row = {"customer_id": hash_of(ledger, customer), "channel": ALL_CHANNELS, "allowed": False, "day": day}
+    row = {"customer_id": ledger.hash_of(customer), "channel": ALL_CHANNELS, "allowed": False, "day": day}
     return pa.Table.from_pylist([{**row, "arrived": day, "source": "erasure"}], schema=schema)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import fcntl
+import hashlib
 import json
 import os
 import secrets
@@ -25,8 +26,9 @@ import pyarrow.compute as pc
 from campaignrl.errors import ArtifactError, CampaignError, Problem, UsageError
 from campaignrl.features import FeatureSchema
 from campaignrl.ledger import chain
-from campaignrl.ledger.schemas import NO_STATISTICS, PARTITIONS, TABLES, schema_of
+from campaignrl.ledger.schemas import HASHED, NO_STATISTICS, PARTITIONS, TABLES, schema_of
 from campaignrl.specs import World, world_hash
+from campaignrl.tables import same_spelling
 from campaignrl.tables.files import write_whole
 
 if TYPE_CHECKING:
@@ -123,6 +125,11 @@ class Ledger:
     def money(self, minor: int) -> str:
         """An amount in its currency."""
         return f"{minor / self.minor_per_unit:,.2f} {self.currency}"
+
+    def hash_of(self, customer: str) -> str:
+        """The keyed hash that stands for an erased customer; without the ledger's salt it says nothing."""
+        text = str(same_spelling([customer])[0]).encode()
+        return HASHED + hashlib.blake2b(text, digest_size=16, key=bytes.fromhex(self.salt)).hexdigest()
 
     def require(self, world: World) -> None:
         """UsageError where the world is another one, or its rules changed since it was given to the ledger."""

@@ -68,8 +68,11 @@ _OTHERS = {
         ("arrived", pa.int32()),
         ("source", pa.string()),
     ),
-    "erasures": (  # what is left of the rows of decisions that went: the chain goes on over them
+    "erasures": (  # of rows of decisions that went: what money and capacity count of them, and the chain
         ("day", pa.int32()),
+        ("decision_day", pa.int32()),
+        ("channel", pa.string()),  # "" where nothing was sent
+        ("cost", pa.int64()),
         ("run_id", pa.string()),
         ("run_entry", pa.string()),
         ("run_before", pa.string()),

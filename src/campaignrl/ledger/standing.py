@@ -17,7 +17,6 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from campaignrl.arrays import Bool, Int, Objects
-from campaignrl.ledger.erasure import hash_of
 from campaignrl.ledger.folder import Ledger
 from campaignrl.ledger.incoming import with_customers
 from campaignrl.ledger.schemas import ALL_CHANNELS, COUNTED, HASHED
@@ -67,12 +66,14 @@ def standing(ledger: Ledger, day: int, ids: Objects, channels: list[str]) -> Sta
     customer = known.get_indexer(pd.Index(sends["customer_id"]))
     when, channel = sends["day"].to_numpy(), sends["channel"].to_numpy(dtype=object)
     today = when == day
-    by_channel = [int((today & (channel == name)).sum()) for name in channels]
+    gone = ledger.read("erasures", ["decision_day", "channel", "cost"]).to_pandas()
+    gone_today = gone["channel"][gone["decision_day"] == day]
+    by_channel = [int((today & (channel == name)).sum() + (gone_today == name).sum()) for name in channels]
     consent, suppressed = _permissions(ledger, day, known, channels)
     ours = customer >= 0
     return Standing(
         day=day,
-        spent=int(sends["cost"].sum()),
+        spent=int(sends["cost"].sum() + gone["cost"].sum()),  # what an erased customer cost was spent all the same
         sends_today=np.array(by_channel, dtype=np.int64),
         consent=consent,
         suppressed=suppressed,
@@ -129,7 +130,7 @@ def _permissions(
             consent[channels.index(channel), i] = allowed
     erased = set(rows["customer_id"][rows["customer_id"].str.startswith(HASHED)])
     if erased:  # last: no older word, whenever it comes in, may lift it
-        suppressed |= [hash_of(ledger, str(one)) in erased for one in known]
+        suppressed |= [ledger.hash_of(str(one)) in erased for one in known]
     return consent, suppressed
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from campaignrl.display import one_line
 from campaignrl.errors import Problem, UsageError
-from campaignrl.ledger import EPOCH, SEEN, Ledger, hash_of
+from campaignrl.ledger import EPOCH, SEEN, Ledger
 from campaignrl.tables import same_spelling
 
 SHOWN = 5  # decisions told in words
@@ -101,7 +101,7 @@ def history_of(ledger: Ledger, customer: str) -> History:
     permissions = _theirs(ledger.read("permissions").to_pandas(), customer)
     outcomes = _theirs(ledger.read("outcomes").to_pandas(), customer, set(decisions["decision_id"]))
     if not len(decisions) + len(permissions) + len(outcomes):
-        erased = hash_of(ledger, customer) in set(ledger.read("permissions")["customer_id"].to_pylist())
+        erased = ledger.hash_of(customer) in set(ledger.read("permissions")["customer_id"].to_pylist())
         known = "a customer that was not erased" if erased else "a customer of the ledger"
         raise UsageError(Problem("ledger", "explain", customer, known))
     handed = ledger.read("handovers").to_pandas().sort_values("day", kind="stable")

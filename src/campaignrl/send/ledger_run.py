@@ -162,28 +162,43 @@ def rows_of(found: Decisions, run: str, world: World) -> pa.Table:
 
 
 def decided_before(rows: pa.Table, ids: Objects, found: Decisions, world: World) -> Decisions:
-    """What an earlier run of the same name decided, in the order of these customers. found: facts that stay."""
+    """What an earlier run of the same name decided, in the order of these customers.
+
+    found: the run decided anew: facts that stay, and what customers get who were erased since, which is nothing.
+    """
     frame = rows.to_pandas()
     place = pd.Index(frame["customer_id"]).get_indexer(pd.Index(ids))
-    if len(frame) != len(ids) or (place < 0).any():
-        raise DataError(Problem("ledger", "run", str(frame["run_id"].iloc[0]), "with the customers of this table"))
-    frame = frame.iloc[place].reset_index(drop=True)
+    there, barred = place >= 0, found.customers.suppressed
+    erased = np.zeros(len(ids), dtype=bool) if barred is None else ~there & barred
+    if there.sum() != len(frame) or not (there | erased).all():
+        run = str(frame["run_id"].iloc[0]) if len(frame) else "of customers erased since"
+        raise DataError(Problem("ledger", "run", run, "with the customers of this table"))
+    frame = frame.iloc[place[there]].reset_index(drop=True)
+    then = decision_context(frame, world)
+    columns = {name: _over(values, there, then.columns[name]) for name, values in found.context.columns.items()}
     return replace(
         found,
-        action=frame["action"].to_numpy(dtype=np.int64),
-        propensity=frame["propensity"].to_numpy(dtype=np.float64),
-        propensity_before=frame["propensity_before"].to_numpy(dtype=np.float64),
-        reason=frame["reason"].to_numpy(dtype=object),
-        blocked=frame["blocked"].to_numpy(dtype=object),
-        eligible=eligible_masks(frame["eligible"], len(world.catalog), len(frame)),
-        context=decision_context(frame, world),
-        withdrawn=_withdrawn(frame, found, world),
+        action=_over(found.action, there, frame["action"].to_numpy(dtype=np.int64)),
+        propensity=_over(found.propensity, there, frame["propensity"].to_numpy(dtype=np.float64)),
+        propensity_before=_over(found.propensity_before, there, frame["propensity_before"].to_numpy(dtype=np.float64)),
+        reason=_over(found.reason, there, frame["reason"].to_numpy(dtype=object)),
+        blocked=_over(found.blocked, there, frame["blocked"].to_numpy(dtype=object)),
+        eligible=_over(found.eligible, there, eligible_masks(frame["eligible"], len(world.catalog), len(frame))),
+        context=replace(found.context, columns=columns),
+        withdrawn=_over(erased, there, _withdrawn(frame, found, world, there)),
     )
 
 
-def _withdrawn(frame: pd.DataFrame, found: Decisions, world: World) -> Bool:
-    """(n,) sends to whom nothing may be sent any more: suppressed, or without consent on that channel, by now."""
-    now, channel = found.customers, world.catalog.channel_of[frame["action"].to_numpy(dtype=np.int64)]
+def _over(now: npt.NDArray[Any], there: Bool, then: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Values of now, with those of then where there were any."""
+    values = now.astype(np.result_type(now, then)) if now.dtype != object else now.copy()
+    values[there] = then
+    return values
+
+
+def _withdrawn(frame: pd.DataFrame, found: Decisions, world: World, there: Bool) -> Bool:
+    """(m,) sends to whom nothing may be sent any more: suppressed, or without consent on that channel, by now."""
+    now, channel = found.customers.take(np.flatnonzero(there)), world.catalog.channel_of[frame["action"].to_numpy()]
     barred = np.zeros(len(frame), dtype=bool) if now.suppressed is None else now.suppressed
     allowed = now.consent[channel, np.arange(len(frame))]
     gone: Bool = (channel >= 0) & (barred | ~allowed)
