@@ -5,6 +5,7 @@ erasure.py   Erasure: everything a ledger holds of one customer goes, and a keye
 folder.py    The folder: transactional tables, what they are of, appends that happen exactly once
 incoming.py  What comes back from outside: hand-overs, outcomes and permissions, from files
 log_view.py  The decision log of a ledger: every decision with the contribution that came within its outcome window
+mapping.py   How an export of another tool reads as rows of ours: a TOML file that renames and translates
 schemas.py   The tables: which columns they have
 standing.py  What a run must know of earlier ones: contacts, money, sends, permissions
 """

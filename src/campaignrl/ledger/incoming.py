@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from campaignrl.errors import SHOWN, DataError, Problem, UsageError, nearest
 from campaignrl.ledger.folder import EPOCH, Ledger
+from campaignrl.ledger.mapping import mapped, read_column_mapping
 from campaignrl.ledger.schemas import ALL_CHANNELS, KINDS, STATUSES
 from campaignrl.specs import World
 from campaignrl.tables import column_says
@@ -29,6 +30,11 @@ COLUMNS = {
     "handovers": ("decision_id", "status", "day"),
     "outcomes": ("outcome_id", "customer_id", "kind", "day"),
     "permissions": ("customer_id", "channel", "allowed", "day"),
+}
+MORE = {  # columns that may be left out
+    "handovers": (),
+    "outcomes": ("decision_id", "margin", "channel"),
+    "permissions": ("source",),
 }
 
 
@@ -45,7 +51,14 @@ class Added(NamedTuple):
 
 
 def add(
-    ledger: Ledger, what: str, path: str | Path, world: World, *, today: datetime.date, encoding: str | None = None
+    ledger: Ledger,
+    what: str,
+    path: str | Path,
+    world: World,
+    *,
+    today: datetime.date,
+    mapping: str | Path | None = None,
+    encoding: str | None = None,
 ) -> Added:
     """Add the rows of a file to `handovers`, `outcomes` or `permissions`, each once.
 
@@ -58,6 +71,7 @@ def add(
             customer_id, channel (* for all), allowed (yes or no), day, and source if known.
         world: whose currency and channels.
         today: when it arrives; a withdrawal counts from then on, and outcomes of the days before are known then.
+        mapping: TOML file that says how another tool's export reads as these columns (mapping.py).
         encoding: of a CSV that is not UTF-8.
 
     Raises:
@@ -66,8 +80,10 @@ def add(
     """
     if what not in COLUMNS:
         raise UsageError(Problem("ledger add", "table", what, " or ".join(COLUMNS), nearest(what, COLUMNS)))
-    table = read_table(path, encoding=encoding)
-    where = str(path)
+    reading = None if mapping is None else read_column_mapping(mapping, (*COLUMNS[what], *MORE[what]))
+    table, where = read_table(path, encoding=encoding), str(path)
+    if reading is not None:
+        table = mapped(table, reading, where)
     needed = [c for c in COLUMNS[what] if not (what == "outcomes" and c == "customer_id")]
     require_columns(where, needed, table.column_names)
     frame = _READ[what](table, where, world)

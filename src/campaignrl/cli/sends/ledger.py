@@ -56,6 +56,9 @@ def add_rows(
     file: Annotated[Path, typer.Argument(help="Parquet or CSV of what came back.", metavar="FILE")],
     world: Rules = None,
     as_of: Annotated[str | None, typer.Option(help="Day it arrives, YYYY-MM-DD; default: today.")] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(help="TOML file: which of its columns is which, and what its words mean.")
+    ] = None,
     encoding: Encoding = None,
     as_json: Json = False,
 ) -> None:
@@ -66,7 +69,7 @@ def add_rows(
     channel (* for all), allowed, day, source.
     """
     kept, rules, day = _opened(folder, world, as_of)
-    found = add(kept, what, file, rules, today=day, encoding=encoding)
+    found = add(kept, what, file, rules, today=day, mapping=mapping, encoding=encoding)
     if as_json:
         say_json(found._asdict())
         return
