@@ -86,8 +86,15 @@ class Decisions:
                 "cost": self.catalog.cost_of[self.action] / self.about["minor_per_unit"],
                 "policy_id": self.policy,
                 "catalog_hash": self.catalog.hash,
+                "decision_id": self.decision_id,
             }
         )
+
+    @property
+    def decision_id(self) -> Objects:
+        """(n,) what hand-overs and outcomes name: that of the ledger, or without one that of the day's log."""
+        names = [f"{self.run[:12]}-{one}" if self.run else f"{one}-0" for one in self.ids]
+        return np.array(names, dtype=object)
 
     def sends(self) -> pd.DataFrame:
         """The send list: only customers to whom something is sent, and may still be."""

@@ -135,7 +135,7 @@ def rows_of(found: Decisions, run: str, world: World) -> pa.Table:
     columns: dict[str, Any] = {
         "day": np.full(n, day, dtype=np.int32),
         "run_id": [run] * n,
-        "decision_id": [f"{run[:12]}-{one}" for one in found.ids],
+        "decision_id": found.decision_id,
         "customer_id": found.ids,
         "action": found.action.astype(np.int16),
         "offer": offers[found.catalog.offer_of[found.action]],

@@ -1,6 +1,6 @@
 """`campaignrl erase`: everything a ledger holds of one customer goes; nobody contacts them again.
 
-Not here: how it goes (ledger/erasure.py).
+Not here: how it goes (ledger/erasure.py, send/erase_files.py).
 """
 
 from __future__ import annotations
@@ -14,24 +14,37 @@ from campaignrl.cli.inputs import Inputs, day_of
 from campaignrl.cli.terminal import Json, say, say_json
 from campaignrl.ledger import Ledger
 from campaignrl.ledger import erase as erase_from
+from campaignrl.send import erase_in_files, still_found
 
 
 def erase(
     customer: Annotated[str, typer.Argument(help="customer_id, in any spelling of it.", metavar="ID")],
     ledger: Annotated[Path, typer.Option(help="Folder of the ledger.")],
+    also: Annotated[
+        list[Path] | None,
+        typer.Option(help="File or folder to erase from too: lists, logs, profiles, memories; may be repeated."),
+    ] = None,
     as_of: Annotated[str | None, typer.Option(help="Day of the request, YYYY-MM-DD; default: today.")] = None,
     as_json: Json = False,
 ) -> None:
     """Erase a customer from a ledger; a keyed hash stays, so that they are suppressed ever after.
 
-    Send lists, logs, profiles and memories are files of their own: make them anew without the customer.
+    What was written elsewhere is named with --also; a search says where the id still stands (exit code 1).
     """
-    inputs = Inputs()
+    inputs, places = Inputs(), also or []
     kept, day = inputs.read(lambda: Ledger.open(ledger)), inputs.read(lambda: day_of(as_of))
     inputs.check()
+    files = erase_in_files(places, customer)  # first: a path that is none stops it before anything went
     gone = erase_from(kept.value, customer, today=day.value)
+    left = still_found(places, customer)
     if as_json:
-        say_json(gone._asdict())
-        return
-    said = " · ".join(f"{name} {many:,}" for name, many in gone._asdict().items())
-    say(f"erased: {said}; suppressed from {day.value} on")
+        rows = {one.path: one.rows for one in files}
+        say_json({**gone._asdict(), "files": rows, "still_found": left})
+    else:
+        said = " · ".join(f"{name} {many:,}" for name, many in gone._asdict().items())
+        say(f"erased: {said}; suppressed from {day.value} on")
+        for one in files:
+            say(f"erased: {one.rows:,} from {one.path}")
+        for path in left:
+            say(f"still found: {path}: make it anew without the customer, or delete it")
+    raise typer.Exit(1 if left else 0)

@@ -35,6 +35,8 @@ from campaignrl.policies.deep.recurrent_state import is_recurrent as is_recurren
 from campaignrl.policies.deep.recurrent_state import memory_for as memory_for
 from campaignrl.policies.deep.recurrent_state import require_memory as require_memory
 from campaignrl.policies.deep.recurrent_state import states_on as states_on
+from campaignrl.policies.deep.recurrent_state_file import KEY as KEY
+from campaignrl.policies.deep.recurrent_state_file import forget as forget
 from campaignrl.policies.deep.recurrent_state_file import memory_writer as memory_writer
 from campaignrl.policies.deep.recurrent_state_file import open_memory as open_memory
 from campaignrl.policies.deep.recurrent_state_file import save_memory as save_memory

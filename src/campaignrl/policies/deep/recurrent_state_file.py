@@ -13,6 +13,7 @@ from typing import NoReturn
 
 import numpy as np
 
+from campaignrl import rng
 from campaignrl.errors import ArtifactError, Problem, UsageError
 from campaignrl.policies.base import Policy, Tensors
 from campaignrl.policies.deep.recurrent_state import NEVER, Memory, Recurrent, memory_for
@@ -52,6 +53,22 @@ def memory_writer(memory: Memory, path: str | Path) -> Writer:
         fix = "Keep one memory for each part of the customers, or let the policy remember fewer numbers."
         raise UsageError(Problem(str(path), "size", len(content), f"at most {MAX_MEMORY} bytes", fix))
     return lambda out: out.write(content)
+
+
+def forget(path: str | Path, customer: str) -> int:
+    """Take a customer, by the very id, out of the memory in a file; the number of states that went, 0 or 1.
+
+    Raises:
+        ArtifactError: the file is broken.
+    """
+    where = str(path)
+    texts, tensors = unpack(Path(path).read_bytes(), where)
+    key = int(rng.customer_keys(np.array([customer], dtype=object))[0])
+    mine = (tensors["key"] == [key >> 32, key & int(LOW)]).all(axis=1)
+    if mine.any():
+        content = pack(texts, {name: array[~mine] for name, array in tensors.items()})
+        write_whole(path, lambda out: out.write(content))
+    return int(mine.sum())
 
 
 def load_memory(policy: Recurrent, path: str | Path) -> Memory:

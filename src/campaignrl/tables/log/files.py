@@ -94,6 +94,12 @@ def read_own_log(path: str | Path, *, encoding: str | None = None) -> DecisionLo
         return log_from(table, facts, str(source))
 
 
+def is_own_log(path: str | Path) -> bool:
+    """Whether a table is one of our decision logs: it says so itself, or in its sidecar."""
+    source = Path(path)
+    return parquet_note(source, KEY) is not None if is_parquet(source) else sidecar(source).is_file()
+
+
 def facts_of(path: Path, encoding: str | None = None) -> tuple[Facts, int]:
     """What one of our logs says about its rows as a whole, and how many rows were written."""
     refuse_foreign(path, encoding)
