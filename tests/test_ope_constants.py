@@ -15,7 +15,7 @@ from campaignrl.ope.streaming.estimates import SHARED, own_columns
 
 CONSTANTS = {
     "comparison.personalisation": {"MATTERS": 0.25},
-    "comparison.policies": {"BANDS": 4, "HALVINGS": 40},
+    "comparison.policies": {"BANDS": 4, "HALVINGS": 40, "NARROW": 0.9999},
     "data.states": {"FADES": (0.6, 0.9), "MANY": 24},
     "data.target_policy": {"TOLERANCE": 1e-5},
     "data.trajectories": {"ENDED": -1},
@@ -152,7 +152,11 @@ def test_what_each_estimator_leans_on():
     assert found == table
     squares = tuple(s**2 for s in CONSTANTS["methods.shrinkage"]["GRID"])
     grids = {name: e.held.grid for name, e in ESTIMATORS.items() if e.held}
-    assert grids == {"ips_clip": CONSTANTS["methods.shrinkage"]["GRID"], "switch_dr": grids["ips_clip"], "dros": squares}
+    assert grids == {
+        "ips_clip": CONSTANTS["methods.shrinkage"]["GRID"],
+        "switch_dr": grids["ips_clip"],
+        "dros": squares,
+    }
     leans = {name: (e.model, e.marginal, e.goes_on) for name, e in SEQUENTIAL.items()}
     assert leans == {
         "pdis": (False, False, False),
@@ -166,9 +170,7 @@ def test_what_each_estimator_leans_on():
 
 def test_which_sums_make_the_estimators_of_a_stream():
     found = {formula.__name__: terms for formula, terms in SHARED.items()}
-    one = {
-        name: (dict(t.above), t.below and dict(t.below), dict(t.base)) for name, t in found.items()
-    }
+    one = {name: (dict(t.above), t.below and dict(t.below), dict(t.base)) for name, t in found.items()}
     assert one == {
         "dm": ({"expected": 1.0}, None, {}),
         "ips": ({"earned": 1.0}, None, {}),
