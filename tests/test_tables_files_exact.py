@@ -27,6 +27,7 @@ from campaignrl.tables.files.whole_files import (
     require_apart,
     require_columns,
     write_frame,
+    write_together,
 )
 
 
@@ -330,3 +331,30 @@ def test_what_is_no_arithmetic_is_refused():
     assert compile_expression("a" * 1000, "here").columns == ("a" * 1000,)
     with pytest.raises(SpecError, match="at most 1000 characters"):
         compile_expression("a" * 1001, "here")
+
+
+def test_folders_that_are_not_there_are_made_and_files_that_belong_together_change_together(tmp_path):
+    deep = tmp_path / "a" / "b" / "c.csv"
+    write_frame(pd.DataFrame({"a": [1]}), deep)
+    assert deep.read_bytes() == b"a\n1\n"
+    one, last = tmp_path / "one", tmp_path / "last"
+    write_together({one: lambda out: out.write(b"1"), last: lambda out: out.write(b"2")})
+    seen = []
+
+    def look(out):
+        seen.append((one.read_bytes(), last.read_bytes()))
+        out.write(b"4")
+
+    write_together({one: lambda out: out.write(b"3"), last: look})
+    assert seen == [(b"1", b"2")]  # nothing has changed before all is written
+    assert (one.read_bytes(), last.read_bytes()) == (b"3", b"4")
+
+    def fails(out):
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(UsageError, match=r"last: cannot be written: No space left on device"):
+        write_together({one: lambda out: out.write(b"5"), last: fails})
+    with pytest.raises(UsageError, match=r"a: cannot be written: it is a folder"):
+        write_together({one: lambda out: out.write(b"5"), tmp_path / "a": look})
+    assert (one.read_bytes(), last.read_bytes()) == (b"3", b"4")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "last", "one"]
