@@ -8,7 +8,7 @@ from scipy import stats
 
 from campaignrl import rng
 from campaignrl.dynamics.advance import Outcome, advance, live
-from campaignrl.dynamics.customers import draw_customers
+from campaignrl.dynamics.customers import draw_customers, observed_format, observed_tags
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.dynamics.visits import visited
 from campaignrl.effects import ROW, STOCKS
@@ -332,12 +332,13 @@ def records(world, state, after, book, day):
     days = np.where(book.redeemed, 0, book.held_days)
     assert after.live_offer.tolist() == np.where(days > 0, held, -1).tolist()
     assert after.live_days.tolist() == np.maximum(days - 1, 0).tolist()
+    tags = [getattr(after, name).tolist() for name in ("segment_tag", "price_tag", "format_tag")]
     if (day + 1) % 2:
-        assert after.segment_tag.tolist() == state.segment_tag.tolist()
+        assert tags == [getattr(state, name).tolist() for name in ("segment_tag", "price_tag", "format_tag")]
     else:  # a period of two days is over
-        assert after.segment_tag.tolist() != state.segment_tag.tolist()
-        assert after.price_tag.tolist() != state.price_tag.tolist()
-        assert after.format_tag.tolist() != state.format_tag.tolist()
+        period = (day + 1) // 2
+        fresh = *observed_tags(world, book.t, period, book.seed), observed_format(world, book.t, period, book.seed)
+        assert tags == [tag.tolist() for tag in fresh]
 
 
 def test_a_day_of_a_block_is_that_of_its_customers_alone(world):

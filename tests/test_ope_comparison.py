@@ -132,6 +132,16 @@ def test_each_policy_is_set_against_the_reference_that_is_named():
     assert probability_of_harm(log, always(log, 2), always(log, 0)) == pytest.approx(found.p_value / 2)
 
 
+def test_harm_is_half_the_p_value_where_neither_is_sure():
+    log = make_log(300)
+    (found,) = compare_many_on_log(log, {"two": always(log, 2)}, always(log, 3))
+    harm = probability_of_harm(log, always(log, 2), always(log, 3))
+    assert 0.01 < harm < 0.99
+    better = found.difference.value > 0.0
+    assert harm == pytest.approx(found.p_value / 2 if better else 1 - found.p_value / 2)
+    assert probability_of_harm(log, always(log, 3), always(log, 2)) == pytest.approx(1 - harm)
+
+
 def test_an_interval_lost_to_rounding_is_no_evidence_for_no_difference():
     """At a level of almost 1 there is no room left, and the interval may be everything: 8 standard errors are far."""
 
