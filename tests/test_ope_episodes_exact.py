@@ -126,8 +126,8 @@ def test_verdicts_of_episodes_at_their_thresholds(changes, verdict, text):
         (
             {"ess": 9.96},
             "refuse",
-            "at step 2 of 2 the effective sample size is 10.0 of 5,000 customers with a choice: the log can follow this "
-            "policy up to horizon=1. From step 2 on fqe and wdr lean on the model alone.",
+            "at step 2 of 2 the effective sample size is 10.0 of 5,000 customers with a choice: the log can follow "
+            "this policy up to horizon=1. From step 2 on fqe and wdr lean on the model alone.",
         ),
         (
             {"ess": 0.0},
