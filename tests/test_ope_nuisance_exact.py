@@ -175,3 +175,23 @@ def test_predictions_that_are_given_are_checked():
     for wrong in (q[:29], q[:, :3], np.where(q > 0.5, np.nan, q)):
         with pytest.raises(Exception, match="q"):
             GivenPredictions(wrong, log)
+
+
+def test_the_prior_is_the_one_under_which_a_left_out_fifth_is_likeliest(monkeypatch):
+    """Every fifth row is left out; with many rows as many are asked as keep the choice cheap."""
+    monkeypatch.setattr(module, "CHOICE_ROWS", 40)
+    picked = set()
+    for seed in range(6):
+        X, action, reward, weight = drawn(130, seed)
+        some = np.arange(0, 130, 3)  # 130 // 40
+        out = np.arange(len(some)) % 5 == 4
+        seen, left = (
+            module._by_action(CATALOG, X[m], action[m], reward[m], weight[m]) for m in (some[~out], some[out])
+        )
+        fits = {l2: module._logistic(CATALOG, seen, l2, None) for l2 in module.L2_GRID}
+        best = min(fits, key=lambda l2: module._log_loss(fits[l2], left))
+        whole = module._logistic(CATALOG, module._by_action(CATALOG, X, action, reward, weight), best, fits[best])
+        found = Logistic(CATALOG, X, action, reward, weight)
+        assert found.predict(X) == pytest.approx(expit(module._log_odds(X, whole)), abs=2e-3)
+        picked.add(best)
+    assert len(picked) > 1
