@@ -298,6 +298,7 @@ def test_estimators_of_episodes_agree_with_their_pure_functions():
     half = evaluate_episodes(log, p, estimators=("pdis",), mix=0.5)
     assert half.estimates["pdis"].value == pytest.approx(sequential.pdis(0.5 + 0.5 * w, r).value)
     assert half.policy == "0.5 given probabilities + 0.5 logged"
+    assert found.policy == "given probabilities"
 
 
 # ---- propensities
@@ -313,6 +314,7 @@ def test_a_multinomial_model_knows_what_it_has_not_seen():
     wanted[:, [0, 2, 3]] += (1 - 1 / 61) * fitted
     assert model.probabilities(X) == pytest.approx(wanted)
     assert _Multinomial(X, np.ones(60, dtype=int), 4).probabilities(X[:2]).tolist() == [[0, 1, 0, 0]] * 2
+    assert _Multinomial(X[:1], action[:1], 4).probabilities(X[:1])[0].sum() == 1.0
     assert _Multinomial(X[:, :0], action, 4).probabilities(X[:1, :0])[0] == pytest.approx(share)
     assert not _Multinomial(X[:0], action[:0], 4).probabilities(X[:1]).any()
 
@@ -379,3 +381,21 @@ def test_a_logging_policy_that_the_propensities_show():
     unknown = replace(log, meta={"propensity_from": "estimate"})
     assert wants_estimate(None, unknown)
     assert (propensities_unknown(unknown), propensities_unknown(log)) == (True, False)
+
+
+def test_trees_have_the_settings_that_the_docs_name():
+    """Sixty trees of at most fifteen leaves of fifty rows, the action one category."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    from campaignrl.ope.nuisance.q_models import Boosting
+
+    log = make_log(1500)
+    X, rows = states(log), np.arange(1400)
+    target = log.reward + X[:, 0]
+    found = Boosting(X, log).fit(rows, target[rows], 1)(np.arange(1400, 1500))
+    model = HistGradientBoostingRegressor(
+        max_iter=60, max_leaf_nodes=15, min_samples_leaf=50, categorical_features=[X.shape[1]], random_state=0
+    )
+    model.fit(np.column_stack([X[rows], log.action[rows]]), target[rows])
+    wanted = [model.predict(np.column_stack([X[1400:], np.full(100, a)])) for a in range(K)]
+    assert found == pytest.approx(np.stack(wanted, axis=1), rel=1e-6)

@@ -138,8 +138,9 @@ def test_batches_follow_each_other_and_hold_every_row_once(rows, sizes):
 
 def test_a_log_without_rows_is_one_batch_without_rows():
     log = a_log().take(slice(0, 0))
-    (batch,) = log_batches(log, log_schema(log), 4)
-    assert batch.num_rows == 0
+    for rows in (4, 1):
+        (batch,) = log_batches(log, log_schema(log), rows)
+        assert batch.num_rows == 0
 
 
 # ---- columns as a log

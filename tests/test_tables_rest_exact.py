@@ -115,6 +115,17 @@ def test_what_a_file_says_twice_must_agree(tmp_path, name):
         list(pieces(open_log(path), 0))
 
 
+def test_a_large_row_group_comes_in_pieces_that_know_where_they_begin(tmp_path, monkeypatch):
+    from campaignrl.tables.log import stream as module
+
+    log = a_log(30)
+    write_log(log, tmp_path / "log.parquet")
+    monkeypatch.setattr(module, "ROW_GROUP", 8)
+    found = list(pieces(open_log(tmp_path / "log.parquet"), 0))
+    assert [(piece.first, len(piece.log)) for piece in found] == [(0, 8), (8, 8), (16, 8), (24, 6)]
+    assert np.concatenate([piece.log.reward for piece in found]).tolist() == log.reward.tolist()
+
+
 def test_pieces_of_memory_are_checked_too():
     log = a_log()
     (piece,) = pieces(LogInMemory(log), 0)
