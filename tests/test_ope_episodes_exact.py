@@ -8,6 +8,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from test_ope_log import K, make_log
 
+import campaignrl as crl
 from campaignrl.errors import DataError, UsageError
 from campaignrl.ope.data.states import states
 from campaignrl.ope.data.trajectories import trajectories
@@ -399,3 +400,14 @@ def test_trees_have_the_settings_that_the_docs_name():
     model.fit(np.column_stack([X[rows], log.action[rows]]), target[rows])
     wanted = [model.predict(np.column_stack([X[1400:], np.full(100, a)])) for a in range(K)]
     assert found == pytest.approx(np.stack(wanted, axis=1), rel=1e-6)
+
+
+def test_a_log_of_a_bundled_policy_knows_its_logging_policy():
+    log = crl.simulate("coupon_trap", "rules_coupon_trap", customers=40, seed=1)
+    found = logging_policy(None, log, None)
+    assert found.name == log.policy_id == "rules_coupon_trap"
+    rows = np.arange(len(log))
+    assert found.answer(slice(0, len(log)))[rows, log.action] == pytest.approx(log.propensity, rel=1e-3)
+    other = replace(log, propensity=np.where(rows == rows[-1], log.propensity / 2, log.propensity))
+    assert logging_policy(None, other, None) is None
+    assert logging_policy(None, replace(log, meta={**log.meta, "policy_id": "nobody"}), None) is None

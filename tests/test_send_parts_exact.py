@@ -262,7 +262,8 @@ def test_what_a_rule_refuses_is_told_as_one_where_it_is_one(small_world):
 def test_an_explanation_in_lines():
     told = Explanation(
         customer="c", action="gift@sms", reason="best of 3 allowed", probability=0.5, allowed=3,
-        because=(("orders", "3", 0.5), ("kind", "app", -0.25)), unit="score over none", second="mail@email", behind=0.125,
+        because=(("orders", "3", 0.5), ("kind", "app", -0.25)), unit="score over none", second="mail@email",
+        behind=0.125,
         would_change=("x were 1", "y were b"), refused=(("cap", ("every sms",)), ("rule", ("a", "b"))),
     )  # fmt: skip
     assert told.lines() == [
