@@ -128,12 +128,15 @@ def test_a_ledger_is_audited_with_its_withdrawals_and_its_policy(tmp_path, monke
     pd.DataFrame(said).to_csv(tmp_path / "p.csv", index=False)
     add(ledger, "permissions", tmp_path / "p.csv", world, today=START + datetime.timedelta(9))
     assert audit_ledger(ledger, world)[1] == []  # it came on the day of the last run
-    said["channel"] = ["sms"]
-    pd.DataFrame(said | {"channel": ["call"]}).to_csv(tmp_path / "p.csv", index=False)
-    add(ledger, "permissions", tmp_path / "p.csv", world, today=START + datetime.timedelta(8))
-    pd.DataFrame(said).to_csv(tmp_path / "p.csv", index=False)
-    add(ledger, "permissions", tmp_path / "p.csv", world, today=START + datetime.timedelta(8))
-    assert rules(audit_ledger(ledger, world)[1]) == {"sent after the permission was taken away"}
+    action = found.action[found.ids == sent][0]
+    by = world.catalog.channels[world.catalog.channel_of[action]].name
+    for channel, broken in (
+        ({"sms": "call", "call": "sms"}[by], set()),
+        (by, {"sent after the permission was taken away"}),
+    ):
+        pd.DataFrame(said | {"channel": [channel]}).to_csv(tmp_path / "p.csv", index=False)
+        add(ledger, "permissions", tmp_path / "p.csv", world, today=START + datetime.timedelta(8))
+        assert rules(audit_ledger(ledger, world)[1]) == broken
 
     def call(*words):
         monkeypatch.setattr(sys, "argv", ["campaignrl", "audit", *map(str, words)])

@@ -7,7 +7,8 @@ from campaignrl import rng
 from campaignrl.dynamics.customers import _lifetime, draw_customers, observed_format, observed_tags
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.dynamics.purchase import ceilings
-from campaignrl.effects.effect import Contact, MeanDay
+from campaignrl.effects import ROW
+from campaignrl.effects.effect import Contact, Day, MeanDay
 from campaignrl.effects.reference_price import ReferencePrice
 from campaignrl.effects.satisfaction import Satisfaction
 from campaignrl.specs.world import load_world
@@ -110,3 +111,42 @@ def test_the_ceiling_of_a_day_counts_the_largest_wish_of_a_drifting_world():
     for day in (0, world.horizon - 1):
         highest = float(p.season[day]) * np.exp(buying + float(wishes[day, :, -1].max()))
         assert highest <= ceilings(stocks, day, p).quiet == pytest.approx(highest, rel=2e-3)
+
+
+@pytest.mark.parametrize("sent", [True, False])
+@pytest.mark.parametrize("clicked", [True, False])
+@pytest.mark.parametrize("offer", [0, 1, 2, 3])
+def test_a_mean_day_on_which_all_is_certain_is_a_day(small_world, sent, clicked, offer):
+    """All open the same send, or nothing is sent; orders and redemptions happen or do not."""
+    sections = {
+        "response": {"same_day": 0.3, "delay_days": 3.0},
+        "fatigue": {"half_life_days": 4.0},
+        "adstock": {"half_life_days": 3.0},
+        "satisfaction": {"opened": 0.3, "perk": 0.7, "order": 0.25, "ignored": 0.2, "undelivered": 0.3},
+        "reference_price": {"paid": 0.4, "seen": 0.2},
+        "stockpile": {"half_life_days": 8.0},
+    }
+    p = parameters(load_world(small_world, **sections))
+    n, rows, channel = 8, np.arange(8), offer % 2
+    orders, redeemed = np.float32(rows % 2), np.float32(rows % 4 == 1)
+    held = np.float32(np.where(rows < 4, 0.2, 0.0))  # some hold an offer that feels like nothing off
+    mean = MeanDay(
+        offer if sent else -1, channel if sent else -1, clicked and sent, p.price_cut[offer if sent else -1], orders,
+        redeemed, held,
+    )  # fmt: skip
+    who = rows if sent else rows[:0]
+    offers, media = np.full(len(who), offer), np.full(len(who), channel)
+    ordered = np.flatnonzero(orders)
+    day = Day(
+        who, media, who >= 0, np.arange(len(who)), who, offers, media, p.price_cut[offers],
+        who if clicked else who[:0], ordered, (redeemed * held)[ordered],
+    )  # fmt: skip
+    chance = np.random.default_rng(offer)
+    stocks = {name: chance.uniform(0.1, 0.9, n).astype(np.float32) for name in ROW}
+    for effect in p.effects:
+        wanted = {name: values.copy() for name, values in stocks.items()}
+        effect.live(wanted, day)
+        found = effect.live_mean(stocks, mean)
+        assert set(found) == {stock.name for stock in effect.spec.stocks}
+        for name, values in found.items():
+            assert values == pytest.approx(wanted[name], abs=1e-6), name

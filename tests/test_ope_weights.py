@@ -44,7 +44,7 @@ def test_the_closest_mix_by_hand():
     assert weights.effective_sample_size(weights.mixed(weight, 0.3)) == pytest.approx(1000 / 1.81)
     assert weights.closest_mix(weight, 1000 / 1.81 - 1e-6) == (0.3, pytest.approx(1000 / 1.81))
     assert weights.closest_mix(weight, 1000 / 1.81 + 1e-6) == (0.2, pytest.approx(1000 / 1.36))
-    assert weights.closest_mix(weight, 1000 / (1 + 9 * 0.01**2)) == (0.01, pytest.approx(1000 / 1.0009))
+    assert weights.closest_mix(weight, 1000 / (1 + 9 * 0.01**2) - 1e-9) == (0.01, pytest.approx(1000 / 1.0009))
     assert weights.closest_mix(weight, 999.9) is None
     for share in (0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01):  # each is offered where no larger one will do
         assert weights.closest_mix(weight, 1000 / (1 + 9 * share**2) - 1e-6)[0] == share

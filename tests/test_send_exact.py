@@ -1,6 +1,7 @@
 """Decisions to the last unit: costs and counts by hand, the edge of the holdout, rows in more than one block."""
 
 import datetime
+import inspect
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from campaignrl.policies.choice import uniform_over
 from campaignrl.policies.deep import memory_for
 from campaignrl.policies.loading import load_policy
 from campaignrl.rng import Purpose
-from campaignrl.send import EPOCH, Decisions
+from campaignrl.send import EPOCH, Decisions, audit, customers, explain
 from campaignrl.send import draw as module
 from campaignrl.send.decide import decide
 from campaignrl.send.draw import Drawn
@@ -175,3 +176,20 @@ def test_a_memory_moves_on_by_days_and_never_back(small_world, table):
         decide(policy, table, small_world, day=DAY - datetime.timedelta(days=1), memory=memory)
     later = decide(policy, table, small_world, day=DAY + datetime.timedelta(days=1), memory=memory)
     assert (later.action == 0).all()
+
+
+def test_what_is_left_out_and_how_much_is_told():
+    def default(of, name):
+        return inspect.signature(of).parameters[name].default
+
+    assert (default(decide, "seed"), default(decide, "dry_run"), default(explain.explained, "seed")) == (0, False, 0)
+    assert all(value is False for value in (default(of, "ledger") for of in _with_ledger()))
+    assert (audit.FIRST, explain.BACKGROUND, explain.ORDERS, explain.STEPS) == (5, 24, 8, 21)
+    assert datetime.date.fromordinal(EPOCH.toordinal() + audit.EVER) == datetime.date.max
+
+
+def _with_ledger():
+    """Functions of customers.py that a ledger may stand in for counts of contacts."""
+    found = [of for _, of in inspect.getmembers(customers, inspect.isfunction) if of.__module__ == customers.__name__]
+    told = [of for of in found if isinstance(inspect.signature(of).parameters.get("ledger"), inspect.Parameter)]
+    return [of for of in told if inspect.signature(of).parameters["ledger"].default is not inspect.Parameter.empty]

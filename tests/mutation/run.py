@@ -43,6 +43,7 @@ class Group(NamedTuple):
     files: tuple[Path, ...]
     tests: tuple[Path, ...]
     left_out: tuple[str, ...]  # ids of tests, or how they begin
+    constants: tuple[str, ...] = ()  # of the tests, those that look at what importing a module makes
 
 
 class Plan(NamedTuple):
@@ -75,7 +76,7 @@ def read_plan(table: Path, root: Path, tests: list[str]) -> Plan:
         files = tuple(f for pattern in group["modules"] for f in sorted(src.glob(pattern)) if f.name != "__init__.py")
         own = tuple(dict.fromkeys(f for pattern in tests or group["tests"] for f in sorted(root.glob(pattern))))
         own = tuple(f for f in own if f.name not in group.get("without", ()))
-        groups.append(Group(name, files, own, tuple(group.get("left_out", ()))))
+        groups.append(Group(name, files, own, tuple(group.get("left_out", ())), tuple(group.get("constants", ()))))
     return Plan(
         root,
         src,
@@ -152,13 +153,17 @@ class Player:
         self.known[group.name] = Seen(found["seconds"], lines, breadth)
         return self.known[group.name]
 
-    def tests_for(self, mutant: Mutant, seen: Seen) -> list[str]:
-        """Those that run its line, most direct first; a change at import meets every test that runs its module."""
+    def tests_for(self, group: Group, mutant: Mutant, seen: Seen) -> list[str]:
+        """Those that run its line, most direct first.
+
+        A change at import meets every test that runs its module, and those that look at constants.
+        """
         lines = seen.lines.get(str(mutant.file), {})
         wanted = lines if mutant.at_import else [line for line in mutant.lines if line in lines]
         tests = {test for line in wanted for test in lines[line]}
-        if mutant.at_import and not tests:
-            tests = set(seen.seconds)
+        if mutant.at_import:
+            tests |= {test for test in seen.seconds if test.partition("::")[0] in group.constants}
+            tests = tests or set(seen.seconds)
         chosen, spent = [], 0.0
         for test in sorted(tests, key=lambda t: (seen.seconds[t], t)):
             spent += seen.seconds[test]
@@ -206,7 +211,7 @@ class Player:
     def start(self, group: Group, mutant: Mutant, running: dict) -> None:
         """Fork a process for one mutant."""
         seen = self.seen(group)
-        tests = self.tests_for(mutant, seen)
+        tests = self.tests_for(group, mutant, seen)
         module = ".".join(mutant.file.relative_to(self.plan.src).with_suffix("").parts)
         limit = time.monotonic() + 30.0 + 5.0 * sum(seen.seconds[t] for t in tests)
         if tests:

@@ -56,7 +56,7 @@ def best_of(scores: npt.NDArray[np.floating[Any]], allowed: Bool) -> Float:
     best &= may
     count = _count(best)
     p = _columns(best).astype(np.float64)
-    if count.max(initial=1) > 1:
+    if count.max(initial=0) > 1:
         p /= count[:, None]
     return p
 

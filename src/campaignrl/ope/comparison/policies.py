@@ -40,6 +40,7 @@ BONFERRONI, HOLM, NO_CORRECTION = "bonferroni", "holm", "none"
 FIELLER = "Fieller"
 BANDS = 4  # a number is cut at its quartiles
 HALVINGS = 40
+NARROW = 0.9999  # level of an interval that is hardly more than a point
 ABSENT = Estimate(NOT_TO_BE_HAD, NOT_TO_BE_HAD, NOT_TO_BE_HAD, NOT_TO_BE_HAD, "none")
 
 
@@ -172,7 +173,8 @@ def p_value(interval_at: Callable[[float], tuple[float, float]], null: float = 0
         return not low <= null <= high
 
     lowest, highest = -12.0, math.log10(1.0 - 1e-9)
-    if not out(10.0**highest):
+    # An interval with almost no room may be lost to rounding and hold everything: one with a little more decides too.
+    if not out(10.0**highest) and not out(NARROW):
         return 1.0
     if out(10.0**lowest):
         return float(10.0**lowest)

@@ -185,7 +185,8 @@ def difference(a: Evidence, b: Evidence, alpha: float) -> Estimate:
     terms = base + (weight - 1.0) * residual
     value = float(terms.mean())
     error = std_error(terms - value, a.clusters)
-    if not terms.any():
+    differ = base.any() or not np.array_equal(a.weight, b.weight)  # 1 + w - w is 1 up to rounding only
+    if not (differ and terms.any()):
         return Estimate(0.0, 0.0, 0.0, 0.0, EMPIRICAL_LIKELIHOOD)
     (a_low, a_high), (b_low, b_high) = a.weight_range, b.weight_range
     part = Weighted(base, weight, (1.0 + a_low - b_high, 1.0 + a_high - b_low), residual, residual_range, offset=1.0)

@@ -205,9 +205,14 @@ def _tallied(log: DecisionLog, columns: Float, views: list[View], q_range: Range
             **{f"most wanted of {who}": seen.most_wanted for who, seen in zip("ab", views, strict=True)},
             "off_one": _from_one(weight),
             "off_one_lift": _from_one(lift_weight),
-            "differs": float(columns[AT["lift"]].any()),
+            "differs": float(_differ(view, other) and columns[AT["lift"]].any()),
         },
     )
+
+
+def _differ(view: View, other: View) -> bool:
+    """Whether two policies do different things in any row; 1 + w - w is 1 up to rounding only."""
+    return not (np.array_equal(view.weight, other.weight) and np.array_equal(view.expected, other.expected))
 
 
 def _from_one(weight: Float) -> float:

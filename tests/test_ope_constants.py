@@ -1,0 +1,185 @@
+"""Thresholds and defaults of the evaluator that published figures rest on: changing one changes what is reported."""
+
+import importlib
+import inspect
+import math
+import pkgutil
+
+import pytest
+
+import campaignrl.ope as ope
+from campaignrl.ope.diagnostics.verdict import Level
+from campaignrl.ope.episodes.registry import SEQUENTIAL
+from campaignrl.ope.methods.registry import ESTIMATORS
+from campaignrl.ope.streaming.estimates import SHARED, own_columns
+
+CONSTANTS = {
+    "comparison.personalisation": {"MATTERS": 0.25},
+    "comparison.policies": {"BANDS": 4, "HALVINGS": 40, "NARROW": 0.9999},
+    "data.states": {"FADES": (0.6, 0.9), "MANY": 24},
+    "data.target_policy": {"TOLERANCE": 1e-5},
+    "data.trajectories": {"ENDED": -1},
+    "diagnostics.verdict": {
+        "ESS_REFUSE": 100,
+        "ESS_CAUTION": 1000,
+        "SHARE_CAUTION": 0.05,
+        "SHARE_REFUSE": 0.2,
+        "CUSTOMERS_REFUSE": 30,
+        "CUSTOMERS_CAUTION": 50,
+        "P_ALARM": 0.001,
+        "MEAN_WEIGHT_REFUSE": 0.1,
+        "OFF_SUPPORT_REFUSE": 0.01,
+        "FEW_OUTCOMES": 30,
+        "DROPPED_CAUTION": 0.2,
+        "CLIPPED_CAUTION": 0.05,
+    },
+    "episodes.evaluate": {"SHARES": (0.1, 0.5, 0.9)},
+    "episodes.support_horizon": {"FAR": 3.3, "ENDED_CAUTION": 0.2},
+    "estimators.marginal_weights": {"SAME": 1e-6},
+    "estimators.weights": {"CERTAIN": 1.0 - 1e-12, "MIXES": (0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01)},
+    "intervals.betting": {"MOST": 0.5, "HALVINGS": 50},
+    "intervals.bootstrap": {"RESAMPLES": 1000},
+    "intervals.confidence_sequences": {"MIXED": 1.0, "GROWTH": 1.1, "DECAY": 1.1, "HALVINGS": 50},
+    "intervals.empirical_likelihood": {"_TRIES": 10},
+    "methods.likelihood_of_rows": {"KEPT": 8},
+    "methods.registry": {"HEAVY": 10.0},
+    "methods.shrinkage": {"GRID": (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, math.inf), "LEVEL": 0.1},
+    "methods.weight_histogram": {"LEAST": -10, "MOST": 40, "PER_DOUBLING": 2, "BINS": 100},
+    "nuisance.density_ratios": {"PENALTY": 1.0, "LARGEST": 100.0},
+    "nuisance.fqe": {"APART": 300},
+    "nuisance.logging_policy": {"CLOSE": 1e-3},
+    "nuisance.propensity_model": {"MAX_ROWS": 100_000, "PRIOR": 1.0, "BINS": 10},
+    "nuisance.q_models": {"REFRESH": 10},
+    "nuisance.reward_models": {
+        "MAX_ROWS": 200_000,
+        "MAX_LEVELS": 255,
+        "L2_GRID": (1.0, 10.0, 100.0),
+        "CHOICE_ROWS": 20_000,
+        "NEWTON_STEPS": 12,
+        "TREES": {"random_state": 0, "max_leaf_nodes": 6, "min_samples_leaf": 50},
+        "STOPPING": 50,
+        "MODELS": tuple(b + m for b in ("", "calibrated_") for m in ("ridge", "logistic", "boosting")),
+    },
+    "streaming.model": {"SAMPLE": 1_000_000},
+    "streaming.rows": {"FIRST": 65_536},
+    "streaming.sums": {"KEYS_KEPT": 1_048_576, "TOGETHER": 0},
+}
+
+
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_figures_that_results_rest_on(name):
+    module = importlib.import_module(f"campaignrl.ope.{name}")
+    assert {constant: getattr(module, constant) for constant in CONSTANTS[name]} == CONSTANTS[name]
+
+
+def everything():
+    """Every function and class of ope, its own ones, by its dotted name."""
+    for found in pkgutil.walk_packages(ope.__path__, "campaignrl.ope."):
+        module = importlib.import_module(found.name)
+        for name, one in vars(module).items():
+            if callable(one) and getattr(one, "__module__", "") == found.name:
+                yield f"{found.name.removeprefix('campaignrl.ope.')}.{name}", one
+
+
+# One word means one thing: what it stands for when it is left out is the same wherever it may be given.
+DEFAULTS = {
+    "alpha": 0.05,
+    "seed": 0,
+    "mix": 1.0,
+    "discount": 1.0,
+    "margin": 0.0,
+    "null": 0.0,
+    "offset": 0.0,
+    "slope": 0.0,
+    "share": 1.0,
+    "least": 0.0,
+    "largest": 1.0,
+    "learned_from": 0.0,
+    "resamples": 200,
+    "workers": 1,
+    "risk": False,
+    "spread": False,
+    "marginal": False,
+    "goes_on": False,
+    "own_model": False,
+    "likelihood": False,
+    "weights": True,
+}
+FOLDS = {"nuisance.density_ratios.state_ratios": 3, "nuisance.fqe.fitted_q": 3}  # of trajectories; else of customers
+OTHERS = {("episodes.registry.SequentialEstimator", "model"): False}
+
+
+def test_what_is_left_out_means_the_same_everywhere():
+    seen = set()
+    for name, one in everything():
+        try:
+            arguments = inspect.signature(one).parameters.values()
+        except ValueError:  # an enumeration or an alias
+            continue
+        for argument in arguments:
+            value = argument.default
+            if value is inspect.Parameter.empty or value is None or isinstance(value, str):
+                continue
+            wanted = FOLDS.get(name, 5) if argument.name == "folds" else DEFAULTS.get(argument.name)
+            wanted = OTHERS.get((name, argument.name), wanted)
+            if wanted is not None:
+                assert value == wanted, (name, argument.name)
+                assert type(value) is type(wanted), (name, argument.name)
+                seen.add(argument.name)
+    assert seen >= {*DEFAULTS, "folds"} - {"spread"}
+
+
+def test_what_each_estimator_leans_on():
+    """Reward model, importance weights, empirical likelihood, a model of its own, what holds heavy weights back."""
+    table = {
+        "dm": (True, False, False, False, None),
+        "ips": (False, True, True, False, None),
+        "ips_clip": (False, True, False, False, 10.0),
+        "snips": (False, True, True, False, None),
+        "dr": (True, True, True, False, None),
+        "sndr": (True, True, True, False, None),
+        "dros": (True, True, False, False, 100.0),
+        "switch_dr": (True, True, False, False, 10.0),
+        "mips_offer": (False, True, True, False, None),
+        "mips_channel": (False, True, True, False, None),
+        "offcem": (True, True, True, False, None),
+        "pi": (False, True, False, False, None),
+        "mrdr": (True, True, True, True, None),
+    }
+    found = {
+        name: (e.model, e.weights, e.likelihood, e.own_model, e.held and e.held.usual) for name, e in ESTIMATORS.items()
+    }
+    assert found == table
+    squares = tuple(s**2 for s in CONSTANTS["methods.shrinkage"]["GRID"])
+    grids = {name: e.held.grid for name, e in ESTIMATORS.items() if e.held}
+    assert grids == {
+        "ips_clip": CONSTANTS["methods.shrinkage"]["GRID"],
+        "switch_dr": grids["ips_clip"],
+        "dros": squares,
+    }
+    leans = {name: (e.model, e.marginal, e.goes_on) for name, e in SEQUENTIAL.items()}
+    assert leans == {
+        "pdis": (False, False, False),
+        "wpdis": (False, False, False),
+        "sdr": (True, False, False),
+        "wdr": (True, False, True),
+        "fqe": (True, False, True),
+        "msis": (False, True, False),
+    }
+
+
+def test_which_sums_make_the_estimators_of_a_stream():
+    found = {formula.__name__: terms for formula, terms in SHARED.items()}
+    one = {name: (dict(t.above), t.below and dict(t.below), dict(t.base)) for name, t in found.items()}
+    assert one == {
+        "dm": ({"expected": 1.0}, None, {}),
+        "ips": ({"earned": 1.0}, None, {}),
+        "snips": ({"earned": 1.0}, {"weight": 1.0}, {}),
+        "dr": ({"dr": 1.0}, None, {}),
+        "sndr": ({"dr": 1.0, "expected": -1.0}, {"weight": 1.0}, {"expected": 1.0}),
+    }
+    assert set(own_columns("dros").values()) == {"above"}
+
+
+def test_levels_of_findings_are_in_order():
+    assert {level.name: int(level) for level in Level} == {"NOTE": 0, "CAUTION": 1, "REFUSE": 2}
