@@ -13,6 +13,7 @@ recurrent_state_file.py  What a recurrent policy remembers, in a file between on
 run_options.py           What a learner is told when it learns in a world step by step, and what it tells back
 sb3_models.py            The algorithms of stable-baselines3 and sb3-contrib (extra `rl`), set up for thousands of
                          customers at once
+softmax_draws.py         Actions drawn from a softmax without its probabilities, which only a log needs
 trainer.py               Training networks in a world with stable-baselines3 and sb3-contrib (extra `rl`): from a
                          learner to its weights
 training_env.py          The environment that deep learners learn in: a world's customers, with rewards made fit to

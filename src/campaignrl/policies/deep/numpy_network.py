@@ -15,19 +15,19 @@ import numpy as np
 from pydantic import Field
 
 from campaignrl.actions import NONE, Catalog
-from campaignrl.arrays import Bool, Float, Float32
+from campaignrl.arrays import Bool, Float, Float32, Int
 from campaignrl.errors import ArtifactError, Problem
 from campaignrl.features import Context, FeatureSchema
-from campaignrl.policies.base import Shapes, Shown, Tensors
+from campaignrl.policies.base import Shapes, Shown, Tensors, sample
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import best_of, require_choice, uniform_over, with_floor
 from campaignrl.policies.chunks import CHUNK, by_encoded_chunks
 from campaignrl.policies.deep.forward_pass import Activation, ForwardPass, Layer
+from campaignrl.policies.deep.softmax_draws import softmax_draws, softmax_weights
 from campaignrl.policies.row_products import row_product
 from campaignrl.specs import Spec
 
 Answer = Literal["softmax", "refused_to_none", "greedy"]
-HALF = np.float32(0.5)
 PAIRWISE = 128  # numbers of a row that are added up in one go
 MAX_OUTPUT = 1e30  # far from what single precision can hold, farther from any trained network
 Width = Annotated[int, Field(ge=1, le=4096)]
@@ -64,13 +64,25 @@ class NetworkPolicy(Shown):
         """(n, k): what the answer makes of the outputs, over the floor."""
         require_choice(allowed)
         with one_blas_thread():
-            return self._of_outputs(lambda outputs, mask: answered(outputs, mask, self.config), context, allowed)
+            p = self._of_outputs(lambda outputs, mask: answered(outputs, mask, self.config), context, allowed)
+        return np.asarray(p)
+
+    def drawn_action(self, context: Context, allowed: Bool, u: Float) -> Int | None:
+        """(n,) the actions that `sample` takes of the probabilities; None: it needs them."""
+        config = self.config
+        if config.answer != "softmax":
+            return None
+        require_choice(allowed)
+        outputs = self.scores(context)
+        action, close = softmax_draws(outputs, allowed, u, config.temperature, config.explore)
+        action[close] = sample(answered(outputs[close], allowed[close], config), u[close])
+        return action
 
     def scores(self, context: Context) -> Float32:
         """(n, k) the outputs: logits of a policy network, values of a value network."""
         everything = np.ones((len(context), len(self.catalog)), dtype=bool)
         with one_blas_thread():
-            return self._of_outputs(lambda outputs, _: outputs, context, everything)
+            return np.asarray(self._of_outputs(lambda outputs, _: outputs, context, everything))
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -175,20 +187,10 @@ def answered(outputs: Float32, allowed: Bool, config: NetworkConfig) -> Float:
 
 
 def masked_softmax(outputs: Float32, allowed: Bool, temperature: float = 1.0) -> Float:
-    """(n, k) softmax of outputs / temperature over the allowed actions; rows sum to 1 in double precision.
-
-    Made turned round in memory, as it is returned: a step over long columns costs half of one over short rows.
-    """
-    logits = np.array(outputs.T, order="C")
-    highest = np.subtract(allowed.T, HALF, dtype=np.float32, order="C")
-    highest *= np.float32(np.inf)  # where barred, below everything
-    np.minimum(logits, highest, out=logits)
-    logits -= np.maximum.reduce(logits, axis=0)
-    if temperature != 1.0:
-        logits /= np.float32(temperature)
-    weights = np.exp(logits, out=logits).astype(np.float64).T
-    weights /= sums_of_rows(weights)
-    return weights
+    """(n, k) softmax of outputs / temperature over the allowed actions; rows sum to 1 in double precision."""
+    shares = softmax_weights(outputs, allowed, temperature).astype(np.float64).T
+    shares /= sums_of_rows(shares)
+    return shares
 
 
 def refused_to_none(shares: Float, allowed: Bool) -> Float:
@@ -216,7 +218,7 @@ def _pairwise(columns: Float) -> Float:
         return _pairwise(columns[:half]) + _pairwise(columns[half:])
     whole = k - k % 8
     if not whole:
-        return np.add.reduce(columns, axis=0)
+        return np.asarray(np.add.reduce(columns, axis=0))
     eight = columns[:8].copy()
     for start in range(8, whole, 8):
         eight += columns[start : start + 8]
