@@ -242,16 +242,16 @@ def _predicted(X: Float32, coefficients: Float32, rows: Rows | None) -> Float32:
 def _assemble(information: Float, blocks: Blocks, penalty: Float) -> Float:
     """Precision (B D, B D) of the shared blocks from what each action says, (k, D, D), and penalty (B, D).
 
-    Its lower half, which is what is factored.
+    Its lower half, which is what is factored, in columns, as LAPACK reads it.
     """
     B, D = penalty.shape
-    big = np.zeros((B, D, B, D))
+    turned, said = np.zeros((B, D, B, D)), np.ascontiguousarray(information.transpose(0, 2, 1))
     for a, members in enumerate(blocks.members):
-        used = np.flatnonzero(members)
-        for i in used:
-            for j in used[used <= i]:
-                big[i, :, j, :] += information[a]
-    flat = big.reshape(B * D, B * D)
+        used = np.flatnonzero(members).tolist()
+        for at, i in enumerate(used):
+            for j in used[: at + 1]:
+                turned[j, :, i, :] += said[a]
+    flat = turned.reshape(B * D, B * D).T
     flat[np.diag_indices(B * D)] += penalty.ravel()
     return flat
 
