@@ -13,8 +13,10 @@ from hypothesis.extra.numpy import arrays
 
 from campaignrl.actions import Action, Catalog
 from campaignrl.errors import ArtifactError, SpecError
+from campaignrl.policies.base import drawn_action, sample
 from campaignrl.policies.bundle import load_bundle, save_bundle
 from campaignrl.policies.deep.configs import RENAMED
+from campaignrl.policies.deep.forward_pass import ForwardPass
 from campaignrl.policies.deep.numpy_network import (
     Layer,
     NetworkConfig,
@@ -22,7 +24,9 @@ from campaignrl.policies.deep.numpy_network import (
     forward,
     masked_softmax,
     refused_to_none,
+    sums_of_rows,
 )
+from campaignrl.policies.deep.softmax_draws import softmax_draws
 from campaignrl.policies.loading import build_policy, is_trained
 from campaignrl.policies.tensor_file import pack, unpack
 
@@ -64,6 +68,55 @@ def test_masked_softmax_by_hand():
     np.testing.assert_allclose(masked_softmax(outputs, allowed), [[0.2, 0.4, 0.0, 0.4]], rtol=1e-6)
     half = masked_softmax(outputs, allowed, temperature=0.5)  # squares the odds
     np.testing.assert_allclose(half, [[1 / 9, 4 / 9, 0.0, 4 / 9]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("k", [1, 2, 7, 8, 9, 33, 128, 129, 300])
+def test_rows_are_added_up_as_numpy_does_however_they_lie(k):
+    p = np.exp(5.0 * np.random.default_rng(k).normal(size=(50, k)))
+    for turned in (p, np.asfortranarray(p)):
+        np.testing.assert_array_equal(sums_of_rows(turned), p.sum(axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_batch_after_batch_gives_what_each_gives_alone(activation):
+    chance = np.random.default_rng(2)
+    sizes = [(5, 9), (9, 4), (4, 3)]
+    layers = [Layer(chance.normal(size=s).astype(F32), chance.normal(size=s[1]).astype(F32)) for s in sizes]
+    outputs = ForwardPass(layers, activation, 16)
+    for _ in range(3):
+        X = chance.normal(size=(16, 5)).astype(F32)
+        np.testing.assert_array_equal(outputs(X), forward(X, layers, activation))
+
+
+@pytest.mark.parametrize("explore", [0.0, 0.05])
+@pytest.mark.parametrize("near", [False, True])
+def test_a_draw_without_probabilities_is_the_one_with_them(explore, near):
+    """Also where u is a running sum itself, or next to one: those rows are told apart, and no others."""
+    chance, (n, k) = np.random.default_rng(4), (5_000, 7)
+    outputs, allowed = chance.normal(0, 3, (n, k)).astype(F32), chance.random((n, k)) < 0.6
+    allowed[:, 0] = True
+    config = NetworkConfig(answer="softmax", explore=explore, temperature=0.7)
+    p = answered(outputs, allowed, config)
+    u = chance.random(n)
+    if near:
+        u = p.cumsum(axis=1)[np.arange(n), chance.integers(0, k - 1, n)] + chance.integers(-1, 2, n) * 1e-9
+        u = np.clip(u, 0.0, 1.0 - 1e-9)
+    action, close = softmax_draws(outputs, allowed, u, 0.7, explore)
+    clear = np.setdiff1d(np.arange(n), close)
+    np.testing.assert_array_equal(action[clear], sample(p, u)[clear])
+    assert len(close) == n if near else len(close) < 0.01 * n
+
+
+@pytest.mark.parametrize("answer", ["softmax", "refused_to_none", "greedy"])
+def test_a_network_draws_what_its_probabilities_say(answer, shop):
+    policy = filled(build_policy({"kind": "network", "answer": answer, "hidden": [8]}, shop.catalog, shop.schema))
+    context, chance = shop.context(3_000), np.random.default_rng(5)
+    allowed = chance.random((3_000, len(shop.catalog))) < 0.5
+    allowed[:, 0] = True
+    u = chance.random(3_000)
+    found = drawn_action(policy, context, allowed, u)
+    np.testing.assert_array_equal(found, sample(policy.probabilities(context, allowed), u))
+    assert (policy.drawn_action(context, allowed, u) is None) == (answer != "softmax")
 
 
 def test_refused_to_none_by_hand():

@@ -20,7 +20,7 @@ from campaignrl.arrays import Bool, Float, Int, Rows
 from campaignrl.envs import Panel
 from campaignrl.features import Context
 from campaignrl.guard import Spending
-from campaignrl.policies import Policy, certain_action, sample
+from campaignrl.policies import Policy, certain_action, drawn_action, sample
 from campaignrl.policies.deep import Memory, ask, is_recurrent
 from campaignrl.rng import Purpose
 
@@ -93,7 +93,7 @@ def _seen(panel: Panel, part: slice, where: slice | Rows) -> tuple[Context, Bool
 def _taken(panel: Panel, policy: Policy, where: slice | Rows, context: Context, allowed: Bool) -> Int:
     """(m,) what the policy does; one that is certain of every row need not be drawn from."""
     action = certain_action(policy, context, allowed)
-    return _drawn(panel, where, policy.probabilities(context, allowed)) if action is None else action
+    return drawn_action(policy, context, allowed, _luck(panel, where)) if action is None else action
 
 
 def decide_rows(panel: Panel, policy: Policy, rows: Int, memory: Memory | None = None) -> Int:
@@ -132,4 +132,8 @@ def _by_channel(panel: Panel, p: Float, rows: Rows, n: int) -> Float:
 
 def _drawn(panel: Panel, rows: slice | Int, probabilities: Float) -> npt.NDArray[np.int64]:
     """(m,) actions of these customers by today's luck."""
-    return sample(probabilities, rng.uniform(panel.traits.key[rows], panel.seed, panel.day, Purpose.ACTION))
+    return sample(probabilities, _luck(panel, rows))
+
+
+def _luck(panel: Panel, rows: slice | Int) -> Float:
+    return rng.uniform(panel.traits.key[rows], panel.seed, panel.day, Purpose.ACTION)

@@ -26,6 +26,7 @@ from campaignrl.policies.base import Learner as Learner
 from campaignrl.policies.base import Policy as Policy
 from campaignrl.policies.base import Shown as Shown
 from campaignrl.policies.base import certain_action as certain_action
+from campaignrl.policies.base import drawn_action as drawn_action
 from campaignrl.policies.base import sample as sample
 from campaignrl.policies.blas_threads import one_blas_thread as one_blas_thread
 from campaignrl.policies.bundle import read_manifest as read_manifest

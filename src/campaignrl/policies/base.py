@@ -70,11 +70,26 @@ def certain_action(policy: Policy, context: Context, allowed: Bool) -> Int | Non
     A kind says it by a method of this name, (context, allowed), beside its `probabilities`; a class that replaces one
     of the two and not the other is asked for its probabilities.
     """
-    both = {"probabilities", "certain_action"}
-    owners = (getattr(policy, "__dict__", {}), *(vars(kind) for kind in type(policy).__mro__))
-    said = next((both & names.keys() for names in owners if both & names.keys()), set())
-    action: Int | None = policy.certain_action(context, allowed) if said == both else None  # type: ignore[attr-defined]
+    sure = _says(policy, "certain_action")
+    action: Int | None = policy.certain_action(context, allowed) if sure else None  # type: ignore[attr-defined]
     return action
+
+
+def drawn_action(policy: Policy, context: Context, allowed: Bool, u: Float) -> Int:
+    """(n,) the actions that `sample` takes of the policy's probabilities by u (n,).
+
+    A kind that finds them without, by a method of this name, is asked for them alone, as by `certain_action`.
+    """
+    knows = _says(policy, "drawn_action")
+    action: Int | None = policy.drawn_action(context, allowed, u) if knows else None  # type: ignore[attr-defined]
+    return sample(policy.probabilities(context, allowed), u) if action is None else action
+
+
+def _says(policy: Policy, method: str) -> bool:
+    """Whether the class that says a policy's probabilities says this, too."""
+    both = {"probabilities", method}
+    owners = (getattr(policy, "__dict__", {}), *(vars(kind) for kind in type(policy).__mro__))
+    return next((both & names.keys() for names in owners if both & names.keys()), set()) == both
 
 
 class Shown:

@@ -6,6 +6,8 @@ n rows, k actions; every result (n, k) has rows that sum to 1 and zeros where no
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,8 @@ import numpy.typing as npt
 from campaignrl.actions import NONE
 from campaignrl.arrays import Bool, Float
 from campaignrl.errors import SHOWN, DataError, Problem
+
+ROWS_IN_CACHE = 2_048  # of some tens of actions in double precision
 
 
 def require_choice(allowed: Bool) -> None:
@@ -61,19 +65,38 @@ def best_of(scores: npt.NDArray[np.floating[Any]], allowed: Bool) -> Float:
     return p
 
 
-def with_floor(shares: Float, allowed: Bool, explore: float) -> Float:
-    """(1 - explore) of `shares` and `explore` of uniform, in rows that sum to 1; in memory as `shares` are."""
+def with_floor(shares: Float, allowed: Bool, explore: float, sums: Callable[[Float], Float] | None = None) -> Float:
+    """(1 - explore) of `shares` and `explore` of uniform, in rows that sum to 1; in memory as `shares` are.
+
+    sums: (n, k) -> (n, 1) how a row is added up; None: as it lies in memory.
+    """
     require_choice(allowed)
-    if explore == 0.0:
-        return np.asarray(shares / shares.sum(axis=1, keepdims=True))
-    p = (1.0 - explore) * shares
-    p += explore * _even(allowed)
-    p /= p.sum(axis=1, keepdims=True)
+    p = np.empty_like(shares, dtype=np.float64)
+    for rows in in_cache(len(shares)):
+        part, added = shares[rows], sums or _added
+        if explore != 0.0:
+            part = (1.0 - explore) * part
+            part += _even(allowed[rows], explore, part.flags.f_contiguous)
+        np.divide(part, added(part), out=p[rows])
     return p
 
 
-def _even(allowed: Bool) -> Float:
-    return np.asarray(allowed / _count(_columns(allowed))[:, None], dtype=np.float64)
+def in_cache(n: int) -> list[slice]:
+    """Slices of n rows of which all numbers of some actions stay in the second-level cache; none is a single row."""
+    parts = max(n // ROWS_IN_CACHE, 1)
+    ends = [n * i // parts for i in range(parts + 1)]
+    return [slice(start, end) for start, end in pairwise(ends)]
+
+
+def _added(p: Float) -> Float:
+    return np.asarray(p.sum(axis=1, keepdims=True))
+
+
+def _even(allowed: Bool, share: float = 1.0, turned: bool = False) -> Float:
+    """(n, k) `share` split evenly among the allowed actions; turned: as columns in memory."""
+    columns = _columns(allowed)
+    each = share * (1.0 / _count(columns))
+    return (columns * each).T if turned else np.asarray(allowed * each[:, None])
 
 
 def _count(columns: Bool) -> npt.NDArray[np.int64]:

@@ -82,7 +82,7 @@ class CrossFitted:
         for f, model in enumerate(self._models):
             mine = np.flatnonzero(fold == f)
             if len(mine):
-                q[mine] = model.predict(X[mine])
+                q[mine] = model.predict(X, mine)
         return np.clip(q, *(np.float32(r) for r in self._range), out=q)
 
 

@@ -9,12 +9,14 @@ n rows, k actions, S draws, D coefficients.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import gcd
 
 import numpy as np
 import numpy.typing as npt
 
 from campaignrl.arrays import Array, Bool, Float, Float32, Rows
+from campaignrl.policies.choice import in_cache
 from campaignrl.policies.chunks import CHUNK
 from campaignrl.policies.row_products import even_dtype
 
@@ -27,9 +29,11 @@ Votes = npt.NDArray[np.uint8]
 
 def vote_shares(coefficients: Float32, phi: Float32, allowed: Bool) -> Float:
     """(n, k) share of draws in which each allowed action is best; arguments as in `winning_draws`."""
-    votes = winning_draws(coefficients, phi, allowed).T.astype(np.float64)
-    votes /= votes.sum(axis=0)
-    return votes.T
+    votes = winning_draws(coefficients, phi, allowed).T
+    shares = np.empty(votes.shape)
+    for rows in in_cache(len(phi)):
+        np.divide(votes[:, rows], votes[:, rows].sum(axis=0, dtype=np.float64), out=shares[:, rows])
+    return shares.T
 
 
 def scoring_layout(draws: Float32) -> Float32:
@@ -60,25 +64,52 @@ def _clear_votes(by_action: Array, phi: Float32, allowed: Bool, rows: Rows, vote
     by_action: (k, S, D) in the precision to score in.
     """
     k, S, D = by_action.shape
-    turned, order = phi.T, _by_mask(allowed[rows])
-    slack, may = _slack(by_action, phi[rows]), np.ascontiguousarray(allowed[rows[order]].T)
-    close = np.zeros(len(rows), dtype=bool)
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        at, open_ = order[start : start + ROWS_AT_ONCE], may[:, start : start + ROWS_AT_ONCE]
-        here, used = rows[at], np.flatnonzero(open_.any(axis=1))
+    turn = _by_mask(allowed[rows])
+    order = rows[turn]
+    x = phi.T.take(order, axis=1).astype(by_action.dtype, copy=False)  # (D, m), rows of a mask side by side
+    slack, may = _slack(by_action, x), np.ascontiguousarray(allowed[order].T)
+    found, clear = np.zeros((k, len(order)), dtype=np.uint8), np.zeros(len(order), dtype=bool)
+    scores, coefficients, those = np.empty(k * S * ROWS_AT_ONCE, by_action.dtype), by_action, np.arange(k)
+    for at in _batches(may):
+        open_ = may[:, at]
+        used = np.flatnonzero(open_.any(axis=1))
         if not len(used):
-            continue  # nothing allowed, no votes
-        coefficients = (by_action if len(used) == k else by_action[used]).reshape(-1, D)
-        x = turned.take(here, axis=1).astype(by_action.dtype, copy=False)
-        score: Array = np.matmul(coefficients, x).reshape(len(used), S, len(at))
+            clear[at] = True  # nothing allowed, no votes
+            continue
+        if not np.array_equal(used, those):  # neighbours mostly have the same
+            coefficients, those = by_action if len(used) == k else by_action[used], used
+        shape = (len(used) * S, open_.shape[1])
+        score: Array = scores[: shape[0] * shape[1]].reshape(shape)
+        np.matmul(coefficients.reshape(-1, D), x[:, at], out=score)
+        score = score.reshape(len(used), S, -1)
         for i in np.flatnonzero(~open_[used].all(axis=1)):
             score[i] += np.where(open_[used[i]], score.dtype.type(0.0), score.dtype.type(-np.inf))
-        found = _counted(score, slack[at])
-        clear = found.sum(axis=0, dtype=np.int64) == S
-        votes[used[:, None], here] = found * clear
-        close[at] = ~clear
-    left: Rows = rows[close]
+        won = _counted(score, slack[at])
+        np.equal(won.sum(axis=0, dtype=np.int64), S, out=clear[at])
+        found[used, at] = won
+    found *= clear
+    back = np.empty_like(turn)
+    back[turn] = np.arange(len(turn))
+    votes[:, rows] = found.take(back, axis=1)
+    left: Rows = np.sort(order[~clear])
     return left
+
+
+def _batches(may: Bool) -> list[slice]:
+    """Columns of (k, m) to be scored at once: of one mask where many in a row have it, else some of several masks."""
+    m = may.shape[1]
+    changes = np.flatnonzero((may[:, 1:] != may[:, :-1]).any(axis=0)) + 1
+    cuts, begin = [0], 0
+    for start, end in pairwise([0, *changes.tolist(), m]):
+        many = end - start >= ROWS_AT_ONCE // 2
+        if many or end - begin > ROWS_AT_ONCE:
+            cuts.append(start)
+            begin = start
+        if many:
+            parts = -(-(end - start) // ROWS_AT_ONCE)
+            cuts += [start + (end - start) * i // parts for i in range(1, parts + 1)]
+            begin = end
+    return [slice(start, end) for start, end in pairwise([*cuts, m]) if end > start]
 
 
 def _counted(score: Array, slack: Array | None) -> Votes:
@@ -94,17 +125,17 @@ def _counted(score: Array, slack: Array | None) -> Votes:
     return np.asarray(np.add.reduce(np.add.reduce(few, axis=1, dtype=np.uint8), axis=1, dtype=np.uint8))
 
 
-def _slack(by_action: Array, phi: Float32) -> Array:
+def _slack(by_action: Array, x: Array) -> Array:
     """(m,) by how much the best score has to lead: the bound of the rounding of both scores, here and as they decide.
 
     A sum of d products, in any order, fused or not, is within d u / (1 - d u) of the sum of their sizes (Higham 2002,
-    Accuracy and Stability of Numerical Algorithms, 3.1); products that are exactly 0 do not count.
+    Accuracy and Stability of Numerical Algorithms, 3.1); products that are exactly 0 do not count. x: (D, m).
     """
     dtype = by_action.dtype
     scores = 4.0 if dtype == even_dtype() else 2.001  # those that decide are rounded a billion times finer
-    d = 1.0 + np.count_nonzero(phi, axis=1)
+    d = 1.0 + np.add.reduce((x != 0.0).view(np.uint8), axis=0, dtype=np.min_scalar_type(len(x)))
     unit = float(np.finfo(dtype).eps) / 2.0
-    size = np.abs(phi).astype(np.float64) @ np.abs(by_action).max(axis=(0, 1)).astype(np.float64)
+    size = (np.abs(by_action).max(axis=(0, 1)) @ np.abs(x)).astype(np.float64)  # its own rounding is in the 1.01
     bound: Array = (1.01 * scores * size * d * unit / (1.0 - d * unit)).astype(dtype)
     return np.asarray(np.nextafter(bound, dtype.type(np.inf)))
 

@@ -3,6 +3,7 @@
 checkpoints.py           The whole state of a training in one file, so that an interrupted one goes on where it was
 configs.py               Learners that learn by acting in a world: `ppo`, `maskable_ppo`, `dqn`, `qr_dqn`. Each ends
                          as a network in numpy
+forward_pass.py          The layers of a network over batch after batch of one size, in arrays that are used again
 numpy_network.py         `network`: a small neural network run in numpy, whose answer is an exact probability for
                          every action
 recurrent_ppo.py         `recurrent_ppo`: a network that reads, beside today's row, what it remembers of the
@@ -12,6 +13,7 @@ recurrent_state_file.py  What a recurrent policy remembers, in a file between on
 run_options.py           What a learner is told when it learns in a world step by step, and what it tells back
 sb3_models.py            The algorithms of stable-baselines3 and sb3-contrib (extra `rl`), set up for thousands of
                          customers at once
+softmax_draws.py         Actions drawn from a softmax without its probabilities, which only a log needs
 trainer.py               Training networks in a world with stable-baselines3 and sb3-contrib (extra `rl`): from a
                          learner to its weights
 training_env.py          The environment that deep learners learn in: a world's customers, with rewards made fit to
@@ -20,8 +22,8 @@ weight_export.py         Torch's weights as numpy arrays and back: of a network 
                          training
 """
 
-from campaignrl.policies.deep.numpy_network import Activation as Activation
-from campaignrl.policies.deep.numpy_network import Layer as Layer
+from campaignrl.policies.deep.forward_pass import Activation as Activation
+from campaignrl.policies.deep.forward_pass import Layer as Layer
 from campaignrl.policies.deep.numpy_network import Width as Width
 from campaignrl.policies.deep.numpy_network import forward as forward
 from campaignrl.policies.deep.numpy_network import hidden_outputs as hidden_outputs

@@ -7,35 +7,30 @@ network is exported to. Serving one needs no torch. Not here: what trains it (tr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from campaignrl.actions import NONE, Catalog
-from campaignrl.arrays import Bool, Float, Float32
+from campaignrl.arrays import Bool, Float, Float32, Int
 from campaignrl.errors import ArtifactError, Problem
 from campaignrl.features import Context, FeatureSchema
-from campaignrl.policies.base import Shapes, Shown, Tensors
+from campaignrl.policies.base import Shapes, Shown, Tensors, sample
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import best_of, require_choice, uniform_over, with_floor
-from campaignrl.policies.chunks import by_chunks
+from campaignrl.policies.chunks import CHUNK, by_encoded_chunks
+from campaignrl.policies.deep.forward_pass import Activation, ForwardPass, Layer
+from campaignrl.policies.deep.softmax_draws import softmax_draws, softmax_weights
 from campaignrl.policies.row_products import row_product
 from campaignrl.specs import Spec
 
-Activation = Literal["relu", "tanh"]
 Answer = Literal["softmax", "refused_to_none", "greedy"]
+PAIRWISE = 128  # numbers of a row that are added up in one go
 MAX_OUTPUT = 1e30  # far from what single precision can hold, farther from any trained network
 Width = Annotated[int, Field(ge=1, le=4096)]
-
-
-class Layer(NamedTuple):
-    """One affine layer."""
-
-    weight: Float32  # (inputs, outputs)
-    bias: Float32  # (outputs,)
 
 
 class NetworkConfig(Spec):
@@ -69,13 +64,25 @@ class NetworkPolicy(Shown):
         """(n, k): what the answer makes of the outputs, over the floor."""
         require_choice(allowed)
         with one_blas_thread():
-            return by_chunks(self._answer, context, allowed)
+            p = self._of_outputs(lambda outputs, mask: answered(outputs, mask, self.config), context, allowed)
+        return np.asarray(p)
+
+    def drawn_action(self, context: Context, allowed: Bool, u: Float) -> Int | None:
+        """(n,) the actions that `sample` takes of the probabilities; None: it needs them."""
+        config = self.config
+        if config.answer != "softmax":
+            return None
+        require_choice(allowed)
+        outputs = self.scores(context)
+        action, close = softmax_draws(outputs, allowed, u, config.temperature, config.explore)
+        action[close] = sample(answered(outputs[close], allowed[close], config), u[close])
+        return action
 
     def scores(self, context: Context) -> Float32:
         """(n, k) the outputs: logits of a policy network, values of a value network."""
         everything = np.ones((len(context), len(self.catalog)), dtype=bool)
         with one_blas_thread():
-            return by_chunks(lambda part, _: self._outputs(part), context, everything)
+            return np.asarray(self._of_outputs(lambda outputs, _: outputs, context, everything))
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -121,11 +128,18 @@ class NetworkPolicy(Shown):
             )
         self._layers = layers
 
-    def _outputs(self, context: Context) -> Float32:
-        return forward(context.encode(self.schema), self._layers, self.config.activation)
+    def _of_outputs(self, use: Callable[[Float32, Bool], Any], context: Context, allowed: Bool) -> Any:
+        """`use` of outputs and masks, chunk by chunk."""
+        outputs = ForwardPass(self._layers, self.config.activation, CHUNK)
+        encoded = np.empty((CHUNK, self.schema.width), dtype=np.float32)
 
-    def _answer(self, context: Context, allowed: Bool) -> Float:
-        return answered(self._outputs(context), allowed, self.config)
+        def of_chunk(phi: Float32, mask: Bool) -> Any:
+            if not len(phi):
+                return use(np.empty(mask.shape, dtype=np.float32), mask)
+            encoded[:] = phi[:, 1:]
+            return use(outputs(encoded), mask)
+
+        return by_encoded_chunks(of_chunk, context, self.schema, allowed)
 
 
 def layer_sizes(d: int, hidden: Sequence[int], k: int) -> list[tuple[int, int]]:
@@ -164,23 +178,19 @@ def hidden_outputs(X: Float32, layers: Sequence[Layer], activation: Activation) 
 def answered(outputs: Float32, allowed: Bool, config: NetworkConfig) -> Float:
     """(n, k) exact probabilities from outputs (n, k)."""
     if config.answer == "greedy":
-        shares = best_of(outputs, allowed)
-    elif config.answer == "softmax":
+        return with_floor(best_of(outputs, allowed), allowed, config.explore)
+    if config.answer == "softmax":
         shares = masked_softmax(outputs, allowed, config.temperature)
-    else:
-        shares = refused_to_none(masked_softmax(outputs, np.ones_like(allowed), config.temperature), allowed)
-    return with_floor(shares, allowed, config.explore)
+        return with_floor(shares, allowed, config.explore, sums_of_rows)
+    shares = np.ascontiguousarray(masked_softmax(outputs, np.ones_like(allowed), config.temperature))
+    return with_floor(refused_to_none(shares, allowed), allowed, config.explore)
 
 
 def masked_softmax(outputs: Float32, allowed: Bool, temperature: float = 1.0) -> Float:
     """(n, k) softmax of outputs / temperature over the allowed actions; rows sum to 1 in double precision."""
-    logits = np.where(allowed, outputs, np.float32(-np.inf))
-    logits -= logits.max(axis=1, keepdims=True)
-    if temperature != 1.0:
-        logits /= np.float32(temperature)
-    weights = np.exp(logits, out=logits).astype(np.float64)
-    weights /= weights.sum(axis=1, keepdims=True)
-    return np.asarray(weights)
+    shares = softmax_weights(outputs, allowed, temperature).astype(np.float64).T
+    shares /= sums_of_rows(shares)
+    return shares
 
 
 def refused_to_none(shares: Float, allowed: Bool) -> Float:
@@ -193,6 +203,30 @@ def refused_to_none(shares: Float, allowed: Bool) -> Float:
         kept[barred] += left[barred, None] * uniform_over(allowed[barred])
     kept = np.maximum(kept, 0.0)
     return np.asarray(kept / kept.sum(axis=1, keepdims=True))
+
+
+def sums_of_rows(p: Float) -> Float:
+    """(n, k) -> (n, 1) the sum of each row, added up in one order however p lies in memory."""
+    return _pairwise(p.T)[:, None]
+
+
+def _pairwise(columns: Float) -> Float:
+    """(k, n) -> (n,) sums in the order in which numpy adds up the numbers of a contiguous row: eight at a time."""
+    k = len(columns)
+    if k > PAIRWISE:
+        half = k // 2 - k // 2 % 8
+        return _pairwise(columns[:half]) + _pairwise(columns[half:])
+    whole = k - k % 8
+    if not whole:
+        return np.asarray(np.add.reduce(columns, axis=0))
+    eight = columns[:8].copy()
+    for start in range(8, whole, 8):
+        eight += columns[start : start + 8]
+    a, b, c, d, e, f, g, h = eight
+    total: Float = ((a + b) + (c + d)) + ((e + f) + (g + h))
+    for column in columns[whole:]:
+        total += column
+    return total
 
 
 def _relu(X: Float32, out: Float32) -> Float32:

@@ -9,6 +9,7 @@ d encoded columns, H numbers remembered, k actions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -22,9 +23,9 @@ from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import require_choice
 from campaignrl.policies.chunks import by_chunks, in_chunks
 from campaignrl.policies.deep.configs import Agent, PPOConfig
+from campaignrl.policies.deep.forward_pass import Layer
 from campaignrl.policies.deep.numpy_network import (
     MAX_OUTPUT,
-    Layer,
     NetworkConfig,
     Width,
     answered,
@@ -73,7 +74,8 @@ class RecurrentPPO(Agent):
     def shares(self, context: Context, state: Float32, allowed: Bool) -> Float:
         """(n, k) exact probabilities."""
         require_choice(allowed)
-        return in_chunks(lambda y, mask: answered(y, mask, self.config), self.outputs(context, state), allowed)
+        outputs = self.outputs(context, state)
+        return in_chunks(lambda y, mask: np.ascontiguousarray(answered(y, mask, self.config)), outputs, allowed)
 
     def outputs(self, context: Context, state: Float32) -> Float32:
         """(n, k) logits of someone of whom this is remembered, today included."""
@@ -114,7 +116,10 @@ class RecurrentPPO(Agent):
         read = np.concatenate([state[:, : self.config.lstm_hidden_size], context.encode(self.schema)], axis=1)
         return forward(read, self._layers, self.config.activation)
 
-    def _outputs(self, context: Context) -> Float32:
+    def _of_outputs(self, use: Callable[[Float32, Bool], Any], context: Context, allowed: Bool) -> Any:
+        return by_chunks(lambda part, mask: use(self._at_first(part), mask), context, allowed)
+
+    def _at_first(self, context: Context) -> Float32:
         nothing = np.zeros((len(context), self.state_width), dtype=np.float32)
         return self._decided(context, self._remember(context, nothing))
 

@@ -19,10 +19,10 @@ import numpy.typing as npt
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 
 from campaignrl.actions import Catalog
-from campaignrl.arrays import Bool, Float, Float32
+from campaignrl.arrays import Bool, Float, Float32, Rows
 from campaignrl.policies.base import ROWS_AT_A_TIME, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
-from campaignrl.policies.chunks import in_chunks
+from campaignrl.policies.chunks import CHUNK
 from campaignrl.policies.linear_model.parameter_sharing import INTERCEPT, Blocks, blocks_of
 from campaignrl.policies.row_products import row_product
 
@@ -112,10 +112,10 @@ class RidgeMean:
 
     coefficients: Float32
 
-    def predict(self, X: Float32) -> Float32:
-        """Expected reward (n, k) float32 of every action for encoded rows X (n, d)."""
+    def predict(self, X: Float32, rows: Rows | None = None) -> Float32:
+        """Expected reward (n, k) float32 of every action for encoded rows X (n, d), or for these m of them (m, k)."""
         with one_blas_thread():
-            return in_chunks(lambda x: row_product(with_intercept(x), self.coefficients), X)
+            return _predicted(X, self.coefficients, rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,9 +133,9 @@ class RidgeModel:
         """What predicts, without what it was made of."""
         return RidgeMean(self.coefficients)
 
-    def predict(self, X: Float32) -> Float32:
-        """Expected reward (n, k) float32 of every action for encoded rows X (n, d)."""
-        return self.mean.predict(X)
+    def predict(self, X: Float32, rows: Rows | None = None) -> Float32:
+        """Expected reward (n, k) float32 of every action for encoded rows X (n, d), or for these m of them (m, k)."""
+        return self.mean.predict(X, rows)
 
     def draw(self, count: int, generator: np.random.Generator) -> Float32:
         """(count, D, k) float32 draws of all coefficients from the posterior."""
@@ -227,16 +227,31 @@ def _fit(stats: RidgeStatistics, blocks: Blocks, l2: float) -> RidgeModel:
     return RidgeModel(np.ascontiguousarray(beta.T, dtype=np.float32), sigma2, l2, float(log_evidence), posterior)
 
 
+def _predicted(X: Float32, coefficients: Float32, rows: Rows | None) -> Float32:
+    """Rows of phi = (1, x) times coefficients (D, k), in batches of one shape (chunks.py)."""
+    m = len(X) if rows is None else len(rows)
+    result = np.empty((m, coefficients.shape[1]), dtype=np.float32)
+    phi = np.ones((CHUNK, X.shape[1] + 1), dtype=np.float32)
+    for start in range(0, m, CHUNK):
+        to, some = result[start : start + CHUNK], slice(start, min(start + CHUNK, m))
+        phi[: len(to), 1:] = X[some] if rows is None else X.take(rows[some], axis=0)
+        to[:] = row_product(phi, coefficients)[: len(to)]
+    return result
+
+
 def _assemble(information: Float, blocks: Blocks, penalty: Float) -> Float:
-    """Precision (B D, B D) of the shared blocks from what each action says, (k, D, D), and penalty (B, D)."""
+    """Precision (B D, B D) of the shared blocks from what each action says, (k, D, D), and penalty (B, D).
+
+    Its lower half, which is what is factored, in columns, as LAPACK reads it.
+    """
     B, D = penalty.shape
-    big = np.zeros((B, D, B, D))
+    turned, said = np.zeros((B, D, B, D)), np.ascontiguousarray(information.transpose(0, 2, 1))
     for a, members in enumerate(blocks.members):
-        used = np.flatnonzero(members)
-        for i in used:
-            for j in used:
-                big[i, :, j, :] += information[a]
-    flat = big.reshape(B * D, B * D)
+        used = np.flatnonzero(members).tolist()
+        for at, i in enumerate(used):
+            for j in used[: at + 1]:
+                turned[j, :, i, :] += said[a]
+    flat = turned.reshape(B * D, B * D).T
     flat[np.diag_indices(B * D)] += penalty.ravel()
     return flat
 

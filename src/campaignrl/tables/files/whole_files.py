@@ -11,7 +11,8 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from types import MappingProxyType
+from typing import Any, BinaryIO
 
 import pandas as pd
 import pyarrow as pa
@@ -22,6 +23,7 @@ from campaignrl.tables.files import csv_text as csvfile
 from campaignrl.tables.files.formats import is_parquet, reading, refuse_foreign
 
 Writer = Callable[[BinaryIO], object]  # what puts a file's content into a handle
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 ROW_GROUP = 131_072  # rows; fixed, so that the same rows give the same bytes
 
@@ -97,11 +99,18 @@ def write_parquet(table: pa.Table, out: BinaryIO) -> None:
         writer.write_table(table, row_group_size=ROW_GROUP)
 
 
-def parquet_writer(schema: pa.Schema, out: BinaryIO, plain: Sequence[str] = ()) -> pq.ParquetWriter:
-    """A writer with the settings all our files share; `plain` columns hardly repeat and get no dictionary."""
+def parquet_writer(
+    schema: pa.Schema, out: BinaryIO, plain: Sequence[str] = (), codecs: Mapping[str, str] = NOTHING, **options: Any
+) -> pq.ParquetWriter:
+    """A writer with the settings all our files share; `plain` columns hardly repeat and get no dictionary.
+
+    codecs: of columns that are not compressed by zstd; options: of Arrow's writer, where a file has its own.
+    """
     leaves = {f.name: f"{f.name}.list.element" if pa.types.is_list(f.type) else f.name for f in schema}
     with_dictionary = [leaf for name, leaf in leaves.items() if name not in plain]
-    return pq.ParquetWriter(out, schema, compression="zstd", use_dictionary=with_dictionary, write_page_checksum=True)
+    codec = {leaf: codecs.get(name, "zstd") for name, leaf in leaves.items()} if codecs else "zstd"
+    settings = {"compression": codec, "use_dictionary": with_dictionary, "write_page_checksum": True}
+    return pq.ParquetWriter(out, schema, **settings, **options)
 
 
 def read_frame(
