@@ -210,9 +210,9 @@ def test_without_money_nothing_is_sent_that_costs(seed):
 def test_by_hand():
     """Four customers, e-mail for 1 and a call for 3, money 5, one call at most.
 
-    Gains: A e-mail 2, call 6; B e-mail 2, call 5; C e-mail 1, call 5; D e-mail -1, call -1.
-    The call goes to A (6, of which 4 over its e-mail, as for C; A's id or C's) or C: A call, B e-mail, C e-mail is 9 for 5;
-    C call, A and B e-mail is 9 too; B call, A and C e-mail 8. No plan of 5 brings more than 9.
+    Gains by e-mail and call: A 2 and 6, B 2 and 5, C 1 and 5, D loses by either. One call and two e-mails cost 5. The
+    call is worth 4 over the e-mail to A and to C, 3 to B: A called, B and C mailed are 9, C called, A and B mailed too,
+    B called 8. Without the call at most 5, so no plan brings more than 9.
     """
     catalog = catalog_of(1, 2, costs=[1, 3])
     values = np.array([[0, 2, 6], [0, 2, 5], [0, 1, 5], [0, -1, -1]], dtype=float)

@@ -10,6 +10,7 @@ integral_plan.py  From prices to a plan that can be carried out: whole sends wit
 rules.py          What may be sent at all: one mask over the catalog, with the rule that removed each action
 """
 
+from campaignrl.guard.allocation import MONEY as MONEY
 from campaignrl.guard.allocation import Allocation as Allocation
 from campaignrl.guard.allocation import CurvePoint as CurvePoint
 from campaignrl.guard.allocation import Planner as Planner

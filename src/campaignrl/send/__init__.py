@@ -9,8 +9,11 @@ draw.py           What a policy would send to each customer of a table: the guar
 explain.py        Why one customer gets what it gets: what speaks for it, what came second, what was refused
 ledger_run.py     One run of decisions on a ledger: what it starts from, what it is called, what it leaves there
 limits.py         Budget and capacity of one run of decisions, and what they leave of its sends
+plan_reasons.py   Why each customer gets what a plan by value gives it, in a marketer's words
 reasons.py        Why each customer gets what it gets, in a marketer's words
 table_columns.py  Which columns a customers table must have for a world, with unit, levels, range and meaning
+value_plan.py     A run whose budget, capacity and stock go where they bring most: the plan by value, and a share that
+                  explores
 """
 
 from campaignrl.ledger import EPOCH as EPOCH
@@ -25,3 +28,6 @@ from campaignrl.send.limits import limits_of_run as limits_of_run
 from campaignrl.send.table_columns import TableColumn as TableColumn
 from campaignrl.send.table_columns import example_customers as example_customers
 from campaignrl.send.table_columns import table_columns as table_columns
+from campaignrl.send.value_plan import HOW as HOW
+from campaignrl.send.value_plan import require_values as require_values
+from campaignrl.send.value_plan import what_if_budget as what_if_budget
