@@ -111,9 +111,7 @@ def decide(
     nothing = dry_run or explain is not None or what_if is not None
     given: dict[str, Path | None] = {"CUSTOMERS": customers, "--suppress": suppress, "--ledger": ledger}
     given |= {"POLICY": Path(policy), "--world": Path(world or policy)}
-    log = decisions
-    if log is None and ledger is None and output is not None:
-        log = output.with_name(f"{output.stem}.decisions.parquet")
+    log = _log_beside(output, decisions) if ledger is None else decisions
     inputs.read(lambda: _require_output(output, nothing))
     made = {"--memory": memory, "--decisions": log, "--output": output, "--what-if": what_if}
     inputs.read(lambda: require_apart(made, given))
@@ -149,6 +147,12 @@ def decide(
         write_together({**files, output: frame_writer(found.sends(), output)})
     _talk_of(found, table)
     _answer(found, table, rules, {} if dry_run else {"send_list": output, "decisions": log, "ledger": ledger}, as_json)
+
+
+def _log_beside(output: Path | None, decisions: Path | None) -> Path | None:
+    """Where the log goes that no ledger keeps."""
+    beside = None if output is None else output.with_name(f"{output.stem}.decisions.parquet")
+    return beside if decisions is None else decisions
 
 
 def _talk_of(found: Decisions, table: CustomerTable) -> None:
@@ -247,15 +251,12 @@ def _answer(found: Decisions, table: CustomerTable, world: World, files: dict[st
 
 def _certificate(found: Decisions) -> str:
     """How far from the best the plan can be."""
-    plan = found.plan
+    plan, share = found.plan, found.about.get("explore", 0.0)
     if plan is None:
         return ""
-    of = (
-        ""
-        if not found.about["explore"]
-        else f" with {found.about['explore']:.0%} exploring; the plan without {plan.value:,.2f}"
-    )
-    return f"{of}; no plan can bring more than {plan.bound:,.2f} (gap {100 * plan.relative_gap:.2g} %)"
+    without = f" with {share:.3g} of the customers exploring; a plan without {plan.value:,.2f}" if share else ""
+    gap = f"{100 * plan.relative_gap:.2f} %" if plan.relative_gap >= 1e-4 else "below 0.01 %"
+    return f"{without}; no plan can bring more than {plan.bound:,.2f} (gap {gap})"
 
 
 def _capacities(found: Decisions, world: World) -> dict[str, dict[str, int]]:
