@@ -52,6 +52,7 @@ class Purpose(IntEnum):
     VISIT = 15  # visits of one's own accord
     LEARNING = 16  # weights to begin with, exploration and minibatches of a deep learner
     DRIFT = 17  # random walks of a world that changes
+    ALLOCATION = 18  # who explores beside a plan by value, and whose turn it is among equals
 
 
 def mix(x: UInt64, out: UInt64 | None = None) -> UInt64:

@@ -1,9 +1,22 @@
 """What may be sent at all. Never learned; deny by default.
 
-budget.py  budget and capacity over a whole wave, with exact propensities
-rules.py   consent, caps, eligibility, holdout: one mask, with a reason for every removed action
+allocation.py     Allocation by value: at most one action a customer, the most value in all that money, capacity and
+                  stock allow
+budget.py         Budget and capacity: the rules that tie customers together, enforced over a whole wave
+dual_prices.py    Prices of what is scarce: the Lagrangian dual of sending at most one thing to each customer within
+                  shared limits
+integral_plan.py  From prices to a plan that can be carried out: whole sends within whole limits, the same for any
+                  order of the rows
+rules.py          What may be sent at all: one mask over the catalog, with the rule that removed each action
 """
 
+from campaignrl.guard.allocation import MONEY as MONEY
+from campaignrl.guard.allocation import Allocation as Allocation
+from campaignrl.guard.allocation import CurvePoint as CurvePoint
+from campaignrl.guard.allocation import Planner as Planner
+from campaignrl.guard.allocation import SharedLimits as SharedLimits
+from campaignrl.guard.allocation import allocate as allocate
+from campaignrl.guard.allocation import shared_limits as shared_limits
 from campaignrl.guard.budget import Limits as Limits
 from campaignrl.guard.budget import Spending as Spending
 from campaignrl.guard.budget import Throttled as Throttled

@@ -34,6 +34,7 @@ _DECISIONS = (
     ("propensity", pa.float64()),
     ("propensity_before", pa.float64()),
     ("cost", pa.int64()),
+    ("expected_gain", pa.float64()),  # over sending nothing; NaN where the policy states no values
     ("reason", pa.string()),
     ("blocked", pa.string()),
     ("policy_id", pa.string()),

@@ -28,6 +28,7 @@ from campaignrl.policies.base import Shown as Shown
 from campaignrl.policies.base import certain_action as certain_action
 from campaignrl.policies.base import drawn_action as drawn_action
 from campaignrl.policies.base import sample as sample
+from campaignrl.policies.base import stated_gains as stated_gains
 from campaignrl.policies.blas_threads import one_blas_thread as one_blas_thread
 from campaignrl.policies.bundle import read_manifest as read_manifest
 from campaignrl.policies.bundle import save_bundle as save_bundle

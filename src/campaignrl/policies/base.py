@@ -1,7 +1,7 @@
 """What a policy is: context and eligibility mask in, an exact probability for every action out.
 
-Here: the protocol, sampling an action from probabilities. Not here: what may be sent (guard/), which policies exist
-(loading.py), calling in chunks of one size (chunks.py), files (bundle.py). n customers, k actions.
+Here: the protocol, drawing an action, what else a kind may say. Not here: what may be sent (guard/), which policies
+exist (loading.py), calling in chunks of one size (chunks.py), files (bundle.py). n customers, k actions.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from campaignrl.actions import Catalog
-from campaignrl.arrays import Bool, Float, Int
+from campaignrl.actions import NONE, Catalog
+from campaignrl.arrays import Bool, Float, Float32, Int
 from campaignrl.display import html_table, one_line
 from campaignrl.features import Context, FeatureSchema
 from campaignrl.tables.log import DecisionLog
@@ -62,6 +62,22 @@ class Learner(Policy, Protocol):
 
     def update(self, log: DecisionLog) -> None:
         """Learn from matured rows; two calls with the halves equal one call with the whole."""
+
+
+REWARD = "reward"  # the `score_unit` of kinds whose scores are values
+
+
+def stated_gains(policy: Policy, context: Context) -> Float32 | None:
+    """(n, k) what each action is expected to bring over `none`, in the unit of rewards; None: the policy does not say.
+
+    A kind says it by `scores` (context) and `score_unit = "reward"`, the expected reward of every action, of which only
+    differences within a row count.
+    """
+    if getattr(policy, "score_unit", None) != REWARD:
+        return None
+    scores = np.asarray(policy.scores(context), dtype=np.float32)  # type: ignore[attr-defined]
+    gains: Float32 = scores - scores[:, [NONE]]
+    return gains
 
 
 def certain_action(policy: Policy, context: Context, allowed: Bool) -> Int | None:

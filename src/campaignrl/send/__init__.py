@@ -15,8 +15,11 @@ ledger_run.py     One run of decisions on a ledger: what it starts from, what it
 limits.py         Budget and capacity of one run of decisions, and what they leave of its sends
 plan.py           The plan of a run in figures: what goes where, what it costs, who gets nothing and why, what changed
                   since the last
+plan_reasons.py   Why each customer gets what a plan by value gives it, in a marketer's words
 reasons.py        Why each customer gets what it gets, in a marketer's words
 table_columns.py  Which columns a customers table must have for a world, with unit, levels, range and meaning
+value_plan.py     A run whose budget, capacity and stock go where they bring most: the plan by value, and a share that
+                  explores
 """
 
 from campaignrl.ledger import EPOCH as EPOCH
@@ -34,8 +37,13 @@ from campaignrl.send.history import History as History
 from campaignrl.send.history import history_of as history_of
 from campaignrl.send.limits import limits_of_run as limits_of_run
 from campaignrl.send.plan import NO_TAG as NO_TAG
+from campaignrl.send.plan import REWARDS as REWARDS
+from campaignrl.send.plan import Certificate as Certificate
 from campaignrl.send.plan import Plan as Plan
 from campaignrl.send.plan import plan_of as plan_of
 from campaignrl.send.table_columns import TableColumn as TableColumn
 from campaignrl.send.table_columns import example_customers as example_customers
 from campaignrl.send.table_columns import table_columns as table_columns
+from campaignrl.send.value_plan import HOW as HOW
+from campaignrl.send.value_plan import require_values as require_values
+from campaignrl.send.value_plan import what_if_budget as what_if_budget

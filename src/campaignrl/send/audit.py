@@ -71,6 +71,9 @@ def audit(
     first = int(log.day.min(initial=0)) if start is None else start
     broken = [*_of_one(log, world), *_of_windows(log, world), *_of_days(log, world, many, first)]
     if policy is not None:
+        if drawn is None and log.meta.get("allocation") == "value":
+            fix = "Audit the ledger, which keeps both, or leave out the policy."
+            raise SupportError(Problem("audit", "propensity", "after a plan by value", "also the policy's own", fix))
         if drawn is None and (log.meta.get("limited") or Spending(world, many).is_limited):
             fix = "Audit the ledger, which keeps both, or leave out the policy."
             raise SupportError(Problem("audit", "propensity", "after a lot", "also as it was drawn", fix))

@@ -22,10 +22,12 @@ from campaignrl.policies import Policy, PolicyReference, load_policy, policy_has
 from campaignrl.policies.deep import Memory, require_memory
 from campaignrl.send.customers import Customers, Suppressed, read_customers
 from campaignrl.send.decisions import Decisions
-from campaignrl.send.draw import draw
+from campaignrl.send.draw import Drawn, draw
 from campaignrl.send.ledger_run import LedgerRun, begin, decided_before, require_not_earlier, rows_of, run_id
 from campaignrl.send.limits import limits_of_run, serve
+from campaignrl.send.plan_reasons import plan_reasons
 from campaignrl.send.reasons import blocked_of, reasons_of
+from campaignrl.send.value_plan import Planned, expected_gain, planned, require_values
 from campaignrl.specs import World, WorldReference, load_world, world_hash
 from campaignrl.tables import CustomerTable
 
@@ -40,6 +42,8 @@ def decide(
     seed: int = 0,
     budget: float | None = None,
     capacity: Mapping[str, int] | None = None,
+    allocate: str = "lot",
+    explore: float = 0.0,
     memory: Memory | None = None,
     ledger: Ledger | str | Path | None = None,
     dry_run: bool = False,
@@ -51,7 +55,7 @@ def decide(
     Without a ledger the world's budget counts as one day's share, its capacities as they stand; with one, contacts,
     money and sends are counted from it, the decisions are added to it exactly once, and a run of the same inputs gives
     what it gave before, its list without those whose permission was taken away since. Where there is too little for
-    all, customers are served by lot, and propensities count that.
+    all, customers are served by lot, and propensities count that; or, by value, those for whom it brings most.
 
     Args:
         policy: a Policy, a bundle, a spec, a bundled name, `always:ACTION`; a learner must have learned.
@@ -62,6 +66,9 @@ def decide(
         seed: of the draws of a policy that explores.
         budget: money of this run, in the world's currency; no more than a day's share of the world's own.
         capacity: sends of this run by channel; no more than the world's own.
+        allocate: "lot", or "value": the plan of the highest expected value within the limits, by a policy that states
+            values in the unit of rewards. Its actions are certain, so its log values no other policy, but for:
+        explore: share of customers, in [0, 1], who beside a plan by value draw among all allowed, served by lot.
         memory: of a recurrent policy, which it reads and moves on; the same day again gives the same decisions.
         ledger: of the campaign, or its folder; the decisions are committed there.
         dry_run: commit nothing.
@@ -73,7 +80,7 @@ def decide(
     Raises:
         DataError: the table breaks its contract; every fault at once.
         ArtifactError: the policy is for another catalog than the world's.
-        UsageError: the policy has learned nothing yet, the day is none, or a limit is no amount.
+        UsageError: the policy has learned nothing yet or states no values, the day is none, or a limit is no amount.
         LedgerMoved: another run committed to the ledger in between; run it again.
 
     Example:
@@ -92,12 +99,14 @@ def decide(
     kept = Ledger.open(ledger) if isinstance(ledger, str | Path) else ledger
     table = read_customers(customers, world, suppressed=suppressed, ledger=kept is not None)
     require_playable(policy, world)
+    require_values(policy, allocate, explore)
+    how = () if allocate == "lot" else (allocate, explore)
     decided = partial(
-        _decided, policy, world, day, seed=seed, budget=budget, capacity=capacity, memory=memory, progress=progress
+        _decided, policy, world, day, how, seed=seed, budget=budget, capacity=capacity, memory=memory, progress=progress
     )
     if kept is None:
         return decided(table, None)
-    run = run_id(policy, table, world, day, seed, budget, sorted((capacity or {}).items()))
+    run = run_id(policy, table, world, day, seed, budget, sorted((capacity or {}).items()), *how)
     with kept.lock():
         begun = begin(kept, table, world, day)
         before = kept.rows_of(run)
@@ -114,6 +123,7 @@ def _decided(
     policy: Policy,
     world: World,
     day: datetime.date,
+    how: tuple[str, float] | tuple[()],
     table: CustomerTable,
     begun: LedgerRun | None,
     *,
@@ -128,16 +138,15 @@ def _decided(
     _meet(policy, memory, keys, day)
     closed = None if begun is None else begun.standing.decided_today
     drawn = draw(policy, memory, table, world, today, seed, closed, progress)
-    served = serve(world, drawn, limits, keys, today, seed)
-    return Decisions(
+    found = Decisions(
         catalog=world.catalog,
         day=day,
         ids=table.ids,
-        action=served.action,
-        propensity=served.propensity,
+        action=drawn.action,
+        propensity=drawn.propensity,
         propensity_before=drawn.propensity,
-        reason=reasons_of(world.catalog, drawn, served),
-        blocked=blocked_of(world.catalog, drawn, served),
+        reason=drawn.blocked,
+        blocked=drawn.blocked,
         policy=policy.name,
         context=table.context,
         eligible=drawn.eligible,
@@ -150,6 +159,34 @@ def _decided(
             "policy_hash": policy_hash(policy),
             "world_hash": world_hash(world),
         },
+        gain_unit=world.money.currency if "world" in getattr(policy, "trained_on", {}) else "",
+    )
+    if how:
+        made = planned(policy, world, table.context, drawn, limits, keys, today, seed, how[1])
+        return _by_value(found, drawn, made, how[1])
+    served = serve(world, drawn, limits, keys, today, seed)
+    return replace(
+        found,
+        action=served.action,
+        propensity=served.propensity,
+        reason=reasons_of(world.catalog, drawn, served),
+        blocked=blocked_of(world.catalog, drawn, served),
+        expected_gain=expected_gain(policy, table.context, served.action),
+    )
+
+
+def _by_value(found: Decisions, drawn: Drawn, made: Planned, explore: float) -> Decisions:
+    reason, blocked = plan_reasons(found.catalog, drawn, made)
+    return replace(
+        found,
+        action=made.action,
+        propensity=made.propensity,
+        propensity_before=made.before,
+        reason=reason,
+        blocked=blocked,
+        expected_gain=made.gains[np.arange(len(made.action)), made.action].astype(np.float64),
+        plan=made.plan,
+        about={**found.about, "allocation": "value", "explore": explore},
     )
 
 

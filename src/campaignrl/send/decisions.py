@@ -6,6 +6,7 @@ Not here: how it was decided (decide.py), the files (cli/sends/decide.py). n cus
 from __future__ import annotations
 
 import datetime
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from campaignrl.actions import NONE, Catalog
-from campaignrl.arrays import Bool, Objects
+from campaignrl.arrays import Bool, Float, Objects
 from campaignrl.display import html_table, one_line
 from campaignrl.features import Context
-from campaignrl.guard import Limits
+from campaignrl.guard import Allocation, Limits
 from campaignrl.ledger import EPOCH
 from campaignrl.tables import ID, CustomerTable
 from campaignrl.tables.files import write_frame
@@ -42,6 +43,10 @@ class Decisions:
         customers: the table they rest on, with what a ledger counted in.
         limits: what the run might send and spend.
         run: the name of the run in a ledger, 32 hex digits of all it rests on; "" without one.
+        expected_gain: (n,) what the action is expected to bring over sending nothing, its cost taken off, in the unit
+            of the rewards that the policy learned from; NaN where it states no values; None: not asked.
+        gain_unit: of expected gains: the currency, where the policy learned in a world; "" where it does not say.
+        plan: the certificate of a plan by value, of everybody, exploring ones too; None: served by lot, or repeated.
         withdrawn: (n,) of a run that is repeated, whose permission was taken away since; None: nobody's.
         about: plain JSON facts: world, seed, currency, outcome window, holdout, hashes of policy and world.
 
@@ -69,6 +74,9 @@ class Decisions:
     about: dict[str, Any]
     run: str = ""
     withdrawn: Bool | None = None
+    expected_gain: Float | None = None
+    gain_unit: str = ""
+    plan: Allocation | None = None
 
     def to_frame(self) -> pd.DataFrame:
         """Every decision, also to send nothing, in the order of the customers."""
@@ -84,6 +92,7 @@ class Decisions:
                 "reason": self.reason,
                 "blocked": self.blocked,
                 "cost": self.catalog.cost_of[self.action] / self.about["minor_per_unit"],
+                "expected_gain": self.gains().round(6),
                 "policy_id": self.policy,
                 "catalog_hash": self.catalog.hash,
                 "decision_id": self.decision_id,
@@ -151,6 +160,16 @@ class Decisions:
     def cost(self) -> int:
         """Cost of all sends, minor units."""
         return int(self.catalog.cost_of[self.action].sum())
+
+    def gains(self) -> Float:
+        """(n,) expected gains; NaN where none are known."""
+        return np.full(len(self.ids), np.nan) if self.expected_gain is None else self.expected_gain
+
+    @property
+    def gain(self) -> float | None:
+        """What all of it is expected to bring over sending nothing; None where the policy states no values."""
+        known = self.expected_gain is not None and not np.isnan(self.expected_gain).any()
+        return math.fsum(self.expected_gain.tolist()) if known and self.expected_gain is not None else None
 
     def blocked_counts(self) -> dict[str, int]:
         """Customers hit by each rule, most frequent first."""

@@ -43,7 +43,8 @@ class Explanation:
         allowed: how many actions were.
         because: (feature, its value, contribution to the lead over `none`), the strongest first.
         unit: of contributions and leads.
-        second: the next best action that was allowed, and by how much it is behind; "" where there is none.
+        second: the best other action that was allowed; "" where there is none.
+        behind: by how much; below 0 where it is ahead, of a trial or of a plan that has better use for what it takes.
         would_change: what would have made the second win, one feature at a time.
         refused: (rule, the actions it refused), the strongest rule first.
     """
@@ -71,7 +72,8 @@ class Explanation:
             told.append(f"because   {' · '.join(parts)}   [{self.unit}]")
         if self.second:
             ends = f"; it would win if {' or '.join(self.would_change)}" if self.would_change else ""
-            told.append(f"next      {self.second}, {self.behind:.3g} behind{ends}")
+            side = "behind" if self.behind >= 0.0 else "ahead"  # of what was explored, or of a plan for the whole
+            told.append(f"next      {self.second}, {abs(self.behind):.3g} {side}{ends}")
         if self.refused:
             parts = [f"{', '.join(names)}: {rule}" for rule, names in self.refused]
             told.append(f"refused   {' · '.join(parts)}")
@@ -103,7 +105,7 @@ def explained(found: Decisions, policy: Policy, world: World, customer: str, *, 
     ranked = [int(a) for a in np.argsort(-values, kind="stable") if mask[a] and a != action]
     second = ranked[0] if ranked and mask.sum() > 1 else None
     behind = 0.0 if second is None else float(values[action] - values[second])
-    changes = () if not behind or second is None else _would_change(score, context, found.context, mask, second)
+    changes = () if behind <= 0.0 or second is None else _would_change(score, context, found.context, mask, second)
     against = action if action != NONE else second
     because = () if against is None else _because(score, context, found.context, against, seed)
     return Explanation(

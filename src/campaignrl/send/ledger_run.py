@@ -144,6 +144,7 @@ def rows_of(found: Decisions, run: str, world: World) -> pa.Table:
         "propensity": found.propensity,
         "propensity_before": found.propensity_before,
         "cost": found.catalog.cost_of[found.action],
+        "expected_gain": found.gains(),
         "reason": found.reason,
         "blocked": found.blocked,
         "policy_id": [found.policy] * n,
@@ -181,6 +182,8 @@ def decided_before(rows: pa.Table, ids: Objects, found: Decisions, world: World)
         action=_over(found.action, there, frame["action"].to_numpy(dtype=np.int64)),
         propensity=_over(found.propensity, there, frame["propensity"].to_numpy(dtype=np.float64)),
         propensity_before=_over(found.propensity_before, there, frame["propensity_before"].to_numpy(dtype=np.float64)),
+        expected_gain=_over(found.gains(), there, frame["expected_gain"].to_numpy(dtype=np.float64)),
+        plan=None,  # its certificate was of the first run
         reason=_over(found.reason, there, frame["reason"].to_numpy(dtype=object)),
         blocked=_over(found.blocked, there, frame["blocked"].to_numpy(dtype=object)),
         eligible=_over(found.eligible, there, eligible_masks(frame["eligible"], len(world.catalog), len(frame))),

@@ -22,6 +22,7 @@ from campaignrl.specs import World
 
 NO_TAG = "(no tag)"
 SEGMENT = "segment"
+REWARDS = "unit of the rewards it learned from"
 NAMED = 3  # actions of a segment that are named in words
 
 
@@ -57,12 +58,29 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Certificate:
+    """How far from the best a plan by value can be, everything in the unit of gains.
+
+    value: of the plan, with nobody exploring; bound: what no plan can exceed; explore: share of customers who draw;
+    prices: of one more minor unit, send or piece of what is scarce.
+    """
+
+    value: float
+    bound: float
+    relative_gap: float
+    explore: float
+    prices: dict[str, float]
+
+
+@dataclass(frozen=True)
 class Plan:
     """One run in figures.
 
     Attributes:
         world, policy, day, run, currency: what it is; run: its name in a ledger, "" without one.
         customers, sends, cost, budget: counts, and minor units; budget None: no limit.
+        gain, gain_unit: expected over sending nothing, cost taken off; None where the policy states no values.
+        certificate: of a plan by value; None where the lot served.
         channels: all of the world.
         capacity: (channel, sends, most) of every channel with a limit.
         cells: sends by segment, offer and channel, the most first.
@@ -84,6 +102,9 @@ class Plan:
     sends: int
     cost: int
     budget: int | None
+    gain: float | None
+    gain_unit: str
+    certificate: Certificate | None
     channels: tuple[str, ...]
     capacity: tuple[tuple[str, int, int], ...]
     cells: tuple[Cell, ...]
@@ -139,6 +160,9 @@ def plan_of(found: Decisions, world: World, ledger: Ledger | None = None) -> Pla
         sends=int((action != NONE).sum()),
         cost=int(catalog.cost_of[action].sum()),
         budget=None if np.isinf(money) else int(money),
+        gain=found.gain,
+        gain_unit=found.gain_unit or REWARDS,
+        certificate=_certificate(found),
         channels=tuple(world.channels),
         capacity=_capacity(found, world),
         cells=tuple(cells),
@@ -149,6 +173,13 @@ def plan_of(found: Decisions, world: World, ledger: Ledger | None = None) -> Pla
         change=None if ledger is None else _change(found, ledger),
         limits=_limits(found, world),
     )
+
+
+def _certificate(found: Decisions) -> Certificate | None:
+    if found.plan is None:
+        return None
+    made = found.plan
+    return Certificate(made.value, made.bound, made.relative_gap, float(found.about["explore"]), made.prices)
 
 
 def _segments(found: Decisions) -> Objects:
@@ -199,6 +230,8 @@ def _limits(found: Decisions, world: World) -> tuple[str, ...]:
             said.append(f"{unfitted} of {many} numbers of this world are defaults, not fitted to your data.")
     if found.withdrawn is not None and found.withdrawn.any():
         said.append(f"{int(found.withdrawn.sum()):,} sends are left out: the permission was taken away since.")
+    if found.plan is not None and not found.about["explore"]:
+        said.append("Every action of a plan is certain: its log values no other policy (--explore 0.05 would let it).")
     said += [f"{many:,} customers with {note}." for note, many in found.customers.notes.items()]
     return tuple(said)
 

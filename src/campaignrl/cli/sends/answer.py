@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple
 from campaignrl.cli.terminal import say, say_json, say_table
 from campaignrl.policies.deep import Memory, memory_writer
 from campaignrl.report.pages import plan_page
-from campaignrl.send import NO_TAG, Decisions, Plan
+from campaignrl.send import NO_TAG, Certificate, Decisions, Plan
 from campaignrl.tables import CustomerTable
 from campaignrl.tables.files import Writer, frame_writer, write_together, write_whole
 from campaignrl.tables.log import log_writers
@@ -84,6 +84,8 @@ def say_plan(plan: Plan, table: CustomerTable, made: Outputs, as_json: bool) -> 
     if as_json:
         facts: dict[str, object] = {"customers": plan.customers, "sends": plan.sends, "cost_minor": plan.cost}
         facts |= {"budget_minor": plan.budget, "currency": plan.currency}
+        facts |= {"expected_gain": plan.gain, "gain_unit": plan.gain_unit}
+        facts["plan_by_value"] = None if plan.certificate is None else asdict(plan.certificate)
         facts["capacity"] = {name: {"sends": many, "most": most} for name, many, most in plan.capacity}
         said = {"cells": [asdict(cell) for cell in plan.cells], "nothing": dict(plan.nothing), "limits": plan.limits}
         change = None if plan.change is None else asdict(plan.change)
@@ -95,6 +97,8 @@ def say_plan(plan: Plan, table: CustomerTable, made: Outputs, as_json: bool) -> 
     say(
         f"{plan.customers:,} customers, {plan.sends:,} sends for {cost}: {files.get('send_list', 'nothing is written')}"
     )
+    if plan.gain is not None:
+        say(f"expected gain: {plan.gain:,.2f} {plan.gain_unit} over sending nothing{_certificate(plan.certificate)}")
     if plan.capacity:
         say("capacity: " + " · ".join(f"{name} {many:,} of {most:,}" for name, many, most in plan.capacity))
     say("refused to some: " + " · ".join(f"{rule} {many:,}" for rule, many in plan.blocked[:8]))
@@ -104,6 +108,15 @@ def say_plan(plan: Plan, table: CustomerTable, made: Outputs, as_json: bool) -> 
         say(f"since {was.day}: {was.sends:,} sends then; {said_of}")
     say("")
     say_table(*_by_segment(plan))
+
+
+def _certificate(made: Certificate | None) -> str:
+    """How far from the best the plan can be."""
+    if made is None:
+        return ""
+    share = f" with {made.explore:.3g} of the customers exploring; a plan without {made.value:,.2f}"
+    gap = f"{100 * made.relative_gap:.2f} %" if made.relative_gap >= 1e-4 else "below 0.01 %"
+    return f"{share if made.explore else ''}; no plan can bring more than {made.bound:,.2f} (gap {gap})"
 
 
 def _by_segment(plan: Plan) -> tuple[tuple[str, ...], list[list[str]]]:

@@ -11,20 +11,25 @@ import typer
 
 from campaignrl.cli.inputs import Inputs, day_of, policy_name
 from campaignrl.cli.sends.answer import Outputs, say_plan
+from campaignrl.cli.sends.what_if import say_what_if
 from campaignrl.cli.terminal import Encoding, Json, Seed, progress, say, say_json, talk
 from campaignrl.errors import Problem, UsageError
 from campaignrl.ledger import Ledger
 from campaignrl.policies import Policy, load_policy, read_manifest
 from campaignrl.policies.deep import open_memory
-from campaignrl.send import Decisions, explained, history_of, limits_of_run, plan_of, read_customers
+from campaignrl.send import (
+    Decisions,
+    explained,
+    history_of,
+    limits_of_run,
+    plan_of,
+    read_customers,
+    require_values,
+)
 from campaignrl.send.decide import decide as decide_for
 from campaignrl.specs import World, bundled_files, load_world
 from campaignrl.tables import ID, LEAST_KNOWN
-from campaignrl.tables.files import (
-    column_names,
-    read_frame,
-    require_apart,
-)
+from campaignrl.tables.files import column_names, read_frame, require_apart
 
 
 def decide(
@@ -51,6 +56,12 @@ def decide(
     capacity: Annotated[
         list[str] | None, typer.Option(help="Most sends of this run on a channel, as sms=20000; may be repeated.")
     ] = None,
+    allocate: Annotated[
+        str, typer.Option(help="Where there is too little for all: lot, or value, for a policy that states values.")
+    ] = "lot",
+    explore: Annotated[
+        float, typer.Option(help="With --allocate value: share of customers, 0 to 1, who draw among all allowed.")
+    ] = 0.0,
     decisions: Annotated[
         Path | None,
         typer.Option(help="Decision log, sending nothing included; default: beside the list, as .decisions.parquet."),
@@ -74,6 +85,9 @@ def decide(
             metavar="ID",
         ),
     ] = None,
+    what_if: Annotated[
+        Path | None, typer.Option(help="Say what other budgets would bring, and draw it here, as PNG; decide nothing.")
+    ] = None,
     encoding: Encoding = None,
     seed: Seed = 0,
     as_json: Json = False,
@@ -89,6 +103,7 @@ def decide(
     kept = inputs.read(lambda: None if ledger is None else Ledger.open(ledger))
     place = inputs.read(lambda: load_world(world or _world_of(named.value)))
     loaded = inputs.read(lambda: load_policy(named.value, place.value.catalog, place.value.features))
+    inputs.read(lambda: require_values(loaded.value, allocate if what_if is None else "value", explore))
     most = inputs.read(lambda: _capacity(capacity or []))
     inputs.read(lambda: limits_of_run(place.value, 0, budget, most.value))
     barred = inputs.read(lambda: _suppressed(suppress, encoding))
@@ -102,11 +117,12 @@ def decide(
             encoding=encoding,
         )
     )
+    nothing = dry_run or explain is not None or what_if is not None
     given: dict[str, Path | None] = {"CUSTOMERS": customers, "--suppress": suppress, "--ledger": ledger}
     given |= {"POLICY": Path(policy), "--world": Path(world or policy)}
-    made = Outputs.beside(output, decisions, plan, memory, ledger, nothing=dry_run or explain is not None)
-    inputs.read(lambda: _require_output(output, dry_run or explain is not None))
-    inputs.read(lambda: require_apart(made.by_option(), given))
+    made = Outputs.beside(output, decisions, plan, memory, ledger, nothing=nothing)
+    inputs.read(lambda: _require_output(output, nothing))
+    inputs.read(lambda: require_apart({**made.by_option(), "--what-if": what_if}, given))
     inputs.check()
     rules, playing, table = place.value, loaded.value, read.value
     known = None if memory is None else open_memory(playing, memory)
@@ -119,13 +135,18 @@ def decide(
             seed=seed,
             budget=budget,
             capacity=most.value,
+            allocate=allocate,
+            explore=explore,
             memory=known,
             ledger=kept.value,
-            dry_run=dry_run or output is None or explain is not None,
+            dry_run=nothing or output is None,
             progress=step,
         )
     if explain is not None:
         _explain(found, playing, rules, explain, as_json)
+        return
+    if what_if is not None:
+        say_what_if(found, playing, rules, what_if, as_json)
         return
     answer = plan_of(found, rules, kept.value)
     made.write(found, answer, known)
@@ -136,7 +157,7 @@ def decide(
 
 def _require_output(output: Path | None, nothing_is_written: bool) -> None:
     if output is None and not nothing_is_written:
-        fix = "Give -o FILE; --dry-run and --explain ID need none."
+        fix = "Give -o FILE; --dry-run and --explain ID need none, --what-if FILE makes a picture."
         raise UsageError(Problem("decide", "--output", "left out", "a file for the send list", fix))
 
 

@@ -82,6 +82,7 @@ class Counts(Shown):
     """Sums per group and action; a kind adds `_fit`."""
 
     kind: ClassVar[str]
+    score_unit: ClassVar[str] = "reward"
     Config: ClassVar[type[Spec]]
 
     def __init__(self, catalog: Catalog, schema: FeatureSchema, config: Any, name: str) -> None:
@@ -217,6 +218,7 @@ class BetaTS(Counts):
     """Thompson sampling of success rates."""
 
     kind: ClassVar[str] = "beta_ts"
+    score_unit: ClassVar[str] = "chance of a success"
     Config: ClassVar[type[Spec]] = BetaTSConfig
 
     def _reward(self, reward: Float) -> Float:

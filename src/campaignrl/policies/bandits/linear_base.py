@@ -37,6 +37,7 @@ class Factorised(Shown):
     """A learner on the factorised ridge; a kind adds `_shares` and, if its choice needs more than means, `_fit`."""
 
     kind: ClassVar[str]
+    score_unit: ClassVar[str] = "reward"
     Config: ClassVar[type[Spec]]
 
     def __init__(self, catalog: Catalog, schema: FeatureSchema, config: Any, name: str) -> None:

@@ -56,6 +56,7 @@ class LogitTS(Factorised):
     """Thompson sampling on a logistic model."""
 
     kind: ClassVar[str] = "logit_ts"
+    score_unit: ClassVar[str] = "log-odds"
     Config: ClassVar[type[Spec]] = LogitTSConfig
 
     @classmethod

@@ -57,6 +57,7 @@ class NeuralLinear(Shown):
     """Learned features, Bayesian ridge on top."""
 
     kind: ClassVar[str] = "neural_linear"
+    score_unit: ClassVar[str] = "reward"
     Config: ClassVar[type[Spec]] = NeuralLinearConfig
 
     def __init__(self, catalog: Catalog, schema: FeatureSchema, config: NeuralLinearConfig, name: str) -> None:

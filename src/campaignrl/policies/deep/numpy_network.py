@@ -53,6 +53,7 @@ class NetworkPolicy(Shown):
     """A network that decides; one whose weights are all zero has learned nothing yet."""
 
     kind: ClassVar[str] = "network"
+    score_unit: ClassVar[str] = "output of a network"
     Config: ClassVar[type[Spec]] = NetworkConfig
 
     def __init__(self, catalog: Catalog, schema: FeatureSchema, config: NetworkConfig, name: str) -> None:

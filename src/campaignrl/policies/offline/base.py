@@ -55,6 +55,7 @@ class OfflineLearner(Shown):
     """A learner from logs with linear scores; a kind adds `_learn` and, if it decides otherwise, `_shares`."""
 
     kind: ClassVar[str]
+    score_unit: ClassVar[str] = "reward"
     Config: ClassVar[type[Spec]] = OfflineConfig
 
     def __init__(self, catalog: Catalog, schema: FeatureSchema, config: Any, name: str) -> None:

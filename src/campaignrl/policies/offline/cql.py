@@ -49,6 +49,7 @@ class CQL(FittedQ):
     """Greedy on conservative returns."""
 
     kind: ClassVar[str] = "cql"
+    score_unit: ClassVar[str] = "reward less what is not vouched for"
     Config: ClassVar[type[Spec]] = CQLConfig
     config: CQLConfig
 

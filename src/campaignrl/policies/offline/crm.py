@@ -63,6 +63,7 @@ class CRM(OfflineLearner):
     """A softmax over linear scores, fitted to its own estimated value."""
 
     kind: ClassVar[str] = "crm"
+    score_unit: ClassVar[str] = "weight in a softmax"
     Config: ClassVar[type[Spec]] = CRMConfig
     config: CRMConfig
 

@@ -53,6 +53,7 @@ class DRGreedy(Shown):
     """Greedy on cross-fitted doubly robust scores."""
 
     kind: ClassVar[str] = "dr_greedy"
+    score_unit: ClassVar[str] = "reward"
     Config: ClassVar[type[Spec]] = DRGreedyConfig
 
     def __init__(self, catalog: Catalog, schema: FeatureSchema, config: DRGreedyConfig, name: str) -> None:

@@ -36,6 +36,7 @@ class PropensityGreedy(OfflineLearner):
     """Greedy on the chance of a response, for those above a cut."""
 
     kind: ClassVar[str] = "propensity_greedy"
+    score_unit: ClassVar[str] = "chance of a response"
     Config: ClassVar[type[Spec]] = PropensityGreedyConfig
     config: PropensityGreedyConfig
 

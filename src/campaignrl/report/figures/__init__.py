@@ -2,6 +2,7 @@
 
 base.py                    The pictures of a report, as matplotlib figures made from plain arrays, and as SVG or PNG
                            bytes
+budget_curve.py            The picture of a budget: what more or less money would bring, and where today's stands
 calibration.py             Pictures of a calibration: purchase models against what customers did, and the panels of
                            a realism scorecard
 captions.py                The pictures of a report: what of its content each one shows, and its caption
@@ -30,6 +31,7 @@ from campaignrl.report.figures.base import MUTED as MUTED
 from campaignrl.report.figures.base import SERIES as SERIES
 from campaignrl.report.figures.base import png_bytes as png_bytes
 from campaignrl.report.figures.base import svg_bytes as svg_bytes
+from campaignrl.report.figures.budget_curve import budget_curve as budget_curve
 from campaignrl.report.figures.calibration import realism as realism
 from campaignrl.report.figures.captions import Picture as Picture
 from campaignrl.report.figures.channel_load import channel_load as channel_load

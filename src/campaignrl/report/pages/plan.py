@@ -34,6 +34,7 @@ def plan_page(plan: Plan) -> str:
         plan=plan,
         lead=lead(plan),
         figures=_figures(plan),
+        certificate=_certificate(plan),
         channels=channels,
         grid=_grid(plan, channels),
         offers=_rows([(f"{cell.offer}@{cell.channel}", cell.sends) for cell in plan.cells], plan.sends),
@@ -48,7 +49,8 @@ def lead(plan: Plan) -> str:
     if not plan.sends:
         return f"Nothing is sent to any of {plan.customers:,} customers."
     of = "" if plan.budget is None else f" of {plan.money(plan.budget)} that may be spent"
-    return f"{plan.sends:,} of {plan.customers:,} customers get something, for {plan.money(plan.cost)}{of}."
+    brings = "" if plan.gain is None else f" Expected over sending nothing: {plan.gain:,.2f} {plan.gain_unit}."
+    return f"{plan.sends:,} of {plan.customers:,} customers get something, for {plan.money(plan.cost)}{of}.{brings}"
 
 
 def _figures(plan: Plan) -> list[Row]:
@@ -62,6 +64,17 @@ def _figures(plan: Plan) -> list[Row]:
     for channel, sends, most in plan.capacity:
         rows.append(Row(f"capacity of {channel}", f"{sends:,}", _part(sends, most), f"of {most:,}"))
     return rows
+
+
+def _certificate(plan: Plan) -> str:
+    """What no plan can exceed, and what one more of what is scarce would bring; "" where the lot served."""
+    made = plan.certificate
+    if made is None:
+        return ""
+    scarce = [f"{name} {price:,.4g}" for name, price in made.prices.items() if price > 0]
+    more = f" One more of what is scarce would bring: {', '.join(scarce)}." if scarce else " Nothing is scarce."
+    gap = f"{100 * made.relative_gap:.2g} %"
+    return f"Allocated by value: {made.value:,.2f} of at most {made.bound:,.2f} (within {gap} of the best).{more}"
 
 
 def _grid(plan: Plan, channels: Sequence[str]) -> list[tuple[str, str, list[tuple[str, float]]]]:
