@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from campaignrl.guard import MONEY
 from campaignrl.report.pages.template import style, template
 from campaignrl.send import Plan
 
@@ -71,10 +72,15 @@ def _certificate(plan: Plan) -> str:
     made = plan.certificate
     if made is None:
         return ""
-    scarce = [f"{name} {price:,.4g}" for name, price in made.prices.items() if price > 0]
-    more = f" One more of what is scarce would bring: {', '.join(scarce)}." if scarce else " Nothing is scarce."
-    gap = f"{100 * made.relative_gap:.2g} %"
-    return f"Allocated by value: {made.value:,.2f} of at most {made.bound:,.2f} (within {gap} of the best).{more}"
+    unit = {MONEY: (plan.minor_per_unit, f"{plan.currency} of budget")}  # of money the price is of a minor unit
+    scarce = [
+        f"one more {unit.get(name, (1, f'of {name}'))[1]} {price * unit.get(name, (1, ''))[0]:,.2f}"
+        for name, price in made.prices.items()
+        if price > 0
+    ]
+    more = f" What is scarce would bring: {', '.join(scarce)}." if scarce else " Nothing is scarce."
+    gap = f"{100 * made.relative_gap:.2f} %" if made.relative_gap >= 1e-4 else "less than 0.01 %"
+    return f"Allocated by value: {made.value:,.2f} of at most {made.bound:,.2f}, {gap} from the best.{more}"
 
 
 def _grid(plan: Plan, channels: Sequence[str]) -> list[tuple[str, str, list[tuple[str, float]]]]:
