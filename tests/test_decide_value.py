@@ -105,6 +105,11 @@ def test_without_money_nothing_that_costs_is_sent_and_the_reason_says_so(frame, 
     assert found.blocked_counts()["no money"] > 0
 
 
+def test_an_empty_table_is_a_plan_for_nobody(frame, world):
+    found = by_value(frame.head(0), world, budget=1.0, explore=0.5)
+    assert (len(found.ids), found.cost, found.gain, found.plan.value) == (0, 0, 0.0, 0.0)
+
+
 def test_a_full_channel_is_the_reason_where_it_is_what_is_scarce(frame, world):
     found = by_value(frame, world, capacity={"email": 5})
     assert (found.limits.sends[list(world.channels).index("email")]) == 5

@@ -224,6 +224,16 @@ def test_by_hand():
     assert plan.prices["c1"] == pytest.approx(4.0 - 2.0 * plan.prices["money"])
 
 
+def test_nobody_and_nothing_to_gain_are_plans_too():
+    catalog = catalog_of(1, 2, costs=[1, 3])
+    limits, nobody = Limits(np.array([1.0, 0.0]), 5.0), np.zeros(0, dtype=np.uint64)
+    empty = allocate(catalog, np.zeros((0, 3)), np.zeros((0, 3), dtype=bool), nobody, limits)
+    assert (len(empty.action), empty.value, empty.cost, empty.relative_gap) == (0, 0.0, 0, 0.0)
+    keys, values = rng.customer_keys(np.arange(3)), np.tile([1.0, 1.0, 0.5], (3, 1))
+    nothing = allocate(catalog, values, np.ones((3, 3), dtype=bool), keys, limits)
+    assert (nothing.action.tolist(), nothing.value, nothing.gap) == ([0, 0, 0], 0.0, 0.0)
+
+
 def test_equal_customers_share_what_there_is_by_their_keys():
     catalog = catalog_of(1, 2, costs=[1, 3])
     n, values = 1_000, np.tile([0.0, 1.0, 2.0], (1_000, 1))

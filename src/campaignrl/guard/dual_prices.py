@@ -53,7 +53,9 @@ class Demand:
 
     def __init__(self, gains: Gains, weights: Int64) -> None:
         self.gains, self.weights, self.found = gains, weights, list[Taken]()
-        self.largest = max(float(gains.max()), -float(gains.min(where=np.isfinite(gains), initial=0.0)), TINY)
+        self.largest = max(
+            float(gains.max(initial=0.0)), -float(gains.min(where=np.isfinite(gains), initial=0.0)), TINY
+        )
         self._buffer = np.empty((ROWS_AT_A_TIME, gains.shape[1]))
 
     def net(self, rows: slice, price: Float) -> Float:
@@ -65,7 +67,7 @@ class Demand:
     def at(self, prices: Float) -> Taken:
         """Ask every customer; ties go to the action of the lower number, `none` first."""
         price = prices @ self.weights
-        most = len(self.gains) * (self.largest + float(np.abs(price).max()))
+        most = max(len(self.gains), 1) * (self.largest + float(np.abs(price).max()))
         scale = 2.0 ** np.floor(np.log2(2.0**61 / most))  # whole numbers of 61 bits hold the sum
         counts, surplus, at = np.zeros(len(price), dtype=np.int64), 0, np.arange(ROWS_AT_A_TIME)
         for start in range(0, len(self.gains), ROWS_AT_A_TIME):
@@ -113,11 +115,8 @@ def lowest_bound(gains: Gains, weights: Int64, most: Int64, order: UInt64) -> tu
     while rows * GROWTH // 4 < n:
         some = np.argpartition(order, rows)[:rows]
         part = Demand(gains[some], weights)
-        start, box = (
-            _search(part, np.asarray(most * (rows / n), dtype=np.float64), start, box, SAMPLED).prices,
-            LATER_BOX,
-        )
-        rows *= GROWTH
+        share = np.asarray(most * (rows / n), dtype=np.float64)
+        start, box, rows = _search(part, share, start, box, SAMPLED).prices, LATER_BOX, rows * GROWTH
     demand = Demand(gains, weights)
     return demand, _search(demand, most, start, box, TOLERANCE if n <= FIRST_ROWS else ROUGH)
 
