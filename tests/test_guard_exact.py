@@ -6,7 +6,8 @@ import pytest
 from campaignrl.actions import Catalog, Channel, Offer
 from campaignrl.features import Context
 from campaignrl.guard.budget import Limits, Spending, propensity_after, throttle
-from campaignrl.guard.rules import Facts, allowed, blocks, reasons, rules_of
+from campaignrl.guard.checks import Facts
+from campaignrl.guard.rules import allowed, blocks, reasons, rules_of
 from campaignrl.specs.world import World, load_world
 from campaignrl.toml import check
 

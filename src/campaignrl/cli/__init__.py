@@ -1,7 +1,7 @@
 """The command line: one thin command a verb. Data on stdout, talk and progress bars on stderr.
 
-audit.py            `campaignrl audit`: was any rule broken? Recomputed from a log or a ledger; exit code 1 where one
-                    was
+audit.py            `campaignrl audit` and `campaignrl guard`: was any rule broken (then exit code 1), and what the
+                    rules are
 benchmark.py        `campaignrl benchmark` and `campaignrl compare`: policies over many seeds, and the gate for CI
 calibrate.py        `campaignrl calibrate`: a world from one's own data
 decide.py           `campaignrl decide`: today's send list for a customers table

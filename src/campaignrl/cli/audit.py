@@ -1,6 +1,6 @@
-"""`campaignrl audit`: was any rule broken? Recomputed from a log or a ledger; exit code 1 where one was.
+"""`campaignrl audit` and `campaignrl guard`: was any rule broken (then exit code 1), and what the rules are.
 
-Not here: how it is recomputed (send/audit.py).
+Not here: how it is recomputed (send/audit.py), the rules and their words (guard/).
 """
 
 from __future__ import annotations
@@ -11,15 +11,41 @@ from typing import Annotated
 import typer
 
 from campaignrl.cli.inputs import Inputs, policy_name
-from campaignrl.cli.terminal import Json, say, say_json, say_table
+from campaignrl.cli.terminal import Json, say, say_json, say_table, talk
 from campaignrl.errors import UsageError
+from campaignrl.guard import rules_said
 from campaignrl.ledger import Ledger
 from campaignrl.policies import load_policy
-from campaignrl.send import audit_ledger
+from campaignrl.send import audit_ledger, not_looked_at
 from campaignrl.send.audit import audit as audit_log
 from campaignrl.specs import bundled_files, load_world
 from campaignrl.tables import read_log
 from campaignrl.tables.log import DecisionLog
+
+guard = typer.Typer(
+    help="The rules that every send must meet.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@guard.callback()
+def _group() -> None:
+    """The rules that every send must meet."""
+
+
+@guard.command()
+def explain(
+    world: Annotated[str, typer.Argument(help="Bundled world or path of a TOML file.", metavar="WORLD")],
+    as_json: Json = False,
+) -> None:
+    """Say the rules of WORLD in words, one line a rule, in the order in which they are asked."""
+    found = load_world(world)
+    rules = rules_said(found)
+    if as_json:
+        say_json({"world": found.name, "rules": [rule._asdict() for rule in rules]})
+        return
+    say_table(("rule", "of", "what it says"), [(rule.rule, rule.of or "everything", rule.says) for rule in rules])
 
 
 def audit(
@@ -43,8 +69,12 @@ def audit(
         many, broken = audit_ledger(read.value, rules.value, player.value)
     else:
         many, broken = len(read.value), audit_log(read.value, rules.value, policy=player.value)
+    silent = not_looked_at(rules.value, read.value)
+    if silent:
+        talk(f"not looked at, since {source} does not keep what they rest on: {', '.join(silent)}")
     if as_json:
-        say_json({"decisions": many, "world": rules.value.name, "broken": [found._asdict() for found in broken]})
+        facts = {"decisions": many, "world": rules.value.name, "broken": [found._asdict() for found in broken]}
+        say_json({**facts, "not_looked_at": silent} if silent else facts)
     else:
         say(f"{many:,} decisions in {rules.value.name}: " + ("no rule is broken" if not broken else "rules are broken"))
         if broken:

@@ -54,6 +54,9 @@ def decide(
         Path | None, typer.Option(help="Ledger of the campaign: contacts, money and sends are counted from it.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent; write nothing.")] = False,
+    send_at: Annotated[
+        str | None, typer.Option(help="When the list goes out, 09:30 by the world's clock; none in quiet hours.")
+    ] = None,
     memory: Annotated[
         Path | None, typer.Option(help="What a recurrent policy remembers of customers; begun where there is none.")
     ] = None,
@@ -108,6 +111,7 @@ def decide(
             memory=known,
             ledger=kept.value,
             dry_run=dry_run or output is None or explain is not None,
+            send_at=send_at,
             progress=step,
         )
     if explain is not None:

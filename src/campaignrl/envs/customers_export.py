@@ -9,8 +9,9 @@ from __future__ import annotations
 import pandas as pd
 
 from campaignrl.envs.panel import Panel
-from campaignrl.guard import cap_windows
-from campaignrl.tables import ID, contact_column
+from campaignrl.guard import Facts, cap_windows, depth_column, offer_windows, purposes_of
+from campaignrl.specs import World, consent_column, offer_column
+from campaignrl.tables import ID, MILLIONTHS, contact_column
 
 
 def customers_frame(panel: Panel) -> pd.DataFrame:
@@ -25,4 +26,19 @@ def customers_frame(panel: Panel) -> pd.DataFrame:
     for name, days in cap_windows(panel.world):
         channel = None if name is None else names.index(name)
         columns[contact_column((name, days))] = pd.Series(facts.contacts(channel, days).astype("int64"))
-    return pd.DataFrame(columns)
+    return pd.DataFrame({**columns, **_rule_cells(panel.world, facts)})
+
+
+def _rule_cells(world: World, facts: Facts) -> dict[str, pd.Series]:
+    """What other rules ask and a simulation knows: counts of offers, discounts, consent, which is for all purposes."""
+    offers, channels, cells = list(world.offers), list(world.channels), {}
+    assert facts.offer_contacts is not None
+    assert facts.depth is not None
+    for offer, days in offer_windows(world):
+        cells[offer_column(offer, days)] = pd.Series(facts.offer_contacts(offers.index(offer), days).astype("int64"))
+    depth, most = depth_column(world), world.guard.max_discount_depth
+    if depth is not None and most is not None:
+        cells[depth] = pd.Series(facts.depth(most.per_days) / MILLIONTHS)
+    for channel, purpose in purposes_of(world):
+        cells[consent_column(channel, purpose)] = pd.Series(facts.consent[channels.index(channel)].astype("float32"))
+    return cells

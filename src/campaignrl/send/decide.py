@@ -21,7 +21,16 @@ from campaignrl.policies.deep import Memory, require_memory
 from campaignrl.send.customers import Customers, Suppressed, read_customers
 from campaignrl.send.decisions import Decisions
 from campaignrl.send.draw import draw
-from campaignrl.send.ledger_run import LedgerRun, begin, decided_before, require_not_earlier, rows_of, run_id
+from campaignrl.send.facts import clock_time, morning_of, one_an_address, require_fresh
+from campaignrl.send.ledger_run import (
+    LedgerRun,
+    begin,
+    decided_before,
+    require_list,
+    require_not_earlier,
+    rows_of,
+    run_id,
+)
 from campaignrl.send.limits import limits_of_run, serve
 from campaignrl.send.reasons import blocked_of, reasons_of
 from campaignrl.specs import World, WorldReference, load_world, world_hash
@@ -41,6 +50,7 @@ def decide(
     memory: Memory | None = None,
     ledger: Ledger | str | Path | None = None,
     dry_run: bool = False,
+    send_at: datetime.time | str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Decisions:
     """Decide for every customer what to send on a day, within the rules, the budget and the capacity of a world.
@@ -63,6 +73,7 @@ def decide(
         memory: of a recurrent policy, which it reads and moves on; the same day again gives the same decisions.
         ledger: of the campaign, or its folder; the decisions are committed there.
         dry_run: commit nothing.
+        send_at: when the list goes out, as 09:30, in the world's zone; nobody is sent anything in quiet hours.
         progress: called as (customers done, in all).
 
     Returns:
@@ -90,19 +101,32 @@ def decide(
     kept = Ledger.open(ledger) if isinstance(ledger, str | Path) else ledger
     table = read_customers(customers, world, suppressed=suppressed, ledger=kept is not None)
     require_playable(policy, world)
+    require_fresh(table, world, day)
+    at = clock_time(send_at)
     decided = partial(
-        _decided, policy, world, day, seed=seed, budget=budget, capacity=capacity, memory=memory, progress=progress
+        _decided,
+        policy,
+        world,
+        day,
+        seed=seed,
+        budget=budget,
+        capacity=capacity,
+        memory=memory,
+        send_at=at,
+        progress=progress,
     )
     if kept is None:
-        return decided(table, None)
-    run = run_id(policy, table, world, day, seed, budget, sorted((capacity or {}).items()))
+        return decided(one_an_address(table), None)
+    how = (seed, budget, sorted((capacity or {}).items()), *(() if at is None else (at.isoformat(),)))
+    run = run_id(policy, table, world, day, *how)
     with kept.lock():
         begun = begin(kept, table, world, day)
         before = kept.rows_of(run)
-        found = replace(decided(begun.customers, begun), run=run)
+        found = replace(decided(one_an_address(begun.customers), begun), run=run)
         if before is not None:
             return decided_before(before, table.ids, found, world)
         require_not_earlier(begun, day)
+        require_list(begun)
         if not dry_run:
             kept.append("decisions", rows_of(found, run, world), run, begun.head)
     return found
@@ -119,13 +143,15 @@ def _decided(
     budget: float | None,
     capacity: Mapping[str, int] | None,
     memory: Memory | None,
+    send_at: datetime.time | None,
     progress: Callable[[int, int], None] | None,
 ) -> Decisions:
     limits = limits_of_run(world, len(table), budget, capacity, None if begun is None else begun.limits)
     keys, today = rng.customer_keys(table.ids), (day - EPOCH).days
     _meet(policy, memory, keys, day)
     closed = None if begun is None else begun.standing.decided_today
-    drawn = draw(policy, memory, table, world, today, seed, closed, progress)
+    morning = morning_of(day, send_at, limits, world)
+    drawn = draw(policy, memory, table, world, today, seed, closed, progress, morning)
     served = serve(world, drawn, limits, keys, today, seed)
     return Decisions(
         catalog=world.catalog,
@@ -141,6 +167,7 @@ def _decided(
         eligible=drawn.eligible,
         customers=table,
         limits=limits,
+        morning=morning,
         about={
             **world.log_facts,
             "seed": seed,

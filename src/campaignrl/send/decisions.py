@@ -20,6 +20,7 @@ from campaignrl.display import html_table, one_line
 from campaignrl.features import Context
 from campaignrl.guard import Limits
 from campaignrl.ledger import EPOCH
+from campaignrl.send.facts import Morning
 from campaignrl.tables import ID, CustomerTable
 from campaignrl.tables.files import write_frame
 from campaignrl.tables.log import DecisionLog
@@ -41,6 +42,7 @@ class Decisions:
         context, eligible: what the policy saw of them, and (n, k) what the guard allowed.
         customers: the table they rest on, with what a ledger counted in.
         limits: what the run might send and spend.
+        morning: what the rules knew of the day; None: the day alone.
         run: the name of the run in a ledger, 32 hex digits of all it rests on; "" without one.
         withdrawn: (n,) of a run that is repeated, whose permission was taken away since; None: nobody's.
         about: plain JSON facts: world, seed, currency, outcome window, holdout, hashes of policy and world.
@@ -67,6 +69,7 @@ class Decisions:
     customers: CustomerTable
     limits: Limits
     about: dict[str, Any]
+    morning: Morning | None = None
     run: str = ""
     withdrawn: Bool | None = None
 
