@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import campaignrl as crl
@@ -14,7 +15,7 @@ from campaignrl.actions import NONE
 from campaignrl.cli import main as cli
 from campaignrl.envs import Panel, customers_frame
 from campaignrl.errors import DataError, UsageError
-from campaignrl.ledger import Ledger, add
+from campaignrl.ledger import Ledger, add, erase
 from campaignrl.send import audit_ledger, example_customers, not_looked_at, read_customers, table_columns
 from campaignrl.send.audit import audit
 from campaignrl.specs.world import World
@@ -344,6 +345,39 @@ def test_a_run_of_the_same_inputs_is_the_same_and_of_another_zone_or_hour_anothe
     ]
     assert runs[0] == runs[1]
     assert len(set(runs)) == 4
+
+
+def test_the_audit_finds_what_the_ledger_s_rows_say_against_a_send(tmp_path, every):
+    """Rows as a faulty sender would have written them: each rule that rests on a table is looked at again."""
+    world = free(every)
+    frame = open_customers(world, 40).assign(as_of="2026-11-21", holdout="no", timezone="Europe/Berlin")
+    frame["address_key"] = [f"hash{i}" for i in range(40)]
+    frame["consent_push_marketing"] = 1
+    ledger = Ledger.create(tmp_path / "l", world, start=DAY, customers=40)
+    crl.decide("always:coupon10@push", frame, world, day=DAY, send_at="16:30", ledger=ledger)
+    assert audit_ledger(ledger, world) == (40, [])
+    rows = ledger.read("decisions")
+    for column, value, rule in (
+        ("rule.as_of", 20_000, "stale: row older than 2 days"),
+        ("rule.consent_push_marketing", 0, "no consent: push for marketing"),
+        ("rule.holdout", 2, "holdout by the table"),
+        ("rule.shares_address", 1, "address: another customer stood for it"),
+        ("rule.timezone", "America/New_York", "quiet hours"),
+        ("rule.send_at", "06:00", "quiet hours"),
+    ):
+        place = rows.column_names.index(column)
+        said = pd.Series(rows[column].to_pylist(), dtype=object)
+        said[[3, 8]] = value
+        ledger.replace("decisions", rows.set_column(place, column, pa.array(said, rows[column].type)))
+        assert [(f.rule, f.many) for f in audit_ledger(ledger, world)[1]] == [(rule, 2)]
+        said[:] = None  # of a time when nobody asked
+        ledger.replace("decisions", rows.set_column(place, column, pa.array(said, rows[column].type)))
+        assert audit_ledger(ledger, world)[1] == []
+    ledger.replace("decisions", rows)
+    assert "hash3" not in str(rows.to_pydict())  # no address is kept
+    erase(ledger, frame["customer_id"][3], today=DAY)
+    assert audit_ledger(ledger, world) == (39, [])
+    crl.decide("none", frame, world, day=DAY + datetime.timedelta(1), send_at="16:30", ledger=ledger)
 
 
 # ---- a suppression list that shrank

@@ -43,7 +43,7 @@ def rule_columns(world: World) -> list[RuleColumn]:
     if guard.timezone is not None:
         meaning = f"the customer's IANA time zone; not known: {guard.timezone}"
         found.append(RuleColumn(ZONE, "zone", "no", meaning))
-    meaning = "hash of the e-mail or phone; of customers who share one a single one is contacted"
+    meaning = "hash of e-mail or phone; a single customer of each is contacted"
     found.append(RuleColumn(ADDRESS, "key", "no", meaning))
     found.append(RuleColumn(HOLDOUT, "held", "no", "held out by yourself: anything but a clear no sends nothing"))
     taken = {feature.name for feature in world.features.features}

@@ -16,7 +16,7 @@ import pandas as pd
 
 from campaignrl import rng
 from campaignrl.actions import NONE
-from campaignrl.arrays import Bool, Int
+from campaignrl.arrays import Bool, Float, Int
 from campaignrl.guard import (
     AS_OF,
     HOLDOUT,
@@ -34,7 +34,7 @@ from campaignrl.ledger import EPOCH, Ledger
 from campaignrl.rng import Purpose
 from campaignrl.send.facts import SHARES
 from campaignrl.specs import World, consent_column
-from campaignrl.tables import MILLIONTHS, NO_DAY, NOT_HELD
+from campaignrl.tables import MILLIONTHS, NOT_HELD
 from campaignrl.tables.log import DecisionLog
 
 FIRST = 5  # rows named of each rule
@@ -147,28 +147,36 @@ def of_days(log: DecisionLog, world: World, customers: int, start: int) -> Itera
 
 
 def of_mornings(log: DecisionLog, world: World, seen: pd.DataFrame | None) -> Iterator[Finding]:
-    """Rules that rest on what only a ledger keeps. seen: its rows, in the order of the log."""
+    """Rules that rest on what only a ledger keeps; of rows that kept nothing of it they say nothing.
+
+    seen: its rows, in the order of the log.
+    """
     if seen is None:
         return
     sends, channels = log.action != NONE, list(world.channels)
     channel_of, offer_of = world.catalog.channel_of[log.action], world.catalog.offer_of[log.action]
     oldest = world.guard.max_age_days
-    if oldest is not None and RULE + AS_OF in seen:
-        as_of = seen[RULE + AS_OF].fillna(NO_DAY).to_numpy(dtype=np.int64)
-        yield finding(f"stale: row older than {oldest} days", log, sends & is_stale(as_of, log.day, oldest))
+    if oldest is not None:
+        kept, as_of = _kept(seen, AS_OF)
+        stale = is_stale(as_of.astype(np.int64), log.day, oldest)
+        yield finding(f"stale: row older than {oldest} days", log, sends & kept & stale)
     for channel, purpose in purposes_of(world):
-        column = RULE + consent_column(channel, purpose)
-        if column in seen:
-            of = np.array([*(o.purpose == purpose for o in world.offers.values()), False])
-            on = (channel_of == channels.index(channel)) & of[offer_of]
-            yield finding(f"no consent: {channel} for {purpose}", log, on & (seen[column] != 1).to_numpy())
-    if RULE + HOLDOUT in seen:
-        held = seen[RULE + HOLDOUT].fillna(NOT_HELD).to_numpy() != NOT_HELD
-        yield finding("holdout by the table", log, sends & held)
-    if RULE + SHARES in seen:
-        yield finding("address: another customer stood for it", log, sends & (seen[RULE + SHARES] == 1).to_numpy())
+        kept, agreed = _kept(seen, consent_column(channel, purpose))
+        of = np.array([*(o.purpose == purpose for o in world.offers.values()), False])
+        on = (channel_of == channels.index(channel)) & of[offer_of]
+        yield finding(f"no consent: {channel} for {purpose}", log, on & kept & (agreed != 1))
+    kept, held = _kept(seen, HOLDOUT)
+    yield finding("holdout by the table", log, sends & kept & (held != NOT_HELD))
+    kept, shared = _kept(seen, SHARES)
+    yield finding("address: another customer stood for it", log, sends & kept & (shared == 1))
     if RULE + SEND_AT in seen:
         yield finding("quiet hours", log, sends & _quiet_rows(log, world, seen))
+
+
+def _kept(seen: pd.DataFrame, name: str) -> tuple[Bool, Float]:
+    """(n,) whether a row kept a column, and (n,) what it says, 0 where it did not."""
+    column = seen[RULE + name] if RULE + name in seen else pd.Series(np.nan, index=seen.index)
+    return column.notna().to_numpy(), np.asarray(column.fillna(0), dtype=np.float64)
 
 
 def _quiet_rows(log: DecisionLog, world: World, seen: pd.DataFrame) -> Bool:
@@ -177,9 +185,10 @@ def _quiet_rows(log: DecisionLog, world: World, seen: pd.DataFrame) -> Bool:
     zones: npt.NDArray[Any] = np.full(len(log), "", dtype=object)
     if RULE + ZONE in seen:
         zones = seen[RULE + ZONE].fillna("").to_numpy(dtype=object)
+    kept = seen[RULE + SEND_AT].notna().to_numpy()
     hours = seen[RULE + SEND_AT].fillna("").to_numpy(dtype=object)
-    for day, hour in sorted(set(zip(log.day.tolist(), hours, strict=True))):
-        rows = np.flatnonzero((log.day == day) & (hours == hour))
+    for day, hour in sorted(set(zip(log.day[kept].tolist(), hours[kept], strict=True))):
+        rows = np.flatnonzero(kept & (log.day == day) & (hours == hour))
         at = datetime.time.fromisoformat(hour) if hour else None
         quiet = quiet_for(world, EPOCH + datetime.timedelta(days=day), zones[rows], at)
         if quiet is not None:
