@@ -385,6 +385,18 @@ def test_a_slot_is_open_only_if_none_of_its_minutes_is_quiet(tables):
     assert set(said.values()) == {"quiet hours: 21 to 9 o'clock"}
 
 
+def test_a_slot_whose_ends_the_clock_tells_twice_is_the_longest_it_can_be(tables):
+    """Berlin on 25 October 2026: half past two is half past midnight in UTC, and half past one."""
+    for band, hours, shut_ in (
+        ((1, 2.5), (1, 1.25), True),  # until 01:30 UTC it may last
+        ((1, 2.5), (1.5, 3), False),
+        ((2.5, 4), (0.5, 0.75), True),  # from 00:30 UTC on it may begin
+        ((2.5, 4), (23.75, 0.5), False),
+    ):
+        world = quiet_world({**tables}, hours=hours, slots={"only": band})
+        assert silent(world, "2026-10-25", None, "UTC").tolist() == [[shut_], [False]]
+
+
 def test_without_a_zone_of_the_world_no_hour_is_asked(tables):
     world = build(tables, guard={"quiet_hours": {"from_hour": 21, "to_hour": 9}})
     assert rules_of(world).doors.slots.start == rules_of(world).doors.slots.stop
@@ -500,7 +512,10 @@ def test_every_rule_of_a_world_is_said_in_words(small_world):
     assert said["gap", "push"] == "at least 7 days between sends on push"
     assert said["gap", ""] == "at least 3 days between sends on all channels"
     assert said["cap", "content"] == "at most 1 in 7 days of content"
-    assert said["dates", "winback"] == "valid from 2026-11-21 until 2026-11-21, both days included"
+    assert said["dates", "winback"] == "valid from 2026-11-21 until 2026-11-21, first and last day included"
+    assert said["dates", "coupon20"] == "valid from 2026-11-22, first and last day included"
+    assert said["dates", "perk"] == "valid until 2026-11-20, first and last day included"
+    assert ("dates", "content") not in said
     assert said["consent", "coupon20"].endswith("`consent_push_marketing` or `consent_sms_marketing`")
     assert "Europe/Berlin" in said["quiet hours", ""]
     assert "more than 20%" in said["age of rows", ""]

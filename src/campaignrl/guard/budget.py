@@ -138,7 +138,7 @@ def throttle(catalog: Catalog, action: Int, u: Float, limits: Limits) -> Throttl
         waiting = np.sort(u[channel == c])
         if len(waiting) > most:
             cut[c] = waiting[int(most)]
-    kept = (action != NONE) & (u < np.where(channel >= 0, cut[channel], 0.0))
+    kept = (action != NONE) & (u < cut[channel])  # channel -1 is that of `none` alone
     lanes = lanes_of(catalog, limits.stock)
     cut = cut[lanes.channel]
     for offer, most in () if limits.stock is None else enumerate(limits.stock):

@@ -59,7 +59,7 @@ def _of_consent(world: World) -> Iterator[RuleSaid]:
 def _of_offers(world: World) -> Iterator[RuleSaid]:
     for name, offer in world.offers.items():
         if offer.valid_from is not None or offer.valid_until is not None:
-            yield RuleSaid("dates", name, f"{dates_said(offer)}, both days included")
+            yield RuleSaid("dates", name, f"{dates_said(offer)}, first and last day included")
         if offer.only_if:
             yield RuleSaid("eligibility", name, f"only if {offer.only_if}")
     if world.guard.min_margin is not None:
