@@ -38,7 +38,7 @@ def decide(
     suppress: Annotated[Path | None, typer.Option(help="Table of customer_id never to be contacted.")] = None,
     least_known: Annotated[
         float,
-        typer.Option(help="Share of --suppress, 0 to 1, that must be among CUSTOMERS; below, it is refused."),
+        typer.Option(help="Share of --suppress, 0 to 1, that must be among CUSTOMERS, and be left of the last run's."),
     ] = LEAST_KNOWN,
     budget: Annotated[
         float | None, typer.Option(help="Money of this run, in the world's currency; default: a day's share.")

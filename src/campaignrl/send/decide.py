@@ -80,9 +80,10 @@ def decide(
         Decisions: one for every customer, also to send nothing, with propensities and reasons.
 
     Raises:
-        DataError: the table breaks its contract; every fault at once.
+        DataError: the table breaks its contract, every fault at once; or too many of its rows are too old; or the
+            suppression list shrank since the last run of the ledger.
         ArtifactError: the policy is for another catalog than the world's.
-        UsageError: the policy has learned nothing yet, the day is none, or a limit is no amount.
+        UsageError: the policy has learned nothing yet, day or hour is none, or a limit is no amount.
         LedgerMoved: another run committed to the ledger in between; run it again.
 
     Example:
