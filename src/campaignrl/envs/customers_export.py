@@ -6,16 +6,21 @@ here: reading such a table (tables/customers.py).
 
 from __future__ import annotations
 
+import datetime
+
 import pandas as pd
 
 from campaignrl.envs.panel import Panel
-from campaignrl.guard import Facts, cap_windows, depth_column, offer_windows, purposes_of
+from campaignrl.guard import AS_OF, Facts, cap_windows, depth_column, offer_windows, purposes_of
 from campaignrl.specs import World, consent_column, offer_column
 from campaignrl.tables import ID, MILLIONTHS, contact_column
 
 
-def customers_frame(panel: Panel) -> pd.DataFrame:
-    """One row a customer: what may be known of it on the panel's day. Ids are text."""
+def customers_frame(panel: Panel, as_of: datetime.date | None = None) -> pd.DataFrame:
+    """One row a customer: what may be known of it on the panel's day. Ids are text.
+
+    as_of: the day of the calendar that it stands for, told where the world's rules ask how old a row is.
+    """
     context = panel.observe()
     facts = panel.facts(context)
     columns = {ID: pd.Series(panel.ids).astype(str)}
@@ -26,7 +31,10 @@ def customers_frame(panel: Panel) -> pd.DataFrame:
     for name, days in cap_windows(panel.world):
         channel = None if name is None else names.index(name)
         columns[contact_column((name, days))] = pd.Series(facts.contacts(channel, days).astype("int64"))
-    return pd.DataFrame({**columns, **_rule_cells(panel.world, facts)})
+    columns |= _rule_cells(panel.world, facts)
+    if as_of is not None and panel.world.guard.max_age_days is not None:
+        columns[AS_OF] = pd.Series([as_of.isoformat()] * len(panel), dtype="str")
+    return pd.DataFrame(columns)
 
 
 def _rule_cells(world: World, facts: Facts) -> dict[str, pd.Series]:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from campaignrl.envs import Panel, customers_frame
 from campaignrl.features import Feature
-from campaignrl.guard import AS_OF, cap_windows, rule_columns
+from campaignrl.guard import cap_windows, rule_columns
 from campaignrl.send.customers import contact_window
 from campaignrl.specs import World, WorldReference, load_world
 from campaignrl.tables import AT_THE_START, ID, RuleColumn, contact_column
@@ -79,11 +79,7 @@ def _of_rule(column: RuleColumn) -> TableColumn:
 
 def example_customers(world: WorldReference) -> pd.DataFrame:
     """Five simulated customers as a table that `decide` accepts today: a template to fill in."""
-    found = load_world(world)
-    frame = customers_frame(Panel(found, EXAMPLES, seed=1))
-    if found.guard.max_age_days is not None:
-        frame[AS_OF] = datetime.date.today().isoformat()
-    return frame
+    return customers_frame(Panel(load_world(world), EXAMPLES, seed=1), as_of=datetime.date.today())
 
 
 def _of_feature(feature: Feature, world: World) -> TableColumn:
