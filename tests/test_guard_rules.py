@@ -397,6 +397,17 @@ def test_a_slot_whose_ends_the_clock_tells_twice_is_the_longest_it_can_be(tables
         assert silent(world, "2026-10-25", None, "UTC").tolist() == [[shut_], [False]]
 
 
+def test_a_slot_ends_where_it_says_over_midnight_and_within_a_minute(tables):
+    for band, hours, shut_ in (
+        ((22, 2), (1, 3), False),  # in Berlin; one o'clock in UTC, when it is over
+        ((22, 2), (0.99, 3), True),
+        ((13, 13.008), (12, 13), True),  # half a minute of the quiet hour
+        ((12, 13), (12, 13), False),
+    ):
+        world = quiet_world({**tables}, hours=hours, slots={"only": band})
+        assert silent(world, "2026-01-15", None, "UTC").tolist() == [[shut_], [False]]
+
+
 def test_without_a_zone_of_the_world_no_hour_is_asked(tables):
     world = build(tables, guard={"quiet_hours": {"from_hour": 21, "to_hour": 9}})
     assert rules_of(world).doors.slots.start == rules_of(world).doors.slots.stop

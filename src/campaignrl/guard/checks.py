@@ -78,8 +78,8 @@ def doors_of(world: World) -> Doors:
     )
     by_purpose = {pair: len(rows) + i for i, pair in enumerate(pairs)}
     for c, purpose in pairs:
-        mine = np.array([*(offer.purpose == purpose for offer in offers), False])  # offer -1, of `none`
-        rows.append((catalog.channel_of == c) & mine[catalog.offer_of])
+        mine = np.array([offer.purpose == purpose for offer in offers])
+        rows.append((catalog.channel_of == c) & mine[catalog.offer_of])  # `none` is on no channel
     start = len(rows)
     if world.guard.quiet_hours is not None and world.guard.timezone is not None:
         sends = catalog.channel_of >= 0

@@ -41,7 +41,7 @@ def quiet_for(world: World, day: datetime.date, zones: Objects, send_at: datetim
 def is_quiet(quiet: QuietHours, local: datetime.datetime) -> bool:
     """Whether any second of a minute of somebody's clock is quiet."""
     minute, start, end = local.hour * 60 + local.minute, quiet.from_hour * 60.0, quiet.to_hour * 60.0
-    return (minute - start) % DAY < (end - start) % DAY or (start - minute) % DAY < 1.0
+    return (minute - start) % DAY < (end - start) % DAY or minute < start < minute + 1
 
 
 def _moments(

@@ -162,7 +162,7 @@ def of_mornings(log: DecisionLog, world: World, seen: pd.DataFrame | None) -> It
         yield finding(f"stale: row older than {oldest} days", log, sends & kept & stale)
     for channel, purpose in purposes_of(world):
         kept, agreed = _kept(seen, consent_column(channel, purpose))
-        of = np.array([*(o.purpose == purpose for o in world.offers.values()), False])
+        of = np.array([o.purpose == purpose for o in world.offers.values()])
         on = (channel_of == channels.index(channel)) & of[offer_of]
         yield finding(f"no consent: {channel} for {purpose}", log, on & kept & (agreed != 1))
     kept, held = _kept(seen, HOLDOUT)
