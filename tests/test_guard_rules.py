@@ -263,6 +263,15 @@ def test_an_offer_is_open_on_its_first_and_last_day_and_on_no_other_side(tables)
     assert shut(world, facts_of(world)) == {}  # a simulated day is no day of the calendar
 
 
+@pytest.mark.parametrize("key", ["valid_from", "valid_until"])
+def test_one_date_is_a_rule_by_itself(tables, key):
+    world = build(tables, offers__content={key: "2026-12-01"})
+    early, late = ((datetime.date(2026, 12, day) - EPOCH).days for day in (1, 2))
+    for day in (early - 1, early, late):
+        closed = day < early if key == "valid_from" else day > early
+        assert set(shut(world, facts_of(world, day=day))) == ({"content@push"} if closed else set())
+
+
 def test_a_purpose_needs_its_own_consent_beside_that_of_the_channel(tables):
     world = build(tables, offers__coupon20={"purpose": "marketing"})
     agreed = {(0, "marketing"): np.array([True]), (1, "marketing"): np.array([False])}
@@ -403,6 +412,7 @@ def test_a_slot_ends_where_it_says_over_midnight_and_within_a_minute(tables):
         ((22, 2), (0.99, 3), True),
         ((13, 13.008), (12, 13), True),  # half a minute of the quiet hour
         ((12, 13), (12, 13), False),
+        ((13.01, 13.009), (3, 4), True),  # a whole day but for some seconds
     ):
         world = quiet_world({**tables}, hours=hours, slots={"only": band})
         assert silent(world, "2026-01-15", None, "UTC").tolist() == [[shut_], [False]]

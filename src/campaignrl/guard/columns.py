@@ -10,7 +10,7 @@ import pandas as pd
 
 from campaignrl.arrays import Bool, Int, Objects, UInt64
 from campaignrl.guard.rules import offer_windows
-from campaignrl.specs import World, consent_column, offer_column
+from campaignrl.specs import DiscountDepth, World, consent_column, offer_column
 from campaignrl.tables import NO_DAY, RuleColumn
 
 STALE_SHARE = 0.5  # of rows, above which a table is taken for that of another day
@@ -20,7 +20,11 @@ AS_OF, ZONE, ADDRESS, HOLDOUT = "as_of", "timezone", "address_key", "holdout"
 def depth_column(world: World) -> str | None:
     """Name of the column that adds up discounts; None: no rule asks."""
     most = world.guard.max_discount_depth
-    return None if most is None else f"discount_depth_{most.per_days}d"
+    return None if most is None else _depth_column(most)
+
+
+def _depth_column(most: DiscountDepth) -> str:
+    return f"discount_depth_{most.per_days}d"
 
 
 def rule_columns(world: World) -> list[RuleColumn]:
@@ -29,11 +33,10 @@ def rule_columns(world: World) -> list[RuleColumn]:
     for offer, days in offer_windows(world):
         meaning = f"sends of {offer} in the {days} days that end today; empty counts as full"
         found.append(RuleColumn(offer_column(offer, days), "count", "counted", meaning))
-    depth = depth_column(world)
-    if depth is not None and guard.max_discount_depth is not None:
-        window = f"in the {guard.max_discount_depth.per_days} days that end today"
-        meaning = f"shares off of all sends {window}, added up; empty counts as full"
-        found.append(RuleColumn(depth, "depth", "counted", meaning))
+    most = guard.max_discount_depth
+    if most is not None:
+        meaning = f"shares off of all sends in the {most.per_days} days that end today, added up; empty counts as full"
+        found.append(RuleColumn(_depth_column(most), "depth", "counted", meaning))
     for channel, purpose in purposes_of(world):
         meaning = f"may be contacted by {channel} for {purpose}; needs consent_{channel} as well"
         found.append(RuleColumn(consent_column(channel, purpose), "consent", "yes", meaning))

@@ -50,7 +50,7 @@ def _moments(
     """Every minute at which something may leave, in UTC: of each slot, and without one."""
     for slot in world.catalog.slots:
         first, last = int(slot.from_hour * 60.0), -int(-slot.to_hour * 60.0 // 1)
-        last += DAY if last <= first else 0
+        last += DAY if slot.to_hour < slot.from_hour else 0
         start = min(_both(day, first, home))
         minutes = int((max(_both(day, last, home)) - start) / MINUTE)
         yield [start + i * MINUTE for i in range(minutes)]
