@@ -9,7 +9,7 @@ from campaignrl.envs.clock.queues import Quiet, service, service_hours
 from campaignrl.envs.clock.response_times import active_hour, delayed, planned_hour
 from campaignrl.errors import SpecError
 from campaignrl.rng import customer_keys
-from campaignrl.specs.market import QuietHours
+from campaignrl.specs.guard_spec import QuietHours
 from campaignrl.specs.world import World
 from campaignrl.toml import check
 

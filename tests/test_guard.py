@@ -9,7 +9,8 @@ from campaignrl import rng
 from campaignrl.campaign import run_campaign, simulate
 from campaignrl.envs.panel import Panel
 from campaignrl.features import UNKNOWN, Context
-from campaignrl.guard.rules import Facts, allowed, cap_windows, reasons, rules_of
+from campaignrl.guard.checks import Facts
+from campaignrl.guard.rules import allowed, cap_windows, reasons, rules_of
 from campaignrl.rng import Purpose
 from campaignrl.specs.world import World, load_world
 from campaignrl.specs.world_features import STAGES

@@ -96,6 +96,25 @@ def test_weights_against_the_throttled_log_have_mean_one() -> None:
     assert weight.mean() == pytest.approx(1.0, abs=4 * error)
 
 
+def test_a_campaign_never_sends_more_than_its_stock_and_weights_have_mean_one() -> None:
+    spec = load_world("ecommerce", horizon=15).model_dump(exclude_unset=True)
+    spec["offers"]["coupon20"]["stock"] = 900
+    world = load_world(spec)
+    log = simulate(world, "uniform", customers=4_000, seed=5)
+    coupon = world.catalog.offer_of[log.action] == list(world.offers).index("coupon20")
+    assert coupon.sum() == 900
+    by_day = np.bincount(log.day[coupon], minlength=15)
+    assert by_day.nonzero()[0].max() < 14  # gone before the end
+    assert run_campaign(world, "uniform", customers=4_000, seed=5).totals["sent"].sum() == (log.action > 0).sum()
+    weight = (log.action == 0) / log.propensity
+    assert weight.mean() == pytest.approx(1.0, abs=4 * weight.std() / np.sqrt(4_000))
+    p = log.eligible / log.eligible.sum(axis=1, keepdims=True)
+    early = coupon & (log.day < by_day.nonzero()[0].max())  # while there is enough for all
+    assert np.allclose(log.propensity[early], p[early, log.action[early]], rtol=1e-12)
+    last = coupon & (log.day == by_day.nonzero()[0].max())
+    assert (log.propensity[last] < p[last, log.action[last]]).all()
+
+
 def test_spending_without_limits_says_so() -> None:
     assert not Spending(load_world("ecommerce"), 100).is_limited
 

@@ -5,8 +5,9 @@ import pytest
 
 from campaignrl.actions import Catalog, Channel, Offer
 from campaignrl.features import Context
-from campaignrl.guard.budget import Limits, Spending, propensity_after, throttle
-from campaignrl.guard.rules import Facts, allowed, blocks, reasons, rules_of
+from campaignrl.guard.budget import Limits, Spending, by_lane, lanes_of, propensity_after, throttle
+from campaignrl.guard.checks import Facts
+from campaignrl.guard.rules import allowed, blocks, reasons, rules_of
 from campaignrl.specs.world import World, load_world
 from campaignrl.toml import check
 
@@ -116,6 +117,75 @@ def test_propensities_after_serving_by_hand():
         np.array([0.2, 0.5, 0.3]), by_channel, none, np.array([1, 2, 0]), CATALOG, np.array([0.75, 0.25])
     )
     assert chance == pytest.approx([0.15, 0.125, 0.3 + 0.2 * 0.25 + 0.5 * 0.75], abs=1e-15)
+
+
+# ---- stock
+
+STOCKED = Catalog.product(
+    [Offer(name="content"), Offer(name="coupon")],
+    [Channel(name="push", cost=1), Channel(name="sms", cost=4)],
+    [("content", "push"), ("coupon", "push"), ("coupon", "sms")],
+)
+
+
+def test_a_stock_s_cut_is_that_of_its_offer_on_every_channel_and_no_other():
+    """u of the coupons: .1 sms, .2 push, .4 sms, .5 push; of content: .3 and .6."""
+    action, u = np.array([3, 2, 1, 3, 2, 1]), np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+    lanes = lanes_of(STOCKED, np.array([np.inf, 0.0]))
+    assert lanes.of.tolist() == [-1, 0, 2, 3]
+    assert (lanes.channel.tolist(), lanes.offer.tolist()) == ([0, 1, 0, 1], [-1, -1, 1, 1])
+    for stock, cut, served in (
+        (0.0, 0.1, [0, 0, 1, 0, 0, 1]),
+        (1.0, 0.2, [3, 0, 1, 0, 0, 1]),
+        (3.0, 0.5, [3, 2, 1, 3, 0, 1]),
+        (4.0, 1.0, [3, 2, 1, 3, 2, 1]),
+    ):
+        found = throttle(STOCKED, action, u, Limits(NO_CAPACITY, np.inf, np.array([np.inf, stock])))
+        assert found.action.tolist() == served
+        assert found.served.tolist() == [1.0, 1.0, cut, cut]
+        assert found.cost == STOCKED.cost_of[served].sum()
+
+
+def test_capacity_comes_before_stock_and_money_after_it():
+    action, u = np.array([3, 3, 2, 2, 1]), np.array([0.1, 0.2, 0.3, 0.4, 0.5])
+    limits = Limits(np.array([np.inf, 1.0]), np.inf, np.array([np.inf, 2.0]))
+    found = throttle(STOCKED, action, u, limits)
+    assert found.action.tolist() == [3, 0, 2, 0, 1]  # the second sms is full, so its coupon goes to the third
+    assert found.served.tolist() == [1.0, 0.2, 0.4, 0.2]
+    found = throttle(STOCKED, action, u, limits._replace(money=5.0))
+    assert found.action.tolist() == [3, 0, 2, 0, 0]
+    assert found.served.tolist() == [0.5, 0.2, 0.4, 0.2]
+
+
+def test_propensities_of_lanes_by_hand():
+    p = np.array([[0.1, 0.2, 0.3, 0.4]] * 4)
+    lanes = lanes_of(STOCKED, np.array([np.inf, 1.0]))
+    shares = by_lane(p, lanes)
+    assert shares.tolist() == [[0.2, 0.0, 0.3, 0.4]] * 4
+    cuts, taken = np.array([1.0, 0.5, 0.25, 0.5]), np.arange(4)
+    chance = propensity_after(p[taken, taken], shares, p[:, 0], taken, STOCKED, cuts, lanes)
+    assert chance == pytest.approx([0.1 + 0.3 * 0.75 + 0.4 * 0.5, 0.2, 0.075, 0.2], abs=1e-15)
+    assert chance.sum() == pytest.approx(1.0, abs=1e-15)
+
+
+def test_stock_is_booked_given_back_and_never_below_nothing():
+    spec = load_world("ecommerce").model_dump(exclude_unset=True)
+    spec["offers"]["content"]["stock"] = 7
+    world = check(World, spec, "stocked")
+    spending, offers = Spending(world, 1000), np.eye(len(world.offers), dtype=np.int64)
+    content = list(world.offers).index("content")
+    assert spending.is_limited
+    assert spending.limits(0).stock.tolist() == [7.0 if o == content else np.inf for o in range(len(world.offers))]
+    spending.book(0, 6 * offers[content])
+    push = world.catalog.id_of("content@push")
+    assert spending.room(world.catalog, 5)[push]
+    spending.book(0, offers[content])
+    assert not spending.room(world.catalog, 5)[push]
+    assert spending.room(world.catalog, 5).sum() == (world.catalog.offer_of != content).sum()
+    spending.book(0, offers[content])
+    assert spending.limits(0).stock[content] == 0
+    spending.book(0, -3 * offers[content])
+    assert spending.limits(0).stock[content] == 2
 
 
 # ---- rules

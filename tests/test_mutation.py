@@ -75,7 +75,7 @@ PICKED = [
     "budget.py:*: cost[[]kept].sum() > limits.money -> *",
     "budget.py:*: u < u[[]order[[]over]] -> *",
     "budget.py:*: 1.0 - served -> *",
-    "rules.py:*: facts.contacts(channel, cap.per_days) < cap.at_most -> *",
+    "checks.py:*: facts.contacts(channel, cap.per_days) < cap.at_most -> *",
     "rules.py:*: start + 8 -> start - 8",
 ]
 

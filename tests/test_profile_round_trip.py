@@ -82,6 +82,19 @@ def test_the_table_for_decide_is_the_one_a_panel_exports(small_world):
         pd.testing.assert_series_equal(mine[name], theirs.astype(mine[name].dtype), check_exact=True)
 
 
+def test_what_other_rules_count_is_the_same_from_events_and_in_a_panel(tables):
+    tables["guard"]["caps"] += [{"offer": "coupon20", "per_days": 4, "at_most": 2}]
+    tables["guard"] |= {"max_discount_depth": {"per_days": 6, "at_most": 0.65}, "max_age_days": 1}
+    world = load_world(tables)
+    panel, history = lived(world, 200, 9, seed=4)
+    mine = features_frame(history.events, history.attributes, world, history.as_of, history.start)
+    own = customers_frame(panel).sort_values("customer_id", ignore_index=True)
+    for name in ("contacts_offer_coupon20_4d", "discount_depth_6d"):
+        assert np.array_equal(mine[name], own[name])
+        assert own[name].max() > 0
+    assert set(mine["as_of"]) == {history.as_of.isoformat()}
+
+
 def test_a_history_survives_the_file(small_world, tmp_path):
     _, history = lived(small_world, 150, 8)
     history.write(tmp_path)

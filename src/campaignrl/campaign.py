@@ -20,7 +20,7 @@ from campaignrl.display import html_table, one_line
 from campaignrl.dynamics import Outcome
 from campaignrl.envs import BLOCK, Panel
 from campaignrl.envs.clock import Hours, run_clock
-from campaignrl.guard import Spending, Throttled, propensity_after, throttle
+from campaignrl.guard import Spending, Throttled, lanes_of, propensity_after, stock_of
 from campaignrl.policies import Policy, PolicyReference, load_policy, require_trained
 from campaignrl.policies.deep import memory_for
 from campaignrl.recorder import Recorder
@@ -238,16 +238,15 @@ def _served(choice: Choice, panel: Panel, spending: Spending) -> Choice:
     found = _throttled(choice.action, panel, spending)
     before = np.where(found.action != choice.action, choice.none, choice.propensity)
     catalog = panel.world.catalog
-    after = propensity_after(before, choice.by_channel, choice.none, found.action, catalog, found.served)
+    lanes = lanes_of(catalog, stock_of(panel.world))
+    after = propensity_after(before, choice.by_channel, choice.none, found.action, catalog, found.served, lanes)
     return replace(choice, action=found.action, propensity=after)
 
 
 def _throttled(action: Int, panel: Panel, spending: Spending) -> Throttled:
     """What budget and capacity of the day leave, which is spent."""
     u = rng.uniform(panel.traits.key, panel.seed, panel.day, Purpose.THROTTLE)
-    found = throttle(panel.world.catalog, action, u, spending.limits(panel.day))
-    spending.book(found.cost)
-    return found
+    return spending.serve(panel.world.catalog, action, u, panel.day)
 
 
 class _Sums:

@@ -19,7 +19,7 @@ from campaignrl.actions import NONE
 from campaignrl.arrays import Bool, Float, Int, Rows
 from campaignrl.envs import Panel
 from campaignrl.features import Context
-from campaignrl.guard import Spending
+from campaignrl.guard import Spending, by_lane, lanes_of, stock_of
 from campaignrl.policies import Policy, certain_action, drawn_action, sample
 from campaignrl.policies.deep import Memory, ask, is_recurrent
 from campaignrl.rng import Purpose
@@ -37,7 +37,7 @@ class Choice:
     action: Int  # (n,)
     propensity: Float  # (n,)
     none: Float  # (n,) chance of `none`
-    by_channel: Float | None  # (n, c) chance of a send by channel; None: nothing is limited, so nobody asks
+    by_channel: Float | None  # (n, l) chance of a send by lane (guard/budget.py); None: nothing is limited
 
 
 def decide_day(panel: Panel, policy: Policy, memory: Memory | None = None) -> Choice:
@@ -123,10 +123,10 @@ def _decide(panel: Panel, policy: Policy, part: slice, memory: Memory | None, li
 
 
 def _by_channel(panel: Panel, p: Float, rows: Rows, n: int) -> Float:
-    """(n, c) chance of a send by channel, of those who were asked; the others have none."""
-    channel = panel.world.catalog.channel_of
-    shares = np.zeros((n, len(panel.world.channels)))
-    shares[rows] = np.stack([p[:, channel == c].sum(axis=1) for c in range(shares.shape[1])], axis=1)
+    """(n, l) chance of a send by lane, of those who were asked; the others have none."""
+    lanes = lanes_of(panel.world.catalog, stock_of(panel.world))
+    shares = np.zeros((n, len(lanes.channel)))
+    shares[rows] = by_lane(p, lanes)
     return shares
 
 

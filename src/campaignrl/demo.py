@@ -17,7 +17,6 @@ import numpy as np
 from campaignrl.campaign import Campaign, Progress, ready_policy, run_campaign, simulate
 from campaignrl.choices import actions_of_day
 from campaignrl.envs import Panel, customers_frame
-from campaignrl.guard import cap_windows
 from campaignrl.ope import compare_on_log
 from campaignrl.ope.evaluate import evaluate
 from campaignrl.ope.intervals import Estimate
@@ -27,7 +26,6 @@ from campaignrl.report import Gain, ReportContent, write_report
 from campaignrl.send import Decisions
 from campaignrl.send.decide import decide
 from campaignrl.specs import World, WorldReference, bundled_files, load_world
-from campaignrl.tables import read_customers
 from campaignrl.tables.files import write_frame
 from campaignrl.tables.log import DecisionLog, write_log
 from campaignrl.training import train
@@ -139,9 +137,8 @@ def _send_list(world: World, policy: Policy, folder: Path, customers: int, seed:
     rules = ready_policy(usual_policy(world), world)
     for _ in range(world.horizon // 3):
         panel.step(actions_of_day(panel, rules))
-    write_frame(customers_frame(panel), folder / "customers.parquet")
-    table = read_customers(folder / "customers.parquet", world.features, list(world.channels), cap_windows(world))
-    decisions = decide(policy, table, world, day=SEND_DAY, seed=seed)
+    write_frame(customers_frame(panel, SEND_DAY), folder / "customers.parquet")
+    decisions = decide(policy, folder / "customers.parquet", world, day=SEND_DAY, seed=seed)
     write_frame(decisions.sends(), folder / "sends.csv")
     return decisions
 

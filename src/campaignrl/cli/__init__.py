@@ -13,7 +13,7 @@ simulate.py         `campaignrl simulate`: run a policy in a world, by the day o
 train.py            `campaignrl train`: teach a learner from a log or in a world, and save it as a bundle
 world.py            `campaignrl world`: which worlds there are, what is in one, and every mistake in a file
 world_features.py   `campaignrl world features`: the columns of a customers table, and a template of it
-sends/              Today's sends: decide, ledger, audit, erase
+sends/              Today's sends: decide, ledger, guard, audit, erase
 terminal/           What all verbs share: how they talk, options with one wording, examples of help pages
 """
 

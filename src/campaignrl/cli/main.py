@@ -56,6 +56,7 @@ VERBS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "sends.ledger:ledger",
             "What was decided, handed over and came of it: begin a ledger, add to it, show it, read its log.",
         ),
+        "guard": ("sends.guard:guard", "The rules that every send must meet."),
         "audit": ("sends.audit:audit", "Recompute every rule from what was decided; exit code 1 where one was broken."),
         "erase": (
             "sends.erase:erase",

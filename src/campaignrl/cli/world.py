@@ -146,12 +146,13 @@ def _say_facts(facts: WorldFacts) -> None:
 
 
 def _rules(found: World) -> str:
-    """The guard's caps, capacities, budget and holdout in one sentence."""
-    said = [f"{c.at_most} in {c.per_days} days on {c.channel or 'all channels'}" for c in found.guard.caps]
+    """The guard's caps, capacities, stocks, budget and holdout in one sentence; `guard explain` says all."""
+    said = [cap.said.removeprefix("cap: ") for cap in found.guard.caps]
     for name, channel in found.channels.items():
         if channel.capacity is not None:
             per_day = channel.capacity.sends_per_day_per_1000_customers
             said.append(f"{per_day:g} a day by {name} for 1,000 customers")
+    said += [f"{offer.stock:,} sends of {name}" for name, offer in found.offers.items() if offer.stock is not None]
     if found.guard.budget is not None:
         said.append(
             f"{found.guard.budget.amount_per_1000_customers:g} {found.money.currency} for 1,000 customers in all"

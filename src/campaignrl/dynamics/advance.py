@@ -118,7 +118,7 @@ def live(
     for effect in p.effects:
         effect.live(stocks, happened)
     _drop_out(traits, state, u_drop, ceilings.drop_out, p)
-    _keep_record(state, f, orders)
+    _keep_record(state, f, orders, p)
     if p.tags_refresh and not (day + 1) % p.tags_refresh:  # a period is over: drawn anew
         tags = observed_tags(world, traits, (day + 1) // p.tags_refresh, seed)
         state.segment_tag[...], state.price_tag[...] = tags
@@ -212,7 +212,7 @@ def _drop_out(traits: Traits, state: State, u: Float32, ceiling: float, p: Param
         state.alive[rows[_clock(u[rows]) < hazard]] = False
 
 
-def _keep_record(state: State, f: Funnel, orders: _Orders) -> None:
+def _keep_record(state: State, f: Funnel, orders: _Orders, p: Parameters) -> None:
     """Permissions, offers held and histories of tomorrow."""
     if len(f.lost):
         state.consent[f.lost, f.unsubscribed] = False
@@ -224,3 +224,7 @@ def _keep_record(state: State, f: Funnel, orders: _Orders) -> None:
     for history, rows in ((sent, place), (state.opened, f.opened), (state.clicked, f.clicked)):
         if len(rows):
             history[rows] += _TODAY
+    if len(state.sent_offers):
+        memory.next_history(state.sent_offers)
+        counted = p.counted[p.offer_of[f.action]]
+        state.sent_offers[counted[counted >= 0], f.rows[counted >= 0]] += _TODAY

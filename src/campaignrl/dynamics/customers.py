@@ -65,6 +65,7 @@ class State(NamedTuple):
     sent: npt.NDArray[np.uint64]  # (c, n) contact history by channel
     opened: npt.NDArray[np.uint64]  # (n,) open history
     clicked: npt.NDArray[np.uint64]  # (n,) click history
+    sent_offers: npt.NDArray[np.uint64]  # (r, n) contact history by counted offer: those of which a rule counts sends
 
     def rows(self, part: slice) -> State:
         """The same state of some customers, as views."""
@@ -167,6 +168,7 @@ def _start(world: World, traits: Traits, rate: Float, drop_rate: Float, joined: 
         sent=np.zeros((len(world.channels), n), dtype=np.uint64),
         opened=zero,
         clicked=zero.copy(),
+        sent_offers=np.zeros((len(world.counted_offers), n), dtype=np.uint64),
     )
 
 

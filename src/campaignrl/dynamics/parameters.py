@@ -37,6 +37,7 @@ class Parameters(NamedTuple):
     retention: Float32  # log of the drop-out hazard taken away while usable
     revives: Float32  # probability of return on opening
     valid_days: npt.NDArray[np.int8]
+    counted: npt.NDArray[np.int8]  # place among the counted offers; -1: nobody counts it
     # segment x ..., (g, c) and (g, o + 1)
     affinity: Float32  # log-odds of opening
     taste: Float32  # log-odds of opening, log-hazard of buying while usable
@@ -85,6 +86,7 @@ def parameters(world: World) -> Parameters:
         retention=_f([*(o.retention for o in offers), 0.0]),
         revives=_f([*(o.revives for o in offers), 0.0]),
         valid_days=np.array([*(o.valid_days for o in offers), 0], dtype=np.int8),
+        counted=np.array([*(_place(n, world) for n in world.offers), -1], dtype=np.int8),
         affinity=_f([[s.affinity.get(c, 0.0) for c in world.channels] for s in segments]),
         taste=_f([[*(_taste(s, n, o) for n, o in world.offers.items()), 0.0] for s in segments]),
         basket_shape=_f([s.basket.within**-2.0 for s in segments]),
@@ -104,6 +106,10 @@ def parameters(world: World) -> Parameters:
         arrivals=world.arrivals is not None,
         wanting=_wanting(effects, world.horizon),
     )
+
+
+def _place(offer: str, world: World) -> int:
+    return world.counted_offers.index(offer) if offer in world.counted_offers else -1
 
 
 def _season(effects: tuple[Effect, ...], horizon: int) -> Float32:

@@ -22,7 +22,7 @@ from campaignrl.dynamics.observe import observe
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.errors import Problem, UsageError
 from campaignrl.features import Context
-from campaignrl.guard import Facts, allowed, open_channels, rules_of
+from campaignrl.guard import Facts, allowed, discounts_of, open_channels, rules_of
 from campaignrl.specs import World
 
 T = TypeVar("T")
@@ -30,6 +30,7 @@ Fields = TypeVar("Fields", Traits, State)
 
 BLOCK = 65_536  # customers; fewer, and the fixed cost of a block counts; more, and its arrays leave the cache
 ALL = slice(None)  # of them
+Histories = tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]  # (c, m) of sends by channel, (r, m) by counted offer
 Part = slice | npt.NDArray[np.integer[Any]]  # some of them: a block, or the numbers of rows
 
 
@@ -46,7 +47,7 @@ class Panel:
         ids = _ids(customers)
         self.world, self.seed, self.ids, self.day = world, seed, ids, 0
         self.rules = rules_of(world)
-        self._parameters = parameters(world)
+        self._parameters, self._discounts = parameters(world), discounts_of(world)
         self._block, self._wanted = block, threads or os.cpu_count() or 1
         keys = rng.customer_keys(ids)
         drawn = self.over_blocks(lambda part: draw_customers(world, keys[part], seed))
@@ -94,17 +95,20 @@ class Panel:
         """(m,) rows of the customers whom any channel may reach today; to the others only `none` is allowed."""
         state = self.state
         nothing = Context(self.world.features, {})
-        facts = _facts(
-            self.traits.held_out[part], self._absent(part), state.consent[:, part], state.sent[:, part], nothing
+        facts = self._facts(
+            self.traits.held_out[part],
+            self._absent(part),
+            state.consent[:, part],
+            (state.sent[:, part], state.sent_offers[:, part]),
+            nothing,
         )
         return np.flatnonzero(open_channels(self.rules, facts).any(axis=0)) + (part.start or 0)
 
     def facts(self, context: Context, part: Part = ALL) -> Facts:
         """What the guard needs to know of the customers today, whenever it is read."""
         held_out, state = self.traits.held_out[part], self.state
-        return _facts(
-            held_out.copy(), self._absent(part), state.consent[:, part].copy(), state.sent[:, part].copy(), context
-        )
+        sent = (state.sent[:, part].copy(), state.sent_offers[:, part].copy())
+        return self._facts(held_out.copy(), self._absent(part), state.consent[:, part].copy(), sent, context)
 
     def _absent(self, part: Part) -> Bool | None:
         """(m,) who has not arrived yet; None in a world without arrivals."""
@@ -113,9 +117,29 @@ class Panel:
     def allowed(self, context: Context, part: Part = ALL) -> Bool:
         """(n, k) what may be sent today."""
         held_out, state = self.traits.held_out[part], self.state
-        return allowed(
-            self.rules, _facts(held_out, self._absent(part), state.consent[:, part], state.sent[:, part], context)
-        )
+        sent = (state.sent[:, part], state.sent_offers[:, part])
+        return allowed(self.rules, self._facts(held_out, self._absent(part), state.consent[:, part], sent, context))
+
+    def _facts(
+        self, held_out: Bool, absent: Bool | None, consent: Bool, histories: Histories, context: Context
+    ) -> Facts:
+        """Facts that read these very arrays. absent: (m,) who has not arrived yet, to whom nothing can be sent."""
+        sent, sent_offers = histories
+        place = self._parameters.counted
+
+        def contacts(channel: int | None, days: int) -> npt.NDArray[np.uint8]:
+            return days_with(np.bitwise_or.reduce(sent, axis=0) if channel is None else sent[channel], days)
+
+        def offer_contacts(offer: int, days: int) -> npt.NDArray[np.uint8]:
+            return days_with(sent_offers[place[offer]], days)
+
+        def depth(days: int) -> npt.NDArray[np.int64]:
+            total = np.zeros(len(held_out), dtype=np.int64)
+            for offer, discount in self._discounts.items():
+                total += discount * offer_contacts(offer, days).astype(np.int64)
+            return total
+
+        return Facts(held_out, absent, consent, context, contacts, offer_contacts, depth)
 
     def step(self, action: Int, attempts: Int | None = None, hour: Float | None = None) -> Outcome:
         """One day: action (n,) as the guard allows; returns what happened, and moves on to the next day.
@@ -136,15 +160,6 @@ class Panel:
             action, attempts = action[part], None if attempts is None else attempts[part]
             hour = None if hour is None else hour[part]
         live(self.world, traits, state, action, self.day, self.seed, self._parameters, attempts, outcome, hour)
-
-
-def _facts(held_out: Bool, absent: Bool | None, consent: Bool, sent: npt.NDArray[np.uint64], context: Context) -> Facts:
-    """Facts that read these very arrays. absent: (m,) who has not arrived yet, to whom nothing can be sent."""
-
-    def contacts(channel: int | None, days: int) -> npt.NDArray[np.uint8]:
-        return days_with(np.bitwise_or.reduce(sent, axis=0) if channel is None else sent[channel], days)
-
-    return Facts(held_out, absent, consent, context, contacts)
 
 
 def _parts(n: int, block: int, threads: int) -> list[slice]:

@@ -1,13 +1,13 @@
 """What may be sent at all: one mask over the catalog, with the rule that removed each action.
 
 The one implementation: environments, batch decisions and audits call it. Deny by default: what is not known to be
-allowed is not allowed; `none` always is. A new rule can only remove options. Not here: budget and capacity, which
-tie customers together. n customers, k actions, c channels.
+allowed is not allowed; `none` always is. A new rule can only remove options. Not here: each rule by itself (checks.py),
+budget, capacity and stock, which tie customers together (budget.py). n customers, k actions, c channels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from typing import NamedTuple
@@ -16,53 +16,54 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.actions import NONE, Catalog
-from campaignrl.arrays import Bool, Int
-from campaignrl.features import Context
-from campaignrl.specs import Cap, Condition, World
-
-
-class Facts(NamedTuple):
-    """What the rules need to know of n customers."""
-
-    held_out: Bool  # (n,)
-    suppressed: Bool | None  # (n,) on the suppression list; None: the caller has no such list
-    consent: Bool  # (c, n) known permission by channel; unknown is False
-    context: Context
-    contacts: Callable[
-        [int | None, int], Int
-    ]  # (channel or None for all, days) -> (n,) sends in the days that end today
+from campaignrl.arrays import Bool
+from campaignrl.guard.checks import Check, Doors, Facts, checks, doors_of
+from campaignrl.specs import Cap, Condition, Gap, World
 
 
 @dataclass(frozen=True)
 class Rules:
     """The rules of a world, ready to be applied."""
 
-    catalog: Catalog
-    conditions: dict[int, Condition]  # by offer index
-    caps: tuple[tuple[int | None, Cap], ...]  # channel index or None for all channels
+    world: World
+
+    @property
+    def catalog(self) -> Catalog:
+        """The k actions."""
+        return self.world.catalog
+
+    @cached_property
+    def conditions(self) -> dict[int, Condition]:
+        """Eligibility by offer index."""
+        offers = list(self.world.offers)
+        return {offers.index(name): condition for name, condition in self.world.conditions.items()}
+
+    @cached_property
+    def caps(self) -> tuple[tuple[int | None, Cap], ...]:
+        """Caps and gaps by channel index; None for all channels. Not those by offer."""
+        channels = list(self.world.channels)
+        return tuple((None if c.channel is None else channels.index(c.channel), c) for c in _channel_caps(self.world))
+
+    @cached_property
+    def offer_caps(self) -> tuple[tuple[int, Cap], ...]:
+        """Caps by offer index."""
+        offers = list(self.world.offers)
+        return tuple((offers.index(cap.offer), cap) for cap in self.world.guard.caps if cap.offer is not None)
+
+    @cached_property
+    def doors(self) -> Doors:
+        """What a rule may close."""
+        return doors_of(self.world)
 
     @cached_property
     def checks(self) -> tuple[Check, ...]:
         """One for each rule, strongest first."""
-        return tuple(_checks(self))
+        return tuple(checks(self.world, self.doors, self.conditions, self.caps, self.offer_caps))
 
     @cached_property
     def ways(self) -> tuple[Ways, ...]:
-        """What is left of the catalog when some channels and offers are closed."""
-        return tuple(_ways(self))
-
-
-class Check(NamedTuple):
-    """One rule, and the doors it watches: a channel's, those of all channels, or an offer's; numbered in this order.
-
-    met: (n,), or (c, n) where the rule has an answer of its own for each channel; None: the rule does not apply.
-    """
-
-    reasons: tuple[str, ...]  # of a refusal; one for each answer
-    doors: slice
-    met: Callable[[Facts], Bool | None]
-    channel: int | None = None
-    offer: int | None = None
+        """What is left of the catalog when some doors are closed."""
+        return tuple(_ways(self.doors.needed))
 
 
 class Ways(NamedTuple):
@@ -74,39 +75,49 @@ class Ways(NamedTuple):
 
 
 class Block(NamedTuple):
-    """One rule's refusals: for everything, for one channel, or for one offer."""
+    """One rule's refusals: of whom, and of what."""
 
     reason: str
     refused: Bool  # (n,)
-    channel: int | None = None
-    offer: int | None = None
+    actions: Bool  # (k,)
 
 
 def rules_of(world: World) -> Rules:
     """The rules that a world's file states."""
-    channels, offers = list(world.channels), list(world.offers)
-    conditions = {offers.index(name): condition for name, condition in world.conditions.items()}
-    caps = tuple((None if c.channel is None else channels.index(c.channel), c) for c in world.guard.caps)
-    return Rules(world.catalog, conditions, caps)
+    return Rules(world)
 
 
 def cap_windows(world: World) -> list[tuple[str | None, int]]:
-    """(channel or None for all, days) of every cap: the contact counts a customers table must bring."""
-    return list(dict.fromkeys((cap.channel, cap.per_days) for cap in world.guard.caps))
+    """(channel or None for all, days) of every cap and gap: the contact counts a customers table must bring."""
+    return list(dict.fromkeys((cap.channel, cap.per_days) for cap in _channel_caps(world)))
+
+
+def offer_windows(world: World) -> list[tuple[str, int]]:
+    """(offer, days) of every cap by offer: the further contact counts."""
+    return list(dict.fromkeys((cap.offer, cap.per_days) for cap in world.guard.caps if cap.offer is not None))
+
+
+def _channel_caps(world: World) -> list[Cap]:
+    """Caps that are not by offer, and gaps, which are caps of one send."""
+    gaps = [(None, world.guard.min_gap_days), *((name, c.min_gap_days) for name, c in world.channels.items())]
+    stated = [cap for cap in world.guard.caps if cap.offer is None]
+    return [*stated, *(Gap(channel=channel, per_days=days) for channel, days in gaps if days is not None)]
 
 
 def blocks(rules: Rules, facts: Facts) -> list[Block]:
     """Every refusal, strongest rule first; the first that hits an action is its reason."""
     found = []
+    needed = rules.doors.needed
     for check in rules.checks:
         met = check.met(facts)
         if met is None:
             continue
         if met.ndim == 1:
-            found.append(Block(check.reasons[0], ~met, check.channel, check.offer))
+            actions = np.asarray(needed[check.doors].any(axis=0))
+            found.append(Block(check.reasons[0], ~met, actions))
         else:
-            rows = zip(check.reasons, ~met, strict=True)
-            found += [Block(reason, refused, channel=c) for c, (reason, refused) in enumerate(rows)]
+            rows = zip(check.reasons, ~met, needed[check.doors], strict=True)
+            found += [Block(reason, refused, actions) for reason, refused, actions in rows]
     return found
 
 
@@ -115,9 +126,10 @@ def open_channels(rules: Rules, facts: Facts) -> Bool:
 
     A customer without any can only be sent `none`.
     """
-    doors = np.ones((len(rules.catalog.channels), len(facts.held_out)), dtype=bool)
+    many = len(rules.catalog.channels)
+    doors = np.ones((many, len(facts.held_out)), dtype=bool)
     for check in rules.checks:
-        met = check.met(facts) if check.offer is None else None
+        met = check.met(facts) if check.doors.stop <= many else None
         if met is not None:
             open_ = doors[check.doors]
             np.logical_and(open_, met, out=open_)
@@ -126,7 +138,7 @@ def open_channels(rules: Rules, facts: Facts) -> Bool:
 
 def allowed(rules: Rules, facts: Facts) -> Bool:
     """(n, k) what may be sent; column 0 (`none`) is always True."""
-    doors = np.ones((len(rules.catalog.channels) + len(rules.conditions), len(facts.held_out)), dtype=bool)
+    doors = np.ones((len(rules.doors.needed), len(facts.held_out)), dtype=bool)
     for check in rules.checks:
         met = check.met(facts)
         if met is not None:
@@ -141,36 +153,8 @@ def _beyond(ways: Ways, doors: Bool) -> Bool:
     return ways.allowed.take(number, axis=0)
 
 
-def _checks(rules: Rules) -> Iterator[Check]:
-    channels = rules.catalog.channels
-    all_channels = slice(0, len(channels))
-    yield Check(("suppressed",), all_channels, lambda facts: None if facts.suppressed is None else ~facts.suppressed)
-    yield Check(("holdout",), all_channels, lambda facts: ~facts.held_out)
-    yield Check(tuple(f"no consent: {c.name}" for c in channels), all_channels, lambda facts: facts.consent)
-    for door, (offer, condition) in enumerate(rules.conditions.items(), start=len(channels)):
-        reason = f"not eligible: {rules.catalog.offers[offer].name}"
-        yield Check((reason,), slice(door, door + 1), _meets(condition), offer=offer)
-    for channel, cap in rules.caps:
-        scope = "all channels" if channel is None else channels[channel].name
-        doors = all_channels if channel is None else slice(channel, channel + 1)
-        reason = f"cap: {cap.at_most} in {cap.per_days} days on {scope}"
-        yield Check((reason,), doors, _below(channel, cap), channel=channel)
-
-
-def _meets(condition: Condition) -> Callable[[Facts], Bool]:
-    return lambda facts: condition.holds(facts.context)
-
-
-def _below(channel: int | None, cap: Cap) -> Callable[[Facts], Bool]:
-    # The window of per_days days ends today, so a send on day d no longer counts on day d + per_days.
-    return lambda facts: facts.contacts(channel, cap.per_days) < cap.at_most
-
-
-def _ways(rules: Rules) -> Iterator[Ways]:
-    catalog = rules.catalog
-    by_channel = [catalog.channel_of == c for c in range(len(catalog.channels))]
-    by_offer = [catalog.offer_of == o for o in rules.conditions]
-    needed = np.reshape([*by_channel, *by_offer], (-1, len(catalog)))  # (doors, k) whether an action needs it open
+def _ways(needed: Bool) -> Iterator[Ways]:
+    """needed: (doors, k) whether an action needs a door to be open."""
     for start in range(0, max(len(needed), 1), 8):
         mine = needed[start : start + 8]
         places = np.arange(len(mine), dtype=np.uint8)
@@ -181,14 +165,9 @@ def _ways(rules: Rules) -> Iterator[Ways]:
 
 def reasons(rules: Rules, facts: Facts) -> npt.NDArray[np.object_]:
     """(n, k) the rule that removed each action; "" where it is allowed."""
-    catalog = rules.catalog
-    text = np.full((len(facts.held_out), len(catalog)), "", dtype=object)
+    text = np.full((len(facts.held_out), len(rules.catalog)), "", dtype=object)
     for block in blocks(rules, facts):
-        for k in range(1, len(catalog)):
-            hit = (block.channel is None or block.channel == catalog.channel_of[k]) and (
-                block.offer is None or block.offer == catalog.offer_of[k]
-            )
-            if hit:
-                text[block.refused & (text[:, k] == ""), k] = block.reason
+        for k in np.flatnonzero(block.actions):
+            text[block.refused & (text[:, k] == ""), k] = block.reason
     text[:, NONE] = ""
     return text

@@ -74,6 +74,7 @@ def _chained(ledger: Ledger, going: pa.Table, before: pa.Table, today: datetime.
         "day": pa.array([(today - EPOCH).days] * len(going), pa.int32()),
         "decision_day": going["day"],
         "channel": pc.if_else(failed, "", going["channel"]),
+        "offer": pc.if_else(failed, "", going["offer"]),
         "cost": pc.if_else(failed, 0, going["cost"]),
         "run_id": going["run_id"],
         "run_entry": going["chain"],

@@ -73,6 +73,7 @@ _OTHERS = {
         ("day", pa.int32()),
         ("decision_day", pa.int32()),
         ("channel", pa.string()),  # "" where nothing was sent
+        ("offer", pa.string()),
         ("cost", pa.int64()),
         ("run_id", pa.string()),
         ("run_entry", pa.string()),

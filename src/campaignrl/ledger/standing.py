@@ -45,6 +45,17 @@ class Standing:
     _customer: Int  # (m,) of sends to these customers
     _when: Int
     _channel: Objects
+    _offer: Objects
+    _sends_of: dict[str, int]  # by offer, to anybody
+
+    def sends_of(self, offers: list[str]) -> Int:
+        """(o,) sends of these offers in the whole campaign, to anybody."""
+        return np.array([self._sends_of.get(offer, 0) for offer in offers], dtype=np.int64)
+
+    def offer_contacts(self, offer: str, days: int) -> Int:
+        """(n,) sends of an offer in the window of `days` days that ends today."""
+        inside = (self._when > self.day - days) & (self._when <= self.day) & (self._offer == offer)
+        return np.bincount(self._customer[inside], minlength=len(self.suppressed))
 
     def contacts(self, channel: str | None, days: int) -> Int:
         """(n,) sends in the window of `days` days that ends today; channel None: all."""
@@ -66,7 +77,8 @@ def standing(ledger: Ledger, day: int, ids: Objects, channels: list[str]) -> Sta
     customer = known.get_indexer(pd.Index(sends["customer_id"]))
     when, channel = sends["day"].to_numpy(), sends["channel"].to_numpy(dtype=object)
     today = when == day
-    gone = ledger.read("erasures", ["decision_day", "channel", "cost"]).to_pandas()
+    gone = ledger.read("erasures", ["decision_day", "channel", "offer", "cost"]).to_pandas()
+    offers = pd.concat([sends["offer"], gone["offer"]]).value_counts()
     gone_today = gone["channel"][gone["decision_day"] == day]
     by_channel = [int((today & (channel == name)).sum() + (gone_today == name).sum()) for name in channels]
     consent, suppressed = _permissions(ledger, day, known, channels)
@@ -81,6 +93,8 @@ def standing(ledger: Ledger, day: int, ids: Objects, channels: list[str]) -> Sta
         _customer=customer[ours],
         _when=when[ours],
         _channel=channel[ours],
+        _offer=sends["offer"].to_numpy(dtype=object)[ours],
+        _sends_of={str(offer): int(many) for offer, many in offers.items()},
     )
 
 
@@ -91,7 +105,7 @@ def _last_day(ledger: Ledger) -> int | None:
 
 def _sends(ledger: Ledger) -> pd.DataFrame:
     """Every send that counts: planned, handed over, or of unknown fate."""
-    table = ledger.read("decisions", ["decision_id", "customer_id", "day", "channel", "cost", "action"])
+    table = ledger.read("decisions", ["decision_id", "customer_id", "day", "channel", "offer", "cost", "action"])
     sends = table.filter(pc.not_equal(table["action"], 0)).to_pandas()
     kept: pd.DataFrame = sends[~sends["decision_id"].isin(not_sent(ledger))]
     return kept

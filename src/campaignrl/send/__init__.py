@@ -9,30 +9,31 @@ draw.py           What a policy would send to each customer of a table: the guar
 erase_files.py    Erasure in files: a customer's rows go from lists, logs, tables and profile folders; a search
                   proves it
 explain.py        Why one customer gets what it gets: what speaks for it, what came second, what was refused
+facts.py          What the guard needs to know of the customers of a table, on the morning of a decision
 history.py        What a ledger says of one customer: every decision and why, its hand-over, what came of it, what was
                   allowed since
 ledger_run.py     One run of decisions on a ledger: what it starts from, what it is called, what it leaves there
-limits.py         Budget and capacity of one run of decisions, and what they leave of its sends
+limits.py         Budget, capacity and stock of one run of decisions, and what they leave of its sends
 plan.py           The plan of a run in figures: what goes where, what it costs, who gets nothing and why, what changed
                   since the last
 plan_reasons.py   Why each customer gets what a plan by value gives it, in a marketer's words
 reasons.py        Why each customer gets what it gets, in a marketer's words
+recount.py        Each rule recomputed from what was decided: in how many rows it was broken, and the first of them
 table_columns.py  Which columns a customers table must have for a world, with unit, levels, range and meaning
 value_plan.py     A run whose budget, capacity and stock go where they bring most: the plan by value, and a share that
                   explores
 """
 
 from campaignrl.ledger import EPOCH as EPOCH
-from campaignrl.send.audit import Finding as Finding
 from campaignrl.send.audit import audit_ledger as audit_ledger
 from campaignrl.send.customers import read_customers as read_customers
 from campaignrl.send.decisions import Decisions as Decisions
-from campaignrl.send.draw import facts_of as facts_of
 from campaignrl.send.erase_files import ErasedFile as ErasedFile
 from campaignrl.send.erase_files import erase_in_files as erase_in_files
 from campaignrl.send.erase_files import still_found as still_found
 from campaignrl.send.explain import Explanation as Explanation
 from campaignrl.send.explain import explained as explained
+from campaignrl.send.facts import facts_of as facts_of
 from campaignrl.send.history import History as History
 from campaignrl.send.history import history_of as history_of
 from campaignrl.send.limits import limits_of_run as limits_of_run
@@ -41,6 +42,8 @@ from campaignrl.send.plan import REWARDS as REWARDS
 from campaignrl.send.plan import Certificate as Certificate
 from campaignrl.send.plan import Plan as Plan
 from campaignrl.send.plan import plan_of as plan_of
+from campaignrl.send.recount import Finding as Finding
+from campaignrl.send.recount import not_looked_at as not_looked_at
 from campaignrl.send.table_columns import TableColumn as TableColumn
 from campaignrl.send.table_columns import example_customers as example_customers
 from campaignrl.send.table_columns import table_columns as table_columns

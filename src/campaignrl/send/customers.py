@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from campaignrl.errors import DataError, Problem, nearest
-from campaignrl.guard import cap_windows
+from campaignrl.guard import cap_windows, rule_columns
 from campaignrl.specs import World, WorldReference, load_world
 from campaignrl.tables import ID, LEAST_KNOWN, CustomerTable, arrow_table, contact_column
 from campaignrl.tables import read_customers as read_table
@@ -35,7 +35,8 @@ def read_customers(
 
     Args:
         customers: a file (Parquet, CSV) or a frame with `customer_id`, a column per feature of the world in its own
-            unit, and for every frequency cap the sends so far in its window (`contacts_7d`, `contacts_sms_7d`).
+            unit, for every frequency cap the sends so far in its window (`contacts_7d`, `contacts_sms_7d`), and what
+            other rules of the world read (`table_columns` lists all of them).
         world: whose features and rules: a World, its name, path or dict.
         suppressed: ids never to be contacted, as a collection, or a table with `customer_id`.
         ledger: contacts are counted from a ledger: columns of the table may be left out, and count what others sent.
@@ -68,6 +69,7 @@ def read_customers(
         list(found.channels),
         cap_windows(found),
         barred,
+        rules=rule_columns(found),
         least_known=least_known,
         encoding=encoding,
     )
@@ -77,6 +79,7 @@ def without_contacts(table: pa.Table, world: World) -> pa.Table:
     """A customers table in which what a ledger counts may be left out: nothing by other senders."""
     counted = {contact_column(window) for window in cap_windows(world)}
     counted |= {f.name for f in world.features.features if contact_window(f.name) is not None}
+    counted |= {column.name for column in rule_columns(world) if column.needed == "counted"}
     for name in sorted(counted - set(table.column_names)):
         table = table.append_column(name, pa.repeat(0, len(table)))
     return table

@@ -23,7 +23,16 @@ from campaignrl.policies.deep import Memory, require_memory
 from campaignrl.send.customers import Customers, Suppressed, read_customers
 from campaignrl.send.decisions import Decisions
 from campaignrl.send.draw import Drawn, draw
-from campaignrl.send.ledger_run import LedgerRun, begin, decided_before, require_not_earlier, rows_of, run_id
+from campaignrl.send.facts import clock_time, morning_of, one_an_address, require_fresh
+from campaignrl.send.ledger_run import (
+    LedgerRun,
+    begin,
+    decided_before,
+    require_list,
+    require_not_earlier,
+    rows_of,
+    run_id,
+)
 from campaignrl.send.limits import limits_of_run, serve
 from campaignrl.send.plan_reasons import plan_reasons
 from campaignrl.send.reasons import blocked_of, reasons_of
@@ -47,6 +56,7 @@ def decide(
     memory: Memory | None = None,
     ledger: Ledger | str | Path | None = None,
     dry_run: bool = False,
+    send_at: datetime.time | str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Decisions:
     """Decide for every customer what to send on a day, within the rules, the budget and the capacity of a world.
@@ -72,15 +82,17 @@ def decide(
         memory: of a recurrent policy, which it reads and moves on; the same day again gives the same decisions.
         ledger: of the campaign, or its folder; the decisions are committed there.
         dry_run: commit nothing.
+        send_at: when the list goes out, as 09:30, in the world's zone; nobody is sent anything in quiet hours.
         progress: called as (customers done, in all).
 
     Returns:
         Decisions: one for every customer, also to send nothing, with propensities and reasons.
 
     Raises:
-        DataError: the table breaks its contract; every fault at once.
+        DataError: the table breaks its contract, every fault at once; or too many of its rows are too old; or the
+            suppression list shrank since the last run of the ledger.
         ArtifactError: the policy is for another catalog than the world's.
-        UsageError: the policy has learned nothing yet or states no values, the day is none, or a limit is no amount.
+        UsageError: the policy has learned nothing yet or states no values, day or hour is none, or a limit no amount.
         LedgerMoved: another run committed to the ledger in between; run it again.
 
     Example:
@@ -100,20 +112,33 @@ def decide(
     table = read_customers(customers, world, suppressed=suppressed, ledger=kept is not None)
     require_playable(policy, world)
     require_values(policy, allocate, explore)
-    how = () if allocate == "lot" else (allocate, explore)
+    require_fresh(table, world, day)
+    at, how = clock_time(send_at), () if allocate == "lot" else (allocate, explore)
     decided = partial(
-        _decided, policy, world, day, how, seed=seed, budget=budget, capacity=capacity, memory=memory, progress=progress
+        _decided,
+        policy,
+        world,
+        day,
+        how,
+        seed=seed,
+        budget=budget,
+        capacity=capacity,
+        memory=memory,
+        send_at=at,
+        progress=progress,
     )
     if kept is None:
-        return decided(table, None)
-    run = run_id(policy, table, world, day, seed, budget, sorted((capacity or {}).items()), *how)
+        return decided(one_an_address(table), None)
+    named = (seed, budget, sorted((capacity or {}).items()), *how, *(() if at is None else (at.isoformat(),)))
+    run = run_id(policy, table, world, day, *named)
     with kept.lock():
         begun = begin(kept, table, world, day)
         before = kept.rows_of(run)
-        found = replace(decided(begun.customers, begun), run=run)
+        found = replace(decided(one_an_address(begun.customers), begun), run=run)
         if before is not None:
             return decided_before(before, table.ids, found, world)
         require_not_earlier(begun, day)
+        require_list(begun)
         if not dry_run:
             kept.append("decisions", rows_of(found, run, world), run, begun.head)
     return found
@@ -131,13 +156,15 @@ def _decided(
     budget: float | None,
     capacity: Mapping[str, int] | None,
     memory: Memory | None,
+    send_at: datetime.time | None,
     progress: Callable[[int, int], None] | None,
 ) -> Decisions:
     limits = limits_of_run(world, len(table), budget, capacity, None if begun is None else begun.limits)
     keys, today = rng.customer_keys(table.ids), (day - EPOCH).days
     _meet(policy, memory, keys, day)
     closed = None if begun is None else begun.standing.decided_today
-    drawn = draw(policy, memory, table, world, today, seed, closed, progress)
+    morning = morning_of(day, send_at, limits, world)
+    drawn = draw(policy, memory, table, world, today, seed, closed, progress, morning)
     found = Decisions(
         catalog=world.catalog,
         day=day,
@@ -152,10 +179,11 @@ def _decided(
         eligible=drawn.eligible,
         customers=table,
         limits=limits,
+        morning=morning,
         about={
             **world.log_facts,
             "seed": seed,
-            "limited": bool(np.isfinite([*limits.sends, limits.money]).any()),
+            "limited": limits.bind,
             "policy_hash": policy_hash(policy),
             "world_hash": world_hash(world),
         },

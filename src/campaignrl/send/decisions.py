@@ -21,6 +21,7 @@ from campaignrl.display import html_table, one_line
 from campaignrl.features import Context
 from campaignrl.guard import Allocation, Limits
 from campaignrl.ledger import EPOCH
+from campaignrl.send.facts import Morning
 from campaignrl.tables import ID, CustomerTable
 from campaignrl.tables.files import write_frame
 from campaignrl.tables.log import DecisionLog
@@ -42,6 +43,7 @@ class Decisions:
         context, eligible: what the policy saw of them, and (n, k) what the guard allowed.
         customers: the table they rest on, with what a ledger counted in.
         limits: what the run might send and spend.
+        morning: what the rules knew of the day; None: the day alone.
         run: the name of the run in a ledger, 32 hex digits of all it rests on; "" without one.
         expected_gain: (n,) what the action is expected to bring over sending nothing, its cost taken off, in the unit
             of the rewards that the policy learned from; NaN where it states no values; None: not asked.
@@ -72,6 +74,7 @@ class Decisions:
     customers: CustomerTable
     limits: Limits
     about: dict[str, Any]
+    morning: Morning | None = None
     run: str = ""
     withdrawn: Bool | None = None
     expected_gain: Float | None = None

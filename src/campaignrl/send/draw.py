@@ -16,10 +16,11 @@ import numpy.typing as npt
 from campaignrl import rng
 from campaignrl.actions import NONE
 from campaignrl.arrays import Bool, Float, Objects
-from campaignrl.guard import Facts, Rules, allowed, blocks, rules_of
+from campaignrl.guard import Facts, Rules, allowed, blocks, by_lane, lanes_of, rules_of, stock_of
 from campaignrl.policies import Policy, sample
 from campaignrl.policies.deep import Memory, ask
 from campaignrl.rng import Purpose
+from campaignrl.send.facts import Morning, facts_of
 from campaignrl.specs import World
 from campaignrl.tables import CustomerTable
 
@@ -36,7 +37,7 @@ class Drawn:
         action: (n,) the draw.
         propensity: (n,) chance of it.
         none: (n,) chance of `none`.
-        by_channel: (n, c) chance of a send by channel.
+        by_channel: (n, l) chance of a send by lane, which is a channel where no offer has a stock.
         is_best: (n,) no action was more probable.
         blocked: (n,) which rules refused something, in words.
     """
@@ -59,19 +60,21 @@ def draw(
     seed: int,
     closed: Bool | None = None,
     progress: Callable[[int, int], None] | None = None,
+    morning: Morning | None = None,
 ) -> Drawn:
     """Ask the policy about every customer, block by block.
 
-    day: since 1970-01-01; closed: (n,) who gets nothing more today, since an earlier run sends to them.
+    day: since 1970-01-01; closed: (n,) who gets nothing more today, since an earlier run sends to them; morning: what
+    the rules know of the day, None: the day alone.
     """
     rules, keys, n = rules_of(world), rng.customer_keys(customers.ids), len(customers)
     held_out = rng.uniform(keys, world.guard.holdout_salt, 0, Purpose.HOLDOUT) < world.guard.holdout
     u = rng.uniform(keys, seed, day, Purpose.ACTION)
-    channel = world.catalog.channel_of
-    found = _empty(n, world)
+    lanes = lanes_of(world.catalog, stock_of(world))
+    found = _empty(n, world, len(lanes.channel))
     for start in range(0, n, ROWS_AT_A_TIME):
         part = slice(start, start + ROWS_AT_A_TIME)
-        facts = facts_of(customers.take(part), held_out[part], world)
+        facts = facts_of(customers.take(part), held_out[part], world, morning or Morning(day))
         mask = allowed(rules, facts)
         if closed is not None:
             mask[closed[part], 1:] = False
@@ -81,8 +84,7 @@ def draw(
         found.propensity[part] = p[np.arange(len(mask)), action]
         found.none[part] = p[:, NONE]
         found.is_best[part] = found.propensity[part] >= p.max(axis=1)
-        for c in range(len(world.channels)):
-            found.by_channel[part, c] = p[:, channel == c].sum(axis=1)
+        found.by_channel[part] = by_lane(p, lanes)
         found.blocked[part] = _blocked(rules, facts)
         if closed is not None:
             for i in start + np.flatnonzero(closed[part]):
@@ -92,26 +94,16 @@ def draw(
     return found
 
 
-def _empty(n: int, world: World) -> Drawn:
+def _empty(n: int, world: World, lanes: int) -> Drawn:
     return Drawn(
         eligible=np.zeros((n, len(world.catalog)), dtype=bool),
         action=np.zeros(n, dtype=np.int64),
         propensity=np.ones(n),
         none=np.ones(n),
-        by_channel=np.zeros((n, len(world.channels))),
+        by_channel=np.zeros((n, lanes)),
         is_best=np.ones(n, dtype=bool),
         blocked=np.full(n, "", dtype=object),
     )
-
-
-def facts_of(customers: CustomerTable, held_out: Bool, world: World) -> Facts:
-    """What the guard needs to know, from a customers table."""
-    names = [None, *world.channels]
-
-    def contacts(channel: int | None, days: int) -> npt.NDArray[np.int64]:
-        return customers.contacts[names[0 if channel is None else channel + 1], days]
-
-    return Facts(held_out, customers.suppressed, customers.consent, customers.context, contacts)
 
 
 def _blocked(rules: Rules, facts: Facts) -> Objects:

@@ -23,7 +23,8 @@ from campaignrl.guard import reasons, rules_of
 from campaignrl.policies import Policy
 from campaignrl.rng import Purpose
 from campaignrl.send.decisions import Decisions
-from campaignrl.send.draw import SENT_TODAY, facts_of
+from campaignrl.send.draw import SENT_TODAY
+from campaignrl.send.facts import facts_of
 from campaignrl.specs import World
 
 BACKGROUND, ORDERS = 24, 8  # other customers, and orders of the features for each
@@ -191,7 +192,7 @@ def _refused(found: Decisions, world: World, row: Int) -> tuple[tuple[str, tuple
         return ((SENT_TODAY, ("everything",)),)
     one = found.customers.take(row)
     held = rng.uniform(rng.customer_keys(one.ids), world.guard.holdout_salt, 0, Purpose.HOLDOUT) < world.guard.holdout
-    texts = reasons(rules_of(world), facts_of(one, held, world))[0]
+    texts = reasons(rules_of(world), facts_of(one, held, world, found.morning))[0]
     rules = dict.fromkeys(text for text in texts if text)
     return tuple((rule, _together(rule, texts, world)) for rule in rules)
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from campaignrl.arrays import Bool, Float, Objects
 from campaignrl.errors import DataError, Problem, UsageError
-from campaignrl.guard import Limits, Spending
+from campaignrl.guard import Limits, Spending, depth_column, discounts_of, offer_windows, purposes_of
 from campaignrl.ledger import (
     CHAINED,
     EPOCH,
@@ -34,8 +34,9 @@ from campaignrl.ledger import (
 from campaignrl.policies import Policy, policy_hash
 from campaignrl.send.customers import contact_window
 from campaignrl.send.decisions import Decisions
-from campaignrl.specs import World, digest, guard_hash, world_hash
-from campaignrl.tables import AT_THE_START, CustomerTable
+from campaignrl.send.recount import LISTED, RULE, SEND_AT
+from campaignrl.specs import World, digest, guard_hash, offer_column, world_hash
+from campaignrl.tables import AT_THE_START, CustomerTable, Known
 from campaignrl.tables.log import id_lists
 
 
@@ -69,7 +70,7 @@ def begin(ledger: Ledger, customers: CustomerTable, world: World, day: datetime.
     today, head = (day - EPOCH).days, ledger.head
     found = standing(ledger, today, customers.ids, list(world.channels))
     spending = Spending(world, ledger.customers)
-    spending.book(found.spent)
+    spending.book(found.spent, found.sends_of(list(world.offers)))
     limits = spending.limits(min((day - ledger.start).days, world.horizon - 1))
     limits = limits._replace(sends=np.maximum(limits.sends - found.sends_today, 0), money=max(limits.money, 0.0))
     return LedgerRun(ledger, head, found, _counted_in(customers, found, world, (day - ledger.start).days), limits)
@@ -82,6 +83,16 @@ def require_not_earlier(run: LedgerRun, day: datetime.date) -> None:
         stands = EPOCH + datetime.timedelta(days=last)
         fix = "A ledger only moves forward; a run that is in it already may be repeated."
         raise UsageError(Problem("ledger", "day", day.isoformat(), f"{stands}, the last one decided, or later", fix))
+
+
+def require_list(run: LedgerRun) -> None:
+    """DataError for a suppression list that shrank, or went away, since the last run that had one."""
+    there, table = run.customers.listed, run.ledger.table("decisions")
+    if there is None or RULE + LISTED not in {f.name for f in table.schema().fields}:
+        return
+    rows = run.ledger.read("decisions", ["day", RULE + LISTED]).to_pandas().dropna()
+    if len(rows):
+        there.require(int(rows[RULE + LISTED][rows["day"] == rows["day"].max()].max()))
 
 
 def _counted_in(customers: CustomerTable, found: Standing, world: World, day: int) -> CustomerTable:
@@ -100,9 +111,26 @@ def _counted_in(customers: CustomerTable, found: Standing, world: World, day: in
         said = np.asarray(columns[f"consent_{channel}"], dtype=np.float64)
         said = _consent(said, found.consent[place])
         columns[f"consent_{channel}"], consent[place] = said, said == 1.0
+    known = {name: _known(name, of, found, world) for name, of in customers.known.items()}
     suppressed = found.suppressed if customers.suppressed is None else customers.suppressed | found.suppressed
     context = replace(customers.context, columns=columns)
-    return replace(customers, context=context, contacts=contacts, consent=consent, suppressed=suppressed)
+    return replace(customers, context=context, contacts=contacts, consent=consent, suppressed=suppressed, known=known)
+
+
+def _known(name: str, of: Known, found: Standing, world: World) -> Known:
+    """What a column of a rule says, with what the ledger counts; a channel that was left is left for every purpose."""
+    for offer, days in offer_windows(world):
+        if name == offer_column(offer, days):
+            return of._replace(values=of.values + found.offer_contacts(offer, days))
+    most = world.guard.max_discount_depth
+    if most is not None and name == depth_column(world):
+        own, names = discounts_of(world), list(world.offers)
+        sent = sum(share * found.offer_contacts(names[o], most.per_days) for o, share in own.items())
+        return of._replace(values=of.values + sent)
+    for place, channel in enumerate(world.channels):
+        if of.kind == "consent" and (channel, name.removeprefix(f"consent_{channel}_")) in purposes_of(world):
+            return of._replace(values=of.values & (found.consent[place] != 0))
+    return of
 
 
 def _consent(said: Float, heard: npt.NDArray[np.int8]) -> Float:
@@ -121,9 +149,15 @@ def run_id(policy: Policy, customers: CustomerTable, world: World, day: datetime
     names = sorted(customers.context.columns)
     arrays = [customers.context.columns[name] for name in names] + [*customers.consent, *customers.contacts.values()]
     arrays += [] if customers.suppressed is None else [customers.suppressed]
+    arrays += [_plain(known.values) for _, known in sorted(customers.known.items())]
     for values in arrays:
         body.update(np.ascontiguousarray(np.asarray(values)[order]).tobytes())
     return digest([policy_hash(policy), world_hash(world), day.isoformat(), body.hexdigest(), list(how)])
+
+
+def _plain(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Texts as bytes of one length; their addresses in memory say nothing."""
+    return values.astype("U") if values.dtype == object else values
 
 
 def rows_of(found: Decisions, run: str, world: World) -> pa.Table:
@@ -157,9 +191,28 @@ def rows_of(found: Decisions, run: str, world: World) -> pa.Table:
     for feature in world.features.features:
         values = found.context.labels(feature.name) if feature.levels else found.context.columns[feature.name]
         columns[SEEN + feature.name] = values
-    return pa.table(
-        {name: pa.array(columns[name], schema.field(name).type) for name in schema.names if name not in CHAINED}
-    )
+    own = [name for name in schema.names if name not in CHAINED]  # the ledger makes those
+    table = pa.table({name: pa.array(columns[name], schema.field(name).type) for name in own})
+    for name, values in _seen_by_rules(found, world).items():
+        table = table.append_column(RULE + name, values)
+    return table
+
+
+def _seen_by_rules(found: Decisions, world: World) -> dict[str, pa.Array]:
+    """What only rules saw of the customers, so that an audit can look again; no address, and no count of others."""
+    cells: dict[str, pa.Array] = {}
+    for name, (kind, values) in found.customers.known.items():
+        if kind == "zone":
+            cells[name] = pa.array(values, pa.string())
+        elif kind in ("day", "consent", "held"):
+            cells[name] = pa.array(values.astype(np.int64), pa.int32())
+    there = found.customers.listed
+    if there is not None and (there.size or not there.least_known):  # a list that may be left out is noted as none
+        cells[LISTED] = pa.array([there.size] * len(found.ids), pa.int64())
+    if world.guard.timezone is not None:
+        at = None if found.morning is None else found.morning.send_at
+        cells[SEND_AT] = pa.array(["" if at is None else at.isoformat()] * len(found.ids), pa.string())
+    return cells
 
 
 def decided_before(rows: pa.Table, ids: Objects, found: Decisions, world: World) -> Decisions:

@@ -1,9 +1,9 @@
-"""Budget and capacity of one run of decisions, and what they leave of its sends.
+"""Budget, capacity and stock of one run of decisions, and what they leave of its sends.
 
-Without a ledger nobody knows what the campaign has spent, so a run may use one day's share of its budget and of each
-channel's capacity. Where there is too little for everybody, customers are served by lot, as in a simulated campaign:
-whoever is drawn first, whatever the order of the rows, so that propensities stay exact. Not here: the rule itself
-(guard/budget.py), words (reasons.py). n customers, c channels.
+Without a ledger nobody knows what the campaign has spent, so a run may use one day's share of its budget, of each
+channel's capacity and of each offer's stock. Where there is too little for everybody, customers are served by lot, as
+in a simulated campaign: whoever is drawn first, whatever the order of the rows, so that propensities stay exact. Not
+here: the rule itself (guard/budget.py), words (reasons.py). n customers, c channels.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from campaignrl import rng
 from campaignrl.actions import NONE
 from campaignrl.arrays import Bool, Float, UInt64
 from campaignrl.errors import Problem, UsageError, nearest
-from campaignrl.guard import Limits, Spending, propensity_after, throttle
+from campaignrl.guard import Limits, Spending, lanes_of, propensity_after, stock_of, throttle
 from campaignrl.rng import Purpose
 from campaignrl.send.draw import Drawn
 from campaignrl.specs import World
@@ -29,13 +29,14 @@ class Served(NamedTuple):
     """What is left of the draws.
 
     action: (n,) with `none` where nothing could be paid or sent; propensity: (n,) of it, exact given the cuts;
-    no_capacity, no_money: (n,) whose send fell to a full channel, or to the money.
+    no_capacity, no_money, no_stock: (n,) whose send fell to a full channel, to the money, or to the offer's stock.
     """
 
     action: npt.NDArray[np.int64]
     propensity: Float
     no_capacity: Bool
     no_money: Bool
+    no_stock: Bool | None = None  # None: nobody's
 
 
 def limits_of_run(
@@ -60,7 +61,7 @@ def limits_of_run(
     problems = _problems(world, budget, capacity or {})
     if problems:
         raise UsageError(problems)
-    today = Spending(world, customers).limits(0) if left is None else left
+    today = _share_of_a_day(world, customers) if left is None else left
     sends, money = today.sends.copy(), today.money
     for name, most in (capacity or {}).items():
         place = list(world.channels).index(name)
@@ -68,6 +69,12 @@ def limits_of_run(
     if budget is not None:
         money = min(money, float(world.minor(budget)))
     return today._replace(sends=sends, money=money)
+
+
+def _share_of_a_day(world: World, customers: int) -> Limits:
+    """Where nobody knows what other days have used: of money and stock one day's share, capacity as it stands."""
+    limits = Spending(world, customers).limits(0)
+    return limits if limits.stock is None else limits._replace(stock=np.floor(limits.stock / world.horizon))
 
 
 def _problems(world: World, budget: float | None, capacity: Mapping[str, int]) -> list[Problem]:
@@ -87,13 +94,18 @@ def _problems(world: World, budget: float | None, capacity: Mapping[str, int]) -
 def serve(world: World, drawn: Drawn, limits: Limits, keys: UInt64, day: int, seed: int) -> Served:
     """Draws within the limits, by lot where they are too many. day: since 1970-01-01."""
     nobody = np.zeros(len(drawn.action), dtype=bool)
-    if not (np.isfinite(limits.money) or any(np.isfinite(part).any() for part in limits if np.ndim(part))):
+    if not limits.bind:
         return Served(drawn.action, drawn.propensity, nobody, nobody)
     catalog = world.catalog
     u = rng.uniform(keys, seed, day, Purpose.THROTTLE)
     found = throttle(catalog, drawn.action, u, limits)
     unserved = found.action != drawn.action
     before = np.where(unserved, drawn.none, drawn.propensity)
-    after = propensity_after(before, drawn.by_channel, drawn.none, found.action, catalog, found.served)
+    lanes = lanes_of(catalog, stock_of(world))
+    after = propensity_after(before, drawn.by_channel, drawn.none, found.action, catalog, found.served, lanes)
     fits = throttle(catalog, drawn.action, u, limits._replace(money=np.inf)).action != NONE
-    return Served(found.action.astype(np.int64), after, unserved & ~fits, unserved & fits)
+    action = found.action.astype(np.int64)
+    if limits.stock is None:
+        return Served(action, after, unserved & ~fits, unserved & fits)
+    room = throttle(catalog, drawn.action, u, limits._replace(money=np.inf, stock=None)).action != NONE
+    return Served(action, after, unserved & ~room, unserved & fits, room & ~fits)

@@ -19,20 +19,27 @@ def reasons_of(catalog: Catalog, drawn: Drawn, served: Served) -> Objects:
     texts = _chosen(drawn.action, drawn.propensity, drawn.is_best, options)
     for i in np.flatnonzero(options == 1):
         texts[i] = f"nothing may be sent: {drawn.blocked[i]}"
-    for hit, why in ((served.no_capacity, _full_channel), (served.no_money, _no_money)):
+    lost = ((served.no_capacity, _full_channel), (_sold_out(served), _no_stock), (served.no_money, _no_money))
+    for hit, why in lost:
         for i in np.flatnonzero(hit):
             texts[i] = f"{why(catalog, int(drawn.action[i]))}, and the lot fell to others"
     return texts
 
 
 def blocked_of(catalog: Catalog, drawn: Drawn, served: Served) -> Objects:
-    """(n,) every rule that refused something, "; " between them; a full channel and spent money last."""
-    texts = drawn.blocked.copy()
-    for i in np.flatnonzero(served.no_capacity | served.no_money):
+    """(n,) every rule that refused something, "; " between them; a full channel, stock and spent money last."""
+    texts, no_stock = drawn.blocked.copy(), _sold_out(served)
+    for i in np.flatnonzero(served.no_capacity | no_stock | served.no_money):
         channel = catalog.channels[catalog.channel_of[drawn.action[i]]].name
+        offer = catalog.offers[catalog.offer_of[drawn.action[i]]].name
         why = f"no capacity: {channel}" if served.no_capacity[i] else "no money"
+        why = f"no stock: {offer}" if no_stock[i] else why
         texts[i] = "; ".join(filter(None, (texts[i], why)))
     return texts
+
+
+def _sold_out(served: Served) -> Bool:
+    return np.zeros(len(served.action), dtype=bool) if served.no_stock is None else served.no_stock
 
 
 def _chosen(action: Int, propensity: Float, best: Bool, options: Int) -> Objects:
@@ -56,6 +63,11 @@ def _words(sends: bool, chance: float, best: bool, among: int) -> str:
 def _full_channel(catalog: Catalog, action: int) -> str:
     channel = catalog.channels[catalog.channel_of[action]].name
     return f"no capacity: {catalog.names[action]} was chosen, {channel} is full"
+
+
+def _no_stock(catalog: Catalog, action: int) -> str:
+    offer = catalog.offers[catalog.offer_of[action]].name
+    return f"no stock: {catalog.names[action]} was chosen, no {offer} is left"
 
 
 def _no_money(catalog: Catalog, action: int) -> str:

@@ -5,16 +5,17 @@ Not here: reading the table (tables/customers.py), what the rules make of it (gu
 
 from __future__ import annotations
 
+import datetime
 from typing import NamedTuple
 
 import pandas as pd
 
 from campaignrl.envs import Panel, customers_frame
 from campaignrl.features import Feature
-from campaignrl.guard import cap_windows
+from campaignrl.guard import cap_windows, rule_columns
 from campaignrl.send.customers import contact_window
 from campaignrl.specs import World, WorldReference, load_world
-from campaignrl.tables import AT_THE_START, ID, contact_column
+from campaignrl.tables import AT_THE_START, ID, RuleColumn, contact_column
 
 EXAMPLES = 5
 
@@ -55,13 +56,30 @@ def table_columns(world: WorldReference) -> list[TableColumn]:
             on = "all channels" if channel is None else channel
             meaning = f"sends on {on} in the {days} days that end today; empty counts as full"
             rows.append(TableColumn(name, "count", "whole, from 0", "no, with a ledger", meaning))
+    rows += [_of_rule(column) for column in rule_columns(found)]
     meaning = "on a suppression list: anything but a clear no sends nothing"
     return [*rows, TableColumn("suppressed", "yes/no", "yes, no", "no", meaning)]
 
 
+_VALUES = {
+    "count": ("count", "whole, from 0"),
+    "depth": ("share", "from 0"),
+    "consent": ("yes/no", "1 or 0; empty is no"),
+    "day": ("day", "2026-11-21"),
+    "zone": ("text", "Europe/Berlin"),
+    "key": ("text", "any; empty is none"),
+    "held": ("yes/no", "yes, no"),
+}
+
+
+def _of_rule(column: RuleColumn) -> TableColumn:
+    needed = "no, with a ledger" if column.needed == "counted" else column.needed
+    return TableColumn(column.name, *_VALUES[column.kind], needed, column.meaning)
+
+
 def example_customers(world: WorldReference) -> pd.DataFrame:
-    """Five simulated customers as a table that `decide` accepts: a template to fill in."""
-    return customers_frame(Panel(load_world(world), EXAMPLES, seed=1))
+    """Five simulated customers as a table that `decide` accepts today: a template to fill in."""
+    return customers_frame(Panel(load_world(world), EXAMPLES, seed=1), as_of=datetime.date.today())
 
 
 def _of_feature(feature: Feature, world: World) -> TableColumn:

@@ -18,7 +18,7 @@ from campaignrl.actions import NONE, Catalog
 from campaignrl.arrays import Bool, Float, Float32, Int64, UInt64
 from campaignrl.errors import Problem, UsageError
 from campaignrl.features import Context
-from campaignrl.guard import Allocation, CurvePoint, Limits, Planner, shared_limits, throttle
+from campaignrl.guard import Allocation, CurvePoint, Limits, Planner, lanes_of, sends_by_offer, shared_limits, throttle
 from campaignrl.ledger import EPOCH
 from campaignrl.policies import Policy, sample, stated_gains
 from campaignrl.rng import Purpose
@@ -116,7 +116,8 @@ def planned(
     kept = np.where(explores, NONE, plan.action)
     served = throttle(catalog, tried, rng.uniform(keys, seed, day, Purpose.THROTTLE), _left(catalog, limits, kept))
     action = np.where(explores, served.action, kept).astype(np.int64)
-    cut = np.append(served.served, 0.0)[catalog.channel_of]  # (k,) chance of being served; of `none` not read
+    lanes = lanes_of(catalog, limits.stock)
+    cut = np.append(served.served, 0.0)[lanes.of]  # (k,) chance of being served; of `none` not read
     exploring = _after_lot(drawn.eligible, action, cut)
     propensity = (1.0 - explore) * (action == plan.action) + explore * exploring
     return Planned(action, propensity, _own_chance(policy, context, drawn.eligible, action), explores, gains, plan)
@@ -151,13 +152,15 @@ def _planner(
 ) -> Planner:
     """Equal customers come by turns: their order is drawn anew each day."""
     (order,) = rng.hashes(keys, seed, day, Purpose.ALLOCATION, 1)
-    return Planner(catalog, gains, eligible, order, shared_limits(catalog, limits))
+    return Planner(catalog, gains, eligible, order, shared_limits(catalog, limits, limits.stock))
 
 
 def _left(catalog: Catalog, limits: Limits, action: Int64) -> Limits:
     """What sends leave of the limits."""
     sends = np.bincount(catalog.channel_of[action] + 1, minlength=len(catalog.channels) + 1)[1:]
-    return limits._replace(sends=limits.sends - sends, money=limits.money - float(catalog.cost_of[action].sum()))
+    stock = None if limits.stock is None else limits.stock - sends_by_offer(catalog, action)
+    money = limits.money - float(catalog.cost_of[action].sum())
+    return Limits(limits.sends - sends, money, stock)
 
 
 def _any_allowed(eligible: Bool, u: Float) -> Int64:

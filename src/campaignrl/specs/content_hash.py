@@ -21,12 +21,15 @@ def world_hash(world: World) -> str:
     return digest(_without_texts(world.model_dump(mode="json", exclude_unset=True)))
 
 
+RULES = ("only_if", "valid_from", "valid_until", "stock", "purpose")  # of an offer
+
+
 def guard_hash(world: World) -> str:
-    """Of the rules alone: caps, holdout, budget, who may get an offer, what a channel can take."""
+    """Of the rules alone: [guard], who may get an offer and when, what a channel and a stock can give."""
     told = world.model_dump(mode="json", exclude_unset=True)
-    rules = [told.get("guard", {}), {name: offer.get("only_if") for name, offer in told["offers"].items()}]
+    offers = {name: {key: offer[key] for key in RULES if key in offer} for name, offer in told["offers"].items()}
     capacity = {name: channel.get("capacity") for name, channel in told["channels"].items()}
-    return digest([*_without_texts(rules), capacity])
+    return digest([_without_texts(told.get("guard", {})), offers, capacity])
 
 
 def digest(content: Any) -> str:

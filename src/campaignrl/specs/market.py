@@ -1,6 +1,6 @@
-"""What a world's file says of money, channels, offers, creatives, slots and rules.
+"""What a world's file says of money, channels, offers, creatives and slots.
 
-Not here: who the customers are (segments.py), how strongly they respond (effects/).
+Not here: rules (guard_spec.py), who the customers are (segments.py), how strongly they respond (effects/).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from campaignrl.quantities import MOST, Amount, LogEffect, NotNegative, Positive, Rate, Share
+from campaignrl.quantities import MOST, Amount, Day, LogEffect, NotNegative, Positive, Rate, Share, Window
 from campaignrl.toml import Sparse, Spec
 
 OfferKind = Literal[
@@ -96,7 +96,7 @@ class Retry(Spec):
 class ChannelSpec(Sparse):
     """One channel."""
 
-    optional_parts: ClassVar[tuple[str, ...]] = ("creatives", "slots", "servers", "shift")
+    optional_parts: ClassVar[tuple[str, ...]] = ("creatives", "slots", "servers", "shift", "min_gap_days")
 
     title: str = ""
     cost: Amount  # currency, per send
@@ -112,6 +112,7 @@ class ChannelSpec(Sparse):
     shift: Band | None = None  # hours of the day in which they work; None: whenever it is not quiet
     creatives: Annotated[list[str], Field(max_length=MOST)] | None = None  # that it can show; None: all of the world
     slots: Annotated[list[str], Field(max_length=MOST)] | None = None  # in which it can send; None: all of the world
+    min_gap_days: Window | None = None  # from one send on it to the next; None: whatever caps allow
 
     @model_validator(mode="after")
     def _servers_for_the_clock(self) -> ChannelSpec:
@@ -130,7 +131,7 @@ class ChannelSpec(Sparse):
 class OfferSpec(Sparse):
     """One offer."""
 
-    optional_parts: ClassVar[tuple[str, ...]] = ("creatives",)
+    optional_parts: ClassVar[tuple[str, ...]] = ("creatives", "valid_from", "valid_until", "stock", "purpose")
 
     title: str = ""
     kind: OfferKind
@@ -147,40 +148,16 @@ class OfferSpec(Sparse):
     expires_after_hours: Positive | None = None  # from the decision on, if it has not been sent by then; None: never
     creatives: Annotated[list[str], Field(max_length=MOST)] | None = None  # that present it; None: all of the world
     only_if: str = ""  # who is eligible; empty: everybody
-
-
-class Cap(Spec):
-    """At most `at_most` sends within any `per_days` days, on one channel or on all together."""
-
-    channel: str | None = None
-    per_days: Annotated[int, Field(ge=1, le=60)]
-    at_most: Annotated[int, Field(ge=0)]
-
-
-class Budget(Spec):
-    """What the sends of a whole campaign may cost; it is released evenly by day, and what is left carries over."""
-
-    amount_per_1000_customers: Amount  # currency
-
-
-class QuietHours(Spec):
-    """Hours of the day, local time, in which nothing leaves; `from_hour` may be later than `to_hour` (over night)."""
-
-    from_hour: Annotated[float, Field(ge=0.0, lt=24.0)]
-    to_hour: Annotated[float, Field(ge=0.0, lt=24.0)]
+    valid_from: Day | None = (
+        None  # first day on which it may be sent, in the calendar of the sender; None: always could
+    )
+    valid_until: Day | None = None  # last such day; None: for ever
+    stock: Annotated[int, Field(ge=0, le=1_000_000_000)] | None = None  # sends in all; None: without limit
+    purpose: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] | None = None  # needs consent_CHANNEL_PURPOSE as well
 
     @model_validator(mode="after")
-    def _some_hours(self) -> QuietHours:
-        if self.from_hour == self.to_hour:
-            raise PydanticCustomError("hours", "from one hour to another; leave quiet_hours out for none")
+    def _some_days(self) -> OfferSpec:
+        if self.valid_from is not None and self.valid_until is not None and self.valid_until < self.valid_from:
+            given = {"from": self.valid_from.isoformat(), "until": self.valid_until.isoformat()}
+            raise PydanticCustomError("days", "valid for at least a day: {from} comes after {until}", given)
         return self
-
-
-class GuardSpec(Spec):
-    """What may never be broken."""
-
-    budget: Budget | None = None  # None: without limit
-    caps: Annotated[list[Cap], Field(max_length=MOST)] = []
-    quiet_hours: QuietHours | None = None  # None: none
-    holdout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0  # share of customers who are never contacted
-    holdout_salt: int = 0  # change it to draw the holdout anew

@@ -23,7 +23,8 @@ from campaignrl.quantities import MOST, Positive, Share
 from campaignrl.specs.arrivals import Arrivals
 from campaignrl.specs.bundled import find_file
 from campaignrl.specs.conditions import Condition, compile_condition
-from campaignrl.specs.market import ChannelSpec, CreativeSpec, GuardSpec, Money, OfferSpec, SlotSpec
+from campaignrl.specs.guard_spec import GuardSpec
+from campaignrl.specs.market import ChannelSpec, CreativeSpec, Money, OfferSpec, SlotSpec
 from campaignrl.specs.provenance import Provenance
 from campaignrl.specs.segments import Segment
 from campaignrl.specs.tags import Tags
@@ -168,6 +169,13 @@ class World(EffectSections, _Market):
             "holdout": self.guard.holdout,
             "holdout_salt": self.guard.holdout_salt,
         }
+
+    @cached_property
+    def counted_offers(self) -> tuple[str, ...]:
+        """The offers of which a rule counts how often each customer was sent them."""
+        capped = {cap.offer for cap in self.guard.caps}
+        depth = self.guard.max_discount_depth is not None
+        return tuple(n for n, o in self.offers.items() if n in capped or (depth and o.discount > 0.0))
 
     @cached_property
     def conditions(self) -> dict[str, Condition]:

@@ -20,6 +20,7 @@ from campaignrl.specs.arrivals import WEEK
 from campaignrl.specs.conditions import compile_condition
 from campaignrl.specs.market import Money, OfferKind
 from campaignrl.specs.provenance import provenance_problems
+from campaignrl.specs.rule_checks import rule_problems
 from campaignrl.specs.world_features import feature_schema
 
 Tables = Mapping[str, Any]
@@ -40,6 +41,7 @@ def world_problems(world: Tables) -> list[Problem]:
     caps = _table(world, "guard").get("caps")
     named = [cap.get("channel") for cap in caps if isinstance(cap, Mapping)] if isinstance(caps, list) else []
     problems += _unknown_channels("[guard]", "caps.channel", _texts(named), channels)
+    problems += rule_problems(_table(world, "guard"), offers, channels, segments)
     problems += _amount_problems(_table(world, "money"), channels)
     problems += provenance_problems(world)
     problems += dimension_problems(world)

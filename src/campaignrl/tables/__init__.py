@@ -3,6 +3,8 @@
 customers.py    The customers table: what is known of real customers on the morning of a decision
 events.py       The events table: what customers did and what was done to them, one row an event
 logs.py         Reading any decision log: one of ours, or somebody else's by a mapping file
+rule_columns.py Columns of a customers table that only rules read, by kind: what an empty cell means, and which text is
+                refused
 suppression.py  Suppression: who is never to be contacted, by a list of ids and by a column of the customers table
 files/          Tables as files: formats, whole-or-nothing writing, columns with the rows that do not fit
 foreign/        Decision logs of other people, read by a mapping file
@@ -25,6 +27,15 @@ from campaignrl.tables.events import events_table as events_table
 from campaignrl.tables.events import read_events as read_events
 from campaignrl.tables.events import write_events as write_events
 from campaignrl.tables.logs import read_log as read_log
+from campaignrl.tables.rule_columns import FULL as FULL
+from campaignrl.tables.rule_columns import HELD as HELD
+from campaignrl.tables.rule_columns import MILLIONTHS as MILLIONTHS
+from campaignrl.tables.rule_columns import NO_DAY as NO_DAY
+from campaignrl.tables.rule_columns import NOT_HELD as NOT_HELD
+from campaignrl.tables.rule_columns import UNCLEAR as UNCLEAR
+from campaignrl.tables.rule_columns import Known as Known
+from campaignrl.tables.rule_columns import RuleColumn as RuleColumn
 from campaignrl.tables.suppression import LEAST_KNOWN as LEAST_KNOWN
+from campaignrl.tables.suppression import Listed as Listed
 from campaignrl.tables.suppression import column_says as column_says
 from campaignrl.tables.suppression import same_spelling as same_spelling

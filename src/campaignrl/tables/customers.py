@@ -2,13 +2,14 @@
 
 One row a customer: `customer_id`, a column per feature in its own unit, and for every frequency cap the sends so far
 in the window that ends today (`contacts_7d`, `contacts_sms_7d`). Consent that is not known is no consent, a contact
-count that is not known is a full one. Not here: what the guard makes of it (guard/), decision logs (whole_files.py).
+count that is not known is a full one. Not here: what the guard makes of it (guard/), columns of other rules
+(rule_columns.py), decision logs (whole_files.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,13 @@ from campaignrl.display import html_table, one_line
 from campaignrl.errors import DataError, Problem, nearest
 from campaignrl.features import UNKNOWN, Context, Feature, FeatureSchema, Rows
 from campaignrl.tables.files import as_text, category_codes, numbers, read_table, row_problems
-from campaignrl.tables.suppression import COLUMN, LEAST_KNOWN, column_says, listed, misspelled
+from campaignrl.tables.rule_columns import FULL, Known, RuleColumn, counts, read_known
+from campaignrl.tables.suppression import COLUMN, LEAST_KNOWN, Listed, column_says, listed, misspelled
 
 Window = tuple[str | None, int]  # (channel or None for all, days that end today)
 
 TABLE = "customers"
 ID = "customer_id"
-FULL = 1 << 53  # sends; what an unknown contact count stands for, above any cap
 AT_THE_START = "days_to_go"  # a campaign feature: where the table has no such column, the campaign begins
 
 
@@ -37,7 +38,8 @@ class CustomerTable:
     """n customers in the order of their file.
 
     consent: (c, n) known permission; contacts: (n,) sends so far by window; suppressed: (n,) on the suppression
-    list, None where there is no such list; notes: what was repaired on reading, counted.
+    list, None where there is no such list; notes: what was repaired on reading, counted; known: what other rules read,
+    by column; listed: the suppression list that it was read with.
     """
 
     ids: npt.NDArray[np.object_]
@@ -46,6 +48,8 @@ class CustomerTable:
     contacts: dict[Window, npt.NDArray[np.int64]]
     suppressed: Bool | None
     notes: dict[str, int]
+    known: dict[str, Known] = field(default_factory=dict)
+    listed: Listed | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -68,19 +72,21 @@ class CustomerTable:
         for feature in self.context.schema.features:
             values = self.context.columns[feature.name]
             columns[feature.name] = self.context.labels(feature.name) if feature.levels else values
-        for window, counts in self.contacts.items():
-            columns[contact_column(window)] = np.where(counts >= FULL, np.nan, counts)
+        for window, sent in self.contacts.items():
+            columns[contact_column(window)] = np.where(sent >= FULL, np.nan, sent)
+        columns |= {name: known.to_cells() for name, known in self.known.items()}
         return pd.DataFrame(columns if self.suppressed is None else {**columns, "suppressed": self.suppressed})
 
     def take(self, rows: Rows) -> CustomerTable:
         """Some of the customers."""
-        return CustomerTable(
-            self.ids[rows],
-            self.context.take(rows),
-            self.consent[:, rows],
-            {window: counts[rows] for window, counts in self.contacts.items()},
-            None if self.suppressed is None else self.suppressed[rows],
-            self.notes,
+        return replace(
+            self,
+            ids=self.ids[rows],
+            context=self.context.take(rows),
+            consent=self.consent[:, rows],
+            contacts={window: counts[rows] for window, counts in self.contacts.items()},
+            suppressed=None if self.suppressed is None else self.suppressed[rows],
+            known={name: known._replace(values=known.values[rows]) for name, known in self.known.items()},
         )
 
 
@@ -97,20 +103,23 @@ def read_customers(
     windows: Sequence[Window],
     suppressed: frozenset[str] | None = None,
     *,
+    rules: Sequence[RuleColumn] = (),
     least_known: float = LEAST_KNOWN,
     encoding: str | None = None,
 ) -> CustomerTable:
     """Customers from a file, a frame or an Arrow table; every bad row and missing column is reported at once.
 
     schema: the features that policy and rules need; windows: those of the frequency caps; suppressed: ids never to
-    be contacted; least_known: share of them that must be in the table; encoding: of a CSV that is not UTF-8.
+    be contacted; rules: the columns of other rules; least_known: share of `suppressed` that must be in the table;
+    encoding: of a CSV that is not UTF-8.
     """
     where = str(source) if isinstance(source, str | Path) else TABLE
     table = arrow_table(source, encoding)
     features = [f.name for f in schema.features if f.name != AT_THE_START]
-    _require(where, schema, [ID, *features, *map(contact_column, windows)], table.column_names)
+    asked = [rule.name for rule in rules if rule.needed != "no"]
+    _require(where, schema, [ID, *features, *map(contact_column, windows), *asked], table.column_names, rules)
     ids = np.array(as_text(table[ID]).to_pylist(), dtype=object)
-    problems = _id_problems(ids, table[ID], where) + _misspelled(table.column_names, where)
+    problems = _id_problems(ids, table[ID], where) + _misspelled(table.column_names, rules, where)
     notes: dict[str, int] = {}
     columns: dict[str, npt.NDArray[Any]] = {}
     for feature in schema.features:
@@ -125,8 +134,11 @@ def read_customers(
         consent[c] = columns[f"consent_{channel}"] == 1.0
     contacts = {}
     for window in windows:
-        contacts[window], wrong = _counts(table[contact_column(window)], window, where)
+        name = contact_column(window)
+        contacts[window], wrong = counts(table[name], name, where)
         problems += wrong
+    known, wrong = read_known(table, rules, where, notes)
+    problems += wrong
     barred = None if suppressed is None else listed(ids, suppressed, where, least_known)
     if COLUMN in table.column_names:
         marked, unclear = column_says(table[COLUMN])
@@ -134,7 +146,9 @@ def read_customers(
         barred = marked if barred is None else marked | barred
     if problems:
         raise DataError(problems)
-    return CustomerTable(ids, Context(schema, columns, count=len(ids)), consent, contacts, barred, notes)
+    context = Context(schema, columns, count=len(ids))
+    there = Listed.of(suppressed or (), least_known)
+    return CustomerTable(ids, context, consent, contacts, barred, notes, known, there)
 
 
 def arrow_table(source: str | Path | pd.DataFrame | pa.Table, encoding: str | None = None) -> pa.Table:
@@ -150,14 +164,17 @@ def arrow_table(source: str | Path | pd.DataFrame | pa.Table, encoding: str | No
         raise DataError(Problem(TABLE, "frame", text, "one kind of value a column, each column once")) from None
 
 
-def _require(where: str, schema: FeatureSchema, wanted: Sequence[str], present: Sequence[str]) -> None:
+def _require(
+    where: str, schema: FeatureSchema, wanted: Sequence[str], present: Sequence[str], rules: Sequence[RuleColumn]
+) -> None:
     """DataError that names every column that is not there, with what it should hold."""
-    known = {f.name: f for f in schema.features}
+    known, meanings = {f.name: f for f in schema.features}, {rule.name: f"It holds: {rule.meaning}." for rule in rules}
     problems = []
     for name in dict.fromkeys(wanted):
         if name not in present:
             feature = known.get(name)
-            holds = "" if feature is None else f"It holds {feature.meaning}: {_values(feature)}."
+            other = meanings.get(name, "")
+            holds = other if feature is None else f"It holds {feature.meaning}: {_values(feature)}."
             problems.append(Problem(where, "column", name, "in the file", f"{nearest(name, present)} {holds}".strip()))
     if problems:
         raise DataError(problems)
@@ -181,9 +198,13 @@ def _id_problems(ids: npt.NDArray[np.object_], column: pa.ChunkedArray, where: s
     return problems + row_problems(twice, ID, ids, "unique", fix, where)
 
 
-def _misspelled(names: Sequence[str], where: str) -> list[Problem]:
-    fix = f"Call it {COLUMN}, so that nobody on it is contacted, or drop it."
-    return [Problem(where, "column", name, f"spelled {COLUMN!r}", fix) for name in misspelled(names)]
+def _misspelled(names: Sequence[str], rules: Sequence[RuleColumn], where: str) -> list[Problem]:
+    """Columns that are called almost as one that only takes away: never to be passed over."""
+    return [
+        Problem(where, "column", name, f"spelled {right!r}", f"Call it {right}, so that it is heeded, or drop it.")
+        for right in (COLUMN, *(rule.name for rule in rules if rule.needed == "no"))
+        for name in misspelled(names, right)
+    ]
 
 
 def _feature(
@@ -209,11 +230,3 @@ def _outside(values: npt.NDArray[Any], feature: Feature) -> Bool:
 def _note(notes: dict[str, int], text: str, hit: Bool) -> None:
     if hit.any():
         notes[text] = int(hit.sum())
-
-
-def _counts(column: pa.ChunkedArray, window: Window, where: str) -> tuple[npt.NDArray[np.int64], list[Problem]]:
-    name = contact_column(window)
-    values, problems = numbers(column, name, where)
-    broken = (values < 0) | (values != np.floor(values)) & ~np.isnan(values)
-    problems = problems + row_problems(broken, name, values, "a whole number of at least 0", "", where)
-    return np.where(np.isnan(values), FULL, np.clip(values, 0, FULL)).astype(np.int64), problems

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from decimal import Decimal, InvalidOperation
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,25 @@ NO = pa.array(["0", "0.0", "false", "f", "no", "n", "否"])
 READABLE = pa.array([*NO.to_pylist(), "1", "1.0", "true", "t", "yes", "y", "是"])
 INVISIBLE = "[\u00ad\u200b-\u200f\u2060\ufeff]"
 POWER = r"^[0-9.]+[eE][+]?[0-9]+$"  # 1e+17, as spreadsheets show long numbers
+
+
+class Listed(NamedTuple):
+    """How long a suppression list is, and the least share that must be known of it, or left of the one before."""
+
+    size: int  # ids, each once however it is spelled
+    least_known: float
+
+    @classmethod
+    def of(cls, suppressed: Collection[str], least_known: float) -> Listed:
+        """That of these ids."""
+        return cls(len(pd.unique(same_spelling(suppressed))), least_known)
+
+    def require(self, before: int) -> None:
+        """DataError for a list that has lost more of the one before, of so many ids, than it may."""
+        if self.size < self.least_known * before:
+            fix = "More often a failed export than so many who came back; lower the least known share if it is meant."
+            allowed = f"at least {self.least_known:.0%} of the {before} of the last run"
+            raise DataError(Problem("suppression list", "customer_id", f"{self.size} ids", allowed, fix))
 
 
 def listed(ids: Objects, suppressed: Collection[str], where: str, least_known: float = LEAST_KNOWN) -> Bool:
@@ -68,9 +88,9 @@ def column_says(column: pa.ChunkedArray) -> tuple[Bool, Bool]:
     return ~no, ~pc.is_in(text, READABLE).to_numpy()
 
 
-def misspelled(names: Collection[str]) -> list[str]:
-    """Columns that are called almost as the suppression column: never to be passed over."""
-    return [name for name in names if name != COLUMN and name.strip().casefold() == COLUMN]
+def misspelled(names: Collection[str], right: str = COLUMN) -> list[str]:
+    """Columns that are called almost as this one."""
+    return [name for name in names if name != right and name.strip().casefold() == right]
 
 
 def _written_out(text: str) -> str:

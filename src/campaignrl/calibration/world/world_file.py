@@ -6,6 +6,7 @@ six digits, more than any of them is known to; a world that is saved keeps all. 
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,8 @@ def _value(value: Any, exact: bool) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         return quoted(value)
+    if isinstance(value, datetime.date):
+        return value.isoformat()
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float):

@@ -11,11 +11,11 @@ from typing import Annotated
 import typer
 
 from campaignrl.cli.inputs import Inputs, policy_name
-from campaignrl.cli.terminal import Json, say, say_json, say_table
+from campaignrl.cli.terminal import Json, say, say_json, say_table, talk
 from campaignrl.errors import UsageError
 from campaignrl.ledger import Ledger
 from campaignrl.policies import load_policy
-from campaignrl.send import audit_ledger
+from campaignrl.send import audit_ledger, not_looked_at
 from campaignrl.send.audit import audit as audit_log
 from campaignrl.specs import bundled_files, load_world
 from campaignrl.tables import read_log
@@ -46,8 +46,12 @@ def audit(
         many, broken = audit_ledger(read.value, rules.value, player.value, head)
     else:
         many, broken = len(read.value), audit_log(read.value, rules.value, policy=player.value)
+    silent = not_looked_at(rules.value, read.value)
+    if silent:
+        talk(f"not looked at, since {source} does not keep what they rest on: {', '.join(silent)}")
     if as_json:
-        say_json({"decisions": many, "world": rules.value.name, "broken": [found._asdict() for found in broken]})
+        facts = {"decisions": many, "world": rules.value.name, "broken": [found._asdict() for found in broken]}
+        say_json({**facts, "not_looked_at": silent} if silent else facts)
     else:
         say(f"{many:,} decisions in {rules.value.name}: " + ("no rule is broken" if not broken else "rules are broken"))
         if broken:

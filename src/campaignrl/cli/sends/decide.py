@@ -48,7 +48,7 @@ def decide(
     suppress: Annotated[Path | None, typer.Option(help="Table of customer_id never to be contacted.")] = None,
     least_known: Annotated[
         float,
-        typer.Option(help="Share of --suppress, 0 to 1, that must be among CUSTOMERS; below, it is refused."),
+        typer.Option(help="Share of --suppress, 0 to 1, that must be among CUSTOMERS, and be left of the last run's."),
     ] = LEAST_KNOWN,
     budget: Annotated[
         float | None, typer.Option(help="Money of this run, in the world's currency; default: a day's share.")
@@ -75,6 +75,9 @@ def decide(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be sent; write nothing but --plan.")
     ] = False,
+    send_at: Annotated[
+        str | None, typer.Option(help="When the list goes out, 09:30 by the world's clock; none in quiet hours.")
+    ] = None,
     memory: Annotated[
         Path | None, typer.Option(help="What a recurrent policy remembers of customers; begun where there is none.")
     ] = None,
@@ -140,6 +143,7 @@ def decide(
             memory=known,
             ledger=kept.value,
             dry_run=nothing or output is None,
+            send_at=send_at,
             progress=step,
         )
     if explain is not None:

@@ -55,6 +55,10 @@ EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "campaignrl ledger log shop -o shop.parquet --as-of 2027-01-31",
             "campaignrl ledger log shop -o shop.csv --policy rules --as-of 2027-01-31",
         ),
+        "guard explain": (
+            "campaignrl guard explain ecommerce",
+            "campaignrl guard explain ./mine.toml --json",
+        ),
         "audit": (
             "campaignrl audit shop",
             "campaignrl audit shop --policy rules --json",

@@ -32,7 +32,7 @@ from campaignrl.envs.clock.event_log import EventLog, channel_load
 from campaignrl.envs.clock.queues import DAY, Closed, Job, Queue, Quiet, Sends, service, service_hours
 from campaignrl.envs.clock.response_times import Draw, planned_hour, write_responses
 from campaignrl.envs.panel import Panel
-from campaignrl.guard import Spending
+from campaignrl.guard import Spending, sends_by_offer
 from campaignrl.rng import Purpose
 from campaignrl.specs import World
 
@@ -255,7 +255,8 @@ class Clock:
     def _give_up(self, event: str, time: float, row: int, action: int, waited: float = np.nan) -> None:
         self.log.one(event, time, row, action, waited)
         self._busy[row] = False
-        self._spending.book(-int(self.panel.world.catalog.cost_of[action]))
+        catalog = self.panel.world.catalog
+        self._spending.book(-int(catalog.cost_of[action]), -sends_by_offer(catalog, np.array([action])))
 
     def _live(self, at_once: Sends, start: float) -> Outcome:
         """The day's sends as actions of the panel, and everything that followed from them in the log."""

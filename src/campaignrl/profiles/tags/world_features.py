@@ -20,12 +20,12 @@ import pandas as pd
 from campaignrl.arrays import Float32
 from campaignrl.errors import Problem, UsageError
 from campaignrl.features import UNKNOWN, Context
-from campaignrl.guard import cap_windows
+from campaignrl.guard import AS_OF, cap_windows, depth_column, discounts_of, offer_windows
 from campaignrl.lifecycle import stage
 from campaignrl.profiles.events import Events, customers, quoted, text
 from campaignrl.profiles.events.database import database
-from campaignrl.specs import PRICE_LEVELS, World
-from campaignrl.tables import ID, contact_column
+from campaignrl.specs import PRICE_LEVELS, World, offer_column
+from campaignrl.tables import ID, MILLIONTHS, contact_column
 
 Columns = dict[str, npt.NDArray[Any]]
 
@@ -112,14 +112,19 @@ def features_frame(
             columns[feature.name] = pd.Series(context.columns[feature.name])
     windows = cap_windows(world)
     with database(events, attributes, as_of) as connection:
-        counts = ", ".join(
-            f"{_window('sent', days, as_of, channel)} as {quoted(contact_column((channel, days)))}"
-            for channel, days in windows
-        )
+        asked = [(contact_column((c, days)), _window("sent", days, as_of, c)) for c, days in windows]
+        asked += [(offer_column(o, days), _window("sent", days, as_of, offer=o)) for o, days in offer_windows(world)]
+        depth = depth_column(world)
+        asked += [] if depth is None else [(depth, _depth(world, as_of))]
+        counts = ", ".join(f"{sql} as {quoted(name)}" for name, sql in asked)
         if counts:
             sent = connection.execute(f"select customer_id, {counts} from known group by customer_id").df()
             sent = sent.set_index(ID).reindex(ids).fillna(0).astype("int64")
             columns |= {name: sent[name].to_numpy() for name in sent.columns}
+            if depth is not None:
+                columns[depth] = columns[depth] / MILLIONTHS
+    if world.guard.max_age_days is not None:
+        columns[AS_OF] = as_of.isoformat()
     return pd.DataFrame(columns)
 
 
@@ -140,9 +145,18 @@ def _history_sql(world: World, as_of: date) -> str:
     return HISTORY.format(counts=",\n  ".join(counts), consents=",\n  ".join(consents))
 
 
-def _window(kind: str, days: int, as_of: date, channel: str | None = None) -> str:
+def _depth(world: World, as_of: date) -> str:
+    """Shares off of all sends in the window of the rule, in millionths."""
+    names, most = list(world.offers), world.guard.max_discount_depth
+    days = 1 if most is None else most.per_days
+    given = [f"{share} * {_window('sent', days, as_of, offer=names[o])}" for o, share in discounts_of(world).items()]
+    return " + ".join(given) or "0"
+
+
+def _window(kind: str, days: int, as_of: date, channel: str | None = None, offer: str | None = None) -> str:
     """Events of a kind in the `days` days that end on `as_of`, of which that day itself has none yet."""
     of = "" if channel is None else f" and channel = {text(channel)}"
+    of += "" if offer is None else f" and offer = {text(offer)}"
     return f"count(*) filter (kind = '{kind}' and ts >= date '{as_of}' - {days - 1}{of})"
 
 

@@ -192,7 +192,7 @@ def stock_most(world: World, unit: float, decay: float) -> float:
     """The most that a stock can reach which each send raises by at most `unit`."""
     daily = unit / (1.0 - decay)
     capped = [
-        cap.at_most * unit / (1.0 - decay**cap.per_days) for cap in world.guard.caps if cap.channel is None
+        cap.at_most * unit / (1.0 - decay**cap.per_days) for scope, cap in rules_of(world).caps if scope is None
     ]  # all sends of a window on its last day
     return min([daily, *capped])
 
