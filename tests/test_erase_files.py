@@ -15,8 +15,7 @@ import campaignrl as crl
 from campaignrl.cli.main import app
 from campaignrl.envs import Panel, customers_frame
 from campaignrl.errors import ArtifactError, UsageError
-from campaignrl.ledger import Ledger
-from campaignrl.send import erase_in_files, still_found
+from campaignrl.ledger import Ledger, erase_in_files, still_found
 
 GONE = "17"
 

@@ -1,18 +1,22 @@
 """The ledger: what was decided, handed over and came of it, over all days and processes, as Delta tables in a folder.
 
-chain.py     The chain over runs: shows that rows of decisions were changed, added or removed behind the ledger's back
-erasure.py   Erasure: everything a ledger holds of one customer goes, and a keyed hash stays
-folder.py    The folder: transactional tables, what they are of, appends that happen exactly once
-incoming.py  What comes back from outside: hand-overs, outcomes and permissions, from files
-log_view.py  The decision log of a ledger: every decision with the contribution that came within its outcome window
-mapping.py   How an export of another tool reads as rows of ours: a TOML file that renames and translates
-schemas.py   The tables: which columns they have
-standing.py  What a run must know of earlier ones: contacts, money, sends, permissions
+chain.py        The chain over runs: shows that rows of decisions were changed, added or removed behind its back
+erase_files.py  Erasure in files: a customer's rows go from lists, logs, tables and profile folders; a search proves it
+erasure.py      Erasure: everything a ledger holds of one customer goes, and a keyed hash stays
+folder.py       The folder: transactional tables, what they are of, appends that happen exactly once
+incoming.py     What comes back from outside: hand-overs, outcomes and permissions, from files
+log_view.py     The decision log of a ledger: every decision with the contribution that came within its outcome window
+mapping.py      How an export of another tool reads as rows of ours: a TOML file that renames and translates
+schemas.py      The tables: which columns they have
+standing.py     What a run must know of earlier ones: contacts, money, sends, permissions
 """
 
 from campaignrl.ledger.chain import CHAINED as CHAINED
 from campaignrl.ledger.chain import Tampered as Tampered
 from campaignrl.ledger.chain import tampered as tampered
+from campaignrl.ledger.erase_files import ErasedFile as ErasedFile
+from campaignrl.ledger.erase_files import erase_in_files as erase_in_files
+from campaignrl.ledger.erase_files import still_found as still_found
 from campaignrl.ledger.erasure import Erased as Erased
 from campaignrl.ledger.erasure import erase as erase
 from campaignrl.ledger.folder import EPOCH as EPOCH

@@ -1,4 +1,4 @@
-"""The chain over runs: shows that rows of decisions were changed, added or removed behind the ledger's back.
+"""The chain over runs: shows that rows of decisions were changed, added or removed behind its back.
 
 Every row has a random salt and a digest of both; every run an entry, a hash of its rows' digests and of the entry
 before; every erasure an entry too, which keeps the digests of the rows that went, without their salts. Whoever may

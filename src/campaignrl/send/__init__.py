@@ -6,8 +6,6 @@ customers.py      The customers of a decision, from a file or a frame, with what
 decide.py         One decision for every customer of a table: guard, policy, draw, then what budget and capacity leave
 decisions.py      What was decided for every customer of a run, as a frame, a send list and a decision log
 draw.py           What a policy would send to each customer of a table: the guard first, the policy inside it, one draw
-erase_files.py    Erasure in files: a customer's rows go from lists, logs, tables and profile folders; a search
-                  proves it
 explain.py        Why one customer gets what it gets: what speaks for it, what came second, what was refused
 facts.py          What the guard needs to know of the customers of a table, on the morning of a decision
 history.py        What a ledger says of one customer: every decision and why, its hand-over, what came of it, what was
@@ -28,9 +26,6 @@ from campaignrl.ledger import EPOCH as EPOCH
 from campaignrl.send.audit import audit_ledger as audit_ledger
 from campaignrl.send.customers import read_customers as read_customers
 from campaignrl.send.decisions import Decisions as Decisions
-from campaignrl.send.erase_files import ErasedFile as ErasedFile
-from campaignrl.send.erase_files import erase_in_files as erase_in_files
-from campaignrl.send.erase_files import still_found as still_found
 from campaignrl.send.explain import Explanation as Explanation
 from campaignrl.send.explain import explained as explained
 from campaignrl.send.facts import facts_of as facts_of

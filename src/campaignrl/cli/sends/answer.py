@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from campaignrl.cli.terminal import say, say_json, say_table
+from campaignrl.cli.terminal import say, say_json, say_table, talk
 from campaignrl.policies.deep import Memory, memory_writer
 from campaignrl.report.pages import plan_page
 from campaignrl.send import NO_TAG, Certificate, Decisions, Plan
@@ -79,6 +79,8 @@ def _page(plan: Plan) -> Writer:
 
 def say_plan(plan: Plan, table: CustomerTable, made: Outputs, as_json: bool) -> None:
     """What will be sent, what it costs of what may be spent, who was refused."""
+    for limit in plan.limits:
+        talk(limit)
     names = () if made.nothing else ("send_list", "decisions", "plan", "ledger")
     files = {name: str(path) for name in names if (path := getattr(made, name)) is not None}
     if as_json:

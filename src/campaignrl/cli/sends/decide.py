@@ -12,7 +12,7 @@ import typer
 from campaignrl.cli.inputs import Inputs, day_of, policy_name
 from campaignrl.cli.sends.answer import Outputs, say_plan
 from campaignrl.cli.sends.what_if import say_what_if
-from campaignrl.cli.terminal import Encoding, Json, Seed, progress, say, say_json, talk
+from campaignrl.cli.terminal import Encoding, Json, Seed, progress, say, say_json
 from campaignrl.errors import Problem, UsageError
 from campaignrl.ledger import Ledger
 from campaignrl.policies import Policy, load_policy, read_manifest
@@ -154,8 +154,6 @@ def decide(
         return
     answer = plan_of(found, rules, kept.value)
     made.write(found, answer, known)
-    for said in answer.limits:
-        talk(said)
     say_plan(answer, table, made, as_json)
 
 

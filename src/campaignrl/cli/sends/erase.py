@@ -1,6 +1,6 @@
 """`campaignrl erase`: everything a ledger holds of one customer goes; nobody contacts them again.
 
-Not here: how it goes (ledger/erasure.py, send/erase_files.py).
+Not here: how it goes (ledger/erasure.py, ledger/erase_files.py).
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ import typer
 
 from campaignrl.cli.inputs import Inputs, day_of
 from campaignrl.cli.terminal import Json, say, say_json
-from campaignrl.ledger import Ledger
+from campaignrl.ledger import Ledger, erase_in_files, still_found
 from campaignrl.ledger import erase as erase_from
-from campaignrl.send import erase_in_files, still_found
 
 
 def erase(

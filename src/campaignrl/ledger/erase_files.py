@@ -2,7 +2,7 @@
 
 A table is written anew without the customer's rows, whole or not at all, its other rows and metadata as they were;
 hashes of a manifest beside it are made anew. What is no table is only searched: where the id still stands there, it is
-named. Not here: the ledger (ledger/erasure.py).
+named. Not here: the ledger (erasure.py).
 """
 
 from __future__ import annotations
