@@ -432,3 +432,12 @@ def test_the_penalty_is_chosen_anew_every_tenth_step_and_kept_in_between(monkeyp
         for steps in (1, 9, 10, 11, 20):
             regression.fit(rows, log.reward, steps)
         assert asked == [False, False, True, False, True]
+
+
+def test_steps_have_models_of_their_own_where_each_has_rows_enough(monkeypatch):
+    from campaignrl.ope.nuisance import fqe
+
+    log = make_log(90, rows=3).take(np.flatnonzero(np.arange(90) < 88))  # 30, 29 and 29 rows of the three steps
+    for each, apart in ((7, True), (8, False)):  # times four actions
+        monkeypatch.setattr(fqe, "APART", each)
+        assert fqe._rows_for_each_step(log, trajectories(log)) is apart
