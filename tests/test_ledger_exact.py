@@ -319,6 +319,38 @@ def test_what_stands_on_a_morning(ledger, world, tmp_path):
     assert log.context.schema.names == world.features.names
 
 
+def test_a_morning_knows_the_days_before_it_alone(ledger, world, tmp_path):
+    """Neither decisions nor outcomes of the day itself, which is not over."""
+    frame = people(world)
+    for t in (0, 2):
+        first = crl.decide("always:news@sms", frame, world, day=day(t), ledger=ledger)
+    who = first.ids[0]
+    came = {"outcome_id": ["a", "b"], "customer_id": [who] * 2, "kind": ["order"] * 2, "margin": [1.0, 16.0]}
+    add(ledger, "outcomes", put(tmp_path / "o.csv", day=[day(1), day(2)], **came), world, today=day(5))
+    for t, rows, earned in ((1, 40, 0.0), (2, 40, 1.0), (3, 80, 17.0)):
+        log = ledger_log(ledger, world, as_of=day(t))
+        assert len(log) == rows
+        of = (log.customers[log.customer] == who) & (log.day == (day(0) - EPOCH).days)
+        sent = (
+            -0.08
+            * (
+                ledger.read("decisions").to_pandas().query(f"customer_id == '{who}' and action > 0")["day"]
+                < (day(t) - EPOCH).days
+            ).sum()
+        )
+        assert log.reward[of].tolist() == [pytest.approx(earned + sent)]
+
+
+def test_a_lock_says_who_holds_it_and_nothing_of_who_did(ledger):
+    import os
+
+    (ledger.folder / ".lock").write_text("process 123456789 since the beginning of all that was ever written here")
+    with ledger.lock():
+        said = (ledger.folder / ".lock").read_text()
+    assert said.startswith(f"process {os.getpid()} since 20")
+    assert len(said) == len(f"process {os.getpid()} since 2026-01-01 00:00:00")
+
+
 def test_figures_that_every_ledger_rests_on():
     from campaignrl.ledger import folder, incoming, log_view
 

@@ -411,3 +411,33 @@ def test_a_log_of_a_bundled_policy_knows_its_logging_policy():
     other = replace(log, propensity=np.where(rows == rows[-1], log.propensity / 2, log.propensity))
     assert logging_policy(None, other, None) is None
     assert logging_policy(None, replace(log, meta={**log.meta, "policy_id": "nobody"}), None) is None
+
+
+def test_the_penalty_is_chosen_anew_every_tenth_step_and_kept_in_between(monkeypatch):
+    from campaignrl.ope.nuisance import q_models
+
+    asked = []
+    usual = q_models._Ridges.coefficients
+
+    def look(self, target, choose):
+        asked.append(choose)
+        return usual(self, target, choose)
+
+    monkeypatch.setattr(q_models._Ridges, "coefficients", look)
+    log = make_log(200, eligible=True)
+    X, rows = states(log), np.arange(200)
+    for kind in (q_models.JointRidge, q_models.ContrastRidge):
+        asked.clear()
+        regression = kind(X, log)
+        for steps in (1, 9, 10, 11, 20):
+            regression.fit(rows, log.reward, steps)
+        assert asked == [False, False, True, False, True]
+
+
+def test_steps_have_models_of_their_own_where_each_has_rows_enough(monkeypatch):
+    from campaignrl.ope.nuisance import fqe
+
+    log = make_log(90, rows=3).take(np.flatnonzero(np.arange(90) < 88))  # 30, 29 and 29 rows of the three steps
+    for each, apart in ((7, True), (8, False)):  # times four actions
+        monkeypatch.setattr(fqe, "APART", each)
+        assert fqe._rows_for_each_step(log, trajectories(log)) is apart

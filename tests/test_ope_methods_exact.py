@@ -373,6 +373,13 @@ def test_the_mean_of_a_difference_and_its_bounds():
     weights = (a.weight_range[0] - 1.0, a.weight_range[1] - 1.0)
     corners = [w * r for w in weights for r in (0.0 - Q.max(), 1.0 - Q.min())]
     assert found.range == pytest.approx((min(corners) - span, max(corners) + span))
+    other = evidence(policy=always(LOG, 0))
+    weights = (a.weight_range[0] - other.weight_range[1], a.weight_range[1] - other.weight_range[0])
+    corners = [w * r for w in weights for r in (0.0 - Q.max(), 1.0 - Q.min())]
+    assert difference_mean(a, other).range == pytest.approx((min(corners) - span, max(corners) + span))
+    narrow = a._replace(weight_range=(3.0, 4.0)), b._replace(weight_range=(0.5, 1.0))  # every end counts
+    corners = [w * r for w in (2.0, 3.5) for r in (0.0 - Q.max(), 1.0 - Q.min())]
+    assert difference_mean(*narrow).range == pytest.approx((min(corners) - span, max(corners) + span))
     some = np.arange(50)
     assert found.value(some) == pytest.approx(terms[:50].mean())
     assert found.point.influence == pytest.approx(terms - terms.mean())

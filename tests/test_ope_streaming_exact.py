@@ -441,3 +441,16 @@ def test_the_ridge_of_a_stream_is_that_of_its_log_and_stays_within_the_rewards(s
     assert (tight.min(), tight.max()) == (0.0, np.float32(0.1))
     binary = replace(log, reward=(log.reward > 0.3) * 1.0)
     assert fit_sampled_ridge(LogInMemory(binary), None, 3, 0, 10_000).reward_range == (0.0, 1.0)
+
+
+def test_predictions_reach_from_the_least_to_the_largest_of_all_blocks(shop, monkeypatch):
+    from campaignrl.ope.streaming import views
+
+    monkeypatch.setattr(views, "GIVEN_AT_ONCE", 1)  # blocks of 1,024 rows
+    log = matured(shop.log(3000))
+    q = np.zeros((3000, 7))
+    q[100], q[2900] = -0.5, 0.75
+    part = part_of(Question(LogInMemory(log), None, None, 1.0, q, ("ips",)), 0)
+    assert (part.rows.least["q"], part.rows.largest["q"]) == (-0.5, 0.75)
+    none = part_of(Question(LogInMemory(log), None, None, 1.0, None, ("ips",)), 0)
+    assert (none.rows.least["q"], none.rows.largest["q"]) == (0.0, 0.0)

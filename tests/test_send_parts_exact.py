@@ -242,6 +242,18 @@ def test_values_that_are_tried_are_quantiles_nearest_first():
     assert _would_change(score(57.0, 2), one, unknown, mask, 1) == ("kind were c",)
 
 
+def test_five_changes_at_most_are_told():
+    from campaignrl.features import Feature, FeatureSchema
+
+    schema = FeatureSchema(tuple(Feature(name=f"k{i}", levels=("a", "b")) for i in range(9)))
+    one = Context(schema, {f"k{i}": np.zeros(1, dtype=int) for i in range(9)})
+    wins = lambda context: np.stack(  # noqa: E731
+        [np.full(len(context.columns["k0"]), 0.5), sum(v for v in context.columns.values())], axis=1
+    )
+    told = _would_change(wins, one, one, np.ones(2, dtype=bool), 1)
+    assert told == tuple(f"k{i} were b" for i in range(5))
+
+
 def test_what_a_rule_refuses_is_told_as_one_where_it_is_one(small_world):
     names = small_world.catalog.names
     k = len(names)

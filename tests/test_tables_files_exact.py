@@ -358,3 +358,15 @@ def test_folders_that_are_not_there_are_made_and_files_that_belong_together_chan
         write_together({one: lambda out: out.write(b"5"), tmp_path / "a": look})
     assert (one.read_bytes(), last.read_bytes()) == (b"3", b"4")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "last", "one"]
+
+
+def test_line_ends_within_quotes_are_no_row_ends_however_large_the_file(tmp_path):
+    """Several blocks of the parser, which cuts them at line ends."""
+    rows, cell = 30_000, "a\n" * 30
+    path = tmp_path / "a.csv"
+    path.write_text("x,n\n" + "".join(f'"{cell}",{i}\n' for i in range(rows)))
+    assert path.stat().st_size > 1 << 20
+    table = read_table(path)
+    assert table.num_rows == rows
+    assert table["n"].to_pylist() == [str(i) for i in range(rows)]
+    assert set(table["x"].to_pylist()) == {cell}

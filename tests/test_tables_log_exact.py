@@ -222,6 +222,9 @@ def test_an_action_that_disagrees_with_its_parts_is_named_for_each_of_them():
     assert problems_of(row1=2) == [
         ("1", f"an action with the {name} of its row") for name in ("offer", "channel", "creative")
     ]
+    assert problems_of(row1=0) == [
+        ("1", f"an action with the {name} of its row") for name in ("offer", "channel", "creative", "slot")
+    ]
     assert problems_of(row1=4, row2=-1, row0=9) == [("0, 1, 2", "an action id from 0 to 3")]
 
 

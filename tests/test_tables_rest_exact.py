@@ -135,6 +135,10 @@ def test_pieces_of_memory_are_checked_too():
     with pytest.raises(DataError, match="next to the customer's other rows") as wrong:
         list(pieces(LogInMemory(log.take(np.array([0, 2, 1, 3]))), 0))
     assert "rows 2, 3" in str(wrong.value)
+    assert wrong.value.problems[0].value == log.customers[0]  # whose row it is
+    back = log.take(np.array([0, 2, 4, 3]))  # not below the first customer, and yet again
+    with pytest.raises(DataError, match="next to the customer's other rows"):
+        list(pieces(LogInMemory(back), 0))
     last_first = log.take(np.array([4, 5, 0, 1]))
     assert len(list(pieces(LogInMemory(last_first), 0))) == 1
 
