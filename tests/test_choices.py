@@ -10,7 +10,9 @@ from campaignrl.demo import usual_policy
 from campaignrl.envs.panel import Panel
 from campaignrl.ope.data import target_policy_of
 from campaignrl.policies import certain_action
+from campaignrl.policies.deep.numpy_network import NetworkPolicy
 from campaignrl.policies.fixed.rules import RulesPolicy
+from campaignrl.policies.loading import build_policy
 from campaignrl.specs.bundled import bundled_files
 from campaignrl.specs.world import load_world
 from campaignrl.training import train
@@ -128,3 +130,21 @@ def test_a_kind_that_changes_probabilities_alone_is_asked_for_them():
     assert certain_action(rules, context, allowed) is not None
     assert certain_action(cautious, context, allowed) is None
     assert (actions_of_day(panel, cautious) != actions_of_day(panel, rules)).any()
+
+
+def test_a_kind_that_changes_probabilities_alone_is_drawn_from_them():
+    world = load_world("ecommerce")
+    network = build_policy({"kind": "network", "hidden": [4], "explore": 0.0}, world.catalog, world.features)
+    chance = np.random.default_rng(0)
+    network.restore({n: chance.normal(size=a.shape).astype(np.float32) for n, a in network.tensors().items()})
+
+    class Halved(NetworkPolicy):
+        def probabilities(self, context, allowed):
+            return (super().probabilities(context, allowed) + np.eye(len(self.catalog))[NONE]) / 2
+
+    halved = Halved(network.catalog, network.schema, network.config, "halved")
+    halved.restore(network.tensors())
+    panel = Panel(world, 200, seed=1)
+    for policy in (network, halved):
+        np.testing.assert_array_equal(actions_of_day(panel, policy), decide_day(panel, policy).action)
+    assert (actions_of_day(panel, halved) != actions_of_day(panel, network)).any()

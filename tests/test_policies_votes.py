@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from campaignrl.policies.bandits.draw_votes import _even_votes, scoring_layout, winning_draws
+from campaignrl.policies.bandits.draw_votes import (
+    ROWS_AT_ONCE,
+    _batches,
+    _even_votes,
+    scoring_layout,
+    winning_draws,
+)
 from campaignrl.policies.chunks import CHUNK
 
 
@@ -44,6 +50,27 @@ def test_a_rows_votes_do_not_depend_on_the_batch(seed):
     np.testing.assert_array_equal(winning_draws(coefficients, phi[order], allowed[order]), whole[order])
     parts = [winning_draws(coefficients, phi[i : i + 7], allowed[i : i + 7]) for i in range(0, 300, 7)]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+@pytest.mark.parametrize("runs", [[1], [500], [3, 200, 5, 64, 63, 63, 63, 1, 129, 128], [7] * 60, [60, 60, 60]])
+def test_batches_hold_each_row_once_and_a_mask_that_many_have_alone(runs):
+    masks = np.array([[n & 1, n & 2, n & 4, n & 8, n & 16, n & 32] for n in range(64)], dtype=bool)
+    may = np.repeat(masks[: len(runs)], runs, axis=0).T
+    batches = _batches(may)
+    rows = np.concatenate([np.arange(may.shape[1])[batch] for batch in batches])
+    assert rows.tolist() == list(range(may.shape[1]))
+    assert max(batch.stop - batch.start for batch in batches) <= ROWS_AT_ONCE
+    ends = np.cumsum(runs)
+    for start, end in zip(ends - runs, ends, strict=True):
+        if end - start >= ROWS_AT_ONCE // 2:
+            assert all(b.stop <= start or b.start >= end or (start <= b.start and b.stop <= end) for b in batches)
+    assert len(batches) <= sum(-(-run // ROWS_AT_ONCE) for run in runs) + 1
+
+
+def test_votes_of_masks_that_many_rows_share_are_those_of_even_scores():
+    coefficients, phi, allowed = case(8, n=400)
+    allowed[:] = allowed[np.random.default_rng(3).choice(5, 400, p=[0.5, 0.3, 0.1, 0.06, 0.04])]
+    np.testing.assert_array_equal(winning_draws(coefficients, phi, allowed), even(coefficients, phi, allowed))
 
 
 def test_a_row_with_nothing_allowed_has_no_votes():

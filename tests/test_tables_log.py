@@ -18,7 +18,8 @@ from campaignrl.actions import Catalog
 from campaignrl.errors import DataError, UnknownName
 from campaignrl.features import Context, Feature, FeatureSchema
 from campaignrl.tables.files.whole_files import write_frame
-from campaignrl.tables.log.decision_log import DecisionLog
+from campaignrl.tables.log.columns import id_lists
+from campaignrl.tables.log.decision_log import DecisionLog, repeated
 from campaignrl.tables.log.files import KEY, sidecar, write_log
 from campaignrl.tables.logs import read_log
 
@@ -157,6 +158,52 @@ def test_row_groups_do_not_show(tmp_path, monkeypatch):
     assert pq.ParquetFile(tmp_path / "two.parquet").metadata.num_row_groups == 2
     assert_same(read_log(tmp_path / "two.parquet"), small_log())
     assert_same(read_log(tmp_path / "one.parquet"), small_log())
+
+
+def test_texts_are_kept_as_codes_and_read_back_as_texts(tmp_path):
+    """A repeated text, within a column of many names too, is the same to whoever reads the file without us."""
+    log = small_log()
+    write_log(log, tmp_path / "log.parquet")
+    table, frame = pq.read_table(tmp_path / "log.parquet"), log.to_frame()
+    assert table.schema.field("customer_id").type == pa.string()
+    assert set(pq.read_schema(tmp_path / "log.parquet").metadata) == {KEY}
+    for name in frame.columns.drop(["eligible", "age"]):
+        assert table[name].to_pylist() == [None if pd.isna(v) else v for v in frame[name]]
+    meta = pq.ParquetFile(tmp_path / "log.parquet").metadata.row_group(0)
+    columns = {meta.column(i).path_in_schema: meta.column(i) for i in range(meta.num_columns)}
+    assert "RLE_DICTIONARY" in columns["customer_id"].encodings
+    assert "RLE_DICTIONARY" not in columns["reward"].encodings
+
+
+def test_bytes_do_not_depend_on_how_customers_are_numbered(tmp_path):
+    log = small_log()
+    order = np.arange(len(log.customers))[::-1]
+    turned = replace(log, customers=log.customers[order], customer=order[log.customer])
+    for name, which in (("one", log), ("two", turned)):
+        write_log(which, tmp_path / f"{name}.parquet")
+    assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
+
+
+def test_ids_that_are_one_text_are_written_as_one(tmp_path):
+    """A dictionary holds each text once, whatever stands for it."""
+    log = replace(small_log(), customers=np.array(["1", 1], dtype=object), step=np.arange(4))
+    write_log(log, tmp_path / "log.parquet")
+    assert pq.read_table(tmp_path / "log.parquet")["customer_id"].to_pylist() == ["1"] * 4
+
+
+@pytest.mark.parametrize("k", [1, 3, 8, 9, 64, 65, 130])
+def test_lists_of_ids_are_where_the_mask_is_true(k):
+    mask = np.random.default_rng(k).random((5_000, k)) < 0.3
+    assert id_lists(mask).to_pylist() == [np.flatnonzero(row).tolist() for row in mask]
+    assert id_lists(mask[:0]).to_pylist() == []
+
+
+def test_a_repeated_step_is_found_in_any_order():
+    customer, step = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
+    assert not repeated(customer, step).any()
+    assert not repeated(customer[::-1], step).any()
+    assert repeated(np.array([0, 1, 0, 1]), np.array([0, 0, 0, 1])).tolist() == [False, False, True, False]
+    assert repeated(np.array([0, 0, 1]), np.array([3, 3, 0])).tolist() == [False, True, False]
 
 
 def test_a_log_that_could_not_be_read_back_is_not_written(tmp_path):
