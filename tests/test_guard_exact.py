@@ -5,7 +5,7 @@ import pytest
 
 from campaignrl.actions import Catalog, Channel, Offer
 from campaignrl.features import Context
-from campaignrl.guard.budget import Limits, Spending, by_lane, lanes_of, propensity_after, throttle
+from campaignrl.guard.budget import Limits, Spending, by_lane, lanes_of, propensity_after, sends_by_offer, throttle
 from campaignrl.guard.checks import Facts
 from campaignrl.guard.rules import allowed, blocks, reasons, rules_of
 from campaignrl.specs.world import World, load_world
@@ -144,6 +144,12 @@ def test_a_stock_s_cut_is_that_of_its_offer_on_every_channel_and_no_other():
         assert found.action.tolist() == served
         assert found.served.tolist() == [1.0, 1.0, cut, cut]
         assert found.cost == STOCKED.cost_of[served].sum()
+
+
+def test_sends_are_counted_for_every_offer_also_where_there_are_none():
+    assert sends_by_offer(STOCKED, np.array([0, 1, 1, 0])).tolist() == [2, 0]
+    assert sends_by_offer(STOCKED, np.array([0, 3, 2])).tolist() == [0, 2]
+    assert sends_by_offer(STOCKED, np.array([0])).tolist() == [0, 0]
 
 
 def test_capacity_comes_before_stock_and_money_after_it():
