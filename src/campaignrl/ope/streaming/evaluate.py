@@ -18,8 +18,8 @@ import numpy as np
 
 from campaignrl.arrays import Array
 from campaignrl.errors import DataError, Problem, SupportError, UsageError, unknown
-from campaignrl.ope.data import LOGGED, TABLES
-from campaignrl.ope.diagnostics import diagnose
+from campaignrl.ope.data import LOGGED, TABLES, LogSample, joined_samples
+from campaignrl.ope.diagnostics import Finding, balance, diagnose
 from campaignrl.ope.intervals import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate
 from campaignrl.ope.methods import (
     ESTIMATORS,
@@ -184,16 +184,18 @@ def _parts(question: Question, workers: int) -> Iterator[Part]:
 def merged(parts: Iterable[Part], sampling: int) -> Part:
     """Parts that follow each other, as one; the whole file if they are all of it. sampling: the question's."""
     sums, tally, first = NOTHING, EMPTY, np.zeros(0)
+    sample: list[LogSample] = []
     for part in parts:
         sums, tally = joined(sums, part.customers, sampling), tally + part.rows
         first = part.propensities if not len(first) else first
-    return Part(closed(sums), tally, first)
+        sample += part.sample
+    return Part(closed(sums), tally, first, tuple(sample))
 
 
 def _answer(
     question: Question, parts: Iterable[Part], estimators: Sequence[str], given: Range | None, alpha: float
 ) -> Evaluation:
-    stream, (sums, rows, first) = question.stream, merged(parts, question.sampling)
+    stream, (sums, rows, first, sample) = question.stream, merged(parts, question.sampling)
     if not rows.added:
         raise SupportError(f"none of the log's {stream.rows:,} decisions has a known outcome yet; evaluate it later.")
     n, meta, mix = int(sums.totals[AT["one"]]), stream.facts.meta, question.mix
@@ -211,7 +213,7 @@ def _answer(
     }
     both = silent or _no_information(float(rows.largest["weight of b"]), certain, off_other)
     gained = NONE_HAD if both else _lift(sums, rows, bounds, alpha)
-    verdict, reasons = diagnose(figures)
+    verdict, reasons = diagnose(figures._replace(found=_found(sample, stream.facts.catalog.names)))
     name, reference = (_name(policy) for policy in policies)
     return Evaluation(
         policy=name if mix >= 1.0 else f"{mix:g} {name} + {1 - mix:g} logged",
@@ -240,6 +242,12 @@ def _answer(
         reward_model=_described(question.model, n),
         spread=weight_histogram_from(stream.facts.catalog.names, rows.added) if question.spread else None,
     )
+
+
+def _found(sample: Sequence[LogSample], names: Sequence[str]) -> tuple[Finding, ...]:
+    """What is wrong with the rows themselves."""
+    whole = joined_samples(sample)
+    return () if whole is None else balance(whole, names)
 
 
 def _unchecked(meta: dict[str, Any], policy: Policy | Array | None) -> tuple[str, ...]:
