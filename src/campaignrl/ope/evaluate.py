@@ -158,11 +158,9 @@ def evaluate(
     chosen = {name: setting_of(name, view, tuning) for name, view in views.items()}
     usual = _estimates(views, without, certain, alpha, chosen)
     estimates = with_interval(interval, used, views, chosen, usual, alpha, seed)
-    settings = {n: setting for n, setting in chosen.items() if setting is not None}
-    lift = difference_with_interval(
-        interval, used, evidence, other, _lift(evidence, other, certain, alpha), alpha, seed
-    )
-    figures = figures_of(used, evidence, certain, dropped, settings)._replace(learned_from=targets[0].learned_from)
+    gain = _lift(evidence, other, certain, alpha)
+    lift = difference_with_interval(interval, used, evidence, other, gain, alpha, seed)
+    figures = figures_of(used, evidence, certain, dropped, chosen)._replace(learned_from=targets[0].learned_from)
     figures = figures._replace(calibration_gap=_gap(used, curve), holdout=holdout_of(log), found=checks.found(used))
     verdict, reasons = diagnose(figures)
     return Evaluation(
@@ -188,7 +186,7 @@ def evaluate(
         verdict=verdict,
         reasons=(*reasons, *reasons_missing(estimates, without), *outside, *targets[0].notes),
         estimates=estimates,
-        settings=settings,
+        settings={name: setting for name, setting in chosen.items() if setting is not None},
         settings_from=tuning,
         reward_model=model_description(fitted, model, len(used)),
         logging_policy="" if logged is None else logged.name,

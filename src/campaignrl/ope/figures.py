@@ -17,7 +17,7 @@ from campaignrl.tables.log import DecisionLog
 
 
 def figures_of(
-    log: DecisionLog, evidence: Evidence, certain: float, dropped: int, settings: Mapping[str, float]
+    log: DecisionLog, evidence: Evidence, certain: float, dropped: int, settings: Mapping[str, float | None]
 ) -> Figures:
     """Figures of the rows that are used. settings: by which numbers estimators hold weights back."""
     w, r, clusters = evidence.weight, evidence.reward, evidence.clusters
@@ -36,7 +36,7 @@ def figures_of(
         one_reward=bool((r == r[0]).all()),
         dropped_share=dropped / (dropped + len(w)),
         certain_share=certain,
-        clipped_mass=float(np.maximum(w - settings.get("ips_clip", HEAVY), 0.0).mean()),
+        clipped_mass=float(np.maximum(w - (settings.get("ips_clip") or HEAVY), 0.0).mean()),
         half_precision=weights.rounded_to_half_precision(log.propensity),
         disagreement_p=p_value_of_gap(snips.value, dr.value, apart),
         snips=snips.value,
