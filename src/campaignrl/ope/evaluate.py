@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from campaignrl.arrays import Rows
 from campaignrl.errors import Problem, UsageError, unknown
 from campaignrl.ope.data import LOGGED, PolicyLike, target_policy_of
 from campaignrl.ope.diagnostics import check_apart, diagnose, holdout_of
@@ -158,7 +159,7 @@ def evaluate(
     chosen = {name: setting_of(name, view, tuning) for name, view in views.items()}
     usual = _estimates(views, without, certain, alpha, chosen)
     estimates = with_interval(interval, used, views, chosen, usual, alpha, seed)
-    gain = _lift(evidence, other, certain, alpha)
+    gain = _lift(evidence, other, certain, alpha, checks.at)
     lift = difference_with_interval(interval, used, evidence, other, gain, alpha, seed)
     figures = figures_of(used, evidence, certain, dropped, chosen)._replace(learned_from=targets[0].learned_from)
     figures = figures._replace(calibration_gap=_gap(used, curve), holdout=holdout_of(log), found=checks.found(used))
@@ -210,11 +211,11 @@ def _needs_model(estimators: Sequence[str]) -> bool:
     return any(ESTIMATORS[name].model for name in estimators)
 
 
-def _lift(evidence: Evidence, other: Evidence, certain: float, alpha: float) -> Estimate:
+def _lift(evidence: Evidence, other: Evidence, certain: float, alpha: float, at: Rows) -> Estimate:
     """What the target earns over the reference; nothing where the log cannot see one of them."""
     if no_information(evidence, certain) or no_information(other, certain):
         return NONE_HAD
-    return difference(evidence, other, alpha)
+    return difference(evidence, other, alpha, at)
 
 
 def compare_on_log(

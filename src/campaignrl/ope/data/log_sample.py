@@ -36,6 +36,7 @@ class LogSample(NamedTuple):
     wave: Array | None
     day: Array | None
     wanted: Float32 | None
+    gain: Float | None = None  # (3, m) weights, terms and residuals of the lift, where its rows are not held
 
     @classmethod
     def of(cls, log: DecisionLog, at: Rows, customer: Array, wanted: Float32 | None) -> LogSample:
@@ -97,7 +98,7 @@ def joined_samples(parts: Sequence[LogSample]) -> LogSample | None:
 
     def both(of: str) -> Any:
         found = [getattr(part, of) for part in parts]
-        return None if found[0] is None else np.concatenate(found)
+        return None if found[0] is None else np.concatenate(found, axis=-1 if of == "gain" else 0)
 
     whole: dict[str, Any] = {name: both(name) for name in LogSample._fields if name not in ("schema", "columns")}
     whole["columns"] = {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns}

@@ -19,10 +19,11 @@ import numpy as np
 from campaignrl.arrays import Array
 from campaignrl.errors import DataError, Problem, SupportError, UsageError, unknown
 from campaignrl.ope.data import LOGGED, TABLES, LogSample, joined_samples
-from campaignrl.ope.diagnostics import Finding, balance, diagnose
+from campaignrl.ope.diagnostics import balance, diagnose
 from campaignrl.ope.intervals import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate
 from campaignrl.ope.methods import (
     ESTIMATORS,
+    SPEAKING,
     STREAMED,
     USUAL,
     Evaluation,
@@ -212,8 +213,10 @@ def _answer(
         for name in estimators
     }
     both = silent or _no_information(float(rows.largest["weight of b"]), certain, off_other)
-    gained = NONE_HAD if both else _lift(sums, rows, bounds, alpha)
-    verdict, reasons = diagnose(figures._replace(found=_found(sample, stream.facts.catalog.names)))
+    whole = joined_samples(sample)
+    gained = NONE_HAD if both else _lift(sums, rows, bounds, alpha, whole if _speak(rows, figures.ess) else None)
+    found = () if whole is None else balance(whole, stream.facts.catalog.names)
+    verdict, reasons = diagnose(figures._replace(found=found))
     name, reference = (_name(policy) for policy in policies)
     return Evaluation(
         policy=name if mix >= 1.0 else f"{mix:g} {name} + {1 - mix:g} logged",
@@ -244,12 +247,6 @@ def _answer(
     )
 
 
-def _found(sample: Sequence[LogSample], names: Sequence[str]) -> tuple[Finding, ...]:
-    """What is wrong with the rows themselves."""
-    whole = joined_samples(sample)
-    return () if whole is None else balance(whole, names)
-
-
 def _unchecked(meta: dict[str, Any], policy: Policy | Array | None) -> tuple[str, ...]:
     """What the verdict leaves out here."""
     left = ["the holdout's share"] if meta.get("holdout") else []
@@ -267,10 +264,16 @@ def _no_information(heaviest: float, certain: float, off: float) -> bool:
     return heaviest <= 0.0 or (certain == 1.0 and off > 1e-9)
 
 
-def _lift(sums: CustomerSums, rows: Tally, bounds: Bounds, alpha: float) -> Estimate:
+def _speak(rows: Tally, ess: float) -> bool:
+    """Whether enough rows speak for both policies; `ess`: of the first."""
+    square = float(rows.added["weight_square of b"])
+    return ess >= SPEAKING and square > 0.0 and float(rows.added["weight of b"]) ** 2 / square >= SPEAKING
+
+
+def _lift(sums: CustomerSums, rows: Tally, bounds: Bounds, alpha: float, sample: LogSample | None) -> Estimate:
     if not rows.largest["differs"]:
         return Estimate(0.0, 0.0, 0.0, 0.0, EMPIRICAL_LIKELIHOOD)
-    return lift(sums, rows.added["reference_expected"] / float(sums.totals[AT["one"]]), bounds, alpha)
+    return lift(sums, rows.added["reference_expected"] / float(sums.totals[AT["one"]]), bounds, alpha, sample)
 
 
 def _described(model: StreamedModel | Array | None, n: int) -> str:

@@ -126,7 +126,9 @@ def _of_piece(question: Question, piece: Piece, sampling: int) -> tuple[Customer
     if not isinstance(question.stream, LogInMemory):  # numbers that mean the same in every piece
         there, back = np.unique(whose, return_inverse=True)
         whose = keys_of(log.customers[there])[back]
-    rows = [LogSample.of(log, looked_at, whose, views[0].noted)] if len(looked_at) else []
+    lift = columns[[[AT["lift_weight"]], [AT["lift"]]], looked_at]
+    gain = np.vstack([lift, log.reward[looked_at] - predicted[looked_at]])
+    rows = [LogSample.of(log, looked_at, whose, views[0].noted)._replace(gain=gain)] if len(looked_at) else []
     return sums, tally, log.propensity[:FIRST].copy(), rows
 
 
@@ -196,6 +198,8 @@ def _tallied(log: DecisionLog, columns: Float, views: list[View], q_range: Range
             "tried": np.bincount(log.action, minlength=k),
             "reward": float(log.reward.sum()),
             "weight_square": float(weight @ weight),
+            "weight of b": float(other.weight.sum()),
+            "weight_square of b": float(other.weight @ other.weight),
             "reference_expected": float(other.expected.sum()),
             "outcomes": int(np.count_nonzero(columns[AT["earned"]])),
             "clipped": float((weight[weight > HEAVY] - HEAVY).sum()),
