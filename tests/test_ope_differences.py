@@ -57,9 +57,14 @@ def test_an_outcome_that_is_the_weight_itself_is_known_without_error():
     assert [low, high] == pytest.approx([2.0, 2.0], abs=1e-5)
 
 
-def test_one_customer_who_decides_it_all_leaves_the_spread_unknown():
+def test_one_customer_who_decides_it_all_leaves_three_degrees_of_freedom():
     y = np.r_[np.zeros(500), 40.0]
-    assert interval(np.ones(501), y) is None
+    low, high = interval(np.ones(501), y)
+    assert (high - low) / 2 == pytest.approx(stats.t.isf(0.025, 3) * 40 / 501, rel=0.01)
+
+
+def test_outcomes_that_never_differ_tell_nothing():
+    assert interval(np.ones(50), np.zeros(50)) is None
 
 
 @settings(max_examples=50, deadline=None)
@@ -83,7 +88,7 @@ def test_few_who_decide_do_not_make_the_heavy_rows_look_sure():
     assert least == pytest.approx(np.sqrt(((w - 1) ** 2).mean() * (residual**2).mean() / 1_000))
     plain = regression_interval(PairSums.of(w, terms), w, terms, ALPHA)
     wide = regression_interval(PairSums.of(w, terms), w, terms, ALPHA, least)
-    assert wide[1] - wide[0] == pytest.approx(2 * stats.t.isf(0.025, 999) * least)
+    assert 2 * stats.t.isf(0.025, 10) * least < wide[1] - wide[0] < 2 * stats.t.isf(0.025, 3) * least
     assert plain[1] - plain[0] < wide[1] - wide[0]
 
 

@@ -161,8 +161,8 @@ def evaluate(
     estimates = with_interval(interval, used, views, chosen, usual, alpha, seed)
     gain = _lift(evidence, other, certain, alpha, checks.at)
     lift = difference_with_interval(interval, used, evidence, other, gain, alpha, seed)
-    figures = figures_of(used, evidence, certain, dropped, chosen)._replace(learned_from=targets[0].learned_from)
-    figures = figures._replace(calibration_gap=_gap(used, curve), holdout=holdout_of(log), found=checks.found(used))
+    found, facts = checks.found(used, whole, folds, seed), (_gap(used, curve), holdout_of(log), targets[0].learned_from)
+    figures = figures_of(used, evidence, certain, dropped, chosen, facts)._replace(found=found)
     verdict, reasons = diagnose(figures)
     return Evaluation(
         policy=_mixture_name(targets[0].name, mix),

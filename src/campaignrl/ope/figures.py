@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from campaignrl.ope.diagnostics import ESS_CAUTION, Figures
+from campaignrl.ope.diagnostics import ESS_CAUTION, Figures, Holdout
 from campaignrl.ope.estimators import weights
 from campaignrl.ope.intervals import p_value_of_gap, std_error
 from campaignrl.ope.methods import ESTIMATORS, HEAVY, Evidence
@@ -17,9 +17,17 @@ from campaignrl.tables.log import DecisionLog
 
 
 def figures_of(
-    log: DecisionLog, evidence: Evidence, certain: float, dropped: int, settings: Mapping[str, float | None]
+    log: DecisionLog,
+    evidence: Evidence,
+    certain: float,
+    dropped: int,
+    settings: Mapping[str, float | None],
+    facts: tuple[float | None, Holdout | None, float] = (None, None, 0.0),
 ) -> Figures:
-    """Figures of the rows that are used. settings: by which numbers estimators hold weights back."""
+    """Figures of the rows that are used. settings: by which numbers estimators hold weights back.
+
+    facts: the calibration gap, the holdout, the share of customers that the policy has learned from.
+    """
     w, r, clusters = evidence.weight, evidence.reward, evidence.clusters
     snips, dr = (ESTIMATORS[name].terms(evidence).point() for name in ("snips", "dr"))
     apart = std_error(snips.influence - dr.influence, clusters)
@@ -44,4 +52,7 @@ def figures_of(
         supported_value=float(np.mean(w * r)),
         reward_range=evidence.reward_range,
         mix=weights.closest_mix(w, min(ESS_CAUTION, len(w) / 2)),
+        calibration_gap=facts[0],
+        holdout=facts[1],
+        learned_from=facts[2],
     )

@@ -11,6 +11,8 @@ from typing import NamedTuple
 from campaignrl.arrays import Float32, Rows
 from campaignrl.ope.data import LogSample, TargetPolicy, noted, sampled_of_kept
 from campaignrl.ope.diagnostics import Finding, balance
+from campaignrl.ope.leaks import leaked
+from campaignrl.ope.methods import Evidence
 from campaignrl.tables.log import DecisionLog
 
 
@@ -27,7 +29,7 @@ class RowChecks(NamedTuple):
         at = sampled_of_kept(log.matured)
         return cls(at, *noted(target, at, len(log.catalog)))
 
-    def found(self, used: DecisionLog) -> tuple[Finding, ...]:
+    def found(self, used: DecisionLog, rows: Evidence, folds: int, seed: int) -> tuple[Finding, ...]:
         """What is wrong with the rows, once the policy has answered. used: the rows that are kept."""
         sample = LogSample.of(used, self.at, used.customer[self.at], self.wanted)
-        return balance(sample, used.catalog.names)
+        return (*balance(sample, used.catalog.names), *leaked(used, self.target, rows, folds, seed))

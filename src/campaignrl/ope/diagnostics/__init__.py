@@ -10,6 +10,7 @@ verdict.py   Whether the log can answer at all: trust, caution or refuse, with r
 """
 
 from campaignrl.ope.diagnostics.balance import balance as balance
+from campaignrl.ope.diagnostics.holdout import Holdout as Holdout
 from campaignrl.ope.diagnostics.holdout import check_apart as check_apart
 from campaignrl.ope.diagnostics.holdout import holdout_of as holdout_of
 from campaignrl.ope.diagnostics.verdict import CUSTOMERS_CAUTION as CUSTOMERS_CAUTION

@@ -220,7 +220,10 @@ def _about(group: list[Imbalance], name: str) -> Finding:
     of = " in what this policy would do" if main.where == "" else ""
     often = "more" if main.ratio > 1.0 else "less"
     text = f"`{name}` was taken {abs(main.ratio - 1.0):.0%} {often} often than its propensities say{of}{where}"
-    cause = CAUSE if main.ratio > 1.0 else f"it was hardly ever tried where this policy wants it, or {CAUSE}"
+    cause = CAUSE
+    if main.where == "":
+        seen, untried = "this policy has seen what was done here", "it was hardly ever tried where this policy wants it"
+        cause = f"{seen if main.ratio > 1.0 else untried}, or {CAUSE}"
     return Finding(level, f"{text}: {cause}.")
 
 

@@ -22,7 +22,6 @@ from campaignrl.arrays import Float
 from campaignrl.ope.intervals.empirical_likelihood import PairSums
 
 REGRESSION_T = "regression on the weights, customer t"
-LEAST_DF = 3.1  # one customer who outweighs all others makes 3: fewer tell nothing of the spread
 FEW_DF = 10.0  # below this heavy rows may look alike only because nothing has happened in them yet
 _FLAT = 1e-9  # a variance of weights below this is rounding
 _ROOM = 0.05  # least that is left of a residual's own say
@@ -55,11 +54,8 @@ def regression_interval(
         return None
     concentration = float((influence**4).sum()) / square**2 * m / n
     df = min(2.0 / max(concentration - 1.0 / n, 1e-300) + 1.0, n - 1.0)
-    if df < LEAST_DF:
-        return None
-    half = float(stats.t.isf(alpha / 2, df)) * math.sqrt(square * n / m * of_all / of_part)
-    if df < FEW_DF:
-        half = max(half, float(stats.t.isf(alpha / 2, n - 1.0)) * least_error)
+    error = math.sqrt(square * n / m * of_all / of_part)
+    half = float(stats.t.isf(alpha / 2, df)) * (max(error, least_error) if df < FEW_DF else error)
     centre = mean_y + slope * off
     return centre - half, centre + half
 
