@@ -10,18 +10,16 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
+from campaignrl.arrays import Rows
 from campaignrl.errors import Problem, UsageError, unknown
 from campaignrl.ope.data import LOGGED, PolicyLike, target_policy_of
-from campaignrl.ope.diagnostics import ESS_CAUTION, Figures, check_apart, diagnose, holdout_of
+from campaignrl.ope.diagnostics import check_apart, diagnose, holdout_of
 from campaignrl.ope.episodes import SEQUENTIAL, evaluate_episodes
-from campaignrl.ope.estimators import weights
-from campaignrl.ope.intervals import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate, p_value_of_gap, std_error
+from campaignrl.ope.figures import figures_of
+from campaignrl.ope.intervals import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate
 from campaignrl.ope.methods import (
     ESTIMATORS,
     FIXED,
-    HEAVY,
     INTERVALS,
     METHODS,
     USUAL,
@@ -51,7 +49,15 @@ from campaignrl.ope.methods import (
     with_interval,
     with_own_weights,
 )
-from campaignrl.ope.nuisance import KINDS, MODELS, CalibrationBin, calibration_gap, propensities_unknown
+from campaignrl.ope.nuisance import (
+    KINDS,
+    MODELS,
+    CalibrationBin,
+    EstimatedPropensities,
+    calibration_gap,
+    propensities_unknown,
+)
+from campaignrl.ope.row_checks import RowChecks
 from campaignrl.tables import read_log
 from campaignrl.tables.log import DecisionLog
 
@@ -142,22 +148,22 @@ def evaluate(
         )  # fmt: skip
     used, both, predictions, dropped = matured(log, (policy, reference), q)
     used, estimated, logged = propensities(used, logging_of_matured(logging, log), estimators, folds, seed)
-    bounds, bounds_from = reward_range_of(used, reward_range)
+    curve, (bounds, bounds_from) = _calibration(estimated), reward_range_of(used, reward_range)
     fitted = fitted_model(used, predictions, bounds, folds, seed, model) if _needs_model(estimators) else None
     targets = [target_policy_of(given, used) for given in both]
-    whole, other = gather(used, targets, fitted, bounds, logged)
+    checks = RowChecks.of(log, targets[0])
+    whole, other = gather(used, [checks.target, targets[1]], fitted, bounds, logged)
     views = _views(whole, partial(mrdr_rows, used, whole, targets[0], bounds, folds, seed, model), estimators, mix)
     evidence, certain = _mixed(whole, mix), certain_share(used)
     without, outside = unavailable(estimators, evidence), outside_logging_support(estimators, evidence)
-    found = {name: setting_of(name, view, tuning) for name, view in views.items()}
-    estimates = _estimates(views, without, certain, alpha, found)
-    estimates = with_interval(interval, used, views, found, estimates, alpha, seed)
-    settings = {n: setting for n, setting in found.items() if setting is not None}
-    usual = _lift(evidence, other, certain, alpha)
-    lift = difference_with_interval(interval, used, evidence, other, usual, alpha, seed)
-    curve = () if estimated is None else estimated.calibration()
-    figures = _figures(used, evidence, certain, dropped, settings)._replace(learned_from=targets[0].learned_from)
-    verdict, reasons = diagnose(figures._replace(calibration_gap=_gap(used, curve), holdout=holdout_of(log)))
+    chosen = {name: setting_of(name, view, tuning) for name, view in views.items()}
+    usual = _estimates(views, without, certain, alpha, chosen)
+    estimates = with_interval(interval, used, views, chosen, usual, alpha, seed)
+    gain = _lift(evidence, other, certain, alpha, checks.at)
+    lift = difference_with_interval(interval, used, evidence, other, gain, alpha, seed)
+    found, facts = checks.found(used, whole, folds, seed), (_gap(used, curve), holdout_of(log), targets[0].learned_from)
+    figures = figures_of(used, evidence, certain, dropped, chosen, facts)._replace(found=found)
+    verdict, reasons = diagnose(figures)
     return Evaluation(
         policy=_mixture_name(targets[0].name, mix),
         log_policy=log.policy_id,
@@ -181,7 +187,7 @@ def evaluate(
         verdict=verdict,
         reasons=(*reasons, *reasons_missing(estimates, without), *outside, *targets[0].notes),
         estimates=estimates,
-        settings=settings,
+        settings={name: setting for name, setting in chosen.items() if setting is not None},
         settings_from=tuning,
         reward_model=model_description(fitted, model, len(used)),
         logging_policy="" if logged is None else logged.name,
@@ -205,11 +211,11 @@ def _needs_model(estimators: Sequence[str]) -> bool:
     return any(ESTIMATORS[name].model for name in estimators)
 
 
-def _lift(evidence: Evidence, other: Evidence, certain: float, alpha: float) -> Estimate:
+def _lift(evidence: Evidence, other: Evidence, certain: float, alpha: float, at: Rows) -> Estimate:
     """What the target earns over the reference; nothing where the log cannot see one of them."""
     if no_information(evidence, certain) or no_information(other, certain):
         return NONE_HAD
-    return difference(evidence, other, alpha)
+    return difference(evidence, other, alpha, at)
 
 
 def compare_on_log(
@@ -293,6 +299,10 @@ def _about_episodes(
     return bool(episodes)
 
 
+def _calibration(estimated: EstimatedPropensities | None) -> tuple[CalibrationBin, ...]:
+    return () if estimated is None else estimated.calibration()
+
+
 def _gap(log: DecisionLog, curve: tuple[CalibrationBin, ...]) -> float | None:
     return calibration_gap(curve) if propensities_unknown(log) else None
 
@@ -317,33 +327,3 @@ def _estimates(
 def _if_possible(name: str, evidence: Evidence, certain: float, alpha: float, setting: float | None) -> Estimate:
     silent = ESTIMATORS[name].weights and no_information(with_own_weights(name, evidence), certain)
     return NONE_HAD if silent else estimate(name, evidence, alpha, setting)
-
-
-def _figures(
-    log: DecisionLog, evidence: Evidence, certain: float, dropped: int, settings: Mapping[str, float]
-) -> Figures:
-    w, r, clusters = evidence.weight, evidence.reward, evidence.clusters
-    snips, dr = (ESTIMATORS[name].terms(evidence).point() for name in ("snips", "dr"))
-    apart = std_error(snips.influence - dr.influence, clusters)
-    return Figures(
-        n=len(w),
-        customers=len(clusters),
-        ess=weights.effective_sample_size(w),
-        max_weight_share=weights.max_weight_share(w),
-        max_customer_share=weights.max_weight_share(clusters.sums(w)),
-        mean_weight=float(w.mean()),
-        mean_weight_p=weights.mean_weight_p_value(w, clusters, evidence.weight_range),
-        off_support=evidence.off_support,
-        outcomes=int(((w > 0.0) & (r != 0.0)).sum()),
-        one_reward=bool((r == r[0]).all()),
-        dropped_share=dropped / (dropped + len(w)),
-        certain_share=certain,
-        clipped_mass=float(np.maximum(w - settings.get("ips_clip", HEAVY), 0.0).mean()),
-        half_precision=weights.rounded_to_half_precision(log.propensity),
-        disagreement_p=p_value_of_gap(snips.value, dr.value, apart),
-        snips=snips.value,
-        dr=dr.value,
-        supported_value=float(np.mean(w * r)),
-        reward_range=evidence.reward_range,
-        mix=weights.closest_mix(w, min(ESS_CAUTION, len(w) / 2)),
-    )

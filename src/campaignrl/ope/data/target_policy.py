@@ -35,6 +35,7 @@ class TargetPolicy:
     name: str
     answer: Callable[[slice], Array] | None = None
     learned_from: float = 0.0  # about which share of the log's customers it has learned from, as far as its file says
+    given: bool = False  # as probabilities, which do not say what they were made from
     notes: tuple[str, ...] = ()  # what a reader of its value should know, in sentences
 
     def probabilities(self, log: DecisionLog, rows: slice) -> Array:
@@ -84,7 +85,7 @@ def target_policy_of(policy: PolicyLike, log: DecisionLog) -> TargetPolicy:
     if isinstance(policy, TargetPolicy):
         return policy
     if isinstance(policy, np.ndarray):
-        return TargetPolicy("given probabilities", lambda rows: policy[rows])
+        return TargetPolicy("given probabilities", lambda rows: policy[rows], given=True)
     if not isinstance(policy, Policy):
         allowed = 'a policy, the name or file of one, probabilities, or "logged"'
         raise UsageError(Problem("evaluate", "policy", type(policy).__name__, allowed))
@@ -120,7 +121,7 @@ def _recalled(policy: Recurrent, log: DecisionLog) -> TargetPolicy:
     """What a recurrent policy would do at every row, remembering the rows before."""
     _require_actions(policy, log)
     p = answers_on(policy, log)
-    return TargetPolicy(policy.name, lambda rows: p[rows], learned_from(policy, log), gaps_in(log))
+    return TargetPolicy(policy.name, lambda rows: p[rows], learned_from(policy, log), notes=gaps_in(log))
 
 
 def _of_rows(target: TargetPolicy, kept: Array) -> TargetPolicy:

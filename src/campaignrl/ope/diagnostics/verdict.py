@@ -54,6 +54,7 @@ class Figures(NamedTuple):
     calibration_gap: float | None = None  # of estimated propensities; None: they are known
     holdout: Holdout | None = None  # None: none was planned, or the log does not say
     learned_from: float = 0.0  # about which share of these customers the policy has learned from
+    found: tuple[Finding, ...] = ()  # by checks that look at rows: balance.py and others
 
 
 # With 100 effective rows and a conversion of 2 % two conversions speak; below that the interval is the prior.
@@ -74,7 +75,7 @@ CLIPPED_CAUTION = 0.05  # of the weight cut away: ips_clip is then low by about 
 
 def diagnose(figures: Figures) -> tuple[str, tuple[str, ...]]:
     """The verdict and its reasons, worst first; a way out follows a refusal."""
-    findings = [finding for check in CHECKS if (finding := check(figures)) is not None]
+    findings = [*figures.found, *(finding for check in CHECKS if (finding := check(figures)) is not None)]
     findings.sort(key=lambda finding: -finding.level)
     worst = max((finding.level for finding in findings), default=Level.NOTE)
     reasons = [finding.text for finding in findings]

@@ -10,6 +10,8 @@ confidence_sequences.py  Confidence sequences: bounds on a policy's value that h
                          may stop when one likes
 empirical_likelihood.py  Empirical likelihood: the interval of a weighted mean that stays honest when conversions are
                          rare
+regression_t.py          Interval of a weighted mean whose weights are known to average 1: read off a regression of
+                         outcomes on weights
 """
 
 from campaignrl.ope.intervals.betting import betting_interval as betting_interval
@@ -34,3 +36,6 @@ from campaignrl.ope.intervals.empirical_likelihood import Outliers as Outliers
 from campaignrl.ope.intervals.empirical_likelihood import PairSums as PairSums
 from campaignrl.ope.intervals.empirical_likelihood import cressie_read as cressie_read
 from campaignrl.ope.intervals.empirical_likelihood import mean_weight_statistic as mean_weight_statistic
+from campaignrl.ope.intervals.regression_t import REGRESSION_T as REGRESSION_T
+from campaignrl.ope.intervals.regression_t import error_of_like_residuals as error_of_like_residuals
+from campaignrl.ope.intervals.regression_t import regression_interval as regression_interval

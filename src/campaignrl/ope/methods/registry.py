@@ -4,8 +4,9 @@ ips, snips, dr and sndr weigh rows by weights whose mean is 1, which is what emp
 theirs is the interval of the value given that constraint, so ips and snips share one, and dr and sndr another.
 mips_* and offcem do the same with the weights of what an action is made of, and mrdr is dr with a model fitted for it.
 dm leans on no weights, and ips_clip, dros and switch_dr change theirs, at the price of a bias that no interval
-shows: they get the customer-clustered t interval, and so does pi, whose weights may be negative. Not here: the
-formulas (bandit.py, empirical_likelihood.py).
+shows: they get the customer-clustered t interval, and so does pi, whose weights may be negative. Differences of two
+policies get the regression on their weights (regression_t.py) where enough rows speak. Not here: the formulas
+(bandit.py, empirical_likelihood.py).
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from campaignrl.arrays import Float
-from campaignrl.ope.estimators import Marginal, Marginals, RowTerms, bandit, customer_range
+from campaignrl.arrays import Array, Float, Rows
+from campaignrl.ope.estimators import Marginal, Marginals, RowTerms, bandit, customer_range, effective_sample_size
 from campaignrl.ope.intervals import (
     CLUSTERED_T,
     EMPIRICAL_LIKELIHOOD,
     MODEL_T,
     NO_OUTLIERS,
+    REGRESSION_T,
     Clusters,
     Estimate,
     Extreme,
@@ -30,6 +32,8 @@ from campaignrl.ope.intervals import (
     PairSums,
     clustered_t,
     cressie_read,
+    error_of_like_residuals,
+    regression_interval,
     std_error,
 )
 from campaignrl.ope.methods.likelihood_of_rows import farthest
@@ -39,6 +43,9 @@ from campaignrl.ope.methods.weighted_rows import Evidence, Range
 # From this weight on a row is held back by ips_clip (cut), switch_dr (left to the model) and dros (whose weight
 # w s / (w^2 + s) peaks at w = sqrt(s)): a row that counts for more than ten is what makes IPS noisy.
 HEAVY = 10.0
+# Effective rows of both policies from which on their difference is told by what was seen; below that, an event that
+# was not seen may decide it, and the wider empirical likelihood stands (a verdict refuses such a policy anyway).
+SPEAKING = 100.0
 
 
 class DecisionRows(Protocol):
@@ -170,15 +177,21 @@ def estimate(name: str, evidence: Evidence, alpha: float, setting: float | None 
     if estimator.model:
         base, residual, residual_range = evidence.expected, *_residual(evidence)
     part = Weighted(base, evidence.weight, evidence.weight_range, residual, residual_range)
-    low, high = np.clip(likelihood_interval(part, evidence.clusters, alpha), *evidence.reward_range).tolist()
+    ends = likelihood_interval(part, evidence.clusters, alpha)
+    low, high = np.clip(around(point.value, ends), *evidence.reward_range).tolist()
     return Estimate(point.value, std_error(point.influence, evidence.clusters), low, high, EMPIRICAL_LIKELIHOOD)
 
 
-def difference(a: Evidence, b: Evidence, alpha: float) -> Estimate:
+def around(value: float, ends: Range) -> Range:
+    """The interval, stretched to its value: where the mean weight is far from 1, the two disagree."""
+    return min(ends[0], value), max(ends[1], value)
+
+
+def difference(a: Evidence, b: Evidence, alpha: float, at: Rows | None = None) -> Estimate:
     """Value of a less value of b on the same rows, doubly robust, paired by customer.
 
-    The weight 1 + w_a - w_b has mean 1 too, so the same interval serves. Zero, and surely so, where a and b
-    do the same in every row.
+    The weight 1 + w_a - w_b has mean 1 too. Zero, and surely so, where a and b do the same in every row.
+    at: rows from which the shape of the spread is read; None: all.
     """
     weight = 1.0 + a.weight - b.weight
     base, (residual, residual_range) = a.expected - b.expected, _residual(a)
@@ -191,8 +204,34 @@ def difference(a: Evidence, b: Evidence, alpha: float) -> Estimate:
     (a_low, a_high), (b_low, b_high) = a.weight_range, b.weight_range
     part = Weighted(base, weight, (1.0 + a_low - b_high, 1.0 + a_high - b_low), residual, residual_range, offset=1.0)
     span = a.reward_range[1] - a.reward_range[0]
-    low, high = np.clip(likelihood_interval(part, a.clusters, alpha), -span, span).tolist()
-    return Estimate(value, error, low, high, EMPIRICAL_LIKELIHOOD)
+    enough = all(effective_sample_size(each.weight) >= SPEAKING for each in (a, b))
+    sharp = _by_regression(weight, terms, residual, a.clusters, alpha, at) if enough else None
+    ends = likelihood_interval(part, a.clusters, alpha) if sharp is None else sharp
+    return difference_within(value, error, ends, span, EMPIRICAL_LIKELIHOOD if sharp is None else REGRESSION_T)
+
+
+def difference_within(value: float, error: float, ends: Range, span: float, made_by: str) -> Estimate:
+    """The estimate, its interval within what is possible and around its own value."""
+    low, high = np.clip(around(value, ends), -span, span).tolist()
+    return Estimate(value, error, low, high, made_by)
+
+
+def _by_regression(
+    weight: Float, terms: Float, residual: Float, clusters: Clusters, alpha: float, at: Rows | None
+) -> Range | None:
+    w, y = clusters.scaled(weight), clusters.scaled(terms)
+    sums = PairSums.of(w, y)
+    if at is not None and len(at) < clusters.rows:
+        weight, residual = weight[at], residual[at]
+        w, y = sums_of_part(clusters.of_rows()[at], weight, terms[at], len(clusters) / clusters.rows)
+    return regression_interval(sums, w, y, alpha, error_of_like_residuals(weight, residual, clusters.rows))
+
+
+def sums_of_part(customer: Array, weight: Float, terms: Float, row: float) -> tuple[Float, Float]:
+    """Scaled sums of the customers of some rows. customer: (m,) any numbers; row: what a row counts for."""
+    number = np.unique(customer, return_inverse=True)[1]
+    w, y = (np.asarray(np.bincount(number, x), dtype=np.float64) for x in (weight, terms))
+    return row * w, row * y
 
 
 class Weighted(NamedTuple):

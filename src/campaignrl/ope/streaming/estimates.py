@@ -15,18 +15,30 @@ import numpy as np
 from scipy import stats
 
 from campaignrl.arrays import Float
+from campaignrl.ope.data import LogSample
 from campaignrl.ope.estimators import RowTerms, bandit
 from campaignrl.ope.intervals import (
     CLUSTERED_T,
     EMPIRICAL_LIKELIHOOD,
     MODEL_T,
     NOT_TO_BE_HAD,
+    REGRESSION_T,
     Estimate,
     PairSums,
+    error_of_like_residuals,
     mean_weight_statistic,
     p_value_of_gap,
+    regression_interval,
 )
-from campaignrl.ope.methods import ESTIMATORS, LikelihoodInputs, Range, likelihood_ends
+from campaignrl.ope.methods import (
+    ESTIMATORS,
+    LikelihoodInputs,
+    Range,
+    around,
+    difference_within,
+    likelihood_ends,
+    sums_of_part,
+)
 from campaignrl.ope.streaming.sums import AT, COLUMNS, EXTREMES, WEIGHTS, CustomerSums, ends_of
 
 FASTEST = 8  # columns at least: BLAS is faster for eight than for seven
@@ -155,19 +167,35 @@ def estimate(name: str, sums: CustomerSums, bounds: Bounds, alpha: float) -> Est
     residual = _residual(bounds) if model else bounds.reward
     weights = (1.0, 1.0) if bounds.all_ones else bounds.weight
     ends = _likelihood(sums, 1 if model else 0, terms, middle, weights, residual, 0.0, alpha)
-    low, high = np.clip(ends, *bounds.reward).tolist()
+    low, high = np.clip(around(found.value, ends), *bounds.reward).tolist()
     return Estimate(found.value, spread, low, high, EMPIRICAL_LIKELIHOOD)
 
 
-def lift(sums: CustomerSums, reference_expected: float, bounds: Bounds, alpha: float) -> Estimate:
-    """`methods.difference` over the reference, whose model expects `reference_expected` per row."""
+def lift(
+    sums: CustomerSums, reference_expected: float, bounds: Bounds, alpha: float, sample: LogSample | None
+) -> Estimate:
+    """`methods.difference` over the reference, whose model expects `reference_expected` per row.
+
+    sample: rows from which the shape of the spread is read; None: too few speak, and the wide interval stands.
+    """
     found = _combined(ColumnTerms({"lift": 1.0}), sums)
-    middle = _mean(sums, "expected") - reference_expected
-    weights = (1.0, 1.0) if bounds.all_ones_lift else bounds.lift_weight
-    ends = _likelihood(sums, 2, "lift", middle, weights, _residual(bounds), 1.0, alpha)
+    sharp, made_by = _by_regression(sums, sample, alpha), REGRESSION_T
+    if sharp is None:
+        middle = _mean(sums, "expected") - reference_expected
+        weights = (1.0, 1.0) if bounds.all_ones_lift else bounds.lift_weight
+        sharp = _likelihood(sums, 2, "lift", middle, weights, _residual(bounds), 1.0, alpha)
+        made_by = EMPIRICAL_LIKELIHOOD
     span = bounds.reward[1] - bounds.reward[0]
-    low, high = np.clip(ends, -span, span).tolist()
-    return Estimate(found.value, error(found.influence, sums), low, high, EMPIRICAL_LIKELIHOOD)
+    return difference_within(found.value, error(found.influence, sums), sharp, span, made_by)
+
+
+def _by_regression(sums: CustomerSums, sample: LogSample | None, alpha: float) -> Range | None:
+    if sample is None or sample.gain is None:
+        return None
+    pair = _pair(sums, _of(sums, {"lift_weight": 1.0}), _of(sums, {"lift": 1.0}))
+    rows, (weight, terms, residual) = float(sums.totals[AT["one"]]), sample.gain
+    customers = sums_of_part(sample.customer, weight, terms, sums.customers / rows)
+    return regression_interval(pair, *customers, alpha, error_of_like_residuals(weight, residual, rows))
 
 
 def mean_weight_p_value(sums: CustomerSums, bounds: Range) -> float:

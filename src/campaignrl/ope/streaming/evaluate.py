@@ -18,11 +18,12 @@ import numpy as np
 
 from campaignrl.arrays import Array
 from campaignrl.errors import DataError, Problem, SupportError, UsageError, unknown
-from campaignrl.ope.data import LOGGED, TABLES
-from campaignrl.ope.diagnostics import diagnose
+from campaignrl.ope.data import LOGGED, TABLES, LogSample, joined_samples
+from campaignrl.ope.diagnostics import balance, diagnose
 from campaignrl.ope.intervals import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate
 from campaignrl.ope.methods import (
     ESTIMATORS,
+    SPEAKING,
     STREAMED,
     USUAL,
     Evaluation,
@@ -184,16 +185,18 @@ def _parts(question: Question, workers: int) -> Iterator[Part]:
 def merged(parts: Iterable[Part], sampling: int) -> Part:
     """Parts that follow each other, as one; the whole file if they are all of it. sampling: the question's."""
     sums, tally, first = NOTHING, EMPTY, np.zeros(0)
+    sample: list[LogSample] = []
     for part in parts:
         sums, tally = joined(sums, part.customers, sampling), tally + part.rows
         first = part.propensities if not len(first) else first
-    return Part(closed(sums), tally, first)
+        sample += part.sample
+    return Part(closed(sums), tally, first, tuple(sample))
 
 
 def _answer(
     question: Question, parts: Iterable[Part], estimators: Sequence[str], given: Range | None, alpha: float
 ) -> Evaluation:
-    stream, (sums, rows, first) = question.stream, merged(parts, question.sampling)
+    stream, (sums, rows, first, sample) = question.stream, merged(parts, question.sampling)
     if not rows.added:
         raise SupportError(f"none of the log's {stream.rows:,} decisions has a known outcome yet; evaluate it later.")
     n, meta, mix = int(sums.totals[AT["one"]]), stream.facts.meta, question.mix
@@ -210,8 +213,10 @@ def _answer(
         for name in estimators
     }
     both = silent or _no_information(float(rows.largest["weight of b"]), certain, off_other)
-    gained = NONE_HAD if both else _lift(sums, rows, bounds, alpha)
-    verdict, reasons = diagnose(figures)
+    whole = joined_samples(sample)
+    gained = NONE_HAD if both else _lift(sums, rows, bounds, alpha, whole if _speak(rows, figures.ess) else None)
+    found = () if whole is None else balance(whole, stream.facts.catalog.names)
+    verdict, reasons = diagnose(figures._replace(found=found))
     name, reference = (_name(policy) for policy in policies)
     return Evaluation(
         policy=name if mix >= 1.0 else f"{mix:g} {name} + {1 - mix:g} logged",
@@ -259,10 +264,16 @@ def _no_information(heaviest: float, certain: float, off: float) -> bool:
     return heaviest <= 0.0 or (certain == 1.0 and off > 1e-9)
 
 
-def _lift(sums: CustomerSums, rows: Tally, bounds: Bounds, alpha: float) -> Estimate:
+def _speak(rows: Tally, ess: float) -> bool:
+    """Whether enough rows speak for both policies; `ess`: of the first."""
+    square = float(rows.added["weight_square of b"])
+    return ess >= SPEAKING and square > 0.0 and float(rows.added["weight of b"]) ** 2 / square >= SPEAKING
+
+
+def _lift(sums: CustomerSums, rows: Tally, bounds: Bounds, alpha: float, sample: LogSample | None) -> Estimate:
     if not rows.largest["differs"]:
         return Estimate(0.0, 0.0, 0.0, 0.0, EMPIRICAL_LIKELIHOOD)
-    return lift(sums, rows.added["reference_expected"] / float(sums.totals[AT["one"]]), bounds, alpha)
+    return lift(sums, rows.added["reference_expected"] / float(sums.totals[AT["one"]]), bounds, alpha, sample)
 
 
 def _described(model: StreamedModel | Array | None, n: int) -> str:

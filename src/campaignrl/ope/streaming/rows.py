@@ -14,6 +14,7 @@ import numpy as np
 
 from campaignrl.arrays import Array, Float
 from campaignrl.errors import DataError
+from campaignrl.ope.data import LogSample, sampled
 from campaignrl.ope.estimators import weights
 from campaignrl.ope.methods import ESTIMATORS, HEAVY, Range, histogram_sums
 from campaignrl.ope.streaming.estimates import PieceRows, columns_of, own_columns
@@ -28,6 +29,7 @@ from campaignrl.ope.streaming.sums import (
     Tally,
     customer_sums,
     joined,
+    keys_of,
     sampling_of,
 )
 from campaignrl.ope.streaming.views import View, pass_by
@@ -75,25 +77,28 @@ class Part(NamedTuple):
     customers: CustomerSums
     rows: Tally
     propensities: Float  # the first ones of the file
+    sample: tuple[LogSample, ...] = ()  # rows that checks look at
 
 
 def part_of(question: Question, group: int) -> Part:
     """Row group number `group`."""
     sums, tally, first = NOTHING, EMPTY, np.zeros(0)
+    sample: list[LogSample] = []
     sampling = question.sampling
     with one_blas_thread():
         for piece in pieces(question.stream, group):
             try:
-                more, figures, propensities = _of_piece(question, piece, sampling)
+                more, figures, propensities, rows = _of_piece(question, piece, sampling)
             except DataError as wrong:
                 where = f"{question.stream.path}, matured rows counted from row {piece.first:,}: "
                 raise DataError([p._replace(where=where + p.where) for p in wrong.problems]) from None
             sums, tally = joined(sums, more, sampling), tally + figures
             first = propensities if piece.first == 0 else first
-    return Part(sums, tally, first)
+            sample += rows
+    return Part(sums, tally, first, tuple(sample))
 
 
-def _of_piece(question: Question, piece: Piece, sampling: int) -> tuple[CustomerSums, Tally, Float]:
+def _of_piece(question: Question, piece: Piece, sampling: int) -> tuple[CustomerSums, Tally, Float, list[LogSample]]:
     log, starts = piece.log, piece.starts
     dropped = int(len(log) - np.count_nonzero(log.matured))
     at: slice | Array = slice(piece.first, piece.first + len(log))  # rows of the whole log
@@ -102,9 +107,12 @@ def _of_piece(question: Question, piece: Piece, sampling: int) -> tuple[Customer
         log, at = log.take(kept), kept + piece.first
         starts = starts_of(log.customer)
     if not len(log):
-        return NOTHING, EMPTY, np.zeros(0)
+        return NOTHING, EMPTY, np.zeros(0), []
+    looked_at = sampled(piece.first, len(piece.log), question.stream.rows)
+    if dropped:
+        looked_at = np.searchsorted(kept, looked_at[piece.log.matured[looked_at]])
     columns = np.empty((len(question.columns), len(log)))
-    predicted, views, q_range = _looked_at(question, log, at, columns)
+    predicted, views, q_range = _looked_at(question, log, at, columns, looked_at)
     _fill(columns, log, predicted, views, question)
     tally = _tallied(log, columns, views, q_range, dropped)
     if question.spread:
@@ -114,19 +122,27 @@ def _of_piece(question: Question, piece: Piece, sampling: int) -> tuple[Customer
     begun = log.customer if len(starts) == len(log) else log.customer[starts]
     names = begun if isinstance(question.stream, LogInMemory) else log.customers[begun]  # numbers tell them apart too
     sums = customer_sums(columns, starts, names, log.step, sampling, question.columns)
-    return sums, tally, log.propensity[:FIRST].copy()
+    whose = log.customer[looked_at]
+    if not isinstance(question.stream, LogInMemory):  # numbers that mean the same in every piece
+        there, back = np.unique(whose, return_inverse=True)
+        whose = keys_of(log.customers[there])[back]
+    lift = columns[[[AT["lift_weight"]], [AT["lift"]]], looked_at]
+    gain = np.vstack([lift, log.reward[looked_at] - predicted[looked_at]])
+    rows = [LogSample.of(log, looked_at, whose, views[0].noted)._replace(gain=gain)] if len(looked_at) else []
+    return sums, tally, log.propensity[:FIRST].copy(), rows
 
 
 def _looked_at(
-    question: Question, log: DecisionLog, at: slice | Array, columns: Float
+    question: Question, log: DecisionLog, at: slice | Array, columns: Float, sample: Array
 ) -> tuple[Float, list[View], Range]:
     """What is predicted of the logged actions (n,), what the policies make of the rows, the range of all predictions.
 
-    at: the piece's rows in the whole log; columns: of the weights and expectations of the first policy.
+    at: the piece's rows in the whole log; columns: of the weights and expectations of the first policy; sample: rows
+    whose probabilities are kept.
     """
     certain = np.flatnonzero(log.propensity >= weights.CERTAIN)
     policy, reference = _rows_of(question.policy, at), _rows_of(question.reference, at)
-    view = View(policy, log, certain, columns[AT["weight"] : AT["expected"] + 1])
+    view = View(policy, log, certain, columns[AT["weight"] : AT["expected"] + 1], sample)
     other = View(reference, log, certain, np.empty((2, len(log))))
     predicted = np.zeros(len(log))
     q_range = pass_by(log, [view, other], _rows_of(question.model, at), predicted, question.asks)
@@ -182,6 +198,8 @@ def _tallied(log: DecisionLog, columns: Float, views: list[View], q_range: Range
             "tried": np.bincount(log.action, minlength=k),
             "reward": float(log.reward.sum()),
             "weight_square": float(weight @ weight),
+            "weight of b": float(other.weight.sum()),
+            "weight_square of b": float(other.weight @ other.weight),
             "reference_expected": float(other.expected.sum()),
             "outcomes": int(np.count_nonzero(columns[AT["earned"]])),
             "clipped": float((weight[weight > HEAVY] - HEAVY).sum()),

@@ -109,10 +109,10 @@ def customer_sums(
     sums = columns if len(starts) == columns.shape[1] else np.add.reduceat(columns, starts, axis=1)
     ends = (int(starts[1]) - 1 if len(starts) > 1 else len(step) - 1, len(step) - 1)
     edges = tuple(
-        Edge(str(names[c]), _keys(names[c : c + 1]), sums[:, c], int(step[starts[c]]), int(step[end]))
+        Edge(str(names[c]), keys_of(names[c : c + 1]), sums[:, c], int(step[starts[c]]), int(step[end]))
         for c, end in sorted({0: ends[0], len(starts) - 1: ends[1]}.items())
     )
-    keys = () if sampling == TOGETHER else (_kept(_keys(names[1:]), sampling),)  # of the first: see joined
+    keys = () if sampling == TOGETHER else (_kept(keys_of(names[1:]), sampling),)  # of the first: see joined
     return _of(sums[:, 1:-1], called)._replace(keys=keys, edges=edges)
 
 
@@ -252,7 +252,7 @@ def _both(a: Extremes, b: Extremes) -> Extremes:
     return Extremes(sizes, low, high)
 
 
-def _keys(names: Array) -> npt.NDArray[np.uint64]:
+def keys_of(names: Array) -> npt.NDArray[np.uint64]:
     """(C,) 64-bit numbers that differ where names, texts or numbers, do; the same in every process."""
     if names.dtype.kind in "iu":
         return mix(names.astype(np.uint64))

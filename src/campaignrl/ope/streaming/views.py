@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from campaignrl.arrays import Array, Float
+from campaignrl.arrays import Array, Float, Rows
 from campaignrl.errors import DataError, Problem
-from campaignrl.ope.data import target_policy_of
+from campaignrl.ope.data import note, target_policy_of
 from campaignrl.ope.estimators import mixed
 from campaignrl.ope.methods import Range
 from campaignrl.ope.streaming.model import StreamedModel
@@ -29,14 +29,21 @@ class View:
     mass, wanted: (k,).
     """
 
-    def __init__(self, policy: Policy | Array | None, log: DecisionLog, certain: Array, columns: Float) -> None:
-        """policy: of this piece's rows, if it is an array; certain: rows whose action was; columns: (2, n) to fill."""
+    def __init__(
+        self, policy: Policy | Array | None, log: DecisionLog, certain: Array, columns: Float, at: Rows | None = None
+    ) -> None:
+        """policy: of this piece's rows, if it is an array; certain: rows whose action was; columns: (2, n) to fill.
+
+        at: rows, ascending, at which the probabilities are kept in `noted` (m, k).
+        """
         k, (weight, expected) = len(log.catalog), columns
         self.log, self.certain, self.weight, self.expected = log, certain, weight, expected
         self.certain_off, self.heaviest = 0.0, 1.0
         self.mass, self.wanted = np.zeros(k), np.zeros(k)  # wanted: 1 where any row has more than 0
         self.most_wanted = 0.0
         self.target = None if policy is None else target_policy_of(policy, log)
+        self._at = at
+        self.noted = None if at is None or policy is None else np.zeros((len(at), k), dtype=np.float32)
         self._speaks = np.ones(0 if policy is None else len(log))
         if policy is not None:
             expected[:] = self._speaks[certain] = 0.0
@@ -50,6 +57,8 @@ class View:
         if q is not None:
             self.expected[rows] = np.einsum("ij,ij->i", p, q)
         self.mass += self._speaks[rows] @ p
+        if self.noted is not None and self._at is not None:
+            note(p, rows, self._at, self.noted)
         self.most_wanted = max(self.most_wanted, float(p.max(initial=0.0)))
         if len(self.certain):
             np.maximum(self.wanted, p.max(axis=0) > 0.0, out=self.wanted)

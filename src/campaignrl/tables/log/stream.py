@@ -24,6 +24,7 @@ from campaignrl.tables.files import (
     Converted,
     as_text,
     category_codes,
+    days,
     is_parquet,
     numbers,
     parquet_file,
@@ -39,7 +40,7 @@ from campaignrl.tables.log.files import facts_of
 from campaignrl.tables.log.rows import Facts, eligible_masks, feature_values, log_from
 
 READ = ("customer_id", "step", "action", "propensity", "reward", "matured")
-READ_IF_THERE = ("eligible", "offer", "channel", "creative", "slot", "policy_id", "catalog_hash")
+READ_IF_THERE = ("eligible", "ts", "wave", "offer", "channel", "creative", "slot", "policy_id", "catalog_hash")
 ONE_VALUE = ("policy_id", "catalog_hash")
 
 
@@ -77,7 +78,7 @@ class LogInMemory(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """Some consecutive rows. Day and cost are not read and stand as 0."""
+    """Some consecutive rows. Cost is not read and stands as 0."""
 
     log: DecisionLog
     first: int  # number of its first row in the file
@@ -159,7 +160,7 @@ def _log(table: pa.Table, facts: Facts, where: str) -> tuple[DecisionLog | None,
         customers=names.astype(object, copy=False),
         customer=customer,
         step=take(whole_numbers(table["step"], "step", where)),
-        day=np.zeros(rows, dtype=np.int8),
+        day=take(days(table["ts"], "ts", where)) if "ts" in table.column_names else np.zeros(rows, dtype=np.int8),
         context=Context(facts.features, columns),
         action=action,
         propensity=take(numbers(table["propensity"], "propensity", where)),
@@ -169,6 +170,7 @@ def _log(table: pa.Table, facts: Facts, where: str) -> tuple[DecisionLog | None,
         eligible=take(eligible_masks(table["eligible"], len(catalog), where))
         if "eligible" in table.column_names
         else None,
+        wave=take(whole_numbers(table["wave"], "wave", where)) if "wave" in table.column_names else None,
         meta=facts.meta,
     )
     return log, not wrong and rows > 0 and int(customer.min()) >= 0 and _agrees(table, facts, log.action)

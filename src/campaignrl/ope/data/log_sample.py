@@ -1,0 +1,105 @@
+"""Some rows of a log, spread evenly over it, that checks look at: as good as all of them, at a cost that is bounded.
+
+Rows are taken in windows by their place in the log alone, so that a log in memory and the same log read in pieces give
+the same rows; those of the pieces are joined in order. Here: which rows, what is kept of them, and what a policy would
+do there, noted while it is asked anyway. Not here: what is looked for in them (diagnostics/). n rows, m of the sample,
+k actions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from campaignrl.arrays import Array, Bool, Float, Float32, Rows
+from campaignrl.features import FeatureSchema
+from campaignrl.ope.data.target_policy import TargetPolicy
+from campaignrl.tables.log import DecisionLog
+
+WINDOW = 256  # rows that stand together: most of a customer's rows, where they do
+LEAST, SHARE, MOST = 1 << 14, 32, 1 << 18  # rows: all of a small log, one in so many of a large one, never more
+
+
+class LogSample(NamedTuple):
+    """m rows; `wanted` (m, k) is what the valued policy would do there, None of the logging policy itself."""
+
+    schema: FeatureSchema
+    customer: Array  # (m,) whole numbers that differ where customers do
+    action: Array
+    propensity: Float
+    reward: Float
+    eligible: Bool | None
+    columns: Mapping[str, Array]
+    wave: Array | None
+    day: Array | None
+    wanted: Float32 | None
+    gain: Float | None = None  # (3, m) weights, terms and residuals of the lift, where its rows are not held
+
+    @classmethod
+    def of(cls, log: DecisionLog, at: Rows, customer: Array, wanted: Float32 | None) -> LogSample:
+        """Rows `at` of a log. customer: of these rows."""
+        rows = slice(None) if len(at) == len(log) else at
+        return cls(
+            log.context.schema, customer, log.action[rows], log.propensity[rows], log.reward[rows],
+            None if log.eligible is None else log.eligible[rows],
+            {name: column[rows] for name, column in log.context.columns.items()},
+            None if log.wave is None else log.wave[rows], log.day[rows], wanted,
+        )  # fmt: skip
+
+
+def sampled(first: int, count: int, rows: int) -> Rows:
+    """Places, counted from `first`, of those of `count` rows that belong to the sample of a log of `rows`."""
+    share = min(max(LEAST, rows // SHARE), MOST) / max(rows, 1)
+    if share >= 1.0:
+        return np.arange(count)
+    window = np.arange(first // WINDOW, (first + count - 1) // WINDOW + 1 if count else first // WINDOW)
+    kept = window[np.floor((window + 1) * share) > np.floor(window * share)]
+    at = (kept[:, None] * WINDOW + np.arange(WINDOW) - first).ravel()
+    return np.asarray(at[(at >= 0) & (at < count)], dtype=np.intp)
+
+
+def sampled_of_kept(matured: Bool) -> Rows:
+    """Places, among the rows that are kept, of those in the sample of the whole log."""
+    at = sampled(0, len(matured), len(matured))
+    if matured.all():
+        return at
+    return np.asarray(np.cumsum(matured) - 1)[at[matured[at]]]
+
+
+def noted(target: TargetPolicy, at: Rows, k: int) -> tuple[TargetPolicy, Float32 | None]:
+    """The same target, whose answers at rows `at`, ascending, are written down when blocks of rows are asked for."""
+    answer = target.answer
+    if answer is None:
+        return target, None
+    kept = np.zeros((len(at), k), dtype=np.float32)
+
+    def listened(rows: slice) -> Array:
+        p = np.asarray(answer(rows))
+        note(p, rows, at, kept)
+        return p
+
+    return replace(target, answer=listened), kept
+
+
+def note(p: Array, rows: slice, at: Rows, kept: Float32) -> None:
+    """Write the rows of `p`, a block's probabilities, that are in the sample; what has no such shape is left alone."""
+    if p.shape == (rows.stop - rows.start, kept.shape[1]):
+        low, high = np.searchsorted(at, (rows.start, rows.stop))
+        kept[low:high] = p[at[low:high] - rows.start]
+
+
+def joined_samples(parts: Sequence[LogSample]) -> LogSample | None:
+    """The sample of a whole log from those of its parts, in order; None where there are none."""
+    if len(parts) < 2:
+        return parts[0] if parts else None
+
+    def both(of: str) -> Any:
+        found = [getattr(part, of) for part in parts]
+        return None if found[0] is None else np.concatenate(found, axis=-1 if of == "gain" else 0)
+
+    whole: dict[str, Any] = {name: both(name) for name in LogSample._fields if name not in ("schema", "columns")}
+    whole["columns"] = {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns}
+    return LogSample(parts[0].schema, **whole)

@@ -1,0 +1,69 @@
+"""Interval of a weighted mean whose weights are known to average 1: read off a regression of outcomes on weights.
+
+Where a sample's weights do not average 1 exactly, its outcomes are off with them, and the regression takes out by how
+much: the interval is that of the mean outcome at a mean weight of 1. Few heavy weights pull the regression towards
+themselves, which makes residuals too small just there, and leave a variance that is itself hardly known. So each
+residual is divided by one less its leverage (the jackknife; MacKinnon & White 1985, HC3), and the quantile is that of a
+t with as many degrees of freedom as the influences are spread over (Satterthwaite 1946; Bell & McCaffrey 2002). With
+heavy weights it covers where a plain t does not, at about its width. It sees no event that did not happen: where few
+customers decide, it is at least as wide as if residuals were alike whatever their weights; where few rows speak at all,
+empirical_likelihood.py is the one. C customers; weights and outcomes are sums over a customer's rows times
+C / n.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy import stats
+
+from campaignrl.arrays import Float
+from campaignrl.ope.intervals.empirical_likelihood import PairSums
+
+REGRESSION_T = "regression on the weights, customer t"
+FEW_DF = 10.0  # below this heavy rows may look alike only because nothing has happened in them yet
+_FLAT = 1e-9  # a variance of weights below this is rounding
+_ROOM = 0.05  # least that is left of a residual's own say
+
+
+def regression_interval(
+    sums: PairSums, weight: Float, outcome: Float, alpha: float, least_error: float = 0.0
+) -> tuple[float, float] | None:
+    """Interval of the mean outcome at a mean weight of 1; None where the spread cannot be told.
+
+    sums: of all C customers; weight, outcome: (m,) of all of them, or of a part from which the shape is read while
+    the scale is that of all; least_error: a standard error to fall back on where few customers tell of it.
+    """
+    n, m = sums.n, len(weight)
+    if n < 3 or m < 3:
+        return None
+    mean_w, mean_y = sums.w / n, sums.y / n
+    spread, together = sums.ww - n * mean_w**2, sums.wy - n * mean_w * mean_y
+    varies = spread > _FLAT * n
+    slope, off = (together / spread, 1.0 - mean_w) if varies else (0.0, 0.0)
+    far = weight - mean_w if varies else np.zeros(m)
+    residual = outcome - mean_y - slope * far
+    say = (1.0 + (off * n / spread if varies else 0.0) * far) / n
+    leverage = 1.0 / n + (far * far / spread if varies else 0.0)
+    influence = say * residual / np.maximum(1.0 - leverage, _ROOM)
+    square = float(influence @ influence)
+    of_part = float(residual @ residual) / m
+    of_all = max(sums.yy - n * mean_y**2 - slope * together, 0.0) / n
+    if not square > 0.0 or not of_part > 0.0:
+        return None
+    concentration = float((influence**4).sum()) / square**2 * m / n
+    df = min(2.0 / max(concentration - 1.0 / n, 1e-300) + 1.0, n - 1.0)
+    error = math.sqrt(square * n / m * of_all / of_part)
+    half = float(stats.t.isf(alpha / 2, df)) * (max(error, least_error) if df < FEW_DF else error)
+    centre = mean_y + slope * off
+    return centre - half, centre + half
+
+
+def error_of_like_residuals(weight: Float, residual: Float, rows: float) -> float:
+    """Standard error of the mean of (weight - 1) residual over `rows` rows if residuals do not depend on weights.
+
+    weight, residual: (m,) of these rows or of a part of them.
+    """
+    stake = weight - 1.0
+    return math.sqrt(float(stake @ stake) * float(residual @ residual)) / (max(len(weight), 1) * math.sqrt(rows))

@@ -1,0 +1,150 @@
+"""The interval of a difference: sharp where enough rows speak, wide where they do not, always around its own value."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from tests.test_ope_balance import Honest, drawn, log_of, softmax
+
+from campaignrl.ope.evaluate import compare_on_log, evaluate
+from campaignrl.ope.intervals.empirical_likelihood import EMPIRICAL_LIKELIHOOD, PairSums
+from campaignrl.ope.intervals.regression_t import REGRESSION_T, error_of_like_residuals, regression_interval
+
+ALPHA = 0.05
+
+
+def interval(w, y, part=None):
+    part = slice(None) if part is None else part
+    return regression_interval(PairSums.of(w, y), w[part], y[part], ALPHA)
+
+
+def by_hand(w, y):
+    """The same from scratch: least squares read off at 1, every customer left out in turn."""
+    n = len(w)
+    design = np.c_[np.ones(n), w - 1.0]
+    coefficients = np.linalg.lstsq(design, y, rcond=None)[0]
+    residual = y - design @ coefficients
+    inverse = np.linalg.inv(design.T @ design)
+    leverage = np.einsum("ij,jk,ik->i", design, inverse, design)
+    influence = (design @ inverse[:, 0]) * residual / (1 - leverage)
+    concentration = (influence**4).sum() / (influence @ influence) ** 2
+    df = min(2 / (concentration - 1 / n) + 1, n - 1)
+    half = stats.t.isf(ALPHA / 2, df) * np.sqrt(influence @ influence)
+    return coefficients[0] - half, coefficients[0] + half
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_sums_say_what_least_squares_says(seed):
+    rng = np.random.default_rng(seed)
+    w = rng.exponential(size=200)
+    y = (w - 1.0) * rng.normal(size=200) + 0.3 * w + rng.normal(size=200)
+    assert interval(w, y) == pytest.approx(by_hand(w, y), rel=1e-9)
+
+
+def test_weights_that_never_vary_leave_a_t_interval_of_the_mean():
+    y = np.random.default_rng(0).normal(size=400)
+    low, high = interval(np.ones(400), y)
+    middle, half = y.mean(), stats.t.isf(0.025, 399) * y.std(ddof=1) / 20
+    assert (low + high) / 2 == pytest.approx(middle)
+    assert (high - low) / 2 == pytest.approx(half, rel=0.02)
+
+
+def test_an_outcome_that_is_the_weight_itself_is_known_without_error():
+    w = np.random.default_rng(0).exponential(size=300)
+    noise = 1e-6 * np.random.default_rng(1).normal(size=300)
+    low, high = interval(w, 2.0 * w + noise)
+    assert [low, high] == pytest.approx([2.0, 2.0], abs=1e-5)
+
+
+def test_one_customer_who_decides_it_all_leaves_three_degrees_of_freedom():
+    y = np.r_[np.zeros(500), 40.0]
+    low, high = interval(np.ones(501), y)
+    assert (high - low) / 2 == pytest.approx(stats.t.isf(0.025, 3) * 40 / 501, rel=0.01)
+
+
+def test_outcomes_that_never_differ_tell_nothing():
+    assert interval(np.ones(50), np.zeros(50)) is None
+
+
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 10_000), scale=st.floats(0.01, 100.0), shift=st.floats(-50.0, 50.0))
+def test_units_of_the_reward_do_not_matter(seed, scale, shift):
+    rng = np.random.default_rng(seed)
+    w, y = rng.exponential(size=150), rng.normal(size=150)
+    low, high = interval(w, y)
+    assert interval(w, scale * y + shift) == pytest.approx(
+        (scale * low + shift, scale * high + shift), rel=1e-6, abs=1e-6
+    )
+
+
+def test_few_who_decide_do_not_make_the_heavy_rows_look_sure():
+    """Ten heavy rows, in which nothing has happened yet, among 1,000: things may happen there as elsewhere."""
+    w = np.r_[np.full(10, 40.0), np.full(990, 1.0 - 390 / 990)]
+    residual = np.r_[np.full(10, -0.05), np.where(np.arange(990) % 20 == 0, 0.95, -0.05)]
+    terms = (w - 1.0) * residual
+    terms[0] *= 4.0  # one of them decides
+    least = error_of_like_residuals(w, residual, 1_000)
+    assert least == pytest.approx(np.sqrt(((w - 1) ** 2).mean() * (residual**2).mean() / 1_000))
+    plain = regression_interval(PairSums.of(w, terms), w, terms, ALPHA)
+    wide = regression_interval(PairSums.of(w, terms), w, terms, ALPHA, least)
+    assert 2 * stats.t.isf(0.025, 10) * least < wide[1] - wide[0] < 2 * stats.t.isf(0.025, 3) * least
+    assert plain[1] - plain[0] < wide[1] - wide[0]
+
+
+def test_a_part_gives_the_shape_and_all_the_scale():
+    rng = np.random.default_rng(0)
+    w, y = rng.exponential(size=20_000), rng.normal(size=20_000)
+    whole, part = interval(w, y), interval(w, y, slice(0, 20_000, 5))
+    assert part == pytest.approx(whole, rel=0.02, abs=2e-3)
+
+
+def close_policies(seed, n=2_000):
+    """Two policies near the logging one, whose few heavy weights make a plain t interval too short."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 2))
+    weights = [np.random.default_rng(s).normal(size=(2, 4)) for s in (1, 2, 3, 5)]
+    P, E, F = (softmax(X @ w) for w in weights[:3])
+    chance = 1 / (1 + np.exp(1 - X @ weights[3]))
+    action = drawn(P, rng)
+    rows = np.arange(n)
+    log = log_of(X, action, P[rows, action], rng.random(n) < chance[rows, action])
+    a, b = 0.95 * P + 0.05 * E, 0.9 * P + 0.1 * F
+    return log, a, b, float(((a - b) * chance).sum(axis=1).mean())
+
+
+def test_two_close_policies_are_told_apart():
+    """The truth is -0.008; empirical likelihood found it in none of 100 logs, a plain t interval in 93."""
+    found, held = 0, 0
+    for seed in range(30):
+        log, a, b, _ = close_policies(seed)
+        made = compare_on_log(log, a, b)
+        assert made.interval == REGRESSION_T
+        found += made.ci_high < 0.0
+        held += made.ci_low <= -0.0081 <= made.ci_high
+    assert found >= 21
+    assert held >= 26
+
+
+def test_where_few_rows_speak_the_wide_interval_stands():
+    h = Honest(300)
+    rare = np.full((300, 4), 0.02 / 3)
+    rare[:, 0] = 0.98
+    action = drawn(rare, np.random.default_rng(0))
+    log = h.log(action=action, p=rare[h.rows, action])
+    assert evaluate(log, np.tile([0.0, 1.0, 0.0, 0.0], (300, 1))).ess < 100
+    made = compare_on_log(log, np.tile([0.0, 1.0, 0.0, 0.0], (300, 1)), "logged")
+    assert made.interval == EMPIRICAL_LIKELIHOOD
+
+
+@pytest.mark.parametrize("bent", [0.5, 2.0])
+def test_a_value_lies_in_its_own_interval_even_if_the_weights_are_all_wrong(bent):
+    h = Honest(2_000)
+    log = h.log(p=np.minimum(h.p * bent, 1.0))
+    made = compare_on_log(log, h.E, "logged")
+    assert made.ci_low <= made.value <= made.ci_high
+    answer = evaluate(log, h.E)
+    assert answer.lift_ci_low <= answer.lift <= answer.lift_ci_high
+    for name, one in answer.estimates.items():
+        if 0.0 <= one.value <= 1.0:
+            assert one.ci_low <= one.value <= one.ci_high, name
