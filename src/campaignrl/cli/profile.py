@@ -12,6 +12,7 @@ from campaignrl.cli.inputs import Inputs
 from campaignrl.cli.profile_segment import draw, segment
 from campaignrl.cli.terminal import Encoding, Json, progress, say, say_json, say_table, talk
 from campaignrl.errors import Problem, UsageError
+from campaignrl.profiles.events import is_date_of_permission, is_permission
 from campaignrl.profiles.intake import IntakeResult, in_a_line
 from campaignrl.profiles.intake.intake import intake
 from campaignrl.profiles.store import (
@@ -92,6 +93,7 @@ def build(
             encoding=encoding,
         )
     _say_untold(output / "attributes.parquet", tags)
+    _say_reach(made)
     talk(f"{len(made.frame):,} customers, {len(made.frame.columns) - 1} tags, written to {output}")
     _answer(made, as_json, {"folder": str(output)})
 
@@ -132,6 +134,7 @@ def update(
     with progress("tags"):
         done = update_folder(folder, new, attributes, day, encoding=encoding)
     talk(f"{done.events:,} new events ({done.late:,} late), {done.customers:,} new customers, {folder} is up to date")
+    _say_reach(done.profiles)
     counts = {"events": done.events, "late": done.late, "new_customers": done.customers}
     _answer(done.profiles, as_json, {"folder": str(folder), **counts})
 
@@ -176,9 +179,26 @@ def _say_untold(attributes: Path, tags: str) -> None:
     if not attributes.is_file():
         return
     shown = {"customer_id", "joined", "refreshed", *(tag.of for tag in load_tags(tags).tags.values())}
-    left = [name for name in column_names(attributes) if name not in shown and not name.startswith("consent_")]
+    left = [
+        name
+        for name in column_names(attributes)
+        if name not in shown and not is_permission(name) and not is_date_of_permission(name)
+    ]
     if left:
         talk(f'in attributes.parquet only: {", ".join(left)}. For a tag: kind = "attribute", of = "{left[0]}"')
+
+
+def _say_reach(made: Profiles) -> None:
+    """How many may be contacted on each channel, and why the others may not."""
+    parts = []
+    for channel, facts in made.facts["permissions"].items():
+        why = [f"{n:,} {reason}" for reason, n in facts["refused"].items()]
+        why += [f"{facts['unknown']:,} no word"] if facts["unknown"] else []
+        parts.append(f"{channel} {facts['reachable']:,}" + (f" (not: {', '.join(why)})" if why else ""))
+    if parts:
+        talk(f"reachable of {len(made.frame):,}: {' · '.join(parts)}")
+    else:
+        talk("reachable: nobody, for the data hold no consent: attributes consent_CHANNEL, or events `subscribed`")
 
 
 def _answer(made: Profiles, as_json: bool, more: dict[str, Any], quiet: bool = False) -> None:

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import duckdb
 
-from campaignrl.profiles.intake import sql_values as sql
 from campaignrl.profiles.intake.field_spec import Outliers
 from campaignrl.profiles.intake.readers import lay_down
 from campaignrl.profiles.intake.rules import Query
+from campaignrl.profiles.intake.sql_text import identifier
 from campaignrl.tables import NUMBERS
 
 DOUBLE = 65_535  # code of a row that repeats another one
@@ -91,7 +91,7 @@ def _rows_view(
     reasons: list[tuple[str, str]],
     repairs: list[str],
 ) -> None:
-    values = {name: sql.identifier(name) for name in columns}
+    values = {name: identifier(name) for name in columns}
     flags, problem, bad = "flags", "problem", "bad"
     for name, (low, high) in bounds.items():
         rule = query.source.rules.outliers[name].rule
@@ -111,7 +111,7 @@ def _rows_view(
                 values[name] = f"CAST(CASE {low_end} {high_end} ELSE {name} END AS DOUBLE)"
     ids = [f"id{i}" for i in range(len(query.ids))]
     others = ["dup", *(["merged"] if "merged" in query.out else [])]
-    selected = ", ".join([*ids, *others, *(f"{value} AS {sql.identifier(name)}" for name, value in values.items())])
+    selected = ", ".join([*ids, *others, *(f"{value} AS {identifier(name)}" for name, value in values.items())])
     con.execute(
         f"CREATE TEMP VIEW rows_{n} AS SELECT rowid AS row, {selected}, "
         f"CAST({flags} AS UBIGINT) AS flags, CAST({problem} AS USMALLINT) AS problem, {bad} AS bad FROM staged_{n}"
@@ -134,7 +134,7 @@ def find_doubles(con: duckdb.DuckDBPyConnection, staged: Staged) -> None:
         f"CREATE TEMP TABLE twice_{n} AS SELECT {key} AS h FROM {staged.rows} "
         f"WHERE problem = 0 AND dup IS NOT NULL GROUP BY 1 HAVING count(*) > 1"
     )
-    same = ", ".join(["dup", *staged.ids, *map(sql.identifier, staged.columns)] if whole else ["dup"])
+    same = ", ".join(["dup", *staged.ids, *map(identifier, staged.columns)] if whole else ["dup"])
     mark_doubles(con, staged, f"(SELECT * FROM {staged.rows} WHERE {key} IN (SELECT h FROM twice_{n}))", same)
     con.execute(f"DROP TABLE twice_{n}")
 

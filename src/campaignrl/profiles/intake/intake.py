@@ -110,7 +110,7 @@ def intake(
     step = _stepper(progress, len(plan.source) + 4)
     with _scratch(target) as scratch, _engine(scratch, memory, threads) as con:
         if plan.hashes:
-            teach(con, hash_key() if key is None else key)
+            teach(con, hash_key() if key is None else key, plan.phones_of)
         staged = []
         for n, source in enumerate(plan.source):
             with engine_errors(str(paths[source.name])):

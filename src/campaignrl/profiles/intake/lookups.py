@@ -12,11 +12,10 @@ from pathlib import Path
 import duckdb
 
 from campaignrl.errors import DataError, Problem
-from campaignrl.profiles.intake import sql_values as sql
 from campaignrl.profiles.intake.field_spec import Lookup
 from campaignrl.profiles.intake.mapping import Source
 from campaignrl.profiles.intake.readers import Raw, absent_columns, lay_down, open_raw
-from campaignrl.profiles.intake.sql_values import Cell, Steps
+from campaignrl.profiles.intake.sql_text import Cell, Steps, as_text, first_text
 
 
 def with_lookups(
@@ -33,7 +32,7 @@ def with_lookups(
     for n, lookup in enumerate(source.lookup):
         table = f"look_{tag}_{n}"
         _load(con, lookup, find(lookup.file), table, scratch)
-        found = sql.first_text([sql.as_text(raw.cell(name), steps) for name in lookup.on], steps)
+        found = first_text([as_text(raw.cell(name), steps) for name in lookup.on], steps)
         joins += f" LEFT JOIN {table} ON r.{found} = {table}.k"
         for i, name in enumerate(lookup.columns):
             added += f", {table}.v{i} AS l{n}_{i}"
@@ -50,8 +49,8 @@ def _load(con: duckdb.DuckDBPyConnection, lookup: Lookup, path: Path, table: str
     if problems:
         raise DataError(problems)
     steps = Steps()
-    values = [f"{sql.as_text(beside.cell(name), steps)} AS v{i}" for i, name in enumerate(lookup.columns.values())]
-    key = sql.as_text(beside.cell(lookup.key), steps)
+    values = [f"{as_text(beside.cell(name), steps)} AS v{i}" for i, name in enumerate(lookup.columns.values())]
+    key = as_text(beside.cell(lookup.key), steps)
     query = f"SELECT {', '.join([f'{key} AS k', *values])} FROM {steps.over(beside.relation)}"
     con.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM ({query}) WHERE k IS NOT NULL")
     twice = con.execute(f"SELECT k FROM {table} GROUP BY k HAVING count(*) > 1 ORDER BY k LIMIT 20").fetchall()

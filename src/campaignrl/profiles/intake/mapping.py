@@ -4,22 +4,27 @@ Here: the model and its checks. Not here: reading (readers.py), the rules at wor
 
 about, currency   words; the currency of the result where no [currency] says so
 [ids]             order = kinds of id, the strongest first (default: one kind, "customer"); conflicts = "report" (two
-                  members that share a weaker id stay two) or "merge"
+                  members that share a weaker id stay two) or "merge"; region = "GB", of phone numbers without a
+                  country code (default: by the currency, else CN)
 [currency]        to, rates = currency -> units of `to`; amounts in a currency without a rate are rejected
 [[source]]        one file of the data set:
-  name, file      the file is looked for under the data folder; rows = "events" | "attributes" | "links"
+  name, file      the file is looked for under the data folder; rows = "events" | "attributes" | "links" | "optouts"
+                  (ids that must not be contacted on `channel`, or on any; `ts` is since when)
   format          csv | parquet | jsonl (a JSON object a line) | blanks (cells apart by blanks); default: by name
-  separator, header, columns (names where the file has no header), encoding, decimal = "," for 1.234,50
+  separator, header, columns (names where the file has no header), encoding
+  decimal, thousands   "," and "." for 1.234,50; also of one number or attribute
   customer        the id column, or ids = { member = "...", device = "..." } by kind
   hash            personal columns -> how they are written first: "exact", "lower", "digits"; then a keyed hash
   lookup          tables beside it: file, on (column here), key (column there), columns = new name -> column there
   kind            one of the kinds of the events table, or { column, values, patterns (globs), default }; "ignore"
                   leaves rows out, counted
-  ts              a column, or { column, format, unit + since (a number of hours since a moment), zone }
+  ts              a column, or { column, format (one or several), unit + since (a number of hours since a moment),
+                  zone }; what is read without a format stands in moments.py
   channel, offer, category, brand, currency     a column, several (the first that is given), or { constant }, and
                   values = raw -> ours, missing = texts that mean "not known"
   amount, discount, value     a column, or { expression = "Quantity * Price" }, { constant }
-  attributes      names, or name -> { column, type = text | number | whole | date | truth, values, missing }
+  attributes      names, or name -> { column, type = text | number | whole | date | truth, values, missing };
+                  consent_CHANNEL is yes or no in English or Chinese, consent_CHANNEL_at since when
   rules           see Rules
 Columns inside JSON objects are written `value.amount`.
 """
@@ -33,6 +38,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from campaignrl.errors import Problem, SpecError, nearest, unknown
+from campaignrl.profiles.events.permissions import ALL_OUT, AT, OPT_OUT
 from campaignrl.profiles.intake.field_spec import (
     Attribute,
     KindField,
@@ -51,6 +57,13 @@ FORMATS = {
     "jsonl": (".jsonl", ".ndjson", ".json", ".jsonl.gz", ".ndjson.gz", ".json.gz"),
     "csv": (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz"),
 }
+
+
+# The region whose phone numbers need no country code, by the currency of the result.
+REGIONS = {
+    "CNY": "CN", "USD": "US", "GBP": "GB", "JPY": "JP", "HKD": "HK", "TWD": "TW", "SGD": "SG", "CAD": "CA", "AUD": "AU",
+    "INR": "IN", "KRW": "KR", "CHF": "CH", "SEK": "SE", "NOK": "NO", "DKK": "DK", "PLN": "PL", "BRL": "BR", "MXN": "MX",
+}  # fmt: skip
 
 
 def _column(value: object) -> object:
@@ -84,6 +97,7 @@ class Source(Spec):
     columns: tuple[str, ...] = ()
     encoding: str = "utf-8"
     decimal: Literal[".", ","] = "."
+    thousands: Annotated[str, Field(max_length=1)] = ""
     customer: str | None = None
     ids: dict[str, str] = Field(default_factory=dict)
     hash: dict[str, Literal["exact", "lower", "digits"]] = Field(default_factory=dict)
@@ -100,6 +114,11 @@ class Source(Spec):
     value: AsNumber = None
     attributes: Annotated[dict[str, Attribute], BeforeValidator(_attributes)] = Field(default_factory=dict)
     rules: Rules = Rules()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _list_of_opt_outs(cls, data: Any) -> Any:
+        return _as_attributes(data) if isinstance(data, dict) and data.get("rows") == "optouts" else data
 
     @field_validator("file")
     @classmethod
@@ -134,6 +153,7 @@ class Ids(Spec):
 
     order: Annotated[tuple[str, ...], Field(min_length=1)] = ("customer",)
     conflicts: Literal["report", "merge"] = "report"
+    region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
 
 
 class Currency(Spec):
@@ -175,8 +195,14 @@ class IntakeMapping(Spec):
                 names += compile_expression(part.expression, f"[[source]] {source.name!r}").columns
             names += () if part is None else part.column
         for name, attribute in source.attributes.items():
-            names += attribute.column or (name,)
+            names += attribute.column or (() if attribute.constant is not None else (name,))
         return tuple(dict.fromkeys(names))
+
+    @property
+    def phones_of(self) -> str:
+        """The region of phone numbers without a country code."""
+        told = "" if self.currency is None else REGIONS.get(self.currency.to, "")
+        return self.ids.region or told or REGIONS["CNY"]
 
     @property
     def hashes(self) -> bool:
@@ -199,6 +225,22 @@ def parse_intake_mapping(tables: Mapping[str, Any], where: str = "mapping") -> I
     if isinstance(data.get("currency"), str):
         data["currency"] = {"to": data["currency"]}
     return check(IntakeMapping, data, where)
+
+
+def _as_attributes(data: dict[str, Any]) -> dict[str, Any]:
+    """A list of opt-outs: one attribute that is yes for everybody on it, and its date."""
+    given = {key: value for key, value in data.items() if key not in ("channel", "ts")}
+    channel = data.get("channel")
+    if isinstance(channel, dict):
+        channel = channel.get("constant")
+    if "channel" in data and not isinstance(channel, str):
+        fix = 'Write channel = "sms"; a list of several channels is read as events of kind "unsubscribed".'
+        raise SpecError(Problem("[[source]]", "channel", data["channel"], "the channel of the whole list", fix))
+    name = ALL_OUT if channel is None else OPT_OUT + channel
+    attributes: dict[str, Any] = {name: {"constant": "yes", "type": "truth"}}
+    if "ts" in data:
+        attributes[name + AT] = {**_column(data["ts"]), "type": "date"}  # type: ignore[dict-item]
+    return {**given, "rows": "attributes", "attributes": attributes}
 
 
 def _source_problems(source: Source) -> list[Problem]:

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from campaignrl.profiles.intake import sql_values as sql
 from campaignrl.profiles.intake.deduplication import DOUBLE, Staged
+from campaignrl.profiles.intake.sql_text import identifier, literal
 from campaignrl.tables import KINDS
 
 NAMED = 3  # reasons that a line on the terminal names
@@ -88,7 +88,7 @@ def _completeness(con: duckdb.DuckDBPyConnection, one: Staged) -> dict[str, floa
     """Share of all rows where a column is given and can be read; None where there are no rows."""
     ids = dict(zip(one.query.ids, one.ids, strict=True))
     columns = {**ids, **{name.removeprefix("a_"): name for name in one.columns}}
-    shares = ", ".join(f"avg(CAST({sql.identifier(name)} IS NOT NULL AS INTEGER))" for name in columns.values())
+    shares = ", ".join(f"avg(CAST({identifier(name)} IS NOT NULL AS INTEGER))" for name in columns.values())
     found = _one(con, f"SELECT {shares} FROM {one.rows}")
     return dict(zip(columns, found, strict=True))
 
@@ -113,7 +113,7 @@ def aside_rows(one: Staged) -> str:
         "UNQUOTED VALUE": "a quote that does not end where its cell ends",
         "LINE SIZE OVER MAXIMUM": "a line of more than 2 MB",
     }
-    cases = " ".join(f"WHEN {sql.literal(kind)} THEN {sql.literal(says)}" for kind, says in words.items())
+    cases = " ".join(f"WHEN {literal(kind)} THEN {literal(says)}" for kind, says in words.items())
     error = f"CASE CAST(error_type AS VARCHAR) {cases} ELSE lower(CAST(error_type AS VARCHAR)) END"
     return f"SELECT line, min({error}) AS error FROM {one.query.raw.aside} GROUP BY line"
 

@@ -24,7 +24,7 @@ import duckdb
 
 from campaignrl.errors import DataError, Problem, SpecError, UsageError, nearest, unknown
 from campaignrl.profiles.intake.mapping import Source
-from campaignrl.profiles.intake.sql_values import Cell, identifier, literal
+from campaignrl.profiles.intake.sql_text import Cell, identifier, literal
 from campaignrl.tables.files import FOREIGN, MAGIC, reading, refuse_foreign
 
 CHUNK = 4 << 20

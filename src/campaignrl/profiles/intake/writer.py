@@ -16,10 +16,12 @@ import duckdb
 import pandas as pd
 
 from campaignrl.errors import UsageError
-from campaignrl.profiles.intake import sql_values as sql
+from campaignrl.profiles.events import is_date_of_permission, is_permission
+from campaignrl.profiles.events.permissions import ALL_OUT, AT, NEWEST, OLDEST
 from campaignrl.profiles.intake.deduplication import DOUBLE, Staged, mark_doubles
 from campaignrl.profiles.intake.mapping import IntakeMapping
 from campaignrl.profiles.intake.quality import aside_rows
+from campaignrl.profiles.intake.sql_text import identifier, literal
 from campaignrl.tables import COLUMNS, KINDS, NUMBERS, REQUIRED
 from campaignrl.tables.files import ROW_GROUP, write_frame, write_whole
 
@@ -33,6 +35,7 @@ def write_tables(
     """All tables into the scratch folder, their rows in an order that depends on nothing but the rows."""
     for one in staged:
         if one.query.source.rows == "attributes":
+            _lay_down_permissions(con, one)
             mark_doubles(con, one, f"who_{one.n}", "customer_id")  # now that it is known who is who
     _copy(con, _events(staged), scratch / "events.parquet")
     _copy(con, _attributes(staged), scratch / "attributes.parquet")
@@ -73,13 +76,13 @@ def _events(staged: Sequence[Staged]) -> str:
         for name in (c for c in COLUMNS if c not in (*REQUIRED, "source")):
             kind = "DOUBLE" if name in NUMBERS else "VARCHAR"
             values.append(name if name in given else f"CAST(NULL AS {kind}) AS {name}")
-        values.append(f"{sql.literal(one.query.source.name)} AS source")
+        values.append(f"{literal(one.query.source.name)} AS source")
         parts.append(f"SELECT {', '.join(values)}, {one.n} AS n, row FROM who_{one.n}")
     if not parts:
         empty = [f"CAST(NULL AS {'TIMESTAMP' if c == 'ts' else 'DOUBLE' if c in NUMBERS else 'VARCHAR'}) AS {c}"
                  for c in COLUMNS]  # fmt: skip
         return f"SELECT {', '.join(empty)} WHERE FALSE"
-    words = " ".join(f"WHEN {code} THEN {sql.literal(kind)}" for code, kind in enumerate(KINDS))
+    words = " ".join(f"WHEN {code} THEN {literal(kind)}" for code, kind in enumerate(KINDS))
     columns = ", ".join(f"CASE kind {words} END AS kind" if c == "kind" else c for c in COLUMNS)
     return f"SELECT {columns} FROM ({' UNION ALL '.join(parts)}) AS e ORDER BY e.customer_id, e.ts, e.n, e.row"
 
@@ -92,17 +95,46 @@ def _attributes(staged: Sequence[Staged]) -> str:
     columns = ["c.customer_id"]
     joins = ""
     for one in known:
+        told = _permissions(one)
         for name in one.query.source.attributes:
-            columns.append(f"w{one.n}.{sql.identifier('a_' + name)} AS {sql.identifier(name)}")
+            table = "p" if name in told or name.removesuffix(AT) in told else "w"
+            columns.append(f"{table}{one.n}.{identifier('a_' + name)} AS {identifier(name)}")
         joins += f" LEFT JOIN who_{one.n} w{one.n} ON w{one.n}.customer_id = c.customer_id"
+        joins += f" LEFT JOIN may_{one.n} p{one.n} ON p{one.n}.customer_id = c.customer_id" if told else ""
     return f"SELECT {', '.join(columns)} FROM ({ids}) c{joins} ORDER BY c.customer_id"
+
+
+def _permissions(one: Staged) -> list[str]:
+    return [name for name in one.query.source.attributes if is_permission(name)]
+
+
+def _lay_down_permissions(con: duckdb.DuckDBPyConnection, one: Staged) -> None:
+    """Table may_n: of several rows about one customer the newest word on each permission, and where it is open, the no.
+
+    An opt-out is a no whatever else is said, the earliest of them.
+    """
+    if not _permissions(one):
+        return
+    dates = [name for name in one.query.source.attributes if is_date_of_permission(name)]
+    columns = []
+    for name in _permissions(one):
+        value, at = (identifier(f"a_{part}") for part in (name, name + AT))
+        no = value if name.startswith(ALL_OUT) else f"NOT {value}"
+        when = f"CAST({at} AS TIMESTAMP)" if name + AT in dates else "NULL"
+        moment = f"coalesce({when}, CASE WHEN {no} THEN {NEWEST} ELSE {OLDEST} END)"
+        newest = f"{{'at': {moment}, 'no': {no}}}"
+        columns.append(f"arg_max({value}, {newest}) FILTER ({value} IS NOT NULL) AS {value}")
+        if name + AT in dates:
+            columns.append(f"(arg_max({{'at': {at}}}, {newest}) FILTER ({value} IS NOT NULL)).at AS {at}")
+    selected = f"SELECT customer_id, {', '.join(columns)} FROM who_{one.n} GROUP BY customer_id"
+    con.execute(f"CREATE TEMP TABLE may_{one.n} AS {selected}")
 
 
 def _rejects(staged: Sequence[Staged]) -> str:
     """Rows are counted from 1 among those that could be taken apart; lines that could not carry their line number."""
     parts = []
     for one in staged:
-        name = sql.literal(one.query.source.name)
+        name = literal(one.query.source.name)
         fields = _by_code([field for field, _ in one.reasons])
         reasons = _by_code([reason for _, reason in one.reasons])
         parts.append(
@@ -120,13 +152,13 @@ def _rejects(staged: Sequence[Staged]) -> str:
 
 
 def _by_code(words: Sequence[str]) -> str:
-    cases = " ".join(f"WHEN {code} THEN {sql.literal(word)}" for code, word in enumerate(words, 1))
+    cases = " ".join(f"WHEN {code} THEN {literal(word)}" for code, word in enumerate(words, 1))
     return f"CASE problem {cases} END" if cases else "CAST(NULL AS VARCHAR)"
 
 
 def _copy(con: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
     options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP}"
-    con.execute(f"COPY ({query}) TO {sql.literal(str(path))} ({options})")
+    con.execute(f"COPY ({query}) TO {literal(str(path))} ({options})")
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -20,7 +20,7 @@ import pandas as pd
 from campaignrl.arrays import Objects
 from campaignrl.errors import Problem, SpecError
 from campaignrl.features import Feature
-from campaignrl.profiles.events import Connection, Events, customers, histories, newest_day
+from campaignrl.profiles.events import Connection, Events, customers, histories, newest_day, reach, spoken_of
 from campaignrl.profiles.events.database import database
 from campaignrl.profiles.store.profile_file import Facts, write_profiles
 from campaignrl.profiles.tags import (
@@ -93,12 +93,15 @@ def build_profiles(
         rests = {name: kinds_of(chosen, name) for name in chosen.tags}
         rests |= {} if world is None else {name: rests_on(name) for name in world.features.names}
         freshness = _freshness(connection, rests, about, ids)
+        channels = spoken_of(connection) if world is None else tuple(world.channels)
+        reached = reach(connection, channels, ids)
     frame = pd.DataFrame({ID: pd.Series(ids, dtype="str"), **{name: _column(made[name]) for name in chosen.tags}})
     facts = {
         "as_of": day.isoformat(),
         "tag_set": {"name": chosen.name, "hash": chosen.hash, "title": chosen.title},
         "customers": len(frame),
     }
+    facts["permissions"] = {one.channel: {**one._asdict()} for one in reached}
     about_tags = {name: _about_tag(tag, says.get(name)) for name, tag in chosen.tags.items()}
     if world is not None:
         known = about if attributes is not None else pd.DataFrame({ID: pd.Series([], dtype="str")})

@@ -148,12 +148,6 @@ def spend_a_month(scope: Scope) -> str:
     return f"({list_price(scope)} / {months})"
 
 
-def consented(scope: Scope) -> str:
-    """The newest word on a channel; at the same moment `no` counts."""
-    where = scope.of(("subscribed", "unsubscribed"))
-    return f"arg_max(kind = 'subscribed', {{'ts': ts, 'no': kind = 'unsubscribed'}}) filter ({where})"
-
-
 def _of_events() -> dict[str, Statistic]:
     """The phrases that every kind of event has."""
     found: dict[str, Statistic] = {}
@@ -238,7 +232,9 @@ STATISTICS: Mapping[str, Statistic] = MappingProxyType(
             lambda s: ratio(money(s, "value", ("feedback",)), f"count(value) filter ({s.of(('feedback',))})"),
         ),
         "minutes of visits": Statistic("minutes", ("visit",), lambda s: money(s, "value", ("visit",)), empty=0.0),
-        "consent": Statistic("yes/no", ("subscribed", "unsubscribed"), consented, ("channel",), "truth"),
+        "consent": Statistic(
+            "yes/no", ("subscribed", "unsubscribed", "attributes"), lambda s: "null", ("channel",), "truth"
+        ),
         "favourite category": _favourite("category", (*ORDER, "visit", "cart")),
         "favourite brand": _favourite("brand", (*ORDER, "visit", "cart")),
         "favourite channel": _favourite("channel", ("opened", "clicked")),

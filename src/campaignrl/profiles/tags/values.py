@@ -18,7 +18,7 @@ import pandas as pd
 from campaignrl.arrays import Float, Objects
 from campaignrl.errors import Problem, SpecError, UsageError, nearest
 from campaignrl.features import Context, FeatureSchema
-from campaignrl.profiles.events import Connection, quoted
+from campaignrl.profiles.events import Connection, permission_column, quoted
 from campaignrl.profiles.tags.history_statistics import OrderHistory
 from campaignrl.profiles.tags.statistics import DERIVED, STATISTICS, Scope
 from campaignrl.profiles.tags.tag_set import Tag, TagSet, rule_feature, rules_of, texts_in
@@ -26,6 +26,7 @@ from campaignrl.specs import LARGEST, compile_condition
 
 Values = Any  # (n,) float64, object of text, or pandas BooleanArray
 
+CONSENT = "consent"  # the phrase that is no aggregate of events: see events/permissions.py
 ORDER_BOOK = {"last": "days since the last order", "first": "days since the first order", "orders": "number of orders",
               "spend": "spend"}  # fmt: skip
 
@@ -34,7 +35,8 @@ def statistic_columns(
     connection: Connection, wanted: Mapping[str, tuple[str, Scope]], ids: Objects, source: str = "known"
 ) -> dict[str, Values]:
     """(n,) of each wanted statistic: name -> (phrase, scope); one pass over the events and one a favourite."""
-    plain = {n: w for n, w in wanted.items() if w[0] not in DERIVED and not STATISTICS[w[0]].favourite}
+    own_way = {n for n, (phrase, _) in wanted.items() if phrase == CONSENT or STATISTICS[phrase].favourite}
+    plain = {n: w for n, w in wanted.items() if w[0] not in DERIVED and n not in own_way}
     columns: dict[str, Values] = {}
     if plain:
         chosen = []
@@ -48,6 +50,9 @@ def statistic_columns(
     for name, (phrase, scope) in wanted.items():
         if STATISTICS[phrase].favourite:
             columns[name] = _favourite(connection, phrase, scope, ids)
+        elif phrase == CONSENT:
+            may = permission_column(connection, scope.channel, ids)
+            columns[name] = pd.Series(may == 1.0).astype("boolean").mask(np.isnan(may)).array
     return columns
 
 

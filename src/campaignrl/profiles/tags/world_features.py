@@ -22,7 +22,15 @@ from campaignrl.errors import Problem, UsageError
 from campaignrl.features import UNKNOWN, Context
 from campaignrl.guard import cap_windows
 from campaignrl.lifecycle import stage
-from campaignrl.profiles.events import Events, customers, quoted, text
+from campaignrl.profiles.events import (
+    Connection,
+    Events,
+    customers,
+    permission_column,
+    quoted,
+    spoken_of,
+    text,
+)
 from campaignrl.profiles.events.database import database
 from campaignrl.specs import PRICE_LEVELS, World
 from campaignrl.tables import ID, contact_column
@@ -43,7 +51,6 @@ select customer_id,
   count(*) filter (kind = 'order' and (offer is not null or discount > 0))
     + coalesce(sum(discount) filter (kind = 'opening'), 0) as discounted,
   {counts},
-  {consents},
   arg_max({{'offer': offer, 'ts': ts}}, {{'ts': ts, 'offer': offer}})
     filter (kind = 'opened' and offer is not null) as seen,
   max(ts) filter (kind = 'redeemed' or (kind = 'order' and offer is not null)) as used
@@ -87,11 +94,12 @@ def features(
         history = connection.execute(_history_sql(world, as_of)).df()
         spending = connection.execute(SPENDING).fetchnumpy()
         about = connection.execute("select * from attributes").df()
+        columns = {f"consent_{channel}": _consent(connection, channel, known) for channel in world.channels}
     history = history.set_index(ID).reindex(known)
     about = about.set_index(ID).reindex(known)
-    columns = _order_columns(history, _added_up(spending, known), _joined(about, history), begins, day)
+    columns |= _order_columns(history, _added_up(spending, known), _joined(about, history), begins, day)
     columns |= _labels(about, world)
-    columns |= {name: _counts(history[name]) for name in (*COUNTED, *(f"consent_{c}" for c in world.channels))}
+    columns |= {name: _counts(history[name]) for name in COUNTED}
     columns["offer_live"] = _offer_live(history, world, as_of)
     columns["days_to_go"] = np.full(len(known), world.horizon - day, dtype=np.float32)
     schema = world.features
@@ -126,18 +134,19 @@ def features_frame(
 def rests_on(name: str) -> tuple[str, ...]:
     """Kinds of events that a feature rests on; `attributes` stands for the attributes."""
     if name.startswith("consent_"):
-        return ("subscribed", "unsubscribed")
+        return ("subscribed", "unsubscribed", "attributes")
     return RESTS_ON.get(name, ("attributes",))
 
 
 def _history_sql(world: World, as_of: date) -> str:
     counts = [f"{_window(kind, days, as_of)} as {name}" for name, (kind, days) in COUNTED.items()]
-    consents = []
-    for channel in world.channels:
-        of = f"channel = {text(channel)} and kind in ('subscribed', 'unsubscribed')"
-        newest = f"arg_max(kind = 'subscribed', {{'ts': ts, 'no': kind = 'unsubscribed'}}) filter ({of})"
-        consents.append(f"coalesce({newest}, false)::int as {quoted(f'consent_{channel}')}")
-    return HISTORY.format(counts=",\n  ".join(counts), consents=",\n  ".join(consents))
+    return HISTORY.format(counts=",\n  ".join(counts))
+
+
+def _consent(connection: Connection, channel: str, ids: npt.NDArray[np.object_]) -> Float32:
+    """(n,) 1 for a permission, 0 for none, NaN for everybody where the data hold no word about the channel at all."""
+    may = permission_column(connection, channel, ids).astype(np.float32)
+    return may if channel not in spoken_of(connection) else np.nan_to_num(may, nan=0.0)
 
 
 def _window(kind: str, days: int, as_of: date, channel: str | None = None) -> str:

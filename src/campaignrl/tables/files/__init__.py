@@ -7,6 +7,7 @@ expressions.py  Arithmetic on columns, as a mapping writes it: `spend - 0.4 * co
 formats.py      What a file is: its format by name, by its first bytes and its last, and one line of complaint where
                 they differ
 whole_files.py  Files: written whole or not at all, alone or with those they belong to; read whole or refused
+yes_no.py       Words for yes and no in a cell, in English and Chinese, and the further words of a consent
 """
 
 from campaignrl.tables.files.columns import Converted as Converted
@@ -41,3 +42,7 @@ from campaignrl.tables.files.whole_files import write_frame as write_frame
 from campaignrl.tables.files.whole_files import write_parquet as write_parquet
 from campaignrl.tables.files.whole_files import write_together as write_together
 from campaignrl.tables.files.whole_files import write_whole as write_whole
+from campaignrl.tables.files.yes_no import AGREED as AGREED
+from campaignrl.tables.files.yes_no import NO as NO
+from campaignrl.tables.files.yes_no import REFUSED as REFUSED
+from campaignrl.tables.files.yes_no import YES as YES
