@@ -13,18 +13,20 @@ from campaignrl.cli.profile_segment import draw, segment
 from campaignrl.cli.terminal import Encoding, Json, progress, say, say_json, say_table, talk
 from campaignrl.errors import Problem, UsageError
 from campaignrl.profiles.events import is_date_of_permission, is_permission
-from campaignrl.profiles.intake import IntakeResult, in_a_line
+from campaignrl.profiles.intake import IntakeResult, in_a_line, keeps_lines
 from campaignrl.profiles.intake.intake import intake
 from campaignrl.profiles.store import (
     CustomerTag,
     Profiles,
     TagSummary,
+    Update,
     build_folder,
     customer_tags,
     read_profiles_file,
     reweight_folder,
     summarise_tags,
     update_folder,
+    update_from_exports,
 )
 from campaignrl.profiles.tags import load_tags
 from campaignrl.report.pages import quality_page
@@ -76,7 +78,14 @@ def build(
         with progress(f"intake    {mapping.name}") as step:
             until = None if day is None else datetime.combine(day, time())
             taken = intake(
-                mapping, data or mapping.parent, output, until, page=quality_page, progress=step, encoding=encoding
+                mapping,
+                data or mapping.parent,
+                output,
+                until,
+                page=quality_page,
+                progress=step,
+                encoding=encoding,
+                keep=True,
             )
         _say_rows(taken, output)
         events, attributes = taken.events_path, output / "attributes.parquet"
@@ -121,6 +130,14 @@ def update(
         _answer(made, as_json, {"weights": dict(zip(table["tag"], table["weight"], strict=True))}, quiet=True)
         return
     new, day = list(events or []), _day(as_of, "--as-of")
+    if data is not None and mapping is not None and keeps_lines(folder) and not (new or attributes):
+        with progress(f"intake    {mapping.name}") as step:
+            taken, done = update_from_exports(
+                folder, mapping, data, day, page=quality_page, progress=step, encoding=encoding
+            )
+        _say_rows(taken, folder)
+        _say_update(done, folder, as_json)
+        return
     if data is not None and mapping is not None:
         with progress(f"intake    {mapping.name}") as step:
             inbox = folder / "inbox" / data.name
@@ -133,6 +150,10 @@ def update(
         raise UsageError("nothing new: give events, --attributes, --data with --mapping, --as-of or --results.")
     with progress("tags"):
         done = update_folder(folder, new, attributes, day, encoding=encoding)
+    _say_update(done, folder, as_json)
+
+
+def _say_update(done: Update, folder: Path, as_json: bool) -> None:
     talk(f"{done.events:,} new events ({done.late:,} late), {done.customers:,} new customers, {folder} is up to date")
     _say_reach(done.profiles)
     counts = {"events": done.events, "late": done.late, "new_customers": done.customers}

@@ -10,8 +10,12 @@ about, currency   words; the currency of the result where no [currency] says so
 [[source]]        one file of the data set:
   name, file      the file is looked for under the data folder; rows = "events" | "attributes" | "links" | "optouts"
                   (ids that must not be contacted on `channel`, or on any; `ts` is since when)
-  format          csv | parquet | jsonl (a JSON object a line) | blanks (cells apart by blanks); default: by name
-  separator, header, columns (names where the file has no header), encoding
+                  file may be a name with * in it, a folder of daily files, or a zip archive
+  format          csv | parquet | jsonl (a JSON object a line, or one array of them) | excel | blanks (cells apart by
+                  blanks); default: by name
+  sheet           of a workbook (default: the first that holds rows)
+  each            an array inside JSON objects, such as `props.items`: a row for each of its items
+  separator, header, columns (names where the file has no header), encoding; default: found, and told
   decimal, thousands   "," and "." for 1.234,50; also of one number or attribute
   customer        the id column, or ids = { member = "...", device = "..." } by kind
   hash            personal columns -> how they are written first: "exact", "lower", "digits"; then a keyed hash
@@ -50,12 +54,13 @@ from campaignrl.profiles.intake.field_spec import (
 )
 from campaignrl.specs import Spec, check, read_toml
 from campaignrl.tables import NUMBERS, TEXTS
-from campaignrl.tables.files import compile_expression
+from campaignrl.tables.files import WORKBOOKS, compile_expression
 
 FORMATS = {
     "parquet": (".parquet", ".pq"),
     "jsonl": (".jsonl", ".ndjson", ".json", ".jsonl.gz", ".ndjson.gz", ".json.gz"),
     "csv": (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz"),
+    "excel": WORKBOOKS,
 }
 
 
@@ -91,7 +96,9 @@ class Source(Spec):
     file: str
     about: str = ""
     rows: Literal["events", "attributes", "links"] = "events"
-    format: Literal["csv", "parquet", "jsonl", "blanks"] | None = None
+    format: Literal["csv", "parquet", "jsonl", "blanks", "excel"] | None = None
+    sheet: str | None = None
+    each: str | None = None
     separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     header: bool = True
     columns: tuple[str, ...] = ()
@@ -135,12 +142,11 @@ class Source(Spec):
             raise SpecError(problems)
         return self
 
-    @property
-    def kind_of_file(self) -> str:
-        """The format, by name where the mapping does not say; "" where nothing tells."""
+    def kind_of(self, name: str) -> str:
+        """The format of one of the files, by its name where the mapping does not say; "" where nothing tells."""
         if self.format is not None:
             return self.format
-        return next((kind for kind, ends in FORMATS.items() if self.file.lower().endswith(ends)), "")
+        return next((kind for kind, ends in FORMATS.items() if name.lower().endswith(ends)), "")
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -246,8 +252,10 @@ def _as_attributes(data: dict[str, Any]) -> dict[str, Any]:
 def _source_problems(source: Source) -> list[Problem]:
     where = f"[[source]] {source.name!r}"
     problems = []
-    if not source.kind_of_file:
-        problems.append(Problem(where, "file", source.file, "of a known kind", "Say so: format = csv, jsonl, parquet"))
+    several = source.file.endswith((".zip", "/", "*")) or not PurePosixPath(source.file).suffix
+    if not several and not source.kind_of(source.file):
+        fix = "Say so: format = csv, jsonl, parquet, excel"
+        problems.append(Problem(where, "file", source.file, "of a known kind", fix))
     if (source.customer is None) == (not source.ids):
         problems.append(Problem(where, "customer", source.customer, "the one way to tell the customer, or `ids`"))
     lacking = [n for n in ("kind", "ts") if source.rows == "events" and getattr(source, n) is None]
@@ -256,7 +264,7 @@ def _source_problems(source: Source) -> list[Problem]:
         problems.append(Problem(where, "attributes", "(absent)", "given"))
     if source.rows != "events" and (source.fields or source.kind):
         problems.append(Problem(where, "rows", source.rows, '"events", since it has fields of events'))
-    if (source.kind_of_file == "blanks" or not source.header) and not source.columns:
+    if (source.format == "blanks" or not source.header) and not source.columns:
         problems.append(Problem(where, "columns", "(absent)", "given", "Name the columns: the file has no header."))
     return problems + _rule_problems(source, where)
 

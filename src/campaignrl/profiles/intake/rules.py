@@ -78,6 +78,8 @@ class Query:
             "flags": f"CAST({bits} AS UBIGINT)",
             "problem": f"CAST(CASE {codes} ELSE 0 END AS USMALLINT)",
             "bad": f"CAST(CASE {cells} ELSE NULL END AS VARCHAR)",
+            "part": "CAST(0 AS INTEGER)",
+            "line": "CAST(NULL AS BIGINT)",  # the place in the file, where it is not the place in the table
         }
         outer = ", ".join(f"{value} AS {identifier(name)}" for name, value in columns.items())
         return f"SELECT {outer} FROM {self.steps.over(self.raw.relation)}"
@@ -87,15 +89,19 @@ def query_of(mapping: IntakeMapping, source: Source, raw: Raw, as_of: dt.datetim
     """The query of any source."""
     columns = mapping.id_columns(source)
     query = Query(raw, source, tuple(columns))
+    if raw.continued:
+        query.flags.append((raw.continued, "ids or time from the first line of its order"))
     if raw.valid:
         query.problems.append((f"NOT coalesce({raw.valid}, FALSE)", "(row)", "NULL", f"not {raw.invalid}"))
     if source.rows == "events":
         _kind(query)
     _ids(query, columns)
     if source.rows == "events":
-        _time(query, as_of)
+        when, shown = _time(query)
         _names(query)
         _numbers(query, mapping)
+        if source.rules.future == "reject":  # the last, for it is the only one that another day takes back
+            query.problems.append((f"{when} > {sql.moment_literal(as_of)}", "ts", shown, "in the future"))
     broken = [_attribute(query, name, attribute) for name, attribute in source.attributes.items()]
     if source.rules.unreadable == "drop_field" and any(broken):
         query.flags.append((" OR ".join(f"({one})" for one in broken if one), "attributes: unreadable, dropped"))
@@ -141,7 +147,8 @@ def _kind(query: Query) -> None:
         query.problems.append((f"{query.kind} IS NULL", "kind", shown, unknown))
 
 
-def _time(query: Query, as_of: dt.datetime) -> None:
+def _time(query: Query) -> tuple[str, str]:
+    """The moment, and its cell."""
     source = query.source
     assert source.ts is not None
     when = sql.moment(source.ts, query.cells(source.ts.column), query.steps)
@@ -154,11 +161,10 @@ def _time(query: Query, as_of: dt.datetime) -> None:
     if when.local and source.ts.zone:
         query.flags += clock_changes(when.local, source.ts.zone)
     query.problems.append((f"{when.value} IS NULL", "ts", when.shown, "not a time between 1900 and 2200"))
-    if source.rules.future == "reject":
-        query.problems.append((f"{when.value} > {sql.moment_literal(as_of)}", "ts", when.shown, "in the future"))
     if source.rules.earliest is not None:
         limit = sql.moment_literal(source.rules.earliest)
         query.problems.append((f"{when.value} < {limit}", "ts", when.shown, f"before {source.rules.earliest}"))
+    return when.value, when.shown
 
 
 def _money(query: Query, mapping: IntakeMapping, readings: Mapping[str, Reading]) -> str:

@@ -27,6 +27,7 @@ import pyarrow as pa
 from campaignrl.errors import ArtifactError, DataError, Problem
 from campaignrl.profiles.events import newest_day
 from campaignrl.profiles.events.database import database
+from campaignrl.profiles.intake import forget_lines, keeps_lines, kept_digests
 from campaignrl.profiles.store.build import REFRESHED, Profiles, build_profiles
 from campaignrl.profiles.tags import TagSet, load_tags
 from campaignrl.specs import World, check, load_world
@@ -44,6 +45,7 @@ from campaignrl.tables.files import (
 )
 
 EVENTS, ATTRIBUTES, REFRESHES, STATE = "events.parquet", "attributes.parquet", "refreshes.parquet", "profile.json"
+BESIDE = ("added.parquet", "added_attributes.parquet", "aliases.parquet")  # of later updates: see exports.py
 KEY = b"campaignrl_sources"
 FOREVER = date(9999, 1, 1)
 SEEN = ("customer_id", "ts", "name", "value")
@@ -79,11 +81,14 @@ def build_folder(
     target = folder / EVENTS
     if not (target.exists() and target.samefile(events)):
         write_joined([events], target, [content_hash(events)])
+        forget_lines(folder)  # of an earlier build by a mapping
+    for name in BESIDE:
+        (folder / name).unlink(missing_ok=True)
     about = None if attributes is None else read_frame(attributes, text=[ID], encoding=encoding)
     seen = None if refreshes is None else read_frame(refreshes, text=[ID, "name"], encoding=encoding)
     if about is not None:
         seen = with_snapshot(seen, about, day)
-    return finish(folder, State(day, chosen, place, start, sources_of(target)), about, seen)
+    return finish(folder, State(day, chosen, place, start, known_sources(folder)), about, seen)
 
 
 def finish(folder: Path, state: State, about: pd.DataFrame | None, seen: pd.DataFrame | None) -> Profiles:
@@ -153,6 +158,12 @@ def write_joined(sources: Sequence[str | Path], target: Path, hashes: Sequence[s
 def sources_of(path: Path) -> tuple[str, ...]:
     """Hashes of the files that an events file was brought together from; none where it does not say."""
     return tuple(json.loads(parquet_note(path, KEY) or b"[]"))
+
+
+def known_sources(folder: Path) -> tuple[str, ...]:
+    """Hashes of all files that a folder's profiles rest on: events that came ready, and raw exports."""
+    raw = sorted(kept_digests(folder)) if keeps_lines(folder) else []
+    return (*sources_of(folder / EVENTS), *raw)
 
 
 def content_hash(path: str | Path) -> str:
