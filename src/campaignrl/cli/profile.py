@@ -62,6 +62,9 @@ def build(
     start: Annotated[
         str | None, typer.Option(help="First day of the campaign, with --world; default: --as-of.")
     ] = None,
+    never_contacted: Annotated[
+        bool, typer.Option("--never-contacted", help="No contacts in the data means that there were none.")
+    ] = False,
     encoding: Encoding = None,
     as_json: Json = False,
 ) -> None:
@@ -100,9 +103,11 @@ def build(
             world=world,
             start=first.value,
             encoding=encoding,
+            never_contacted=never_contacted,
         )
     _say_untold(output / "attributes.parquet", tags)
     _say_reach(made)
+    _say_contacts(made)
     talk(f"{len(made.frame):,} customers, {len(made.frame.columns) - 1} tags, written to {output}")
     _answer(made, as_json, {"folder": str(output)})
 
@@ -207,6 +212,12 @@ def _say_untold(attributes: Path, tags: str) -> None:
     ]
     if left:
         talk(f'in attributes.parquet only: {", ".join(left)}. For a tag: kind = "attribute", of = "{left[0]}"')
+
+
+def _say_contacts(made: Profiles) -> None:
+    """That contacts are unknown is said, for `decide` then takes every cap as full."""
+    if any(name.startswith("contacts_") and made.frame[name].isna().all() for name in made.frame.columns):
+        talk("contacts: unknown, for the data hold none; say --never-contacted if there were none, or use a ledger")
 
 
 def _say_reach(made: Profiles) -> None:

@@ -22,6 +22,11 @@ from campaignrl.profiles.events.order_histories import WEEK as WEEK
 from campaignrl.profiles.events.order_histories import Histories as Histories
 from campaignrl.profiles.events.order_histories import ModelTag as ModelTag
 from campaignrl.profiles.events.order_histories import histories as histories
+from campaignrl.profiles.events.permissions import ALL_OUT as ALL_OUT
+from campaignrl.profiles.events.permissions import AT as AT
+from campaignrl.profiles.events.permissions import NEWEST as NEWEST
+from campaignrl.profiles.events.permissions import OLDEST as OLDEST
+from campaignrl.profiles.events.permissions import OPT_OUT as OPT_OUT
 from campaignrl.profiles.events.permissions import Reach as Reach
 from campaignrl.profiles.events.permissions import is_date_of_permission as is_date_of_permission
 from campaignrl.profiles.events.permissions import is_permission as is_permission

@@ -8,7 +8,8 @@ identity.py          Who is who: member ids, device ids and phone hashes of all 
 intake.py            Intake: raw exports of several tools -> one events table and one attributes table, and nothing
                      lost on the way
 lines.py             The rows of a result folder as they were understood, kept so that later exports join them
-lookups.py           Tables beside a source with one row a key: a product's department, an offer's channels
+lookups.py           What a row takes from elsewhere: a table beside the source with one row a key, and the first
+                     line of its order
 mapping.py           Event mappings: a TOML file that says what raw exports of shop, app, store and campaign tools
                      mean
 moments.py           Cells to moments in UTC, as SQL: the shapes that exports write dates and times in, and why others

@@ -25,10 +25,10 @@ import duckdb
 import pandas as pd
 
 from campaignrl.errors import DataError, UnknownName, UsageError, unknown
-from campaignrl.profiles.intake.deduplication import Part, Staged, stage, with_heads
+from campaignrl.profiles.intake.deduplication import Part, Staged, stage
 from campaignrl.profiles.intake.identity import identify
 from campaignrl.profiles.intake.lines import Kept, write_lines
-from campaignrl.profiles.intake.lookups import with_lookups
+from campaignrl.profiles.intake.lookups import with_heads, with_lookups
 from campaignrl.profiles.intake.mapping import IntakeMapping, Source, load_intake_mapping
 from campaignrl.profiles.intake.pseudonymisation import hash_key, teach
 from campaignrl.profiles.intake.quality import Counts, counts_of, source_quality

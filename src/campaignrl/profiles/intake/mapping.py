@@ -42,7 +42,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from campaignrl.errors import Problem, SpecError, nearest, unknown
-from campaignrl.profiles.events.permissions import ALL_OUT, AT, OPT_OUT
+from campaignrl.profiles.events import ALL_OUT, AT, OPT_OUT
 from campaignrl.profiles.intake.field_spec import (
     Attribute,
     KindField,

@@ -16,8 +16,7 @@ import duckdb
 import pandas as pd
 
 from campaignrl.errors import UsageError
-from campaignrl.profiles.events import is_date_of_permission, is_permission
-from campaignrl.profiles.events.permissions import ALL_OUT, AT, NEWEST, OLDEST
+from campaignrl.profiles.events import ALL_OUT, AT, NEWEST, OLDEST, is_date_of_permission, is_permission
 from campaignrl.profiles.intake.deduplication import DOUBLE, Staged, mark_doubles
 from campaignrl.profiles.intake.mapping import IntakeMapping
 from campaignrl.profiles.intake.sql_text import identifier, literal

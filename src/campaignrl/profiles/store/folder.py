@@ -59,6 +59,7 @@ class State:
     tags: TagSet
     world: World | None = None
     start: date | None = None
+    never_contacted: bool = False
     sources: tuple[str, ...] = ()  # hashes of the event files that the profiles rest on
 
 
@@ -73,6 +74,7 @@ def build_folder(
     world: str | Path | World | None = None,
     start: date | None = None,
     encoding: str | None = None,
+    never_contacted: bool = False,
 ) -> Profiles:
     """Make a profile folder from an events table (and attributes); files that already lie in it stay as they are."""
     folder, chosen = Path(out), load_tags(tags)
@@ -88,13 +90,22 @@ def build_folder(
     seen = None if refreshes is None else read_frame(refreshes, text=[ID, "name"], encoding=encoding)
     if about is not None:
         seen = with_snapshot(seen, about, day)
-    return finish(folder, State(day, chosen, place, start, known_sources(folder)), about, seen)
+    return finish(folder, State(day, chosen, place, start, never_contacted, known_sources(folder)), about, seen)
 
 
 def finish(folder: Path, state: State, about: pd.DataFrame | None, seen: pd.DataFrame | None) -> Profiles:
     """Tags of the folder's events, and every file but the events, the state last."""
     target = folder / EVENTS
-    made = build_profiles(target, about, state.tags, state.as_of, refreshes=seen, world=state.world, start=state.start)
+    made = build_profiles(
+        target,
+        about,
+        state.tags,
+        state.as_of,
+        refreshes=seen,
+        world=state.world,
+        start=state.start,
+        never_contacted=state.never_contacted,
+    )
     if about is not None and seen is not None:
         write_frame(about, folder / ATTRIBUTES)
         write_frame(seen, folder / REFRESHES)
@@ -110,6 +121,7 @@ def write_state(folder: Path, state: State) -> None:
         "tags": state.tags.model_dump(mode="json", exclude_unset=True),
         "world": None if state.world is None else state.world.model_dump(mode="json", exclude_unset=True),
         "start": None if state.start is None else state.start.isoformat(),
+        "never_contacted": state.never_contacted,
         "sources": list(state.sources),
     }
     text = json.dumps(words, ensure_ascii=False, indent=1, sort_keys=False, allow_nan=False)
@@ -124,7 +136,8 @@ def read_state(folder: str | Path) -> State:
         world = None if words["world"] is None else check(World, words["world"], STATE)
         start = None if words["start"] is None else date.fromisoformat(words["start"])
         tags = check(TagSet, words["tags"], STATE)
-        return State(date.fromisoformat(words["as_of"]), tags, world, start, tuple(words["sources"]))
+        never = bool(words.get("never_contacted", False))
+        return State(date.fromisoformat(words["as_of"]), tags, world, start, never, tuple(words["sources"]))
     except OSError as wrong:
         fix = "Make it first: campaignrl profile build ... -o FOLDER"
         raise ArtifactError(f"{path}: cannot be read: {wrong.strerror}. {fix}") from None

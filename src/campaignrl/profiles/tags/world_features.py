@@ -32,6 +32,7 @@ from campaignrl.profiles.events import (
     text,
 )
 from campaignrl.profiles.events.database import database
+from campaignrl.profiles.tags.evidence import Evidence, evidence
 from campaignrl.specs import PRICE_LEVELS, World
 from campaignrl.tables import ID, contact_column
 
@@ -78,11 +79,18 @@ order by customer_id, kind = 'order', ts, value
 
 
 def features(
-    events: Events, attributes: pd.DataFrame | str | Path, world: World, as_of: date, start: date | None = None
+    events: Events,
+    attributes: pd.DataFrame | str | Path,
+    world: World,
+    as_of: date,
+    start: date | None = None,
+    *,
+    never_contacted: bool = False,
 ) -> tuple[npt.NDArray[np.object_], Context]:
     """(n,) customer ids in order of text, and what `world`'s policies may see of each on the morning of `as_of`.
 
-    start: first day of the campaign; default: `as_of`. Events from `as_of` on are not looked at.
+    start: first day of the campaign; default: `as_of`. Events from `as_of` on are not looked at. never_contacted:
+    that the data hold no contacts means that there were none; otherwise they are unknown.
     """
     begins = as_of if start is None else start
     day = (as_of - begins).days
@@ -94,6 +102,7 @@ def features(
         history = connection.execute(_history_sql(world, as_of)).df()
         spending = connection.execute(SPENDING).fetchnumpy()
         about = connection.execute("select * from attributes").df()
+        there = evidence(connection)
         columns = {f"consent_{channel}": _consent(connection, channel, known) for channel in world.channels}
     history = history.set_index(ID).reindex(known)
     about = about.set_index(ID).reindex(known)
@@ -102,15 +111,22 @@ def features(
     columns |= {name: _counts(history[name]) for name in COUNTED}
     columns["offer_live"] = _offer_live(history, world, as_of)
     columns["days_to_go"] = np.full(len(known), world.horizon - day, dtype=np.float32)
+    columns |= {name: np.full(len(known), np.nan, dtype=np.float32) for name in _lacking(there, never_contacted)}
     schema = world.features
     return known, Context(schema, {name: columns[name] for name in schema.names})
 
 
 def features_frame(
-    events: Events, attributes: pd.DataFrame | str | Path, world: World, as_of: date, start: date | None = None
+    events: Events,
+    attributes: pd.DataFrame | str | Path,
+    world: World,
+    as_of: date,
+    start: date | None = None,
+    *,
+    never_contacted: bool = False,
 ) -> pd.DataFrame:
     """The same as a customers table that `decide` reads: categories as text, and the contacts within every cap."""
-    ids, context = features(events, attributes, world, as_of, start)
+    ids, context = features(events, attributes, world, as_of, start, never_contacted=never_contacted)
     columns: dict[str, Any] = {ID: pd.Series(ids, dtype="str")}
     for feature in context.schema.features:
         if feature.levels:
@@ -127,8 +143,26 @@ def features_frame(
         if counts:
             sent = connection.execute(f"select customer_id, {counts} from known group by customer_id").df()
             sent = sent.set_index(ID).reindex(ids).fillna(0).astype("int64")
-            columns |= {name: sent[name].to_numpy() for name in sent.columns}
+            told = never_contacted or "sent" in evidence(connection).holds
+            unknown = np.full(len(ids), np.nan)  # no contacts exported is not: never contacted
+            columns |= {name: sent[name].to_numpy() if told else unknown for name in sent.columns}
     return pd.DataFrame(columns)
+
+
+def _lacking(there: Evidence, never_contacted: bool) -> tuple[str, ...]:
+    """Features whose data nobody exported: unknown, not zero."""
+    sent = never_contacted or "sent" in there.holds
+    needs = {
+        **{name: sent for name in ("contacts_7d", "contacts_30d")},
+        **{name: never_contacted or kind in there.holds for name, (kind, _) in COUNTED.items() if kind != "sent"},
+        "offer_live": never_contacted or bool(there.holds & {"opened", "redeemed"}),
+        "basket_mean": "amount" in there.holds,
+        "discount_share": "discount" in there.holds,
+    }
+    bought = bool(there.holds & set(BOUGHT))  # of nobody's orders nothing follows but that nobody ordered
+    return tuple(
+        name for name, told in needs.items() if not told and (bought or name not in ("basket_mean", "discount_share"))
+    )
 
 
 def rests_on(name: str) -> tuple[str, ...]:

@@ -85,6 +85,8 @@ def found_encoding(data: bytes) -> str:
         return UTF8
     high = b"\n".join(line for line in data.splitlines() if HIGH.search(line))[:SAMPLE]
     runs = [len(run) for run in HIGH.findall(high)]
+    if sum(runs) < 2:  # one byte alone is damage, whatever it could mean
+        return UTF8
     best = from_bytes(high, cp_isolation=["gb18030", "cp1252", "cp1251", *ASIAN]).best()
     fit = "" if best is None else best.encoding
     if 2 * runs.count(1) > len(runs):  # accents stand alone, letters of other scripts together
