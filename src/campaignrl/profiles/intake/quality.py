@@ -57,7 +57,16 @@ def in_a_line(source: Mapping[str, Any]) -> str:
         reasons = [f"{r['rows']:,} {r['field']}: {r['reason']}" for r in source["reasons"][:NAMED]]
         more = [f"{len(source['reasons']) - NAMED} more reasons"] if len(source["reasons"]) > NAMED else []
         parts.append(f"{source['rejected']:,} rejected ({'; '.join([*reasons, *more])})")
-    return f"{source['name']}: {source['rows']:,} rows: {', '.join(parts)}"
+    found = _found(source["files"])
+    return f"{source['name']}: {source['rows']:,} rows{found}: {', '.join(parts)}"
+
+
+def _found(files: Sequence[Mapping[str, Any]]) -> str:
+    """What the mapping did not say of the files, and was found in them."""
+    words = {"sheet": "sheet {}", "encoding_found": "found to be {}", "separator_found": "separator {!r} found"}
+    said = [text.format(file[fact]) for file in files for fact, text in words.items() if fact in file]
+    counted = [f"of {len(files):,} files"] if len(files) > 1 else []
+    return f" ({', '.join([*counted, *dict.fromkeys(said)])})" if said or counted else ""
 
 
 def source_quality(con: duckdb.DuckDBPyConnection, one: Staged, counts: Counts) -> dict[str, Any]:
