@@ -89,7 +89,8 @@ def test_contacts_that_nobody_exported_are_unknown_to_a_world_too():
 
 def test_a_rule_that_hangs_on_what_is_unknown_says_neither_no_nor_otherwise():
     frame = events([
-        ("a", 1, "order", {"amount": 10.0, "discount": 5.0}), ("a", 9, "order", {"amount": 10.0}), ("b", 1, "visit", {}),
+        ("a", 1, "order", {"amount": 10.0, "discount": 5.0}), ("a", 9, "order", {"amount": 10.0}),
+        ("b", 1, "visit", {}),
     ])  # fmt: skip
     attributes = pd.DataFrame({"customer_id": ["a", "b", "c"], "age": [30.0, np.nan, np.nan]})
     attributes["tier"] = ["x", None, "y"]

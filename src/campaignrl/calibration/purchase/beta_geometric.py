@@ -168,8 +168,9 @@ def _by_quadrature(parameters: Float, horizon: Float, h: Histories, first: int) 
     r, alpha, a, b = parameters
     nodes, weights = np.polynomial.legendre.leggauss(NODES)
     total, watched = np.zeros(np.broadcast(h.x, horizon).shape), alpha + h.T
+    orders, place = np.unique(h.x, return_inverse=True)
     for node, weight in zip((nodes + 1.0) / 2.0, weights / 2.0, strict=True):
-        p = np.maximum(special.betaincinv(a, b + h.x + first, node), SMALLEST)
+        p = np.maximum(special.betaincinv(a, b + orders + first, node), SMALLEST)[place]
         total = total - weight * np.expm1(-(r + h.x) * np.log1p(p * horizon / watched)) / p
     return total
 
