@@ -158,7 +158,7 @@ def test_personal_cells_are_nowhere_in_clear(tmp_path, monkeypatch):
     monkeypatch.setenv("CAMPAIGNRL_HASH_KEY", key)
     write(tmp_path, "id,ts,amount\n+86 13812345678,2024-01-01,1\n008613812345678,2024-01-01,x\n,2024-01-01,1\n")
     result = take(tmp_path, {"hash": {"id": "digits"}, "rules": {"duplicates": ["id"]}}, page=quality_page)
-    assert result.events["customer_id"].tolist() == [keyed_hash(key.encode(), "8613812345678")]
+    assert result.events["customer_id"].tolist() == [keyed_hash(key.encode(), "+8613812345678")]
     everything = b"".join(p.read_bytes() for p in result.folder.iterdir())
     assert b"13812345678" not in everything
     assert key.encode() not in everything
@@ -185,7 +185,7 @@ MISTAKES = [
     ({"kind": "odrer"}, "Did you mean 'order'"),
     ({"kind": None}, "kind"),
     ({"file": "../orders.csv"}, "under the data folder"),
-    ({"file": "orders.xlsx"}, "of a known kind"),
+    ({"file": "orders.docx"}, "of a known kind"),
     ({"amount": {"expression": "__import__('os')"}}, "columns and numbers"),
     ({"amount": {"column": "a", "constant": 1}}, "exactly one way"),
     ({"rules": {"outliers": {"channel": {"rule": "keep", "low": 0}}}}, "a field of this source"),

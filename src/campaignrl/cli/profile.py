@@ -12,18 +12,21 @@ from campaignrl.cli.inputs import Inputs
 from campaignrl.cli.profile_segment import draw, segment
 from campaignrl.cli.terminal import Encoding, Json, progress, say, say_json, say_table, talk
 from campaignrl.errors import Problem, UsageError
-from campaignrl.profiles.intake import IntakeResult, in_a_line
+from campaignrl.profiles.events import is_date_of_permission, is_permission
+from campaignrl.profiles.intake import IntakeResult, in_a_line, keeps_lines
 from campaignrl.profiles.intake.intake import intake
 from campaignrl.profiles.store import (
     CustomerTag,
     Profiles,
     TagSummary,
+    Update,
     build_folder,
     customer_tags,
     read_profiles_file,
     reweight_folder,
     summarise_tags,
     update_folder,
+    update_from_exports,
 )
 from campaignrl.profiles.tags import load_tags
 from campaignrl.report.pages import quality_page
@@ -59,6 +62,9 @@ def build(
     start: Annotated[
         str | None, typer.Option(help="First day of the campaign, with --world; default: --as-of.")
     ] = None,
+    never_contacted: Annotated[
+        bool, typer.Option("--never-contacted", help="No contacts in the data means that there were none.")
+    ] = False,
     encoding: Encoding = None,
     as_json: Json = False,
 ) -> None:
@@ -75,7 +81,14 @@ def build(
         with progress(f"intake    {mapping.name}") as step:
             until = None if day is None else datetime.combine(day, time())
             taken = intake(
-                mapping, data or mapping.parent, output, until, page=quality_page, progress=step, encoding=encoding
+                mapping,
+                data or mapping.parent,
+                output,
+                until,
+                page=quality_page,
+                progress=step,
+                encoding=encoding,
+                keep=True,
             )
         _say_rows(taken, output)
         events, attributes = taken.events_path, output / "attributes.parquet"
@@ -90,8 +103,11 @@ def build(
             world=world,
             start=first.value,
             encoding=encoding,
+            never_contacted=never_contacted,
         )
     _say_untold(output / "attributes.parquet", tags)
+    _say_reach(made)
+    _say_contacts(made)
     talk(f"{len(made.frame):,} customers, {len(made.frame.columns) - 1} tags, written to {output}")
     _answer(made, as_json, {"folder": str(output)})
 
@@ -119,6 +135,14 @@ def update(
         _answer(made, as_json, {"weights": dict(zip(table["tag"], table["weight"], strict=True))}, quiet=True)
         return
     new, day = list(events or []), _day(as_of, "--as-of")
+    if data is not None and mapping is not None and keeps_lines(folder) and not (new or attributes):
+        with progress(f"intake    {mapping.name}") as step:
+            taken, done = update_from_exports(
+                folder, mapping, data, day, page=quality_page, progress=step, encoding=encoding
+            )
+        _say_rows(taken, folder)
+        _say_update(done, folder, as_json)
+        return
     if data is not None and mapping is not None:
         with progress(f"intake    {mapping.name}") as step:
             inbox = folder / "inbox" / data.name
@@ -131,7 +155,12 @@ def update(
         raise UsageError("nothing new: give events, --attributes, --data with --mapping, --as-of or --results.")
     with progress("tags"):
         done = update_folder(folder, new, attributes, day, encoding=encoding)
+    _say_update(done, folder, as_json)
+
+
+def _say_update(done: Update, folder: Path, as_json: bool) -> None:
     talk(f"{done.events:,} new events ({done.late:,} late), {done.customers:,} new customers, {folder} is up to date")
+    _say_reach(done.profiles)
     counts = {"events": done.events, "late": done.late, "new_customers": done.customers}
     _answer(done.profiles, as_json, {"folder": str(folder), **counts})
 
@@ -176,9 +205,32 @@ def _say_untold(attributes: Path, tags: str) -> None:
     if not attributes.is_file():
         return
     shown = {"customer_id", "joined", "refreshed", *(tag.of for tag in load_tags(tags).tags.values())}
-    left = [name for name in column_names(attributes) if name not in shown and not name.startswith("consent_")]
+    left = [
+        name
+        for name in column_names(attributes)
+        if name not in shown and not is_permission(name) and not is_date_of_permission(name)
+    ]
     if left:
         talk(f'in attributes.parquet only: {", ".join(left)}. For a tag: kind = "attribute", of = "{left[0]}"')
+
+
+def _say_contacts(made: Profiles) -> None:
+    """That contacts are unknown is said, for `decide` then takes every cap as full."""
+    if any(name.startswith("contacts_") and made.frame[name].isna().all() for name in made.frame.columns):
+        talk("contacts: unknown, for the data hold none; say --never-contacted if there were none, or use a ledger")
+
+
+def _say_reach(made: Profiles) -> None:
+    """How many may be contacted on each channel, and why the others may not."""
+    parts = []
+    for channel, facts in made.facts["permissions"].items():
+        why = [f"{n:,} {reason}" for reason, n in facts["refused"].items()]
+        why += [f"{facts['unknown']:,} no word"] if facts["unknown"] else []
+        parts.append(f"{channel} {facts['reachable']:,}" + (f" (not: {', '.join(why)})" if why else ""))
+    if parts:
+        talk(f"reachable of {len(made.frame):,}: {' · '.join(parts)}")
+    else:
+        talk("reachable: nobody, for the data hold no consent: attributes consent_CHANNEL, or events `subscribed`")
 
 
 def _answer(made: Profiles, as_json: bool, more: dict[str, Any], quiet: bool = False) -> None:

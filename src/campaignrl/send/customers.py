@@ -76,10 +76,13 @@ def read_customers(
 
 
 def without_contacts(table: pa.Table, world: World) -> pa.Table:
-    """A customers table in which what a ledger counts may be left out: nothing by other senders."""
+    """A customers table in which what a ledger counts may be left out or unknown: nothing by other senders."""
     counted = {contact_column(window) for window in cap_windows(world)}
     counted |= {f.name for f in world.features.features if contact_window(f.name) is not None}
     counted |= {column.name for column in rule_columns(world) if column.needed == "counted"}
+    unknown = {name for name in counted & set(table.column_names) if table[name].null_count == len(table)}
+    for name in sorted(unknown):
+        table = table.drop_columns(name)
     for name in sorted(counted - set(table.column_names)):
         table = table.append_column(name, pa.repeat(0, len(table)))
     return table

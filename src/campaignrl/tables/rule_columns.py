@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from campaignrl.arrays import Bool, Int
 from campaignrl.errors import DataError, Problem
 from campaignrl.tables.files import as_text, numbers, row_problems
-from campaignrl.tables.suppression import NO, READABLE
+from campaignrl.tables.suppression import NOT_SUPPRESSED, READABLE
 
 Kind = Literal["count", "depth", "consent", "day", "zone", "key", "held"]
 
@@ -136,7 +136,7 @@ def _key(column: pa.ChunkedArray, name: str, where: str, notes: dict[str, int]) 
 
 def _held(column: pa.ChunkedArray, name: str, where: str, notes: dict[str, int]) -> tuple[Int, list[Problem]]:
     text = pc.utf8_lower(pc.utf8_trim_whitespace(as_text(column)))
-    no, readable = (pc.is_in(text, words).to_numpy() for words in (NO, READABLE))
+    no, readable = (pc.is_in(text, words).to_numpy() for words in (NOT_SUPPRESSED, READABLE))
     _note(notes, f"{name}: neither yes nor no, taken as held out", ~readable)
     return np.where(no, NOT_HELD, np.where(readable, HELD, UNCLEAR)).astype(np.int8), []
 

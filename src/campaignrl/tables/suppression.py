@@ -18,12 +18,12 @@ import pyarrow.compute as pc
 
 from campaignrl.arrays import Bool, Objects
 from campaignrl.errors import DataError, Problem, UsageError
-from campaignrl.tables.files import as_text
+from campaignrl.tables.files import NO, YES, as_text
 
 COLUMN = "suppressed"
 LEAST_KNOWN = 0.5  # of a list, below which it is more often a list of something else
-NO = pa.array(["0", "0.0", "false", "f", "no", "n", "否"])
-READABLE = pa.array([*NO.to_pylist(), "1", "1.0", "true", "t", "yes", "y", "是"])
+NOT_SUPPRESSED = pa.array(NO)
+READABLE = pa.array([*NO, *YES])
 INVISIBLE = "[\u00ad\u200b-\u200f\u2060\ufeff]"
 POWER = r"^[0-9.]+[eE][+]?[0-9]+$"  # 1e+17, as spreadsheets show long numbers
 
@@ -84,7 +84,7 @@ def same_spelling(ids: Collection[str]) -> Objects:
 def column_says(column: pa.ChunkedArray) -> tuple[Bool, Bool]:
     """(n,) suppressed, and (n,) where the cell is empty or no yes or no, which counts as suppressed."""
     text = pc.utf8_lower(pc.utf8_trim_whitespace(as_text(column)))
-    no = pc.is_in(text, NO).to_numpy()
+    no = pc.is_in(text, NOT_SUPPRESSED).to_numpy()
     return ~no, ~pc.is_in(text, READABLE).to_numpy()
 
 

@@ -34,6 +34,7 @@ from campaignrl.calibration.purchase.base_rates import pareto_numbers as pareto_
 from campaignrl.calibration.purchase.histories import histories as histories
 from campaignrl.calibration.purchase.lognormal_baskets import lognormal_basket as lognormal_basket
 from campaignrl.calibration.purchase.models import FITS as FITS
+from campaignrl.calibration.purchase.models import GammaGamma as GammaGamma
 from campaignrl.calibration.purchase.models import fit_gamma_gamma as fit_gamma_gamma
 from campaignrl.calibration.purchase.models import fit_mbg_nbd as fit_mbg_nbd
 from campaignrl.calibration.purchase.models import fit_pareto_nbd as fit_pareto_nbd

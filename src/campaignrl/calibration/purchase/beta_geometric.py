@@ -24,6 +24,8 @@ from campaignrl.calibration.purchase.fitting import Fit, FittedModel, fit_histor
 from campaignrl.calibration.purchase.histories import Histories, as_given, histories
 
 NAMES = ("r", "alpha", "a", "b")
+NODES = 48  # of the quadrature: within 1e-5 of 2F1 where that can be reckoned
+SMALLEST = 1e-12  # chance to drop out, below which it is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +147,32 @@ def expected_purchases(parameters: Float, horizon: Float, h: Histories, first: i
         return (sides[0] + sides[1]) / 2.0
     z = horizon / (alpha + h.T + horizon)
     c = a + b + h.x + first - 1.0
-    left = np.power(1.0 - z, a - 1.0) * special.hyp2f1(a + b + first - 1.0 - r, a - 1.0, c, z)
-    result: Float = c / (a - 1.0) * (1.0 - left) * p_alive(parameters, h, first)
+    alive = p_alive(parameters, h, first)
+    with np.errstate(over="ignore", invalid="ignore"):
+        left = np.power(1.0 - z, a - 1.0) * special.hyp2f1(a + b + first - 1.0 - r, a - 1.0, c, z)
+        result: Float = c / (a - 1.0) * (1.0 - left) * alive
+    # Where parameters are huge (customers alike, or nobody leaves) 2F1 fails; more than all that the living would
+    # order without ever leaving, or less than none, is a failure too.
+    most = (r + h.x) / (alpha + h.T) * horizon * alive
+    failed = ~(np.isfinite(result) & (result >= 0.0) & (result <= most * (1.0 + 1e-9)))
+    if failed.any():
+        result = np.where(failed, _by_quadrature(parameters, np.asarray(horizon), h, first) * alive, result)
     return result
+
+
+def _by_quadrature(parameters: Float, horizon: Float, h: Histories, first: int) -> Float:
+    """(n,) orders of customers who are alive: the mean over the chance p to drop out, beta(a, b + x + first).
+
+    With p known they are (1 - (A / (A + p horizon))^(r + x)) / p, with A = alpha + T; nodes are quantiles of p.
+    """
+    r, alpha, a, b = parameters
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    total, watched = np.zeros(np.broadcast(h.x, horizon).shape), alpha + h.T
+    orders, place = np.unique(h.x, return_inverse=True)
+    for node, weight in zip((nodes + 1.0) / 2.0, weights / 2.0, strict=True):
+        p = np.maximum(special.betaincinv(a, b + orders + first, node), SMALLEST)[place]
+        total = total - weight * np.expm1(-(r + h.x) * np.log1p(p * horizon / watched)) / p
+    return total
 
 
 def _log_survivals(a: float, b: float, d: Float) -> Float:

@@ -4,6 +4,8 @@ database.py         One DuckDB connection over a profile's events and attributes
                     day
 order_histories.py  Order histories in weeks, from the events of a profile: what buy-till-you-die models are fitted
                     on
+permissions.py      May this customer be contacted on that channel: one meaning of every word that the data hold
+                    about it
 """
 
 from campaignrl.profiles.events.database import UNIT as UNIT
@@ -20,3 +22,14 @@ from campaignrl.profiles.events.order_histories import WEEK as WEEK
 from campaignrl.profiles.events.order_histories import Histories as Histories
 from campaignrl.profiles.events.order_histories import ModelTag as ModelTag
 from campaignrl.profiles.events.order_histories import histories as histories
+from campaignrl.profiles.events.permissions import ALL_OUT as ALL_OUT
+from campaignrl.profiles.events.permissions import AT as AT
+from campaignrl.profiles.events.permissions import NEWEST as NEWEST
+from campaignrl.profiles.events.permissions import OLDEST as OLDEST
+from campaignrl.profiles.events.permissions import OPT_OUT as OPT_OUT
+from campaignrl.profiles.events.permissions import Reach as Reach
+from campaignrl.profiles.events.permissions import is_date_of_permission as is_date_of_permission
+from campaignrl.profiles.events.permissions import is_permission as is_permission
+from campaignrl.profiles.events.permissions import permission_column as permission_column
+from campaignrl.profiles.events.permissions import reach as reach
+from campaignrl.profiles.events.permissions import spoken_of as spoken_of

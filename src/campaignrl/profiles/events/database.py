@@ -1,9 +1,9 @@
 """One DuckDB connection over a profile's events and attributes: what was known on the morning of a day.
 
-Three views: `events` (all), `known` (those before `as_of`), `attributes`. Everything computed from them must be the
-same for any number of threads: counts and fixed-point sums (`fixed`), never sums of floats. Parquet is read by the
-engine itself, for events may be larger than memory; what the file is, tables/files says first. Not here: what is
-computed.
+Views: `events` (all), `known` (those before `as_of`), `attributes`, and `morning`, the day itself. Everything computed
+from them must be the same for any number of threads: counts and fixed-point sums (`fixed`), never sums of floats.
+Parquet is read by the engine itself, for events may be larger than memory; what the file is, tables/files says first.
+Not here: what is computed.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ def database(events: Events, attributes: pd.DataFrame | str | Path | None, as_of
         try:
             _see(connection, "events", events, COLUMNS)
             connection.execute(f"create view known as select * from events where ts < timestamp '{as_of}'")
+            connection.execute(f"create view morning as select timestamp '{as_of}' as as_of")
             _see_attributes(connection, attributes)
             yield connection
         except duckdb.Error as wrong:

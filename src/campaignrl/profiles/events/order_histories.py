@@ -32,13 +32,16 @@ with days as (
   select customer_id, cast(max(value) as bigint) as orders, cast(min(ts) as date) as first,
     cast(max(ts) as date) as last, coalesce(max({fixed("amount")}), 0) as amount
   from known where kind = 'opening' group by customer_id
+), refunds as (
+  select customer_id, sum({fixed("amount")}) as amount from known where kind = 'refund' group by customer_id
 )
-select coalesce(o.customer_id, b.customer_id) as customer_id,
+select coalesce(o.customer_id, b.customer_id) as customer_id, coalesce(r.amount, 0) as refunded,
   coalesce(o.orders, 0) + coalesce(b.orders, 0) as orders,
   least(o.first, b.first) as first, greatest(o.last, b.last) as last,
   coalesce(o.amount, 0) + coalesce(b.amount, 0) as amount,
   case when b.customer_id is null then o.first_amount end as first_amount
-from ordered o full join opened b on o.customer_id = b.customer_id order by customer_id
+from ordered o full join opened b on o.customer_id = b.customer_id
+  left join refunds r on r.customer_id = coalesce(o.customer_id, b.customer_id) order by 1
 """
 
 
@@ -48,7 +51,7 @@ class Histories(NamedTuple):
     x: Float  # repeat orders
     t_x: Float  # from the first to the last order
     T: Float  # from the first order to today
-    m: Float  # mean value of the repeat orders, at list price; 0 without one
+    m: Float  # mean value of the repeat orders, at list price less refunds; 0 without one
 
     def take(self, rows: npt.NDArray[np.intp]) -> Histories:
         """Those of some customers."""
@@ -74,7 +77,10 @@ def histories(connection: Connection, as_of: date, ids: Objects) -> Histories:
         span: Float = np.where(np.isnat(days), np.nan, days.astype(np.float64)) / WEEK
         return span
 
-    amount, first_amount = (found[k].to_numpy(dtype=np.float64) / UNIT for k in ("amount", "first_amount"))
+    gross, back = (found[k].to_numpy(dtype=np.float64) / UNIT for k in ("amount", "refunded"))
+    # Which order was given back is not known: each is worth as much less.
+    kept = np.clip(1.0 - back / np.where(gross > 0, gross, np.inf), 0.0, 1.0)
+    amount, first_amount = gross * kept, found["first_amount"].to_numpy(dtype=np.float64) / UNIT * kept
     repeat = np.where(np.isnan(first_amount), amount * (orders - 1) / np.maximum(orders, 1), amount - first_amount)
     # Two moments are at least two orders, where half of an opening balance has not arrived yet.
     x = np.where(np.isnat(first), np.nan, np.maximum(orders - 1.0, last > first))

@@ -18,6 +18,7 @@ from campaignrl.tables import KINDS
 from campaignrl.tables.files import compile_expression
 
 IGNORE = "ignore"
+TEST_ACCOUNTS = ("test", "test[0-9]*", "test[-_ ]*", "测试*")
 Moment = dt.datetime | dt.date
 
 
@@ -44,6 +45,8 @@ class NumberField(Spec):
     constant: float | None = None
     expression: str | None = None
     missing: Columns = ()
+    decimal: Literal[".", ","] | None = None  # default: the source's
+    thousands: Annotated[str, Field(max_length=1)] = ""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -57,10 +60,13 @@ class NumberField(Spec):
 
 
 class TimeField(Spec):
-    """A moment: ISO text or a format; or a number of units since a moment. Without zone or offset it is UTC."""
+    """A moment as moments.py reads it, or by the first of some formats that fits, or a number of units since a moment.
+
+    Without zone or offset it is UTC.
+    """
 
     column: Columns
-    format: str | None = None
+    format: Columns = ()
     unit: Literal["milliseconds", "seconds", "minutes", "hours", "days", "weeks"] | None = None
     since: Moment = dt.datetime(1970, 1, 1)
     zone: str | None = None
@@ -98,11 +104,14 @@ class KindField(Spec):
 
 
 class Attribute(Spec):
-    """One thing known of a customer."""
+    """One thing known of a customer; a permission (`consent_CHANNEL`, `optout_CHANNEL`) is always yes or no."""
 
     column: Columns = ()
+    constant: str | None = None
     type: Literal["text", "number", "whole", "date", "truth"] = "text"
-    format: str | None = None
+    format: Columns = ()
+    decimal: Literal[".", ","] | None = None
+    thousands: Annotated[str, Field(max_length=1)] = ""
     values: dict[str, str] = Field(default_factory=dict)
     missing: Columns = ()
 
@@ -146,6 +155,7 @@ class Rules(Spec):
     merge: columns that name an order where rows are its lines. missing: field -> "reject", "drop_field" or
     { fill }; an order without an amount is rejected unless it says otherwise. unreadable: cells that cannot be read.
     negative: amounts below 0 are rejected, or refunds, or taken without their sign. future: after the as-of date.
+    test_accounts: ids (as globs, in lower case) of nobody's, which are rejected.
     """
 
     duplicates: Literal["row", "keep"] | tuple[str, ...] = "row"
@@ -156,4 +166,5 @@ class Rules(Spec):
     outliers: dict[str, Outliers] = Field(default_factory=dict)
     negative: Literal["reject", "refund", "absolute"] = "reject"
     future: Literal["reject", "keep"] = "reject"
+    test_accounts: Columns = TEST_ACCOUNTS
     earliest: Moment | None = None

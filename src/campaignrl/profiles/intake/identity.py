@@ -44,7 +44,7 @@ def identify(con: duckdb.DuckDBPyConnection, staged: Sequence[Staged], ids: Ids)
     con.execute("CREATE TEMP TABLE identity AS SELECT * FROM identity_frame")
     con.unregister("identity_frame")
     for one in staged:
-        kinds = [f"WHEN id{i} IS NOT NULL THEN '{kind}'" for i, kind in enumerate(_quoted(one.query.ids))]
+        kinds = [f"WHEN id{i} IS NOT NULL THEN '{kind}'" for i, kind in enumerate(_quoted(one.shape.ids))]
         strongest = f"CASE {' '.join(kinds)} END"
         text = f"coalesce({', '.join(one.ids)})"
         con.execute(
@@ -59,7 +59,7 @@ def _linked(con: duckdb.DuckDBPyConnection, staged: Sequence[Staged], ids: Ids) 
     seen = [
         f"SELECT {place[kind]} AS strength, id{i} AS id FROM {one.kept} WHERE id{i} IS NOT NULL"
         for one in staged
-        for i, kind in enumerate(one.query.ids)
+        for i, kind in enumerate(one.shape.ids)
     ]
     con.execute(
         "CREATE TEMP TABLE nodes AS SELECT row_number() OVER (ORDER BY strength, id) - 1 AS node, strength, id "
@@ -87,8 +87,8 @@ def _edges(con: duckdb.DuckDBPyConnection, staged: Sequence[Staged], place: dict
         f"SELECT {place[a]} AS sa, id{i} AS a, {place[b]} AS sb, id{j} AS b FROM {one.kept} "
         f"WHERE id{i} IS NOT NULL AND id{j} IS NOT NULL"
         for one in staged
-        for i, a in enumerate(one.query.ids)
-        for j, b in enumerate(one.query.ids)
+        for i, a in enumerate(one.shape.ids)
+        for j, b in enumerate(one.shape.ids)
         if i < j
     ]
     if not pairs:

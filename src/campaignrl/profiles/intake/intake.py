@@ -11,6 +11,7 @@ Here: the order of the steps and the result folder. Not here: the mapping (mappi
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,17 +25,19 @@ import duckdb
 import pandas as pd
 
 from campaignrl.errors import DataError, UnknownName, UsageError, unknown
-from campaignrl.profiles.intake.deduplication import Staged, stage
+from campaignrl.profiles.intake.deduplication import Part, Staged, stage
 from campaignrl.profiles.intake.identity import identify
-from campaignrl.profiles.intake.lookups import with_lookups
+from campaignrl.profiles.intake.lines import Kept, write_lines
+from campaignrl.profiles.intake.lookups import with_heads, with_lookups
 from campaignrl.profiles.intake.mapping import IntakeMapping, Source, load_intake_mapping
 from campaignrl.profiles.intake.pseudonymisation import hash_key, teach
 from campaignrl.profiles.intake.quality import Counts, counts_of, source_quality
 from campaignrl.profiles.intake.readers import absent_columns, engine_errors, open_raw
 from campaignrl.profiles.intake.rules import Query, query_of
+from campaignrl.profiles.intake.sql_values import moment_literal
 from campaignrl.profiles.intake.writer import move_into, write_tables
 from campaignrl.tables import read_events
-from campaignrl.tables.files import read_frame
+from campaignrl.tables.files import Found, files_under, read_frame
 
 Step = Callable[[int, int], None]  # (done, in all)
 Page = Callable[[Mapping[str, Any]], str]  # quality figures -> HTML
@@ -92,39 +95,49 @@ def intake(
     page: Page | None = None,
     progress: Step | None = None,
     encoding: str | None = None,
+    before: str | Path | None = None,
+    keep: bool = False,
 ) -> IntakeResult:
     """Read the sources of a mapping into folder `out`, which appears whole or stays as it was.
 
     sources: the folder of the data set, or a file by name of the source. as_of: UTC; what happened later is in the
     future (default: now). key: for personal columns (default: from the environment). page: makes the data-quality
     page from the figures. progress: called with (steps done, steps in all). encoding: of sources of which
-    the mapping does not say it (default: UTF-8).
+    the mapping does not say it (default: found). keep: also keep every row, so that later exports can join them.
+    before: a folder that kept its rows: the result is that of its exports and these together.
     """
     plan = mapping if isinstance(mapping, IntakeMapping) else load_intake_mapping(mapping)
     if encoding is not None:
         plan = _written_in(plan, encoding)
+    kept = None if before is None else Kept(Path(before))
     find = _finder(sources)
-    paths = {source.name: find(source) for source in plan.source}
     moment = _naive(as_of) if as_of is not None else dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0)
     target = Path(out)
-    step = _stepper(progress, len(plan.source) + 4)
+    fresh = {source.name for source in plan.source}
+    whole = plan if kept is None else kept.with_new(plan)
+    step = _stepper(progress, len(whole.source) + 4)
     with _scratch(target) as scratch, _engine(scratch, memory, threads) as con:
-        if plan.hashes:
-            teach(con, hash_key() if key is None else key)
+        if whole.hashes:
+            teach(con, hash_key() if key is None else key, whole.phones_of)
         staged = []
-        for n, source in enumerate(plan.source):
-            with engine_errors(str(paths[source.name])):
-                staged.append(stage(con, _query(con, plan, n, paths[source.name], find, scratch, moment), n))
+        for n, source in enumerate(whole.source):
+            files = find(source, scratch, str(n)) if source.name in fresh else []
+            earlier = None if kept is None else kept.earlier.get(source.name)
+            with engine_errors(source.file if len(files) != 1 else str(files[0].path)):
+                queries = _queries(con, whole, source, n, files, scratch, moment, kept)
+                as_of_sql = moment_literal(moment)
+                staged.append(stage(con, source, n, queries, earlier, as_of_sql, whole.ids.order))
             step()
         with engine_errors("intake"):
-            links = identify(con, staged, plan.ids)
+            lines = write_lines(con, whole, staged, scratch) if keep else []
+            links = identify(con, staged, whole.ids)
             step()
-            write_tables(con, plan, staged, links, scratch)
+            write_tables(con, whole, staged, links, scratch)
             step()
             counts = _counted(con, staged)
-            quality = _quality(con, plan, staged, counts, links, moment)
+            quality = _quality(con, whole, staged, counts, links, moment)
             step()
-        move_into(scratch, target, quality, page)
+        move_into(scratch, target, quality, page, lines)
         step()
     return IntakeResult(target, moment, counts, quality)
 
@@ -137,29 +150,46 @@ def _written_in(plan: IntakeMapping, encoding: str) -> IntakeMapping:
     return plan.model_copy(update={"source": tuple(sources)})
 
 
-def _query(
+def _queries(
     con: duckdb.DuckDBPyConnection,
     plan: IntakeMapping,
+    source: Source,
     n: int,
-    path: Path,
-    find: Callable[[Source], Path],
+    files: Sequence[Found],
     scratch: Path,
     as_of: dt.datetime,
-) -> Query:
-    """The query of one source, its columns known to be there."""
-    source = plan.source[n]
-    raw = open_raw(con, source, path, str(n), scratch)
-    folder = path.parent
-    raw = with_lookups(con, source, raw, str(n), scratch, lambda file: folder / file)
-    problems = absent_columns(con, raw, plan.columns_of(source))
-    if problems:
-        raise DataError(problems)
-    return query_of(plan, source, raw, as_of)
+    kept: Kept | None,
+) -> list[tuple[Part, Query]]:
+    """The query of each file of a source, its columns known to be there; a file that was read before is left out."""
+    found, seen = [], set(() if kept is None else kept.digests)
+    for k, file in enumerate(files):
+        digest = _digest(file.path)
+        if digest in seen:
+            continue
+        seen.add(digest)
+        tag = f"{n}_{k}"
+        raw = open_raw(con, source, file.path, tag, scratch)
+        folder = file.path.parent
+        raw = with_lookups(con, source, raw, tag, scratch, folder.joinpath)
+        problems = absent_columns(con, raw, plan.columns_of(source))
+        if problems:
+            raise DataError(problems)
+        raw = with_heads(con, source, tuple(plan.id_columns(source).values()), raw, tag)
+        found.append((Part(file.name, digest, raw.facts), query_of(plan, source, raw, as_of)))
+    return found
+
+
+def _digest(path: Path) -> str:
+    """Of a file's bytes; of what is no file, nothing: opening it says what is wrong."""
+    if not path.is_file():
+        return ""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def _counted(con: duckdb.DuckDBPyConnection, staged: Sequence[Staged]) -> dict[str, Counts]:
     """Rows by source; the law that nothing is lost is checked each time, not only in tests."""
-    counts = {one.query.source.name: counts_of(con, one) for one in staged}
+    counts = {one.source.name: counts_of(con, one) for one in staged}
     lost = {name: c.lost for name, c in counts.items() if c.lost}
     if lost:
         raise AssertionError(f"rows that went nowhere, by source: {lost}")
@@ -181,8 +211,9 @@ def _quality(
         "mapping": plan.where,
         "as_of": as_of.isoformat(),
         "currency": "" if plan.currency is None else plan.currency.to,
-        "sources": [source_quality(con, one, counts[one.query.source.name]) for one in staged],
+        "sources": [source_quality(con, one, counts[one.source.name]) for one in staged],
         "links": {
+            "order": list(plan.ids.order),
             "ids": len(links),
             "customers": int(links["customer_id"].nunique()),
             "shared": len(shared),
@@ -192,19 +223,20 @@ def _quality(
     }
 
 
-def _finder(sources: str | Path | Mapping[str, str | Path]) -> Callable[[Source], Path]:
-    """Where the file of a source is."""
+def _finder(sources: str | Path | Mapping[str, str | Path]) -> Callable[[Source, Path, str], list[Found]]:
+    """Where the files of a source are; the folder and the word are for members of archives."""
     if isinstance(sources, str | Path):
         root = Path(sources)
         if not root.is_dir():
             raise UnknownName(f"no folder {root}: give the folder of the data set.")
-        return lambda source: root / source.file
+        return lambda source, scratch, tag: files_under(root, source.file, scratch, f"file_{tag}")
     given = {name: Path(path) for name, path in sources.items()}
 
-    def find(source: Source) -> Path:
+    def find(source: Source, scratch: Path, tag: str) -> list[Found]:
         if source.name not in given:
             raise unknown("source", source.name, given, "Give a path for every source of the mapping.")
-        return given[source.name]
+        path = given[source.name]
+        return files_under(path.parent, path.name, scratch, f"file_{tag}")
 
     return find
 

@@ -4,22 +4,31 @@ Here: the model and its checks. Not here: reading (readers.py), the rules at wor
 
 about, currency   words; the currency of the result where no [currency] says so
 [ids]             order = kinds of id, the strongest first (default: one kind, "customer"); conflicts = "report" (two
-                  members that share a weaker id stay two) or "merge"
+                  members that share a weaker id stay two) or "merge"; region = "GB", of phone numbers without a
+                  country code (default: by the currency, else CN)
 [currency]        to, rates = currency -> units of `to`; amounts in a currency without a rate are rejected
 [[source]]        one file of the data set:
-  name, file      the file is looked for under the data folder; rows = "events" | "attributes" | "links"
-  format          csv | parquet | jsonl (a JSON object a line) | blanks (cells apart by blanks); default: by name
-  separator, header, columns (names where the file has no header), encoding, decimal = "," for 1.234,50
+  name, file      the file is looked for under the data folder; rows = "events" | "attributes" | "links" | "optouts"
+                  (ids that must not be contacted on `channel`, or on any; `ts` is since when)
+                  file may be a name with * in it, a folder of daily files, or a zip archive
+  format          csv | parquet | jsonl (a JSON object a line, or one array of them) | excel | blanks (cells apart by
+                  blanks); default: by name
+  sheet           of a workbook (default: the first that holds rows)
+  each            an array inside JSON objects, such as `props.items`: a row for each of its items
+  separator, header, columns (names where the file has no header), encoding; default: found, and told
+  decimal, thousands   "," and "." for 1.234,50; also of one number or attribute
   customer        the id column, or ids = { member = "...", device = "..." } by kind
   hash            personal columns -> how they are written first: "exact", "lower", "digits"; then a keyed hash
   lookup          tables beside it: file, on (column here), key (column there), columns = new name -> column there
   kind            one of the kinds of the events table, or { column, values, patterns (globs), default }; "ignore"
                   leaves rows out, counted
-  ts              a column, or { column, format, unit + since (a number of hours since a moment), zone }
+  ts              a column, or { column, format (one or several), unit + since (a number of hours since a moment),
+                  zone }; what is read without a format stands in moments.py
   channel, offer, category, brand, currency     a column, several (the first that is given), or { constant }, and
                   values = raw -> ours, missing = texts that mean "not known"
   amount, discount, value     a column, or { expression = "Quantity * Price" }, { constant }
-  attributes      names, or name -> { column, type = text | number | whole | date | truth, values, missing }
+  attributes      names, or name -> { column, type = text | number | whole | date | truth, values, missing };
+                  consent_CHANNEL is yes or no in English or Chinese, consent_CHANNEL_at since when
   rules           see Rules
 Columns inside JSON objects are written `value.amount`.
 """
@@ -33,6 +42,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from campaignrl.errors import Problem, SpecError, nearest, unknown
+from campaignrl.profiles.events import ALL_OUT, AT, OPT_OUT
 from campaignrl.profiles.intake.field_spec import (
     Attribute,
     KindField,
@@ -44,13 +54,21 @@ from campaignrl.profiles.intake.field_spec import (
 )
 from campaignrl.specs import Spec, check, read_toml
 from campaignrl.tables import NUMBERS, TEXTS
-from campaignrl.tables.files import compile_expression
+from campaignrl.tables.files import WORKBOOKS, compile_expression
 
 FORMATS = {
     "parquet": (".parquet", ".pq"),
     "jsonl": (".jsonl", ".ndjson", ".json", ".jsonl.gz", ".ndjson.gz", ".json.gz"),
     "csv": (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz"),
+    "excel": WORKBOOKS,
 }
+
+
+# The region whose phone numbers need no country code, by the currency of the result.
+REGIONS = {
+    "CNY": "CN", "USD": "US", "GBP": "GB", "JPY": "JP", "HKD": "HK", "TWD": "TW", "SGD": "SG", "CAD": "CA", "AUD": "AU",
+    "INR": "IN", "KRW": "KR", "CHF": "CH", "SEK": "SE", "NOK": "NO", "DKK": "DK", "PLN": "PL", "BRL": "BR", "MXN": "MX",
+}  # fmt: skip
 
 
 def _column(value: object) -> object:
@@ -78,12 +96,15 @@ class Source(Spec):
     file: str
     about: str = ""
     rows: Literal["events", "attributes", "links"] = "events"
-    format: Literal["csv", "parquet", "jsonl", "blanks"] | None = None
+    format: Literal["csv", "parquet", "jsonl", "blanks", "excel"] | None = None
+    sheet: str | None = None
+    each: str | None = None
     separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     header: bool = True
     columns: tuple[str, ...] = ()
     encoding: str = "utf-8"
     decimal: Literal[".", ","] = "."
+    thousands: Annotated[str, Field(max_length=1)] = ""
     customer: str | None = None
     ids: dict[str, str] = Field(default_factory=dict)
     hash: dict[str, Literal["exact", "lower", "digits"]] = Field(default_factory=dict)
@@ -101,6 +122,11 @@ class Source(Spec):
     attributes: Annotated[dict[str, Attribute], BeforeValidator(_attributes)] = Field(default_factory=dict)
     rules: Rules = Rules()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _list_of_opt_outs(cls, data: Any) -> Any:
+        return _as_attributes(data) if isinstance(data, dict) and data.get("rows") == "optouts" else data
+
     @field_validator("file")
     @classmethod
     def _stays_in_the_folder(cls, file: str) -> str:
@@ -116,12 +142,11 @@ class Source(Spec):
             raise SpecError(problems)
         return self
 
-    @property
-    def kind_of_file(self) -> str:
-        """The format, by name where the mapping does not say; "" where nothing tells."""
+    def kind_of(self, name: str) -> str:
+        """The format of one of the files, by its name where the mapping does not say; "" where nothing tells."""
         if self.format is not None:
             return self.format
-        return next((kind for kind, ends in FORMATS.items() if self.file.lower().endswith(ends)), "")
+        return next((kind for kind, ends in FORMATS.items() if name.lower().endswith(ends)), "")
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -134,6 +159,7 @@ class Ids(Spec):
 
     order: Annotated[tuple[str, ...], Field(min_length=1)] = ("customer",)
     conflicts: Literal["report", "merge"] = "report"
+    region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
 
 
 class Currency(Spec):
@@ -175,8 +201,14 @@ class IntakeMapping(Spec):
                 names += compile_expression(part.expression, f"[[source]] {source.name!r}").columns
             names += () if part is None else part.column
         for name, attribute in source.attributes.items():
-            names += attribute.column or (name,)
+            names += attribute.column or (() if attribute.constant is not None else (name,))
         return tuple(dict.fromkeys(names))
+
+    @property
+    def phones_of(self) -> str:
+        """The region of phone numbers without a country code."""
+        told = "" if self.currency is None else REGIONS.get(self.currency.to, "")
+        return self.ids.region or told or REGIONS["CNY"]
 
     @property
     def hashes(self) -> bool:
@@ -201,11 +233,29 @@ def parse_intake_mapping(tables: Mapping[str, Any], where: str = "mapping") -> I
     return check(IntakeMapping, data, where)
 
 
+def _as_attributes(data: dict[str, Any]) -> dict[str, Any]:
+    """A list of opt-outs: one attribute that is yes for everybody on it, and its date."""
+    given = {key: value for key, value in data.items() if key not in ("channel", "ts")}
+    channel = data.get("channel")
+    if isinstance(channel, dict):
+        channel = channel.get("constant")
+    if "channel" in data and not isinstance(channel, str):
+        fix = 'Write channel = "sms"; a list of several channels is read as events of kind "unsubscribed".'
+        raise SpecError(Problem("[[source]]", "channel", data["channel"], "the channel of the whole list", fix))
+    name = ALL_OUT if channel is None else OPT_OUT + channel
+    attributes: dict[str, Any] = {name: {"constant": "yes", "type": "truth"}}
+    if "ts" in data:
+        attributes[name + AT] = {**_column(data["ts"]), "type": "date"}  # type: ignore[dict-item]
+    return {**given, "rows": "attributes", "attributes": attributes}
+
+
 def _source_problems(source: Source) -> list[Problem]:
     where = f"[[source]] {source.name!r}"
     problems = []
-    if not source.kind_of_file:
-        problems.append(Problem(where, "file", source.file, "of a known kind", "Say so: format = csv, jsonl, parquet"))
+    several = source.file.endswith((".zip", "/", "*")) or not PurePosixPath(source.file).suffix
+    if not several and not source.kind_of(source.file):
+        fix = "Say so: format = csv, jsonl, parquet, excel"
+        problems.append(Problem(where, "file", source.file, "of a known kind", fix))
     if (source.customer is None) == (not source.ids):
         problems.append(Problem(where, "customer", source.customer, "the one way to tell the customer, or `ids`"))
     lacking = [n for n in ("kind", "ts") if source.rows == "events" and getattr(source, n) is None]
@@ -214,7 +264,7 @@ def _source_problems(source: Source) -> list[Problem]:
         problems.append(Problem(where, "attributes", "(absent)", "given"))
     if source.rows != "events" and (source.fields or source.kind):
         problems.append(Problem(where, "rows", source.rows, '"events", since it has fields of events'))
-    if (source.kind_of_file == "blanks" or not source.header) and not source.columns:
+    if (source.format == "blanks" or not source.header) and not source.columns:
         problems.append(Problem(where, "columns", "(absent)", "given", "Name the columns: the file has no header."))
     return problems + _rule_problems(source, where)
 

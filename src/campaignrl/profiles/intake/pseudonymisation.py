@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import unicodedata
 from pathlib import Path
 
 import duckdb
+import phonenumbers
 import pyarrow as pa
 from duckdb.func import PythonUDFType
 
@@ -41,20 +43,44 @@ def keyed_hash(key: bytes, text: str) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=DIGEST, key=key).hexdigest()
 
 
-def teach(con: duckdb.DuckDBPyConnection, key: bytes) -> None:
-    """Give the engine the function `keyed_hash(text)`; the key stays in Python."""
+def phone_form(text: str, region: str) -> str:
+    """One form of all spellings of a phone number: E.164 (+8613800138000); of what is none, its digits.
+
+    region: of numbers without a country code, such as CN.
+    """
+    narrow = unicodedata.normalize("NFKC", text).strip()
+    digits = "".join(sign for sign in narrow if sign.isdecimal())
+    abroad = f"+{digits.removeprefix('00')}"
+    for attempt, place in ((abroad if narrow.startswith(("+", "00")) else digits, region), (abroad, None)):
+        try:
+            found = phonenumbers.parse(attempt, place)
+        except phonenumbers.NumberParseException:
+            continue
+        if phonenumbers.is_valid_number(found):
+            return str(phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.E164))
+    return digits
+
+
+def teach(con: duckdb.DuckDBPyConnection, key: bytes, region: str) -> None:
+    """Give the engine the functions `keyed_hash(text)` and `phone_form(text)`; the key stays in Python."""
+
+    def phones(texts: pa.ChunkedArray) -> pa.Array:
+        coded = pa.chunked_array(texts).combine_chunks().dictionary_encode()
+        forms = [None if one is None else phone_form(one, region) for one in coded.dictionary.to_pylist()]
+        return pa.array(forms, pa.string()).take(coded.indices)
 
     def hashed(texts: pa.ChunkedArray) -> pa.Array:
         return pa.array([None if text is None else keyed_hash(key, text) for text in texts.to_pylist()], pa.string())
 
+    con.create_function("phone_form", phones, ["VARCHAR"], "VARCHAR", type=PythonUDFType.ARROW)
     con.create_function("keyed_hash", hashed, ["VARCHAR"], "VARCHAR", type=PythonUDFType.ARROW)
 
 
 def hashed_sql(text: str, written: str) -> str:
-    """The hash of a text cell, its writing first made one: exact, lower (e-mail), digits (phone)."""
+    """The hash of a text cell, its writing first made one: exact, lower (e-mail), digits (a phone: `phone_form`)."""
     plain = {
         "exact": text,
         "lower": f"lower(trim({text}))",
-        "digits": f"regexp_replace({text}, '[^0-9]', '', 'g')",
+        "digits": f"phone_form({text})",
     }[written]
     return f"keyed_hash(nullif({plain}, ''))"

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from campaignrl.profiles.intake import sql_values as sql
 from campaignrl.profiles.intake.deduplication import DOUBLE, Staged
+from campaignrl.profiles.intake.sql_text import identifier
 from campaignrl.tables import KINDS
 
 NAMED = 3  # reasons that a line on the terminal names
@@ -36,15 +36,14 @@ class Counts(NamedTuple):
 
 def counts_of(con: duckdb.DuckDBPyConnection, one: Staged) -> Counts:
     """Count the rows of a source, each figure by itself."""
-    aside = _lines_aside(con, one)
     refused = f"problem BETWEEN 1 AND {DOUBLE - 1}"
     rows, bad = _one(con, f"SELECT count(*), count(*) FILTER (WHERE {refused}) FROM {one.rows}")
     (doubles,) = _one(con, f"SELECT count(*) FROM doubles_{one.n}")
     (kept,) = _one(con, f"SELECT count(*) FROM who_{one.n}")
     merged = 0
-    if "merged" in one.query.out:
+    if one.shape.merged:
         (merged,) = _one(con, f"SELECT coalesce(sum(lines - 1), 0) FROM {one.kept}")
-    return Counts(int(rows) + aside, int(kept), int(bad) + aside, int(doubles), int(merged))
+    return Counts(int(rows), int(kept), int(bad), int(doubles), int(merged))
 
 
 def in_a_line(source: Mapping[str, Any]) -> str:
@@ -58,12 +57,21 @@ def in_a_line(source: Mapping[str, Any]) -> str:
         reasons = [f"{r['rows']:,} {r['field']}: {r['reason']}" for r in source["reasons"][:NAMED]]
         more = [f"{len(source['reasons']) - NAMED} more reasons"] if len(source["reasons"]) > NAMED else []
         parts.append(f"{source['rejected']:,} rejected ({'; '.join([*reasons, *more])})")
-    return f"{source['name']}: {source['rows']:,} rows: {', '.join(parts)}"
+    found = _found(source["files"])
+    return f"{source['name']}: {source['rows']:,} rows{found}: {', '.join(parts)}"
+
+
+def _found(files: Sequence[Mapping[str, Any]]) -> str:
+    """What the mapping did not say of the files, and was found in them."""
+    words = {"sheet": "sheet {}", "encoding_found": "found to be {}", "separator_found": "separator {!r} found"}
+    said = [text.format(file[fact]) for file in files for fact, text in words.items() if fact in file]
+    counted = [f"of {len(files):,} files"] if len(files) > 1 else []
+    return f" ({', '.join([*counted, *dict.fromkeys(said)])})" if said or counted else ""
 
 
 def source_quality(con: duckdb.DuckDBPyConnection, one: Staged, counts: Counts) -> dict[str, Any]:
     """Everything about one source, as plain JSON."""
-    source = one.query.source
+    source = one.source
     quality: dict[str, Any] = {
         "name": source.name,
         "file": source.file,
@@ -76,7 +84,8 @@ def source_quality(con: duckdb.DuckDBPyConnection, one: Staged, counts: Counts) 
             name: {"low": bounds.low, "high": bounds.high, "rule": source.rules.outliers[name].rule}
             for name, bounds in one.bounds.items()
         },
-        "file_facts": one.query.raw.facts,
+        "file_facts": one.parts[-1].facts,
+        "files": [{"file": part.file, **part.facts} for part in one.parts],
     }
     if source.rows == "events":
         quality |= _kinds_and_time(con, one)
@@ -86,9 +95,9 @@ def source_quality(con: duckdb.DuckDBPyConnection, one: Staged, counts: Counts) 
 
 def _completeness(con: duckdb.DuckDBPyConnection, one: Staged) -> dict[str, float | None]:
     """Share of all rows where a column is given and can be read; None where there are no rows."""
-    ids = dict(zip(one.query.ids, one.ids, strict=True))
+    ids = dict(zip(one.shape.ids, one.ids, strict=True))
     columns = {**ids, **{name.removeprefix("a_"): name for name in one.columns}}
-    shares = ", ".join(f"avg(CAST({sql.identifier(name)} IS NOT NULL AS INTEGER))" for name in columns.values())
+    shares = ", ".join(f"avg(CAST({identifier(name)} IS NOT NULL AS INTEGER))" for name in columns.values())
     found = _one(con, f"SELECT {shares} FROM {one.rows}")
     return dict(zip(columns, found, strict=True))
 
@@ -97,41 +106,17 @@ def _reasons(con: duckdb.DuckDBPyConnection, one: Staged) -> list[dict[str, Any]
     """What rows were refused for, the most frequent first."""
     found = con.execute(f"SELECT problem, count(*) FROM {one.rows} WHERE problem > 0 GROUP BY 1").fetchall()
     reasons = [(*one.reasons[code - 1], count) for code, count in found if code != DOUBLE]
-    if one.query.raw.aside:
-        aside = f"SELECT error, count(*) FROM ({aside_rows(one)}) GROUP BY 1"
-        reasons += [("(line)", error, count) for error, count in con.execute(aside).fetchall()]
     ordered = sorted(reasons, key=lambda r: (-r[2], r[0], r[1]))
     return [{"field": name, "reason": reason, "rows": count} for name, reason, count in ordered]
 
 
-def aside_rows(one: Staged) -> str:
-    """A query of the lines that are no rows: line, error."""
-    words = {
-        "MISSING COLUMNS": "too few cells in the line",
-        "TOO MANY COLUMNS": "too many cells in the line",
-        "INVALID ENCODING": "bytes that are not in the encoding of the file",
-        "UNQUOTED VALUE": "a quote that does not end where its cell ends",
-        "LINE SIZE OVER MAXIMUM": "a line of more than 2 MB",
-    }
-    cases = " ".join(f"WHEN {sql.literal(kind)} THEN {sql.literal(says)}" for kind, says in words.items())
-    error = f"CASE CAST(error_type AS VARCHAR) {cases} ELSE lower(CAST(error_type AS VARCHAR)) END"
-    return f"SELECT line, min({error}) AS error FROM {one.query.raw.aside} GROUP BY line"
-
-
-def _lines_aside(con: duckdb.DuckDBPyConnection, one: Staged) -> int:
-    if not one.query.raw.aside:
-        return 0
-    (lines,) = _one(con, f"SELECT count(*) FROM ({aside_rows(one)})")
-    return int(lines)
-
-
 def _repairs(con: duckdb.DuckDBPyConnection, one: Staged) -> dict[str, int]:
     """How many rows were changed, by what was done."""
-    if not one.repairs:
+    if not one.shape.repairs:
         return {}
-    bits = ", ".join(f"coalesce(sum((flags >> {i}) & 1), 0)" for i in range(len(one.repairs)))
+    bits = ", ".join(f"coalesce(sum((flags >> {i}) & 1), 0)" for i in range(len(one.shape.repairs)))
     found = _one(con, f"SELECT {bits} FROM {one.rows} WHERE problem IN (0, {DOUBLE})")
-    return {name: int(count) for name, count in zip(one.repairs, found, strict=True) if count}
+    return {name: int(count) for name, count in zip(one.shape.repairs, found, strict=True) if count}
 
 
 def _kinds_and_time(con: duckdb.DuckDBPyConnection, one: Staged) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Raw exports as tables of the engine: CSV, Parquet, JSON lines and blank-separated text, every cell as written.
+"""Raw exports as tables of the engine: CSV, Excel, Parquet, JSON and blank-separated text, every cell as written.
 
 Lines that are no rows (too few cells, bytes that are not UTF-8, a quote that never ends) are kept aside with their
 line number, never dropped. Read by the engine, not as other tables are (tables/files): exports may be larger than
@@ -16,7 +16,7 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,11 +24,15 @@ import duckdb
 
 from campaignrl.errors import DataError, Problem, SpecError, UsageError, nearest, unknown
 from campaignrl.profiles.intake.mapping import Source
-from campaignrl.profiles.intake.sql_values import Cell, identifier, literal
-from campaignrl.tables.files import FOREIGN, MAGIC, reading, refuse_foreign
+from campaignrl.profiles.intake.sql_text import Cell, identifier, literal
+from campaignrl.tables.files import FOREIGN, MAGIC, found_encoding, reading, refuse_foreign, workbook_as_csv
 
 CHUNK = 4 << 20
 SAMPLE = 2_000  # lines looked at for the keys of JSON objects
+SAMPLED = 1 << 20  # bytes looked at for the encoding
+LOOKED_AT = 20  # lines, for the separator
+SEPARATORS = (",", ";", "\t", "|")
+OBJECT = 64 << 20  # bytes of a JSON object in an array
 GZIP = b"\x1f\x8b"
 
 
@@ -49,17 +53,23 @@ class Raw:
     invalid: str = ""
     aside: str = ""
     facts: dict[str, object] = field(default_factory=dict)
+    each: str = ""  # an array inside JSON objects whose items are the rows
+    continued: str = ""  # a condition on lines that were filled up from the first line of their order
 
     def cell(self, name: str) -> Cell:
         """The column called `name`, known to be there (absent_columns)."""
         if name in self.cells or not self.json:
             return self.cells[name]
-        pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in name.split("."))
-        return Cell(f"json_extract_string(j, {literal(pointer)})", "VARCHAR")
+        if self.each and name.startswith(self.each + "."):
+            inner = _pointer(name.removeprefix(self.each + "."))
+            return Cell(f"json_extract_string(item, {literal(inner)})", "VARCHAR")
+        return Cell(f"json_extract_string(j, {literal(_pointer(name))})", "VARCHAR")
 
     def whole_row(self) -> str:
         """Every cell of a row, for telling rows apart."""
-        return "j" if self.json else ", ".join(cell.sql for cell in self.cells.values())
+        if self.json:
+            return "j, nth" if self.each else "j"
+        return ", ".join(cell.sql for cell in self.cells.values())
 
 
 def absent_columns(con: duckdb.DuckDBPyConnection, raw: Raw, names: Sequence[str]) -> list[Problem]:
@@ -76,16 +86,56 @@ def absent_columns(con: duckdb.DuckDBPyConnection, raw: Raw, names: Sequence[str
 
 
 def open_raw(con: duckdb.DuckDBPyConnection, source: Source, path: Path, tag: str, scratch: Path) -> Raw:
-    """The file of a source, ready to be read; tag: a word for the tables it leaves in the engine."""
-    if source.kind_of_file == "parquet":
+    """A file of a source, ready to be read; tag: a word for the tables it leaves in the engine."""
+    kind = source.kind_of(path.name)
+    if kind == "parquet":
         return _parquet(con, path)
+    if kind == "excel":
+        _refuse(path, text=False)
+        plain = scratch / f"{tag}.csv"
+        return _delimited(source, path, plain, tag, workbook_as_csv(path, source.sheet, plain), ",")
     _refuse(path)
+    if not kind:
+        raise DataError(f"{path}: is of no known kind. Say so in the mapping: format = csv, jsonl, parquet, excel.")
     with reading(path):
         facts = _survey(path)
-        plain = _plain_copy(path, source.encoding, facts, scratch / f"{tag}.txt")
-        if source.kind_of_file == "csv":
-            return _delimited(source, path, plain, tag, facts)
-        return _lines(source, path, plain, tag, facts)
+        plain = _plain_copy(path, _encoding(source, path, facts), facts, scratch / f"{tag}.txt")
+        if kind == "csv":
+            return _delimited(source, path, plain, tag, facts, _separator(source, path, plain, facts))
+        return _lines(source, path, plain, tag, facts, kind)
+
+
+def _encoding(source: Source, path: Path, facts: dict[str, object]) -> str:
+    """As the mapping says; else by the look of the file, which is then told."""
+    if "encoding" in source.model_fields_set:
+        return source.encoding
+    with _opened(path) as file:
+        found = found_encoding(file.read(SAMPLED))
+    if found != "utf-8":
+        facts["encoding_found"] = found
+    return found
+
+
+def _separator(source: Source, path: Path, plain: Path, facts: dict[str, object]) -> str:
+    """As the mapping says; else the sign that takes the first lines apart into most cells, alike in all."""
+    if source.separator is not None:
+        return source.separator
+    if ".tsv" in path.suffixes:
+        return "\t"
+    with _opened(plain) as file:
+        text = file.read(65_536).decode("utf-8-sig", "replace")
+    lines = text.splitlines()[: LOOKED_AT + 1][: -1 if len(text) >= 65_536 else None]
+    found, most = ",", 1
+    for sign in SEPARATORS:
+        try:
+            widths = [len(row) for row in csv.reader(lines, delimiter=sign) if row]
+        except csv.Error:
+            continue
+        if widths and widths[0] > most and widths.count(widths[0]) * 5 >= len(widths) * 4:
+            found, most = sign, widths[0]
+    if found != ",":
+        facts["separator_found"] = found
+    return found
 
 
 def lay_down(con: duckdb.DuckDBPyConnection, table: str, query: str) -> None:
@@ -128,8 +178,7 @@ def _parquet(con: duckdb.DuckDBPyConnection, path: Path) -> Raw:
     return Raw(str(path), f"(SELECT {renamed} FROM {relation})", cells)
 
 
-def _delimited(source: Source, path: Path, plain: Path, tag: str, facts: dict[str, object]) -> Raw:
-    separator = source.separator or ("\t" if ".tsv" in path.suffixes else ",")
+def _delimited(source: Source, path: Path, plain: Path, tag: str, facts: dict[str, object], separator: str) -> Raw:
     names = list(source.columns)
     if source.header:
         found = _header(plain, separator)
@@ -145,19 +194,41 @@ def _delimited(source: Source, path: Path, plain: Path, tag: str, facts: dict[st
     return Raw(str(path), relation, cells, aside=f"aside_{tag}", facts=facts)
 
 
-def _lines(source: Source, path: Path, plain: Path, tag: str, facts: dict[str, object]) -> Raw:
+def _lines(source: Source, path: Path, plain: Path, tag: str, facts: dict[str, object], kind: str) -> Raw:
+    if kind == "jsonl":
+        return _json(source, path, plain, tag, facts)
     lines = _read_csv(plain, "'line': 'VARCHAR'", tag, "\x01", "", False)
-    if source.kind_of_file == "jsonl":
-        whole = "json_valid(line) AND json_type(line) = 'OBJECT'"
-        relation = f"(SELECT CASE WHEN {whole} THEN line END AS j FROM {lines})"
-        cells = {name: Cell("", "VARCHAR") for name in _keys(plain)}
-        raw = Raw(str(path), relation, {}, True)
-        named = {name: raw.cell(name) for name in cells}
-        return Raw(str(path), relation, named, True, "j IS NOT NULL", "one JSON object a line", f"aside_{tag}", facts)
     relation = f"(SELECT regexp_split_to_array(trim(line), '\\s+') AS p FROM {lines})"
     cells = {name: Cell(f"p[{i + 1}]", "VARCHAR") for i, name in enumerate(source.columns)}
     allowed = f"{len(source.columns)} cells apart by blanks"
     return Raw(str(path), relation, cells, False, f"len(p) = {len(source.columns)}", allowed, f"aside_{tag}", facts)
+
+
+def _json(source: Source, path: Path, plain: Path, tag: str, facts: dict[str, object]) -> Raw:
+    """An object a line, or an array of objects; with `each`, a row for each item of an array inside them."""
+    with _opened(plain) as file:
+        array = file.read(4_096).removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"["
+    if array:
+        facts["json"] = "an array"
+        objects = f"read_json_objects({literal(str(plain))}, format='array', maximum_object_size={OBJECT})"
+        lines, aside = f"(SELECT CAST(json AS VARCHAR) AS line FROM {objects})", ""
+    else:
+        lines, aside = _read_csv(plain, "'line': 'VARCHAR'", tag, "\x01", "", False), f"aside_{tag}"
+    whole = "json_valid(line) AND json_type(line) = 'OBJECT'"
+    relation = f"(SELECT CASE WHEN {whole} THEN line END AS j FROM {lines})"
+    if source.each:
+        items = f"CAST(json_extract(j, {literal(_pointer(source.each))}) AS JSON[])"
+        some = f"CASE WHEN len({items}) > 0 THEN {items} ELSE [CAST(NULL AS JSON)] END"
+        items = f"(SELECT j, {some} AS items FROM {relation})"
+        relation = f"(SELECT j, unnest(items) AS item, generate_subscripts(items, 1) AS nth FROM {items})"
+    raw = Raw(
+        str(path), relation, {}, True, "j IS NOT NULL", "one JSON object a line", aside, facts, each=source.each or ""
+    )
+    return replace(raw, cells={name: raw.cell(name) for name in _keys(plain, array)})
+
+
+def _pointer(name: str) -> str:
+    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in name.split("."))
 
 
 def _read_csv(path: Path, columns: str, tag: str, separator: str, quote: str, header: bool) -> str:
@@ -169,8 +240,8 @@ def _read_csv(path: Path, columns: str, tag: str, separator: str, quote: str, he
     )
 
 
-def _refuse(path: Path) -> None:
-    """Raise unless the file is there and is text, compressed where its name says so."""
+def _refuse(path: Path, *, text: bool = True) -> None:
+    """Raise unless the file is there and is text (or a workbook), compressed where its name says so."""
     if not path.exists():
         siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise unknown(
@@ -182,6 +253,8 @@ def _refuse(path: Path) -> None:
         head = file.read(65_536)
     if not head:
         raise DataError(f"{path}: is empty: not even a header.")
+    if not text:
+        return
     zipped = path.suffix.lower() == ".gz"
     if zipped != head.startswith(GZIP):
         raise DataError(f"{path}: is {'not ' if zipped else ''}compressed by gzip, as its name does not say.")
@@ -243,15 +316,23 @@ def _header(path: Path, separator: str) -> list[str]:
     return [name or f"column{i}" for i, name in enumerate(names)]
 
 
-def _keys(path: Path) -> list[str]:
-    """The dotted keys of the first lines of JSON."""
+def _keys(path: Path, array: bool) -> list[str]:
+    """The dotted keys of the first objects of JSON."""
     found: dict[str, None] = {}
-    with _opened(path) as file:
-        for _, line in zip(range(SAMPLE), file, strict=False):
-            try:
-                _collect(json.loads(line.decode("utf-8-sig", "replace")), "", found)
-            except (ValueError, RecursionError):
-                continue
+    if array:
+        with duckdb.connect() as con:
+            objects = f"read_json_objects({literal(str(path))}, format='array', maximum_object_size={OBJECT})"
+            texts = [
+                str(row[0]).encode() for row in con.execute(f"SELECT json FROM {objects} LIMIT {SAMPLE}").fetchall()
+            ]
+    else:
+        with _opened(path) as file:
+            texts = [line for _, line in zip(range(SAMPLE), file, strict=False)]
+    for line in texts:
+        try:
+            _collect(json.loads(line.decode("utf-8-sig", "replace")), "", found)
+        except (ValueError, RecursionError):
+            continue
     return list(found)
 
 

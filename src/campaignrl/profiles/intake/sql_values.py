@@ -13,11 +13,19 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from campaignrl.profiles.intake.field_spec import IGNORE, KindField, TextField, TimeField
+from campaignrl.profiles.intake.moments import as_moment, by_format, from_zone
+from campaignrl.profiles.intake.sql_text import Cell, Reading, Steps, among, as_text, first_text, literal
 from campaignrl.tables import KINDS
 from campaignrl.tables.files import MISSING, compile_expression
 
-NAME = re.compile(r"\be(\d+)_\d+\b")  # of an expression of Steps
-COMMA_NUMBER = r"[-+]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+)(,[0-9]+)?"  # with a decimal comma; dots group thousands
+WIDE = ("０１２３４５６７８９．，－−＋￥％（）　", "0123456789.,--+¥%() ")
+# What may stand beside an amount, and the currencies it can mean.
+SIGNS = {
+    "¥": ("CNY", "JPY"), "RMB": ("CNY",), "元": ("CNY",), "圆": ("CNY",), "块": ("CNY",), "人民币": ("CNY",),
+    "円": ("JPY",), "$": ("USD", "CAD", "AUD", "NZD", "HKD", "SGD", "TWD", "MXN"), "US$": ("USD",), "HK$": ("HKD",),
+    "NT$": ("TWD",), "C$": ("CAD",), "A$": ("AUD",), "S$": ("SGD",), "€": ("EUR",), "£": ("GBP",), "₩": ("KRW",),
+    "₹": ("INR",), "₽": ("RUB",), "zł": ("PLN",), "kr": ("SEK", "NOK", "DKK"), "R$": ("BRL",), "CN¥": ("CNY",),
+}  # fmt: skip
 LARGEST = 1e15  # a larger sum of money is a slip, and minor units would not be exact
 FIRST, LAST = "1900-01-01", "2200-01-01"  # moments outside are slips
 IGNORED = 255  # code of a kind that the mapping leaves out
@@ -30,82 +38,6 @@ MICROSECONDS = {
     "days": 86_400_000_000,
     "weeks": 604_800_000_000,
 }
-
-
-class Cell(NamedTuple):
-    """One raw column: its SQL and its type in the engine's words."""
-
-    sql: str
-    type: str
-
-
-class Reading(NamedTuple):
-    """A field as SQL: the value (null where it cannot be had), whether anything was given, and the cell as text."""
-
-    value: str
-    given: str
-    shown: str
-
-
-class Steps:
-    """Expressions by name, each reckoned once a row: the engine would reckon a repeated one again and again.
-
-    A name carries its step, `e2_0`; an expression stands one step above the names that it is made of.
-    """
-
-    def __init__(self) -> None:
-        self._names: dict[str, str] = {}
-
-    def __call__(self, expression: str) -> str:
-        """The name of an expression."""
-        if NAME.fullmatch(expression):
-            return expression
-        if expression not in self._names:
-            step = max((int(used) + 1 for used in NAME.findall(expression)), default=0)
-            self._names[expression] = f"e{step}_{len(self._names)}"
-        return self._names[expression]
-
-    @property
-    def names(self) -> list[str]:
-        """The columns that `over` adds."""
-        return list(self._names.values())
-
-    def over(self, relation: str) -> str:
-        """`relation` with every named expression as a column more."""
-        steps = sorted({int(name[1 : name.index("_")]) for name in self._names.values()})
-        for step in steps:
-            named = [f"{text} AS {name}" for text, name in self._names.items() if name.startswith(f"e{step}_")]
-            relation = f"(SELECT *, {', '.join(named)} FROM {relation})"
-        return relation
-
-
-def identifier(name: str) -> str:
-    """A quoted name."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A quoted text."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def among(text: str, texts: Sequence[str]) -> str:
-    """Whether a text is one of some; a long IN would become a join, which gives up the order of the rows."""
-    return f"(CASE {text} {' '.join(f'WHEN {literal(one)} THEN TRUE' for one in texts)} ELSE FALSE END)"
-
-
-def as_text(cell: Cell, steps: Steps) -> str:
-    """The cell as text; 17 and 17.0 alike are "17", and a blank cell is null."""
-    if NAME.fullmatch(cell.sql):
-        return cell.sql
-    if cell.type == "VARCHAR":
-        text = cell.sql if cell.sql.isidentifier() else steps(cell.sql)
-        return steps(f"CASE WHEN {text} < '!' AND trim({text}) = '' THEN NULL ELSE {text} END")
-    if cell.type in ("DOUBLE", "FLOAT"):
-        whole = f"{cell.sql} = trunc({cell.sql}) AND abs({cell.sql}) < 9007199254740992"
-        number = f"CASE WHEN {whole} THEN CAST(CAST({cell.sql} AS BIGINT) AS VARCHAR) ELSE CAST({cell.sql} AS VARCHAR)"
-        return steps(f"CASE WHEN isnan({cell.sql}) THEN NULL ELSE {number} END END")
-    return steps(f"CAST({cell.sql} AS VARCHAR)")
 
 
 def text_field(field: TextField, cells: Sequence[Cell], steps: Steps) -> str:
@@ -130,29 +62,72 @@ def kind_field(field: KindField, cells: Sequence[Cell], steps: Steps) -> str:
     return steps(f"CAST(CASE {cases} ELSE {default} END AS UTINYINT)")
 
 
-def as_number(text: str, decimal: str = ".") -> str:
-    """Text as a number; with a decimal comma 1.234,50 is 1234.5, and 12.50, which could be either, is none."""
-    if decimal == ".":
-        return f"TRY_CAST({text} AS DOUBLE)"
-    plain = f"TRY_CAST(replace(replace({text}, '.', ''), ',', '.') AS DOUBLE)"
-    return f"CASE WHEN regexp_full_match(trim({text}), '{COMMA_NUMBER}') THEN {plain} END"
+class Writing(NamedTuple):
+    """How numbers are written."""
+
+    decimal: str = "."
+    thousands: str = ""  # what groups them; "" for whatever usually does
+    currency: str = ""  # that a sign beside an amount must be of; "" for any
+    share: bool = True  # whether 12 % is 0.12; no sum of money is a share
 
 
-def number(cells: Sequence[Cell], steps: Steps, missing: Sequence[str] = (), decimal: str = ".") -> Reading:
+PLAIN = Writing()
+
+
+def as_number(text: str, written: Writing = PLAIN) -> str:
+    """Text as a number: 1,234.50, ¥88, 99元, (50.00), １２３; null for what is not a number from end to end.
+
+    With a decimal comma 1.234,50 is 1234.5, and 12.50, which could be either, is none.
+    """
+    if written.decimal == "." and not written.thousands:
+        plain = f"TRY_CAST({text} AS DOUBLE)"
+        slow = f"WHEN {text} IS NOT NULL THEN {_spelled(text, written)}"
+        return f"CASE WHEN {plain} IS NOT NULL THEN {plain} {slow} END"
+    return f"CASE WHEN {text} IS NOT NULL THEN {_spelled(text, written)} END"
+
+
+def _spelled(text: str, written: Writing) -> str:
+    narrow = f"translate({text}, {literal(WIDE[0])}, {literal(WIDE[1])})"
+    sign = f"(?:{'|'.join(re.escape(one) for one in _signs(written.currency))})?"
+    groups = written.thousands or {".": ",", ",": "."}[written.decimal] + " '’\u00a0\u202f"
+    mark, group = re.escape(written.decimal), f"[{re.escape(groups)}]"
+    whole = rf"[0-9]+|[0-9]{{1,3}}(?:{group}[0-9]{{3}})+"
+    value = rf"((?:{whole})(?:{mark}[0-9]*)?|{mark}[0-9]+)"
+    shape = rf"^\s*([-+(])?\s*{sign}\s*([-+(])?\s*{value}\s*{sign}\s*([-)%])?\s*{sign}\s*$"
+    parts = [f"regexp_extract({narrow}, {literal(shape)}, {n})" for n in (1, 2, 3, 4)]
+    digits = f"replace(regexp_replace({parts[2]}, {literal(group)}, '', 'g'), {literal(written.decimal)}, '.')"
+    opened, closed = f"({parts[0]} || {parts[1]})", parts[3]
+    wrong = (
+        f"length({opened}) > 1 OR ({opened} = '(') <> ({closed} = ')') OR ({opened} IN ('-', '+') AND {closed} = '-')"
+        + ("" if written.share else f" OR {closed} = '%'")
+    )
+    sign = f"CASE WHEN {opened} IN ('-', '(') OR {closed} = '-' THEN -1.0 ELSE 1.0 END"
+    per = f"CASE WHEN {closed} = '%' THEN 100.0 ELSE 1.0 END"
+    return f"CASE WHEN {wrong} THEN NULL ELSE TRY_CAST({digits} AS DOUBLE) * {sign} / {per} END"
+
+
+def _signs(currency: str) -> list[str]:
+    """Words for a currency that may stand beside an amount; longer ones first."""
+    known = [sign for sign, codes in SIGNS.items() if not currency or currency in codes]
+    codes = sorted({code for codes in SIGNS.values() for code in codes}) if not currency else [currency]
+    return sorted({*known, *codes}, key=lambda sign: (-len(sign), sign))
+
+
+def number(cells: Sequence[Cell], steps: Steps, missing: Sequence[str] = (), written: Writing = PLAIN) -> Reading:
     """A number from the first of some cells that is given."""
     if len(cells) == 1 and _is_numeric(cells[0]) and not missing:
         value = steps(f"CAST({cells[0].sql} AS DOUBLE)")
         return Reading(value, steps(f"{value} IS NOT NULL AND NOT isnan({value})"), value)
     text = _without(_first(cells, steps), missing, steps)
-    value = steps(as_number(text, decimal))
+    value = steps(as_number(text, written))
     return Reading(value, _given(value, text, steps, f"NOT isnan({value})"), text)
 
 
 def arithmetic(
-    expression: str, cells: Mapping[str, Cell], steps: Steps, missing: Sequence[str] = (), decimal: str = "."
+    expression: str, cells: Mapping[str, Cell], steps: Steps, missing: Sequence[str] = (), written: Writing = PLAIN
 ) -> Reading:
     """A checked expression of tables/files/expressions.py over some columns; not given where one of them is not."""
-    parts = {name: number([cell], steps, missing, decimal) for name, cell in cells.items()}
+    parts = {name: number([cell], steps, missing, written) for name, cell in cells.items()}
     tree = ast.parse(expression.strip(), mode="eval").body
     given = steps(" AND ".join(part.given for part in parts.values()))
     shown = "concat_ws(' ; ', " + ", ".join(part.shown for part in parts.values()) + ")"
@@ -175,15 +150,13 @@ def moment(field: TimeField, cells: Sequence[Cell], steps: Steps) -> Reading:
     if len(cells) == 1 and (cells[0].type.startswith("TIMESTAMP") or cells[0].type == "DATE"):
         naive = f"CAST({cells[0].sql} AS TIMESTAMP)"
         zone = None if cells[0].type.endswith("TIME ZONE") else field.zone
-        return Reading(_possible(_from_zone(naive, zone), steps), f"{cells[0].sql} IS NOT NULL", naive)
+        value = _possible(from_zone(naive, zone), steps)
+        return Reading(value, f"{cells[0].sql} IS NOT NULL", naive, "" if zone is None else naive)
     text = _first(cells, steps)
-    if field.format is None:
-        value = _iso(text, field.zone)
-    else:
-        tried = f"CAST(try_strptime({text}, {literal(field.format)}) AS TIMESTAMP)"
-        value = _from_zone(tried, None if "%z" in field.format else field.zone)
-    found = _possible(value, steps)
-    return Reading(found, _given(found, text, steps), text)
+    formats = field.format
+    read = by_format(text, formats, field.zone) if formats else as_moment(text, field.zone, steps)
+    found = _possible(read.value, steps)
+    return Reading(found, _given(found, text, steps), text, "" if field.zone is None else steps(read.local))
 
 
 def moment_literal(when: dt.datetime | dt.date) -> str:
@@ -193,17 +166,6 @@ def moment_literal(when: dt.datetime | dt.date) -> str:
     if when.tzinfo is not None:
         when = when.astimezone(dt.UTC).replace(tzinfo=None)
     return f"TIMESTAMP {literal(when.isoformat(sep=' '))}"
-
-
-def _iso(text: str, zone: str | None) -> str:
-    """ISO text; the engine's plain cast drops an offset without a word, so texts with one take the other way."""
-    offset = f"contains({text}, '+') OR contains(upper({text}), 'Z') OR strpos(substr({text}, 12), '-') > 0"
-    here = _from_zone(f"TRY_CAST({text} AS TIMESTAMP)", zone)
-    return f"CASE WHEN {offset} THEN CAST(TRY_CAST({text} AS TIMESTAMPTZ) AS TIMESTAMP) ELSE {here} END"
-
-
-def _from_zone(naive: str, zone: str | None) -> str:
-    return naive if zone is None else f"CAST(timezone({literal(zone)}, {naive}) AS TIMESTAMP)"
 
 
 def _possible(value: str, steps: Steps) -> str:
@@ -220,11 +182,6 @@ def _given(value: str, text: str, steps: Steps, sound: str = "TRUE") -> str:
 
 def _first(cells: Sequence[Cell], steps: Steps) -> str:
     return first_text([as_text(cell, steps) for cell in cells], steps)
-
-
-def first_text(texts: Sequence[str], steps: Steps) -> str:
-    """The first of some texts that is not null."""
-    return texts[0] if len(texts) == 1 else steps(f"coalesce({', '.join(texts)})")
 
 
 def _without(text: str, missing: Sequence[str], steps: Steps) -> str:

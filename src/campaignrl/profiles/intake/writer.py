@@ -16,10 +16,10 @@ import duckdb
 import pandas as pd
 
 from campaignrl.errors import UsageError
-from campaignrl.profiles.intake import sql_values as sql
+from campaignrl.profiles.events import ALL_OUT, AT, NEWEST, OLDEST, is_date_of_permission, is_permission
 from campaignrl.profiles.intake.deduplication import DOUBLE, Staged, mark_doubles
 from campaignrl.profiles.intake.mapping import IntakeMapping
-from campaignrl.profiles.intake.quality import aside_rows
+from campaignrl.profiles.intake.sql_text import identifier, literal
 from campaignrl.tables import COLUMNS, KINDS, NUMBERS, REQUIRED
 from campaignrl.tables.files import ROW_GROUP, write_frame, write_whole
 
@@ -32,8 +32,10 @@ def write_tables(
 ) -> None:
     """All tables into the scratch folder, their rows in an order that depends on nothing but the rows."""
     for one in staged:
-        if one.query.source.rows == "attributes":
-            mark_doubles(con, one, f"who_{one.n}", "customer_id")  # now that it is known who is who
+        if one.source.rows == "attributes":
+            _lay_down_permissions(con, one)
+            # now that it is known who is who
+            mark_doubles(con, one, f"who_{one.n}", "customer_id", newest=True)
     _copy(con, _events(staged), scratch / "events.parquet")
     _copy(con, _attributes(staged), scratch / "attributes.parquet")
     _copy(con, _rejects(staged), scratch / "rejects.parquet")
@@ -42,10 +44,14 @@ def write_tables(
 
 
 def move_into(
-    scratch: Path, target: Path, quality: Mapping[str, Any], page: Callable[[Mapping[str, Any]], str] | None
+    scratch: Path,
+    target: Path,
+    quality: Mapping[str, Any],
+    page: Callable[[Mapping[str, Any]], str] | None,
+    more: Sequence[str] = (),
 ) -> None:
-    """Put the finished files into the target folder; without its manifest a folder is not a result."""
-    names = list(TABLES)
+    """Put the finished files (`more` beside the tables) into the target; without its manifest a folder is no result."""
+    names = [*more, *TABLES]
     _write_text(scratch / "quality.json", json.dumps(_plain(quality), ensure_ascii=False, indent=2, sort_keys=True))
     names.append("quality.json")
     if page is not None:
@@ -67,66 +73,101 @@ def move_into(
 
 def _events(staged: Sequence[Staged]) -> str:
     parts = []
-    for one in (s for s in staged if s.query.source.rows == "events"):
-        given = set(one.query.source.fields)
+    for one in (s for s in staged if s.source.rows == "events"):
+        given = set(one.source.fields)
         values = ["customer_id", "ts", "kind"]
         for name in (c for c in COLUMNS if c not in (*REQUIRED, "source")):
             kind = "DOUBLE" if name in NUMBERS else "VARCHAR"
             values.append(name if name in given else f"CAST(NULL AS {kind}) AS {name}")
-        values.append(f"{sql.literal(one.query.source.name)} AS source")
-        parts.append(f"SELECT {', '.join(values)}, {one.n} AS n, row FROM who_{one.n}")
+        values.append(f"{literal(one.source.name)} AS source")
+        parts.append(f"SELECT {', '.join(values)} FROM who_{one.n}")
     if not parts:
         empty = [f"CAST(NULL AS {'TIMESTAMP' if c == 'ts' else 'DOUBLE' if c in NUMBERS else 'VARCHAR'}) AS {c}"
                  for c in COLUMNS]  # fmt: skip
         return f"SELECT {', '.join(empty)} WHERE FALSE"
-    words = " ".join(f"WHEN {code} THEN {sql.literal(kind)}" for code, kind in enumerate(KINDS))
+    words = " ".join(f"WHEN {code} THEN {literal(kind)}" for code, kind in enumerate(KINDS))
     columns = ", ".join(f"CASE kind {words} END AS kind" if c == "kind" else c for c in COLUMNS)
-    return f"SELECT {columns} FROM ({' UNION ALL '.join(parts)}) AS e ORDER BY e.customer_id, e.ts, e.n, e.row"
+    rows = f"SELECT {columns} FROM ({' UNION ALL '.join(parts)}) AS e"
+    return f"SELECT * FROM ({rows}) ORDER BY {', '.join(COLUMNS)}"
 
 
 def _attributes(staged: Sequence[Staged]) -> str:
-    known = [one for one in staged if one.query.source.rows == "attributes"]
+    known = [one for one in staged if one.source.rows == "attributes"]
     if not known:
         return "SELECT CAST(NULL AS VARCHAR) AS customer_id WHERE FALSE"
     ids = " UNION ".join(f"SELECT customer_id FROM who_{one.n}" for one in known)
     columns = ["c.customer_id"]
     joins = ""
     for one in known:
-        for name in one.query.source.attributes:
-            columns.append(f"w{one.n}.{sql.identifier('a_' + name)} AS {sql.identifier(name)}")
+        told = _permissions(one)
+        for name in one.source.attributes:
+            table = "p" if name in told or name.removesuffix(AT) in told else "w"
+            columns.append(f"{table}{one.n}.{identifier('a_' + name)} AS {identifier(name)}")
         joins += f" LEFT JOIN who_{one.n} w{one.n} ON w{one.n}.customer_id = c.customer_id"
+        joins += f" LEFT JOIN may_{one.n} p{one.n} ON p{one.n}.customer_id = c.customer_id" if told else ""
     return f"SELECT {', '.join(columns)} FROM ({ids}) c{joins} ORDER BY c.customer_id"
+
+
+def _permissions(one: Staged) -> list[str]:
+    return [name for name in one.source.attributes if is_permission(name)]
+
+
+def _lay_down_permissions(con: duckdb.DuckDBPyConnection, one: Staged) -> None:
+    """Table may_n: of several rows about one customer the newest word on each permission, and where it is open, the no.
+
+    A word without a date is as new as its file: of a newer file's and an older one's the newer one's counts.
+    """
+    if not _permissions(one):
+        return
+    dates = [name for name in one.source.attributes if is_date_of_permission(name)]
+    columns = []
+    for name in _permissions(one):
+        value, at = (identifier(f"a_{part}") for part in (name, name + AT))
+        no = value if name.startswith(ALL_OUT) else f"NOT {value}"
+        when = f"CAST({at} AS TIMESTAMP)" if name + AT in dates else "NULL"
+        moment = f"coalesce({when}, CASE WHEN {no} THEN {NEWEST} ELSE {OLDEST} END)"
+        newest = f"{{'at': {moment}, 'no': {no}}}"
+        told = f"FILTER ({value} IS NOT NULL AND (part = newest OR {when} IS NOT NULL))"
+        columns.append(f"arg_max({value}, {newest}) {told} AS {value}")
+        if name + AT in dates:
+            columns.append(f"(arg_max({{'at': {at}}}, {newest}) {told}).at AS {at}")
+    rows = f"(SELECT *, max(part) OVER (PARTITION BY customer_id) AS newest FROM who_{one.n})"
+    selected = f"SELECT customer_id, {', '.join(columns)} FROM {rows} GROUP BY customer_id"
+    con.execute(f"CREATE TEMP TABLE may_{one.n} AS {selected}")
 
 
 def _rejects(staged: Sequence[Staged]) -> str:
     """Rows are counted from 1 among those that could be taken apart; lines that could not carry their line number."""
     parts = []
     for one in staged:
-        name = sql.literal(one.query.source.name)
+        name = literal(one.source.name)
         fields = _by_code([field for field, _ in one.reasons])
         reasons = _by_code([reason for _, reason in one.reasons])
+        files = _by_code([part.file for part in one.parts], "r.part + 1")
+        place = f"{one.n} AS n, r.part AS part, {name} AS source, {files} AS file, r.line + 1 AS row"
         parts.append(
-            f"SELECT {one.n} AS n, {name} AS source, row + 1 AS row, {fields} AS field, bad AS value, "
-            f"{reasons} AS reason FROM {one.rows} WHERE problem BETWEEN 1 AND {DOUBLE - 1}"
+            f"SELECT {place}, {fields} AS field, bad AS value, {reasons} AS reason FROM {one.rows} r "
+            f"WHERE problem BETWEEN 1 AND {DOUBLE - 1}"
         )
+        other = _by_code([part.file for part in one.parts], "o.part + 1")
+        elsewhere = f"CASE WHEN o.part <> r.part THEN ' of ' || {other} ELSE '' END"
         parts.append(
-            f"SELECT {one.n}, {name}, row + 1, '(row)', NULL, "
-            f"'duplicate of row ' || CAST(of + 1 AS VARCHAR) FROM doubles_{one.n}"
+            f"SELECT {place}, '(row)' AS field, NULL AS value, 'duplicate of row ' || CAST(o.line + 1 AS VARCHAR) || "
+            f"{elsewhere} AS reason FROM doubles_{one.n} d JOIN {one.rows} r ON d.row = r.row "
+            f"JOIN {one.rows} o ON d.of = o.row"
         )
-        if one.query.raw.aside:
-            parts.append(f"SELECT {one.n}, {name}, line, '(line)', NULL, error FROM ({aside_rows(one)})")
-    columns = "source, CAST(row AS BIGINT) AS row, field, value, reason"
-    return f"SELECT {columns} FROM ({' UNION ALL '.join(parts)}) r ORDER BY r.n, r.row, r.field, r.reason"
+    columns = "source, file, CAST(row AS BIGINT) AS row, field, value, reason"
+    return f"SELECT {columns} FROM ({' UNION ALL '.join(parts)}) r ORDER BY r.n, r.part, r.row, r.field, r.reason"
 
 
-def _by_code(words: Sequence[str]) -> str:
-    cases = " ".join(f"WHEN {code} THEN {sql.literal(word)}" for code, word in enumerate(words, 1))
-    return f"CASE problem {cases} END" if cases else "CAST(NULL AS VARCHAR)"
+def _by_code(words: Sequence[str], code: str = "problem") -> str:
+    cases = " ".join(f"WHEN {one} THEN {literal(word)}" for one, word in enumerate(words, 1))
+    return f"CASE {code} {cases} END" if cases else "CAST(NULL AS VARCHAR)"
 
 
 def _copy(con: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
     options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP}"
-    con.execute(f"COPY ({query}) TO {sql.literal(str(path))} ({options})")
+    con.execute(f"COPY ({query}) TO {literal(str(path))} ({options})")
 
 
 def _write_text(path: Path, text: str) -> None:

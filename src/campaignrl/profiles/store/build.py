@@ -20,24 +20,27 @@ import pandas as pd
 from campaignrl.arrays import Objects
 from campaignrl.errors import Problem, SpecError
 from campaignrl.features import Feature
-from campaignrl.profiles.events import Connection, Events, customers, histories, newest_day
+from campaignrl.profiles.events import Connection, Events, customers, histories, newest_day, reach, spoken_of
 from campaignrl.profiles.events.database import database
 from campaignrl.profiles.store.profile_file import Facts, write_profiles
 from campaignrl.profiles.tags import (
     DERIVED,
     STATISTICS,
+    Evidence,
     Scope,
     Tag,
     TagSet,
     Values,
     attribute_column,
     derived_columns,
+    evidence,
     features_frame,
     inputs_of,
     into_names,
     listed,
     load_tags,
     model_column,
+    nobody_knows,
     rests_on,
     rule_column,
     score_column,
@@ -78,12 +81,14 @@ def build_profiles(
     refreshes: pd.DataFrame | None = None,
     world: World | None = None,
     start: date | None = None,
+    never_contacted: bool = False,
 ) -> Profiles:
     """The profiles of everybody with an event or an attribute, as known on the morning of `as_of`.
 
     as_of: default the day after the newest event. refreshes: every observation of an attribute so far (customer_id, ts,
     name, value), for tags that settle on the most frequent. world: also bring the features that its policies read, for
-    a campaign that begins on `start`; a tag of the same name gives way.
+    a campaign that begins on `start`; a tag of the same name gives way. never_contacted: that the data hold no
+    contacts means that there were none, instead of that they are unknown.
     """
     chosen, day = load_tags(tags), as_of if as_of is not None else newest_day(events)
     with database(events, attributes, day) as connection:
@@ -93,16 +98,19 @@ def build_profiles(
         rests = {name: kinds_of(chosen, name) for name in chosen.tags}
         rests |= {} if world is None else {name: rests_on(name) for name in world.features.names}
         freshness = _freshness(connection, rests, about, ids)
+        channels = spoken_of(connection) if world is None else tuple(world.channels)
+        reached = reach(connection, channels, ids)
     frame = pd.DataFrame({ID: pd.Series(ids, dtype="str"), **{name: _column(made[name]) for name in chosen.tags}})
     facts = {
         "as_of": day.isoformat(),
         "tag_set": {"name": chosen.name, "hash": chosen.hash, "title": chosen.title},
         "customers": len(frame),
     }
+    facts["permissions"] = {one.channel: {**one._asdict()} for one in reached}
     about_tags = {name: _about_tag(tag, says.get(name)) for name, tag in chosen.tags.items()}
     if world is not None:
         known = about if attributes is not None else pd.DataFrame({ID: pd.Series([], dtype="str")})
-        frame = _with_features(frame, features_frame(events, known, world, day, start))
+        frame = _with_features(frame, features_frame(events, known, world, day, start, never_contacted=never_contacted))
         facts["world"] = world.name
         about_tags |= {feature.name: _about_feature(feature) for feature in world.features.features}
     newest = {kind: freshness[kind].max() for kind in freshness.columns if kind != ID}
@@ -122,7 +130,8 @@ def _made(
     of_kind: dict[str, dict[str, Tag]] = {}
     for name, tag in chosen.tags.items():
         of_kind.setdefault(tag.kind, {})[name] = tag
-    raw = _statistics(connection, of_kind.get("statistic", {}), day, ids)
+    there = evidence(connection)
+    raw = _statistics(connection, of_kind.get("statistic", {}), day, ids, there)
     problems: list[Problem] = []
     for name, tag in of_kind.get("attribute", {}).items():
         try:
@@ -140,14 +149,20 @@ def _made(
     return _resolved(chosen, raw, len(ids)), says
 
 
-def _statistics(connection: Connection, tags: Mapping[str, Tag], day: date, ids: Objects) -> dict[str, Values]:
+def _statistics(
+    connection: Connection, tags: Mapping[str, Tag], day: date, ids: Objects, there: Evidence
+) -> dict[str, Values]:
+    """Every statistic; one whose data nobody exported is unknown for everybody."""
+    lacking = {name for name, tag in tags.items() if there.lacks(tag.of, STATISTICS[tag.of].kinds)}
     plain = {
-        name: (tag.of, Scope(day, tag.days, tag.channel, tag.category, tag.brand))
+        name: (tag.of, Scope(day, tag.days, tag.channel, tag.category, tag.brand, there.timed))
         for name, tag in tags.items()
-        if tag.of not in DERIVED
+        if tag.of not in DERIVED and name not in lacking
     }
-    derived = {name: tag.of for name, tag in tags.items() if tag.of in DERIVED}
-    return {**statistic_columns(connection, plain, ids), **derived_columns(connection, derived, day, ids)}
+    derived = {name: tag.of for name, tag in tags.items() if tag.of in DERIVED and name not in lacking}
+    unknown = {name: nobody_knows(STATISTICS[tags[name].of].kind, len(ids)) for name in lacking}
+    made = {**statistic_columns(connection, plain, ids), **derived_columns(connection, derived, day, ids), **unknown}
+    return {name: made[name] for name in tags}
 
 
 def _resolved(chosen: TagSet, raw: dict[str, Values], n: int) -> dict[str, Values]:

@@ -27,6 +27,7 @@ import pyarrow as pa
 from campaignrl.errors import ArtifactError, DataError, Problem
 from campaignrl.profiles.events import newest_day
 from campaignrl.profiles.events.database import database
+from campaignrl.profiles.intake import forget_lines, keeps_lines, kept_digests
 from campaignrl.profiles.store.build import REFRESHED, Profiles, build_profiles
 from campaignrl.profiles.tags import TagSet, load_tags
 from campaignrl.specs import World, check, load_world
@@ -44,6 +45,7 @@ from campaignrl.tables.files import (
 )
 
 EVENTS, ATTRIBUTES, REFRESHES, STATE = "events.parquet", "attributes.parquet", "refreshes.parquet", "profile.json"
+BESIDE = ("added.parquet", "added_attributes.parquet", "aliases.parquet")  # of later updates: see exports.py
 KEY = b"campaignrl_sources"
 FOREVER = date(9999, 1, 1)
 SEEN = ("customer_id", "ts", "name", "value")
@@ -57,6 +59,7 @@ class State:
     tags: TagSet
     world: World | None = None
     start: date | None = None
+    never_contacted: bool = False
     sources: tuple[str, ...] = ()  # hashes of the event files that the profiles rest on
 
 
@@ -71,6 +74,7 @@ def build_folder(
     world: str | Path | World | None = None,
     start: date | None = None,
     encoding: str | None = None,
+    never_contacted: bool = False,
 ) -> Profiles:
     """Make a profile folder from an events table (and attributes); files that already lie in it stay as they are."""
     folder, chosen = Path(out), load_tags(tags)
@@ -79,17 +83,29 @@ def build_folder(
     target = folder / EVENTS
     if not (target.exists() and target.samefile(events)):
         write_joined([events], target, [content_hash(events)])
+        forget_lines(folder)  # of an earlier build by a mapping
+    for name in BESIDE:
+        (folder / name).unlink(missing_ok=True)
     about = None if attributes is None else read_frame(attributes, text=[ID], encoding=encoding)
     seen = None if refreshes is None else read_frame(refreshes, text=[ID, "name"], encoding=encoding)
     if about is not None:
         seen = with_snapshot(seen, about, day)
-    return finish(folder, State(day, chosen, place, start, sources_of(target)), about, seen)
+    return finish(folder, State(day, chosen, place, start, never_contacted, known_sources(folder)), about, seen)
 
 
 def finish(folder: Path, state: State, about: pd.DataFrame | None, seen: pd.DataFrame | None) -> Profiles:
     """Tags of the folder's events, and every file but the events, the state last."""
     target = folder / EVENTS
-    made = build_profiles(target, about, state.tags, state.as_of, refreshes=seen, world=state.world, start=state.start)
+    made = build_profiles(
+        target,
+        about,
+        state.tags,
+        state.as_of,
+        refreshes=seen,
+        world=state.world,
+        start=state.start,
+        never_contacted=state.never_contacted,
+    )
     if about is not None and seen is not None:
         write_frame(about, folder / ATTRIBUTES)
         write_frame(seen, folder / REFRESHES)
@@ -105,6 +121,7 @@ def write_state(folder: Path, state: State) -> None:
         "tags": state.tags.model_dump(mode="json", exclude_unset=True),
         "world": None if state.world is None else state.world.model_dump(mode="json", exclude_unset=True),
         "start": None if state.start is None else state.start.isoformat(),
+        "never_contacted": state.never_contacted,
         "sources": list(state.sources),
     }
     text = json.dumps(words, ensure_ascii=False, indent=1, sort_keys=False, allow_nan=False)
@@ -119,7 +136,8 @@ def read_state(folder: str | Path) -> State:
         world = None if words["world"] is None else check(World, words["world"], STATE)
         start = None if words["start"] is None else date.fromisoformat(words["start"])
         tags = check(TagSet, words["tags"], STATE)
-        return State(date.fromisoformat(words["as_of"]), tags, world, start, tuple(words["sources"]))
+        never = bool(words.get("never_contacted", False))
+        return State(date.fromisoformat(words["as_of"]), tags, world, start, never, tuple(words["sources"]))
     except OSError as wrong:
         fix = "Make it first: campaignrl profile build ... -o FOLDER"
         raise ArtifactError(f"{path}: cannot be read: {wrong.strerror}. {fix}") from None
@@ -153,6 +171,12 @@ def write_joined(sources: Sequence[str | Path], target: Path, hashes: Sequence[s
 def sources_of(path: Path) -> tuple[str, ...]:
     """Hashes of the files that an events file was brought together from; none where it does not say."""
     return tuple(json.loads(parquet_note(path, KEY) or b"[]"))
+
+
+def known_sources(folder: Path) -> tuple[str, ...]:
+    """Hashes of all files that a folder's profiles rest on: events that came ready, and raw exports."""
+    raw = sorted(kept_digests(folder)) if keeps_lines(folder) else []
+    return (*sources_of(folder / EVENTS), *raw)
 
 
 def content_hash(path: str | Path) -> str:

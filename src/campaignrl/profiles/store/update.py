@@ -20,11 +20,13 @@ import pandas as pd
 from campaignrl.arrays import Float
 from campaignrl.errors import DataError, Problem, UsageError, nearest
 from campaignrl.profiles.events import newest_day
+from campaignrl.profiles.intake import keeps_lines
 from campaignrl.profiles.store.build import Profiles
 from campaignrl.profiles.store.folder import (
     EVENTS,
     content_hash,
     finish,
+    known_sources,
     read_about,
     read_state,
     sources_of,
@@ -34,9 +36,10 @@ from campaignrl.profiles.store.folder import (
 from campaignrl.profiles.tags import TagSet
 from campaignrl.specs import check
 from campaignrl.tables import ID
-from campaignrl.tables.files import read_frame
+from campaignrl.tables.files import read_frame, write_frame
 from campaignrl.tables.log import DecisionLog
 
+ADDED, ADDED_ATTRIBUTES = "added.parquet", "added_attributes.parquet"  # beside exports: see exports.py
 PARTS = 5  # groups of customers by the rank of a tag
 LARGEST_WEIGHT = 20.0  # of a logged decision, 1 / propensity; beyond, a few rows would decide
 
@@ -71,7 +74,10 @@ def update_folder(
     _refuse_twice(events, hashes, state.sources)
     inside = sources_of(home / EVENTS)
     fresh = [path for path, code in zip(events, hashes, strict=True) if code not in inside]
-    counts = [_counts(path, state.as_of) for path in events]
+    counts = [counts_of(path, state.as_of) for path in events]
+    if fresh and keeps_lines(home):  # beside the exports, which may be read anew
+        kept = [home / ADDED] if (home / ADDED).exists() else []
+        write_joined([*kept, *fresh], home / ADDED, [*inside, *hashes])
     if fresh:
         write_joined([home / EVENTS, *fresh], home / EVENTS, [*inside, *hashes])
     day = max(state.as_of, newest_day(home / EVENTS)) if as_of is None else as_of
@@ -82,9 +88,12 @@ def update_folder(
         new = read_frame(attributes, text=[ID], encoding=encoding)
         seen = with_snapshot(seen, new, day)
         about = merged_attributes(about, new)
-    made = finish(home, replace(state, as_of=day, sources=sources_of(home / EVENTS)), about, seen)
-    added = len(set(made.frame[ID]) - before)
-    return Update(made, sum(n for n, _ in counts), sum(late for _, late in counts), added)
+        if keeps_lines(home):
+            added = home / ADDED_ATTRIBUTES
+            write_frame(merged_attributes(read_frame(added, text=[ID]) if added.exists() else None, new), added)
+    made = finish(home, replace(state, as_of=day, sources=known_sources(home)), about, seen)
+    new_ones = len(set(made.frame[ID]) - before)
+    return Update(made, sum(n for n, _ in counts), sum(late for _, late in counts), new_ones)
 
 
 def merged_attributes(old: pd.DataFrame | None, new: pd.DataFrame) -> pd.DataFrame:
@@ -173,6 +182,7 @@ def _refuse_twice(paths: Sequence[str | Path], hashes: Sequence[str], known: Seq
         raise UsageError(problems)
 
 
-def _counts(path: str | Path, as_of: date) -> tuple[int, int]:
+def counts_of(path: str | Path, as_of: date) -> tuple[int, int]:
+    """Events of a file, and how many of them are from before a day."""
     ts = read_frame(path, ["ts"])["ts"]
     return len(ts), int((ts < pd.Timestamp(as_of)).sum())

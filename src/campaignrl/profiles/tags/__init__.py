@@ -1,5 +1,7 @@
 """Tags of a customer: the tag set, statistics of events, learned models.
 
+evidence.py            What data there are at all: a tag whose data nobody exported is unknown for everybody, not zero,
+                       low or "night"
 history_statistics.py  Statistics that rest on a whole order history, or on that of all customers: lifecycle stage,
                        RFM, days since sign-up
 learned_models.py      Model tags that learn from an earlier window: what was known before a day `cut`, and what
@@ -16,6 +18,8 @@ world_features.py      Events and attributes -> the features of a world's schema
                        them
 """
 
+from campaignrl.profiles.tags.evidence import Evidence as Evidence
+from campaignrl.profiles.tags.evidence import evidence as evidence
 from campaignrl.profiles.tags.learned_models import inputs_of as inputs_of
 from campaignrl.profiles.tags.order_models import model_column as model_column
 from campaignrl.profiles.tags.statistics import DERIVED as DERIVED
@@ -29,6 +33,7 @@ from campaignrl.profiles.tags.values import attribute_column as attribute_column
 from campaignrl.profiles.tags.values import derived_columns as derived_columns
 from campaignrl.profiles.tags.values import into_names as into_names
 from campaignrl.profiles.tags.values import listed as listed
+from campaignrl.profiles.tags.values import nobody_knows as nobody_knows
 from campaignrl.profiles.tags.values import rule_column as rule_column
 from campaignrl.profiles.tags.values import score_column as score_column
 from campaignrl.profiles.tags.values import statistic_columns as statistic_columns

@@ -11,16 +11,19 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from campaignrl.arrays import Objects
-from campaignrl.calibration.purchase import fit_gamma_gamma, fit_mbg_nbd
+from campaignrl.arrays import Float, Objects
+from campaignrl.calibration.purchase import GammaGamma, fit_gamma_gamma, fit_mbg_nbd
 from campaignrl.profiles.events import FEWEST, MOST_FITTED, WEEK, Connection, Histories, ModelTag
 from campaignrl.profiles.tags.learned_models import Now, active_column, outcome_column
 from campaignrl.profiles.tags.tag_set import Tag
 
 HORIZON = 90  # days, where a tag does not say
 LOOK_BACK = 120  # days, of `p_active`
+FARTHEST = 3.0  # times the mean order that the model's mean may be
+PULL = 1.0  # orders of the mean value that a customer's own are joined by
 
 
 def model_column(
@@ -46,12 +49,31 @@ def model_column(
         if tag.of == "p_alive":
             values[rows] = fit.p_alive(x, t_x, total)
             return ModelTag(values, says)
+
         values[rows] = fit.expected_purchases(days / WEEK, x, t_x, total)
         if tag.of == "clv":
             spenders = some[(h.x[some] > 0) & (h.m[some] > 0)]
             if len(spenders) < FEWEST:
                 return ModelTag(np.full(len(ids), np.nan), {"unknown": "too few repeat orders with an amount"})
             spend = fit_gamma_gamma(h.x[spenders], h.m[spenders])
-            values[rows] *= tag.margin * spend.expected_spend(x, h.m[rows])
-            says |= {"spend": "gamma-gamma", "days": days, "margin": tag.margin}
+            worth, how = _worth(spend, h, spenders, rows)
+            values[rows] *= tag.margin * worth
+            says |= {"spend": how, "days": days, "margin": tag.margin}
     return ModelTag(values, says)
+
+
+def _worth(
+    spend: GammaGamma, h: Histories, spenders: npt.NDArray[np.intp], rows: npt.NDArray[np.intp]
+) -> tuple[Float, str]:
+    """(n,) value of the next order, and how it was found.
+
+    Where spending is so heavy-tailed that the model's mean of all is infinite, or far from the mean order, a
+    customer's own mean is pulled to the mean order instead, as strongly as by PULL orders of the latter.
+    """
+    orders = h.x[spenders]
+    mean = float(np.sum(orders * h.m[spenders]) / np.sum(orders))
+    if spend.mean <= FARTHEST * mean:
+        return spend.expected_spend(h.x[rows], h.m[rows]), "gamma-gamma"
+    seen = h.x[rows]
+    worth = (PULL * mean + seen * np.where(seen > 0, h.m[rows], 0.0)) / (PULL + seen)
+    return worth, f"pulled to the mean order: gamma-gamma has no sound mean (q {spend.q:.3g})"

@@ -63,6 +63,7 @@ class Scope:
     channel: str | None = None
     category: str | None = None
     brand: str | None = None
+    timed: tuple[str, ...] | None = None  # sources whose events have hours; None where nobody looked
 
     def of(self, kinds: tuple[str, ...]) -> str:
         """SQL condition: an event of these kinds within the scope; an opening balance only where all events count."""
@@ -105,6 +106,19 @@ def money(scope: Scope, column: str, kinds: tuple[str, ...]) -> str:
     return f"(coalesce(sum({fixed(column)}) filter ({scope.of(kinds)}), 0) / {UNIT}.0)"
 
 
+def net(scope: Scope) -> str:
+    """Paid less what was given back, in currency."""
+    return f"({money(scope, 'amount', BOUGHT)} - {money(scope, 'amount', ('refund',))})"
+
+
+def with_hours(scope: Scope) -> str:
+    """SQL condition: what a customer did, of sources whose times are more than days."""
+    if scope.timed is None:
+        return scope.of(ACTIVE)
+    sources = ", ".join(text(source) for source in scope.timed) or "null"
+    return f"{scope.of(ACTIVE)} and coalesce(source, '') in ({sources})"
+
+
 def ratio(above: str, below: str) -> str:
     """Null where there is nothing to divide by."""
     return f"({above} / cast(nullif({below}, 0) as double))"
@@ -143,15 +157,9 @@ def a_month(scope: Scope) -> str:
 
 
 def spend_a_month(scope: Scope) -> str:
-    """Currency a month since the first order, at list price, a first month counting as a whole one."""
+    """Currency a month since the first order, at list price less refunds, a first month counting as a whole one."""
     months = f"greatest({days_since(scope, 'min', BOUGHT)} / {MONTH}, 1.0)"
-    return f"({list_price(scope)} / {months})"
-
-
-def consented(scope: Scope) -> str:
-    """The newest word on a channel; at the same moment `no` counts."""
-    where = scope.of(("subscribed", "unsubscribed"))
-    return f"arg_max(kind = 'subscribed', {{'ts': ts, 'no': kind = 'unsubscribed'}}) filter ({where})"
+    return f"(({list_price(scope)} - {money(scope, 'amount', ('refund',))}) / {months})"
 
 
 def _of_events() -> dict[str, Statistic]:
@@ -203,11 +211,15 @@ def _of_history(
 STATISTICS: Mapping[str, Statistic] = MappingProxyType(
     {
         **_of_events(),
-        "spend": Statistic("currency", BOUGHT, lambda s: money(s, "amount", BOUGHT), empty=0.0),
+        "spend": Statistic("currency", BOUGHT, net, empty=0.0),
+        "gross spend": Statistic("currency", BOUGHT, lambda s: money(s, "amount", BOUGHT), empty=0.0),
         "spend at list price": Statistic("currency", BOUGHT, list_price, empty=0.0),
         "discount received": Statistic("currency", ORDER, lambda s: money(s, "discount", ORDER), empty=0.0),
         "money back": Statistic("currency", ("refund",), lambda s: money(s, "amount", ("refund",)), empty=0.0),
-        "average basket": Statistic("currency", BOUGHT, lambda s: ratio(money(s, "amount", BOUGHT), count(s, BOUGHT))),
+        "average basket": Statistic("currency", BOUGHT, lambda s: ratio(net(s), count(s, BOUGHT))),
+        "gross average basket": Statistic(
+            "currency", BOUGHT, lambda s: ratio(money(s, "amount", BOUGHT), count(s, BOUGHT))
+        ),
         "average basket at list price": Statistic("currency", BOUGHT, lambda s: ratio(list_price(s), count(s, BOUGHT))),
         "share of orders on discount": Statistic("share", BOUGHT, lambda s: ratio(on_discount(s), count(s, BOUGHT))),
         "discount depth": Statistic(
@@ -238,12 +250,22 @@ STATISTICS: Mapping[str, Statistic] = MappingProxyType(
             lambda s: ratio(money(s, "value", ("feedback",)), f"count(value) filter ({s.of(('feedback',))})"),
         ),
         "minutes of visits": Statistic("minutes", ("visit",), lambda s: money(s, "value", ("visit",)), empty=0.0),
-        "consent": Statistic("yes/no", ("subscribed", "unsubscribed"), consented, ("channel",), "truth"),
+        "consent": Statistic(
+            "yes/no", ("subscribed", "unsubscribed", "attributes"), lambda s: "null", ("channel",), "truth"
+        ),
         "favourite category": _favourite("category", (*ORDER, "visit", "cart")),
         "favourite brand": _favourite("brand", (*ORDER, "visit", "cart")),
         "favourite channel": _favourite("channel", ("opened", "clicked")),
         "favourite offer": _favourite("offer", (*ORDER, "redeemed")),
-        "active hours": _favourite(HOURS, ACTIVE, ("night", "morning", "afternoon", "evening")),
+        "active hours": Statistic(
+            "",
+            ACTIVE,
+            with_hours,
+            ("days",),
+            "text",
+            favourite=HOURS,
+            levels=("night", "morning", "afternoon", "evening"),
+        ),
         "active weekday": _favourite("dayname(ts)", ACTIVE, DAYS),
         # Made from whole histories, by a function instead of an aggregate.
         "days since sign-up": _of_history("days", days_since_sign_up, kinds=()),

@@ -6,7 +6,7 @@ order of their id. Not here: model tags (order_models.py), the file of tags (tag
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ import pandas as pd
 
 from campaignrl.arrays import Float, Objects
 from campaignrl.errors import Problem, SpecError, UsageError, nearest
-from campaignrl.features import Context, FeatureSchema
-from campaignrl.profiles.events import Connection, quoted
+from campaignrl.features import UNKNOWN, Context, FeatureSchema
+from campaignrl.profiles.events import Connection, permission_column, quoted
 from campaignrl.profiles.tags.history_statistics import OrderHistory
 from campaignrl.profiles.tags.statistics import DERIVED, STATISTICS, Scope
 from campaignrl.profiles.tags.tag_set import Tag, TagSet, rule_feature, rules_of, texts_in
@@ -26,6 +26,7 @@ from campaignrl.specs import LARGEST, compile_condition
 
 Values = Any  # (n,) float64, object of text, or pandas BooleanArray
 
+CONSENT = "consent"  # the phrase that is no aggregate of events: see events/permissions.py
 ORDER_BOOK = {"last": "days since the last order", "first": "days since the first order", "orders": "number of orders",
               "spend": "spend"}  # fmt: skip
 
@@ -34,7 +35,8 @@ def statistic_columns(
     connection: Connection, wanted: Mapping[str, tuple[str, Scope]], ids: Objects, source: str = "known"
 ) -> dict[str, Values]:
     """(n,) of each wanted statistic: name -> (phrase, scope); one pass over the events and one a favourite."""
-    plain = {n: w for n, w in wanted.items() if w[0] not in DERIVED and not STATISTICS[w[0]].favourite}
+    own_way = {n for n, (phrase, _) in wanted.items() if phrase == CONSENT or STATISTICS[phrase].favourite}
+    plain = {n: w for n, w in wanted.items() if w[0] not in DERIVED and n not in own_way}
     columns: dict[str, Values] = {}
     if plain:
         chosen = []
@@ -48,6 +50,9 @@ def statistic_columns(
     for name, (phrase, scope) in wanted.items():
         if STATISTICS[phrase].favourite:
             columns[name] = _favourite(connection, phrase, scope, ids)
+        elif phrase == CONSENT:
+            may = permission_column(connection, scope.channel, ids)
+            columns[name] = pd.Series(may == 1.0).astype("boolean").mask(np.isnan(may)).array
     return columns
 
 
@@ -90,38 +95,69 @@ def listed(path: str, ids: Objects) -> Values:
 def rule_column(name: str, chosen: TagSet, made: Mapping[str, Values], n: int) -> Values:
     """(n,) yes/no of one condition, or the name of the first of several that holds (`otherwise`, or None).
 
-    Every mistake of every condition is in one SpecError.
+    A condition that would hold or not by what an unknown tag is, is unknown: then neither `no` nor `otherwise` is
+    said. Every mistake of every condition is in one SpecError.
     """
     tag = chosen.tags[name]
     context = _context(tag, chosen, made)
     holds: list[npt.NDArray[np.bool_]] = []
+    open_: list[npt.NDArray[np.bool_]] = []
     problems: list[Problem] = []
     for rule in rules_of(tag):
         try:
-            holds.append(np.broadcast_to(compile_condition(rule, context.schema, f"[tags.{name}]").holds(context), n))
+            condition = compile_condition(rule, context.schema, f"[tags.{name}]")
         except SpecError as wrong:
             problems += wrong.problems
+            continue
+        told = [np.broadcast_to(condition.holds(one), n) for one in _suppositions(context, set(texts_in(rule)))]
+        holds.append(np.all(told, axis=0))
+        open_.append(np.any(told, axis=0) & ~holds[-1])
     if problems:
         raise SpecError(problems)
     if isinstance(tag.when, str):
-        return pd.array(np.array(holds[0]), dtype="boolean")
+        return pd.Series(holds[0]).astype("boolean").mask(open_[0]).array
     values = np.full(n, tag.otherwise, dtype=object)
+    values[np.any(open_, axis=0)] = None
     for level, hit in reversed(list(zip(tag.when, holds, strict=True))):  # the first that holds is written last
         values[hit] = level
     return values
 
 
+def _suppositions(context: Context, named: set[str]) -> Iterator[Context]:
+    """The same customers, supposing that what is unknown is least, largest, or one of the texts of a condition."""
+    kinds = {feature.name: feature for feature in context.schema.features}
+    for edge in (-LARGEST, LARGEST):
+        columns = {
+            name: column if kinds[name].levels else np.where(np.isnan(column), edge, column)
+            for name, column in context.columns.items()
+        }
+        yield Context(context.schema, columns)
+    for name, column in context.columns.items():
+        levels = kinds[name].levels
+        if levels and (column == UNKNOWN).any():
+            for code in (levels.index(level) for level in sorted(named & set(levels))):
+                yield Context(context.schema, {**columns, name: np.where(column == UNKNOWN, code, column)})
+
+
+def nobody_knows(kind: str, n: int) -> Values:
+    """(n,) unknown values of a number, a text or a truth."""
+    if kind == "truth":
+        return pd.array([None] * n, dtype="boolean")
+    return np.full(n, None, dtype=object) if kind == "text" else np.full(n, np.nan)
+
+
 def score_column(tag: Tag, made: Mapping[str, Values], n: int) -> Float:
     """(n,) in [0, 100]: weighted mean of each tag's rank among the customers; a negative weight turns a rank round.
 
-    An unknown value has the middle rank, so that it speaks neither for nor against.
+    An unknown value has the middle rank, so that it speaks neither for nor against; with none known it is unknown.
     """
-    total = np.zeros(n)
+    total, known = np.zeros(n), np.zeros(n, dtype=bool)
     for name, weight in tag.weights.items():
         values = pd.Series(_as_number(made[name]))
+        known |= values.notna().to_numpy()
         rank = values.rank(method="average", pct=True).fillna(0.5).to_numpy()
         total += abs(weight) * (rank if weight > 0 else 1.0 - rank)
-    return 100.0 * total / max(sum(abs(w) for w in tag.weights.values()), 1e-12)
+    return np.where(known, 100.0 * total / max(sum(abs(w) for w in tag.weights.values()), 1e-12), np.nan)
 
 
 def into_names(values: Float, cuts: Sequence[float], names: Sequence[str]) -> Values:

@@ -22,8 +22,17 @@ from campaignrl.errors import Problem, UsageError
 from campaignrl.features import UNKNOWN, Context
 from campaignrl.guard import AS_OF, cap_windows, depth_column, discounts_of, offer_windows
 from campaignrl.lifecycle import stage
-from campaignrl.profiles.events import Events, customers, quoted, text
+from campaignrl.profiles.events import (
+    Connection,
+    Events,
+    customers,
+    permission_column,
+    quoted,
+    spoken_of,
+    text,
+)
 from campaignrl.profiles.events.database import database
+from campaignrl.profiles.tags.evidence import Evidence, evidence
 from campaignrl.specs import PRICE_LEVELS, World, offer_column
 from campaignrl.tables import ID, MILLIONTHS, contact_column
 
@@ -43,7 +52,6 @@ select customer_id,
   count(*) filter (kind = 'order' and (offer is not null or discount > 0))
     + coalesce(sum(discount) filter (kind = 'opening'), 0) as discounted,
   {counts},
-  {consents},
   arg_max({{'offer': offer, 'ts': ts}}, {{'ts': ts, 'offer': offer}})
     filter (kind = 'opened' and offer is not null) as seen,
   max(ts) filter (kind = 'redeemed' or (kind = 'order' and offer is not null)) as used
@@ -71,11 +79,18 @@ order by customer_id, kind = 'order', ts, value
 
 
 def features(
-    events: Events, attributes: pd.DataFrame | str | Path, world: World, as_of: date, start: date | None = None
+    events: Events,
+    attributes: pd.DataFrame | str | Path,
+    world: World,
+    as_of: date,
+    start: date | None = None,
+    *,
+    never_contacted: bool = False,
 ) -> tuple[npt.NDArray[np.object_], Context]:
     """(n,) customer ids in order of text, and what `world`'s policies may see of each on the morning of `as_of`.
 
-    start: first day of the campaign; default: `as_of`. Events from `as_of` on are not looked at.
+    start: first day of the campaign; default: `as_of`. Events from `as_of` on are not looked at. never_contacted:
+    that the data hold no contacts means that there were none; otherwise they are unknown.
     """
     begins = as_of if start is None else start
     day = (as_of - begins).days
@@ -87,22 +102,31 @@ def features(
         history = connection.execute(_history_sql(world, as_of)).df()
         spending = connection.execute(SPENDING).fetchnumpy()
         about = connection.execute("select * from attributes").df()
+        there = evidence(connection)
+        columns = {f"consent_{channel}": _consent(connection, channel, known) for channel in world.channels}
     history = history.set_index(ID).reindex(known)
     about = about.set_index(ID).reindex(known)
-    columns = _order_columns(history, _added_up(spending, known), _joined(about, history), begins, day)
+    columns |= _order_columns(history, _added_up(spending, known), _joined(about, history), begins, day)
     columns |= _labels(about, world)
-    columns |= {name: _counts(history[name]) for name in (*COUNTED, *(f"consent_{c}" for c in world.channels))}
+    columns |= {name: _counts(history[name]) for name in COUNTED}
     columns["offer_live"] = _offer_live(history, world, as_of)
     columns["days_to_go"] = np.full(len(known), world.horizon - day, dtype=np.float32)
+    columns |= {name: np.full(len(known), np.nan, dtype=np.float32) for name in _lacking(there, never_contacted)}
     schema = world.features
     return known, Context(schema, {name: columns[name] for name in schema.names})
 
 
 def features_frame(
-    events: Events, attributes: pd.DataFrame | str | Path, world: World, as_of: date, start: date | None = None
+    events: Events,
+    attributes: pd.DataFrame | str | Path,
+    world: World,
+    as_of: date,
+    start: date | None = None,
+    *,
+    never_contacted: bool = False,
 ) -> pd.DataFrame:
     """The same as a customers table that `decide` reads: categories as text, and the contacts within every cap."""
-    ids, context = features(events, attributes, world, as_of, start)
+    ids, context = features(events, attributes, world, as_of, start, never_contacted=never_contacted)
     columns: dict[str, Any] = {ID: pd.Series(ids, dtype="str")}
     for feature in context.schema.features:
         if feature.levels:
@@ -120,7 +144,9 @@ def features_frame(
         if counts:
             sent = connection.execute(f"select customer_id, {counts} from known group by customer_id").df()
             sent = sent.set_index(ID).reindex(ids).fillna(0).astype("int64")
-            columns |= {name: sent[name].to_numpy() for name in sent.columns}
+            told = never_contacted or "sent" in evidence(connection).holds
+            unknown = np.full(len(ids), np.nan)  # no contacts exported is not: never contacted
+            columns |= {name: sent[name].to_numpy() if told else unknown for name in sent.columns}
             if depth is not None:
                 columns[depth] = columns[depth] / MILLIONTHS
     if world.guard.max_age_days is not None:
@@ -128,21 +154,38 @@ def features_frame(
     return pd.DataFrame(columns)
 
 
+def _lacking(there: Evidence, never_contacted: bool) -> tuple[str, ...]:
+    """Features whose data nobody exported: unknown, not zero."""
+    sent = never_contacted or "sent" in there.holds
+    needs = {
+        **{name: sent for name in ("contacts_7d", "contacts_30d")},
+        **{name: never_contacted or kind in there.holds for name, (kind, _) in COUNTED.items() if kind != "sent"},
+        "offer_live": never_contacted or bool(there.holds & {"opened", "redeemed"}),
+        "basket_mean": "amount" in there.holds,
+        "discount_share": "discount" in there.holds,
+    }
+    bought = bool(there.holds & set(BOUGHT))  # of nobody's orders nothing follows but that nobody ordered
+    return tuple(
+        name for name, told in needs.items() if not told and (bought or name not in ("basket_mean", "discount_share"))
+    )
+
+
 def rests_on(name: str) -> tuple[str, ...]:
     """Kinds of events that a feature rests on; `attributes` stands for the attributes."""
     if name.startswith("consent_"):
-        return ("subscribed", "unsubscribed")
+        return ("subscribed", "unsubscribed", "attributes")
     return RESTS_ON.get(name, ("attributes",))
 
 
 def _history_sql(world: World, as_of: date) -> str:
     counts = [f"{_window(kind, days, as_of)} as {name}" for name, (kind, days) in COUNTED.items()]
-    consents = []
-    for channel in world.channels:
-        of = f"channel = {text(channel)} and kind in ('subscribed', 'unsubscribed')"
-        newest = f"arg_max(kind = 'subscribed', {{'ts': ts, 'no': kind = 'unsubscribed'}}) filter ({of})"
-        consents.append(f"coalesce({newest}, false)::int as {quoted(f'consent_{channel}')}")
-    return HISTORY.format(counts=",\n  ".join(counts), consents=",\n  ".join(consents))
+    return HISTORY.format(counts=",\n  ".join(counts))
+
+
+def _consent(connection: Connection, channel: str, ids: npt.NDArray[np.object_]) -> Float32:
+    """(n,) 1 for a permission, 0 for none, NaN for everybody where the data hold no word about the channel at all."""
+    may = permission_column(connection, channel, ids).astype(np.float32)
+    return may if channel not in spoken_of(connection) else np.nan_to_num(may, nan=0.0)
 
 
 def _depth(world: World, as_of: date) -> str:

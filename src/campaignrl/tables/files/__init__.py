@@ -1,12 +1,15 @@
 """Tables as files: formats, whole-or-nothing writing, columns with the rows that do not fit.
 
 columns.py      One Arrow column -> one array of the wanted kind, with the rows that do not fit
+containers.py   Files within files and beside each other: zip archives, folders of daily files, names with * in them
 csv_text.py     CSV as exact text: nothing is guessed that could damage an id, and nothing is run by a spreadsheet
 encodings.py    How the bytes of a text file stand for letters, and what to say where they do not
 expressions.py  Arithmetic on columns, as a mapping writes it: `spend - 0.4 * conversion`
 formats.py      What a file is: its format by name, by its first bytes and its last, and one line of complaint where
                 they differ
 whole_files.py  Files: written whole or not at all, alone or with those they belong to; read whole or refused
+workbooks.py    Excel workbooks as CSV: one sheet, each cell as text that says the same
+yes_no.py       Words for yes and no in a cell, in English and Chinese, and the further words of a consent
 """
 
 from campaignrl.tables.files.columns import Converted as Converted
@@ -16,7 +19,10 @@ from campaignrl.tables.files.columns import numbers as numbers
 from campaignrl.tables.files.columns import row_problems as row_problems
 from campaignrl.tables.files.columns import truths as truths
 from campaignrl.tables.files.columns import whole_numbers as whole_numbers
+from campaignrl.tables.files.containers import Found as Found
+from campaignrl.tables.files.containers import files_under as files_under
 from campaignrl.tables.files.csv_text import MISSING as MISSING
+from campaignrl.tables.files.encodings import found_encoding as found_encoding
 from campaignrl.tables.files.expressions import Expression as Expression
 from campaignrl.tables.files.expressions import compile_expression as compile_expression
 from campaignrl.tables.files.formats import FOREIGN as FOREIGN
@@ -41,3 +47,9 @@ from campaignrl.tables.files.whole_files import write_frame as write_frame
 from campaignrl.tables.files.whole_files import write_parquet as write_parquet
 from campaignrl.tables.files.whole_files import write_together as write_together
 from campaignrl.tables.files.whole_files import write_whole as write_whole
+from campaignrl.tables.files.workbooks import WORKBOOKS as WORKBOOKS
+from campaignrl.tables.files.workbooks import workbook_as_csv as workbook_as_csv
+from campaignrl.tables.files.yes_no import AGREED as AGREED
+from campaignrl.tables.files.yes_no import NO as NO
+from campaignrl.tables.files.yes_no import REFUSED as REFUSED
+from campaignrl.tables.files.yes_no import YES as YES

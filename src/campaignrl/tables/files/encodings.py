@@ -1,7 +1,8 @@
 """How the bytes of a text file stand for letters: as UTF-8 unless told otherwise, and what to say where they do not.
 
-A byte order mark at the head of a file (UTF-8, UTF-16) is believed before anything else. Nothing is guessed in
-reading; a guess is only part of the advice. Not here: cells and columns (csv_text.py).
+A byte order mark at the head of a file (UTF-8, UTF-16) is believed before anything else. Tables of our own are never
+read by a guess, which is only part of the advice; raw exports are (`found_encoding`), and told. Not here: cells and
+columns (csv_text.py).
 """
 
 from __future__ import annotations
@@ -9,12 +10,17 @@ from __future__ import annotations
 import codecs
 import re
 
+from charset_normalizer import from_bytes
+
 from campaignrl.errors import UsageError
 
 UTF8 = "utf-8"
 MARKS = {codecs.BOM_UTF8: UTF8, codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 HIGH = re.compile(rb"[\x80-\xff]+")
 SAMPLE = 65_536  # bytes that the advice is formed on
+ASIAN = ("big5", "shift_jis", "euc_jp", "euc_kr")  # told from each other only by text of some length
+TELLING = 20  # bytes beyond ASCII, below which the commonest encoding is more likely than the best fit
+SOUND = 4  # times as many letters in UTF-8 as bytes that are none, for a file to be damaged UTF-8
 
 
 def known_encoding(name: str | None) -> str:
@@ -58,3 +64,43 @@ def advice(data: bytes, tried: str = UTF8) -> str:
     likely = UTF8 if likely == tried else likely
     others = [name for name in ("gb18030", "utf-16", "latin-1") if name not in (likely, tried)]
     return f"Say how it is written: --encoding {likely} (or {', '.join(others)}); or save it as UTF-8."
+
+
+def found_encoding(data: bytes) -> str:
+    """The encoding of a text by the look of its first bytes: UTF-8 or UTF-16, GB18030, others of Asia, Cyrillic, Latin.
+
+    A few bytes that are no UTF-8 among many that are leave it UTF-8.
+    """
+    said = marked(data, "")
+    if said:
+        return said
+    if data[1::2].count(0) > len(data) // 8:
+        return "utf-16-le"
+    if data[::2].count(0) > len(data) // 8:
+        return "utf-16-be"
+    text = codecs.getincrementaldecoder(UTF8)("replace").decode(data)  # a letter cut off at the end is no damage
+    damaged = text.count("\ufffd")
+    letters = sum(sign > "\x7f" for sign in text) - damaged
+    if letters >= SOUND * damaged:
+        return UTF8
+    high = b"\n".join(line for line in data.splitlines() if HIGH.search(line))[:SAMPLE]
+    runs = [len(run) for run in HIGH.findall(high)]
+    if sum(runs) < 2:  # one byte alone is damage, whatever it could mean
+        return UTF8
+    best = from_bytes(high, cp_isolation=["gb18030", "cp1252", "cp1251", *ASIAN]).best()
+    fit = "" if best is None else best.encoding
+    if 2 * runs.count(1) > len(runs):  # accents stand alone, letters of other scripts together
+        candidates = ["cp1252", "latin-1"]
+    elif sum(runs) >= TELLING and fit in (*ASIAN, "cp1251"):
+        candidates = [fit, "gb18030", "cp1252", "latin-1"]
+    else:
+        candidates = ["gb18030", "cp1252", "latin-1"]
+    return next(name for name in candidates if _decodes(high, name))
+
+
+def _decodes(data: bytes, encoding: str) -> bool:
+    try:
+        codecs.getincrementaldecoder(encoding)().decode(data)
+    except UnicodeDecodeError:
+        return False
+    return True
