@@ -4,6 +4,7 @@ import datetime as dt
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from campaignrl.calibration.purchase import fit_mbg_nbd
@@ -12,6 +13,7 @@ from campaignrl.calibration.purchase.histories import as_given
 from campaignrl.profiles.store.build import build_profiles
 from campaignrl.profiles.tags.tag_set import TagSet
 from campaignrl.profiles.tags.world_features import features_frame
+from campaignrl.send.customers import without_contacts
 from campaignrl.specs.world import load_world
 from campaignrl.toml import check
 
@@ -85,6 +87,13 @@ def test_contacts_that_nobody_exported_are_unknown_to_a_world_too():
     assert table["orders"].notna().all()
     told = features_frame(dates_only(20), none, world, DAY, never_contacted=True)
     assert (told[counted] == 0).all(axis=None)
+
+
+def test_counts_that_are_unknown_for_everybody_are_left_to_the_ledger_and_others_stay_unknown():
+    table = pa.table({"contacts_7d": [None, None], "contacts_sms_7d": [1, None], "customer_id": ["a", "b"]})
+    found = without_contacts(table, load_world("ecommerce"))
+    assert found["contacts_7d"].to_pylist() == [0, 0]
+    assert found["contacts_sms_7d"].to_pylist() == [1, None]
 
 
 def test_a_rule_that_hangs_on_what_is_unknown_says_neither_no_nor_otherwise():

@@ -26,7 +26,9 @@ def lived(world, customers, days, policy="uniform", seed=5):
 
 def differences(panel, history):
     """Features that are not the panel's own in every bit and type, with how many customers."""
-    ids, found = features(history.events, history.attributes, panel.world, history.as_of, history.start)
+    ids, found = features(
+        history.events, history.attributes, panel.world, history.as_of, history.start, never_contacted=True
+    )
     own = panel.observe()
     order = np.argsort(panel.ids.astype(str).astype(object))
     assert [str(i) for i in panel.ids[order]] == ids.tolist()
