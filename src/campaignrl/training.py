@@ -16,7 +16,7 @@ from campaignrl.policies.deep import RunOptions, TrainingCallback, WorldLearner
 from campaignrl.specs import World, WorldReference, load_world
 from campaignrl.tables import read_log
 from campaignrl.tables.files import SUFFIXES
-from campaignrl.tables.log import DecisionLog
+from campaignrl.tables.log import FACT, CustomerSketch, DecisionLog, sketch_of
 
 Source = WorldReference | DecisionLog  # or the file of a log
 
@@ -88,6 +88,7 @@ def train(
                 f"none of the log's {len(source):,} decisions has a known outcome yet; learn from it later."
             )
         found.update(source)
+        _remember(found, source)
         return found
     world = load_world(source)
     each = customers if steps is None else -(-steps // (world.horizon * rounds))
@@ -97,6 +98,14 @@ def train(
         found.update(simulate(world, playing, customers=ids, seed=seed, threads=threads, progress=progress))
         playing = found
     return found
+
+
+def _remember(learner: Learner, log: DecisionLog) -> None:
+    """Note whom it has learned from, now and before, so that `evaluate` knows its own rows."""
+    before, sketch = dict(getattr(learner, "trained_on", {})), sketch_of(log)
+    if FACT in before:
+        sketch = sketch.joined(CustomerSketch.from_dict(before[FACT], "bundle"))
+    vars(learner)["trained_on"] = {**before, FACT: sketch.to_dict()}
 
 
 def train_in(learner: WorldLearner, world: World, options: RunOptions) -> None:

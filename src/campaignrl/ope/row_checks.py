@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from campaignrl.arrays import Float32, Rows
 from campaignrl.ope.data import LogSample, TargetPolicy, noted, sampled_of_kept
-from campaignrl.ope.diagnostics import Finding, balance
+from campaignrl.ope.diagnostics import Finding, Level, balance, outlier, repeats
+from campaignrl.ope.estimators import bandit
 from campaignrl.ope.leaks import leaked
 from campaignrl.ope.methods import Evidence
 from campaignrl.tables.log import DecisionLog
@@ -32,4 +33,13 @@ class RowChecks(NamedTuple):
     def found(self, used: DecisionLog, rows: Evidence, folds: int, seed: int) -> tuple[Finding, ...]:
         """What is wrong with the rows, once the policy has answered. used: the rows that are kept."""
         sample = LogSample.of(used, self.at, used.customer[self.at], self.wanted)
-        return (*balance(sample, used.catalog.names), *leaked(used, self.target, rows, folds, seed))
+        terms = bandit.dr(rows.weight, rows.reward, rows.predicted, rows.expected).above
+        of_rows = (*repeats(sample), *outlier(used, terms), *leaked(used, self.target, rows, folds, seed))
+        return (*self._own_rows(), *balance(sample, used.catalog.names), *of_rows)
+
+    def _own_rows(self) -> tuple[Finding, ...]:
+        if not self.target.own_rows:
+            return ()
+        fix = "Value it on a fresh log, or train it on one part of `split_by_customer` and value it on the other"
+        text = "this policy has learned from these very rows, on which any learner looks good"
+        return (Finding(Level.REFUSE, f"{text}. {fix}."),)

@@ -35,6 +35,7 @@ class TargetPolicy:
     name: str
     answer: Callable[[slice], Array] | None = None
     learned_from: float = 0.0  # about which share of the log's customers it has learned from, as far as its file says
+    own_rows: bool = False  # it has learned from the very rows it is asked about
     given: bool = False  # as probabilities, which do not say what they were made from
     notes: tuple[str, ...] = ()  # what a reader of its value should know, in sentences
 
@@ -92,8 +93,8 @@ def target_policy_of(policy: PolicyLike, log: DecisionLog) -> TargetPolicy:
     if isinstance(policy, Recurrent):
         return _recalled(policy, log)
     _require_actions(policy, log)
-    share = learned_from(policy, log)
-    return TargetPolicy(policy.name, lambda rows: _asked(policy, log, rows), share)
+    share, own = learned_from(policy, log), learned_from_rows(policy, log)
+    return TargetPolicy(policy.name, lambda rows: _asked(policy, log, rows), share, own)
 
 
 def _asked(policy: Policy, log: DecisionLog, rows: slice) -> Array:
@@ -121,7 +122,9 @@ def _recalled(policy: Recurrent, log: DecisionLog) -> TargetPolicy:
     """What a recurrent policy would do at every row, remembering the rows before."""
     _require_actions(policy, log)
     p = answers_on(policy, log)
-    return TargetPolicy(policy.name, lambda rows: p[rows], learned_from(policy, log), notes=gaps_in(log))
+    return TargetPolicy(
+        policy.name, lambda rows: p[rows], learned_from(policy, log), learned_from_rows(policy, log), notes=gaps_in(log)
+    )
 
 
 def _of_rows(target: TargetPolicy, kept: Array) -> TargetPolicy:
@@ -146,6 +149,16 @@ def learned_from(policy: object, log: DecisionLog) -> float:
     """About which share of the log's customers a policy learned from; 0 where its bundle does not say."""
     fact = getattr(policy, "trained_on", {}).get(FACT)
     return 0.0 if fact is None else CustomerSketch.from_dict(fact, "bundle").share_of(log)
+
+
+def learned_from_rows(policy: object, log: DecisionLog) -> bool:
+    """Whether a policy learned from these very rows: all their customers were there, and the last outcome is theirs."""
+    fact = getattr(policy, "trained_on", {}).get(FACT)
+    if fact is None or not len(log):
+        return False
+    sketch = CustomerSketch.from_dict(fact, "bundle")
+    closed = int(np.max(log.day)) + int(log.meta.get("outcome_days", 0))
+    return sketch.share_of(log) == 1.0 and closed == sketch.closed
 
 
 def read_probabilities(

@@ -1,0 +1,56 @@
+"""Do rows of different customers repeat each other? Joins that double rows make few customers look like many.
+
+Two customers with the same context are drawn apart, so the second gets the first one's action with that action's
+propensity, and not more often. Bets on it (evidence.py) are right however coarse the contexts are; where propensities
+are near 1 they say nothing. Not here: one decision twice under one id, which the log's contract refuses. m rows.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from campaignrl.arrays import UInt64
+from campaignrl.ope.data import LogSample
+from campaignrl.ope.diagnostics.evidence import log_wealth
+from campaignrl.ope.diagnostics.verdict import P_ALARM, Finding, Level
+
+ODD = np.uint64(0x9E3779B97F4A7C15)  # any odd number with well-mixed bits (2^64 over the golden ratio)
+
+
+def repeats(sample: LogSample) -> tuple[Finding, ...]:
+    """Said where rows of one context have the same action far more often than its propensity."""
+    if len(sample.action) < 2 or not sample.columns:
+        return ()
+    key = _context_keys(sample)
+    order = np.argsort(key, kind="stable")
+    first, second = order[:-1], order[1:]
+    pair = (key[first] == key[second]) & (sample.customer[first] != sample.customer[second])
+    first, second = first[pair], second[pair]
+    if not len(first):
+        return ()
+    same = sample.action[first] == sample.action[second]
+    gap = same - sample.propensity[first]
+    total, squares = np.asarray(gap.sum()), np.asarray(gap @ gap)
+    if float(log_wealth(total, squares)) <= -math.log(P_ALARM):
+        return ()
+    alike = same & (sample.reward[first] == sample.reward[second])
+    share = float(alike.sum()) / len(sample.action)
+    due = float(sample.propensity[first].mean())
+    text = f"about {share:.0%} of the rows repeat another customer's row in every column"
+    why = f"{same.mean():.0%} of customers with the context of another got its action, where {due:.0%} would by chance"
+    fix = "Rows that stand twice make the interval too short: remove them"
+    return (Finding(Level.CAUTION, f"{text} ({why}). {fix}."),)
+
+
+def _context_keys(sample: LogSample) -> UInt64:
+    """(m,) numbers that are alike where all contexts, the day and the wave are."""
+    columns = [sample.columns[name] for name in sorted(sample.columns)]
+    columns += [column for column in (sample.day, sample.wave) if column is not None]
+    key = np.zeros(len(sample.action), dtype=np.uint64)
+    for column in columns:
+        key *= ODD
+        key ^= key >> np.uint64(29)
+        key += (np.asarray(column, dtype=np.float64) + 0.0).view(np.uint64)
+    return key
