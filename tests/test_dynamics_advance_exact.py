@@ -9,6 +9,7 @@ from scipy import stats
 from campaignrl import rng
 from campaignrl.dynamics.advance import Outcome, advance, live
 from campaignrl.dynamics.customers import draw_customers, observed_format, observed_tags
+from campaignrl.dynamics.observe import observe
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.dynamics.visits import visited
 from campaignrl.effects import ROW, STOCKS
@@ -455,3 +456,13 @@ def test_who_comes_to_the_shop(world):
     own = rng.uniform(traits.key, 4, 0, Purpose.VISIT) < 1 - np.exp(-rate)
     assert found.tolist() == (out.clicked | out.bought | (state.alive & own)).tolist()
     assert (own & ~state.alive).any()
+
+
+def test_what_is_seen_of_attributes_cannot_be_changed(world):
+    traits, state = draw_customers(world, rng.customer_keys(np.arange(9)), 4)
+    seen = observe(world, traits, state, 0)
+    for name, row in zip(world.attributes, traits.attributes, strict=True):
+        assert seen.columns[name].tolist() == row.tolist()
+        with pytest.raises(ValueError, match="read-only"):
+            seen.columns[name][0] = 1
+    assert traits.attributes.flags.writeable

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 from campaignrl import rng
 from campaignrl.dynamics.customers import (
@@ -277,3 +277,11 @@ def test_stocks_are_looked_up_when_first_asked_for(crowd):
     changed.stocks[:] = -1.0
     assert stocks["fatigue"] is before
     assert (changed.named_stocks()["fatigue"] == -1.0).all()
+
+
+def test_a_chance_just_below_that_of_a_large_count_is_of_that_count():
+    """Where the inverse rounds up over the count, it is taken back."""
+    mean = np.repeat(np.linspace(101.0, 900.0, 40), 21)
+    count = np.floor(mean) + np.tile(np.arange(-10.0, 11.0), 40)
+    u = np.nextafter(special.pdtr(count, mean), 0.0)
+    assert poisson_quantile(u, mean).tolist() == count.tolist()

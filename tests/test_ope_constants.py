@@ -10,7 +10,7 @@ import pytest
 import campaignrl.ope as ope
 from campaignrl.ope.diagnostics.verdict import Level
 from campaignrl.ope.episodes.registry import SEQUENTIAL
-from campaignrl.ope.methods.registry import ESTIMATORS
+from campaignrl.ope.methods.registry import ESTIMATORS, STREAMED
 from campaignrl.ope.streaming.estimates import SHARED, own_columns
 
 CONSTANTS = {
@@ -183,3 +183,9 @@ def test_which_sums_make_the_estimators_of_a_stream():
 
 def test_levels_of_findings_are_in_order():
     assert {level.name: int(level) for level in Level} == {"NOTE": 0, "CAUTION": 1, "REFUSE": 2}
+
+
+def test_sums_over_parts_are_enough_for_those_that_need_neither_marginals_nor_a_model_of_their_own():
+    whole = {"mips_offer", "mips_channel", "offcem", "pi", "mrdr"}
+    assert {name for name, estimator in ESTIMATORS.items() if not estimator.adds_up} == whole
+    assert set(STREAMED) == set(ESTIMATORS) - whole

@@ -181,6 +181,16 @@ def test_a_difference_of_episodes_is_paired_by_customer():
         40,
     )
     assert made[:4] == pytest.approx(clustered_t(mean_point(a - b), Clusters(np.arange(40)), 0.1)[:4])
+    assert made.interval == "customer t"
+    drawn = difference(
+        lambda rows: mean_point(a if rows is None else a[rows]),
+        lambda rows: mean_point(b if rows is None else b[rows]),
+        IntervalOptions("bootstrap", 0.1, 0),
+        40,
+    )
+    assert drawn.interval == "bootstrap over customers"
+    assert drawn[:2] == made[:2]
+    assert drawn[2:4] != made[2:4]
 
 
 def test_figures_of_the_last_step():

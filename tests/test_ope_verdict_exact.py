@@ -191,6 +191,9 @@ def test_figures_of_weights_by_hand():
     w = np.array([0.0, 1.0, 3.0])
     assert weights.max_weight_share(w) == 0.75
     assert weights.max_weight_share(np.zeros(3)) == 1.0
+    small = np.array([0.0, 0.01, 0.03])  # of any size: shares and sizes have no unit
+    assert weights.max_weight_share(small) == pytest.approx(0.75)
+    assert weights.effective_sample_size(small) == pytest.approx(1.6)
     assert weights.mixed(w, 0.25).tolist() == [0.75, 1.0, 1.5]
 
 
