@@ -53,7 +53,7 @@ def people(world, n=40):
 def test_a_ledger_says_what_it_was_begun_with(ledger, world):
     facts = json.loads((ledger.folder / "ledger.json").read_bytes())
     assert {name: facts[name] for name in ("format", "world", "start", "customers")} == {
-        "format": 1,
+        "format": 2,
         "world": "tight_budget",
         "start": "2026-01-01",
         "customers": 1000,
@@ -68,7 +68,7 @@ def test_a_ledger_says_what_it_was_begun_with(ledger, world):
     assert Ledger.create(ledger.folder / "one", world, start=START, customers=1).customers == 1
     with pytest.raises(UsageError, match="at least 1"):
         Ledger.create(ledger.folder / "in", world, start=START, customers=0)
-    for change, said in (({"format": 2}, "format = 2"), ({"customers": "many"}, "the facts it held")):
+    for change, said in (({"format": 1}, "format = 1"), ({"customers": "many"}, "the facts it held")):
         (ledger.folder / "ledger.json").write_text(json.dumps({**facts, **change}))
         with pytest.raises(ArtifactError, match=said):
             Ledger.open(ledger.folder)
@@ -286,6 +286,8 @@ def test_contacts_of_a_window_end_today():
         suppressed=np.zeros(2, bool),
         last_day=None,
         _channel=np.array(["sms", "sms", "email", "sms"], dtype=object),
+        _offer=np.array(["a", "b", "a", "a"], dtype=object),
+        _sends_of={"a": 5},
         **sends,
     )
     assert stand.contacts(None, 1).tolist() == [1, 1]
@@ -293,6 +295,10 @@ def test_contacts_of_a_window_end_today():
     assert stand.contacts(None, 3).tolist() == [2, 1]
     assert stand.contacts("sms", 3).tolist() == [2, 0]
     assert stand.decided_today.tolist() == [True, True]
+    assert stand.offer_contacts("a", 3).tolist() == [1, 1]
+    assert stand.offer_contacts("b", 2).tolist() == [0, 0]
+    assert stand.offer_contacts("b", 3).tolist() == [1, 0]
+    assert stand.sends_of(["b", "a"]).tolist() == [0, 5]
 
 
 def test_what_stands_on_a_morning(ledger, world, tmp_path):
@@ -354,4 +360,4 @@ def test_a_lock_says_who_holds_it_and_nothing_of_who_did(ledger):
 def test_figures_that_every_ledger_rests_on():
     from campaignrl.ledger import folder, incoming, log_view
 
-    assert (folder.FORMAT, incoming.LARGEST, log_view.NEVER, folder.LedgerMoved.exit_code) == (1, 1e9, -(2**31), 1)
+    assert (folder.FORMAT, incoming.LARGEST, log_view.NEVER, folder.LedgerMoved.exit_code) == (2, 1e9, -(2**31), 1)

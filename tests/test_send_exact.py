@@ -17,7 +17,7 @@ from campaignrl.policies.choice import uniform_over
 from campaignrl.policies.deep import memory_for
 from campaignrl.policies.loading import load_policy
 from campaignrl.rng import Purpose
-from campaignrl.send import EPOCH, Decisions, audit, customers, explain
+from campaignrl.send import EPOCH, Decisions, audit, customers, explain, recount
 from campaignrl.send import draw as module
 from campaignrl.send.decide import decide
 from campaignrl.send.draw import Drawn
@@ -184,7 +184,7 @@ def test_what_is_left_out_and_how_much_is_told():
 
     assert (default(decide, "seed"), default(decide, "dry_run"), default(explain.explained, "seed")) == (0, False, 0)
     assert all(value is False for value in (default(of, "ledger") for of in _with_ledger()))
-    assert (audit.FIRST, explain.BACKGROUND, explain.ORDERS, explain.STEPS) == (5, 24, 8, 21)
+    assert (recount.FIRST, explain.BACKGROUND, explain.ORDERS, explain.STEPS) == (5, 24, 8, 21)
     assert datetime.date.fromordinal(EPOCH.toordinal() + audit.EVER) == datetime.date.max
 
 

@@ -19,12 +19,13 @@ from campaignrl.ledger import Ledger, add
 from campaignrl.ledger.folder import EPOCH
 from campaignrl.rng import Purpose
 from campaignrl.send import audit as audit_module
-from campaignrl.send.audit import Finding, _found, _of_chances, _of_one, _of_windows, audit
+from campaignrl.send.audit import _of_chances, audit
 from campaignrl.send.customers import contact_window, without_contacts
 from campaignrl.send.decide import decide
 from campaignrl.send.explain import Explanation, _together, _would_change, explained
 from campaignrl.send.ledger_run import _consent, _counted_in, begin, require_not_earlier, run_id
 from campaignrl.send.limits import limits_of_run, serve
+from campaignrl.send.recount import Finding, finding, of_one, of_windows
 from campaignrl.specs.world import load_world
 
 # ---- audits
@@ -51,7 +52,7 @@ def test_rules_of_one_row_by_loops(small_world, sent):
         channel = names[log.catalog.channel_of[a]]
         wanted[f"no consent: {channel}"] += log.context.columns[f"consent_{channel}"][i] != 1
         wanted["holdout"] += u[log.customer[i]] < world.guard.holdout
-    found = {f.rule: f.many for f in _of_one(log, world)}
+    found = {f.rule: f.many for f in of_one(log, world)}
     assert {rule: found[rule] for rule in wanted} == wanted
     assert all(wanted.values())
     assert found["two sends to one customer on one day"] == 0
@@ -68,7 +69,7 @@ def test_two_sends_on_a_day_are_named_and_a_send_beside_nothing_is_not(small_wor
     day[rows[1]] = day[rows[0]]
     day[rows[3]] = day[rows[2]]
     action[rows[[0, 1, 2]]] = 1  # two on one day; one beside nothing on another
-    found = {f.rule: f for f in _of_one(replace(log, action=action, day=day), small_world)}
+    found = {f.rule: f for f in of_one(replace(log, action=action, day=day), small_world)}
     twice = found["two sends to one customer on one day"]
     assert twice.many == 1
     assert twice.rows == (f"{log.customers[1]} on day {day[rows[0]]}",)
@@ -76,7 +77,7 @@ def test_two_sends_on_a_day_are_named_and_a_send_beside_nothing_is_not(small_wor
 
 def test_caps_over_windows_by_loops(small_world, sent):
     log, names = sent, [c.name for c in sent.catalog.channels]
-    for found, cap in zip(_of_windows(log, small_world), small_world.guard.caps, strict=True):
+    for found, cap in zip(of_windows(log, small_world), small_world.guard.caps, strict=True):
         many = 0
         for i in np.flatnonzero(log.action != NONE):
             on = log.action != NONE
@@ -144,10 +145,10 @@ def test_sends_between_a_withdrawal_and_a_new_permission(sent):
 def test_five_rows_are_named_and_all_are_counted(sent):
     rows = np.zeros(len(sent), dtype=bool)
     rows[:7] = True
-    found = _found("rule", sent, rows)
+    found = finding("rule", sent, rows)
     assert found[:2] == ("rule", 7)
     assert found.rows == tuple(f"{sent.customers[sent.customer[i]]} on day {sent.day[i]}" for i in range(5))
-    assert _found("rule", sent, rows & False) == Finding("rule", 0, ())
+    assert finding("rule", sent, rows & False) == Finding("rule", 0, ())
 
 
 def test_budgets_are_audited_from_the_first_day_and_for_the_customers_given():
@@ -328,12 +329,7 @@ def test_who_is_not_served_and_why(small_world, table):  # noqa: F811
     )
     keys = rng.customer_keys(table.ids)
     day = 20_000
-    free = Limits(
-        **{
-            name: np.full(2, np.inf) if np.ndim(part) else np.inf
-            for name, part in Spending(world, n).limits(0)._asdict().items()
-        }
-    )
+    free = Limits(np.full(2, np.inf), np.inf)
     everybody = serve(world, drawn, free, keys, day, 3)
     assert everybody.action is action
     assert not everybody.no_money.any()
