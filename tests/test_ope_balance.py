@@ -191,6 +191,19 @@ def test_rare_levels_share_a_cell():
     assert cells.cell.sum() == 10
 
 
+def test_levels_that_come_as_bytes_are_counted_right():
+    """Four levels times 60 actions is more than a byte holds."""
+    rng = np.random.default_rng(0)
+    n, names = 2_000, ("none", *(f"o{j}@c" for j in range(59)))
+    level = rng.integers(0, 4, n).astype(np.int8)
+    schema = FeatureSchema((Feature(name="plan", levels=("a", "b", "c", "d")),))
+    sample = LogSample(
+        schema, np.arange(n), rng.integers(0, 60, n).astype(np.int8), np.full(n, 1 / 60), np.zeros(n), None,
+        {"plan": level}, None, None, np.full((n, 60), 1 / 60, dtype="f4"),
+    )  # fmt: skip
+    assert balance(sample, names) == ()
+
+
 # ---- faults
 
 

@@ -77,6 +77,7 @@ def _of_waves(wave: Array) -> Cells:
 
 def _of_codes(name: str, code: Array, called: list[str]) -> Cells:
     """The cells that have rows, numbered anew, those of few rows put together."""
+    code = np.asarray(code, dtype=np.intp)  # codes of levels come as bytes, and are multiplied later
     count = np.bincount(code, minlength=len(called))
     kept = np.flatnonzero(count >= FEW)
     if len(kept) > LEVELS:
