@@ -29,6 +29,7 @@ from campaignrl.ledger.log_view import decision_context as decision_context
 from campaignrl.ledger.log_view import eligible_masks as eligible_masks
 from campaignrl.ledger.log_view import ledger_log as ledger_log
 from campaignrl.ledger.log_view import log_of_rows as log_of_rows
+from campaignrl.ledger.log_view import require_whole as require_whole
 from campaignrl.ledger.schemas import SEEN as SEEN
 from campaignrl.ledger.schemas import TABLES as TABLES
 from campaignrl.ledger.schemas import schema_of as schema_of

@@ -53,20 +53,20 @@ def linked(rows: pa.Table, run_id: str, before: str) -> pa.Table:
     return rows
 
 
-def digests_of(rows: pa.Table, salts: Iterable[bytes]) -> list[bytes]:
+def digests_of(rows: pa.Table, salts: Iterable[bytes | None]) -> list[bytes]:
     """A digest of each row and its salt; columns that hold nothing do not count, whatever their order."""
     names = sorted(set(rows.column_names) - set(CHAINED))
     texts = [_named(name, rows[name]) for name in names]
     joined = pc.binary_join_element_wise(*texts, "", null_handling="replace", null_replacement="")
     pairs = zip(joined.to_pylist(), salts, strict=True)
-    return [hashlib.blake2b(salt + text.encode(), digest_size=SIZE).digest() for text, salt in pairs]
+    return [hashlib.blake2b((salt or b"") + text.encode(), digest_size=SIZE).digest() for text, salt in pairs]
 
 
 def entry_of(run_id: str, digests: Iterable[bytes], before: str) -> str:
     """The entry of a run: 32 hex digits of its id, its rows' digests in any order, and the entry before."""
     body = hashlib.blake2b(digest_size=SIZE)
-    body.update(SEPARATOR.join((before, run_id)).encode())
-    for digest in sorted(digests):
+    body.update(SEPARATOR.join((before or "", run_id or "")).encode())
+    for digest in sorted(one or b"" for one in digests):
         body.update(digest)
     return body.hexdigest()
 
@@ -97,6 +97,9 @@ def tampered(decisions: pa.Table, erasures: pa.Table, head: str | None = None) -
 
     decisions, erasures: the whole tables; head: an entry that must be in the chain, as somebody wrote it down.
     """
+    lost = [name for name in (*CHAINED, "run_id", "customer_id", "day") if name not in decisions.column_names]
+    if lost:
+        return [Tampered("columns of the decisions are gone", len(lost), tuple(lost[:SHOWN]))]
     kept = {digest: run for digest, run in _pairs(erasures, "row_digest", "run_id") if digest}
     made, stored = digests_of(decisions, decisions["row_salt"].to_pylist()), decisions["row_digest"].to_pylist()
     edited = [i for i, (now, then) in enumerate(zip(made, stored, strict=True)) if now != then]
@@ -119,7 +122,8 @@ def _runs(decisions: pa.Table, erasures: pa.Table) -> Iterator[Tampered]:
     for entry, before, digest in _pairs(erasures, "chain", "chain_before", "row_digest"):
         digests[ERASURE, entry, before].append(digest)
     wrong = [run for (run, entry, before), rows in digests.items() if entry_of(run, rows, before) != entry]
-    yield _said("rows of a run were added, removed or changed", (f"run {run[:12]}" for run in wrong), len(wrong))
+    names = (f"run {str(run)[:12]}" for run in wrong)
+    yield _said("rows of a run were added, removed or changed", names, len(wrong))
 
 
 ERASURE = "erasure"  # in place of the id of a run
@@ -143,8 +147,9 @@ def _pairs(table: pa.Table, *names: str) -> Iterator[tuple[Any, ...]]:
 
 
 def _row(decisions: pa.Table, i: int) -> str:
-    day = EPOCH + datetime.timedelta(days=decisions["day"][i].as_py())
-    return f"{decisions['customer_id'][i].as_py()} on {day}"
+    day = decisions["day"][i].as_py()
+    on = "a day that is not told" if day is None else str(EPOCH + datetime.timedelta(days=day))
+    return f"{decisions['customer_id'][i].as_py()} on {on}"
 
 
 def _said(what: str, where: Iterable[str], many: int) -> Tampered:

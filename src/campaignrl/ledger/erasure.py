@@ -20,7 +20,8 @@ from campaignrl.ledger.schemas import ALL_CHANNELS, TABLES
 from campaignrl.ledger.standing import not_sent
 from campaignrl.tables import same_spelling
 
-CHANGED = ("decisions", "handovers", "outcomes", "permissions")
+# In this order: who is erased is suppressed before anything that held them back is gone, should it be killed half way.
+CHANGED = ("permissions", "decisions", "handovers", "outcomes")
 
 
 class Erased(NamedTuple):
@@ -54,7 +55,7 @@ def erase(ledger: Ledger, customer: str, *, today: datetime.date) -> Erased:
                 rows = pa.concat_tables([rows, _suppression(ledger, customer, today, rows.schema)])
             if len(rows) != len(tables[name]) or name == "permissions":
                 ledger.replace(name, rows)
-    return Erased(*(int(pc.sum(theirs[name]).as_py() or 0) for name in CHANGED))
+    return Erased(*(int(pc.sum(theirs[name]).as_py() or 0) for name in Erased._fields))
 
 
 def _chained(ledger: Ledger, going: pa.Table, before: pa.Table, today: datetime.date) -> None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 FORMAT = 2
+SALT = 16  # bytes
 FACTS, LOCK = "ledger.json", ".lock"
 EPOCH = datetime.date(1970, 1, 1)
 PATIENCE = 60.0  # seconds to wait for another run
@@ -85,7 +86,7 @@ class Ledger:
         facts = {"format": FORMAT, "world": world.name, "rules": [world_hash(world)]}
         facts |= {"start": start.isoformat(), "customers": customers}
         facts |= {"currency": world.money.currency, "minor_per_unit": world.money.minor_per_unit}
-        facts |= {"salt": secrets.token_hex(16)}
+        facts |= {"salt": secrets.token_hex(SALT)}
         try:
             for name in TABLES:
                 _create(place / name, name, world.features)
@@ -118,7 +119,10 @@ class Ledger:
             start = datetime.date.fromisoformat(facts["start"])
             rules = tuple(str(rule) for rule in facts["rules"])
             unit = str(facts["currency"]), int(facts["minor_per_unit"])
-            return cls(place, str(facts["world"]), rules, start, int(facts["customers"]), *unit, str(facts["salt"]))
+            salt = str(facts["salt"])
+            if len(bytes.fromhex(salt)) != SALT:
+                raise ValueError("salt")
+            return cls(place, str(facts["world"]), rules, start, int(facts["customers"]), *unit, salt)
         except (KeyError, ValueError, TypeError) as wrong:
             raise ArtifactError(Problem(str(place / FACTS), "content", str(wrong), "the facts it held")) from None
 
@@ -257,7 +261,14 @@ class Ledger:
 
     def counts(self) -> dict[str, int]:
         """Rows by table."""
-        return {name: int(self.table(name).to_pyarrow_dataset().count_rows()) for name in TABLES}
+        return {name: self._count(name) for name in TABLES}
+
+    def _count(self, name: str) -> int:
+        try:
+            return int(self.table(name).to_pyarrow_dataset().count_rows())
+        except (OSError, pa.ArrowException) as wrong:
+            fix = "Bring the folder back from a copy; no other program may change it."
+            raise ArtifactError(Problem(str(self.folder / name), "rows", _short(wrong), "all there", fix)) from None
 
     def runs(self) -> list[dict[str, Any]]:
         """Every run: day, policy, decisions, sends and cost in minor units, in the order of days."""
@@ -276,7 +287,7 @@ class Ledger:
             }
             for row in found
         ]
-        return sorted(rows, key=lambda row: (row["day"], row["run"]))
+        return sorted(rows, key=lambda row: (row["day"], str(row["run"])))
 
 
 def _create(path: Path, name: str, features: FeatureSchema) -> None:

@@ -26,6 +26,8 @@ from campaignrl.specs import World
 from campaignrl.tables.files import category_codes
 from campaignrl.tables.log import DecisionLog
 
+WHOLE = ("customer_id", "run_id", "decision_id", "action", "eligible", "propensity", "propensity_before", "cost")
+LEAST = 6  # digits of a policy's hash that name it
 NEVER = -(1 << 31)  # day before any: of outcomes nothing was ever told
 
 
@@ -56,6 +58,7 @@ def decided(ledger: Ledger, world: World, today: int) -> pd.DataFrame:
     """Every decision of earlier days, customer by customer."""
     rows = ledger.read("decisions").to_pandas()
     rows = rows[rows["day"] < today]
+    require_whole(ledger, rows)
     others = int((rows["catalog_hash"] != world.catalog.hash).sum())
     if others:  # what was never looked at must not pass for fine
         fix = "Give the world as it was when they were made."
@@ -63,6 +66,15 @@ def decided(ledger: Ledger, world: World, today: int) -> pd.DataFrame:
         raise ArtifactError(Problem(str(ledger.folder), "actions", f"others in {others:,} decisions", allowed, fix))
     ordered: pd.DataFrame = rows.sort_values(["customer_id", "day", "run_id"], kind="stable").reset_index(drop=True)
     return ordered
+
+
+def require_whole(ledger: Ledger, decisions: pd.DataFrame) -> None:
+    """ArtifactError for decisions without what every run writes."""
+    lost = [name for name in WHOLE if name not in decisions]
+    broken = len(decisions) if lost else int(decisions[list(WHOLE)].isna().any(axis=1).sum())
+    if broken:
+        fix = "Some other program wrote there: `campaignrl audit` says which rows."
+        raise ArtifactError(Problem(str(ledger.folder), "decisions", f"{broken:,} with gaps", "whole rows", fix))
 
 
 def log_of_rows(rows: pd.DataFrame, world: World, daily: pd.DataFrame, known: int) -> DecisionLog:
@@ -87,15 +99,21 @@ def log_of_rows(rows: pd.DataFrame, world: World, daily: pd.DataFrame, known: in
         cost=rows["cost"].to_numpy(dtype=np.int64),
         matured=day + world.outcome_days <= known,
         eligible=eligible_masks(rows["eligible"], len(world.catalog), n),
-        meta={**world.log_facts, "policy_id": str(first), "policy_hash": str(rows["policy_hash"].iloc[0])},
+        meta={
+            **world.log_facts,
+            "policy_id": str(first),
+            "policy_hash": str(rows["policy_hash"].iloc[0]),
+            "limited": bool((rows["propensity"] != rows["propensity_before"]).any()),
+        },
     )
 
 
 def _of_policy(rows: pd.DataFrame, policy: str | None, ledger: Ledger) -> pd.DataFrame:
     made = rows.groupby("policy_hash")["policy_id"].first()
     if policy is not None:
-        rows = rows[(rows["policy_id"] == policy) | (rows["policy_hash"] == policy)]
-        made = made[(made == policy) | (made.index == policy)]
+        named = [one for one in made.index if len(policy) >= LEAST and one.startswith(policy)]
+        rows = rows[(rows["policy_id"] == policy) | rows["policy_hash"].isin(named)]
+        made = made[(made == policy) | made.index.isin(named)]
     if len(made) == 1:
         return rows
     names = ", ".join(f"{name} ({str(hash_)[:8]})" for hash_, name in made.items()) or "none"

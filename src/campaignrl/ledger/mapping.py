@@ -17,6 +17,7 @@ columns mean and may hold (incoming.py).
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -55,9 +56,22 @@ def read_column_mapping(path: str | Path, known: Sequence[str]) -> ColumnMapping
     ]
     twice = sorted(found.columns.keys() & found.constants.keys())
     problems += [Problem(str(path), "column", name, "read or constant, not both") for name in twice]
+    problems += [
+        Problem(f"{path} [formats]", name, written, "a format of days", "Write it as %d.%m.%Y.")
+        for name, written in found.formats.items()
+        if not _is_format(written)
+    ]
     if problems:
         raise SpecError(problems)
     return found
+
+
+def _is_format(written: str) -> bool:
+    try:
+        datetime.datetime.strptime(datetime.date(2026, 11, 21).strftime(written), written)
+    except ValueError:
+        return False
+    return "%" in written
 
 
 def mapped(table: pa.Table, mapping: ColumnMapping, where: str) -> pa.Table:

@@ -70,9 +70,12 @@ class Standing:
         return self.contacts(None, 1) > 0
 
 
-def standing(ledger: Ledger, day: int, ids: Objects, channels: list[str]) -> Standing:
-    """Everything that earlier runs, and what came back of them, say of these customers."""
-    sends = _sends(ledger)
+def standing(ledger: Ledger, day: int, ids: Objects, channels: list[str], without: str = "") -> Standing:
+    """Everything that earlier runs, and what came back of them, say of these customers.
+
+    without: a run that does not count, since it is repeated.
+    """
+    sends = _sends(ledger, without)
     known = pd.Index(ids)
     customer = known.get_indexer(pd.Index(sends["customer_id"]))
     when, channel = sends["day"].to_numpy(), sends["channel"].to_numpy(dtype=object)
@@ -103,10 +106,11 @@ def _last_day(ledger: Ledger) -> int | None:
     return None if last is None else int(last)
 
 
-def _sends(ledger: Ledger) -> pd.DataFrame:
+def _sends(ledger: Ledger, without: str) -> pd.DataFrame:
     """Every send that counts: planned, handed over, or of unknown fate."""
-    table = ledger.read("decisions", ["decision_id", "customer_id", "day", "channel", "offer", "cost", "action"])
-    sends = table.filter(pc.not_equal(table["action"], 0)).to_pandas()
+    columns = ["decision_id", "customer_id", "day", "channel", "offer", "cost", "action", "run_id"]
+    table = ledger.read("decisions", columns)
+    sends = table.filter(pc.and_(pc.not_equal(table["action"], 0), pc.not_equal(table["run_id"], without))).to_pandas()
     kept: pd.DataFrame = sends[~sends["decision_id"].isin(not_sent(ledger))]
     return kept
 
@@ -135,6 +139,7 @@ def _permissions(
     consent = np.full((len(channels), len(known)), -1, dtype=np.int8)
     suppressed = np.zeros(len(known), dtype=bool)
     rows = pd.concat([ledger.read("permissions").to_pandas(), _left(ledger)], ignore_index=True)
+    erased = set(rows["customer_id"][rows["customer_id"].str.startswith(HASHED)])  # on whatever day: nobody is left
     rows = rows[rows["allowed"] & (rows["day"] <= day) | ~rows["allowed"] & (rows["arrived"] <= day)]
     rows = rows.sort_values(["day", "allowed"], ascending=[True, False], kind="stable")
     for i, channel, allowed in _words(rows, known):
@@ -142,7 +147,6 @@ def _permissions(
             suppressed[i] = not allowed
         elif channel in channels:
             consent[channels.index(channel), i] = allowed
-    erased = set(rows["customer_id"][rows["customer_id"].str.startswith(HASHED)])
     if erased:  # last: no older word, whenever it comes in, may lift it
         suppressed |= [ledger.hash_of(str(one)) in erased for one in known]
     return consent, suppressed

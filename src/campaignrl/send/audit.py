@@ -19,7 +19,7 @@ from campaignrl.guard import Spending
 from campaignrl.ledger import EPOCH, Ledger, decided, log_of_rows, not_sent, tampered
 from campaignrl.policies import Policy, policy_hash
 from campaignrl.send.recount import Finding, finding, of_days, of_mornings, of_one, of_windows
-from campaignrl.specs import World
+from campaignrl.specs import World, world_hash
 from campaignrl.tables.log import DecisionLog
 
 EVER = (datetime.date.max - EPOCH).days
@@ -83,10 +83,30 @@ def audit_ledger(
     Raises:
         SupportError: the policy, its content and not its name alone, decided nothing here.
     """
-    rows = decided(ledger, world, EVER)
+    ledger.require(world)
     broken = [Finding(*one) for one in tampered(ledger.read("decisions"), ledger.read("erasures"), head)]
+    try:
+        many, found = _recomputed(ledger, world, policy)
+    except (ArtifactError, TypeError, ValueError, KeyError, IndexError, AttributeError):
+        if not broken:
+            raise
+        unread = Finding("the rules could not be recomputed from rows that are not as they were written", 1, ())
+        return len(ledger.read("decisions", ["day"])), [*broken, unread]
+    return many, [one for one in (*broken, *found) if one.many]
+
+
+def other_forms(ledger: Ledger, world: World) -> int:
+    """Decisions that were made under another form of the world's rules, which an audit in this form cannot judge."""
+    hashes = ledger.read("decisions", ["world_hash"])["world_hash"].to_pylist()
+    return sum(one != world_hash(world) for one in hashes)
+
+
+def _recomputed(ledger: Ledger, world: World, policy: Policy | None) -> tuple[int, list[Finding]]:
+    """(decisions, findings) of the decisions that were made under this form of the rules."""
+    rows, broken = decided(ledger, world, EVER), []
+    rows = rows[rows["world_hash"] == world_hash(world)]
     if not len(rows):
-        return 0, broken
+        return 0, []
     nothing = pd.DataFrame({"customer_id": [], "day": [], "currency": []})
     kept = rows[~rows["decision_id"].isin(not_sent(ledger))]
     if len(kept):
@@ -103,7 +123,7 @@ def audit_ledger(
             raise SupportError(Problem("audit", "policy", policy.name, f"one that decided here: {made}"))
         mine = log_of_rows(own, world, nothing, EVER)
         broken += _of_chances(mine, policy, own["propensity_before"].to_numpy(dtype=np.float64))
-    return len(rows), [found for found in broken if found.many]
+    return len(rows), broken
 
 
 def _of_chances(log: DecisionLog, policy: Policy, drawn: Float | None) -> list[Finding]:

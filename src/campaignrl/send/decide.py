@@ -132,7 +132,7 @@ def decide(
     named = (seed, budget, sorted((capacity or {}).items()), *how, *(() if at is None else (at.isoformat(),)))
     run = run_id(policy, table, world, day, *named)
     with kept.lock():
-        begun = begin(kept, table, world, day)
+        begun = begin(kept, table, world, day, run)
         before = kept.rows_of(run)
         found = replace(decided(one_an_address(begun.customers), begun), run=run)
         if before is not None:

@@ -171,8 +171,10 @@ class Decisions:
     @property
     def gain(self) -> float | None:
         """What all of it is expected to bring over sending nothing; None where the policy states no values."""
-        known = self.expected_gain is not None and not np.isnan(self.expected_gain).any()
-        return math.fsum(self.expected_gain.tolist()) if known and self.expected_gain is not None else None
+        gains = self.gains()
+        if self.withdrawn is not None:
+            gains = np.where(self.withdrawn, 0.0, gains)
+        return None if np.isnan(gains).any() else math.fsum(gains.tolist())
 
     def blocked_counts(self) -> dict[str, int]:
         """Customers hit by each rule, most frequent first."""

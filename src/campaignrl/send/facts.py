@@ -50,12 +50,16 @@ def morning_of(day: datetime.date, send_at: datetime.time | str | None, limits: 
     """The morning of a run within these limits.
 
     Raises:
-        UsageError: `send_at` is no time of day, or nobody knows of which zone.
+        UsageError: `send_at` is no time of day, nobody knows of which zone, or it is left out where hours are quiet.
     """
     at = clock_time(send_at)
     if at is not None and world.guard.timezone is None:
         fix = 'Add timezone = "Europe/Berlin" or the like to [guard].'
         raise UsageError(Problem("decide", "send_at", at.isoformat("minutes"), f"in a zone that {world.name} has", fix))
+    hours = world.guard.quiet_hours is not None and world.guard.timezone is not None
+    if at is None and hours and not world.catalog.slots:
+        fix = "Say when the list goes out: --send-at 09:30 (send_at=)."
+        raise UsageError(Problem("decide", "send_at", "left out", f"given, since {world.name} has quiet hours", fix))
     sold_out = None if limits.stock is None else limits.stock < 1
     return Morning((day - EPOCH).days, at, sold_out)
 

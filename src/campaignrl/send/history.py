@@ -15,7 +15,7 @@ import pandas as pd
 
 from campaignrl.display import one_line
 from campaignrl.errors import Problem, UsageError
-from campaignrl.ledger import EPOCH, SEEN, Ledger
+from campaignrl.ledger import EPOCH, SEEN, Ledger, require_whole
 from campaignrl.tables import same_spelling
 
 SHOWN = 5  # decisions told in words
@@ -97,7 +97,9 @@ def history_of(ledger: Ledger, customer: str) -> History:
     Raises:
         UsageError: nothing is known of such a customer, or it was erased.
     """
-    decisions = _theirs(ledger.read("decisions").to_pandas(), customer)
+    everything = ledger.read("decisions").to_pandas()
+    require_whole(ledger, everything)
+    decisions = _theirs(everything, customer)
     permissions = _theirs(ledger.read("permissions").to_pandas(), customer)
     outcomes = _theirs(ledger.read("outcomes").to_pandas(), customer, set(decisions["decision_id"]))
     if not len(decisions) + len(permissions) + len(outcomes):

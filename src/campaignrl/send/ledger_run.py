@@ -58,8 +58,8 @@ class LedgerRun:
     limits: Limits
 
 
-def begin(ledger: Ledger, customers: CustomerTable, world: World, day: datetime.date) -> LedgerRun:
-    """Read the ledger for a run.
+def begin(ledger: Ledger, customers: CustomerTable, world: World, day: datetime.date, run: str = "") -> LedgerRun:
+    """Read the ledger for a run; what a run of this name did before, which is repeated then, does not count against it.
 
     Raises:
         UsageError: the ledger is of another world, or the campaign has not begun on the day.
@@ -68,7 +68,7 @@ def begin(ledger: Ledger, customers: CustomerTable, world: World, day: datetime.
     if day < ledger.start:
         raise UsageError(Problem("ledger", "day", day.isoformat(), f"{ledger.start}, when it begins, or later"))
     today, head = (day - EPOCH).days, ledger.head
-    found = standing(ledger, today, customers.ids, list(world.channels))
+    found = standing(ledger, today, customers.ids, list(world.channels), run)
     spending = Spending(world, ledger.customers)
     spending.book(found.spent, found.sends_of(list(world.offers)))
     limits = spending.limits(min((day - ledger.start).days, world.horizon - 1))
@@ -221,6 +221,8 @@ def decided_before(rows: pa.Table, ids: Objects, found: Decisions, world: World)
     found: the run decided anew: facts that stay, and what customers get who were erased since, which is nothing.
     """
     frame = rows.to_pandas()
+    if frame["customer_id"].duplicated().any():
+        raise DataError(Problem("ledger", "run", str(frame["run_id"].iloc[0]), "with one row a customer", "Audit it."))
     place = pd.Index(frame["customer_id"]).get_indexer(pd.Index(ids))
     there, barred = place >= 0, found.customers.suppressed
     erased = np.zeros(len(ids), dtype=bool) if barred is None else ~there & barred

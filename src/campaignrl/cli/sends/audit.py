@@ -12,11 +12,12 @@ import typer
 
 from campaignrl.cli.inputs import Inputs, policy_name
 from campaignrl.cli.terminal import Json, say, say_json, say_table, talk
-from campaignrl.errors import UsageError
+from campaignrl.errors import Problem, UsageError
 from campaignrl.ledger import Ledger
 from campaignrl.policies import load_policy
 from campaignrl.send import audit_ledger, not_looked_at
 from campaignrl.send.audit import audit as audit_log
+from campaignrl.send.audit import other_forms
 from campaignrl.specs import bundled_files, load_world
 from campaignrl.tables import read_log
 from campaignrl.tables.log import DecisionLog
@@ -41,12 +42,15 @@ def audit(
     rules = inputs.read(lambda: load_world(world or _world_of(read.value, source)))
     named = inputs.read(lambda: None if policy is None else policy_name(policy, world))
     player = inputs.read(lambda: None if named.value is None else load_policy(named.value, rules.value))
+    inputs.read(lambda: _require_ledger(head, source))
     inputs.check()
     if isinstance(read.value, Ledger):
         many, broken = audit_ledger(read.value, rules.value, player.value, head)
     else:
         many, broken = len(read.value), audit_log(read.value, rules.value, policy=player.value)
     silent = not_looked_at(rules.value, read.value)
+    if isinstance(read.value, Ledger) and (others := other_forms(read.value, rules.value)):
+        silent.append(f"{others:,} decisions under another form of the rules")
     if silent:
         talk(f"not looked at, since {source} does not keep what they rest on: {', '.join(silent)}")
     if as_json:
@@ -57,6 +61,11 @@ def audit(
         if broken:
             say_table(("rule", "rows", "the first"), [(f.rule, f"{f.many:,}", "; ".join(f.rows)) for f in broken])
     raise typer.Exit(1 if broken else 0)
+
+
+def _require_ledger(head: str | None, source: Path) -> None:
+    if head is not None and not source.is_dir():
+        raise UsageError(Problem("audit", "--head", head, "given for the folder of a ledger: a log has no chain"))
 
 
 def _world_of(source: Ledger | DecisionLog, path: Path) -> str:

@@ -135,6 +135,7 @@ def _opened(folder: Path, world: str | None, as_of: str | None) -> tuple[Ledger,
     kept = inputs.read(lambda: Ledger.open(folder))
     rules = inputs.read(lambda: load_world(world or kept.value.world))
     day = inputs.read(lambda: day_of(as_of))
+    inputs.read(lambda: kept.value.require(rules.value))
     inputs.check()
     return kept.value, rules.value, day.value
 
