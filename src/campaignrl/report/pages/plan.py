@@ -80,7 +80,8 @@ def _certificate(plan: Plan) -> str:
     ]
     more = f" What is scarce would bring: {', '.join(scarce)}." if scarce else " Nothing is scarce."
     gap = f"{100 * made.relative_gap:.2f} %" if made.relative_gap >= 1e-4 else "less than 0.01 %"
-    return f"Allocated by value: {made.value:,.2f} of at most {made.bound:,.2f} {plan.gain_unit}, {gap} from the best.{more}"
+    most = f"{made.value:,.2f} of at most {made.bound:,.2f} {plan.gain_unit}"
+    return f"Allocated by value: {most}, {gap} from the best.{more}"
 
 
 def _grid(plan: Plan, channels: Sequence[str]) -> list[tuple[str, str, list[tuple[str, float]]]]:
