@@ -18,6 +18,7 @@ from campaignrl.ope.intervals.bootstrap import percentile_interval
 from campaignrl.ope.intervals.clustered import Clusters, Estimate, clustered_t, std_error
 from campaignrl.ope.intervals.confidence_sequences import anytime_bounds
 from campaignrl.ope.intervals.empirical_likelihood import Extreme, PairSums, cressie_read
+from campaignrl.ope.intervals.regression_t import error_of_like_residuals, regression_interval
 from campaignrl.ope.methods import intervals_by_name as by_name
 from campaignrl.ope.methods import preparation
 from campaignrl.ope.methods.intervals_by_name import Orders, customer_bounds, difference_mean, mean_of, with_interval
@@ -251,15 +252,10 @@ def test_a_difference_is_paired_row_by_row():
     terms = a.expected - b.expected + (a.weight - b.weight) * (LOG.reward - a.predicted)
     assert made.value == pytest.approx(terms.mean())
     assert made.std_error == pytest.approx(std_error(terms - terms.mean(), a.clusters))
-    part = Weighted(
-        a.expected - b.expected,
-        1 + a.weight - b.weight,
-        (1 + a.weight_range[0] - b.weight_range[1], 1 + a.weight_range[1] - b.weight_range[0]),
-        LOG.reward - a.predicted,
-        (0.0 - Q.max(), 1.0 - Q.min()),
-        1.0,
-    )
-    assert made[2:4] == pytest.approx(np.clip(likelihood_interval(part, a.clusters, 0.1), -1, 1))
+    weight, residual = 1 + a.weight - b.weight, LOG.reward - a.predicted
+    w, y = a.clusters.scaled(weight), a.clusters.scaled(terms)
+    least = error_of_like_residuals(weight, residual, a.clusters.rows)
+    assert made[2:4] == pytest.approx(np.clip(regression_interval(PairSums.of(w, y), w, y, 0.1, least), -1, 1))
     assert difference(a, a, 0.1) == (0.0, 0.0, 0.0, 0.0, "empirical likelihood")
     assert compare_on_log(LOG, within(LOG), always(LOG, 0), q=Q, alpha=0.1)[:4] == pytest.approx(made[:4])
     assert evaluate_stream(LOG, within(LOG), model=Q, reference=within(LOG)).lift_ci_high == 0.0

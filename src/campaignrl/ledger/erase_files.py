@@ -91,7 +91,7 @@ def _erase_in(path: Path, customer: str) -> int:
             write_together(log_writers(log.take(~theirs), path))
         return int(theirs.sum())
     if is_parquet(path):
-        table = pq.read_table(path)
+        table = read_table(path)
         theirs = _rows_of(table, customer)
         rows = int(pc.sum(theirs).as_py() or 0)
         if rows:
@@ -134,7 +134,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 def _holds(path: Path, customer: str, word: re.Pattern[bytes]) -> bool:
     """A table is searched in the columns that hold ids, where it has any; everything else by the word."""
-    table = (pq.read_table(path) if is_parquet(path) else read_table(path)) if _is_table(path) else None
+    table = read_table(path) if _is_table(path) else None
     named = [] if table is None else [name for name in ID_COLUMNS if name in table.column_names]
     if table is None or not (named or is_parquet(path)):
         return word.search(path.read_bytes()) is not None

@@ -21,8 +21,7 @@ from campaignrl.ope.data import TargetPolicy
 from campaignrl.ope.diagnostics import P_ALARM, Finding, Level
 from campaignrl.ope.intervals import p_value_of_gap, std_error
 from campaignrl.ope.methods import HEAVY, Evidence, gather
-from campaignrl.ope.nuisance import RewardModel, reward_model
-from campaignrl.ope.nuisance.cross_fitting import capped, folds_of
+from campaignrl.ope.nuisance import RewardModel, capped, folds_of, reward_model
 from campaignrl.tables.log import DecisionLog
 
 FLEXIBLE = "boosting"

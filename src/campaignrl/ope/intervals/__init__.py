@@ -38,4 +38,5 @@ from campaignrl.ope.intervals.empirical_likelihood import cressie_read as cressi
 from campaignrl.ope.intervals.empirical_likelihood import mean_weight_statistic as mean_weight_statistic
 from campaignrl.ope.intervals.regression_t import REGRESSION_T as REGRESSION_T
 from campaignrl.ope.intervals.regression_t import error_of_like_residuals as error_of_like_residuals
+from campaignrl.ope.intervals.regression_t import has_events as has_events
 from campaignrl.ope.intervals.regression_t import regression_interval as regression_interval

@@ -33,6 +33,7 @@ from campaignrl.ope.intervals import (
     clustered_t,
     cressie_read,
     error_of_like_residuals,
+    has_events,
     regression_interval,
     std_error,
 )
@@ -219,6 +220,8 @@ def difference_within(value: float, error: float, ends: Range, span: float, made
 def _by_regression(
     weight: Float, terms: Float, residual: Float, clusters: Clusters, alpha: float, at: Rows | None
 ) -> Range | None:
+    if not has_events(residual, clusters.rows):
+        return None
     w, y = clusters.scaled(weight), clusters.scaled(terms)
     sums = PairSums.of(w, y)
     if at is not None and len(at) < clusters.rows:

@@ -14,6 +14,8 @@ reward_models.py     Reward models by name: ridge, logistic, boosting, and each 
 
 from campaignrl.ope.nuisance.cross_fitting import GivenPredictions as GivenPredictions
 from campaignrl.ope.nuisance.cross_fitting import RewardModel as RewardModel
+from campaignrl.ope.nuisance.cross_fitting import capped as capped
+from campaignrl.ope.nuisance.cross_fitting import folds_of as folds_of
 from campaignrl.ope.nuisance.density_ratios import state_ratios as state_ratios
 from campaignrl.ope.nuisance.fqe import KINDS as KINDS
 from campaignrl.ope.nuisance.fqe import Behaviour as Behaviour

@@ -26,6 +26,7 @@ from campaignrl.ope.intervals import (
     Estimate,
     PairSums,
     error_of_like_residuals,
+    has_events,
     mean_weight_statistic,
     p_value_of_gap,
     regression_interval,
@@ -194,6 +195,8 @@ def _by_regression(sums: CustomerSums, sample: LogSample | None, alpha: float) -
         return None
     pair = _pair(sums, _of(sums, {"lift_weight": 1.0}), _of(sums, {"lift": 1.0}))
     rows, (weight, terms, residual) = float(sums.totals[AT["one"]]), sample.gain
+    if not has_events(residual, rows):
+        return None
     customers = sums_of_part(sample.customer, weight, terms, sums.customers / rows)
     return regression_interval(pair, *customers, alpha, error_of_like_residuals(weight, residual, rows))
 

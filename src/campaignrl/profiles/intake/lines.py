@@ -5,8 +5,8 @@
 
 Who is who, which rows repeat which and which lines are one order is settled anew over old and new rows together. So
 a device that becomes a member's, a second export that overlaps the first and a corrected row end in what one build of
-all exports would have made. Here: writing and reading these files. Not here: the settling (deduplication.py,
-identity.py).
+all exports would have made. Here: writing and reading these files, by the engine, since they may be larger than memory.
+Not here: the settling (deduplication.py, identity.py).
 """
 
 from __future__ import annotations
