@@ -15,9 +15,8 @@ from campaignrl.cli.terminal import Json, say, say_json, say_table, talk
 from campaignrl.errors import Problem, UsageError
 from campaignrl.ledger import Ledger
 from campaignrl.policies import load_policy
-from campaignrl.send import audit_ledger, not_looked_at
+from campaignrl.send import audit_ledger, not_looked_at, other_forms
 from campaignrl.send.audit import audit as audit_log
-from campaignrl.send.audit import other_forms
 from campaignrl.specs import bundled_files, load_world
 from campaignrl.tables import read_log
 from campaignrl.tables.log import DecisionLog
