@@ -129,7 +129,7 @@ def test_more_fatigue_never_keeps_a_customer_longer_and_a_perk_never_shorter(rat
     tired = mood(2, fatigue=stock)
     drop = purchase.drop_out_hazard(np.float32([rate] * 2), tired, np.array([NO_OFFER] * 2), P)
     perk = purchase.drop_out_hazard(np.float32([rate] * 2), tired, np.array([OFFERS.index("vip_perk")] * 2), P)
-    assert drop[1] >= drop[0]
+    assert drop[1] >= drop[0] * (1 - 1e-6)  # the last bit of single precision may go either way
     assert (perk <= drop).all()
 
 
