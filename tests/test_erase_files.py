@@ -118,6 +118,10 @@ def test_the_verb_erases_everywhere_or_says_where_the_id_still_stands(run_files)
     def run(*args):
         return CliRunner().invoke(app, ["erase", GONE, "--ledger", str(run_files / "led"), *map(str, args)])
 
+    for place in (run_files, run_files / "led", run_files / "led" / "decisions"):
+        inside = run("--also", place)  # would write the ledger's own files anew
+        assert isinstance(inside.exception, UsageError)
+        assert "apart from the ledger" in str(inside.exception)
     missing = run("--also", run_files / "nowhere")
     assert isinstance(missing.exception, UsageError)
     assert GONE in ledger.read("decisions")["customer_id"].to_pylist()  # nothing went before all paths were there

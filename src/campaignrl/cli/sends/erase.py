@@ -12,6 +12,7 @@ import typer
 
 from campaignrl.cli.inputs import Inputs, day_of
 from campaignrl.cli.terminal import Json, say, say_json
+from campaignrl.errors import Problem, UsageError
 from campaignrl.ledger import Ledger, erase_in_files, still_found
 from campaignrl.ledger import erase as erase_from
 
@@ -32,6 +33,7 @@ def erase(
     """
     inputs, places = Inputs(), also or []
     kept, day = inputs.read(lambda: Ledger.open(ledger)), inputs.read(lambda: day_of(as_of))
+    inputs.read(lambda: _require_apart(places, ledger))
     inputs.check()
     files = erase_in_files(places, customer)  # first: a path that is none stops it before anything went
     gone = erase_from(kept.value, customer, today=day.value)
@@ -47,3 +49,13 @@ def erase(
         for path in left:
             say(f"still found: {path}: make it anew without the customer, or delete it")
     raise typer.Exit(1 if left else 0)
+
+
+def _require_apart(places: list[Path], ledger: Path) -> None:
+    """Files of the ledger are its own: no other hand may write them anew."""
+    own = ledger.resolve()
+    for place in places:
+        other = place.resolve()
+        if own == other or own in other.parents or other in own.parents:
+            fix = "Name its files one by one; the ledger itself is erased from by --ledger."
+            raise UsageError(Problem("erase", "--also", str(place), "apart from the ledger", fix))
