@@ -39,6 +39,7 @@ ORDER = (
     ("ope",),
     ("suites",),
     ("report",),
+    ("loop",),
     ("service",),
     ("demo",),
     ("cli",),

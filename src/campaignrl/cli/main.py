@@ -30,6 +30,19 @@ RESUMED = MappingProxyType({"benchmark": " With the same words and -o, it goes o
 VERBS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "demo": ("demo:demo", "Simulate, train, evaluate offline, decide and report, on simulated customers."),
+        "init": (
+            "loop:init",
+            "Begin a campaign's folder: with example exports, or from one's own files, whose meaning it guesses.",
+        ),
+        "today": (
+            "loop:today",
+            "Do this morning's work: exports to profiles, what came back, who may decide, the plan. It sends nothing.",
+        ),
+        "approve": (
+            "loop:approve",
+            "Release the plan of the day: decisions to the ledger, the send list to FOLDER/sends.",
+        ),
+        "halt": ("loop:halt", "Stop a campaign at once: no plan and no approval until the halt is released."),
         "world": ("world:world", "List, show and check worlds."),
         "profile": (
             "profile:profile",

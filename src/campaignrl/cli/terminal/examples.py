@@ -12,6 +12,22 @@ from types import MappingProxyType
 EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "demo": ("campaignrl demo", "campaignrl demo -w bank -n 5000 -o runs/bank --json"),
+        "init": (
+            "campaignrl init web_shop --start 2026-11-21",
+            "campaignrl init my_bank --template bank --start 2026-11-21 --json",
+        ),
+        "today": (
+            "campaignrl today web_shop --as-of 2026-11-21",
+            "campaignrl today web_shop --as-of 2026-11-21 --json",
+        ),
+        "approve": (
+            "campaignrl approve web_shop --by Ann --as-of 2026-11-21",
+            "campaignrl approve web_shop --by Ann --as-of 2026-11-21 --json",
+        ),
+        "halt": (
+            'campaignrl halt web_shop --by Ann --why "a wrong price in the mail"',
+            'campaignrl halt web_shop --release --by Ann --why "price mended" --json',
+        ),
         "world list": ("campaignrl world list", "campaignrl world list --json"),
         "world show": ("campaignrl world show ecommerce", "campaignrl world show bank -n 2000 -o bank.html"),
         "world check": ("campaignrl world check mine.toml", "campaignrl world check ./mine.toml"),

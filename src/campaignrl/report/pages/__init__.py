@@ -2,6 +2,7 @@
 
 data_quality.py  The data-quality page: what came in, what stayed, what was refused and why, how complete the
                  columns are
+morning.py       The page of a morning: what would be sent, what it waits for, what to look at, what each station did
 plan.py          The plan of a run on one page: what will be sent, to how many, what it costs, who gets nothing, what
                  changed
 sections.py      What stands in each part of the page, as plain records of texts, ready for the template
@@ -10,5 +11,6 @@ training.py      The report of a training: one HTML page, the picture as a PNG b
 """
 
 from campaignrl.report.pages.data_quality import quality_page as quality_page
+from campaignrl.report.pages.morning import morning_page as morning_page
 from campaignrl.report.pages.plan import plan_page as plan_page
 from campaignrl.report.pages.template import style as style

@@ -1,0 +1,111 @@
+"""Releasing a plan, and the kill switch: who, when, which plan.
+
+What was approved is what is sent: the list is decided once more as the ledger stands now, and may only have lost
+customers since (an opt-out at noon). Anything else needs a new look. Not here: the plan (today.py).
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from campaignrl.errors import Problem, UsageError
+from campaignrl.loop.campaign_file import CampaignFile
+from campaignrl.loop.folder import APPROVALS, HALT, append_line, halted, locked, read_state, require_going, write_state
+from campaignrl.loop.stations import open_ledger
+from campaignrl.loop.today import PLANS, decided, list_digest
+from campaignrl.tables.files import frame_writer, read_frame, write_whole
+
+SENDS, HALTS = "sends", "halts.jsonl"
+COLUMNS = ["customer_id", "offer", "channel"]
+
+
+@dataclass(frozen=True)
+class Approved:
+    """A released list: where it lies, how many sends it has, how many of the plan were lost since."""
+
+    day: datetime.date
+    path: Path
+    sends: int
+    lost: int
+    who: str
+
+
+def approve(folder: str | Path, *, day: datetime.date, who: str, now: datetime.datetime) -> Approved:
+    """Release the plan of a day: the decisions go to the ledger, the list to FOLDER/sends.
+
+    Again, it gives what it gave.
+
+    Raises:
+        UsageError: there is no plan of that day, guesses are not confirmed, the campaign is halted, nobody signs, or
+            the plan no longer holds.
+    """
+    place = Path(folder)
+    campaign = CampaignFile(place)
+    require_going(place)
+    if not who.strip():
+        raise UsageError(Problem("approve", "--by", who, "the name of who answers for it"))
+    with locked(place):
+        state, ledger = read_state(place), open_ledger(campaign)
+        plan, path = state.get("plan", {}), place / SENDS / f"{day}.csv"
+        before = state.get("approved", {})
+        if before.get("day") == day.isoformat() and path.exists():
+            return Approved(day, path, len(read_frame(path, ["customer_id"])), int(before["lost"]), before["who"])
+        _require_plan(campaign, plan, day)
+        planned = read_frame(place / PLANS / f"{day}.csv", text=["customer_id"])
+        again = decided(campaign, ledger, day, commit=False)
+        rows = again.sends()
+        kept = set(map(tuple, planned[COLUMNS].astype(str).to_numpy()))
+        added = [row for row in map(tuple, rows[COLUMNS].astype(str).to_numpy()) if row not in kept]
+        if added:
+            fix = f"Look at it again: campaignrl today {place}."
+            raise UsageError(Problem("approve", "plan", f"{len(added):,} other sends", "what was looked at", fix))
+        found = decided(campaign, ledger, day, commit=True)
+        lost = len(planned) - len(found.sends())
+        facts = {"day": day.isoformat(), "who": who, "when": now.isoformat(timespec="seconds"), "lost": lost}
+        facts |= {"list": list_digest(found), "run": found.run, "policy": found.policy}
+        write_whole(path, frame_writer(found.sends(), path))
+        append_line(place / APPROVALS, facts)
+        state["approved"] = {**facts, "list": str(path)}
+        write_state(place, state)
+    return Approved(day, path, len(found.sends()), lost, who)
+
+
+def _require_plan(campaign: CampaignFile, plan: dict[str, object], day: datetime.date) -> None:
+    problems = []
+    if plan.get("day") != day.isoformat():
+        fix = f"Make it: campaignrl today {campaign.folder}."
+        problems.append(Problem("approve", "plan", plan.get("day", "none"), f"one of {day}", fix))
+    if campaign.spec.guess:
+        fix = f"Look at each in campaign.toml, then: campaignrl init {campaign.folder} --confirm."
+        problems.append(Problem("campaign.toml", "guess", len(campaign.spec.guess), "confirmed", fix))
+    if problems:
+        raise UsageError(problems)
+
+
+def halt(folder: str | Path, *, who: str, why: str, now: datetime.datetime) -> None:
+    """Stop the campaign: no plan and no approval until it is released."""
+    _signed("halt", who, why)
+    place = Path(folder)
+    CampaignFile(place)
+    facts = {"who": who, "why": why, "when": now.isoformat(timespec="seconds")}
+    write_whole(place / HALT, lambda out: out.write(json.dumps(facts, ensure_ascii=False).encode()))
+    append_line(place / HALTS, {**facts, "what": "halted"})
+
+
+def release(folder: str | Path, *, who: str, why: str, now: datetime.datetime) -> None:
+    """Let a halted campaign go on."""
+    _signed("halt --release", who, why)
+    place = Path(folder)
+    if halted(place) is None:
+        raise UsageError(Problem("halt", "--release", str(place), "a campaign that is halted"))
+    append_line(place / HALTS, {"who": who, "why": why, "when": now.isoformat(timespec="seconds"), "what": "released"})
+    (place / HALT).unlink()
+
+
+def _signed(verb: str, who: str, why: str) -> None:
+    wrong = [Problem(verb, option, "", "given") for option, text in (("--by", who), ("--why", why)) if not text.strip()]
+    if wrong:
+        raise UsageError(wrong)

@@ -1,0 +1,213 @@
+"""`campaign.toml`: where the exports lie and what they mean, whose rules hold, which policies decide.
+
+    name, world            the world: a bundled name, or a TOML file in the folder
+    start, customers       first day of the campaign; whom its budget and capacities are for
+    [data]                 exports (folder of the files), tags (set), never_contacted, margin (of an order's amount),
+                           max_age_days (of the newest event)
+    [answers]              folder of what the sending tool gives back: handovers*, outcomes*, permissions*, and for
+                           each, if its columns have other names, the mapping file
+    [policies]             champion, challengers, explore (share of the champion's customers who draw at random)
+    [proof]                customers and seeds on which a policy is held against sending nothing before it may decide
+    [sends]                at (when the list goes out), budget (of a day), capacity (by channel, of a day)
+    [ids], [currency], [[source]]    as in a mapping of profile exports (profiles/intake/mapping.py)
+    [[guess]]              what, file, says: concluded, not told; while one is left, nothing may be sent
+
+Here: the model and the file as text. Not here: what happens in the morning (today.py).
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from pydantic import Field
+
+from campaignrl.errors import ArtifactError, Problem, SpecError, UsageError
+from campaignrl.loop.guesses import Guess
+from campaignrl.profiles.intake import IntakeMapping, parse_intake_mapping
+from campaignrl.specs import Spec, World, bundled_files, check, load_world, quoted, read_toml
+from campaignrl.tables.files import write_whole
+
+FILE = "campaign.toml"
+MAPPING_KEYS = ("ids", "currency", "source")
+GUESSES = "# Guesses. Nothing is sent while one is left: look at each, then `campaignrl init FOLDER --confirm`."
+
+
+class Data(Spec):
+    """Exports of shop and tools.
+
+    margin: share of an order's amount that is earned, before any offer's cost. max_age_days: nobody is sent anything
+    on data whose newest event is older.
+    """
+
+    exports: str = "exports"
+    tags: str = "shop"
+    never_contacted: bool = False
+    max_age_days: Annotated[int, Field(ge=1)] = 14
+    margin: Annotated[float, Field(gt=0, le=1)] = 0.3
+
+
+class Answers(Spec):
+    """What came back from sending: a folder, and mapping files where columns have other names."""
+
+    folder: str = "answers"
+    handovers: str | None = None
+    outcomes: str | None = None
+    permissions: str | None = None
+
+
+class Policies(Spec):
+    """Who decides. explore: share of uniform mixed into a champion of rules, so that its log can teach."""
+
+    champion: str
+    challengers: tuple[str, ...] = ()
+    explore: Annotated[float, Field(ge=0, le=1)] = 0.05
+
+
+class Proof(Spec):
+    """How large a trial is, and how much worse than usual rules or the best fixed action is still borne."""
+
+    customers: Annotated[int, Field(ge=200)] = 4_000
+    seed: int = 0
+    margin: Annotated[float, Field(ge=0)] = 0.0  # money of a customer over the campaign
+
+
+class Sends(Spec):
+    """How a list goes out. budget: money of a day, in the world's currency; capacity: sends of a day by channel."""
+
+    at: str | None = None
+    budget: Annotated[float, Field(ge=0)] | None = None
+    capacity: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+
+
+class GuessSpec(Spec):
+    """Something concluded from files, not yet confirmed by anybody."""
+
+    what: str
+    file: str
+    says: str
+
+
+class CampaignSpec(Spec):
+    """A campaign, but for the meaning of its exports."""
+
+    name: str
+    world: str
+    start: datetime.date
+    customers: Annotated[int, Field(ge=1)]
+    data: Data = Data()
+    answers: Answers = Answers()
+    policies: Policies
+    proof: Proof = Proof()
+    sends: Sends = Sends()
+    guess: tuple[GuessSpec, ...] = ()
+
+
+class CampaignFile:
+    """A campaign as its file says it: spec, mapping of its exports, world."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read FOLDER/campaign.toml.
+
+        Raises:
+            ArtifactError: there is none.
+            SpecError: it has mistakes, all of them at once.
+        """
+        path = folder / FILE
+        if not path.is_file():
+            fix = f"Begin one: campaignrl init {folder}."
+            raise ArtifactError(Problem(str(folder), "folder", folder.name, f"one with {FILE}", fix))
+        tables = read_toml(path)
+        mapping = {key: tables.pop(key) for key in MAPPING_KEYS if key in tables}
+        problems: list[Problem] = []
+        self.folder = folder
+        reads: tuple[Callable[[], None], ...] = (
+            partial(self._read_spec, tables),
+            partial(self._read_mapping, mapping),
+            self._read_world,
+        )
+        for read in reads:
+            try:
+                read()
+            except SpecError as wrong:
+                problems += wrong.problems
+        if problems:
+            raise SpecError(problems)
+
+    def _read_spec(self, tables: Mapping[str, Any]) -> None:
+        self.spec: CampaignSpec = check(CampaignSpec, dict(tables), FILE)
+
+    def _read_mapping(self, mapping: Mapping[str, Any]) -> None:
+        self.mapping: IntakeMapping = parse_intake_mapping(mapping, FILE)
+
+    def _read_world(self) -> None:
+        if hasattr(self, "spec"):
+            named = self.spec.world
+            self.world: World = load_world(named if named in bundled_files("envs") else self.place(named))
+
+    @property
+    def path(self) -> Path:
+        """Of the file."""
+        return self.folder / FILE
+
+    @property
+    def exports(self) -> Path:
+        """Folder of the raw exports."""
+        return self.place(self.spec.data.exports)
+
+    @property
+    def answers(self) -> Path:
+        """Folder of what came back."""
+        return self.place(self.spec.answers.folder)
+
+    def place(self, named: str) -> Path:
+        """A file or folder that the campaign names: inside its folder, or absolute."""
+        return self.folder / named
+
+
+def campaign_text(facts: Mapping[str, Any], mapping: Mapping[str, Any], guesses: Sequence[Guess]) -> str:
+    """The file as it is first written: everything that is often set, each with a word.
+
+    facts: about, name, world, start, customers, tags, never_contacted, champion, at; mapping: of the exports.
+    """
+    place = Environment(loader=PackageLoader("campaignrl.loop", "."), trim_blocks=True, undefined=StrictUndefined)
+    place.filters["toml"], place.filters["key"] = _toml, _key
+    return place.get_template("campaign.toml.j2").render(**facts, mapping=mapping, guesses=guesses, mark=GUESSES)
+
+
+def confirm(folder: Path) -> list[GuessSpec]:
+    """Take the guesses out of the file; what was confirmed.
+
+    Raises:
+        UsageError: there are guesses, but not at the end of the file where they were written.
+    """
+    campaign = CampaignFile(folder)
+    if not campaign.spec.guess:
+        return []
+    text = campaign.path.read_text(encoding="utf-8")
+    kept, mark, rest = text.partition(GUESSES)
+    if not mark or any(line.startswith("[") and line.strip() != "[[guess]]" for line in rest.splitlines()):
+        fix = "Delete its [[guess]] tables by hand."
+        raise UsageError(Problem(FILE, "guess", len(campaign.spec.guess), "at the end of the file", fix))
+    content = kept.rstrip().encode() + b"\n"
+    write_whole(campaign.path, lambda out: out.write(content))
+    return list(campaign.spec.guess)
+
+
+def _toml(value: Any) -> str:
+    """A value as TOML, tables inline."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_key(key)} = {_toml(one)}" for key, one in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(one) for one in value) + "]"
+    if isinstance(value, datetime.date):
+        return value.isoformat()
+    return str(value).lower() if isinstance(value, bool) else repr(value) if isinstance(value, int) else quoted(value)
+
+
+def _key(key: str) -> str:
+    return key if key.isascii() and key.replace("_", "").replace("-", "").isalnum() else quoted(key)

@@ -1,0 +1,183 @@
+"""A first reading of exports nobody has described: which file is what, which column means what, and how sure that is.
+
+Each file is taken as orders, contacts or attributes of customers by its headers, then by its values. What would do
+harm if it were wrong (whose row it is, money, a consent) is a guess that has to be confirmed before anything is sent.
+Here: the conclusions. Not here: the words (headers.py), the folder they are written to (folder.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from campaignrl.errors import DataError, Problem, UsageError
+from campaignrl.loop.first_rows import first_rows
+from campaignrl.loop.headers import CONTACTS, channel_in, column_of, consent_to, folded, kind_of
+
+LOOKED_AT = 100_000  # rows of each file
+FIT = 0.9  # share of a column's cells that must read as what it is taken for
+SIGNS = {"¥": "CNY", "￥": "CNY", "元": "CNY", "$": "USD", "£": "GBP", "€": "EUR"}
+MONEY = re.compile(r"^[-(]?[¥￥$£€]?\s*-?[\d０-９][\d０-９,.\s]*\s*(元|%)?\)?$")
+MOMENT = re.compile(r"\d{1,4}\s*[-/.年]\s*\d{1,2}|^\d{8}$|^\d{5}(\.\d+)?$|\d{1,2}-[A-Za-z]{3}-\d{2,4}")
+
+
+class Guess(NamedTuple):
+    """Something that was concluded and must be confirmed. what: ids, money or consent; file; says: in words."""
+
+    what: str
+    file: str
+    says: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One file as it was understood.
+
+    source: a `[[source]]` of a mapping; guesses: of it; line: for the terminal; customers: among the rows looked at.
+    """
+
+    source: dict[str, Any]
+    guesses: tuple[Guess, ...]
+    line: str
+    customers: int
+    currency: str | None = None
+
+
+def read_exports(paths: Sequence[Path], channels: Sequence[str]) -> list[Reading]:
+    """Each file as it was understood; every file that says nothing is in one error.
+
+    channels: of the world, for consents.
+
+    Raises:
+        UsageError: no file holds orders, or some file is no table of customers.
+    """
+    readings, wrong = [], []
+    for path in paths:
+        try:
+            readings.append(_reading(path, channels))
+        except DataError as fault:
+            wrong += list(fault.problems) or [Problem(path.name, "file", path.name, f"readable: {fault}")]
+    if wrong:
+        raise UsageError(wrong)
+    if not any("amount" in reading.source for reading in readings):
+        fix = "Give the file that holds what customers bought: customer, time and amount."
+        raise UsageError(Problem("init", "--from", ", ".join(p.name for p in paths), "with a file of orders", fix))
+    return readings
+
+
+def _reading(path: Path, channels: Sequence[str]) -> Reading:
+    frame, facts, rows = first_rows(path, LOOKED_AT)
+    columns = list(frame.columns)
+    customer = column_of("customer", columns) or _ids(frame)
+    if customer is None:
+        fix = "Rename one to customer_id, or write campaign.toml by hand."
+        raise DataError(Problem(path.name, "columns", ", ".join(columns[:8]), "with one that tells the customer", fix))
+    moment, amount = _fitting("ts", frame, MOMENT), _fitting("amount", frame, MONEY)
+    source: dict[str, Any] = {"name": path.stem, "file": path.name, "customer": customer}
+    seen = _as_seen(path, facts, rows)
+    who = Guess("ids", path.name, f"{customer} tells the customer")
+    if amount and moment:
+        return _orders(source, frame, who, moment, amount, seen)
+    named = channel_in(path.stem) if any(word in folded(path.stem) for word in CONTACTS) else None
+    told = column_of("channel", columns)
+    if moment and (named or told or column_of("kind", columns)):
+        return _contacts(source, frame, who, moment, named, told, channels, seen)
+    return _attributes(source, frame, who, channels, seen)
+
+
+def _orders(source: dict[str, Any], frame: pd.DataFrame, who: Guess, moment: str, amount: str, seen: str) -> Reading:
+    source |= {"kind": "order", "ts": moment, "amount": amount}
+    for role in ("discount", "category", "brand", "channel", "offer"):
+        column = column_of(role, frame.columns)
+        if column is not None and column not in source.values():
+            source[role] = column
+    order = column_of("order", frame.columns)
+    source["rules"] = {"negative": "refund", **({"merge": order} if order else {})}
+    currency = _currency(frame, amount)
+    paid = Guess("money", who.file, f"{amount} is what was paid" + (f", in {currency}" if currency else ""))
+    line = f"{seen}   order: {who.says.partition(' ')[0]} · {moment} · {amount}" + (
+        f" ({currency})" if currency else ""
+    )
+    return Reading(source, (who, paid), line, _many(frame, source), currency)
+
+
+def _contacts(
+    source: dict[str, Any],
+    frame: pd.DataFrame,
+    who: Guess,
+    moment: str,
+    named: str | None,
+    told: str | None,
+    channels: Sequence[str],
+    seen: str,
+) -> Reading:
+    kind = column_of("kind", frame.columns)
+    source |= {"ts": moment, "kind": "sent"}
+    if kind is not None:
+        values = {str(value): kind_of(str(value)) or "ignore" for value in frame[kind].dropna().unique()}
+        source["kind"] = {"column": kind, "values": values, "default": "ignore"}
+    if told is not None:
+        meant = {str(value): channel_in(str(value), channels) for value in frame[told].dropna().unique()}
+        source["channel"] = {"column": told, "values": {v: name for v, name in meant.items() if name in channels}}
+    elif named is not None:
+        source["channel"] = {"constant": named}
+    offer = column_of("offer", frame.columns)
+    source |= {} if offer is None else {"offer": offer}
+    return Reading(source, (who,), f"{seen}   contacts: {named or told or 'no channel'} · {moment}", 0)
+
+
+def _attributes(source: dict[str, Any], frame: pd.DataFrame, who: Guess, channels: Sequence[str], seen: str) -> Reading:
+    attributes: dict[str, Any] = {}
+    guesses, said = [who], []
+    joined = column_of("joined", frame.columns)
+    for column in frame.columns:
+        channel = consent_to(column, channels)
+        if column == source["customer"]:
+            continue
+        if channel is not None:
+            attributes[f"consent_{channel}"] = {"column": column, "type": "truth"}
+            words = ", ".join(str(value) for value in frame[column].dropna().unique()[:4])
+            guesses.append(Guess("consent", who.file, f"{column} is the consent to {channel} ({words})"))
+        elif column == joined:
+            attributes["joined"] = {"column": column, "type": "date"}
+        else:
+            attributes[column] = {"column": column}
+        said.append(column)
+    source |= {"rows": "attributes", "attributes": attributes}
+    return Reading(source, tuple(guesses), f"{seen}   attributes: {' · '.join(said[:6])}", _many(frame, source))
+
+
+def _many(frame: pd.DataFrame, source: dict[str, Any]) -> int:
+    return int(frame[source["customer"]].nunique())
+
+
+def _fitting(role: str, frame: pd.DataFrame, shape: re.Pattern[str]) -> str | None:
+    """The column that is called so, if its cells look so."""
+    column = column_of(role, frame.columns)
+    if column is None:
+        return None
+    cells = frame[column].dropna().astype(str).str.strip()
+    cells = cells[cells != ""]
+    fits = cells.map(lambda text: shape.search(text) is not None)
+    return column if len(cells) and float(fits.mean()) >= FIT else None
+
+
+def _ids(frame: pd.DataFrame) -> str | None:
+    """A column that no word tells but whose header ends as ids do."""
+    return next((c for c in frame.columns if folded(c).endswith(("id", "编号", "号")) and frame[c].notna().all()), None)
+
+
+def _currency(frame: pd.DataFrame, amount: str) -> str | None:
+    text = amount + "".join(frame[amount].dropna().astype(str).head(200))
+    found = next((name for sign, name in SIGNS.items() if sign in text), None)
+    return found or ("CNY" if any("\u4e00" <= sign <= "\u9fff" for sign in amount) else None)
+
+
+def _as_seen(path: Path, facts: dict[str, Any], rows: int) -> str:
+    found = facts.get("encoding_found") or ("sheet " + str(facts["sheet"]) if "sheet" in facts else "utf-8")
+    return f"{path.name:<16} {found}, {rows:,} rows"

@@ -1,0 +1,100 @@
+"""A new folder: from a template with example exports, or from a marketer's own files.
+
+Not here: what the files mean (guesses.py), what comes after (today.py).
+"""
+
+from __future__ import annotations
+
+import datetime
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from campaignrl.errors import Problem, UsageError, unknown
+from campaignrl.loop.campaign_file import FILE, campaign_text
+from campaignrl.loop.example_exports import example_exports
+from campaignrl.loop.guesses import Guess, Reading, read_exports
+from campaignrl.policies import load_policy
+from campaignrl.specs import bundled_files, load_world
+from campaignrl.tables.files import write_together, write_whole
+
+TEMPLATES: Mapping[str, str] = MappingProxyType(
+    {"shop": "ecommerce", "bank": "bank", "retail": "retail", "travel": "travel"}
+)
+TAGS = {"shop": "shop", "bank": "bank", "retail": "retail", "travel": "shop"}
+AT = "10:00"
+
+
+@dataclass(frozen=True)
+class NewCampaign:
+    """A folder that was begun. lines: a line a file; guesses: to be confirmed before anything is sent."""
+
+    folder: Path
+    lines: tuple[str, ...]
+    guesses: tuple[Guess, ...]
+
+
+def new_campaign(
+    folder: str | Path, *, template: str = "shop", exports: Sequence[str | Path] = (), start: datetime.date
+) -> NewCampaign:
+    """Begin a campaign's folder, which appears whole or not at all.
+
+    Args:
+        folder: a new one, or empty.
+        template: whose world, tags and rules: shop, bank, retail, travel; without `exports` also whose examples.
+        exports: one's own files, which are copied; their meaning is guessed, and each guess told.
+        start: first day of the campaign.
+
+    Raises:
+        UsageError: the folder is not empty, or the files hold no orders.
+        UnknownName: there is no such template, or no such file.
+    """
+    place = Path(folder)
+    if template not in TEMPLATES:
+        raise unknown("template", template, TEMPLATES)
+    if place.exists() and (not place.is_dir() or any(place.iterdir())):
+        fix = "Give a new folder; a campaign that was begun goes on with `campaignrl today`."
+        raise UsageError(Problem("init", "folder", str(place), "new or empty", fix))
+    world = load_world(TEMPLATES[template])
+    rules = f"rules_{world.name}" if f"rules_{world.name}" in bundled_files("policies") else "rules"
+    given = [Path(path) for path in exports]
+    missing = [path for path in given if not path.is_file()]
+    if missing:
+        raise UsageError([Problem("init", "--from", str(path), "a file") for path in missing])
+    if given:
+        readings = read_exports(given, list(world.channels))
+        _copy(given, place / "exports")
+    else:
+        write_together(example_exports(world, load_policy(rules, world), start, place / "exports"))
+        readings = read_exports(sorted((place / "exports").iterdir()), list(world.channels))
+    guesses = tuple(guess for reading in readings for guess in reading.guesses) if given else ()
+    (place / "answers").mkdir(parents=True, exist_ok=True)
+    currency = next((r.currency for r in readings if r.currency), world.money.currency)
+    mapping = {"currency": currency, "source": [reading.source for reading in readings]}
+    facts = {
+        "about": f"A campaign after the template `{template}`" + (", from own exports." if given else "."),
+        "name": place.resolve().name,
+        "world": world.name,
+        "start": start,
+        "customers": _customers(readings),
+        "tags": TAGS[template],
+        "never_contacted": False,
+        "champion": rules,
+        "at": AT if world.guard.timezone else None,
+    }
+    text = campaign_text(facts, mapping, guesses).encode()
+    write_whole(place / FILE, lambda out: out.write(text))
+    return NewCampaign(place, tuple(reading.line for reading in readings), guesses)
+
+
+def _customers(readings: Sequence[Reading]) -> int:
+    """Whom a budget is for: the customers of the largest list of them, else of the orders."""
+    return max(max((r.customers for r in readings), default=1), 1)
+
+
+def _copy(paths: Sequence[Path], target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for path in paths:
+        shutil.copyfile(path, target / path.name)

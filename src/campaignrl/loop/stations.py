@@ -1,0 +1,180 @@
+"""What happens at each station of a morning: exports to profiles, what came back to the ledger.
+
+A station does its work anew or not at all: one that was cut off is done again, one with nothing new is skipped. Not
+here: the order of the stations (today.py), who may decide (champion.py).
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from campaignrl.errors import DataError, Problem
+from campaignrl.ledger import EPOCH, Ledger, add, not_sent
+from campaignrl.loop.campaign_file import CampaignFile
+from campaignrl.loop.folder import digest_of
+from campaignrl.profiles.events import newest_day
+from campaignrl.profiles.intake.intake import intake
+from campaignrl.profiles.store import build_folder
+from campaignrl.report.pages import quality_page
+from campaignrl.tables import ID, read_events, write_events
+from campaignrl.tables.files import write_frame
+
+PROFILES, LEDGER = "profiles", "ledger"
+HIDDEN = (".", "_", "~$")
+OUTCOMES = {"order": "order", "refund": "refund", "opened": "open", "clicked": "click", "unsubscribed": "unsubscribe"}
+COMES_BACK = ("handovers", "outcomes", "permissions")
+
+
+def open_ledger(campaign: CampaignFile) -> Ledger:
+    """The campaign's ledger, begun on the first morning."""
+    place, spec = campaign.folder / LEDGER, campaign.spec
+    if not (place / "ledger.json").exists():
+        return Ledger.create(place, campaign.world, start=spec.start, customers=spec.customers)
+    found = Ledger.open(place)
+    found.require(campaign.world)
+    return found
+
+
+def make_profiles(campaign: CampaignFile, ledger: Ledger, day: datetime.date, state: dict[str, Any]) -> str | None:
+    """Exports -> FOLDER/profiles as of a morning; the line that says so, None where nothing is new.
+
+    Raises:
+        DataError: the exports cannot be read, or their newest event is too old to send anything by.
+    """
+    exports = _files(campaign.exports)
+    if not exports:
+        fix = "Put the exports there, as the mapping names them."
+        raise DataError(Problem("profiles", "exports", str(campaign.exports), "a folder with files", fix))
+    seen = digest_of({**exports, "campaign.toml": campaign.path})
+    known = f"{day} {seen}"
+    place = campaign.folder / PROFILES
+    if state.get("profiles") == known and place.is_dir():
+        return None
+    spec = campaign.spec
+    with tempfile.TemporaryDirectory(dir=campaign.folder, prefix=".profiles-") as scratch:
+        fresh = Path(scratch) / PROFILES
+        taken = intake(campaign.mapping, campaign.exports, fresh, day, page=quality_page)
+        rejected = len(taken.rejects)
+        _leave_out_own_sends(taken.events_path, ledger)
+        made = build_folder(
+            fresh,
+            taken.events_path,
+            fresh / "attributes.parquet",
+            spec.data.tags,
+            day,
+            world=campaign.world,
+            start=spec.start,
+            never_contacted=spec.data.never_contacted,
+        )
+        if place.exists():
+            place.rename(Path(scratch) / "before")
+        fresh.rename(place)
+    _require_recent(place / "events.parquet", day, spec.data.max_age_days)
+    state["profiles"] = known
+    reach = made.facts["permissions"]
+    reached = " · ".join(f"{name} {facts['reachable']:,}" for name, facts in reach.items()) or "nobody: no consents"
+    more = f" · {rejected:,} rows left out, see {PROFILES}/quality.html" if rejected else ""
+    return f"{len(made.frame):,} customers · reachable: {reached}{more}"
+
+
+def take_in(campaign: CampaignFile, ledger: Ledger, day: datetime.date, state: dict[str, Any]) -> str | None:
+    """What came back, from answers/ and from the exports, into the ledger; None where nothing is new."""
+    counts = dict.fromkeys(COMES_BACK, 0)
+    known = state.setdefault("answers", {})
+    for name, path in _files(campaign.answers).items():
+        what = next((table for table in COMES_BACK if path.name.lower().startswith(table)), None)
+        if what is None:
+            allowed = "named handovers*, outcomes* or permissions*"
+            raise DataError(Problem("answers", "file", name, allowed, "Rename it, or take it away."))
+        seen = digest_of({name: path})
+        if known.get(name) != seen:
+            mapping = getattr(campaign.spec.answers, what)
+            found = add(
+                ledger,
+                what,
+                path,
+                campaign.world,
+                today=day,
+                mapping=None if mapping is None else campaign.place(mapping),
+            )
+            counts[what] += found.new
+            known[name] = seen
+    counts["outcomes"] += _outcomes_of_exports(campaign, ledger, day)
+    if not any(counts.values()):
+        return None
+    return " · ".join(f"{many:,} {what}" for what, many in counts.items() if many)
+
+
+def _outcomes_of_exports(campaign: CampaignFile, ledger: Ledger, day: datetime.date) -> int:
+    """Orders, refunds, answers and opt-outs of the exports since the campaign's start, each once."""
+    events = read_events(campaign.folder / PROFILES / "events.parquet")
+    since = events["kind"].isin(list(OUTCOMES)) & (events["ts"] >= pd.Timestamp(campaign.spec.start))
+    rows = events[since & (events["ts"] < pd.Timestamp(day))]
+    if not len(rows):
+        return 0
+    named = rows[[ID, "ts", "kind", "channel", "offer", "amount"]].astype(object).fillna("").astype(str)
+    nth = named.groupby(list(named.columns)).cumcount()
+    texts = ["\0".join(row) for row in named.assign(nth=nth.astype(str)).itertuples(index=False)]
+    money = rows["kind"].isin(["order", "refund"])
+    channel = rows["channel"].where(rows["channel"].isin(list(campaign.world.channels)), "")
+    found = pd.DataFrame(
+        {
+            "outcome_id": ["export:" + hashlib.blake2b(t.encode(), digest_size=12).hexdigest() for t in texts],
+            "customer_id": rows[ID].to_numpy(),
+            "kind": rows["kind"].map(OUTCOMES).to_numpy(),
+            "day": rows["ts"].dt.strftime("%Y-%m-%d").to_numpy(),
+            "margin": np.where(money, rows["amount"].fillna(0.0) * campaign.spec.data.margin, 0.0),
+            "channel": channel.fillna("").to_numpy(),
+        }
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "outcomes.parquet"
+        write_frame(found, path)
+        return add(ledger, "outcomes", path, campaign.world, today=day).new
+
+
+def _leave_out_own_sends(path: Path, ledger: Ledger) -> None:
+    """A send that the ledger knows is one contact, though the sending tool exports it as well."""
+    sends = ledger.read("decisions", ["decision_id", "customer_id", "day", "channel", "action"]).to_pandas()
+    sends = sends[(sends["action"] != 0) & ~sends["decision_id"].isin(not_sent(ledger))]
+    if not len(sends):
+        return
+    own = set(zip(sends["customer_id"], sends["channel"], sends["day"].astype(int), strict=True))
+    events = read_events(path)
+    days = (events["ts"].dt.normalize() - pd.Timestamp(EPOCH)).dt.days
+    keys = zip(events[ID], events["channel"], days, strict=True)
+    twice = (events["kind"] == "sent").to_numpy() & np.array([key in own for key in keys], dtype=bool)
+    if twice.any():
+        write_events(events[~twice], path)
+
+
+def _require_recent(path: Path, day: datetime.date, most: int) -> None:
+    newest = newest_day(path)
+    age = (day - newest).days
+    if age > most:
+        fix = "Put newer exports there, or raise [data] max_age_days."
+        raise DataError(Problem("profiles", "newest event", f"{age} days old", f"at most {most} days old", fix))
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    if not folder.is_dir():
+        return {}
+    found = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(HIDDEN))
+    return {str(path.relative_to(folder)): path for path in found}
+
+
+def sweep(folder: Path) -> None:
+    """Take away what a morning that was killed left behind; its old profiles come back where no new ones lie."""
+    for left in folder.glob(".profiles-*"):
+        before = left / "before"
+        if before.is_dir() and not (folder / PROFILES).exists():
+            before.rename(folder / PROFILES)
+        shutil.rmtree(left, ignore_errors=True)

@@ -1,0 +1,189 @@
+"""A morning: exports to profiles, what came back to the ledger, who may decide, what would be sent; and the page.
+
+Nothing is sent here: the plan waits for somebody's approval (approval.py). The same morning again changes nothing, and
+one that was killed goes on where it was. Not here: each station's work (stations.py, champion.py).
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from campaignrl.ledger import Ledger
+from campaignrl.loop.campaign_file import CampaignFile
+from campaignrl.loop.champion import judge, policy_of
+from campaignrl.loop.folder import locked, read_state, require_going, write_state
+from campaignrl.loop.stations import PROFILES, make_profiles, open_ledger, sweep, take_in
+from campaignrl.report.pages import morning_page, plan_page
+from campaignrl.send import Decisions, Plan, plan_of
+from campaignrl.send.decide import decide
+from campaignrl.tables.files import frame_writer, write_together
+
+PLANS, PAGE = "plans", "morning.html"
+NOTHING_NEW = "nothing new"
+
+
+@dataclass(frozen=True)
+class Station:
+    """One station of a morning: its name, what it did in a line, how long that took."""
+
+    name: str
+    said: str
+    seconds: float
+
+
+@dataclass
+class Today:
+    """A morning.
+
+    Attributes:
+        folder, day: of the campaign; the day that is decided for.
+        stations: in order.
+        plan: what would be sent.
+        list_path, page: of the plan and of the morning.
+        waits_for: what has to be done before anything is sent; "" where it was approved already.
+        alerts: what somebody should look at, the gravest first.
+    """
+
+    folder: Path
+    day: datetime.date
+    stations: list[Station] = field(default_factory=list)
+    plan: Plan | None = None
+    list_path: Path | None = None
+    page: Path | None = None
+    waits_for: str = ""
+    alerts: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def station(self, name: str, watch: Callable[[str], None] | None = None) -> Iterator[list[str]]:
+        """Time a station; what it appends to the list is what it says."""
+        started, said = time.monotonic(), list[str]()
+        if watch is not None:
+            watch(name)
+        yield said
+        self.stations += [Station(name, line, time.monotonic() - started) for line in said or [NOTHING_NEW]]
+
+
+def today(folder: str | Path, *, day: datetime.date, watch: Callable[[str], None] | None = None) -> Today:
+    """Do a morning in a campaign's folder.
+
+    Args:
+        folder: with campaign.toml.
+        day: that is decided for; exports and outcomes of the days before it count.
+        watch: called with the name of each station as it begins.
+
+    Returns:
+        Today: what each station did, the plan, what it waits for.
+
+    Raises:
+        ArtifactError: there is no campaign.
+        SpecError: its file has mistakes.
+        DataError: exports or answers cannot be read, or are too old.
+        UsageError: the campaign is halted, or a policy may not play.
+    """
+    place = Path(folder)
+    campaign, found = CampaignFile(place), Today(place, day)
+    require_going(place)
+    with locked(place):
+        sweep(place)
+        state, ledger = read_state(place), open_ledger(campaign)
+        with found.station("profiles", watch) as said:
+            said += _some(make_profiles(campaign, ledger, day, state))
+        write_state(place, state)
+        with found.station("outcomes", watch) as said:
+            said += _some(take_in(campaign, ledger, day, state))
+        write_state(place, state)
+        champion = policy_of(campaign, campaign.spec.policies.champion, campaign.spec.policies.explore)
+        with found.station("champion", watch) as said:
+            said += [str(one) for one in judge(campaign, ledger, day, champion)]
+        with found.station("decide", watch) as said:
+            decisions = decided(campaign, ledger, day, commit=False)
+            found.plan = plan_of(decisions, campaign.world, ledger)
+            said.append(_sends(found.plan))
+        _wait(found, campaign, state, list_digest(decisions))
+        _write(found, campaign, decisions)
+        write_state(place, state)
+    return found
+
+
+def decided(campaign: CampaignFile, ledger: Ledger, day: datetime.date, *, commit: bool) -> Decisions:
+    """The champion's decisions of a day, given profiles and ledger as they stand."""
+    policies, sends = campaign.spec.policies, campaign.spec.sends
+    return decide(
+        policy_of(campaign, policies.champion, policies.explore),
+        campaign.folder / PROFILES / "profiles.parquet",
+        campaign.world,
+        day=day,
+        budget=sends.budget,
+        capacity=sends.capacity,
+        ledger=ledger,
+        dry_run=not commit,
+        send_at=sends.at,
+    )
+
+
+def list_digest(decisions: Decisions) -> str:
+    """Of what would be sent to whom: equal digests, equal lists."""
+    frame = decisions.sends()[["customer_id", "offer", "channel"]].sort_values(["customer_id"], kind="stable")
+    return hashlib.blake2b(frame.to_csv(index=False).encode(), digest_size=16).hexdigest()
+
+
+def _wait(found: Today, campaign: CampaignFile, state: dict[str, Any], digest: str) -> None:
+    """What stands between the plan and the sends."""
+    assert found.plan is not None
+    approved = state.get("approved", {})
+    if approved.get("day") == found.day.isoformat():
+        found.alerts.append(f"{found.day}: released by {approved['who']}; the list is {approved['list']}")
+        return
+    guesses = campaign.spec.guess
+    found.alerts += [f"to be confirmed: {guess.says} ({guess.file})" for guess in guesses]
+    if not found.plan.sends:
+        why = ", ".join(f"{why} ({many:,})" for why, many in found.plan.nothing[:3])
+        found.alerts.append(f"nobody gets anything: {why or 'no customers'}")
+    found.alerts += list(found.plan.limits)
+    state["plan"] = {"day": found.day.isoformat(), "list": digest, "sends": found.plan.sends}
+    found.waits_for = (
+        f"campaignrl init {found.folder} --confirm" if guesses else f"campaignrl approve {found.folder} --by NAME"
+    )
+
+
+def _write(found: Today, campaign: CampaignFile, decisions: Decisions) -> None:
+    assert found.plan is not None
+    name = found.day.isoformat()
+    found.list_path, found.page = found.folder / PLANS / f"{name}.csv", found.folder / PAGE
+    plan = plan_page(found.plan).encode("utf-8", errors="replace")
+    stations = [(one.name, one.said, one.seconds) for one in found.stations]
+    page = morning_page(
+        campaign.spec.name,
+        found.plan,
+        stations,
+        alerts=found.alerts,
+        waits_for=found.waits_for,
+        plan_link=f"{PLANS}/{name}.html",
+    ).encode("utf-8", errors="replace")
+    write_together(
+        {
+            found.folder / PLANS / f"{name}.html": lambda out: out.write(plan),
+            found.list_path: frame_writer(decisions.sends(), found.list_path),
+            found.page: lambda out: out.write(page),
+        }
+    )
+
+
+def _sends(plan: Plan) -> str:
+    spent = plan.money(plan.cost) + ("" if plan.budget is None else f" of {plan.money(plan.budget)}")
+    gain = "" if plan.gain is None else f" · expected {plan.gain:+,.2f} {plan.gain_unit}"
+    blocked = " · ".join(f"{many:,} {rule}" for rule, many in plan.blocked[:3])
+    return f"{plan.sends:,} sends to {plan.customers:,} customers for {spent}{gain}" + (
+        f" · {blocked}" if blocked else ""
+    )
+
+
+def _some(line: str | None) -> list[str]:
+    return [] if line is None else [line]

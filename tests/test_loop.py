@@ -1,0 +1,377 @@
+"""The closed loop, as a marketing team walks it: a folder, mornings, approvals, and what may go wrong between them."""
+
+import datetime as dt
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from campaignrl.choices import actions_of_day
+from campaignrl.cli.main import app
+from campaignrl.envs import Panel, play_history
+from campaignrl.errors import DataError, UnknownName, UsageError
+from campaignrl.ledger import Ledger
+from campaignrl.loop import CampaignFile, confirm, new_campaign
+from campaignrl.loop.approval import approve, halt, release
+from campaignrl.loop.example_exports import exports_of
+from campaignrl.loop.guesses import read_exports
+from campaignrl.loop.today import today
+from campaignrl.policies import load_policy
+from campaignrl.send import audit_ledger
+from campaignrl.specs import load_world
+
+DAY = dt.date(2026, 11, 21)
+NOW = dt.datetime(2026, 11, 21, 8, 30)
+CHANNELS = ("push", "feed", "popup", "email", "sms")
+
+
+def chinese_exports(folder, customers=300, seed=3):
+    """Three files as a shop keeps them: an Excel workbook's rows as CSV, members in GB18030, sends in UTF-8."""
+    rng = np.random.default_rng(seed)
+    ids = [f"会员{i:05d}" for i in range(customers)]
+    orders = pd.DataFrame(
+        {
+            "订单号": [f"D{i}" for i in range(900)],
+            "会员号": rng.choice(ids, 900),
+            "下单时间": [f"2026-{10 + i % 2}-{1 + i % 20:02d} {9 + i % 12:02d}:05:00" for i in range(900)],
+            "实付金额": [f"¥{x:,.2f}" for x in rng.gamma(2.0, 60.0, 900)],
+        }
+    )
+    members = pd.DataFrame(
+        {
+            "会员号": ids,
+            "年龄段": rng.choice(["18-24岁", "25-34岁"], customers),
+            "注册日期": "2025-12-01",
+            "短信授权": rng.choice(["是", "否"], customers),
+            "邮件授权": rng.choice(["是", "否"], customers),
+        }
+    )
+    sends = pd.DataFrame({"会员号": ids[:50], "发送时间": "2026-11-02 10:00:00", "状态": "已发送"})
+    folder.mkdir(parents=True, exist_ok=True)
+    orders.to_csv(folder / "订单.csv", index=False)
+    members.to_csv(folder / "会员.csv", index=False, encoding="gb18030")
+    sends.to_csv(folder / "短信发送.csv", index=False)
+    return [folder / name for name in ("订单.csv", "会员.csv", "短信发送.csv")], members, orders
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory):
+    """A folder from the shop's template, as it is on the first morning."""
+    place = tmp_path_factory.mktemp("loop") / "shop"
+    new_campaign(place, start=DAY)
+    return place
+
+
+@pytest.fixture
+def shop(begun, tmp_path):
+    import shutil
+
+    place = tmp_path / "shop"
+    shutil.copytree(begun, place)
+    return place
+
+
+def test_guesses_name_what_each_file_is(tmp_path):
+    paths, _, _ = chinese_exports(tmp_path)
+    orders, members, sends = read_exports(paths, CHANNELS)
+    assert orders.source["customer"] == "会员号"
+    assert orders.source["amount"] == "实付金额"
+    assert orders.source["rules"] == {"negative": "refund", "merge": "订单号"}
+    assert orders.currency == "CNY"
+    assert [guess.what for guess in orders.guesses] == ["ids", "money"]
+    assert "gb18030" in members.line
+    assert members.source["attributes"]["consent_sms"] == {"column": "短信授权", "type": "truth"}
+    assert [guess.what for guess in members.guesses] == ["ids", "consent", "consent"]
+    assert sends.source["channel"] == {"constant": "sms"}
+    assert sends.source["kind"]["values"] == {"已发送": "sent"}
+
+
+def test_a_file_that_says_nothing_is_named_with_the_others(tmp_path):
+    (tmp_path / "a.csv").write_text("x,y\n1,2\n")
+    (tmp_path / "b.csv").write_text("p,q\n1,2\n")
+    with pytest.raises(UsageError) as wrong:
+        read_exports([tmp_path / "a.csv", tmp_path / "b.csv"], CHANNELS)
+    assert "a.csv" in str(wrong.value)
+    assert "b.csv" in str(wrong.value)
+
+
+def test_files_without_orders_are_refused(tmp_path):
+    paths, _, _ = chinese_exports(tmp_path)
+    with pytest.raises(UsageError, match="file of orders"):
+        read_exports(paths[1:], CHANNELS)
+
+
+def test_from_chinese_exports_to_an_approved_list(tmp_path):
+    paths, members, orders = chinese_exports(tmp_path / "in")
+    place = tmp_path / "tea"
+    made = new_campaign(place, exports=paths, start=DAY)
+    assert len(made.guesses) == 6  # ids of three files, one money, two consents
+    assert CampaignFile(place).spec.customers == 300
+
+    found = today(place, day=DAY)
+    assert found.waits_for.endswith("--confirm")
+    assert found.plan.customers == len(set(members["会员号"]) | set(orders["会员号"]))
+    with pytest.raises(UsageError, match="guess"):
+        approve(place, day=DAY, who="Ann", now=NOW)
+    assert not (place / "sends").exists()
+    assert Ledger.open(place / "ledger").counts()["decisions"] == 0
+
+    assert len(confirm(place)) == 6
+    assert confirm(place) == []
+    found = today(place, day=DAY)
+    assert "approve" in found.waits_for
+    done = approve(place, day=DAY, who="Ann", now=NOW)
+    sends = pd.read_csv(done.path, dtype=str)
+    assert len(sends) == done.sends == found.plan.sends > 0
+    may = members.set_index("会员号")
+    column = {"sms": "短信授权", "email": "邮件授权"}
+    assert set(sends["channel"]) <= set(column), "no other channel was ever consented to"
+    assert all(may.loc[row.customer_id, column[row.channel]] == "是" for row in sends.itertuples())
+
+
+def test_confirming_leaves_the_rest_of_the_file_as_it_was(tmp_path):
+    paths, _, _ = chinese_exports(tmp_path / "in")
+    place = tmp_path / "tea"
+    new_campaign(place, exports=paths, start=DAY)
+    before = (place / "campaign.toml").read_text(encoding="utf-8")
+    confirm(place)
+    after = (place / "campaign.toml").read_text(encoding="utf-8")
+    assert before.startswith(after.rstrip("\n"))
+    assert "[[guess]]" not in after
+
+
+def test_guesses_that_were_moved_are_not_cut_with_what_follows(tmp_path):
+    paths, _, _ = chinese_exports(tmp_path / "in")
+    place = tmp_path / "tea"
+    new_campaign(place, exports=paths, start=DAY)
+    path = place / "campaign.toml"
+    path.write_text(path.read_text(encoding="utf-8") + "\n[proof]\ncustomers = 900\n", encoding="utf-8")
+    text = path.read_text(encoding="utf-8").replace("[proof]\ncustomers = 4000", "", 1)
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match="by hand"):
+        confirm(place)
+    assert path.read_text(encoding="utf-8") == text
+
+
+def test_the_same_morning_again_changes_nothing(shop):
+    first = today(shop, day=DAY)
+    content = {p: p.read_bytes() for p in sorted((shop / "profiles").rglob("*")) if p.is_file()}
+    listed = first.list_path.read_bytes()
+    again = today(shop, day=DAY)
+    assert [s.said for s in again.stations if s.name in ("profiles", "outcomes")] == ["nothing new", "nothing new"]
+    assert {p: p.read_bytes() for p in sorted((shop / "profiles").rglob("*")) if p.is_file()} == content
+    assert again.list_path.read_bytes() == listed
+    assert Ledger.open(shop / "ledger").counts()["decisions"] == 0, "a plan is no decision"
+
+
+def test_an_approval_is_signed_given_once_and_repeated(shop):
+    with pytest.raises(UsageError, match="today"):
+        approve(shop, day=DAY, who="Ann", now=NOW)
+    today(shop, day=DAY)
+    with pytest.raises(UsageError, match="name of who"):
+        approve(shop, day=DAY, who=" ", now=NOW)
+    done = approve(shop, day=DAY, who="Ann", now=NOW)
+    decisions = Ledger.open(shop / "ledger").counts()["decisions"]
+    again = approve(shop, day=DAY, who="Bob", now=NOW)
+    assert (again.sends, again.who) == (done.sends, "Ann")
+    assert Ledger.open(shop / "ledger").counts()["decisions"] == decisions == 2_000
+    lines = (shop / "approvals.jsonl").read_text().splitlines()
+    assert [json.loads(line)["who"] for line in lines] == ["Ann"]
+    found = today(shop, day=DAY)
+    assert found.waits_for == ""
+    assert any("released by Ann" in alert for alert in found.alerts)
+
+
+def test_an_opt_out_at_noon_is_lost_from_the_list_and_nothing_else(shop):
+    found = today(shop, day=DAY)
+    planned = pd.read_csv(found.list_path, dtype=str)
+    gone = planned["customer_id"].iloc[0]
+    ledger = Ledger.open(shop / "ledger")
+    from campaignrl.ledger import add
+
+    path = shop / "opt.csv"
+    path.write_text(f"customer_id,channel,allowed,day\n{gone},*,no,{DAY}\n")
+    add(ledger, "permissions", path, load_world("ecommerce"), today=DAY)
+    done = approve(shop, day=DAY, who="Ann", now=NOW)
+    assert done.lost == 1
+    sends = pd.read_csv(done.path, dtype=str)
+    assert set(planned["customer_id"]) - set(sends["customer_id"]) == {gone}
+
+
+def test_a_plan_that_no_longer_holds_is_not_approved(shop):
+    today(shop, day=DAY)
+    text = (shop / "campaign.toml").read_text()
+    (shop / "campaign.toml").write_text(text.replace("explore = 0.05", "explore = 0.6"))
+    with pytest.raises(UsageError, match="other sends"):
+        approve(shop, day=DAY, who="Ann", now=NOW)
+    assert Ledger.open(shop / "ledger").counts()["decisions"] == 0
+
+
+def test_a_halted_campaign_neither_plans_nor_sends(shop):
+    today(shop, day=DAY)
+    halt(shop, who="Ann", why="wrong price", now=NOW)
+    for act in (lambda: today(shop, day=DAY), lambda: approve(shop, day=DAY, who="Ann", now=NOW)):
+        with pytest.raises(UsageError, match="wrong price"):
+            act()
+    with pytest.raises(UsageError) as wrong:
+        release(shop, who="", why="", now=NOW)
+    assert "--by" in str(wrong.value)
+    assert "--why" in str(wrong.value)
+    release(shop, who="Bob", why="mended", now=NOW)
+    assert approve(shop, day=DAY, who="Ann", now=NOW).sends
+    told = [json.loads(line) for line in (shop / "halts.jsonl").read_text().splitlines()]
+    assert [(one["what"], one["who"]) for one in told] == [("halted", "Ann"), ("released", "Bob")]
+
+
+def test_an_unreadable_halt_still_halts(shop):
+    (shop / "halt.json").write_text("{")
+    with pytest.raises(UsageError, match="going on"):
+        today(shop, day=DAY)
+
+
+def test_old_exports_stop_the_morning(shop):
+    with pytest.raises(DataError, match="newest event"):
+        today(shop, day=DAY + dt.timedelta(days=40))
+
+
+def test_a_folder_that_is_not_empty_and_a_strange_template(tmp_path, shop):
+    with pytest.raises(UsageError, match="new or empty"):
+        new_campaign(shop, start=DAY)
+    with pytest.raises(UnknownName, match="shop"):
+        new_campaign(tmp_path / "x", template="shopp", start=DAY)
+    assert not (tmp_path / "x").exists()
+
+
+def test_an_answer_that_is_nobody_s_is_named(shop):
+    (shop / "answers" / "notes.csv").write_text("a\n1\n")
+    with pytest.raises(DataError, match="handovers"):
+        today(shop, day=DAY)
+
+
+def test_a_killed_morning_leaves_the_old_profiles_and_goes_on(shop):
+    today(shop, day=DAY)
+    before = (shop / "profiles" / "profiles.parquet").read_bytes()
+    left = shop / ".profiles-killed"
+    left.mkdir()
+    (shop / "profiles").rename(left / "before")  # as if it had died between the two renames
+    found = today(shop, day=DAY)
+    assert not left.exists()
+    assert (shop / "profiles" / "profiles.parquet").read_bytes() == before
+    assert found.plan.sends
+
+
+def test_hostile_names_are_escaped_on_the_page(shop):
+    text = (shop / "campaign.toml").read_text()
+    (shop / "campaign.toml").write_text(text.replace('name = "shop"', 'name = "<script>alert(1)</script>"', 1))
+    page = today(shop, day=DAY).page.read_text()
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+
+
+class Life:
+    """A world that answers: what was sent each day is played, and written as exports; replayed from its first day."""
+
+    def __init__(self, customers=600, before=40, seed=5):
+        self.world, self.seed, self.before, self.customers = load_world("ecommerce"), seed, before, customers
+        self.rules = load_policy("rules", self.world)
+        self.sent: dict[int, np.ndarray] = {}
+
+    def history(self, days):
+        def choose(panel):
+            if panel.day in self.sent:
+                return self.sent[panel.day]
+            return actions_of_day(panel, self.rules) if panel.day < self.before else np.zeros(len(panel), dtype=int)
+
+        panel = Panel(self.world, np.arange(self.customers), self.seed)
+        return play_history(panel, choose, self.before + days, DAY - dt.timedelta(days=self.before))
+
+    def write(self, folder, days):
+        for name, frame in exports_of(self.history(days), self.world).items():
+            frame.to_csv(folder / name, index=False)
+
+    def take(self, path, day):
+        """The list of a day becomes what is played on it."""
+        sends = pd.read_csv(path, dtype=str)
+        action = np.zeros(self.customers, dtype=int)
+        names = self.world.catalog.names
+        for row in sends.itertuples():
+            action[int(row.customer_id)] = names.index(f"{row.offer}@{row.channel}")
+        self.sent[self.before + day] = action
+
+
+def mornings(place, life, days, *, kill_on=(), late_on=(), repeat_on=()):
+    place.mkdir()
+    (place / "exports").mkdir()
+    life.write(place / "exports", 0)
+    scratch = place.parent / "begun"
+    new_campaign(scratch, exports=sorted((place / "exports").iterdir()), start=DAY)
+    confirm(scratch)
+    place = scratch
+    for k in range(days):
+        day = DAY + dt.timedelta(days=k)
+        if k not in late_on and k not in repeat_on:
+            life.write(place / "exports", k)
+        if k in kill_on:
+            words = [sys.executable, "-m", "campaignrl", "today", str(place), "--as-of", str(day)]
+            process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                process.wait(2.5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        today(place, day=day)
+        done = approve(place, day=day, who="Ann", now=NOW)
+        life.take(done.path, k)
+    return place
+
+
+def check_mornings(place, life, days):
+    ledger = Ledger.open(place / "ledger")
+    world = life.world
+    many, broken = audit_ledger(ledger, world)
+    assert many == life.customers * days
+    assert not broken, broken
+    life.write(place / "exports", days)
+    today(place, day=DAY + dt.timedelta(days=days))
+    truth = life.history(days).events
+    since = truth[(truth["kind"] == "order") & (truth["ts"] >= pd.Timestamp(DAY))]
+    told = ledger.read("outcomes", ["outcome_id", "kind", "margin"]).to_pandas()
+    orders = told[told["kind"] == "order"]
+    assert len(orders) == len(since), "each order once, however often its export came"
+    assert orders["margin"].sum() == pytest.approx(since["amount"].sum() * 0.3 * 100, rel=1e-3)
+    decisions = ledger.read("decisions", ["action"]).to_pandas()
+    sent = sum(int((action != 0).sum()) for action in life.sent.values())
+    assert int((decisions["action"] != 0).sum()) == sent
+
+
+def test_five_mornings_that_a_world_answers(tmp_path):
+    life = Life()
+    place = mornings(tmp_path / "start", life, 5, late_on=(2,), repeat_on=(3,))
+    check_mornings(place, life, 5)
+
+
+@pytest.mark.slow
+def test_thirty_mornings_with_faults(tmp_path):
+    life = Life(customers=2_000)
+    place = mornings(tmp_path / "start", life, 30, kill_on=(7, 19), late_on=(11,), repeat_on=(15,))
+    check_mornings(place, life, 30)
+
+
+def test_verbs_say_what_they_did(tmp_path):
+    run = CliRunner()
+    place = str(tmp_path / "shop")
+    made = run.invoke(app, ["init", place, "--start", str(DAY)])
+    assert made.exit_code == 0
+    assert f"next: campaignrl today {place}" in made.stdout
+    found = run.invoke(app, ["today", place, "--as-of", str(DAY), "--json"])
+    facts = json.loads(found.stdout)
+    assert facts["sends"] > 0
+    assert [s["name"] for s in facts["stations"]] == ["profiles", "outcomes", "champion", "decide"]
+    done = run.invoke(app, ["approve", place, "--as-of", str(DAY), "--by", "Ann", "--json"])
+    assert json.loads(done.stdout)["sends"] == facts["sends"]
+    assert Path(json.loads(done.stdout)["list"]).is_file()
