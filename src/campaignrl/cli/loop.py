@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from campaignrl.cli.inputs import day_of
-from campaignrl.cli.terminal import Json, say, say_json, say_table, talk
+from campaignrl.cli.terminal import Json, say, say_json, talk
 from campaignrl.errors import UsageError
 from campaignrl.loop import Today, confirm, new_campaign
 from campaignrl.loop.approval import approve as approve_plan
@@ -73,15 +73,20 @@ def _confirm(folder: Path, files: list[Path], as_json: bool) -> None:
 
 def today(folder: Folder, as_of: AsOf = None, as_json: Json = False) -> None:
     """Do this morning's work: exports to profiles, what came back, who may decide, the plan. It sends nothing."""
-    found = do_today(folder, day=day_of(as_of), watch=lambda name: talk(f"{name} ..."))
+    found = do_today(folder, day=day_of(as_of), watch=_tell)
     if as_json:
         say_json(_facts(found))
         return
-    say_table(("", "", "s"), [(one.name, one.said, f"{one.seconds:.1f}") for one in found.stations])
+    for one in found.stations:
+        say(f"{one.name:<10} {one.said}")
     for alert in found.alerts:
         say(f"! {alert}")
-    say(f"page   {found.page}")
-    say(f"plan   {found.list_path}" + (f"     waits for: {found.waits_for}" if found.waits_for else ""))
+    say(f"page       {found.page}")
+    say(f"plan       {found.list_path}" + (f"     waits for: {found.waits_for}" if found.waits_for else ""))
+
+
+def _tell(name: str, seconds: float) -> None:
+    talk(f"{name:<10} {seconds:.1f} s")
 
 
 def _facts(found: Today) -> dict[str, object]:

@@ -27,6 +27,7 @@ from campaignrl.tables.files import frame_writer, write_together
 
 PLANS, PAGE = "plans", "morning.html"
 NOTHING_NEW = "nothing new"
+Watch = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
@@ -61,22 +62,23 @@ class Today:
     alerts: list[str] = field(default_factory=list)
 
     @contextmanager
-    def station(self, name: str, watch: Callable[[str], None] | None = None) -> Iterator[list[str]]:
+    def station(self, name: str, watch: Watch | None = None) -> Iterator[list[str]]:
         """Time a station; what it appends to the list is what it says."""
         started, said = time.monotonic(), list[str]()
-        if watch is not None:
-            watch(name)
         yield said
-        self.stations += [Station(name, line, time.monotonic() - started) for line in said or [NOTHING_NEW]]
+        seconds = time.monotonic() - started
+        self.stations += [Station(name, line, seconds) for line in said or [NOTHING_NEW]]
+        if watch is not None:
+            watch(name, seconds)
 
 
-def today(folder: str | Path, *, day: datetime.date, watch: Callable[[str], None] | None = None) -> Today:
+def today(folder: str | Path, *, day: datetime.date, watch: Watch | None = None) -> Today:
     """Do a morning in a campaign's folder.
 
     Args:
         folder: with campaign.toml.
         day: that is decided for; exports and outcomes of the days before it count.
-        watch: called with the name of each station as it begins.
+        watch: called with the name of each station and its seconds as it ends.
 
     Returns:
         Today: what each station did, the plan, what it waits for.
