@@ -5,6 +5,7 @@ calibrate.py        `campaignrl calibrate`: a world from one's own data
 demo.py             `campaignrl demo`: the main job on a bundled world, ending in a report and a send list
 evaluate.py         `campaignrl evaluate`: what a policy would earn, from a log; exit code 4 where the log cannot say
 inputs.py           The inputs of a call, read so that all that is wrong with them is said at once
+loop.py             `campaignrl init`, `today`, `approve`, `halt`: a folder that a marketing team lives in
 main.py             The app: which verbs there are, their exit codes, and what happens to errors
 profile.py          `campaignrl profile`: customers from their events, kept up to date, and shown
 profile_segment.py  `campaignrl profile segment` and `campaignrl profile draw`: segments of customers, and customers

@@ -19,8 +19,12 @@ today.py            A morning: exports to profiles, what came back to the ledger
                     and the page
 """
 
+from campaignrl.loop.approval import approve as approve_plan
+from campaignrl.loop.approval import halt as halt_campaign
+from campaignrl.loop.approval import release as release_campaign
 from campaignrl.loop.campaign_file import CampaignFile as CampaignFile
 from campaignrl.loop.campaign_file import confirm as confirm
 from campaignrl.loop.new_campaign import NewCampaign as NewCampaign
 from campaignrl.loop.new_campaign import new_campaign as new_campaign
 from campaignrl.loop.today import Today as Today
+from campaignrl.loop.today import today as do_today
