@@ -20,7 +20,7 @@ from campaignrl.loop import CampaignFile, confirm, new_campaign
 from campaignrl.loop.approval import approve, halt, release
 from campaignrl.loop.example_exports import exports_of
 from campaignrl.loop.guesses import read_exports
-from campaignrl.loop.today import today
+from campaignrl.loop.morning import today
 from campaignrl.policies import load_policy
 from campaignrl.send import audit_ledger
 from campaignrl.specs import load_world

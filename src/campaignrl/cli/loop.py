@@ -14,15 +14,10 @@ import typer
 from campaignrl.cli.inputs import day_of
 from campaignrl.cli.terminal import Json, say, say_json, talk
 from campaignrl.errors import UsageError
-from campaignrl.loop import (
-    Today,
-    approve_plan,
-    confirm,
-    do_today,
-    halt_campaign,
-    new_campaign,
-    release_campaign,
-)
+from campaignrl.loop import Today, confirm, new_campaign, release
+from campaignrl.loop import approve as approve_plan
+from campaignrl.loop import halt as halt_campaign
+from campaignrl.loop import today as do_today
 
 Folder = Annotated[Path, typer.Argument(help="Folder of the campaign.", metavar="FOLDER")]
 AsOf = Annotated[str | None, typer.Option(help="Day that is decided for, YYYY-MM-DD; default: today.")]
@@ -121,7 +116,7 @@ def halt(
     as_json: Json = False,
 ) -> None:
     """Stop a campaign at once: no plan and no approval until the halt is released."""
-    act = release_campaign if again else halt_campaign
+    act = release if again else halt_campaign
     act(folder, who=by, why=why, now=datetime.datetime.now())
     if as_json:
         say_json({"folder": str(folder), "halted": not again, "by": by, "why": why})

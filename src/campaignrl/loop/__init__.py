@@ -13,18 +13,18 @@ guesses.py          A first reading of exports nobody has described: which file 
                     how sure that is
 headers.py          What people call the columns of their exports, in English and Chinese, and which words name a
                     channel
+morning.py          A morning: exports to profiles, what came back to the ledger, who may decide, what would be sent;
+                    and the page
 new_campaign.py     A new folder: from a template with example exports, or from a marketer's own files
 stations.py         What happens at each station of a morning: exports to profiles, what came back to the ledger
-today.py            A morning: exports to profiles, what came back to the ledger, who may decide, what would be sent;
-                    and the page
 """
 
-from campaignrl.loop.approval import approve as approve_plan
-from campaignrl.loop.approval import halt as halt_campaign
-from campaignrl.loop.approval import release as release_campaign
+from campaignrl.loop.approval import approve as approve
+from campaignrl.loop.approval import halt as halt
+from campaignrl.loop.approval import release as release
 from campaignrl.loop.campaign_file import CampaignFile as CampaignFile
 from campaignrl.loop.campaign_file import confirm as confirm
+from campaignrl.loop.morning import Today as Today
+from campaignrl.loop.morning import today as today
 from campaignrl.loop.new_campaign import NewCampaign as NewCampaign
 from campaignrl.loop.new_campaign import new_campaign as new_campaign
-from campaignrl.loop.today import Today as Today
-from campaignrl.loop.today import today as do_today

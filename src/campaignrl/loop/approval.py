@@ -1,7 +1,7 @@
 """Releasing a plan, and the kill switch: who, when, which plan.
 
 What was approved is what is sent: the list is decided once more as the ledger stands now, and may only have lost
-customers since (an opt-out at noon). Anything else needs a new look. Not here: the plan (today.py).
+customers since (an opt-out at noon). Anything else needs a new look. Not here: the plan (morning.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from campaignrl.errors import Problem, UsageError
 from campaignrl.loop.campaign_file import CampaignFile
 from campaignrl.loop.folder import APPROVALS, HALT, append_line, halted, locked, read_state, require_going, write_state
 from campaignrl.loop.stations import open_ledger
-from campaignrl.loop.today import PLANS, decided, list_digest
+from campaignrl.loop.morning import PLANS, decided, list_digest
 from campaignrl.tables.files import frame_writer, read_frame, write_whole
 
 SENDS, HALTS = "sends", "halts.jsonl"

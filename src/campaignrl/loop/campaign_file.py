@@ -12,7 +12,7 @@
     [ids], [currency], [[source]]    as in a mapping of profile exports (profiles/intake/mapping.py)
     [[guess]]              what, file, says: concluded, not told; while one is left, nothing may be sent
 
-Here: the model and the file as text. Not here: what happens in the morning (today.py).
+Here: the model and the file as text. Not here: what happens in the morning (morning.py).
 """
 
 from __future__ import annotations

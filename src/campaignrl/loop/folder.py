@@ -6,7 +6,7 @@
     morning.html    the newest morning                              state.json           what each station has seen
     approvals.jsonl who released which plan                         halt.json            there while nothing may be sent
 
-Not here: what happens in the morning (today.py, approval.py).
+Not here: what happens in the morning (morning.py, approval.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A new folder: from a template with example exports, or from a marketer's own files.
 
-Not here: what the files mean (guesses.py), what comes after (today.py).
+Not here: what the files mean (guesses.py), what comes after (morning.py).
 """
 
 from __future__ import annotations

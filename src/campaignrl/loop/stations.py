@@ -1,7 +1,7 @@
 """What happens at each station of a morning: exports to profiles, what came back to the ledger.
 
 A station does its work anew or not at all: one that was cut off is done again, one with nothing new is skipped. Not
-here: the order of the stations (today.py), who may decide (champion.py).
+here: the order of the stations (morning.py), who may decide (champion.py).
 """
 
 from __future__ import annotations
