@@ -14,8 +14,8 @@ from pathlib import Path
 from campaignrl.errors import Problem, UsageError
 from campaignrl.loop.campaign_file import CampaignFile
 from campaignrl.loop.folder import APPROVALS, HALT, append_line, halted, locked, read_state, require_going, write_state
-from campaignrl.loop.stations import open_ledger
 from campaignrl.loop.morning import PLANS, decided, list_digest
+from campaignrl.loop.stations import open_ledger
 from campaignrl.tables.files import frame_writer, read_frame, write_whole
 
 SENDS, HALTS = "sends", "halts.jsonl"
