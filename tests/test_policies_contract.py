@@ -54,8 +54,17 @@ SPECS = {
     "dqn": {"hidden": [16], "explore": 0.05},
     "qr_dqn": {"hidden": []},
     "recurrent_ppo": {"hidden": [16], "lstm_hidden_size": 8},
+    "rollout": {"hidden": [16, 8]},
 }
-NETWORKS = ("network", "ppo", "maskable_ppo", "recurrent_ppo", "dqn", "qr_dqn")  # taught in a world: any weights do
+NETWORKS = (
+    "network",
+    "ppo",
+    "maskable_ppo",
+    "recurrent_ppo",
+    "dqn",
+    "qr_dqn",
+    "rollout",
+)  # taught in a world: any weights do
 LEARNERS = tuple(kind for kind in SPECS if hasattr(policy_class(kind), "update"))
 DETERMINISTIC = ("dr_greedy", "epsilon_greedy", "ucb1", "lin_epsilon", "lin_ucb", "square_cb", "reg_cb")  # draw nothing
 HALVES_ONLY_NEARLY = ("logit_ts",)  # a Gaussian stands for the first half when the second one comes

@@ -18,6 +18,7 @@ from campaignrl.tables import read_log
 from campaignrl.tables.files import SUFFIXES
 from campaignrl.tables.log import FACT, CustomerSketch, DecisionLog, sketch_of
 
+CUSTOMERS = 20_000  # of a round, where neither the call nor the learner says
 Source = WorldReference | DecisionLog  # or the file of a log
 
 
@@ -25,8 +26,8 @@ def train(
     policy: PolicyReference,
     source: Source,
     *,
-    customers: int = 20_000,
-    rounds: int = 1,
+    customers: int | None = None,
+    rounds: int | None = None,
     steps: int | None = None,
     explore: PolicyReference = "uniform",
     seed: int = 0,
@@ -41,13 +42,13 @@ def train(
 
     From a log: one update with its matured rows. In a world, by a learner from logs (lin_ts): `rounds` campaigns of
     new customers each, the first played by `explore`, the later ones by the learner itself, with an update after
-    each. In a world, by a learner that acts there itself (maskable_ppo): as many customer-days.
+    each. In a world, by a learner that acts there itself (maskable_ppo, rollout): as many customer-days.
 
     Args:
         policy: a learner by kind, spec, bundle (which goes on learning) or object; an object itself is taught.
         source: a DecisionLog or the file of one (.parquet, .csv), or a world: World, name, TOML path or dict.
-        customers: of each round in a world.
-        rounds: campaigns in a world.
+        customers: of each round in a world. None: 20,000, or what the learner's settings say (rollout).
+        rounds: campaigns in a world. None: 1, or what the learner's settings say (rollout).
         steps: customer-days in a world, instead of customers x rounds x horizon.
         explore: who plays the first round.
         seed: of every draw.
@@ -75,10 +76,13 @@ def train(
     """
     source = _opened(source)
     found = ready_learner(policy, source, seed)
+    customers = getattr(found, "usual_customers", CUSTOMERS) if customers is None else customers
+    rounds = getattr(found, "usual_rounds", 1) if rounds is None else rounds
     if isinstance(found, WorldLearner):
         world, file = _world_of(source, found), _path(checkpoint)
         days = customers * rounds * world.horizon if steps is None else steps
-        train_in(found, world, RunOptions(days, threads or 1, progress, watch, file, resume, _path(tensorboard)))
+        words = RunOptions(days, threads or 1, progress, watch, file, resume, _path(tensorboard), rounds)
+        train_in(found, world, words)
         return found
     _refuse_given(found, watch=watch, checkpoint=checkpoint, resume=resume or None, tensorboard=tensorboard)
     if isinstance(source, DecisionLog):

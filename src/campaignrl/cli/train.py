@@ -9,14 +9,14 @@ from typing import Annotated, Any
 import typer
 
 from campaignrl.cli.inputs import Inputs, policy_name
-from campaignrl.cli.terminal import Customers, Encoding, Json, Output, Seed, Threads, progress, say_json, talk
+from campaignrl.cli.terminal import Encoding, Json, Output, Seed, Threads, progress, say_json, talk
 from campaignrl.errors import UsageError
 from campaignrl.policies import Policy, save_bundle
 from campaignrl.policies.deep import WorldLearner, thinned
 from campaignrl.specs import World, load_world
 from campaignrl.tables import read_log
 from campaignrl.tables.log import FACT, CustomerSketch, DecisionLog, sketch_of
-from campaignrl.training import ready_learner
+from campaignrl.training import CUSTOMERS, ready_learner
 from campaignrl.training import train as train_policy
 
 
@@ -26,8 +26,14 @@ def train(
     world: Annotated[str | None, typer.Option("--world", "-w", help="World to learn in.")] = None,
     log: Annotated[Path | None, typer.Option("--log", "-l", help="Decision log to learn from.")] = None,
     mapping: Annotated[Path | None, typer.Option(help="Mapping TOML of a foreign log.")] = None,
-    customers: Customers = 20_000,
-    rounds: Annotated[int, typer.Option(min=1, help="Campaigns to learn from in a world; the first one explores.")] = 1,
+    customers: Annotated[
+        int | None,
+        typer.Option("--customers", "-n", min=1, help="Customers of a round; default: 20,000, or the learner's own."),
+    ] = None,
+    rounds: Annotated[
+        int | None,
+        typer.Option(min=1, help="Campaigns to learn from in a world; default: 1, or the learner's own."),
+    ] = None,
     steps: Annotated[
         int | None, typer.Option(min=1, help="Customer-days to learn from in a world, instead of --customers.")
     ] = None,
@@ -66,7 +72,9 @@ def train(
     if isinstance(source, DecisionLog):
         facts: dict[str, Any] = {"log": (log or Path()).name, FACT: _sketch(source, before)}
     else:
-        facts = _facts(learner, world or "", seed, customers) | ({FACT: before[FACT]} if FACT in before else {})
+        facts = _facts(learner, world or "", seed, customers or CUSTOMERS) | (
+            {FACT: before[FACT]} if FACT in before else {}
+        )
     save_bundle(learner, output, facts)
     if "checkpoint" in own:
         kept.unlink(missing_ok=True)
@@ -78,6 +86,8 @@ def train(
             facts.pop(long, None)
         said = {"policy": learner.name, "kind": learner.kind, "bundle": str(output), **facts}
         say_json(said | ({"report": str(report)} if report else {}))
+    for line in getattr(learner, "told", ()):
+        talk(line)
     talk(f"{learner.name}: trained, saved as {output}")
 
 
@@ -108,4 +118,6 @@ def _facts(learner: Policy, world: str, seed: int, customers: int) -> dict[str, 
     facts: dict[str, Any] = {"world": Path(world).name, "seed": str(seed)}
     if not isinstance(learner, WorldLearner):
         return facts | {"customers": str(customers)}
+    found = getattr(learner, "facts", {})  # of one that writes a report of its training
+    facts |= {"report": found} if found else {}
     return facts | {"steps": learner.curve[-1].steps, "curve": [list(m) for m in thinned(learner.curve)]}

@@ -1,6 +1,7 @@
 """Policies: context and mask in, an exact probability for every action out.
 
 base.py              What a policy is: context and eligibility mask in, an exact probability for every action out
+baselines.py         What every policy is held against: sending nothing, business as usual, the best fixed action
 blas_threads.py      One BLAS thread for small matrices
 bundle.py            A policy in one file, NAME.bundle: what it is, what it may see, what it has learned. Nothing in
                      it is ever run
@@ -20,6 +21,8 @@ deep/                Deep reinforcement learning: taught by stable-baselines3 (e
 fixed/               Policies that learn nothing
 linear_model/        Bayesian linear regression that all actions share
 offline/             Learners from finished logs
+rollout/             `rollout`: approximate policy iteration from counterfactual rollouts, then prices found by playing
+                     whole campaigns
 """
 
 from campaignrl.policies.base import Learner as Learner
@@ -29,6 +32,10 @@ from campaignrl.policies.base import certain_action as certain_action
 from campaignrl.policies.base import drawn_action as drawn_action
 from campaignrl.policies.base import sample as sample
 from campaignrl.policies.base import stated_gains as stated_gains
+from campaignrl.policies.baselines import FIXED as FIXED
+from campaignrl.policies.baselines import NOTHING as NOTHING
+from campaignrl.policies.baselines import USUAL as USUAL
+from campaignrl.policies.baselines import baselines_of as baselines_of
 from campaignrl.policies.blas_threads import one_blas_thread as one_blas_thread
 from campaignrl.policies.bundle import read_manifest as read_manifest
 from campaignrl.policies.bundle import save_bundle as save_bundle

@@ -65,6 +65,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "recurrent_ppo": "campaignrl.policies.deep.recurrent_ppo:RecurrentPPO",
         "dqn": "campaignrl.policies.deep.configs:DQN",
         "qr_dqn": "campaignrl.policies.deep.configs:QRDQN",
+        "rollout": "campaignrl.policies.rollout.policy:RolloutPolicy",
     }
 )
 

@@ -58,7 +58,8 @@ def trained(world: World, reference: str | Path, seed: int, training: Training) 
     policy = load_policy(reference, world.catalog, world.features, seed)
     if not isinstance(policy, Learner | WorldLearner) or is_trained(policy):
         return policy
-    n, rounds, explore = training.customers, training.rounds, training.explore
+    n, explore = training.customers, training.explore
+    rounds = training.rounds if training.rounds > 1 else None  # a learner may have rounds of its own
     return train(policy, world, customers=n, rounds=rounds, explore=explore, seed=seed, threads=1)
 
 

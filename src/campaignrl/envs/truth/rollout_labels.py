@@ -34,7 +34,7 @@ class RolloutLabels(NamedTuple):
 def rollout_labels(
     world: World, behave: Decide, customers: Int, *, seed: int, generator: np.random.Generator, explore: float = 0.1
 ) -> RolloutLabels:
-    """Labels at one day of each customer who has a choice then.
+    """Labels at one day of each customer who has a choice then; none at all where nobody ever has one.
 
     Args:
         world: whose behaviour model is rolled out.
@@ -44,20 +44,31 @@ def rollout_labels(
         generator: of the days and of what is tried at random.
         explore: share of days on which `behave` gives way to a random allowed action.
     """
-    panel, n = Panel(world, customers, seed, threads=1), len(customers)
-    when = generator.integers(0, world.horizon, n)
-    seen, gain = [], []
-    while not panel.done:
-        context = panel.observe()
-        may = panel.allowed(context)
-        rows = np.flatnonzero((when == panel.day) & (may.sum(axis=1) > 1))
-        if len(rows):
-            value = _values(panel, rows, may[rows])
-            seen.append(context.take(rows).encode(world.features))
+    panel, k = Panel(world, customers, seed, threads=1), len(world.catalog)
+    when: Int = generator.integers(0, world.horizon, len(panel))
+    seen, gain = [np.zeros((0, world.features.width), np.float32)], [np.zeros((0, k), np.float32)]
+    while not panel.done and len(panel):
+        rows = panel.reachable()  # to the others only `none` is allowed
+        context = panel.observe(rows)
+        may = panel.allowed(context, rows)
+        asked = np.flatnonzero((when[rows] == panel.day) & (may.sum(axis=1) > 1))
+        if len(asked):
+            value = _values(panel, rows[asked], may[asked])
+            seen.append(context.take(asked).encode(world.features))
             gain.append(value - value[:, :1])
-        random = np.where(may, generator.random(may.shape), -1.0).argmax(axis=1)
-        panel.step(np.where(generator.random(n) < explore, random, behave(panel)).astype(np.int16))
+        action = np.asarray(behave(panel)).astype(np.int16)
+        tried = np.flatnonzero(generator.random(len(panel))[rows] < explore)
+        random = np.where(may[tried], generator.random((len(tried), k)), -1.0).argmax(axis=1)
+        action[rows[tried]] = random
+        panel.step(action)
+        panel, when = _still_asked(panel, when)
     return RolloutLabels(np.concatenate(seen), np.concatenate(gain))
+
+
+def _still_asked(panel: Panel, when: Int) -> tuple[Panel, Int]:
+    """The panel without those whose day is over, once they are half of it: they teach nothing any more."""
+    left = np.flatnonzero(when >= panel.day)
+    return (panel, when) if 2 * len(left) > len(panel) else (panel.take(left), when[left])
 
 
 def _values(panel: Panel, rows: Int, may: Bool) -> Float32:

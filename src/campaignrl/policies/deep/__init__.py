@@ -22,8 +22,13 @@ weight_export.py         Torch's weights as numpy arrays and back: of a network 
                          training
 """
 
+from campaignrl.policies.deep.checkpoints import Checkpoint as Checkpoint
+from campaignrl.policies.deep.checkpoints import load_checkpoint as load_checkpoint
+from campaignrl.policies.deep.checkpoints import save_checkpoint as save_checkpoint
 from campaignrl.policies.deep.forward_pass import Activation as Activation
 from campaignrl.policies.deep.forward_pass import Layer as Layer
+from campaignrl.policies.deep.numpy_network import NetworkConfig as NetworkConfig
+from campaignrl.policies.deep.numpy_network import NetworkPolicy as NetworkPolicy
 from campaignrl.policies.deep.numpy_network import Width as Width
 from campaignrl.policies.deep.numpy_network import forward as forward
 from campaignrl.policies.deep.numpy_network import hidden_outputs as hidden_outputs
@@ -42,6 +47,7 @@ from campaignrl.policies.deep.recurrent_state_file import forget as forget
 from campaignrl.policies.deep.recurrent_state_file import memory_writer as memory_writer
 from campaignrl.policies.deep.recurrent_state_file import open_memory as open_memory
 from campaignrl.policies.deep.recurrent_state_file import save_memory as save_memory
+from campaignrl.policies.deep.run_options import CurvePoint as CurvePoint
 from campaignrl.policies.deep.run_options import RunOptions as RunOptions
 from campaignrl.policies.deep.run_options import TrainingCallback as TrainingCallback
 from campaignrl.policies.deep.run_options import WorldLearner as WorldLearner

@@ -34,9 +34,10 @@ TrainingCallback = Callable[[CurvePoint], bool | None]  # False ends the trainin
 class RunOptions:
     """One training.
 
-    steps: customer-days to learn from, rounded up to whole episodes; threads: of the network library, one unless asked
-    otherwise, since small matrices lose by more. checkpoint: a file that always holds the last whole state; resume:
-    go on from it if it is there. tensorboard: folder for its events, one set a point of the curve.
+    steps: customer-days to learn from, rounded up to whole episodes; rounds: they are spread over, for a learner with
+    rounds; threads: of the network library, one unless asked otherwise, since small matrices lose by more. checkpoint:
+    a file that always holds the last whole state; resume: go on from it if it is there. tensorboard: folder for its
+    events, one set a point of the curve.
     """
 
     steps: int
@@ -46,6 +47,7 @@ class RunOptions:
     checkpoint: Path | None = None
     resume: bool = False
     tensorboard: Path | None = None
+    rounds: int = 1
 
 
 @runtime_checkable
