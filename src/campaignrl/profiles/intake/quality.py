@@ -74,7 +74,7 @@ def source_quality(con: duckdb.DuckDBPyConnection, one: Staged, counts: Counts) 
     source = one.source
     quality: dict[str, Any] = {
         "name": source.name,
-        "file": source.file,
+        "file": source.origin,
         "rows_are": source.rows,
         **counts._asdict(),
         "reasons": _reasons(con, one),
