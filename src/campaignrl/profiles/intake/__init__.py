@@ -35,3 +35,4 @@ from campaignrl.profiles.intake.lines import keeps_lines as keeps_lines
 from campaignrl.profiles.intake.lines import kept_digests as kept_digests
 from campaignrl.profiles.intake.mapping import parse_intake_mapping as parse_intake_mapping
 from campaignrl.profiles.intake.quality import in_a_line as in_a_line
+from campaignrl.profiles.intake.writer import tell_tags as tell_tags
