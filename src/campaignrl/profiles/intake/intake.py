@@ -214,6 +214,7 @@ def _quality(
         "mapping": plan.where,
         "as_of": as_of.isoformat(),
         "currency": "" if plan.currency is None else plan.currency.to,
+        **({} if plan.currency is None or not plan.currency.rates else {"rates": plan.currency.rates}),
         "sources": [source_quality(con, one, counts[one.source.name]) for one in staged],
         "links": {
             "order": list(plan.ids.order),
