@@ -11,6 +11,7 @@ import campaignrl as crl
 from campaignrl.calibration.calibrate import calibrate
 from campaignrl.calibration.response.campaign_rows import campaign_of_events, last_send
 from campaignrl.calibration.response.conversion_delay import delay_numbers
+from campaignrl.calibration.world.currency import in_currency
 from campaignrl.calibration.world.replay import days_needed, replay, translation
 from campaignrl.calibration.world.world_file import world_text
 from campaignrl.campaign import ready_policy
@@ -18,7 +19,7 @@ from campaignrl.choices import decide_day
 from campaignrl.cli.main import app
 from campaignrl.envs.events_export import play_history, truth_of
 from campaignrl.envs.panel import Panel
-from campaignrl.errors import DataError, SpecError
+from campaignrl.errors import DataError, SpecError, UsageError
 from campaignrl.specs.provenance import Provenance, leaves, place
 from campaignrl.specs.world import World, load_world
 from campaignrl.tables.log.files import write_log
@@ -238,12 +239,16 @@ def test_from_the_folder_of_intake_to_a_world_that_runs(plain_orders, tmp_path):
         assert result.exit_code == 0, result.output
         return result.output
 
-    answer = said("calibrate", str(tmp_path), "-o", file, "--scorecard")
+    with pytest.raises(UsageError, match=r"currency = 'GBP' is not CNY.*--rate"):
+        said("calibrate", str(tmp_path), "-o", file)
+    answer = said("calibrate", str(tmp_path), "-o", file, "--scorecard", "--rate", "0.11")
     assert "not identified by these data" in answer
     assert "of 13 within their tolerance" in answer
     assert "monthly retention" in answer
     assert "array(" not in answer
-    assert "sums lent by ecommerce are in CNY" in answer
+    assert "sums lent by ecommerce are converted: 1 CNY is 0.11 GBP" in answer
+    (tmp_path / "quality.json").write_text('{"currency": "GBP", "rates": {"CNY": 0.12}}')
+    assert "1 CNY is 0.12 GBP" in said("calibrate", str(tmp_path), "-o", str(tmp_path / "other.toml"))
     assert "money in GBP" in said("world", "show", file)
     assert "GBP per customer" in said("simulate", "-w", file, "-p", "uniform", "-n", "200")
     (tmp_path / "quality.json").write_text("[")
@@ -323,3 +328,42 @@ def test_delay_after_a_click_comes_back():
         number = found["response", name]
         assert abs(number.value - truth) < 3.0 * number.se
     assert delay_numbers(history.events, log, {"news": 3, "coupon20": 5}) == {}
+
+
+def test_sums_of_a_template_are_converted_and_nothing_else():
+    lent = load_world("tight_budget")
+    world = in_currency(lent, "CNY", 7.5)
+    assert world.money.currency == "CNY"
+    assert world.money.unsubscribe == pytest.approx(7.5 * lent.money.unsubscribe)
+    assert world.guard.budget.amount_per_1000_customers == pytest.approx(
+        7.5 * lent.guard.budget.amount_per_1000_customers
+    )
+    for name, channel in lent.channels.items():
+        assert world.channels[name].cost == pytest.approx(7.5 * channel.cost, rel=0.01)
+        assert world.channels[name].reach == channel.reach
+    for name, offer in lent.offers.items():
+        assert world.offers[name].face_value == pytest.approx(7.5 * offer.face_value)
+        assert world.offers[name].discount == offer.discount
+    for name, segment in lent.segments.items():
+        assert world.segments[name].basket.mean == pytest.approx(7.5 * segment.basket.mean, rel=1e-5)
+        assert world.segments[name].purchase == segment.purchase
+
+
+@pytest.mark.parametrize("rate", [0.0065, 0.14, 160.0])
+def test_what_costs_something_never_becomes_free_nor_far_from_its_worth(rate):
+    lent = load_world("ecommerce")
+    fine, kept = in_currency(lent, "USD", rate), in_currency(lent, "USD", rate, keep_minor=True)
+    assert kept.money.minor_per_unit == lent.money.minor_per_unit
+    for name, channel in lent.channels.items():
+        assert fine.channels[name].cost == pytest.approx(channel.cost * rate, rel=0.01)
+        assert (kept.channels[name].cost > 0) == (channel.cost > 0)
+
+
+def test_a_rate_that_says_nothing_is_refused():
+    for currency in (None, "CNY"):
+        assert in_currency(load_world("ecommerce"), currency, None) == load_world("ecommerce")
+        with pytest.raises(UsageError, match="Leave it out"):
+            in_currency(load_world("ecommerce"), currency, 7.0)
+    for rate in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(UsageError, match="a number above 0"):
+            in_currency(load_world("ecommerce"), "USD", rate)

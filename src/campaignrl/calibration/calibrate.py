@@ -34,6 +34,7 @@ from campaignrl.calibration.world import (
     Matched,
     days_needed,
     get,
+    in_currency,
     match,
     only_rules_that_hold,
     put,
@@ -69,12 +70,6 @@ class Calibration:
         """The world's file, whole or not at all."""
         write_world(self.tables, self.provenance, path)
 
-    def in_currency(self, currency: str) -> Calibration:
-        """The same with the name of the money that the events are in; sums that the template lent are not converted."""
-        tables = {**self.tables, "money": {**self.tables.get("money", {}), "currency": currency}}
-        said = {"money.currency": Provenance(how="user", by="the events' amounts")}
-        return replace(self, tables=tables, provenance={**self.provenance, **said})
-
     def table(self) -> pd.DataFrame:
         """One row a fitted number: place, value, se, n, how; target, simulated and off where it was matched."""
         by_place = {place(path): m for m in self.matched if m.moved for path in m.moment.paths}
@@ -104,6 +99,7 @@ def calibrate(
     window: int | None = None,
     day_zero: str | None = None,
     currency: str | None = None,
+    rate: float | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Calibration:
@@ -119,6 +115,7 @@ def calibrate(
         window: days after a send in which orders count as its outcome.
         day_zero: date of the log's day 0, 2026-11-21.
         currency: of the amounts; the template's, if not given.
+        rate: what one unit of the template's currency is worth in it, where they differ.
         seed: of the simulations that are matched.
         progress: called as (steps done, in all).
 
@@ -128,6 +125,7 @@ def calibrate(
     Raises:
         DataError: the tables do not fit together.
         UnknownName: no world goes by that name.
+        UsageError: the template's costs are in another currency, and no rate is given.
 
     Source:
         Purchases by BG/NBD and its kin (Fader, Hardie and Lee 2005); responses by the method of simulated moments.
@@ -142,7 +140,7 @@ def calibrate(
         >>> found.world.horizon
         120
     """
-    template = load_world(like)
+    template = in_currency(load_world(like), currency, rate, keep_minor=log is not None)
     ids = _customers(events, log, attributes)
     labels = labels_of(ids, segments)
     names = tuple(sorted(set(labels)))
@@ -159,11 +157,10 @@ def calibrate(
         valid = {o.name: o.valid_days for o in log.catalog.offers}
         valid |= {name: offer.valid_days for name, offer in template.offers.items() if not valid.get(name, 1)}
         base = base._replace(numbers=base.numbers | delay_numbers(events, log, valid))
-    found = calibrate_campaign(
+    return calibrate_campaign(
         campaign, template, base=base, attributes=_beside(attributes, labels), labels=labels, user=user, seed=seed,
         progress=progress,
     )  # fmt: skip
-    return found if not currency else found.in_currency(currency)
 
 
 def calibrate_campaign(

@@ -38,6 +38,9 @@ def calibrate(
     ] = None,
     window: Annotated[int | None, typer.Option(min=1, help="Days in which orders count for a decision.")] = None,
     day_zero: Annotated[str | None, typer.Option(help="Date of the log's day 0; default: as the log says.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="What 1 of --like's currency is worth in the events', where they differ.")
+    ] = None,
     scorecard: Annotated[
         bool, typer.Option("--scorecard", help="Compare untreated orders with simulated ones.")
     ] = False,
@@ -50,9 +53,12 @@ def calibrate(
     read = inputs.read(lambda: _read(events))
     decisions = inputs.read(lambda: read_log(log, mapping, encoding=encoding) if log is not None else None)
     labels = inputs.read(lambda: _labels(segments, read.value[1], encoding))
+    money = inputs.read(lambda: _money(events))
     lender, numbers = inputs.read(lambda: load_world(like)), inputs.read(lambda: _numbers(said or []))
     inputs.check()
-    table, attributes = read.value
+    (table, attributes), (currency, rates) = read.value, money.value
+    lent = lender.value.money.currency
+    rate = rates.get(lent) if rate is None else rate
     with progress("calibrate") as step:
         found = make_world(
             table,
@@ -63,7 +69,8 @@ def calibrate(
             user=numbers.value,
             window=window,
             day_zero=day_zero,
-            currency=_currency(events),
+            currency=currency,
+            rate=rate,
             seed=seed,
             progress=step,
         )
@@ -76,9 +83,8 @@ def calibrate(
         _say(found)
         if card is not None:
             _say_card(card)
-    lent = lender.value.money.currency
-    if found.world.money.currency != lent:
-        talk(f"sums lent by {like} are in {lent} as they stand: costs of channels, of a lost consent, of perks")
+    if rate is not None:
+        talk(f"sums lent by {like} are converted: 1 {lent} is {rate:g} {currency}")
     talk(f"world written to {output}; see: campaignrl world show {output}")
 
 
@@ -92,16 +98,17 @@ def _read(place: Path) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     return read_events(file), read_frame(beside, text=(ID,)) if beside.is_file() else None
 
 
-def _currency(place: Path) -> str | None:
-    """What the amounts are in, if intake was told."""
+def _money(place: Path) -> tuple[str | None, dict[str, float]]:
+    """What the amounts are in, and what other currencies are worth in it, if intake was told."""
     file = place / "quality.json"
     if not file.is_file():
-        return None
+        return None, {}
     try:
-        said = json.loads(file.read_text(encoding="utf-8")).get("currency")
-    except (ValueError, AttributeError):
+        words = json.loads(file.read_text(encoding="utf-8"))
+        said, rates = words.get("currency"), {str(name): float(one) for name, one in words.get("rates", {}).items()}
+    except (ValueError, AttributeError, TypeError):
         raise DataError(Problem(str(file), "file", "(not shown)", "the JSON that intake wrote")) from None
-    return said if isinstance(said, str) and said else None
+    return (said, rates) if isinstance(said, str) and said else (None, {})
 
 
 def _labels(given: str | None, attributes: pd.DataFrame | None, encoding: str | None) -> pd.Series | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ from campaignrl.cli.profile_segment import draw, segment
 from campaignrl.cli.terminal import Encoding, Json, progress, say, say_json, say_table, talk
 from campaignrl.errors import Problem, UsageError
 from campaignrl.profiles.events import is_date_of_permission, is_permission
-from campaignrl.profiles.intake import IntakeResult, in_a_line, keeps_lines
+from campaignrl.profiles.intake import IntakeResult, in_a_line, keeps_lines, tell_tags
 from campaignrl.profiles.intake.intake import intake
 from campaignrl.profiles.store import (
     CustomerTag,
@@ -29,7 +30,7 @@ from campaignrl.profiles.store import (
     update_from_exports,
 )
 from campaignrl.profiles.tags import load_tags
-from campaignrl.report.pages import quality_page
+from campaignrl.report.pages import completeness, in_words, quality_page
 from campaignrl.specs import load_world
 from campaignrl.tables import read_log
 from campaignrl.tables.files import column_names
@@ -105,6 +106,7 @@ def build(
             encoding=encoding,
             never_contacted=never_contacted,
         )
+    _tell_quality(output, made)
     _say_untold(output / "attributes.parquet", tags)
     _say_reach(made)
     _say_contacts(made)
@@ -159,6 +161,7 @@ def update(
 
 
 def _say_update(done: Update, folder: Path, as_json: bool) -> None:
+    _tell_quality(folder, done.profiles)
     talk(f"{done.events:,} new events ({done.late:,} late), {done.customers:,} new customers, {folder} is up to date")
     _say_reach(done.profiles)
     counts = {"events": done.events, "late": done.late, "new_customers": done.customers}
@@ -198,6 +201,14 @@ def _say_rows(taken: IntakeResult, folder: Path) -> None:
         what = {"report": "left apart", "merge": "taken as one customer"}.get(taken.quality["links"]["conflicts"], "")
         talk(f"{taken.conflicts:,} ids are shared by several members, {what}: see links.parquet")
     talk(f"every row left out is in {folder / 'rejects.parquet'}; the state of the data: {folder / 'quality.html'}")
+
+
+def _tell_quality(folder: Path, made: Profiles) -> None:
+    """The quality page of a folder says what each tag rests on; on the terminal, how complete the data are."""
+    tell_tags(folder, made.facts["tags"], quality_page)
+    file = folder / "quality.json"
+    if file.is_file():
+        talk(in_words(completeness(json.loads(file.read_text(encoding="utf-8"))["sources"])))
 
 
 def _say_untold(attributes: Path, tags: str) -> None:

@@ -1,5 +1,6 @@
 """The ledger: what was decided, handed over and came of it, over all days and processes, as Delta tables in a folder.
 
+aliases.py      Customers who turned out to be one: earlier names of a customer, as a profile folder learned them later
 chain.py        The chain over runs: shows that rows of decisions were changed, added or removed behind its back
 erase_files.py  Erasure in files: a customer's rows go from lists, logs, tables and profile folders; a search proves it
 erasure.py      Erasure: everything a ledger holds of one customer goes, and a keyed hash stays
@@ -11,6 +12,9 @@ schemas.py      The tables: which columns they have
 standing.py     What a run must know of earlier ones: contacts, money, sends, permissions
 """
 
+from campaignrl.ledger.aliases import keep_aliases as keep_aliases
+from campaignrl.ledger.aliases import known_as as known_as
+from campaignrl.ledger.aliases import names_of as names_of
 from campaignrl.ledger.chain import CHAINED as CHAINED
 from campaignrl.ledger.chain import Tampered as Tampered
 from campaignrl.ledger.chain import tampered as tampered

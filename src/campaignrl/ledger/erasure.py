@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from campaignrl.errors import Problem, UsageError
+from campaignrl.ledger.aliases import names_of, write_aliases
 from campaignrl.ledger.chain import ERASURE, entry_of
 from campaignrl.ledger.folder import EPOCH, Ledger
 from campaignrl.ledger.schemas import ALL_CHANNELS, TABLES
@@ -34,7 +35,7 @@ class Erased(NamedTuple):
 
 
 def erase(ledger: Ledger, customer: str, *, today: datetime.date) -> Erased:
-    """Remove a customer, however the id is spelled, and suppress the keyed hash from today on.
+    """Remove a customer, however the id is spelled and under every earlier name, and suppress the keyed hashes.
 
     Raises:
         UsageError: the id is empty, or the ledger cannot be written.
@@ -42,8 +43,9 @@ def erase(ledger: Ledger, customer: str, *, today: datetime.date) -> Erased:
     if not customer.strip():
         raise UsageError(Problem("erase", "customer_id", customer, "an id"))
     with ledger.lock():
+        names = names_of(ledger.aliases, customer)
         tables = {name: ledger.read(name) for name in TABLES}
-        theirs = {name: _of(tables[name], customer) for name in ("decisions", "outcomes", "permissions")}
+        theirs = {name: _of(tables[name], names) for name in ("decisions", "outcomes", "permissions")}
         made = set(tables["decisions"].filter(theirs["decisions"])["decision_id"].to_pylist())
         by_decision = {name: _among(tables[name]["decision_id"], made) for name in ("handovers", "outcomes")}
         theirs["outcomes"] = pc.or_(theirs["outcomes"], by_decision["outcomes"])
@@ -52,9 +54,11 @@ def erase(ledger: Ledger, customer: str, *, today: datetime.date) -> Erased:
         for name in CHANGED:
             rows = tables[name].filter(pc.invert(theirs[name]))
             if name == "permissions":
-                rows = pa.concat_tables([rows, _suppression(ledger, customer, today, rows.schema)])
+                rows = pa.concat_tables([rows, _suppression(ledger, names, today, rows.schema)])
             if len(rows) != len(tables[name]) or name == "permissions":
                 ledger.replace(name, rows)
+        if len(names) > 1:
+            write_aliases(ledger, {one: now for one, now in ledger.aliases.items() if one not in names})
     return Erased(*(int(pc.sum(theirs[name]).as_py() or 0) for name in Erased._fields))
 
 
@@ -87,10 +91,10 @@ def _chained(ledger: Ledger, going: pa.Table, before: pa.Table, today: datetime.
     ledger.append("erasures", pa.table(columns), entry)
 
 
-def _of(table: pa.Table, customer: str) -> pa.ChunkedArray:
-    """(n,) rows of a customer, however the id is spelled."""
+def _of(table: pa.Table, names: list[str]) -> pa.ChunkedArray:
+    """(n,) rows of a customer, however its names are spelled."""
     distinct = pc.unique(table["customer_id"]).to_pylist()
-    spelled = pd.Series(same_spelling(distinct)) == same_spelling([customer])[0]
+    spelled = pd.Series(same_spelling(distinct)).isin(same_spelling(names))
     return _among(table["customer_id"], {one for one, hit in zip(distinct, spelled, strict=True) if hit})
 
 
@@ -98,7 +102,8 @@ def _among(column: pa.ChunkedArray, values: set[str]) -> pa.ChunkedArray:
     return pc.is_in(column, pa.array(sorted(values), pa.string()))
 
 
-def _suppression(ledger: Ledger, customer: str, today: datetime.date, schema: pa.Schema) -> pa.Table:
+def _suppression(ledger: Ledger, names: list[str], today: datetime.date, schema: pa.Schema) -> pa.Table:
     day = (today - EPOCH).days
-    row = {"customer_id": ledger.hash_of(customer), "channel": ALL_CHANNELS, "allowed": False, "day": day}
-    return pa.Table.from_pylist([{**row, "arrived": day, "source": "erasure"}], schema=schema)
+    row = {"channel": ALL_CHANNELS, "allowed": False, "day": day, "arrived": day, "source": "erasure"}
+    hashes = dict.fromkeys(ledger.hash_of(name) for name in names)
+    return pa.Table.from_pylist([{**row, "customer_id": one} for one in hashes], schema=schema)

@@ -14,9 +14,9 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -26,6 +26,7 @@ import pyarrow.compute as pc
 from campaignrl.errors import ArtifactError, CampaignError, Problem, UsageError
 from campaignrl.features import FeatureSchema
 from campaignrl.ledger import chain
+from campaignrl.ledger.aliases import read_aliases
 from campaignrl.ledger.schemas import HASHED, NO_STATISTICS, PARTITIONS, TABLES, schema_of
 from campaignrl.specs import World, world_hash
 from campaignrl.tables import same_spelling
@@ -59,6 +60,7 @@ class Ledger:
         customers: how many the budget and the capacities are for.
         currency, minor_per_unit: of all money in it; amounts are whole minor units.
         salt: of the hashes that outlive an erasure; never leaves the folder.
+        aliases: earlier names of customers -> those of today.
     """
 
     folder: Path
@@ -69,6 +71,7 @@ class Ledger:
     currency: str
     minor_per_unit: int
     salt: str
+    aliases: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @classmethod
     def create(cls, folder: str | Path, world: World, *, start: datetime.date, customers: int) -> Ledger:
@@ -122,7 +125,8 @@ class Ledger:
             salt = str(facts["salt"])
             if len(bytes.fromhex(salt)) != SALT:
                 raise ValueError("salt")
-            return cls(place, str(facts["world"]), rules, start, int(facts["customers"]), *unit, salt)
+            aliases = read_aliases(place)
+            return cls(place, str(facts["world"]), rules, start, int(facts["customers"]), *unit, salt, aliases)
         except (KeyError, ValueError, TypeError) as wrong:
             raise ArtifactError(Problem(str(place / FACTS), "content", str(wrong), "the facts it held")) from None
 

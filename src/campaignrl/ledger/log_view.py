@@ -18,6 +18,7 @@ from campaignrl.actions import NONE
 from campaignrl.arrays import Bool, Float, Int
 from campaignrl.errors import ArtifactError, Problem, SupportError
 from campaignrl.features import Context
+from campaignrl.ledger.aliases import renamed
 from campaignrl.ledger.folder import EPOCH, Ledger
 from campaignrl.ledger.incoming import with_customers
 from campaignrl.ledger.schemas import SEEN
@@ -44,14 +45,24 @@ def ledger_log(ledger: Ledger, world: World, *, as_of: datetime.date, policy: st
         SupportError: there is no decision, or several policies made them and none is named.
     """
     today = (as_of - EPOCH).days
-    everything = decided(ledger, world, today)
+    everything = _of_today(decided(ledger, world, today), ledger)
     outcomes = ledger.read("outcomes").to_pandas()
     told = int(outcomes["arrived"].max()) if len(outcomes) else NEVER
     outcomes = with_customers(ledger, outcomes[outcomes["day"] < today])
+    outcomes["customer_id"] = renamed(outcomes["customer_id"], ledger.aliases)
     outcomes = outcomes[outcomes["customer_id"] != ""]  # the others are of a decision that is not here (yet)
     rows = _of_policy(everything, policy, ledger)
     daily = _daily(everything[~everything["decision_id"].isin(not_sent(ledger))], outcomes, world)
     return log_of_rows(rows, world, daily, min(today, told))
+
+
+def _of_today(rows: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
+    """Decisions under the names that customers have by now, in the order of those."""
+    if not ledger.aliases:
+        return rows
+    named = rows.assign(customer_id=renamed(rows["customer_id"], ledger.aliases))
+    ordered: pd.DataFrame = named.sort_values(["customer_id", "day", "run_id"], kind="stable").reset_index(drop=True)
+    return ordered
 
 
 def decided(ledger: Ledger, world: World, today: int) -> pd.DataFrame:

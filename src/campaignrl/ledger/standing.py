@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from campaignrl.arrays import Bool, Int, Objects
+from campaignrl.ledger.aliases import renamed
 from campaignrl.ledger.folder import Ledger
 from campaignrl.ledger.incoming import with_customers
 from campaignrl.ledger.schemas import ALL_CHANNELS, COUNTED, HASHED
@@ -77,7 +78,7 @@ def standing(ledger: Ledger, day: int, ids: Objects, channels: list[str], withou
     """
     sends = _sends(ledger, without)
     known = pd.Index(ids)
-    customer = known.get_indexer(pd.Index(sends["customer_id"]))
+    customer = known.get_indexer(pd.Index(renamed(sends["customer_id"], ledger.aliases, known)))
     when, channel = sends["day"].to_numpy(), sends["channel"].to_numpy(dtype=object)
     today = when == day
     gone = ledger.read("erasures", ["decision_day", "channel", "offer", "cost"]).to_pandas()
@@ -140,6 +141,7 @@ def _permissions(
     suppressed = np.zeros(len(known), dtype=bool)
     rows = pd.concat([ledger.read("permissions").to_pandas(), _left(ledger)], ignore_index=True)
     erased = set(rows["customer_id"][rows["customer_id"].str.startswith(HASHED)])  # on whatever day: nobody is left
+    rows["customer_id"] = renamed(rows["customer_id"], ledger.aliases, known)
     rows = rows[rows["allowed"] & (rows["day"] <= day) | ~rows["allowed"] & (rows["arrived"] <= day)]
     rows = rows.sort_values(["day", "allowed"], ascending=[True, False], kind="stable")
     for i, channel, allowed in _words(rows, known):
@@ -149,6 +151,8 @@ def _permissions(
             consent[channels.index(channel), i] = allowed
     if erased:  # last: no older word, whenever it comes in, may lift it
         suppressed |= [ledger.hash_of(str(one)) in erased for one in known]
+        gone = [now for name, now in ledger.aliases.items() if ledger.hash_of(name) in erased]
+        suppressed |= np.asarray(known.isin(gone))
     return consent, suppressed
 
 

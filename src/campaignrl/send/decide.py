@@ -17,7 +17,7 @@ import numpy as np
 from campaignrl import rng
 from campaignrl.arrays import UInt64
 from campaignrl.errors import ArtifactError, Problem, UsageError
-from campaignrl.ledger import EPOCH, Ledger
+from campaignrl.ledger import EPOCH, Ledger, keep_aliases, known_as
 from campaignrl.policies import Policy, PolicyReference, load_policy, policy_hash, require_trained
 from campaignrl.policies.deep import Memory, require_memory
 from campaignrl.send.customers import Customers, Suppressed, read_customers
@@ -80,7 +80,8 @@ def decide(
             values in the unit of rewards. Its actions are certain, so its log values no other policy, but for:
         explore: share of customers, in [0, 1], who beside a plan by value draw among all allowed, served by lot.
         memory: of a recurrent policy, which it reads and moves on; the same day again gives the same decisions.
-        ledger: of the campaign, or its folder; the decisions are committed there.
+        ledger: of the campaign, or its folder; the decisions are committed there. Earlier names of customers, in an
+            `aliases.parquet` beside a file of customers, count as theirs.
         dry_run: commit nothing.
         send_at: when the list goes out, as 09:30, in the world's zone; nobody is sent anything in quiet hours.
         progress: called as (customers done, in all).
@@ -109,6 +110,7 @@ def decide(
         fix = "The table was read already: give the list to read_customers."
         raise UsageError(Problem("decide", "suppressed", "given", "beside a frame or a file", fix))
     kept = Ledger.open(ledger) if isinstance(ledger, str | Path) else ledger
+    kept = kept if kept is None else known_as(kept, customers)
     table = read_customers(customers, world, suppressed=suppressed, ledger=kept is not None)
     require_playable(policy, world)
     require_values(policy, allocate, explore)
@@ -140,6 +142,7 @@ def decide(
         require_not_earlier(begun, day)
         require_list(begun)
         if not dry_run:
+            keep_aliases(kept)
             kept.append("decisions", rows_of(found, run, world), run, begun.head)
     return found
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from campaignrl.display import one_line
 from campaignrl.errors import Problem, UsageError
-from campaignrl.ledger import EPOCH, SEEN, Ledger, require_whole
+from campaignrl.ledger import EPOCH, SEEN, Ledger, names_of, require_whole
 from campaignrl.tables import same_spelling
 
 SHOWN = 5  # decisions told in words
@@ -92,16 +92,17 @@ class History:
 
 
 def history_of(ledger: Ledger, customer: str) -> History:
-    """Everything that a ledger holds of a customer, however the id is spelled.
+    """Everything that a ledger holds of a customer, however the id is spelled and under every earlier name.
 
     Raises:
         UsageError: nothing is known of such a customer, or it was erased.
     """
     everything = ledger.read("decisions").to_pandas()
     require_whole(ledger, everything)
-    decisions = _theirs(everything, customer)
-    permissions = _theirs(ledger.read("permissions").to_pandas(), customer)
-    outcomes = _theirs(ledger.read("outcomes").to_pandas(), customer, set(decisions["decision_id"]))
+    names = names_of(ledger.aliases, customer)
+    decisions = _theirs(everything, names)
+    permissions = _theirs(ledger.read("permissions").to_pandas(), names)
+    outcomes = _theirs(ledger.read("outcomes").to_pandas(), names, set(decisions["decision_id"]))
     if not len(decisions) + len(permissions) + len(outcomes):
         erased = ledger.hash_of(customer) in set(ledger.read("permissions")["customer_id"].to_pylist())
         known = "a customer that was not erased" if erased else "a customer of the ledger"
@@ -123,9 +124,9 @@ def history_of(ledger: Ledger, customer: str) -> History:
     )
 
 
-def _theirs(rows: pd.DataFrame, customer: str, made: set[str] | None = None) -> pd.DataFrame:
-    """Rows of a customer, in any spelling; made: or of these decisions."""
-    mine = pd.Series(same_spelling(rows["customer_id"]), index=rows.index) == same_spelling([customer])[0]
+def _theirs(rows: pd.DataFrame, names: list[str], made: set[str] | None = None) -> pd.DataFrame:
+    """Rows of a customer of these names, in any spelling; made: or of these decisions."""
+    mine = pd.Series(same_spelling(rows["customer_id"]), index=rows.index).isin(same_spelling(names))
     found: pd.DataFrame = rows[mine | rows["decision_id"].isin(made)] if made is not None else rows[mine]
     return found
 

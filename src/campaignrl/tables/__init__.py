@@ -6,6 +6,7 @@ logs.py         Reading any decision log: one of ours, or somebody else's by a m
 rule_columns.py Columns of a customers table that only rules read, by kind: what an empty cell means, and which text is
                 refused
 suppression.py  Suppression: who is never to be contacted, by a list of ids and by a column of the customers table
+databases/      Tables of databases as files: SQLite, DuckDB and PostgreSQL, read only, streamed, in their own types
 files/          Tables as files: formats, whole-or-nothing writing, columns with the rows that do not fit
 foreign/        Decision logs of other people, read by a mapping file
 log/            The decision log: its contract, its files, whole or as a stream

@@ -1,5 +1,7 @@
 """From fitted numbers to the TOML of a world.
 
+currency.py                     The sums that a template lends, in the currency of the data: converted by a rate that
+                                somebody states, or refused
 draft.py                        The first draft of a world: what the log and the profiles say outright, and a
                                 template for the rest
 method_of_simulated_moments.py  Solving for a world's numbers: the campaign is replayed until simulated figures are
@@ -10,6 +12,7 @@ world_file.py                   A world as a TOML file that people can read: one
                                 it came from
 """
 
+from campaignrl.calibration.world.currency import in_currency as in_currency
 from campaignrl.calibration.world.draft import only_rules_that_hold as only_rules_that_hold
 from campaignrl.calibration.world.draft import with_attributes as with_attributes
 from campaignrl.calibration.world.method_of_simulated_moments import Matched as Matched

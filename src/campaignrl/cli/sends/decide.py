@@ -14,7 +14,7 @@ from campaignrl.cli.sends.answer import Outputs, say_plan
 from campaignrl.cli.sends.what_if import say_what_if
 from campaignrl.cli.terminal import Encoding, Json, Seed, progress, say, say_json
 from campaignrl.errors import Problem, UsageError
-from campaignrl.ledger import Ledger
+from campaignrl.ledger import Ledger, known_as
 from campaignrl.policies import Policy, load_policy, read_manifest
 from campaignrl.policies.deep import open_memory
 from campaignrl.send import (
@@ -103,7 +103,7 @@ def decide(
     day = inputs.read(lambda: day_of(as_of))
     named = inputs.read(lambda: policy_name(policy, world))
     inputs.read(lambda: column_names(customers, encoding=encoding))
-    kept = inputs.read(lambda: None if ledger is None else Ledger.open(ledger))
+    kept = inputs.read(lambda: None if ledger is None else known_as(Ledger.open(ledger), customers))
     place = inputs.read(lambda: load_world(world or _world_of(named.value)))
     loaded = inputs.read(lambda: load_policy(named.value, place.value.catalog, place.value.features))
     inputs.read(lambda: require_values(loaded.value, allocate if what_if is None else "value", explore))

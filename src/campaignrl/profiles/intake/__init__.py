@@ -38,3 +38,4 @@ from campaignrl.profiles.intake.mapping import Source as Source
 from campaignrl.profiles.intake.mapping import parse_intake_mapping as parse_intake_mapping
 from campaignrl.profiles.intake.quality import in_a_line as in_a_line
 from campaignrl.profiles.intake.readers import open_raw as open_raw
+from campaignrl.profiles.intake.writer import tell_tags as tell_tags

@@ -16,7 +16,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from campaignrl.profiles.intake.rules import Query, query_of
 from campaignrl.profiles.intake.sql_values import moment_literal
 from campaignrl.profiles.intake.writer import move_into, write_tables
 from campaignrl.tables import read_events
+from campaignrl.tables.databases import extract
 from campaignrl.tables.files import Found, files_under, read_frame
 
 Step = Callable[[int, int], None]  # (done, in all)
@@ -123,7 +124,7 @@ def intake(
         for n, source in enumerate(whole.source):
             files = find(source, scratch, str(n)) if source.name in fresh else []
             earlier = None if kept is None else kept.earlier.get(source.name)
-            with engine_errors(source.file if len(files) != 1 else str(files[0].path)):
+            with engine_errors(source.origin if source.database or len(files) != 1 else str(files[0].path)):
                 queries = _queries(con, whole, source, n, files, scratch, moment, kept)
                 as_of_sql = moment_literal(moment)
                 staged.append(stage(con, source, n, queries, earlier, as_of_sql, whole.ids.order))
@@ -144,7 +145,7 @@ def intake(
 
 def _written_in(plan: IntakeMapping, encoding: str) -> IntakeMapping:
     sources = (
-        each if "encoding" in each.model_fields_set else each.model_copy(update={"encoding": encoding})
+        each if each.database or "encoding" in each.model_fields_set else each.model_copy(update={"encoding": encoding})
         for each in plan.source
     )
     return plan.model_copy(update={"source": tuple(sources)})
@@ -169,7 +170,9 @@ def _queries(
         seen.add(digest)
         tag = f"{n}_{k}"
         raw = open_raw(con, source, file.path, tag, scratch)
-        folder = file.path.parent
+        if source.database is not None:
+            raw = replace(raw, where=source.origin)
+        folder = file.beside or file.path.parent
         raw = with_lookups(con, source, raw, tag, scratch, folder.joinpath)
         problems = absent_columns(con, raw, plan.columns_of(source))
         if problems:
@@ -211,6 +214,7 @@ def _quality(
         "mapping": plan.where,
         "as_of": as_of.isoformat(),
         "currency": "" if plan.currency is None else plan.currency.to,
+        **({} if plan.currency is None or not plan.currency.rates else {"rates": plan.currency.rates}),
         "sources": [source_quality(con, one, counts[one.source.name]) for one in staged],
         "links": {
             "order": list(plan.ids.order),
@@ -229,16 +233,27 @@ def _finder(sources: str | Path | Mapping[str, str | Path]) -> Callable[[Source,
         root = Path(sources)
         if not root.is_dir():
             raise UnknownName(f"no folder {root}: give the folder of the data set.")
-        return lambda source, scratch, tag: files_under(root, source.file, scratch, f"file_{tag}")
+        return lambda source, scratch, tag: _found(source, root, source.file, scratch, f"file_{tag}")
     given = {name: Path(path) for name, path in sources.items()}
 
     def find(source: Source, scratch: Path, tag: str) -> list[Found]:
+        if source.database is not None:
+            return _found(source, Path(), "", scratch, f"file_{tag}")
         if source.name not in given:
             raise unknown("source", source.name, given, "Give a path for every source of the mapping.")
         path = given[source.name]
         return files_under(path.parent, path.name, scratch, f"file_{tag}")
 
     return find
+
+
+def _found(source: Source, root: Path, file: str, scratch: Path, tag: str) -> list[Found]:
+    """The files that a source stands for; the rows of a database are laid down as one."""
+    if source.database is None:
+        return files_under(root, file, scratch, tag)
+    target = scratch / f"{tag}.parquet"
+    extract(source.database, root, target)
+    return [Found(target, source.origin, root)]
 
 
 def _naive(moment: dt.datetime | dt.date) -> dt.datetime:

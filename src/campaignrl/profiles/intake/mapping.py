@@ -11,6 +11,8 @@ about, currency   words; the currency of the result where no [currency] says so
   name, file      the file is looked for under the data folder; rows = "events" | "attributes" | "links" | "optouts"
                   (ids that must not be contacted on `channel`, or on any; `ts` is since when)
                   file may be a name with * in it, a folder of daily files, or a zip archive
+  source          instead of `file`: "sqlite:///shop.db", "duckdb:///x.duckdb" or
+                  "postgresql://reader:${SHOP_PASSWORD}@host/shop", with table = "orders" or query = "SELECT ..."
   format          csv | parquet | jsonl (a JSON object a line, or one array of them) | excel | blanks (cells apart by
                   blanks); default: by name
   sheet           of a workbook (default: the first that holds rows)
@@ -54,6 +56,7 @@ from campaignrl.profiles.intake.field_spec import (
 )
 from campaignrl.specs import Spec, check, read_toml
 from campaignrl.tables import NUMBERS, TEXTS
+from campaignrl.tables.databases import Address, address_problem
 from campaignrl.tables.files import WORKBOOKS, compile_expression
 
 FORMATS = {
@@ -93,7 +96,10 @@ class Source(Spec):
     """One file, and what its rows mean."""
 
     name: str
-    file: str
+    file: str = ""
+    source: str | None = None
+    table: str | None = None
+    query: str | None = None
     about: str = ""
     rows: Literal["events", "attributes", "links"] = "events"
     format: Literal["csv", "parquet", "jsonl", "blanks", "excel"] | None = None
@@ -131,7 +137,7 @@ class Source(Spec):
     @classmethod
     def _stays_in_the_folder(cls, file: str) -> str:
         path = PurePosixPath(file)
-        if not file or path.is_absolute() or ".." in path.parts or "\\" in file or "\0" in file:
+        if path.is_absolute() or ".." in path.parts or "\\" in file or "\0" in file:
             raise ValueError("a file under the data folder")
         return file
 
@@ -147,6 +153,16 @@ class Source(Spec):
         if self.format is not None:
             return self.format
         return next((kind for kind, ends in FORMATS.items() if name.lower().endswith(ends)), "")
+
+    @property
+    def database(self) -> Address | None:
+        """Where the rows come from, if from a database."""
+        return None if self.source is None else Address(self.source, self.table, self.query)
+
+    @property
+    def origin(self) -> str:
+        """The file or the database, for messages."""
+        return self.file if self.database is None else self.database.shown
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -251,11 +267,7 @@ def _as_attributes(data: dict[str, Any]) -> dict[str, Any]:
 
 def _source_problems(source: Source) -> list[Problem]:
     where = f"[[source]] {source.name!r}"
-    problems = []
-    several = source.file.endswith((".zip", "/", "*")) or not PurePosixPath(source.file).suffix
-    if not several and not source.kind_of(source.file):
-        fix = "Say so: format = csv, jsonl, parquet, excel"
-        problems.append(Problem(where, "file", source.file, "of a known kind", fix))
+    problems = _origin_problems(source, where)
     if (source.customer is None) == (not source.ids):
         problems.append(Problem(where, "customer", source.customer, "the one way to tell the customer, or `ids`"))
     lacking = [n for n in ("kind", "ts") if source.rows == "events" and getattr(source, n) is None]
@@ -267,6 +279,25 @@ def _source_problems(source: Source) -> list[Problem]:
     if (source.format == "blanks" or not source.header) and not source.columns:
         problems.append(Problem(where, "columns", "(absent)", "given", "Name the columns: the file has no header."))
     return problems + _rule_problems(source, where)
+
+
+def _origin_problems(source: Source, where: str) -> list[Problem]:
+    """Either a file of a known kind, or a database and what of it."""
+    if source.source is None:
+        several = source.file.endswith((".zip", "/", "*")) or not PurePosixPath(source.file).suffix
+        known = source.file and (several or source.kind_of(source.file))
+        fix = "Say so: format = csv, jsonl, parquet, excel" if source.file else "Or name a database by `source`."
+        problems = [] if known else [Problem(where, "file", source.file or "(absent)", "of a known kind", fix)]
+        given = [name for name in ("table", "query") if getattr(source, name) is not None]
+        return problems + [Problem(where, name, getattr(source, name), "beside `source`") for name in given]
+    wrong = address_problem(source.source, where)
+    problems = [] if wrong is None else [wrong]
+    if (source.table is None) == (source.query is None):
+        problems.append(Problem(where, "table", source.table, "the one word for what to read, or `query`"))
+    words = {"file", "format", "sheet", "each", "separator", "header", "columns", "encoding"} & source.model_fields_set
+    return problems + [
+        Problem(where, name, getattr(source, name), "of files, not of a database") for name in sorted(words)
+    ]
 
 
 def _rule_problems(source: Source, where: str) -> list[Problem]:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import duckdb
 
 from campaignrl.profiles.intake.deduplication import DOUBLE, Staged
+from campaignrl.profiles.intake.mapping import Source
 from campaignrl.profiles.intake.sql_text import identifier
 from campaignrl.tables import KINDS
 
@@ -74,12 +75,13 @@ def source_quality(con: duckdb.DuckDBPyConnection, one: Staged, counts: Counts) 
     source = one.source
     quality: dict[str, Any] = {
         "name": source.name,
-        "file": source.file,
+        "file": source.origin,
         "rows_are": source.rows,
         **counts._asdict(),
         "reasons": _reasons(con, one),
         "repairs": _repairs(con, one),
         "completeness": _completeness(con, one),
+        "columns": _read_from(source),
         "outliers": {
             name: {"low": bounds.low, "high": bounds.high, "rule": source.rules.outliers[name].rule}
             for name, bounds in one.bounds.items()
@@ -100,6 +102,19 @@ def _completeness(con: duckdb.DuckDBPyConnection, one: Staged) -> dict[str, floa
     shares = ", ".join(f"avg(CAST({identifier(name)} IS NOT NULL AS INTEGER))" for name in columns.values())
     found = _one(con, f"SELECT {shares} FROM {one.rows}")
     return dict(zip(columns, found, strict=True))
+
+
+def _read_from(source: Source) -> dict[str, list[str]]:
+    """Field, or `attributes.NAME` -> columns of the export that it is read from, or the expression of them."""
+    found = {}
+    for name in ("kind", "ts", *source.fields):
+        field = getattr(source, name)
+        if field is not None:
+            told = getattr(field, "expression", None)
+            found[name] = [told] if told else list(field.column)
+    for name, attribute in source.attributes.items():
+        found[f"attributes.{name}"] = list(attribute.column) or ([] if attribute.constant is not None else [name])
+    return {name: columns for name, columns in found.items() if columns}
 
 
 def _reasons(con: duckdb.DuckDBPyConnection, one: Staged) -> list[dict[str, Any]]:

@@ -57,8 +57,8 @@ def move_into(
     if page is not None:
         _write_text(scratch / "quality.html", page(quality))
         names.append("quality.html")
-    digests = {name: {"bytes": (scratch / name).stat().st_size, "sha256": _digest(scratch / name)} for name in names}
-    manifest = {"made_by": "campaignrl intake", "as_of": quality["as_of"], "files": digests}
+    files = {name: _fingerprint(scratch / name) for name in names}
+    manifest = {"made_by": "campaignrl intake", "as_of": quality["as_of"], "files": files}
     try:
         target.mkdir(parents=True, exist_ok=True)
         (target / MANIFEST).unlink(missing_ok=True)
@@ -69,6 +69,26 @@ def move_into(
     except OSError as wrong:
         raise UsageError(f"{target}: cannot be written: {wrong.strerror or wrong}.") from wrong
     _write_text(target / MANIFEST, json.dumps(manifest, indent=2, sort_keys=True))
+
+
+def tell_tags(folder: Path, tags: Mapping[str, Any], page: Callable[[Mapping[str, Any]], str]) -> None:
+    """Add to the quality figures and their page what each tag rests on; the manifest says the new files.
+
+    Of a folder whose events came ready there are no such figures, and nothing is done.
+    """
+    try:
+        quality = json.loads((folder / "quality.json").read_text(encoding="utf-8"))
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        files = manifest["files"]
+    except (OSError, ValueError, KeyError, TypeError):  # not there, or half of an intake that was cut off
+        return
+    quality["tags"] = tags
+    (folder / MANIFEST).unlink()
+    _write_text(folder / "quality.json", json.dumps(quality, ensure_ascii=False, indent=2, sort_keys=True))
+    _write_text(folder / "quality.html", page(quality))
+    for name in (name for name in files if (folder / name).is_file()):  # the tags came with attributes of their own
+        files[name] = _fingerprint(folder / name)
+    _write_text(folder / MANIFEST, json.dumps(manifest, indent=2, sort_keys=True))
 
 
 def _events(staged: Sequence[Staged]) -> str:
@@ -177,9 +197,9 @@ def _write_text(path: Path, text: str) -> None:
     write_whole(path, write)
 
 
-def _digest(path: Path) -> str:
+def _fingerprint(path: Path) -> dict[str, Any]:
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
 def _plain(value: Any) -> Any:

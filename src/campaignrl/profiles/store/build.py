@@ -32,17 +32,20 @@ from campaignrl.profiles.tags import (
     TagSet,
     Values,
     attribute_column,
+    columns_of,
     derived_columns,
     evidence,
     features_frame,
     inputs_of,
     into_names,
+    kinds_of,
     listed,
     load_tags,
     model_column,
     nobody_knows,
     rests_on,
     rule_column,
+    rule_in_words,
     score_column,
     statistic_columns,
 )
@@ -94,7 +97,8 @@ def build_profiles(
     with database(events, attributes, day) as connection:
         ids = customers(connection)
         about = connection.execute("select * from attributes").df()
-        made, says = _made(connection, chosen, about, refreshes, day, ids)
+        there = evidence(connection)
+        made, says = _made(connection, chosen, about, refreshes, day, ids, there)
         rests = {name: kinds_of(chosen, name) for name in chosen.tags}
         rests |= {} if world is None else {name: rests_on(name) for name in world.features.names}
         freshness = _freshness(connection, rests, about, ids)
@@ -107,7 +111,7 @@ def build_profiles(
         "customers": len(frame),
     }
     facts["permissions"] = {one.channel: {**one._asdict()} for one in reached}
-    about_tags = {name: _about_tag(tag, says.get(name)) for name, tag in chosen.tags.items()}
+    about_tags = {name: _about_tag(chosen, name, says.get(name), there) for name in chosen.tags}
     if world is not None:
         known = about if attributes is not None else pd.DataFrame({ID: pd.Series([], dtype="str")})
         frame = _with_features(frame, features_frame(events, known, world, day, start, never_contacted=never_contacted))
@@ -125,12 +129,12 @@ def _made(
     refreshes: pd.DataFrame | None,
     day: date,
     ids: Objects,
+    there: Evidence,
 ) -> tuple[dict[str, Values], dict[str, Any]]:
     """Every tag's values, and what models say of themselves."""
     of_kind: dict[str, dict[str, Tag]] = {}
     for name, tag in chosen.tags.items():
         of_kind.setdefault(tag.kind, {})[name] = tag
-    there = evidence(connection)
     raw = _statistics(connection, of_kind.get("statistic", {}), day, ids, there)
     problems: list[Problem] = []
     for name, tag in of_kind.get("attribute", {}).items():
@@ -191,21 +195,6 @@ def _column(values: Values) -> pd.Series[Any]:
     return pd.Series(values)
 
 
-def kinds_of(chosen: TagSet, name: str) -> tuple[str, ...]:
-    """Kinds of events that a tag rests on, directly or through others; `attributes` stands for the attributes."""
-    tag = chosen.tags[name]
-    if tag.kind == "statistic":
-        return STATISTICS[tag.of].kinds or ("attributes",)
-    if tag.kind == "attribute":
-        return ("attributes",)
-    if tag.kind == "model":
-        return STATISTICS["number of orders"].kinds if tag.of in ("p_alive", "expected_orders", "clv") else LEARNED_FROM
-    return tuple(dict.fromkeys(kind for other in tag.needs for kind in kinds_of(chosen, other)))
-
-
-LEARNED_FROM = ("order", "opening", "visit", "cart", "feedback", "sent", "opened", "clicked", "redeemed")
-
-
 def _freshness(
     connection: Connection, rests: Mapping[str, tuple[str, ...]], about: pd.DataFrame, ids: Objects
 ) -> pd.DataFrame:
@@ -222,9 +211,14 @@ def _freshness(
     return pd.DataFrame(columns)
 
 
-def _about_tag(tag: Tag, fit: Mapping[str, Any] | None) -> Facts:
+def _about_tag(chosen: TagSet, name: str, fit: Mapping[str, Any] | None, there: Evidence) -> Facts:
+    """What a tag is and how it is made; `lacking`: what its data would need and nobody exported."""
+    tag = chosen.tags[name]
     unit = STATISTICS[tag.of].unit if tag.kind == "statistic" and not tag.names else ""
-    told = {"level": tag.level, "kind": tag.kind, "title": tag.title or tag.of, "unit": unit}
+    told: Facts = {"level": tag.level, "kind": tag.kind, "title": tag.title or tag.of, "unit": unit}
+    told |= {"rule": rule_in_words(tag), "columns": list(columns_of(chosen, name))}
+    lacking = there.lacks(tag.of, STATISTICS[tag.of].kinds) if tag.kind == "statistic" else ()
+    told |= {"lacking": list(lacking)} if lacking else {}
     return told if fit is None else {**told, "fit": fit}
 
 
@@ -236,7 +230,8 @@ def _seen(values: pd.Series[Any], kinds: tuple[str, ...], newest: Mapping[str, A
     """What a tag rests on, the time of the newest such event of anybody, and the share of customers it is known of."""
     times = [newest[kind] for kind in kinds if kind in newest and not pd.isna(newest[kind])]
     known = round(float(values.notna().mean()), 6) if len(values) else 0.0
-    return {"rests_on": list(kinds), "freshness": _iso(max(times)) if times else None, "known": known}
+    newest_of_all = _iso(max(times)) if times else None
+    return {"rests_on": list(kinds), "freshness": newest_of_all, "known": known, "known_of": int(values.notna().sum())}
 
 
 def _iso(moment: Any) -> str:

@@ -6,6 +6,8 @@ history_statistics.py  Statistics that rest on a whole order history, or on that
                        RFM, days since sign-up
 learned_models.py      Model tags that learn from an earlier window: what was known before a day `cut`, and what
                        happened after it
+lineage.py             What a tag rests on: kinds of events, columns of events and attributes, and the rule that makes
+                       it, in words
 order_models.py        Model tags of a customer's order history: chance of being a customer still, orders to come,
                        and their value
 statistics.py          The closed list of statistics a tag may be: a phrase in words -> SQL over one customer's
@@ -21,6 +23,9 @@ world_features.py      Events and attributes -> the features of a world's schema
 from campaignrl.profiles.tags.evidence import Evidence as Evidence
 from campaignrl.profiles.tags.evidence import evidence as evidence
 from campaignrl.profiles.tags.learned_models import inputs_of as inputs_of
+from campaignrl.profiles.tags.lineage import columns_of as columns_of
+from campaignrl.profiles.tags.lineage import kinds_of as kinds_of
+from campaignrl.profiles.tags.lineage import rule_in_words as rule_in_words
 from campaignrl.profiles.tags.order_models import model_column as model_column
 from campaignrl.profiles.tags.statistics import DERIVED as DERIVED
 from campaignrl.profiles.tags.statistics import STATISTICS as STATISTICS

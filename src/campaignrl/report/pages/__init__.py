@@ -1,7 +1,7 @@
 """The HTML pages.
 
-data_quality.py  The data-quality page: what came in, what stayed, what was refused and why, how complete the
-                 columns are
+data_quality.py  The data-quality page: what came in, what stayed, what was refused and why, how complete
+                 columns and tags are
 morning.py       The page of a morning: what would be sent, what it waits for, what to look at, what each station did
 plan.py          The plan of a run on one page: what will be sent, to how many, what it costs, who gets nothing, what
                  changed
@@ -10,6 +10,8 @@ template.py      Templates of pages that need nothing but themselves, and the st
 training.py      The report of a training: one HTML page, the picture as a PNG beside it, and the facts for JSON
 """
 
+from campaignrl.report.pages.data_quality import completeness as completeness
+from campaignrl.report.pages.data_quality import in_words as in_words
 from campaignrl.report.pages.data_quality import quality_page as quality_page
 from campaignrl.report.pages.morning import morning_page as morning_page
 from campaignrl.report.pages.plan import plan_page as plan_page

@@ -1,4 +1,4 @@
-"""The data-quality page: what came in, what stayed, what was refused and why, how complete the columns are.
+"""The data-quality page: what came in, what stayed, what was refused and why, how complete columns and tags are.
 
 Made from the figures of profiles/intake/quality.py (quality.json) alone. Not here: those figures, the layout
 (quality.html.j2).
@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 from campaignrl.report.pages.template import style, template
 
 RESULTS = {"events": "events", "attributes": "customers", "links": "links"}
+COMPLETE = 0.95  # of the cells a mapping reads: what the field asks for
+NAMED = 6  # columns below it that a line names
 SHOWN = 12  # reasons of one source; the rest are summed up
 HEIGHT, WIDTH = 90, 720  # of the picture of events by month, in its own units
 
@@ -26,12 +28,95 @@ class Bar(NamedTuple):
     says: str
 
 
+class Completeness(NamedTuple):
+    """How much of what the sources should hold is there, and the columns that fall short, the emptiest first."""
+
+    share: float  # of all cells that the mapping reads, given and readable
+    cells: int
+    columns: int
+    short: tuple[tuple[str, float], ...]  # (source.column, share), below COMPLETE
+
+    @property
+    def verdict(self) -> str:
+        """`trust`, `caution` or `refuse`, as the badges are called."""
+        return "refuse" if self.share < COMPLETE else "caution" if self.short else "trust"
+
+
+def completeness(sources: Sequence[Mapping[str, Any]]) -> Completeness:
+    """Over all columns of all sources, each counted by its rows."""
+    found = [(f"{s['name']}.{n}", v, s["rows"]) for s in sources for n, v in s["completeness"].items() if v is not None]
+    cells = sum(rows for _, _, rows in found)
+    share = sum(value * rows for _, value, rows in found) / cells if cells else 1.0
+    short = sorted(((name, value) for name, value, _ in found if value < COMPLETE), key=lambda one: (one[1], one[0]))
+    return Completeness(share, cells, len(found), tuple(short))
+
+
+def in_words(found: Completeness) -> str:
+    """One line: the share, what is asked for, and the columns that fall short."""
+    if not found.cells:
+        return "completeness: no cells were read"
+    asked = f"at least {100 * COMPLETE:.0f} %"
+    named = ", ".join(f"{name} {share(round(v * 10**9), 10**9)}" for name, v in found.short[:NAMED])
+    more = f" and {len(found.short) - NAMED} more" if len(found.short) > NAMED else ""
+    met = "met" if found.share >= COMPLETE else "missed"
+    told = f"completeness {share(round(found.share * 10**9), 10**9)} of the cells ({asked} is asked for: {met})"
+    return f"{told}; below it: {named}{more}" if named else f"{told}, in every column"
+
+
 def quality_page(quality: Mapping[str, Any]) -> str:
     """The page as text; the same figures give the same text."""
-    sources = [_source(source) for source in quality["sources"]]
+    sources, there = quality["sources"], completeness(quality["sources"])
+    tags = [_tag(name, facts, _raw_columns(sources)) for name, facts in quality.get("tags", {}).items()]
     return template("quality.html.j2").render(
-        style=style(), quality=quality, lead=_lead(quality["sources"]), sources=sources, links=quality["links"]
+        style=style(),
+        quality=quality,
+        lead=_lead(sources),
+        sources=[_source(source) for source in sources],
+        links=quality["links"],
+        verdict=there.verdict if there.cells else "",
+        complete=_sentence(in_words(there)),
+        tags=tags,
+        unknown=sum(not tag["value"] for tag in tags),
     )
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:] + "."
+
+
+def _raw_columns(sources: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Column of the events, or `attributes.NAME` -> where it is read from: source and column of the export."""
+    found: dict[str, list[str]] = {}
+    for source in sources:
+        for field, raw in source.get("columns", {}).items():
+            found.setdefault(field, []).append(f"{source['name']}: {', '.join(raw)}")
+    return found
+
+
+def _tag(name: str, facts: Mapping[str, Any], raw: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """What one tag is, rests on and is known of."""
+    fit = facts.get("fit") or {}
+    notes = [f"unknown: {fit['unknown']}"] if "unknown" in fit else []
+    lacking = list(dict.fromkeys(word for one in facts.get("lacking", ()) for word in one.split(" or ")))
+    notes += [f"unknown for everybody: the data hold nothing of {', '.join(lacking)}"] if lacking else []
+    if not (facts["known"] or notes):
+        notes.append("known of nobody: nothing of the kind stands in these columns")
+    notes += [str(fit["caution"])] if fit.get("caution") else []
+    kinds = [kind for kind in facts.get("rests_on", ()) if kind != "attributes"]
+    columns = [f"{one} ({'; '.join(raw[one])})" if one in raw else one for one in facts.get("columns", ())]
+    return {
+        "name": name,
+        "level": facts.get("level", ""),
+        "rule": facts.get("rule") or facts.get("title", ""),
+        "kinds": ", ".join(kinds),
+        "columns": columns,
+        "model": fit.get("model", ""),
+        "notes": notes,
+        "value": facts["known"],
+        "customers": f"{facts.get('known_of', 0):,}",
+        "share": share(round(facts["known"] * 10**9), 10**9) or "0.0 %",
+        "enough": facts["known"] >= COMPLETE,
+    }
 
 
 def _lead(sources: Sequence[Mapping[str, Any]]) -> str:

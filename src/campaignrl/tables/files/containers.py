@@ -24,6 +24,7 @@ class Found(NamedTuple):
 
     path: Path
     name: str
+    beside: Path | None = None  # where tables beside it lie, if not in its own folder
 
 
 def files_under(root: Path, pattern: str, scratch: Path, tag: str) -> list[Found]:
