@@ -14,7 +14,7 @@ from campaignrl.profiles.segments.scaling import FARTHEST, fit_scale, scaled
 from campaignrl.profiles.segments.segment_file import load_segments, save_segments
 from campaignrl.profiles.segments.segments import fit_segments
 from campaignrl.profiles.segments.spec import read_segment_spec, segment_spec
-from campaignrl.profiles.store.columns import check_profiles, codes_of, numbers_of, tags_of
+from campaignrl.profiles.table.columns import check_profiles, codes_of, numbers_of, tags_of
 
 
 def frame(**columns):

@@ -25,7 +25,7 @@ from campaignrl.profiles.segments import (
     segment_spec,
 )
 from campaignrl.profiles.segments.drift import drift
-from campaignrl.profiles.store import read_profiles
+from campaignrl.profiles.table import read_profiles
 from campaignrl.report.figures import heat, migration_picture, png_bytes, segment_picture
 from campaignrl.tables import ID
 from campaignrl.tables.files import write_frame, write_whole

@@ -16,7 +16,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from campaignrl.arrays import Bool, Float, Int64
 from campaignrl.profiles.segments.scaling import fit_scale, scaled
-from campaignrl.profiles.store import Tag, codes_of, numbers_of
+from campaignrl.profiles.table import Tag, codes_of, numbers_of
 from campaignrl.specs import Spec
 
 TREE_ROWS = 20_000  # customers the trees are grown from; precision and recall are of all

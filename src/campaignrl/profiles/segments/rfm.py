@@ -15,7 +15,7 @@ from pydantic import model_validator
 
 from campaignrl.arrays import Float, Int64
 from campaignrl.errors import DataError, Problem, SpecError, nearest
-from campaignrl.profiles.store import Tag, numbers_of, require_tags, tags_of
+from campaignrl.profiles.table import Tag, numbers_of, require_tags, tags_of
 from campaignrl.specs import Spec
 from campaignrl.tables import ID
 

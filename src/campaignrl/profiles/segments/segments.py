@@ -24,7 +24,7 @@ from campaignrl.profiles.segments.rfm import RfmGrid, rfm_grid
 from campaignrl.profiles.segments.rules import RuleSet, rule_set
 from campaignrl.profiles.segments.scaling import fit_scale, scaled
 from campaignrl.profiles.segments.spec import SegmentSpec
-from campaignrl.profiles.store import Tag, check_profiles, require_tags, tags_of
+from campaignrl.profiles.table import Tag, check_profiles, require_tags, tags_of
 from campaignrl.specs import Spec
 
 Step = Callable[[int, int], None]

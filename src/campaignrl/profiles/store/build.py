@@ -22,7 +22,7 @@ from campaignrl.errors import Problem, SpecError
 from campaignrl.features import Feature
 from campaignrl.profiles.events import Connection, Events, customers, histories, newest_day, reach, spoken_of
 from campaignrl.profiles.events.database import database
-from campaignrl.profiles.store.profile_file import Facts, write_profiles
+from campaignrl.profiles.table import Facts, write_profiles
 from campaignrl.profiles.tags import (
     DERIVED,
     STATISTICS,
@@ -107,7 +107,7 @@ def build_profiles(
         "customers": len(frame),
     }
     facts["permissions"] = {one.channel: {**one._asdict()} for one in reached}
-    about_tags = {name: _about_tag(tag, says.get(name)) for name, tag in chosen.tags.items()}
+    about_tags = {name: _about_tag(tag, says.get(name), chosen.levels_of(name)) for name, tag in chosen.tags.items()}
     if world is not None:
         known = about if attributes is not None else pd.DataFrame({ID: pd.Series([], dtype="str")})
         frame = _with_features(frame, features_frame(events, known, world, day, start, never_contacted=never_contacted))
@@ -222,9 +222,10 @@ def _freshness(
     return pd.DataFrame(columns)
 
 
-def _about_tag(tag: Tag, fit: Mapping[str, Any] | None) -> Facts:
+def _about_tag(tag: Tag, fit: Mapping[str, Any] | None, levels: tuple[str, ...] | None) -> Facts:
     unit = STATISTICS[tag.of].unit if tag.kind == "statistic" and not tag.names else ""
-    told = {"level": tag.level, "kind": tag.kind, "title": tag.title or tag.of, "unit": unit}
+    told: Facts = {"level": tag.level, "kind": tag.kind, "title": tag.title or tag.of, "unit": unit}
+    told |= {"levels": list(levels)} if levels else {}
     return told if fit is None else {**told, "fit": fit}
 
 
