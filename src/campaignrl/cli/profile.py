@@ -19,6 +19,7 @@ from campaignrl.errors import Problem, UsageError
 from campaignrl.profiles.events import is_date_of_permission, is_permission
 from campaignrl.profiles.intake import IntakeResult, in_a_line, keeps_lines
 from campaignrl.profiles.intake.intake import intake
+from campaignrl.profiles.segments import load_segments
 from campaignrl.profiles.store import (
     Profiles,
     Update,
@@ -64,6 +65,9 @@ def build(
     never_contacted: Annotated[
         bool, typer.Option("--never-contacted", help="No contacts in the data means that there were none.")
     ] = False,
+    segments: Annotated[
+        Path | None, typer.Option(help="segments.json of `profile segment`: keep its segments as a column.")
+    ] = None,
     encoding: Encoding = None,
     as_json: Json = False,
 ) -> None:
@@ -74,6 +78,7 @@ def build(
     asked, first = inputs.read(lambda: _day(as_of, "--as-of")), inputs.read(lambda: _day(start, "--start"))
     inputs.read(lambda: load_tags(tags))
     inputs.read(lambda: None if world is None else load_world(world))
+    kept = inputs.read(lambda: None if segments is None else load_segments(segments).segmentation)
     inputs.check()
     day = asked.value
     if mapping is not None:
@@ -103,10 +108,12 @@ def build(
             start=first.value,
             encoding=encoding,
             never_contacted=never_contacted,
+            segments=kept.value,
         )
     _say_untold(output / "attributes.parquet", tags)
     _say_reach(made)
     _say_contacts(made)
+    _say_unheard(made)
     talk(f"{len(made.frame):,} customers, {len(made.frame.columns) - 1} tags, written to {output}")
     _answer(made, as_json, {"folder": str(output)})
 
@@ -121,6 +128,9 @@ def update(
     data: Annotated[Path | None, typer.Option(help="Folder of the new raw exports.")] = None,
     results: Annotated[Path | None, typer.Option(help="Decision log of a campaign, to weigh a score anew.")] = None,
     score: Annotated[str, typer.Option(help="The score tag to weigh anew.")] = "engagement",
+    world: Annotated[
+        str | None, typer.Option("--world", "-w", help="From now on also the features of this world's policies.")
+    ] = None,
     encoding: Encoding = None,
     as_json: Json = False,
 ) -> None:
@@ -150,16 +160,20 @@ def update(
         _say_rows(taken, inbox)
         new.append(taken.events_path)
         attributes = attributes or inbox / "attributes.parquet"
-    if not new and attributes is None and day is None:
-        raise UsageError("nothing new: give events, --attributes, --data with --mapping, --as-of or --results.")
+    if not new and attributes is None and day is None and world is None:
+        raise UsageError(
+            "nothing new: give events, --attributes, --data with --mapping, --as-of, --world or --results."
+        )
+    place = None if world is None else load_world(world)
     with progress("tags"):
-        done = update_folder(folder, new, attributes, day, encoding=encoding)
+        done = update_folder(folder, new, attributes, day, world=place, encoding=encoding)
     _say_update(done, folder, as_json)
 
 
 def _say_update(done: Update, folder: Path, as_json: bool) -> None:
     talk(f"{done.events:,} new events ({done.late:,} late), {done.customers:,} new customers, {folder} is up to date")
     _say_reach(done.profiles)
+    _say_unheard(done.profiles)
     counts = {"events": done.events, "late": done.late, "new_customers": done.customers}
     _answer(done.profiles, as_json, {"folder": str(folder), **counts})
 
@@ -198,6 +212,18 @@ def _say_contacts(made: Profiles) -> None:
     """That contacts are unknown is said, for `decide` then takes every cap as full."""
     if any(name.startswith("contacts_") and made.frame[name].isna().all() for name in made.frame.columns):
         talk("contacts: unknown, for the data hold none; say --never-contacted if there were none, or use a ledger")
+
+
+def _say_unheard(made: Profiles) -> None:
+    """Levels that the world does not know: its policies decide for those customers as if nobody had said anything."""
+    world = made.facts.get("world", "")
+    for feature, levels in made.facts.get("unheard", {}).items():
+        few = ", ".join(f"{level} ({n:,})" for level, n in list(levels.items())[:5])
+        more = f" and {len(levels) - 5} more" if len(levels) > 5 else ""
+        way = (
+            "a world of these segments: campaignrl calibrate FOLDER --segments segment" if feature == "segment" else ""
+        )
+        talk(f"{feature}: {world} does not know {few}{more}: unknown to its policies{'; ' if way else ''}{way}")
 
 
 def _say_reach(made: Profiles) -> None:

@@ -94,7 +94,13 @@ def cohorts(
     say_table(
         header,
         [
-            (one.name, f"{f.customers:,}", f"{f.customers / max(len(frame), 1):.1%}", f"{int(f.unknown.sum()):,}", one.where)
+            (
+                one.name,
+                f"{f.customers:,}",
+                f"{f.customers / max(len(frame), 1):.1%}",
+                f"{int(f.unknown.sum()):,}",
+                one.where,
+            )
             for one, f in rows
         ],
     )

@@ -15,5 +15,6 @@ from campaignrl.profiles.store.build import build_profiles as build_profiles
 from campaignrl.profiles.store.exports import update_from_exports as update_from_exports
 from campaignrl.profiles.store.folder import build_folder as build_folder
 from campaignrl.profiles.store.update import Update as Update
+from campaignrl.profiles.store.update import keep_segments as keep_segments
 from campaignrl.profiles.store.update import reweight_folder as reweight_folder
 from campaignrl.profiles.store.update import update_folder as update_folder
