@@ -20,7 +20,7 @@ from campaignrl.profiles.population.exact_relations import Ties, find_ties
 from campaignrl.profiles.population.fidelity import association, fidelity, held_out_fidelity
 from campaignrl.profiles.population.population import fit_population
 from campaignrl.profiles.population.quantile_tables import marginal, quantiles
-from campaignrl.profiles.store.columns import Tag
+from campaignrl.profiles.table.columns import Tag
 
 
 def real(n=3000, seed=0):

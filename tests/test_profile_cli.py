@@ -14,7 +14,7 @@ from campaignrl.choices import decide_day
 from campaignrl.cli import main as cli
 from campaignrl.envs.events_export import START, play_history
 from campaignrl.envs.panel import Panel
-from campaignrl.profiles.store.profile_file import profile_facts, read_profiles_file
+from campaignrl.profiles.table.profile_file import profile_facts, read_profiles_file
 from campaignrl.specs.world import load_world
 from campaignrl.tables.events import write_events
 from campaignrl.tables.files.whole_files import read_frame

@@ -17,8 +17,8 @@ from campaignrl.errors import ArtifactError, DataError, UsageError
 from campaignrl.profiles.store import folder as folders
 from campaignrl.profiles.store.build import build_profiles
 from campaignrl.profiles.store.folder import build_folder, read_state, with_snapshot
-from campaignrl.profiles.store.profile_file import profile_facts
 from campaignrl.profiles.store.update import merged_attributes, reweight, reweight_folder, update_folder
+from campaignrl.profiles.table.profile_file import profile_facts
 from campaignrl.profiles.tags.tag_set import TagSet, load_tags
 from campaignrl.specs.world import load_world
 from campaignrl.tables.events import write_events

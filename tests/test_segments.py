@@ -2,19 +2,26 @@
 
 import json
 import math
+from datetime import date
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from campaignrl.errors import ArtifactError, CampaignError, DataError, SpecError, UsageError
 from campaignrl.profiles.population.population import fit_population
+from campaignrl.profiles.segments.choose_k import nearest_jaccard
 from campaignrl.profiles.segments.rfm import GROUPS
 from campaignrl.profiles.segments.scaling import FARTHEST, fit_scale, scaled
 from campaignrl.profiles.segments.segment_file import load_segments, save_segments
 from campaignrl.profiles.segments.segments import fit_segments
 from campaignrl.profiles.segments.spec import read_segment_spec, segment_spec
-from campaignrl.profiles.store.columns import check_profiles, codes_of, numbers_of, tags_of
+from campaignrl.profiles.segments.wording import Column, column_words, here_and_usual, name_word
+from campaignrl.profiles.store.build import build_profiles
+from campaignrl.profiles.table.columns import check_profiles, codes_of, numbers_of, tags_of
+from campaignrl.tables.events import write_events
 
 
 def frame(**columns):
@@ -136,7 +143,9 @@ def test_planted_segments_are_found_described_and_named(method):
     assert price.rule.startswith("discount_share > ")
     assert "%" in price.rule
     assert min(price.precision, price.recall) > 0.95
-    assert "discount_share 7" in price.says
+    assert price.says.startswith("7")
+    assert "% of orders on discount (usual" in price.says
+    assert min(d.stability for d in found.descriptions) > 0.9
 
 
 @pytest.mark.parametrize("method", ["kmeans", "gmm"])
@@ -147,6 +156,8 @@ def test_noise_without_groups_is_one_segment(method):
     assert len(found.names) == 1
     assert found.shares == (1.0,)
     assert found.descriptions[0].rule == "everyone"
+    assert found.names == ("all",)
+    assert found.why.startswith(("no stable segments", "no segments"))
 
 
 @pytest.mark.parametrize("method", ["kmeans", "gmm"])
@@ -349,3 +360,119 @@ def test_tiny_and_odd_tables_give_segments_or_one_of_our_errors(method):
         except CampaignError:
             continue
         assert len(found.assign(table)) == len(table)
+
+
+def test_jaccard_similarity_with_the_nearest_group_by_brute_force():
+    chance = np.random.default_rng(0)
+    for k in (2, 3, 5):
+        codes, others = chance.integers(0, k, 60), chance.integers(0, k, 60)
+        groups = [set(np.flatnonzero(codes == j)) for j in range(k)]
+        found = [
+            max(len(g & h) / len(g | h) for h in (set(np.flatnonzero(others == j)) for j in range(k))) for g in groups
+        ]
+        assert nearest_jaccard(codes, others, k) == pytest.approx(found)
+    assert nearest_jaccard(np.array([0, 0, 2, 2]), np.array([1, 1, 0, 0]), 3) == pytest.approx(
+        [1, np.nan, 1], nan_ok=True
+    )
+
+
+def test_a_number_asked_for_that_does_not_come_out_again_says_so():
+    chance = np.random.default_rng(3)
+    table = frame(a=chance.normal(size=800), b=chance.normal(size=800), c=chance.normal(size=800))
+    found = fitted(table, method="kmeans", k=4)
+    assert "not stable: one segment comes out again with a Jaccard similarity of" in found.why
+    assert min(d.stability for d in found.descriptions) < 0.75
+
+
+def test_a_segment_that_orders_least_is_never_named_frequent():
+    chance = np.random.default_rng(1)
+    kind = chance.integers(0, 2, 800)
+    table = frame(
+        order_gap=np.array([36.0, 73.0])[kind] * np.exp(chance.normal(0, 0.1, 800)),
+        region=chance.choice(["x", "y"], 800),
+    )
+    found = fitted(table, method="kmeans", k=2, tags=("order_gap",))
+    words = {d.name: d.says for d in found.descriptions}
+    assert set(words) == {"frequent", "infrequent"}
+    assert float(words["infrequent"].split()[2]) > float(words["frequent"].split()[2])
+    assert "the usual gap" in words["infrequent"]
+    named = fitted(table.rename(columns={"order_gap": "abstand"}), method="kmeans", k=2, tags=("abstand",))
+    assert not {"frequent", "infrequent"} & set(named.names)  # nobody said what the tag is
+    spec = segment_spec({"method": "kmeans", "k": 2, "tags": ("abstand",)})
+    renamed = table.rename(columns={"order_gap": "abstand"})
+    meant = fit_segments(renamed, spec, np.random.default_rng(0), {"abstand": "mean days between orders"})
+    assert set(meant.names) == {"frequent", "infrequent"}
+
+
+def test_words_and_figures_by_hand():
+    tag = tags_of(frame(gap=[1.5, 2.0]))[0]
+    values = np.array([36.0, 36.0, 36.0, 73.0, 73.0])
+    column = Column(tag, None, values, values - values.mean(), "mean days between orders")
+    inside = values == 73.0
+    assert name_word(column, inside) == "infrequent"
+    assert column_words(column, inside) == "orders every 73 days, twice the usual gap (36)"
+    assert name_word(column, ~inside) == "frequent"
+    spend = column._replace(meaning="spend", values=np.array([10.0, 10, 10, 5, 25]))
+    assert column_words(spend, np.arange(5) == 4) == "gap 25, 2.5 times the usual 10"
+    assert column_words(spend, np.arange(5) == 3) == "gap 5, half the usual 10"
+    share = column._replace(meaning="share of orders on discount", values=np.array([0.1, 0.1, 0.1, 0.1, 0.6]))
+    assert column_words(share, np.arange(5) == 4) == "60 % of orders on discount (usual 20 %)"
+
+
+ABOUT = {  # a tag, and the name for a large value of it
+    "mean days between orders": "infrequent",
+    "days since the last order": "lapsed",
+    "number of orders": "many_orders",
+    "orders a month": "frequent",
+    "spend": "high_value",
+    "share of orders on discount": "price_sensitive",
+    "recency score": "recent",
+    "days since the last visit": "long_silent",
+    "days since the first order": "long_standing",
+    "average basket": "large_baskets",
+    "churn_risk": "at_risk",
+    "p_alive": "still_there",
+    "number of refunds": "often_refunded",
+}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    about=st.sampled_from(sorted(ABOUT)),
+    values=st.lists(st.floats(0.5, 1e4), min_size=4, max_size=30),
+    chosen=st.integers(1, 2**30 - 1),
+)
+def test_a_name_never_speaks_against_the_figures_shown(about, values, chosen):
+    x = np.array(values)
+    inside = np.array([(chosen >> i) & 1 for i in range(len(x))], dtype=bool)
+    column = Column(tags_of(frame(v=[1.5, 2.0]))[0], None, x, x - x.mean(), about)
+    if not inside.any() or inside.all():
+        return
+    here, usual = here_and_usual(column, inside)
+    assert (name_word(column, inside) == ABOUT[about]) == (here > usual)
+
+
+def test_the_rfm_tag_and_rfm_segments_are_one(tmp_path):
+    chance = np.random.default_rng(5)
+    n = 3_000
+    events = pd.DataFrame(
+        {
+            "customer_id": [f"c{i:03d}" for i in chance.zipf(1.6, n) % 400],
+            "ts": pd.Timestamp("2026-01-01") + pd.to_timedelta(chance.integers(0, 300, n), unit="D"),
+            "kind": "order",
+            "amount": chance.integers(5, 12, n).astype(float),
+        }
+    )
+    looked = pd.DataFrame({"customer_id": ["v1", "v2"], "ts": [pd.Timestamp("2026-02-01")] * 2, "kind": "visit"})
+    write_events(pd.concat([events, looked]), tmp_path / "events.parquet")
+    made = build_profiles(tmp_path / "events.parquet", tags="shop", as_of=date(2026, 11, 1)).frame
+    for name in ("cells", "groups"):
+        found = fitted(made, method="rfm", rfm={"groups": name == "groups"})
+        scores = found.part.scores(made)
+        digits = np.array(["".join(map(str, row)) for row in scores])
+        known = made.rfm.notna().to_numpy()
+        assert known.sum() == len(made) - 2
+        assert (digits[known] == made.rfm[known].to_numpy()).all()
+        assert set(digits[~known]) == {"111"}
+    cells = fitted(made, method="rfm", rfm={"groups": False}).assign(made)
+    assert [f"R{r[0]}F{r[1]}M{r[2]}" for r in made.rfm[known]] == list(cells[known])

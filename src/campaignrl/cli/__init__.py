@@ -7,9 +7,11 @@ evaluate.py         `campaignrl evaluate`: what a policy would earn, from a log;
 inputs.py           The inputs of a call, read so that all that is wrong with them is said at once
 loop.py             `campaignrl init`, `today`, `approve`, `halt`: a folder that a marketing team lives in
 main.py             The app: which verbs there are, their exit codes, and what happens to errors
-profile.py          `campaignrl profile`: customers from their events, kept up to date, and shown
+profile.py          `campaignrl profile`: customers from their events, and kept up to date
 profile_segment.py  `campaignrl profile segment` and `campaignrl profile draw`: segments of customers, and customers
                     drawn from them
+profile_show.py     `campaignrl profile show` and `cohorts`: the tags of all customers, of one, or of those that a
+                    search finds
 simulate.py         `campaignrl simulate`: run a policy in a world, by the day or by the hour, and write what happened
 train.py            `campaignrl train`: teach a learner from a log or in a world, and save it as a bundle
 world.py            `campaignrl world`: which worlds there are, what is in one, and every mistake in a file

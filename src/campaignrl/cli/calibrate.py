@@ -29,7 +29,7 @@ def calibrate(
     log: Annotated[Path | None, typer.Option("--log", "-l", help="Decision log of a campaign.")] = None,
     mapping: Annotated[Path | None, typer.Option(help="Mapping TOML of a foreign log.")] = None,
     segments: Annotated[
-        str | None, typer.Option(help="Labels by customer_id (a file), or a column of the attributes.")
+        str | None, typer.Option(help="Labels by customer_id (a file), or a column of the attributes or tags.")
     ] = None,
     like: Annotated[str, typer.Option(help="World that lends what no data say.")] = "ecommerce",
     said: Annotated[
@@ -52,7 +52,7 @@ def calibrate(
     inputs = Inputs()
     read = inputs.read(lambda: _read(events))
     decisions = inputs.read(lambda: read_log(log, mapping, encoding=encoding) if log is not None else None)
-    labels = inputs.read(lambda: _labels(segments, read.value[1], encoding))
+    labels = inputs.read(lambda: _labels(segments, _known(events, read.value[1]), encoding))
     money = inputs.read(lambda: _money(events))
     lender, numbers = inputs.read(lambda: load_world(like)), inputs.read(lambda: _numbers(said or []))
     inputs.check()
@@ -111,6 +111,17 @@ def _money(place: Path) -> tuple[str | None, dict[str, float]]:
     return (said, rates) if isinstance(said, str) and said else (None, {})
 
 
+def _known(place: Path, attributes: pd.DataFrame | None) -> pd.DataFrame | None:
+    """Attributes and, of a profile folder, the tags in words beside them: a kept `segment` is one of them."""
+    file = (place if place.is_dir() else place.parent) / "profiles.parquet"
+    if not file.is_file():
+        return attributes
+    tags = read_frame(file, text=(ID,))
+    texts = [name for name in tags if name == ID or tags[name].dtype == "str"]
+    more = [] if attributes is None else [n for n in attributes if n not in texts or n == ID]
+    return tags[texts] if attributes is None else tags[texts].merge(attributes[more], on=ID, how="left")
+
+
 def _labels(given: str | None, attributes: pd.DataFrame | None, encoding: str | None) -> pd.Series | None:
     if given is None:
         return None
@@ -118,8 +129,10 @@ def _labels(given: str | None, attributes: pd.DataFrame | None, encoding: str | 
         known = [] if attributes is None else [str(name) for name in attributes.columns]
         if attributes is None or given not in known:
             fix = nearest(given, known) or f"Columns: {', '.join(known)}."
-            raise UsageError(Problem("calibrate", "segments", given, "a file, or a column of the attributes", fix))
-        return attributes.set_index(ID)[given]
+            raise UsageError(
+                Problem("calibrate", "segments", given, "a file, or a column of the attributes or tags", fix)
+            )
+        return attributes.set_index(ID)[given].dropna()
     frame = read_frame(given, text=(ID,), encoding=encoding)
     column = next((name for name in ("segment", "label") if name in frame), None)
     if column is None or ID not in frame:

@@ -1,4 +1,7 @@
-"""`campaignrl profile`: customers from their events, kept up to date, and shown."""
+"""`campaignrl profile`: customers from their events, and kept up to date.
+
+Not here: showing and searching them (profile_show.py), segments (profile_segment.py).
+"""
 
 from __future__ import annotations
 
@@ -11,24 +14,22 @@ import typer
 
 from campaignrl.cli.inputs import Inputs
 from campaignrl.cli.profile_segment import draw, segment
-from campaignrl.cli.terminal import Encoding, Json, progress, say, say_json, say_table, talk
+from campaignrl.cli.profile_show import cohorts, say_tags, show
+from campaignrl.cli.terminal import Encoding, Json, progress, say_json, say_table, talk
 from campaignrl.errors import Problem, UsageError
 from campaignrl.profiles.events import is_date_of_permission, is_permission
 from campaignrl.profiles.intake import IntakeResult, in_a_line, keeps_lines, tell_tags
 from campaignrl.profiles.intake.intake import intake
+from campaignrl.profiles.segments import load_segments
 from campaignrl.profiles.store import (
-    CustomerTag,
     Profiles,
-    TagSummary,
     Update,
     build_folder,
-    customer_tags,
-    read_profiles_file,
     reweight_folder,
-    summarise_tags,
     update_folder,
     update_from_exports,
 )
+from campaignrl.profiles.table import summarise_tags
 from campaignrl.profiles.tags import load_tags
 from campaignrl.report.pages import completeness, in_words, quality_page
 from campaignrl.specs import load_world
@@ -42,7 +43,6 @@ profile = typer.Typer(
     add_completion=False,
 )
 
-ROOM = 27  # characters for values in a table of 80
 Folder = Annotated[Path, typer.Option("--output", "-o", help="Profile folder to write.")]
 AsOf = Annotated[str | None, typer.Option("--as-of", help="Morning of which day, as 2026-11-21; default: the newest.")]
 
@@ -66,6 +66,9 @@ def build(
     never_contacted: Annotated[
         bool, typer.Option("--never-contacted", help="No contacts in the data means that there were none.")
     ] = False,
+    segments: Annotated[
+        Path | None, typer.Option(help="segments.json of `profile segment`: keep its segments as a column.")
+    ] = None,
     encoding: Encoding = None,
     as_json: Json = False,
 ) -> None:
@@ -76,6 +79,7 @@ def build(
     asked, first = inputs.read(lambda: _day(as_of, "--as-of")), inputs.read(lambda: _day(start, "--start"))
     inputs.read(lambda: load_tags(tags))
     inputs.read(lambda: None if world is None else load_world(world))
+    kept = inputs.read(lambda: None if segments is None else load_segments(segments).segmentation)
     inputs.check()
     day = asked.value
     if mapping is not None:
@@ -105,11 +109,13 @@ def build(
             start=first.value,
             encoding=encoding,
             never_contacted=never_contacted,
+            segments=kept.value,
         )
     _tell_quality(output, made)
     _say_untold(output / "attributes.parquet", tags)
     _say_reach(made)
     _say_contacts(made)
+    _say_unheard(made)
     talk(f"{len(made.frame):,} customers, {len(made.frame.columns) - 1} tags, written to {output}")
     _answer(made, as_json, {"folder": str(output)})
 
@@ -124,6 +130,9 @@ def update(
     data: Annotated[Path | None, typer.Option(help="Folder of the new raw exports.")] = None,
     results: Annotated[Path | None, typer.Option(help="Decision log of a campaign, to weigh a score anew.")] = None,
     score: Annotated[str, typer.Option(help="The score tag to weigh anew.")] = "engagement",
+    world: Annotated[
+        str | None, typer.Option("--world", "-w", help="From now on also the features of this world's policies.")
+    ] = None,
     encoding: Encoding = None,
     as_json: Json = False,
 ) -> None:
@@ -153,10 +162,13 @@ def update(
         _say_rows(taken, inbox)
         new.append(taken.events_path)
         attributes = attributes or inbox / "attributes.parquet"
-    if not new and attributes is None and day is None:
-        raise UsageError("nothing new: give events, --attributes, --data with --mapping, --as-of or --results.")
+    if not new and attributes is None and day is None and world is None:
+        raise UsageError(
+            "nothing new: give events, --attributes, --data with --mapping, --as-of, --world or --results."
+        )
+    place = None if world is None else load_world(world)
     with progress("tags"):
-        done = update_folder(folder, new, attributes, day, encoding=encoding)
+        done = update_folder(folder, new, attributes, day, world=place, encoding=encoding)
     _say_update(done, folder, as_json)
 
 
@@ -164,31 +176,13 @@ def _say_update(done: Update, folder: Path, as_json: bool) -> None:
     _tell_quality(folder, done.profiles)
     talk(f"{done.events:,} new events ({done.late:,} late), {done.customers:,} new customers, {folder} is up to date")
     _say_reach(done.profiles)
+    _say_unheard(done.profiles)
     counts = {"events": done.events, "late": done.late, "new_customers": done.customers}
     _answer(done.profiles, as_json, {"folder": str(folder), **counts})
 
 
-@profile.command()
-def show(
-    profiles: Annotated[Path, typer.Argument(help="Profiles file, or the folder that holds it.")],
-    customer: Annotated[str | None, typer.Option(help="Show the tags of one customer.")] = None,
-    encoding: Encoding = None,
-    as_json: Json = False,
-) -> None:
-    """The tags of a profiles table (coverage, quantiles, most frequent values), or those of one customer."""
-    if customer is not None:
-        _say_customer(customer, customer_tags(profiles, customer, encoding=encoding), as_json)
-        return
-    frame, facts = read_profiles_file(profiles, encoding=encoding)
-    tags = summarise_tags(frame, facts)
-    if as_json:
-        shown = {tag.name: {k: v for k, v in tag._asdict().items() if k != "name"} for tag in tags}
-        about = {key: value for key, value in facts.items() if key != "tags"}
-        say_json({**about, "customers": len(frame), "tags": shown})
-        return
-    _say_tags(len(frame), facts, tags)
-
-
+profile.command()(show)
+profile.command()(cohorts)
 profile.command()(segment)
 profile.command()(draw)
 
@@ -231,6 +225,18 @@ def _say_contacts(made: Profiles) -> None:
         talk("contacts: unknown, for the data hold none; say --never-contacted if there were none, or use a ledger")
 
 
+def _say_unheard(made: Profiles) -> None:
+    """Levels that the world does not know: its policies decide for those customers as if nobody had said anything."""
+    world = made.facts.get("world", "")
+    for feature, levels in made.facts.get("unheard", {}).items():
+        few = ", ".join(f"{level} ({n:,})" for level, n in list(levels.items())[:5])
+        more = f" and {len(levels) - 5} more" if len(levels) > 5 else ""
+        way = (
+            "a world of these segments: campaignrl calibrate FOLDER --segments segment" if feature == "segment" else ""
+        )
+        talk(f"{feature}: {world} does not know {few}{more}: unknown to its policies{'; ' if way else ''}{way}")
+
+
 def _say_reach(made: Profiles) -> None:
     """How many may be contacted on each channel, and why the others may not."""
     parts = []
@@ -248,62 +254,7 @@ def _answer(made: Profiles, as_json: bool, more: dict[str, Any], quiet: bool = F
     if as_json:
         say_json({**more, **made.facts})
     elif not quiet:
-        _say_tags(len(made.frame), made.facts, summarise_tags(made.frame, made.facts))
-
-
-def _say_tags(customers: int, facts: dict[str, Any], tags: list[TagSummary]) -> None:
-    words = [f"{customers:,} customers", f"{len(tags)} tags"]
-    if facts.get("as_of"):
-        words.append(f"as of the morning of {facts['as_of']}")
-    if facts.get("tag_set"):
-        words.append(f"tag set {facts['tag_set']['name']}")
-    say(", ".join(words))
-    say("Values: 5 %, median, 95 %, or the most frequent with their shares.\n")
-    header = ("tag", "level", "known", "newest", "values")
-    say_table(header, [(t.name, t.level, f"{t.known:.0%}", _moment(t.freshness), _values(t)) for t in tags])
-
-
-def _say_customer(customer: str, tags: list[CustomerTag], as_json: bool) -> None:
-    if as_json:
-        shown = {t.name: {"value": t.value, "unit": t.unit, "freshness": t.freshness} for t in tags}
-        say_json({"customer_id": customer, "tags": shown})
-        return
-    say(f"{customer}\n")
-    say_table(
-        ("tag", "level", "value", "newest event"), [(t.name, t.level, _value(t), _moment(t.freshness)) for t in tags]
-    )
-
-
-def _values(tag: TagSummary) -> str:
-    """What fits beside the other columns on a terminal of 80; the most frequent value is always said."""
-    if tag.quantiles is not None:
-        return " · ".join(_number(q) for q in tag.quantiles)
-    text = ""
-    for level, share in tag.top:
-        longer = f"{text}, {level} {share:.0%}" if text else f"{level} {share:.0%}"
-        if text and len(longer) > ROOM:
-            break
-        text = longer
-    return text
-
-
-def _value(tag: CustomerTag) -> str:
-    if tag.value is None:
-        return "-"
-    if isinstance(tag.value, bool):
-        return "yes" if tag.value else "no"
-    if isinstance(tag.value, float):
-        unit = f" {tag.unit}" if tag.unit in ("days", "minutes") else ""
-        return f"{_number(tag.value)}{unit}"
-    return str(tag.value)
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-
-
-def _moment(freshness: str | None) -> str:
-    return "" if freshness is None else freshness[:10]
+        say_tags(len(made.frame), made.facts, summarise_tags(made.frame, made.facts))
 
 
 def _day(text: str | None, option: str) -> date | None:

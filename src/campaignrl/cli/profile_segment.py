@@ -20,12 +20,14 @@ from campaignrl.profiles.segments import (
     SegmentSpec,
     fit_segments,
     load_segments,
+    meanings_of,
     read_segment_spec,
     save_segments,
     segment_spec,
 )
 from campaignrl.profiles.segments.drift import drift
-from campaignrl.profiles.store import read_profiles
+from campaignrl.profiles.store import keep_segments
+from campaignrl.profiles.table import SEGMENT, Facts, check_profiles, read_profiles, read_profiles_file
 from campaignrl.report.figures import heat, migration_picture, png_bytes, segment_picture
 from campaignrl.tables import ID
 from campaignrl.tables.files import write_frame, write_whole
@@ -53,6 +55,9 @@ def segment(
         list[Path] | None,
         typer.Option("--output", "-o", help="segments.json (segments), .parquet or .csv (customer_id, segment); both."),
     ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep them in the folder: a column `segment`, found again at each update.")
+    ] = False,
     picture: Annotated[Path | None, typer.Option(help="PNG: sizes, and a heat map of the tags' means.")] = None,
     drift_to: Annotated[
         Path | None, typer.Option("--drift", help="Profiles table of a later date: say what changed.")
@@ -68,11 +73,12 @@ def segment(
     for path in output or []:
         if path.suffix not in (".json", ".parquet", ".csv"):
             raise UsageError(f"{path}: -o takes segments as .json, or labels as .parquet or .csv.")
-    table = read_profiles(profiles, encoding=encoding)
+    table, facts = _table(profiles, keep, encoding)
     chance = rng.generator(seed, rng.Purpose.POPULATION)
-    found, population = _segments(table, method, spec, tags, k, chance)
+    found, population = _segments(table, method, spec, tags, k, chance, meanings_of(facts))
     changed = None if drift_to is None else drift(table, read_profiles(drift_to, encoding=encoding), found)
     _write(output or [], table, found, population)
+    _keep(profiles, found, keep)
     if picture is not None:
         drawing = png_bytes(segment_picture(heat(table, found)))
         write_whole(picture, lambda out: _put(out, drawing))
@@ -128,7 +134,13 @@ def draw(
 
 
 def _segments(
-    table: pd.DataFrame, method: str, spec: Path | None, tags: str, k: str, chance: np.random.Generator
+    table: pd.DataFrame,
+    method: str,
+    spec: Path | None,
+    tags: str,
+    k: str,
+    chance: np.random.Generator,
+    meanings: dict[str, str],
 ) -> tuple[Segmentation, Population]:
     """Those of an earlier file as they are, or new ones with the population they are made of."""
     if spec is not None and spec.suffix == ".json":
@@ -138,11 +150,27 @@ def _segments(
         found = content.segmentation
         return found, content.population or fit_population(table, found.codes(table), found.names)
     settings = _settings(method, spec, tags, k)
-    found = fit_segments(table, settings, chance)
+    found = fit_segments(table, settings, chance, meanings)
     population = fit_population(table, found.codes(table), found.names)
     if population.left_out:
         talk(f"not drawn, since they tell customers apart: {', '.join(population.left_out)}")
     return found, population
+
+
+def _table(profiles: Path, keep: bool, encoding: str | None) -> tuple[pd.DataFrame, Facts]:
+    """The table without what earlier segments of the folder say, and its facts."""
+    if keep and not profiles.is_dir():
+        raise UsageError(f"{profiles}: --keep needs a profile folder, as `campaignrl profile build` leaves it.")
+    table, facts = read_profiles_file(profiles, encoding=encoding)
+    if facts.get("tags", {}).get(SEGMENT, {}).get("kind") == "segment":
+        table = table.drop(columns=SEGMENT)
+    return check_profiles(table, str(profiles)), facts
+
+
+def _keep(folder: Path, found: Segmentation, keep: bool) -> None:
+    if keep:
+        keep_segments(folder, found)
+        talk(f"kept in {folder}, column `segment`; a world of them: campaignrl calibrate {folder} --segments segment")
 
 
 def _settings(method: str, spec: Path | None, tags: str, k: str) -> SegmentSpec:
@@ -184,10 +212,12 @@ def _tell(table: pd.DataFrame, found: Segmentation) -> None:
         say(f"... and {hidden} more segments with customers")
     say("\nA rule that nearly finds each (of those under it, in the segment; of the segment, under it):")
     shown = [d for d in found.descriptions if d.customers > 0][: 2 * SHOWN]
-    say_table(
-        ("segment", "rule", "precision", "recall"),
-        [[d.name, d.rule, f"{100 * d.precision:.0f} %", f"{100 * d.recall:.0f} %"] for d in shown],
-    )
+    header = ["segment", "rule", "precision", "recall"]
+    told = [[d.name, d.rule, f"{100 * d.precision:.0f} %", f"{100 * d.recall:.0f} %"] for d in shown]
+    if any(d.stability is not None for d in shown):
+        header.append("recurs")
+        told = [[*row, f"{d.stability or 0.0:.2f}"] for row, d in zip(told, shown, strict=True)]
+    say_table(header, told)
 
 
 def _tell_drift(changed: Drift) -> None:

@@ -5,5 +5,6 @@ intake/      Raw exports to one events table, with nothing lost on the way
 population/  Populations of customers like those of a profile, any number of them
 segments/    Segments of customers: by rules, RFM or clustering, described in words, followed over time
 store/       The profile folder: building, updating and reading it
+table/       The profiles table: its columns, its file, what to say of it, and searching it
 tags/        Tags of a customer: the tag set, statistics of events, learned models
 """

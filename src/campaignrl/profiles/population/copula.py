@@ -33,7 +33,7 @@ from campaignrl.profiles.population.dependence import (
 )
 from campaignrl.profiles.population.exact_relations import Ties, find_ties, tied, untied
 from campaignrl.profiles.population.quantile_tables import Marginal, marginal, quantiles
-from campaignrl.profiles.store import Tag, codes_of, numbers_of
+from campaignrl.profiles.table import Tag, codes_of, numbers_of
 from campaignrl.specs import Spec
 
 Matrix = tuple[tuple[float, ...], ...]

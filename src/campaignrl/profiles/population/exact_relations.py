@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from campaignrl.arrays import Bool, Float
-from campaignrl.profiles.store import Tag
+from campaignrl.profiles.table import Tag
 from campaignrl.specs import Spec
 
 HOLDS = 0.998  # share of customers for whom a relation must hold; the rest count as slips of the data

@@ -23,7 +23,7 @@ from campaignrl.arrays import Float, Int64
 from campaignrl.errors import DataError, Problem
 from campaignrl.features import UNKNOWN
 from campaignrl.profiles.population.dependence import ranks
-from campaignrl.profiles.store import Tag, codes_of, numbers_of, require_tags, tags_of
+from campaignrl.profiles.table import Tag, codes_of, numbers_of, require_tags, tags_of
 
 FEWEST = 20  # customers of a side
 FEWEST = 20  # customers; with fewer nothing can be compared

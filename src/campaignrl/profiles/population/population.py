@@ -30,7 +30,7 @@ from campaignrl.profiles.population.copula import (
 )
 from campaignrl.profiles.population.dependence import rank_correlations
 from campaignrl.profiles.population.exact_relations import Ties
-from campaignrl.profiles.store import OTHER, Tag, codes_of, tags_of
+from campaignrl.profiles.table import OTHER, Tag, codes_of, tags_of
 from campaignrl.specs import Spec
 from campaignrl.tables import ID
 

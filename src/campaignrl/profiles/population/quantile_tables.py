@@ -12,7 +12,7 @@ from pydantic import model_validator
 
 from campaignrl.arrays import Float
 from campaignrl.errors import Problem, SpecError
-from campaignrl.profiles.store import Tag
+from campaignrl.profiles.table import Tag
 from campaignrl.specs import Spec
 
 KNOTS = 256  # points of a curve; also the most distinct values that are kept as steps

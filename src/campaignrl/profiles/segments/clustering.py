@@ -23,7 +23,7 @@ from campaignrl.arrays import Float, Int64
 from campaignrl.errors import Problem, SpecError
 from campaignrl.policies import in_chunks
 from campaignrl.profiles.segments.scaling import ScaledTag, scaled
-from campaignrl.profiles.store import require_tags
+from campaignrl.profiles.table import require_tags
 from campaignrl.specs import Spec
 
 Method = Literal["kmeans", "gmm"]

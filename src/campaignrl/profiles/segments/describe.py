@@ -7,7 +7,7 @@ n customers, k segments, p columns (a number, or one level of a category).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +16,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 from campaignrl.arrays import Bool, Float, Int64
 from campaignrl.profiles.segments.scaling import fit_scale, scaled
-from campaignrl.profiles.store import Tag, codes_of, numbers_of
+from campaignrl.profiles.segments.wording import Column, column_words, figure, name_word, sets_apart
+from campaignrl.profiles.table import Tag, codes_of, numbers_of
 from campaignrl.specs import Spec
 
 TREE_ROWS = 20_000  # customers the trees are grown from; precision and recall are of all
@@ -28,7 +29,10 @@ WITHIN = 0.01  # F1 that rounding the thresholds of a rule may cost
 
 
 class Description(Spec):
-    """One segment in words. precision: share of those under the rule who are in the segment; recall: the reverse."""
+    """One segment in words. precision: share of those under the rule who are in the segment; recall: the reverse.
+
+    stability: how well it comes out again when customers are drawn again (choose_k.py); None where it is no cluster.
+    """
 
     name: str
     customers: int
@@ -36,21 +40,7 @@ class Description(Spec):
     rule: str
     precision: float
     recall: float
-
-
-class Column(NamedTuple):
-    """A column to speak of: a number, or one level of a category (then 0 and 1)."""
-
-    tag: Tag
-    level: str | None
-    values: Float  # (n,) missing numbers are the median
-    away: Float  # (n,) standardised, logs of skewed numbers
-
-    @property
-    def share(self) -> bool:
-        """Whether values read best as per cent."""
-        inside = bool(((self.values >= 0.0) & (self.values <= 1.0)).all())
-        return inside and (self.level is not None or self.tag.kind == "yes_no" or self.tag.decimals != 0)
+    stability: float | None = None
 
 
 class Bound(NamedTuple):
@@ -61,22 +51,9 @@ class Bound(NamedTuple):
     high: float
 
 
-# Words that name a segment by what is high or low in it; matched by a part of the tag's name, the first that fits.
-_WORDS: tuple[tuple[tuple[str, ...], str, str], ...] = (
-    (("discount", "promo", "coupon", "price_sens"), "price_sensitive", "full_price"),
-    (("churn", "risk"), "at_risk", "safe"),
-    (("recency",), "lapsed", "recent"),
-    (("clv", "spend", "money", "monetary", "revenue", "basket", "amount", "charge"), "high_value", "low_value"),
-    (("order", "frequen", "purchase"), "frequent", "infrequent"),
-    (("tenure",), "long_standing", "newcomers"),
-    (("visit", "view", "session", "brows"), "browsing", "seldom_there"),
-    (("open", "click", "engage"), "responsive", "unresponsive"),
-)
-
-
-def columns_of(profiles: pd.DataFrame, tags: Sequence[Tag]) -> list[Column]:
-    """The columns worth speaking of, dates and constants left out."""
-    found = []
+def columns_of(profiles: pd.DataFrame, tags: Sequence[Tag], meanings: Mapping[str, str] | None = None) -> list[Column]:
+    """The columns worth speaking of, dates and constants left out. meanings: phrases of the tag set by tag."""
+    found, told = [], meanings or {}
     for tag in tags:
         if tag.kind == "date":
             continue
@@ -87,18 +64,25 @@ def columns_of(profiles: pd.DataFrame, tags: Sequence[Tag]) -> list[Column]:
             for j, share in enumerate(part.shares if away.shape[1] else ()):
                 if RAREST_LEVEL <= share <= 1.0 - RAREST_LEVEL:
                     one = (codes == j).astype(np.float64)
-                    found.append(Column(tag, tag.levels[j], one, (one - share) / np.sqrt(share * (1.0 - share))))
+                    away_j = (one - share) / np.sqrt(share * (1.0 - share))
+                    found.append(Column(tag, tag.levels[j], one, away_j))
         elif part.spread > 0:
             values = numbers_of(profiles, tag)
-            found.append(Column(tag, None, np.where(np.isnan(values), np.nanmedian(values), values), away[:, 0]))
+            filled = np.where(np.isnan(values), np.nanmedian(values), values)
+            found.append(Column(tag, None, filled, away[:, 0], told.get(tag.name, "")))
     return found
 
 
 def describe(
-    profiles: pd.DataFrame, tags: Sequence[Tag], codes: Int64, names: Sequence[str], chance: np.random.Generator
+    profiles: pd.DataFrame,
+    tags: Sequence[Tag],
+    codes: Int64,
+    names: Sequence[str],
+    chance: np.random.Generator,
+    meanings: Mapping[str, str] | None = None,
 ) -> tuple[Description, ...]:
     """Each segment in words, in the order of `names`; codes: (n,) index into names."""
-    columns = columns_of(profiles, tags)
+    columns = columns_of(profiles, tags, meanings)
     x = np.column_stack([c.values for c in columns]) if columns else np.zeros((len(profiles), 0))
     rows = np.sort(chance.choice(len(x), TREE_ROWS, replace=False)) if len(x) > TREE_ROWS else np.arange(len(x))
     found = []
@@ -107,22 +91,32 @@ def describe(
         bounds = _best_path(x[rows], inside[rows], columns) if columns else []
         precision, recall = _found(x, inside, bounds)
         rule = " and ".join(_bound_words(columns[b.column], b) for b in bounds) or "everyone"
-        says = ", ".join(_column_words(columns[c], inside) for c in _outstanding(columns, inside)) or "like all"
+        says = "; ".join(column_words(columns[c], inside) for c in _outstanding(columns, inside))
+        says = says or "; ".join(f"in between: {column_words(columns[c], inside)}" for c in _farthest(columns, inside))
         found.append(
             Description(
-                name=name, customers=int(inside.sum()), says=says, rule=rule, precision=precision, recall=recall
+                name=name,
+                customers=int(inside.sum()),
+                says=says or "like all",
+                rule=rule,
+                precision=precision,
+                recall=recall,
             )
         )
     return tuple(found)
 
 
-def proposed_names(profiles: pd.DataFrame, tags: Sequence[Tag], codes: Int64, k: int) -> tuple[str, ...]:
+def proposed_names(
+    profiles: pd.DataFrame, tags: Sequence[Tag], codes: Int64, k: int, meanings: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
     """A name for each of k learned segments, from what stands out in it; unique."""
-    columns = columns_of(profiles, tags)
+    if k == 1:
+        return ("all",)
+    columns = columns_of(profiles, tags, meanings)
     names: list[str] = []
     for j in range(k):
         inside = codes == j
-        words = [_name_word(columns[c], columns[c].away[inside].mean() > 0) for c in _outstanding(columns, inside)]
+        words = [name_word(columns[c], inside) for c in _outstanding(columns, inside)]
         words = [w for w in words if not w.startswith("not_")] or words  # what a segment is says more than what not
         choices = ["_".join(dict.fromkeys(words[:m])) for m in range(1, len(words) + 1)] or ["middle"]
         name = next((c for c in choices if c not in names), None)
@@ -131,13 +125,25 @@ def proposed_names(profiles: pd.DataFrame, tags: Sequence[Tag], codes: Int64, k:
 
 
 def _outstanding(columns: Sequence[Column], inside: Bool) -> list[int]:
-    """Columns whose mean in the segment lies farthest from all customers', one a tag, the farthest first."""
+    """Columns whose mean in the segment lies farthest from all customers', one a tag, the farthest first.
+
+    One whose shown figure is the usual one, or lies on the other side than its mean, is left out.
+    """
     if not inside.any() or inside.all():
         return []
     away = np.array([c.away[inside].mean() - c.away.mean() for c in columns])
     order = [int(c) for c in np.argsort(-np.abs(away), kind="stable") if abs(away[c]) >= STANDS_OUT]
+    order = [c for c in order if sets_apart(columns[c], inside)]
     first = {columns[c].tag.name: c for c in reversed(order)}
     return sorted(first.values(), key=order.index)[:SAID]
+
+
+def _farthest(columns: Sequence[Column], inside: Bool) -> list[int]:
+    """The one column that sets a segment apart most where none does by much; [] where none does at all."""
+    if not inside.any() or inside.all():
+        return []
+    apart = [c for c in range(len(columns)) if sets_apart(columns[c], inside)]
+    return sorted(apart, key=lambda c: -abs(columns[c].away[inside].mean() - columns[c].away.mean()))[:1]
 
 
 def _best_path(x: Float, inside: Bool, columns: Sequence[Column]) -> list[Bound]:
@@ -208,37 +214,9 @@ def _bound_words(column: Column, bound: Bound) -> str:
         return f"{name} is {'yes' if np.isfinite(low) else 'no'}"
     if column.tag.decimals == 0 and np.isfinite(low):  # whole numbers: "at least" reads better than "more than"
         low += 1.0
-        above, between = f"{name} >= {_figure(low, column)}", f"{_figure(low, column)} <= {name} <= "
+        above, between = f"{name} >= {figure(low, column)}", f"{figure(low, column)} <= {name} <= "
     else:
-        above, between = f"{name} > {_figure(low, column)}", f"{_figure(low, column)} < {name} <= "
+        above, between = f"{name} > {figure(low, column)}", f"{figure(low, column)} < {name} <= "
     if np.isfinite(low):
-        return between + _figure(high, column) if np.isfinite(high) else above
-    return f"{name} <= {_figure(high, column)}"
-
-
-def _column_words(column: Column, inside: Bool) -> str:
-    label = column.tag.name if column.level is None else f"{column.tag.name} {column.level}"
-    middle = np.mean if column.share else np.median
-    here, everywhere = (float(middle(values)) for values in (column.values[inside], column.values))
-    if here == everywhere:  # medians of a mostly constant tag
-        here, everywhere = float(column.values[inside].mean()), float(column.values.mean())
-    return f"{label} {_figure(here, column)} (all {_figure(everywhere, column)})"
-
-
-def _figure(value: float, column: Column) -> str:
-    if column.share:
-        return f"{100 * value:.3g} %"
-    return f"{value:,.0f}" if abs(value) >= 1000 or value == np.floor(value) else f"{value:.3g}"
-
-
-def _name_word(column: Column, high: bool) -> str:
-    if column.level is not None:
-        word = "_".join(f"{column.tag.name} {column.level}".split())
-        return word if high else f"not_{word}"
-    lower = column.tag.name.lower()
-    for parts, much, little in _WORDS:
-        if any(part in lower for part in parts):
-            return much if high else little
-    if column.tag.kind == "yes_no":
-        return column.tag.name if high else f"not_{column.tag.name}"
-    return f"{'high' if high else 'low'}_{column.tag.name}"
+        return between + figure(high, column) if np.isfinite(high) else above
+    return f"{name} <= {figure(high, column)}"

@@ -16,7 +16,7 @@ from scipy.stats import chi2, norm
 from campaignrl.arrays import Float, Int64
 from campaignrl.errors import DataError, Problem
 from campaignrl.profiles.segments.segments import Segmentation
-from campaignrl.profiles.store import Tag, check_profiles, codes_of, numbers_of, require_tags, tags_of
+from campaignrl.profiles.table import Tag, check_profiles, codes_of, numbers_of, require_tags, tags_of
 from campaignrl.tables import ID
 
 BINS = 10

@@ -1,7 +1,8 @@
 """Segments by recency, frequency and money: scores 1 to b by edges, cells, and the usual names for groups of cells.
 
 The edges are stored, so that a later customer falls into the same cell. A score of b is the best: the most recent, the
-most frequent, the most spent; a customer without an order scores 1. Not here: computing the three tags.
+most frequent, the most spent; a customer without an order scores 1, and is not among those whose quintiles the edges
+are. The tag `RFM cell` has the same scores. Not here: computing the three tags, the arithmetic of scores (tags/).
 """
 
 from __future__ import annotations
@@ -13,13 +14,12 @@ import numpy as np
 import pandas as pd
 from pydantic import model_validator
 
-from campaignrl.arrays import Float, Int64
+from campaignrl.arrays import Int64
 from campaignrl.errors import DataError, Problem, SpecError, nearest
-from campaignrl.profiles.store import Tag, numbers_of, require_tags, tags_of
+from campaignrl.profiles.table import Tag, numbers_of, require_tags, tags_of
+from campaignrl.profiles.tags import QUINTILES, edge_scores, quintile_edges
 from campaignrl.specs import Spec
 from campaignrl.tables import ID
-
-QUINTILES = (0.2, 0.4, 0.6, 0.8)
 
 # What the three tags are called where nobody says: the first one present is taken.
 USUAL: Mapping[str, tuple[str, ...]] = {
@@ -70,9 +70,14 @@ class RfmGrid(Spec):
     def scores(self, profiles: pd.DataFrame) -> Int64:
         """(n, 3) scores of recency, frequency and money."""
         require_tags(profiles, self.tags)
-        found = [_score(numbers_of(profiles, tag), edges) for tag, edges in zip(self.tags, self.edges, strict=True)]
-        found[0] = np.where(found[0] > 0, len(self.edges[0]) + 2 - found[0], 0)  # the fewer days, the better
-        return np.maximum(np.column_stack(found), 1)
+        values = [numbers_of(profiles, tag) for tag in self.tags]
+        found = [
+            edge_scores(v, edges, less_is_better=j == 0)
+            for j, (v, edges) in enumerate(zip(values, self.edges, strict=True))
+        ]
+        scores: Int64 = np.maximum(np.column_stack(found), 1)
+        scores[values[1] == 0] = 1  # never ordered; a feature of a world counts their days from the sign-up
+        return scores
 
     def codes(self, profiles: pd.DataFrame) -> Int64:
         """(n,) index into `names` of each customer."""
@@ -102,8 +107,9 @@ def rfm_grid(
     if texts:
         raise DataError(texts)
     given = edges or {}
+    ordered = ~(numbers_of(profiles, found[1]) == 0)
     all_edges = [
-        tuple(map(float, given[role])) if role in given else _quintiles(numbers_of(profiles, tag))
+        tuple(map(float, given[role])) if role in given else quintile_edges(numbers_of(profiles, tag), ordered)
         for role, tag in zip(USUAL, found, strict=True)
     ]
     _check_edges(given, all_edges, groups)
@@ -135,16 +141,3 @@ def _usual(profiles: pd.DataFrame) -> list[str]:
     if problems:
         raise DataError(problems)
     return found
-
-
-def _quintiles(values: Float) -> tuple[float, ...]:
-    given = values[~np.isnan(values)]
-    if not len(given):
-        return (0.0,) * len(QUINTILES)
-    return tuple(np.quantile(given, QUINTILES, method="inverted_cdf").tolist())
-
-
-def _score(values: Float, edges: Sequence[float]) -> Int64:
-    """1 + the number of edges below each value; 0 where it is missing."""
-    scores: Int64 = np.searchsorted(np.asarray(edges), values, side="left") + 1
-    return np.where(np.isnan(values), 0, scores)

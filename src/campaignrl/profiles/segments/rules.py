@@ -16,7 +16,7 @@ import pandas as pd
 from campaignrl.arrays import Int64
 from campaignrl.errors import Problem, SpecError, nearest
 from campaignrl.features import Context
-from campaignrl.profiles.store import Tag, context_of, require_tags, tags_of
+from campaignrl.profiles.table import Tag, context_of, require_tags, tags_of
 from campaignrl.specs import Condition, Spec, compile_condition
 from campaignrl.tables import ID
 

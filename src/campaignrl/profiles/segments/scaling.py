@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from campaignrl.arrays import Float
-from campaignrl.profiles.store import Tag, codes_of, numbers_of
+from campaignrl.profiles.table import Tag, codes_of, numbers_of
 from campaignrl.specs import Spec
 
 SKEWED = 1.0  # a non-negative number more skewed than this is compared on a log scale

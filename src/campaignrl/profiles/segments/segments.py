@@ -24,7 +24,7 @@ from campaignrl.profiles.segments.rfm import RfmGrid, rfm_grid
 from campaignrl.profiles.segments.rules import RuleSet, rule_set
 from campaignrl.profiles.segments.scaling import fit_scale, scaled
 from campaignrl.profiles.segments.spec import SegmentSpec
-from campaignrl.profiles.store import Tag, check_profiles, require_tags, tags_of
+from campaignrl.profiles.table import SEGMENT, Facts, Tag, check_profiles, require_tags, tags_of
 from campaignrl.specs import Spec
 
 Step = Callable[[int, int], None]
@@ -78,12 +78,24 @@ class Segmentation(Spec):
         return np.array(self.names, dtype=object)[self.codes(profiles)]
 
 
-def fit_segments(profiles: pd.DataFrame, spec: SegmentSpec, chance: np.random.Generator) -> Segmentation:
-    """Segments of these customers by the settings of `spec`; chance is used by the learned methods alone."""
+def fit_segments(
+    profiles: pd.DataFrame,
+    spec: SegmentSpec,
+    chance: np.random.Generator,
+    meanings: Mapping[str, str] | None = None,
+) -> Segmentation:
+    """Segments of these customers by the settings of `spec`; chance is used by the learned methods alone.
+
+    meanings: by tag, its phrase in the tag set (`meanings_of` the facts of a profiles file), for names and words. A
+    column `segment` is no tag unless it is asked for: it is what earlier segments said.
+    """
     check_profiles(profiles)
+    if SEGMENT in profiles.columns and SEGMENT not in (spec.tags or ()) and spec.method != "rules":
+        profiles = profiles.drop(columns=SEGMENT)
     part: RuleSet | RfmGrid | Clusters
     tried: tuple[Candidate, ...] = ()
     why = ""
+    recurrence: tuple[float, ...] = ()
     if spec.method == "rules":
         part = rule_set(profiles, spec.segments, spec.rest)
         told = tags_of(profiles)
@@ -92,19 +104,26 @@ def fit_segments(profiles: pd.DataFrame, spec: SegmentSpec, chance: np.random.Ge
         part = rfm_grid(profiles, names, spec.rfm.edges, spec.rfm.groups)
         told = tuple({tag.name: tag for tag in part.tags}.values())  # one tag may serve twice
     else:
-        part, tried, why = _learned(profiles, spec, chance)
+        part, tried, why, recurrence = _learned(profiles, spec, chance, meanings)
         told = tuple(p.tag for p in part.scale)
     codes = part.codes(profiles)
     shares = np.bincount(codes, minlength=len(part.names)) / len(codes)
-    words = describe(profiles, told, codes, part.names, chance)
+    words = describe(profiles, told, codes, part.names, chance, meanings)
+    if recurrence:
+        words = tuple(w.model_copy(update={"stability": r}) for w, r in zip(words, recurrence, strict=True))
     return Segmentation(
         part=part, rows=len(profiles), shares=tuple(shares.tolist()), descriptions=words, tried=tried, why=why
     )
 
 
+def meanings_of(facts: Facts) -> dict[str, str]:
+    """By tag, what it is in the words of its tag set, from the facts of a profiles file."""
+    return {name: str(tag.get("of") or tag.get("title") or "") for name, tag in facts.get("tags", {}).items()}
+
+
 def _learned(
-    profiles: pd.DataFrame, spec: SegmentSpec, chance: np.random.Generator
-) -> tuple[Clusters, tuple[Candidate, ...], str]:
+    profiles: pd.DataFrame, spec: SegmentSpec, chance: np.random.Generator, meanings: Mapping[str, str] | None
+) -> tuple[Clusters, tuple[Candidate, ...], str, tuple[float, ...]]:
     tags = learnable_tags(profiles, spec.tags)
     scale = tuple(part for part in fit_scale(profiles, tags) if part.columns)
     if not scale:
@@ -125,8 +144,8 @@ def _learned(
         centres=choice.fit.centres.tolist(),
         covariances=choice.fit.covariances.tolist(),
     )
-    names = proposed_names(profiles, tags, found.codes(profiles), len(found.names))
-    return found.model_copy(update={"names": _renamed(names, spec.names)}), choice.tried, choice.why
+    names = _renamed(proposed_names(profiles, tags, found.codes(profiles), len(found.names), meanings), spec.names)
+    return found.model_copy(update={"names": names}), choice.tried, choice.why, choice.taken.recurrence
 
 
 def learnable_tags(profiles: pd.DataFrame, names: tuple[str, ...] | None) -> tuple[Tag, ...]:

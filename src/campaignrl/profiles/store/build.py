@@ -22,7 +22,8 @@ from campaignrl.errors import Problem, SpecError
 from campaignrl.features import Feature
 from campaignrl.profiles.events import Connection, Events, customers, histories, newest_day, reach, spoken_of
 from campaignrl.profiles.events.database import database
-from campaignrl.profiles.store.profile_file import Facts, write_profiles
+from campaignrl.profiles.segments import Segmentation
+from campaignrl.profiles.table import SEGMENT, Facts, write_profiles
 from campaignrl.profiles.tags import (
     DERIVED,
     STATISTICS,
@@ -48,6 +49,7 @@ from campaignrl.profiles.tags import (
     rule_in_words,
     score_column,
     statistic_columns,
+    unheard,
 )
 from campaignrl.specs import World
 from campaignrl.tables import ID
@@ -85,13 +87,15 @@ def build_profiles(
     world: World | None = None,
     start: date | None = None,
     never_contacted: bool = False,
+    segments: Segmentation | None = None,
 ) -> Profiles:
     """The profiles of everybody with an event or an attribute, as known on the morning of `as_of`.
 
     as_of: default the day after the newest event. refreshes: every observation of an attribute so far (customer_id, ts,
     name, value), for tags that settle on the most frequent. world: also bring the features that its policies read, for
     a campaign that begins on `start`; a tag of the same name gives way. never_contacted: that the data hold no
-    contacts means that there were none, instead of that they are unknown.
+    contacts means that there were none, instead of that they are unknown. segments: found again from the tags
+    and features, in a column `segment`, which is also what the world's policies read.
     """
     chosen, day = load_tags(tags), as_of if as_of is not None else newest_day(events)
     with database(events, attributes, day) as connection:
@@ -117,6 +121,15 @@ def build_profiles(
         frame = _with_features(frame, features_frame(events, known, world, day, start, never_contacted=never_contacted))
         facts["world"] = world.name
         about_tags |= {feature.name: _about_feature(feature) for feature in world.features.features}
+    heard_of = about
+    if segments is not None:
+        frame = with_segments(frame, segments)
+        about_tags[SEGMENT] = {"level": "segment", "kind": "segment", "title": f"segments by {segments.method}"}
+        about_tags[SEGMENT] |= {"unit": "", "levels": list(segments.names)}
+        rests[SEGMENT] = tuple(dict.fromkeys(k for t in segments.tags for k in rests.get(t.name, ())))
+        heard_of = about.drop(columns=SEGMENT, errors="ignore").join(frame.set_index(ID)[SEGMENT], on=ID, how="right")
+    if world is not None:
+        facts["unheard"] = unheard(heard_of, world)
     newest = {kind: freshness[kind].max() for kind in freshness.columns if kind != ID}
     facts["tags"] = {name: {**told, **_seen(frame[name], rests[name], newest)} for name, told in about_tags.items()}
     return Profiles(frame, facts, freshness)
@@ -213,13 +226,21 @@ def _freshness(
 
 def _about_tag(chosen: TagSet, name: str, fit: Mapping[str, Any] | None, there: Evidence) -> Facts:
     """What a tag is and how it is made; `lacking`: what its data would need and nobody exported."""
-    tag = chosen.tags[name]
+    tag, levels = chosen.tags[name], chosen.levels_of(name)
     unit = STATISTICS[tag.of].unit if tag.kind == "statistic" and not tag.names else ""
     told: Facts = {"level": tag.level, "kind": tag.kind, "title": tag.title or tag.of, "unit": unit}
+    told |= {"of": tag.of} if tag.of else {}
+    told |= {"levels": list(levels)} if levels else {}
     told |= {"rule": rule_in_words(tag), "columns": list(columns_of(chosen, name))}
     lacking = there.lacks(tag.of, STATISTICS[tag.of].kinds) if tag.kind == "statistic" else ()
     told |= {"lacking": list(lacking)} if lacking else {}
     return told if fit is None else {**told, "fit": fit}
+
+
+def with_segments(frame: pd.DataFrame, segments: Segmentation) -> pd.DataFrame:
+    """The table with the segment of each customer in the column `segment`, in its old place or last."""
+    labels = pd.Series(segments.assign(frame.drop(columns=SEGMENT, errors="ignore")), index=frame.index, dtype="str")
+    return frame.assign(**{SEGMENT: labels})
 
 
 def _about_feature(feature: Feature) -> Facts:

@@ -28,6 +28,7 @@ from campaignrl.errors import ArtifactError, DataError, Problem
 from campaignrl.profiles.events import newest_day
 from campaignrl.profiles.events.database import database
 from campaignrl.profiles.intake import forget_lines, keeps_lines, kept_digests
+from campaignrl.profiles.segments import Segmentation
 from campaignrl.profiles.store.build import REFRESHED, Profiles, build_profiles
 from campaignrl.profiles.tags import TagSet, load_tags
 from campaignrl.specs import World, check, load_world
@@ -61,6 +62,7 @@ class State:
     start: date | None = None
     never_contacted: bool = False
     sources: tuple[str, ...] = ()  # hashes of the event files that the profiles rest on
+    segments: Segmentation | None = None  # kept: found again at every update
 
 
 def build_folder(
@@ -75,8 +77,13 @@ def build_folder(
     start: date | None = None,
     encoding: str | None = None,
     never_contacted: bool = False,
+    segments: Segmentation | None = None,
 ) -> Profiles:
-    """Make a profile folder from an events table (and attributes); files that already lie in it stay as they are."""
+    """Make a profile folder from an events table (and attributes); files that already lie in it stay as they are.
+
+    segments: to be found again in every customer, now and at every update. Those that the folder kept before are gone
+    unless they are given again.
+    """
     folder, chosen = Path(out), load_tags(tags)
     place = None if world is None else load_world(world)
     day = newest_day(events) if as_of is None else as_of
@@ -90,7 +97,8 @@ def build_folder(
     seen = None if refreshes is None else read_frame(refreshes, text=[ID, "name"], encoding=encoding)
     if about is not None:
         seen = with_snapshot(seen, about, day)
-    return finish(folder, State(day, chosen, place, start, never_contacted, known_sources(folder)), about, seen)
+    sources = known_sources(folder)
+    return finish(folder, State(day, chosen, place, start, never_contacted, sources, segments), about, seen)
 
 
 def finish(folder: Path, state: State, about: pd.DataFrame | None, seen: pd.DataFrame | None) -> Profiles:
@@ -105,6 +113,7 @@ def finish(folder: Path, state: State, about: pd.DataFrame | None, seen: pd.Data
         world=state.world,
         start=state.start,
         never_contacted=state.never_contacted,
+        segments=state.segments,
     )
     if about is not None and seen is not None:
         write_frame(about, folder / ATTRIBUTES)
@@ -116,7 +125,7 @@ def finish(folder: Path, state: State, about: pd.DataFrame | None, seen: pd.Data
 
 def write_state(folder: Path, state: State) -> None:
     """`profile.json`."""
-    words = {
+    words: dict[str, Any] = {
         "as_of": state.as_of.isoformat(),
         "tags": state.tags.model_dump(mode="json", exclude_unset=True),
         "world": None if state.world is None else state.world.model_dump(mode="json", exclude_unset=True),
@@ -124,6 +133,8 @@ def write_state(folder: Path, state: State) -> None:
         "never_contacted": state.never_contacted,
         "sources": list(state.sources),
     }
+    if state.segments is not None:
+        words["segments"] = state.segments.model_dump(mode="json")
     text = json.dumps(words, ensure_ascii=False, indent=1, sort_keys=False, allow_nan=False)
     write_whole(folder / STATE, lambda out: _put(out, text.encode()))
 
@@ -137,7 +148,8 @@ def read_state(folder: str | Path) -> State:
         start = None if words["start"] is None else date.fromisoformat(words["start"])
         tags = check(TagSet, words["tags"], STATE)
         never = bool(words.get("never_contacted", False))
-        return State(date.fromisoformat(words["as_of"]), tags, world, start, never, tuple(words["sources"]))
+        kept = None if words.get("segments") is None else check(Segmentation, words["segments"], STATE)
+        return State(date.fromisoformat(words["as_of"]), tags, world, start, never, tuple(words["sources"]), kept)
     except OSError as wrong:
         fix = "Make it first: campaignrl profile build ... -o FOLDER"
         raise ArtifactError(f"{path}: cannot be read: {wrong.strerror}. {fix}") from None

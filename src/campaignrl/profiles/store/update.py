@@ -21,6 +21,7 @@ from campaignrl.arrays import Float
 from campaignrl.errors import DataError, Problem, UsageError, nearest
 from campaignrl.profiles.events import newest_day
 from campaignrl.profiles.intake import keeps_lines
+from campaignrl.profiles.segments import Segmentation
 from campaignrl.profiles.store.build import Profiles
 from campaignrl.profiles.store.folder import (
     EVENTS,
@@ -33,8 +34,9 @@ from campaignrl.profiles.store.folder import (
     with_snapshot,
     write_joined,
 )
+from campaignrl.profiles.table import SEGMENT
 from campaignrl.profiles.tags import TagSet
-from campaignrl.specs import check
+from campaignrl.specs import World, check
 from campaignrl.tables import ID
 from campaignrl.tables.files import read_frame, write_frame
 from campaignrl.tables.log import DecisionLog
@@ -59,13 +61,15 @@ def update_folder(
     attributes: str | Path | None = None,
     as_of: date | None = None,
     *,
+    world: World | None = None,
     encoding: str | None = None,
 ) -> Update:
     """Apply new events and attributes (Parquet; attributes also CSV) to the profiles of a folder.
 
     as_of: default the day after the newest event of all, and never before the old one. Attributes that are given
-    replace the old ones, customer by customer and column by column, as `merged_attributes` says. encoding: of
-    a CSV of attributes that is not UTF-8.
+    replace the old ones, customer by customer and column by column, as `merged_attributes` says. world: from
+    now on also the features that its policies read, for a campaign that begins on `as_of`. encoding: of a CSV of
+    attributes that is not UTF-8.
     """
     home = Path(folder)
     state = read_state(home)
@@ -91,6 +95,7 @@ def update_folder(
         if keeps_lines(home):
             added = home / ADDED_ATTRIBUTES
             write_frame(merged_attributes(read_frame(added, text=[ID]) if added.exists() else None, new), added)
+    state = state if world is None else replace(state, world=world, start=day)
     made = finish(home, replace(state, as_of=day, sources=known_sources(home)), about, seen)
     new_ones = len(set(made.frame[ID]) - before)
     return Update(made, sum(n for n, _ in counts), sum(late for _, late in counts), new_ones)
@@ -147,6 +152,21 @@ def reweight_folder(folder: str | Path, score: str, log: DecisionLog) -> tuple[P
     tags, table = reweight(state.tags, score, read_frame(home / "profiles.parquet", text=[ID]), log)
     about, seen = read_about(home)
     return finish(home, replace(state, tags=tags), about, seen), table
+
+
+def keep_segments(folder: str | Path, segments: Segmentation | None) -> Profiles:
+    """Segments for all customers of a folder, in the column `segment`, now and at every update; None: no longer.
+
+    They are a feature like any other: `calibrate --segments segment` makes a world of them, whose policies then read
+    that column. A segmentation that reads the column itself is refused.
+    """
+    home = Path(folder)
+    if segments is not None and SEGMENT in [tag.name for tag in segments.tags]:
+        fix = "Make them from other tags."
+        raise UsageError(Problem("profile segment --keep", "tags", SEGMENT, "other than the segment itself", fix))
+    state = read_state(home)
+    about, seen = read_about(home)
+    return finish(home, replace(state, segments=segments), about, seen)
 
 
 def _responses(name: str, profiles: pd.DataFrame, log: DecisionLog) -> list[object]:

@@ -10,6 +10,8 @@ lineage.py             What a tag rests on: kinds of events, columns of events a
                        it, in words
 order_models.py        Model tags of a customer's order history: chance of being a customer still, orders to come,
                        and their value
+rfm_scores.py          Scores of recency, frequency and money by edges: one arithmetic for the RFM tags and for RFM
+                       segments
 statistics.py          The closed list of statistics a tag may be: a phrase in words -> SQL over one customer's
                        events, or a function
 tag_set.py             A tag set in TOML -> checked specification: what each tag is called, its level, and how it is
@@ -18,6 +20,8 @@ values.py              The values of tags, one array a tag: statistics by one qu
                        scores, cuts into names
 world_features.py      Events and attributes -> the features of a world's schema, as its policies were taught to see
                        them
+world_levels.py        Levels of a world's categories against those of the data: what its policies would not know, told
+                       at build
 """
 
 from campaignrl.profiles.tags.evidence import Evidence as Evidence
@@ -27,6 +31,9 @@ from campaignrl.profiles.tags.lineage import columns_of as columns_of
 from campaignrl.profiles.tags.lineage import kinds_of as kinds_of
 from campaignrl.profiles.tags.lineage import rule_in_words as rule_in_words
 from campaignrl.profiles.tags.order_models import model_column as model_column
+from campaignrl.profiles.tags.rfm_scores import QUINTILES as QUINTILES
+from campaignrl.profiles.tags.rfm_scores import edge_scores as edge_scores
+from campaignrl.profiles.tags.rfm_scores import quintile_edges as quintile_edges
 from campaignrl.profiles.tags.statistics import DERIVED as DERIVED
 from campaignrl.profiles.tags.statistics import STATISTICS as STATISTICS
 from campaignrl.profiles.tags.statistics import Scope as Scope
@@ -45,3 +52,5 @@ from campaignrl.profiles.tags.values import statistic_columns as statistic_colum
 from campaignrl.profiles.tags.world_features import features as features
 from campaignrl.profiles.tags.world_features import features_frame as features_frame
 from campaignrl.profiles.tags.world_features import rests_on as rests_on
+from campaignrl.profiles.tags.world_levels import level_lists as level_lists
+from campaignrl.profiles.tags.world_levels import unheard as unheard

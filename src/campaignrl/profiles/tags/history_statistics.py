@@ -10,11 +10,11 @@ from datetime import date
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from campaignrl.arrays import Float, Objects
 from campaignrl.lifecycle import stage
 from campaignrl.profiles.events import Connection
+from campaignrl.profiles.tags.rfm_scores import edge_scores, quintile_edges
 from campaignrl.specs import STAGES
 
 
@@ -56,18 +56,18 @@ def lifecycle_stage(history: OrderHistory) -> Objects:
 
 
 def recency_score(history: OrderHistory) -> Float:
-    """(n,) 5 for the fifth who ordered last."""
-    return _quintile(history, history.last, more_is_better=False)
+    """(n,) 5 for the fifth who ordered last; NaN for those who never did."""
+    return _quintile(history, history.last, less_is_better=True)
 
 
 def frequency_score(history: OrderHistory) -> Float:
     """(n,) 5 for the fifth with the most orders."""
-    return _quintile(history, history.orders, more_is_better=True)
+    return _quintile(history, history.orders)
 
 
 def monetary_score(history: OrderHistory) -> Float:
     """(n,) 5 for the fifth who spent most."""
-    return _quintile(history, history.spend, more_is_better=True)
+    return _quintile(history, history.spend)
 
 
 def rfm_cell(history: OrderHistory) -> Objects:
@@ -80,9 +80,8 @@ def rfm_cell(history: OrderHistory) -> Objects:
     return cell
 
 
-def _quintile(history: OrderHistory, of: Float, *, more_is_better: bool) -> Float:
-    """(n,) 1 to 5 among those who ever ordered, 5 the best fifth; NaN for the others."""
-    values = pd.Series(np.where(history.orders > 0, of, np.nan))
-    rank = values.rank(method="average", pct=True, ascending=more_is_better)
-    score: Float = np.ceil(5.0 * rank.to_numpy(dtype=np.float64) - 1e-9)
-    return np.clip(score, 1.0, 5.0)
+def _quintile(history: OrderHistory, of: Float, *, less_is_better: bool = False) -> Float:
+    """(n,) 1 to 5 among those who ever ordered, by the edges that RFM segments use; NaN for the others."""
+    ordered = history.orders > 0
+    scores = edge_scores(of, quintile_edges(of, ordered), less_is_better=less_is_better)
+    return np.where(ordered & (scores > 0), scores.astype(np.float64), np.nan)

@@ -33,7 +33,8 @@ from campaignrl.profiles.events import (
 )
 from campaignrl.profiles.events.database import database
 from campaignrl.profiles.tags.evidence import Evidence, evidence
-from campaignrl.specs import PRICE_LEVELS, World, offer_column
+from campaignrl.profiles.tags.world_levels import level_lists
+from campaignrl.specs import World, offer_column
 from campaignrl.tables import ID, MILLIONTHS, contact_column
 
 Columns = dict[str, npt.NDArray[Any]]
@@ -256,9 +257,8 @@ def _added_up(spending: dict[str, Any], ids: npt.NDArray[np.object_]) -> Float32
 
 def _labels(about: pd.DataFrame, world: World) -> Columns:
     """Level codes of the tags and attributes that are known facts; what is missing or unheard of is UNKNOWN."""
-    levels = {"segment": tuple(world.segments), "price_tag": PRICE_LEVELS, **world.attributes}
     columns: Columns = {}
-    for name, known in levels.items():
+    for name, known in level_lists(world).items():
         code = np.full(len(about), UNKNOWN, dtype=np.int8)
         if name in about.columns:
             code = pd.Index(known, dtype=object).get_indexer(pd.Index(about[name], dtype=object)).astype(np.int8)

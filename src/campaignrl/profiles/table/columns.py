@@ -16,7 +16,7 @@ import pandas as pd
 from campaignrl.arrays import Float, Int64
 from campaignrl.errors import DataError, Problem, nearest
 from campaignrl.features import UNKNOWN, Context, Feature, FeatureSchema
-from campaignrl.profiles.store.profile_file import profile_path
+from campaignrl.profiles.table.profile_file import profile_path
 from campaignrl.specs import LARGEST, Spec
 from campaignrl.tables import ID
 from campaignrl.tables.files import read_frame, row_problems
@@ -24,6 +24,7 @@ from campaignrl.tables.files import read_frame, row_problems
 Kind = Literal["number", "yes_no", "category", "date"]
 
 WHERE = "profiles"
+SEGMENT = "segment"  # column of the segments that a folder keeps
 MOST_LEVELS = 64  # of a category; the rarer ones are one level, OTHER
 OTHER = "(other)"
 MOST_DECIMALS = 4  # places behind the point at which a number still counts as rounded
@@ -71,7 +72,7 @@ def tags_of(profiles: pd.DataFrame, names: Sequence[str] | None = None) -> tuple
     _require(wanted, present)
     tags, problems = [], []
     for name in wanted:
-        kind = _kind(profiles[name])
+        kind = kind_of(profiles[name])
         if kind is None:
             problems.append(Problem(WHERE, name, _first(profiles[name]), "numbers, texts, yes/no or dates alike"))
             continue
@@ -87,7 +88,7 @@ def require_tags(profiles: pd.DataFrame, tags: Sequence[Tag]) -> None:
     _require([tag.name for tag in tags], [str(c) for c in profiles.columns if c != ID])
     problems = []
     for tag in tags:
-        kind = _kind(profiles[tag.name])
+        kind = kind_of(profiles[tag.name])
         numeric = {kind, tag.kind} <= {"number", "yes_no"}
         if kind != tag.kind and not numeric and not profiles[tag.name].isna().all():
             problems.append(Problem(WHERE, tag.name, _first(profiles[tag.name]), f"a {tag.kind} as before"))
@@ -157,7 +158,8 @@ def _decimals(values: Float) -> int | None:
     return next((d for d in range(MOST_DECIMALS + 1) if (given == np.round(given, d)).all()), None)
 
 
-def _kind(column: pd.Series[Any]) -> Kind | None:
+def kind_of(column: pd.Series[Any]) -> Kind | None:
+    """What a column is; None where its values are not alike."""
     dtype = column.dtype
     if pd.api.types.is_bool_dtype(dtype):
         return "yes_no"

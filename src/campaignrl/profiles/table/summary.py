@@ -5,6 +5,7 @@ Plain records for a terminal or JSON. Not here: printing them (cli/profile.py), 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,12 +13,13 @@ import numpy as np
 import pandas as pd
 
 from campaignrl.errors import unknown
-from campaignrl.profiles.store.profile_file import Facts, profile_path, read_profiles_file
+from campaignrl.profiles.table.profile_file import Facts, profile_path, read_profiles_file
 from campaignrl.tables import ID
 from campaignrl.tables.files import read_frame
 
 QUANTILES = (0.05, 0.5, 0.95)
 SHOWN = 3  # most frequent values
+LEVELS = ("basic", "behaviour", "preference", "mind", "value", "lifecycle", "segment", "feature")  # of a tree
 NEAR = 2_000  # ids that a mistyped one is compared with
 
 
@@ -60,6 +62,15 @@ def summarise_tags(frame: pd.DataFrame, facts: Facts) -> list[TagSummary]:
         known = len(values) / max(len(frame), 1)
         found.append(TagSummary(column, level, kind, title, unit, known, quantiles, top, about.get("freshness")))
     return found
+
+
+def tag_tree(tags: Iterable[TagSummary]) -> dict[str, tuple[TagSummary, ...]]:
+    """Tags by level, the levels in the order of the field's tag systems; `other` for a table that does not say."""
+    by_level: dict[str, list[TagSummary]] = {}
+    for tag in tags:
+        by_level.setdefault(tag.level or "other", []).append(tag)
+    order = [*LEVELS, *(level for level in by_level if level not in LEVELS)]
+    return {level: tuple(by_level[level]) for level in order if level in by_level}
 
 
 def customer_tags(profiles: str | Path, customer: str, *, encoding: str | None = None) -> list[CustomerTag]:
