@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from campaignrl.arrays import Float32, Rows
 from campaignrl.ope.data import LogSample, TargetPolicy, noted, sampled_of_kept
-from campaignrl.ope.diagnostics import Finding, Level, balance, outlier, repeats
+from campaignrl.ope.diagnostics import Finding, Level, balance, findings_of_facts, outlier, repeats
 from campaignrl.ope.estimators import bandit
 from campaignrl.ope.leaks import leaked
 from campaignrl.ope.methods import Evidence
@@ -35,7 +35,7 @@ class RowChecks(NamedTuple):
         sample = LogSample.of(used, self.at, used.customer[self.at], self.wanted)
         terms = bandit.dr(rows.weight, rows.reward, rows.predicted, rows.expected).above
         of_rows = (*repeats(sample), *outlier(used, terms), *leaked(used, self.target, rows, folds, seed))
-        return (*self._own_rows(), *balance(sample, used.catalog.names), *of_rows)
+        return (*self._own_rows(), *balance(sample, used.catalog.names), *of_rows, *findings_of_facts(used.meta))
 
     def _own_rows(self) -> tuple[Finding, ...]:
         if not self.target.own_rows:

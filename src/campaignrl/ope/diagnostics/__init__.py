@@ -8,8 +8,12 @@ evidence.py   Evidence against a mean of 0, by betting: a test that holds at any
 holdout.py    Is the holdout what was planned, and is what a policy learned on apart from what it is judged on?
 influence.py  What one row does to an estimate: a typing error of a reward, named with its row and what the value is
               without it
+log_facts.py  What a log's own facts say a reader should know: rows that stood twice, rows of nobody, how a file was
+              read
 repeats.py    Do rows of different customers repeat each other? Joins that double rows make few customers look like
               many
+sensitivity.py  How wrong would the log have to be? Bounds of a lift if propensities are off, by the marginal sensitivity
+                model
 verdict.py    Whether the log can answer at all: trust, caution or refuse, with reasons in plain words
 """
 
@@ -18,7 +22,13 @@ from campaignrl.ope.diagnostics.holdout import Holdout as Holdout
 from campaignrl.ope.diagnostics.holdout import check_apart as check_apart
 from campaignrl.ope.diagnostics.holdout import holdout_of as holdout_of
 from campaignrl.ope.diagnostics.influence import outlier as outlier
+from campaignrl.ope.diagnostics.log_facts import findings_of_facts as findings_of_facts
 from campaignrl.ope.diagnostics.repeats import repeats as repeats
+from campaignrl.ope.diagnostics.sensitivity import LOOKED_AT as LOOKED_AT
+from campaignrl.ope.diagnostics.sensitivity import Bound as Bound
+from campaignrl.ope.diagnostics.sensitivity import Sensitivity as Sensitivity
+from campaignrl.ope.diagnostics.sensitivity import Sides as Sides
+from campaignrl.ope.diagnostics.sensitivity import sensitivity as sensitivity
 from campaignrl.ope.diagnostics.verdict import CUSTOMERS_CAUTION as CUSTOMERS_CAUTION
 from campaignrl.ope.diagnostics.verdict import CUSTOMERS_REFUSE as CUSTOMERS_REFUSE
 from campaignrl.ope.diagnostics.verdict import ESS_CAUTION as ESS_CAUTION

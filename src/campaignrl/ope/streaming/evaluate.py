@@ -19,7 +19,7 @@ import numpy as np
 from campaignrl.arrays import Array
 from campaignrl.errors import DataError, Problem, SupportError, UsageError, unknown
 from campaignrl.ope.data import LOGGED, TABLES, LogSample, joined_samples
-from campaignrl.ope.diagnostics import balance, diagnose, repeats
+from campaignrl.ope.diagnostics import balance, diagnose, findings_of_facts, repeats
 from campaignrl.ope.intervals import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate
 from campaignrl.ope.methods import (
     ESTIMATORS,
@@ -216,6 +216,7 @@ def _answer(
     whole = joined_samples(sample)
     gained = NONE_HAD if both else _lift(sums, rows, bounds, alpha, whole if _speak(rows, figures.ess) else None)
     found = () if whole is None else (*balance(whole, stream.facts.catalog.names), *repeats(whole))
+    found = (*found, *findings_of_facts(meta))
     verdict, reasons = diagnose(figures._replace(found=found))
     name, reference = (_name(policy) for policy in policies)
     return Evaluation(
