@@ -6,15 +6,38 @@ checks (diagnostics/), checks of figures (diagnostics/verdict.py).
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from campaignrl.arrays import Float32, Rows
 from campaignrl.ope.data import LogSample, TargetPolicy, noted, sampled_of_kept
-from campaignrl.ope.diagnostics import Finding, Level, balance, findings_of_facts, outlier, repeats
+from campaignrl.ope.diagnostics import (
+    LOOKED_AT,
+    Finding,
+    Level,
+    Sensitivity,
+    Sides,
+    balance,
+    findings_of_facts,
+    outlier,
+    repeats,
+    sensitivity,
+)
 from campaignrl.ope.estimators import bandit
+from campaignrl.ope.intervals import Estimate
 from campaignrl.ope.leaks import leaked
 from campaignrl.ope.methods import Evidence
 from campaignrl.tables.log import DecisionLog
+
+Pair = tuple[Evidence, Evidence]
+
+
+class Found(NamedTuple):
+    """What checks say, and further fields of the answer."""
+
+    findings: tuple[Finding, ...]
+    beside: dict[str, Any]
 
 
 class RowChecks(NamedTuple):
@@ -30,12 +53,34 @@ class RowChecks(NamedTuple):
         at = sampled_of_kept(log.matured)
         return cls(at, *noted(target, at, len(log.catalog)))
 
-    def found(self, used: DecisionLog, rows: Evidence, folds: int, seed: int) -> tuple[Finding, ...]:
-        """What is wrong with the rows, once the policy has answered. used: the rows that are kept."""
+    def found(self, used: DecisionLog, pair: Pair, lift: Estimate, mix: float, folds: int, seed: int) -> Found:
+        """What is wrong with the rows, once the policy has answered, and what is told beside the estimates.
+
+        used: the rows that are kept; pair: what they say of the policy and of its reference.
+        """
+        rows, _ = pair
         sample = LogSample.of(used, self.at, used.customer[self.at], self.wanted)
         terms = bandit.dr(rows.weight, rows.reward, rows.predicted, rows.expected).above
         of_rows = (*repeats(sample), *outlier(used, terms), *leaked(used, self.target, rows, folds, seed))
-        return (*self._own_rows(), *balance(sample, used.catalog.names), *of_rows, *findings_of_facts(used.meta))
+        findings = (*balance(sample, used.catalog.names), *of_rows, *findings_of_facts(used.meta))
+        return Found((*self._own_rows(), *findings), {"sensitivity": self._hidden_bias(used, pair, lift, mix)})
+
+    def _hidden_bias(self, used: DecisionLog, pair: Pair, lift: Estimate, mix: float) -> Sensitivity:
+        """How far the propensities may be off."""
+        policy, reference = pair
+        if self.target.answer is None:  # the logged policy is worth the rows' mean, whatever its propensities are
+            return Sensitivity(np.nan, np.nan, 0)
+        residual = policy.reward - policy.predicted
+        other = None if reference.logged else reference.weight
+
+        def sides(rows: slice | Rows) -> Sides:
+            there = None if other is None else other[rows]
+            return Sides.of(policy.weight[rows], there, used.propensity[rows], residual[rows], mix)
+
+        at = self.at[:: -(-len(self.at) // LOOKED_AT)]
+        whole = sides(slice(None))
+        some = whole if len(at) == len(used) else sides(at)
+        return sensitivity(lift.value, (lift.ci_low, lift.ci_high), whole, some)
 
     def _own_rows(self) -> tuple[Finding, ...]:
         if not self.target.own_rows:

@@ -1,20 +1,20 @@
 """What is wrong with a log or a question, and the verdict: trust, caution or refuse.
 
-balance.py    Do a log's actions come as often as its propensities say, and among whom not?
-cells.py      What rows of a log have in common, in words: a number in its lowest quarter, a level, a wave, a stretch
-              of days
-evidence.py   Evidence against a mean of 0, by betting: a test that holds at any sample size, however rare what is
-              looked for
-holdout.py    Is the holdout what was planned, and is what a policy learned on apart from what it is judged on?
-influence.py  What one row does to an estimate: a typing error of a reward, named with its row and what the value is
-              without it
-log_facts.py  What a log's own facts say a reader should know: rows that stood twice, rows of nobody, how a file was
-              read
-repeats.py    Do rows of different customers repeat each other? Joins that double rows make few customers look like
-              many
-sensitivity.py  How wrong would the log have to be? Bounds of a lift if propensities are off, by the marginal sensitivity
-                model
-verdict.py    Whether the log can answer at all: trust, caution or refuse, with reasons in plain words
+balance.py      Do a log's actions come as often as its propensities say, and among whom not?
+cells.py        What rows of a log have in common, in words: a number in its lowest quarter, a level, a wave, a
+                stretch of days
+evidence.py     Evidence against a mean of 0, by betting: a test that holds at any sample size, however rare what is
+                looked for
+holdout.py      Is the holdout what was planned, and is what a policy learned on apart from what it is judged on?
+influence.py    What one row does to an estimate: a typing error of a reward, named with its row and what the value
+                is without it
+log_facts.py    What a log's own facts say a reader should know: rows that stood twice, rows of nobody, how a file
+                was read
+repeats.py      Do rows of different customers repeat each other? Joins that double rows make few customers look
+                like many
+sensitivity.py  How wrong would the log have to be? Bounds of a lift if propensities are off, by the marginal
+                sensitivity model
+verdict.py      Whether the log can answer at all: trust, caution or refuse, with reasons in plain words
 """
 
 from campaignrl.ope.diagnostics.balance import balance as balance

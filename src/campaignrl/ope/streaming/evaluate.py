@@ -33,7 +33,7 @@ from campaignrl.ope.methods import (
 )
 from campaignrl.ope.nuisance import ESTIMATE
 from campaignrl.ope.streaming.estimates import Bounds, estimate, lift
-from campaignrl.ope.streaming.figures import bounds_of, figures_of, off_support, reward_range_of
+from campaignrl.ope.streaming.figures import bounds_of, figures_of, hidden_bias, off_support, reward_range_of
 from campaignrl.ope.streaming.model import SAMPLE, GivenModel, SampledRidge, StreamedModel, fit_sampled_ridge
 from campaignrl.ope.streaming.rows import Part, Question, part_of
 from campaignrl.ope.streaming.sums import AT, EMPTY, NOTHING, CustomerSums, Tally, closed, joined
@@ -245,6 +245,7 @@ def _answer(
         settings={name: HELD[name] for name in estimators if name in HELD},
         reward_model=_described(question.model, n),
         spread=weight_histogram_from(stream.facts.catalog.names, rows.added) if question.spread else None,
+        sensitivity=hidden_bias(whole, gained, mix, question.reference is None),
     )
 
 

@@ -7,6 +7,7 @@ calibration.py             Pictures of a calibration: purchase models against wh
                            a realism scorecard
 captions.py                The pictures of a report: what of its content each one shows, and its caption
 channel_load.py            The load of channels over time: who waits, how long, and how busy the servers are
+doubts.py                  Pictures of what may be wrong with a lift: its bounds if propensities are off
 effective_size_by_step.py  The picture of a sequential evaluation: how the evidence thins out from step to step
 estimates.py               One picture for the pages of experiments: estimates with their intervals, in panels side
                            by side
