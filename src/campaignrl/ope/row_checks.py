@@ -6,11 +6,12 @@ checks (diagnostics/), checks of figures (diagnostics/verdict.py).
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from campaignrl.arrays import Float32, Rows
+from campaignrl.arrays import Float, Float32, Rows
 from campaignrl.ope.data import LogSample, TargetPolicy, noted, sampled_of_kept
 from campaignrl.ope.diagnostics import (
     LOOKED_AT,
@@ -20,7 +21,10 @@ from campaignrl.ope.diagnostics import (
     Sides,
     balance,
     findings_of_facts,
+    findings_of_never_tried,
+    never_tried,
     outlier,
+    over_time,
     repeats,
     sensitivity,
 )
@@ -38,6 +42,22 @@ class Found(NamedTuple):
 
     findings: tuple[Finding, ...]
     beside: dict[str, Any]
+
+
+def of_sample(sample: LogSample, names: Sequence[str], meta: Mapping[str, Any], logged: bool) -> Found:
+    """What the rows of a sample say, in memory and in passing alike.
+
+    names: (k,); meta: the log's facts; logged: the reference is the logged policy.
+    """
+    days, parts = over_time(sample, names, logged), never_tried(sample, names)
+    said = (*balance(sample, names), *repeats(sample), *days.findings, *findings_of_never_tried(parts))
+    return Found((*said, *findings_of_facts(meta)), {"over_time": days.stretches, "never_tried": parts})
+
+
+def _gain(policy: Evidence, reference: Evidence, at: Rows) -> Float:
+    """(3, m) weights, terms and residuals of the lift at some rows."""
+    apart, residual = policy.weight[at] - reference.weight[at], policy.reward[at] - policy.predicted[at]
+    return np.stack([1.0 + apart, policy.expected[at] - reference.expected[at] + apart * residual, residual])
 
 
 class RowChecks(NamedTuple):
@@ -58,12 +78,14 @@ class RowChecks(NamedTuple):
 
         used: the rows that are kept; pair: what they say of the policy and of its reference.
         """
-        rows, _ = pair
+        rows, reference = pair
         sample = LogSample.of(used, self.at, used.customer[self.at], self.wanted)
+        sample = sample._replace(gain=_gain(rows.mixed(mix) if mix < 1.0 else rows, reference, self.at))
         terms = bandit.dr(rows.weight, rows.reward, rows.predicted, rows.expected).above
-        of_rows = (*repeats(sample), *outlier(used, terms), *leaked(used, self.target, rows, folds, seed))
-        findings = (*balance(sample, used.catalog.names), *of_rows, *findings_of_facts(used.meta))
-        return Found((*self._own_rows(), *findings), {"sensitivity": self._hidden_bias(used, pair, lift, mix)})
+        of_rows = (*outlier(used, terms), *leaked(used, self.target, rows, folds, seed))
+        found = of_sample(sample, used.catalog.names, used.meta, reference.logged)
+        bias = self._hidden_bias(used, pair, lift, mix)
+        return Found((*self._own_rows(), *of_rows, *found.findings), {**found.beside, "sensitivity": bias})
 
     def _hidden_bias(self, used: DecisionLog, pair: Pair, lift: Estimate, mix: float) -> Sensitivity:
         """How far the propensities may be off."""

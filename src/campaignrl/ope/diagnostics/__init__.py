@@ -10,6 +10,9 @@ influence.py    What one row does to an estimate: a typing error of a reward, na
                 is without it
 log_facts.py    What a log's own facts say a reader should know: rows that stood twice, rows of nobody, how a file
                 was read
+never_tried.py  Whom an action was never tried on, by context, though they could have got it and the policy wants it
+                there
+over_time.py    What a log says over its days: a lift that fades or jumps, and rewards that are not in yet
 repeats.py      Do rows of different customers repeat each other? Joins that double rows make few customers look
                 like many
 sensitivity.py  How wrong would the log have to be? Bounds of a lift if propensities are off, by the marginal
@@ -23,6 +26,12 @@ from campaignrl.ope.diagnostics.holdout import check_apart as check_apart
 from campaignrl.ope.diagnostics.holdout import holdout_of as holdout_of
 from campaignrl.ope.diagnostics.influence import outlier as outlier
 from campaignrl.ope.diagnostics.log_facts import findings_of_facts as findings_of_facts
+from campaignrl.ope.diagnostics.never_tried import NeverTried as NeverTried
+from campaignrl.ope.diagnostics.never_tried import findings_of_never_tried as findings_of_never_tried
+from campaignrl.ope.diagnostics.never_tried import never_tried as never_tried
+from campaignrl.ope.diagnostics.over_time import OverTime as OverTime
+from campaignrl.ope.diagnostics.over_time import Stretch as Stretch
+from campaignrl.ope.diagnostics.over_time import over_time as over_time
 from campaignrl.ope.diagnostics.repeats import repeats as repeats
 from campaignrl.ope.diagnostics.sensitivity import LOOKED_AT as LOOKED_AT
 from campaignrl.ope.diagnostics.sensitivity import Bound as Bound

@@ -1,16 +1,18 @@
-"""Pictures of what may be wrong with a lift: its bounds if propensities are off.
+"""Pictures of what may be wrong with a lift: its bounds if propensities are off, and how it goes over the days.
 
-Not here: the bounds themselves (ope/diagnostics/sensitivity.py), which pictures a page has (evidence.py).
+Not here: the figures themselves (ope/diagnostics/sensitivity.py, over_time.py), which pictures a
+page has (evidence.py).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from campaignrl.ope.diagnostics import Sensitivity
+from campaignrl.ope.diagnostics import Sensitivity, Stretch
 from campaignrl.report.figures.base import INK, MUTED, RULE, SERIES, WIDTH, frame, safe
 
 
@@ -43,5 +45,27 @@ def hidden_bias(found: Sensitivity, unit: str = "reward") -> Figure:
     ax.grid(axis="y", color=RULE, lw=0.8)
     ax.set_axisbelow(True)
     ax.set_xlabel("factor by which the odds of propensities are off", color=MUTED)
+    ax.set_ylabel(safe(f"lift per decision, {unit}", 60), color=MUTED, parse_math=False)
+    return figure
+
+
+def lift_over_days(stretches: Sequence[Stretch], whole: float, unit: str = "reward") -> Figure:
+    """The lift in each stretch of days with twice its error, and that of all days as a line."""
+    figure = Figure(figsize=(WIDTH, 3.0), layout="constrained")
+    figure.patch.set_alpha(0.0)
+    ax = figure.add_subplot()
+    ax.patch.set_alpha(0.0)
+    frame(ax, label_size=10)
+    ax.axhline(0.0, color=MUTED, lw=1, ls=(0, (3, 3)), zorder=1)
+    if math.isfinite(whole):
+        ax.axhline(whole, color=SERIES[1], lw=1.5, zorder=1)
+    for stretch in stretches:
+        middle, error = (stretch.first + stretch.last) / 2.0, stretch.std_error
+        ax.hlines(stretch.lift, stretch.first - 0.4, stretch.last + 0.4, color=SERIES[0], lw=3, zorder=3)
+        if math.isfinite(error):
+            ax.vlines(middle, stretch.lift - 2 * error, stretch.lift + 2 * error, color=SERIES[0], lw=2, alpha=0.6)
+    ax.grid(axis="y", color=RULE, lw=0.8)
+    ax.set_axisbelow(True)
+    ax.set_xlabel("day of the log", color=MUTED)
     ax.set_ylabel(safe(f"lift per decision, {unit}", 60), color=MUTED, parse_math=False)
     return figure

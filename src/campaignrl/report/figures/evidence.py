@@ -23,7 +23,7 @@ from campaignrl.report.facts import ReportContent
 from campaignrl.report.facts import wording as words
 from campaignrl.report.figures.base import INK, MUTED, RULE, SERIES, WIDTH, frame, safe, svg_bytes
 from campaignrl.report.figures.captions import Picture
-from campaignrl.report.figures.doubts import hidden_bias
+from campaignrl.report.figures.doubts import hidden_bias, lift_over_days
 from campaignrl.report.figures.effective_size_by_step import ess_by_step
 from campaignrl.report.figures.lift_by_part import lift_by_part
 from campaignrl.report.figures.svg_inline import inline_svg
@@ -41,6 +41,7 @@ def evidence_pictures(content: ReportContent) -> list[Picture]:
         for number, e in asked
         if e.sensitivity is not None and e.sensitivity.curve
     ]
+    pictures += [_over_days(content, number, e) for number, e in asked if len(e.over_time) > 1]
     curves = {
         content.label(e.policy): np.array([step.ess for step in e.curve])
         for _, e in asked
@@ -70,6 +71,13 @@ def _hidden_bias(content: ReportContent, number: int, found: Sensitivity, e: Eva
     caption = f"{name}: what the lift could be if propensities are off, and (pale) its interval. {found.sentence()}."
     says = "; ".join(f"{b.gamma:g}: {b.low:.4g} to {b.high:.4g}" for b in found.curve)
     return _picture(svg_bytes(hidden_bias(found, e.reward)), f"bias{number}", caption, says)
+
+
+def _over_days(content: ReportContent, number: int, e: Evaluation) -> Picture:
+    name = words.sentence_start(content.label(e.policy))
+    caption = f"{name}: lift over {content.label(e.reference)} by days of the log, each with twice its error."
+    says = "; ".join(f"days {s.first} to {s.last} {s.lift:+.4g}" for s in e.over_time)
+    return _picture(svg_bytes(lift_over_days(e.over_time, e.lift, e.reward)), f"days{number}", caption, says)
 
 
 def _weights(content: ReportContent, number: int, e: Evaluation) -> Picture:
