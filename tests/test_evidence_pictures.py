@@ -96,11 +96,12 @@ def test_every_picture_that_applies_is_on_the_page(log, found):
     chain = CHAINS.chain()
     episodes = crl.evaluate(chain, CHAINS.wanted(chain), estimators=("wpdis",))
     logged = crl.evaluate(log, "logged")
-    assert [p.caption.split()[0] for p in evidence_pictures(of(found, logged))] == ["Given"]
+    assert [p.caption.split()[0] for p in evidence_pictures(of(found, logged))] == ["Given"] * 2
     captions = [p.caption for p in evidence_pictures(of(episodes, estimated))]
-    assert len(captions) == 3
-    assert captions[1].startswith("How many customers still speak")
-    assert captions[2].startswith("Propensities estimated from the log")
+    assert len(captions) == 4
+    assert "if propensities are off" in captions[1]
+    assert captions[2].startswith("How many customers still speak")
+    assert captions[3].startswith("Propensities estimated from the log")
     assert "What of the log speaks for it" in page(of(found))
     assert "What of the log speaks for it" not in page(of(logged))
 

@@ -322,7 +322,20 @@ def test_division_by_zero_is_left_to_the_contract():
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "1", "a ** 2", "a if b else c", "a.real", "a[0]", "f(a)", "lambda: a", "a < 1", "'a'", "True + a"),
+        *(
+            "",
+            "1",
+            "a ** 2",
+            "a if b else c",
+            "a.real",
+            "a[0]",
+            "f(a)",
+            "lambda: a",
+            "a in b",
+            "a < b < 1",
+            "'a'",
+            "True + a",
+        ),
         *("a := 1", "a; b", "a @ b", "a % 2", "1j * a", "__import__('os')"),
         *("a" * 1001, "-" * 60 + "a", "(" * 500 + "a" + ")" * 500),
     ],

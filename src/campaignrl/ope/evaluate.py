@@ -161,8 +161,9 @@ def evaluate(
     estimates = with_interval(interval, used, views, chosen, usual, alpha, seed)
     gain = _lift(evidence, other, certain, alpha, checks.at)
     lift = difference_with_interval(interval, used, evidence, other, gain, alpha, seed)
-    found, facts = checks.found(used, whole, folds, seed), (_gap(used, curve), holdout_of(log), targets[0].learned_from)
-    figures = figures_of(used, evidence, certain, dropped, chosen, facts)._replace(found=found)
+    found = checks.found(used, (whole, other), lift, mix, folds, seed)
+    facts = (_gap(used, curve), holdout_of(log), targets[0].learned_from)
+    figures = figures_of(used, evidence, certain, dropped, chosen, facts)._replace(found=found.findings)
     verdict, reasons = diagnose(figures)
     return Evaluation(
         policy=_mixture_name(targets[0].name, mix),
@@ -193,6 +194,7 @@ def evaluate(
         logging_policy="" if logged is None else logged.name,
         calibration=curve,
         spread=weight_histogram_of(used, evidence),
+        **found.beside,
     )
 
 

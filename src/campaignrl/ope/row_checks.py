@@ -6,15 +6,58 @@ checks (diagnostics/), checks of figures (diagnostics/verdict.py).
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from campaignrl.arrays import Float32, Rows
+import numpy as np
+
+from campaignrl.arrays import Float, Float32, Rows
 from campaignrl.ope.data import LogSample, TargetPolicy, noted, sampled_of_kept
-from campaignrl.ope.diagnostics import Finding, Level, balance, outlier, repeats
+from campaignrl.ope.diagnostics import (
+    LOOKED_AT,
+    Finding,
+    Level,
+    Sensitivity,
+    Sides,
+    balance,
+    findings_of_facts,
+    findings_of_never_tried,
+    never_tried,
+    outlier,
+    over_time,
+    repeats,
+    sensitivity,
+)
 from campaignrl.ope.estimators import bandit
+from campaignrl.ope.intervals import Estimate
 from campaignrl.ope.leaks import leaked
 from campaignrl.ope.methods import Evidence
 from campaignrl.tables.log import DecisionLog
+
+Pair = tuple[Evidence, Evidence]
+
+
+class Found(NamedTuple):
+    """What checks say, and further fields of the answer."""
+
+    findings: tuple[Finding, ...]
+    beside: dict[str, Any]
+
+
+def of_sample(sample: LogSample, names: Sequence[str], meta: Mapping[str, Any], logged: bool) -> Found:
+    """What the rows of a sample say, in memory and in passing alike.
+
+    names: (k,); meta: the log's facts; logged: the reference is the logged policy.
+    """
+    days, parts = over_time(sample, names, logged), never_tried(sample, names)
+    said = (*balance(sample, names), *repeats(sample), *days.findings, *findings_of_never_tried(parts))
+    return Found((*said, *findings_of_facts(meta)), {"over_time": days.stretches, "never_tried": parts})
+
+
+def _gain(policy: Evidence, reference: Evidence, at: Rows) -> Float:
+    """(3, m) weights, terms and residuals of the lift at some rows."""
+    apart, residual = policy.weight[at] - reference.weight[at], policy.reward[at] - policy.predicted[at]
+    return np.stack([1.0 + apart, policy.expected[at] - reference.expected[at] + apart * residual, residual])
 
 
 class RowChecks(NamedTuple):
@@ -30,12 +73,36 @@ class RowChecks(NamedTuple):
         at = sampled_of_kept(log.matured)
         return cls(at, *noted(target, at, len(log.catalog)))
 
-    def found(self, used: DecisionLog, rows: Evidence, folds: int, seed: int) -> tuple[Finding, ...]:
-        """What is wrong with the rows, once the policy has answered. used: the rows that are kept."""
+    def found(self, used: DecisionLog, pair: Pair, lift: Estimate, mix: float, folds: int, seed: int) -> Found:
+        """What is wrong with the rows, once the policy has answered, and what is told beside the estimates.
+
+        used: the rows that are kept; pair: what they say of the policy and of its reference.
+        """
+        rows, reference = pair
         sample = LogSample.of(used, self.at, used.customer[self.at], self.wanted)
+        sample = sample._replace(gain=_gain(rows.mixed(mix) if mix < 1.0 else rows, reference, self.at))
         terms = bandit.dr(rows.weight, rows.reward, rows.predicted, rows.expected).above
-        of_rows = (*repeats(sample), *outlier(used, terms), *leaked(used, self.target, rows, folds, seed))
-        return (*self._own_rows(), *balance(sample, used.catalog.names), *of_rows)
+        of_rows = (*outlier(used, terms), *leaked(used, self.target, rows, folds, seed))
+        found = of_sample(sample, used.catalog.names, used.meta, reference.logged)
+        bias = self._hidden_bias(used, pair, lift, mix)
+        return Found((*self._own_rows(), *of_rows, *found.findings), {**found.beside, "sensitivity": bias})
+
+    def _hidden_bias(self, used: DecisionLog, pair: Pair, lift: Estimate, mix: float) -> Sensitivity:
+        """How far the propensities may be off."""
+        policy, reference = pair
+        if self.target.answer is None:  # the logged policy is worth the rows' mean, whatever its propensities are
+            return Sensitivity(np.nan, np.nan, 0)
+        residual = policy.reward - policy.predicted
+        other = None if reference.logged else reference.weight
+
+        def sides(rows: slice | Rows) -> Sides:
+            there = None if other is None else other[rows]
+            return Sides.of(policy.weight[rows], there, used.propensity[rows], residual[rows], mix)
+
+        at = self.at[:: -(-len(self.at) // LOOKED_AT)]
+        whole = sides(slice(None))
+        some = whole if len(at) == len(used) else sides(at)
+        return sensitivity(lift.value, (lift.ci_low, lift.ci_high), whole, some)
 
     def _own_rows(self) -> tuple[Finding, ...]:
         if not self.target.own_rows:

@@ -1,8 +1,10 @@
 """Do rows of different customers repeat each other? Joins that double rows make few customers look like many.
 
 Two customers with the same context are drawn apart, so the second gets the first one's action with that action's
-propensity, and not more often. Bets on it (evidence.py) are right however coarse the contexts are; where propensities
-are near 1 they say nothing. Not here: one decision twice under one id, which the log's contract refuses. m rows.
+propensity, and not more often, whatever the first one earned. Bets on it (evidence.py), once on all such pairs and
+once on those whose first row earned something unusual, are right however coarse the contexts are; where propensities
+are near 1 they say nothing. Not here: one decision twice under one id, which the log's contract refuses; what a log
+says of its own repeats (log_facts.py). m rows.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import math
 
 import numpy as np
 
-from campaignrl.arrays import UInt64
+from campaignrl.arrays import Float, UInt64
 from campaignrl.ope.data import LogSample
 from campaignrl.ope.diagnostics.evidence import log_wealth
 from campaignrl.ope.diagnostics.verdict import P_ALARM, Finding, Level
@@ -32,8 +34,9 @@ def repeats(sample: LogSample) -> tuple[Finding, ...]:
         return ()
     same = sample.action[first] == sample.action[second]
     gap = same - sample.propensity[first]
-    total, squares = np.asarray(gap.sum()), np.asarray(gap @ gap)
-    if float(log_wealth(total, squares)) <= -math.log(P_ALARM):
+    values, counts = np.unique(sample.reward, return_counts=True)
+    earned = sample.reward[first] != values[int(np.argmax(counts))]
+    if max(_wealth(gap), _wealth(gap[earned])) <= math.log(2.0 / P_ALARM):
         return ()
     alike = same & (sample.reward[first] == sample.reward[second])
     share = float(alike.sum()) / len(sample.action)
@@ -42,6 +45,10 @@ def repeats(sample: LogSample) -> tuple[Finding, ...]:
     why = f"{same.mean():.0%} of customers with the context of another got its action, where {due:.0%} would by chance"
     fix = "Rows that stand twice make the interval too short: remove them"
     return (Finding(Level.CAUTION, f"{text} ({why}). {fix}."),)
+
+
+def _wealth(gap: Float) -> float:
+    return float(log_wealth(np.asarray(gap.sum()), np.asarray(gap @ gap)))
 
 
 def _context_keys(sample: LogSample) -> UInt64:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from campaignrl.display import one_line
+from campaignrl.ope.diagnostics import NeverTried, Sensitivity, Stretch
 from campaignrl.ope.intervals import Estimate
 from campaignrl.ope.methods.shrinkage import FIXED
 from campaignrl.ope.methods.weight_histogram import WeightHistogram
@@ -41,6 +42,8 @@ class Evaluation:
         lift, lift_ci_low, lift_ci_high: over the reference, in the same unit, paired by customer.
         n, customers: rows used, and whose; ess: effective sample size.
         verdict: trust, caution or refuse; reasons: why, in sentences.
+        over_time, never_tried: the lift by stretches of days; parts of the contexts where an action never came.
+        sensitivity: by which factor propensities must be off to turn the sign of the lift.
 
     Example:
         >>> import campaignrl as crl
@@ -79,10 +82,13 @@ class Evaluation:
     spread: WeightHistogram | None = field(
         default=None, repr=False, compare=False
     )  # of weights, for pictures; not in JSON
+    over_time: tuple[Stretch, ...] = ()  # the lift by stretches of days, of the rows that checks look at
+    never_tried: tuple[NeverTried, ...] = ()  # parts of the contexts in which an action never came
+    sensitivity: Sensitivity | None = None  # how far propensities may be off; None: not looked at
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; None where a figure cannot be had."""
-        apart = ("estimates", "spread")
+        apart = ("estimates", "spread", "sensitivity", "over_time", "never_tried")
         facts = {name: _json(getattr(self, name)) for name in self.__dataclass_fields__ if name not in apart}
         facts["settings"] = {name: _json(value) for name, value in self.settings.items()}
         facts["calibration"] = [part._asdict() for part in self.calibration]
@@ -90,6 +96,9 @@ class Evaluation:
             name: {field: _json(value) for field, value in estimate._asdict().items()}
             for name, estimate in self.estimates.items()
         }
+        for name, parts in (("over_time", self.over_time), ("never_tried", self.never_tried)):
+            facts[name] = [{field: _json(value) for field, value in part._asdict().items()} for part in parts]
+        facts["sensitivity"] = None if self.sensitivity is None else self.sensitivity.to_dict()
         return facts
 
     def __repr__(self) -> str:
@@ -137,6 +146,7 @@ class Evaluation:
             *([f"actions from {self.actions_from}"] if self.actions_from else []),
             *([f"logging policy {self.logging_policy}"] if self.logging_policy else []),
             *self._how(),
+            *([said] if self.sensitivity is not None and (said := self.sensitivity.sentence()) else []),
             f"{self.verdict}" + (": " if self.reasons else "") + " ".join(self.reasons),
         ]
 

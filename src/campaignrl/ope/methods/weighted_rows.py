@@ -36,6 +36,7 @@ class Evidence(NamedTuple):
     reward_range: Range
     predicted_range: Range
     marginals: Marginals | None = None  # None: not asked for, or the logging policy is not known that far
+    logged: bool = False  # the policy is the logging policy itself
 
     def mixed(self, share: float) -> Evidence:
         """The evidence on the policy that follows this one with probability `share`, else the logged one.
@@ -112,7 +113,7 @@ def gather(
         Evidence(
             reward, predicted, part.weight, part.expected, clusters, float(part.off.mean()),
             part.weight_range(), reward_range, predicted_range,
-            None if part.marginals is None else part.marginals.result(),
+            None if part.marginals is None else part.marginals.result(), part.target.answer is None,
         )
         for part in parts
     ]  # fmt: skip

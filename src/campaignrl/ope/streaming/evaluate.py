@@ -19,7 +19,7 @@ import numpy as np
 from campaignrl.arrays import Array
 from campaignrl.errors import DataError, Problem, SupportError, UsageError, unknown
 from campaignrl.ope.data import LOGGED, TABLES, LogSample, joined_samples
-from campaignrl.ope.diagnostics import balance, diagnose, repeats
+from campaignrl.ope.diagnostics import diagnose, findings_of_facts
 from campaignrl.ope.intervals import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate
 from campaignrl.ope.methods import (
     ESTIMATORS,
@@ -32,8 +32,9 @@ from campaignrl.ope.methods import (
     weight_histogram_from,
 )
 from campaignrl.ope.nuisance import ESTIMATE
+from campaignrl.ope.row_checks import Found, of_sample
 from campaignrl.ope.streaming.estimates import Bounds, estimate, lift
-from campaignrl.ope.streaming.figures import bounds_of, figures_of, off_support, reward_range_of
+from campaignrl.ope.streaming.figures import bounds_of, figures_of, hidden_bias, off_support, reward_range_of
 from campaignrl.ope.streaming.model import SAMPLE, GivenModel, SampledRidge, StreamedModel, fit_sampled_ridge
 from campaignrl.ope.streaming.rows import Part, Question, part_of
 from campaignrl.ope.streaming.sums import AT, EMPTY, NOTHING, CustomerSums, Tally, closed, joined
@@ -215,8 +216,10 @@ def _answer(
     both = silent or _no_information(float(rows.largest["weight of b"]), certain, off_other)
     whole = joined_samples(sample)
     gained = NONE_HAD if both else _lift(sums, rows, bounds, alpha, whole if _speak(rows, figures.ess) else None)
-    found = () if whole is None else (*balance(whole, stream.facts.catalog.names), *repeats(whole))
-    verdict, reasons = diagnose(figures._replace(found=found))
+    found, names = Found(findings_of_facts(meta), {}), stream.facts.catalog.names
+    if whole is not None:
+        found = of_sample(whole, names, meta, question.reference is None)
+    verdict, reasons = diagnose(figures._replace(found=found.findings))
     name, reference = (_name(policy) for policy in policies)
     return Evaluation(
         policy=name if mix >= 1.0 else f"{mix:g} {name} + {1 - mix:g} logged",
@@ -244,6 +247,8 @@ def _answer(
         settings={name: HELD[name] for name in estimators if name in HELD},
         reward_model=_described(question.model, n),
         spread=weight_histogram_from(stream.facts.catalog.names, rows.added) if question.spread else None,
+        sensitivity=hidden_bias(whole, gained, mix, question.reference is None),
+        **found.beside,
     )
 
 

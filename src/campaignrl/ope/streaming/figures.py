@@ -11,8 +11,10 @@ import numpy as np
 
 from campaignrl.arrays import Float
 from campaignrl.errors import DataError, Problem
-from campaignrl.ope.diagnostics import ESS_CAUTION, Figures
+from campaignrl.ope.data import LogSample
+from campaignrl.ope.diagnostics import ESS_CAUTION, Figures, Sensitivity, Sides, sensitivity
 from campaignrl.ope.estimators import weights
+from campaignrl.ope.intervals import Estimate
 from campaignrl.ope.methods import Range
 from campaignrl.ope.streaming.estimates import Bounds, combination, disagreement_p_value, mean_weight_p_value
 from campaignrl.ope.streaming.sums import AT, CustomerSums, Tally
@@ -107,3 +109,14 @@ def _closest_mix(weight: float, square: float, n: int) -> tuple[float, float] | 
         if size >= min(ESS_CAUTION, n / 2):
             return share, size
     return None
+
+
+def hidden_bias(sample: LogSample | None, gained: Estimate, mix: float, logged: bool) -> Sensitivity:
+    """How far propensities may be off, by the rows of the sample. logged: the reference is the logged policy."""
+    if sample is None or sample.gain is None or sample.wanted is None:
+        return Sensitivity(np.nan, np.nan, 0)
+    lift_weight, _, residual = sample.gain
+    weight = sample.wanted[np.arange(len(sample.action)), sample.action] / sample.propensity
+    other = None if logged else np.maximum(1.0 + weights.mixed(weight, mix) - lift_weight, 0.0)
+    sides = Sides.of(weight, other, sample.propensity, residual, mix)
+    return sensitivity(gained.value, (gained.ci_low, gained.ci_high), sides, sides)

@@ -7,6 +7,8 @@ calibration.py             Pictures of a calibration: purchase models against wh
                            a realism scorecard
 captions.py                The pictures of a report: what of its content each one shows, and its caption
 channel_load.py            The load of channels over time: who waits, how long, and how busy the servers are
+doubts.py                  Pictures of what may be wrong with a lift: its bounds if propensities are off, and how it
+                           goes over the days
 effective_size_by_step.py  The picture of a sequential evaluation: how the evidence thins out from step to step
 estimates.py               One picture for the pages of experiments: estimates with their intervals, in panels side
                            by side
@@ -16,8 +18,8 @@ lift_by_part.py            The picture of a lift by part: one line each, with it
                            to compare with
 profiles.py                Pictures of segments: how many customers each has and what they are like, and who went
                            where between two dates
-published.py               The picture of realism tables: every judged figure as a dot against its band, one column a
-                           world
+published.py               The picture of realism tables: every judged figure as a dot against its band, one column
+                           a world
 svg_inline.py              An SVG file -> an <svg> element for a page: the page's colours and fonts, ids that clash
                            with no other picture
 training.py                The picture of a training: the curve, what is sent to whom, and which features speak for

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFormatter
 
 from campaignrl.ope.data import LOGGED
-from campaignrl.ope.diagnostics import ESS_REFUSE
+from campaignrl.ope.diagnostics import ESS_REFUSE, Sensitivity
 from campaignrl.ope.episodes import EpisodeEvaluation
 from campaignrl.ope.methods import ActionOverlap, Evaluation, WeightHistogram
 from campaignrl.ope.nuisance import CalibrationBin
@@ -23,6 +23,7 @@ from campaignrl.report.facts import ReportContent
 from campaignrl.report.facts import wording as words
 from campaignrl.report.figures.base import INK, MUTED, RULE, SERIES, WIDTH, frame, safe, svg_bytes
 from campaignrl.report.figures.captions import Picture
+from campaignrl.report.figures.doubts import hidden_bias, lift_over_days
 from campaignrl.report.figures.effective_size_by_step import ess_by_step
 from campaignrl.report.figures.lift_by_part import lift_by_part
 from campaignrl.report.figures.svg_inline import inline_svg
@@ -32,9 +33,15 @@ MOST_ACTIONS = 12  # rows of the overlap; the rest are added up
 
 
 def evidence_pictures(content: ReportContent) -> list[Picture]:
-    """Weights and overlap of each policy, the curve of episodes, calibration of propensities, lift by part."""
+    """Weights, overlap and doubts of each policy, the curve of episodes, calibration of propensities, lift by part."""
     asked = [(number, e) for number, (e, _) in enumerate(content.evaluations) if e.policy != LOGGED]
     pictures = [_weights(content, number, e) for number, e in asked if e.spread is not None]
+    pictures += [
+        _hidden_bias(content, number, e.sensitivity, e)
+        for number, e in asked
+        if e.sensitivity is not None and e.sensitivity.curve
+    ]
+    pictures += [_over_days(content, number, e) for number, e in asked if len(e.over_time) > 1]
     curves = {
         content.label(e.policy): np.array([step.ess for step in e.curve])
         for _, e in asked
@@ -57,6 +64,20 @@ def _by_part(content: ReportContent, number: int, name: str) -> Picture:
     caption = f"Lift by {name}, over {content.label(e.reference)}; the intervals hold together."
     says = "; ".join(f"{part.part} {part.lift.value:+.4g}" for part in parts)
     return _picture(svg_bytes(lift_by_part(parts, e.reward)), f"parts{number}", caption, says)
+
+
+def _hidden_bias(content: ReportContent, number: int, found: Sensitivity, e: Evaluation) -> Picture:
+    name = words.sentence_start(content.label(e.policy))
+    caption = f"{name}: what the lift could be if propensities are off, and (pale) its interval. {found.sentence()}."
+    says = "; ".join(f"{b.gamma:g}: {b.low:.4g} to {b.high:.4g}" for b in found.curve)
+    return _picture(svg_bytes(hidden_bias(found, e.reward)), f"bias{number}", caption, says)
+
+
+def _over_days(content: ReportContent, number: int, e: Evaluation) -> Picture:
+    name = words.sentence_start(content.label(e.policy))
+    caption = f"{name}: lift over {content.label(e.reference)} by days of the log, each with twice its error."
+    says = "; ".join(f"days {s.first} to {s.last} {s.lift:+.4g}" for s in e.over_time)
+    return _picture(svg_bytes(lift_over_days(e.over_time, e.lift, e.reward)), f"days{number}", caption, says)
 
 
 def _weights(content: ReportContent, number: int, e: Evaluation) -> Picture:

@@ -22,6 +22,7 @@ from campaignrl.tables.files.columns import whole_numbers as whole_numbers
 from campaignrl.tables.files.containers import Found as Found
 from campaignrl.tables.files.containers import files_under as files_under
 from campaignrl.tables.files.csv_text import MISSING as MISSING
+from campaignrl.tables.files.csv_text import found_separator as found_separator
 from campaignrl.tables.files.encodings import found_encoding as found_encoding
 from campaignrl.tables.files.expressions import Expression as Expression
 from campaignrl.tables.files.expressions import compile_expression as compile_expression

@@ -28,6 +28,7 @@ FORMULA = re.compile(
     r"'*[=+\-@\t\r]"
 )  # a spreadsheet would run it; quotes before it are counted too, so it can be undone
 NEUTRALISED = r"^'('*[=+\-@\t\r])"
+SEPARATORS = (",", ";", "\t", "|")  # that tables of other people have
 HEAD = 65_536  # bytes read at a time while a header has not ended
 FIRST_LINE = re.compile(rb'[\r\n]*+(?:[^"\r\n]++|"[^"]*+")++[\r\n]')  # the first not empty; quotes hold line ends
 
@@ -37,13 +38,27 @@ def delimiter_of(path: Path) -> str:
     return "\t" if ".tsv" in path.suffixes else ","
 
 
-def read_text(path: Path, columns: Sequence[str] | None = None, encoding: str | None = None) -> pa.Table:
+def found_separator(path: Path, encoding: str | None = None) -> str:
+    """The sign that stands most often in the header, outside quotes: comma, semicolon, tab or bar; a tie is the name's.
+
+    For tables of other people; ours are written with `delimiter_of`.
+    """
+    own = delimiter_of(path)
+    data = _text_of(path, encoding) if known_encoding(encoding) != UTF8 or _mark(path) != UTF8 else _head_of(path)
+    line = FIRST_LINE.match(data)
+    bare = re.sub(rb'"[^"]*"', b"", data if line is None else line[0])
+    return max((own, *SEPARATORS), key=lambda sign: bare.count(sign.encode()))
+
+
+def read_text(
+    path: Path, columns: Sequence[str] | None = None, encoding: str | None = None, separator: str | None = None
+) -> pa.Table:
     """All columns (or some, known to exist) as text, exactly as written; an empty cell is "".
 
     The bytes are read first, all of them and by this thread alone. Given an open file, the parser would read ahead in
     a thread that goes on after an error, when the file is closed and another may be open under the same number.
     """
-    names = csv_columns(path, encoding)
+    names = csv_columns(path, encoding, separator)
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DataError([Problem(str(path), "column", name, "named once") for name in twice])
@@ -51,24 +66,26 @@ def read_text(path: Path, columns: Sequence[str] | None = None, encoding: str | 
     types = {name: pa.string() for name in names}
     options = csv.ConvertOptions(column_types=types, strings_can_be_null=False, include_columns=wanted)
     data = _text_of(path, encoding)
-    return csv.read_csv(pa.BufferReader(data), parse_options=_parsing(path), convert_options=options)
+    return csv.read_csv(pa.BufferReader(data), parse_options=_parsing(path, separator), convert_options=options)
 
 
-def csv_columns(path: Path, encoding: str | None = None) -> list[str]:
+def csv_columns(path: Path, encoding: str | None = None, separator: str | None = None) -> list[str]:
     """The header, of which no more is parsed than its own line."""
-    if known_encoding(encoding) != UTF8 or _mark(path) != UTF8:
-        return _header(FIRST_LINE.match(data := _text_of(path, encoding)), data, path)
+    wide = known_encoding(encoding) != UTF8 or _mark(path) != UTF8
+    data = _text_of(path, encoding) if wide else _head_of(path)
+    line = FIRST_LINE.match(data)
+    head = data if line is None else line[0]
+    return list(csv.read_csv(pa.BufferReader(head), parse_options=_parsing(path, separator)).schema.names)
+
+
+def _head_of(path: Path) -> bytes:
+    """As many bytes as hold the first line."""
     head, line = b"", None
     with pa.input_stream(str(path)) as stream:
         while line is None and (more := stream.read(max(HEAD, len(head)))):
             head += more
             line = FIRST_LINE.match(head)
-    return _header(line, head, path)
-
-
-def _header(line: re.Match[bytes] | None, whole: bytes, path: Path) -> list[str]:
-    data = whole if line is None else line[0]
-    return list(csv.read_csv(pa.BufferReader(data), parse_options=_parsing(path)).schema.names)
+    return head
 
 
 def _text_of(path: Path, encoding: str | None) -> bytes:
@@ -125,8 +142,8 @@ def write_csv(frame: pd.DataFrame, path: Path, out: BinaryIO) -> None:
     out.write(gzip.compress(data, compresslevel=6, mtime=0) if path.suffix == ".gz" else data)
 
 
-def _parsing(path: Path) -> csv.ParseOptions:
-    return csv.ParseOptions(delimiter=delimiter_of(path), newlines_in_values=True)
+def _parsing(path: Path, separator: str | None) -> csv.ParseOptions:
+    return csv.ParseOptions(delimiter=separator or delimiter_of(path), newlines_in_values=True)
 
 
 def _may_hold_text(column: pd.Series[Any]) -> bool:

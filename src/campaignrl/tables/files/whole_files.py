@@ -129,15 +129,21 @@ def read_frame(
     return frame
 
 
-def read_table(path: str | Path, columns: Sequence[str] | None = None, *, encoding: str | None = None) -> pa.Table:
-    """The Arrow table of a file: Parquet in its own types, CSV all text, of any encoding."""
+def read_table(
+    path: str | Path,
+    columns: Sequence[str] | None = None,
+    *,
+    encoding: str | None = None,
+    separator: str | None = None,
+) -> pa.Table:
+    """The Arrow table of a file: Parquet in its own types, CSV all text, of any encoding and separator."""
     source = Path(path)
-    names = column_names(source, encoding=encoding)
+    names = column_names(source, encoding=encoding, separator=separator)
     if columns is not None:
         require_columns(source, columns, names)
     with reading(source, encoding):
         if not is_parquet(source):
-            return csvfile.read_text(source, columns, encoding)
+            return csvfile.read_text(source, columns, encoding, separator)
         wanted = None if columns is None else list(columns)
         with parquet_file(source) as file:
             return file.read(columns=wanted)
@@ -156,12 +162,17 @@ def parquet_note(path: str | Path, key: bytes) -> bytes | None:
     return None if found is None else bytes(found)
 
 
-def column_names(path: str | Path, *, encoding: str | None = None) -> list[str]:
-    """The columns of a file, in its order; also the check that it is what its name says."""
+def column_names(path: str | Path, *, encoding: str | None = None, separator: str | None = None) -> list[str]:
+    """The columns of a file, in its order; also the check that it is what its name says.
+
+    separator: between the cells of a text; None: the comma, or the tab of a `.tsv`.
+    """
     source = Path(path)
     refuse_foreign(source, encoding)
     with reading(source, encoding):
-        return list(pq.read_schema(source).names) if is_parquet(source) else csvfile.csv_columns(source, encoding)
+        if is_parquet(source):
+            return list(pq.read_schema(source).names)
+        return csvfile.csv_columns(source, encoding, separator)
 
 
 def require_columns(path: str | Path, wanted: Sequence[str], present: Sequence[str]) -> None:

@@ -8,11 +8,18 @@ set, not for one file of it. Tables of the file:
               name: action name from a value, e.g. "item{value}"; none_offered: could the logging policy do nothing?
 [propensity]  column, or constant (a fraction such as "1/3" may be written so), or per_action; or estimate = true
               where nobody knows: the evaluation then estimates them from the contexts, and says so
-[reward]      column or expression, unit; or several named tables [reward.NAME], the first being the default
+[reward]      column or expression, unit; or several named tables [reward.NAME], the first being the default. A column
+              of numbers, or of yes and no; an expression may compare: y == "yes"
 [contexts]    numbers, categories (both may hold wildcards: "affinity_*"), units, log (numbers read on a log scale)
 [customer]    column; left out, each row is a customer of its own
+[cluster]     column, where no customer is known: rows that belong together, as the slots of one page load
+[decision]    column with the id of each decision: rows that repeat an id are left out and counted
+[matured]     which outcomes are known: column (yes or no), or reward_given = true (a row without a reward is not in
+              yet), or after_days (rows younger than that on the log's last day); left out, all are
 [step] [time] column; left out, a customer's rows are counted in order, and every day is 0
-[cost]        column, constant or per_action, in minor units; left out, 0
+[cost]        column, constant or per_action, in minor units; left out, 0. scale: minor units in one of the column's
+
+separator, decimal ("." or ",") and encoding of a text file may stand above all tables; left out, they are found.
 """
 
 from __future__ import annotations
@@ -20,7 +27,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path, PurePath
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -127,6 +134,7 @@ class CostPart(Spec):
     column: str | None = None
     constant: Cost | None = None
     per_action: dict[str, Cost] | None = None
+    scale: Annotated[int, Field(ge=1)] = 1
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -156,6 +164,21 @@ class RewardPart(Spec):
         return None if self.expression is None else compile_expression(self.expression, "[reward]")
 
 
+class MaturedPart(Spec):
+    """Which rows' outcomes are known."""
+
+    column: str | None = None
+    reward_given: bool = False
+    after_days: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _any_way(self) -> Self:
+        if self.column is None and not self.reward_given and self.after_days is None:
+            fix = "Give column, reward_given = true or after_days; or leave the table out where all outcomes are known."
+            raise SpecError(Problem("[matured]", "column", None, "at least one way to tell", fix))
+        return self
+
+
 class ContextPart(Spec):
     """What was known at the decision."""
 
@@ -176,10 +199,31 @@ class LogMapping(Spec):
     propensity: PropensityPart
     reward: Annotated[dict[str, RewardPart], Field(min_length=1)]
     contexts: ContextPart = ContextPart()
+    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    decimal: Literal[".", ","] | None = None
+    encoding: str | None = None
     customer: Column | None = None
+    cluster: Column | None = None
+    decision: Column | None = None
+    matured: MaturedPart | None = None
     step: Column | None = None
     time: Column | None = None
     cost: CostPart = CostPart(constant=0)
+
+    @model_validator(mode="after")
+    def _whose(self) -> Self:
+        if self.customer is not None and self.cluster is not None:
+            fix = "Rows of a customer belong together already: leave out [cluster]."
+            raise SpecError(Problem("[cluster]", "column", self.cluster.column, "given without [customer]", fix))
+        if self.matured is not None and self.matured.after_days is not None and self.time is None:
+            fix = "Name the column of days with [time]."
+            raise SpecError(Problem("[matured]", "after_days", self.matured.after_days, "given beside [time]", fix))
+        return self
+
+    @property
+    def whose(self) -> Column | None:
+        """The column whose values tell which rows belong together: customers, else clusters."""
+        return self.customer or self.cluster
 
 
 def load_mapping(path: str | Path) -> LogMapping:
