@@ -50,6 +50,7 @@ from campaignrl.ope.methods.registry import likelihood_interval as likelihood_in
 from campaignrl.ope.methods.registry import setting_of as setting_of
 from campaignrl.ope.methods.registry import sums_of_part as sums_of_part
 from campaignrl.ope.methods.registry import with_own_weights as with_own_weights
+from campaignrl.ope.methods.registry import within as within
 from campaignrl.ope.methods.result import Evaluation as Evaluation
 from campaignrl.ope.methods.shrinkage import FIXED as FIXED
 from campaignrl.ope.methods.shrinkage import METHODS as METHODS

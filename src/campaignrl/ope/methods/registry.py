@@ -22,6 +22,7 @@ from campaignrl.ope.estimators import Marginal, Marginals, RowTerms, bandit, cus
 from campaignrl.ope.intervals import (
     CLUSTERED_T,
     EMPIRICAL_LIKELIHOOD,
+    HELD_T,
     MODEL_T,
     NO_OUTLIERS,
     REGRESSION_T,
@@ -92,6 +93,11 @@ class Estimator(NamedTuple):
     def adds_up(self) -> bool:
         """Whether sums over parts of a log are enough for it."""
         return self.marginal is None and not self.own_model
+
+    @property
+    def t_interval(self) -> str:
+        """What its t interval is called: what it does not count is said."""
+        return MODEL_T if not self.weights else CLUSTERED_T if self.held is None else HELD_T
 
     def terms(self, rows: DecisionRows, setting: float | None = None) -> RowTerms:
         """The rows whose means are its value. setting: of what holds weights back; None: the usual."""
@@ -173,18 +179,27 @@ def estimate(name: str, evidence: Evidence, alpha: float, setting: float | None 
     estimator, evidence = ESTIMATORS[name], with_own_weights(name, evidence)
     point = estimator.terms(evidence, setting).point()
     if not estimator.likelihood:
-        return clustered_t(point, evidence.clusters, alpha, CLUSTERED_T if estimator.weights else MODEL_T)
+        return clustered_t(point, evidence.clusters, alpha, estimator.t_interval)
     base, residual, residual_range = np.zeros(len(evidence.reward)), evidence.reward, evidence.reward_range
     if estimator.model:
         base, residual, residual_range = evidence.expected, *_residual(evidence)
     part = Weighted(base, evidence.weight, evidence.weight_range, residual, residual_range)
     ends = likelihood_interval(part, evidence.clusters, alpha)
-    low, high = np.clip(around(point.value, ends), *evidence.reward_range).tolist()
+    low, high = around(point.value, within(ends, evidence.reward_range))
     return Estimate(point.value, std_error(point.influence, evidence.clusters), low, high, EMPIRICAL_LIKELIHOOD)
 
 
+def within(ends: Range, possible: Range) -> Range:
+    """The part of an interval that is possible."""
+    low, high = np.clip(ends, *possible).tolist()
+    return low, high
+
+
 def around(value: float, ends: Range) -> Range:
-    """The interval, stretched to its value: where the mean weight is far from 1, the two disagree."""
+    """The interval, stretched to its value: where the mean weight is far from 1, the two disagree.
+
+    A value may lie outside what is possible (ips of heavy weights); it is printed, so its interval shows it.
+    """
     return min(ends[0], value), max(ends[1], value)
 
 
@@ -213,7 +228,7 @@ def difference(a: Evidence, b: Evidence, alpha: float, at: Rows | None = None) -
 
 def difference_within(value: float, error: float, ends: Range, span: float, made_by: str) -> Estimate:
     """The estimate, its interval within what is possible and around its own value."""
-    low, high = np.clip(around(value, ends), -span, span).tolist()
+    low, high = around(value, within(ends, (-span, span)))
     return Estimate(value, error, low, high, made_by)
 
 

@@ -18,9 +18,7 @@ from campaignrl.arrays import Float
 from campaignrl.ope.data import LogSample
 from campaignrl.ope.estimators import RowTerms, bandit
 from campaignrl.ope.intervals import (
-    CLUSTERED_T,
     EMPIRICAL_LIKELIHOOD,
-    MODEL_T,
     NOT_TO_BE_HAD,
     REGRESSION_T,
     Estimate,
@@ -39,6 +37,7 @@ from campaignrl.ope.methods import (
     difference_within,
     likelihood_ends,
     sums_of_part,
+    within,
 )
 from campaignrl.ope.streaming.sums import AT, COLUMNS, EXTREMES, WEIGHTS, CustomerSums, ends_of
 
@@ -161,14 +160,14 @@ def estimate(name: str, sums: CustomerSums, bounds: Bounds, alpha: float) -> Est
     spread = error(found.influence, sums)
     if not ESTIMATORS[name].likelihood:
         half = stats.t.isf(alpha / 2, max(sums.customers - 1, 1)) * spread
-        how = CLUSTERED_T if ESTIMATORS[name].weights else MODEL_T
+        how = ESTIMATORS[name].t_interval
         return Estimate(found.value, spread, float(found.value - half), float(found.value + half), how)
     model = ESTIMATORS[name].model
     terms, middle = ("dr", _mean(sums, "expected")) if model else ("earned", 0.0)
     residual = _residual(bounds) if model else bounds.reward
     weights = (1.0, 1.0) if bounds.all_ones else bounds.weight
     ends = _likelihood(sums, 1 if model else 0, terms, middle, weights, residual, 0.0, alpha)
-    low, high = np.clip(around(found.value, ends), *bounds.reward).tolist()
+    low, high = around(found.value, within(ends, bounds.reward))
     return Estimate(found.value, spread, low, high, EMPIRICAL_LIKELIHOOD)
 
 
