@@ -108,7 +108,7 @@ def test_ratios_are_those_of_the_chain(few):
 
 
 def test_fqe_is_exact_where_states_are_few_and_its_interval_covers():
-    """With the ridge alone the bias was a third of the lift, and an interval without the model's error held it in 8 %."""
+    """By the ridge alone, and by an interval without the model's error, neither."""
     lift, held, values = truth() - truth(LOGGED), 0, []
     for seed in range(25):
         log = chain(n=600, seed=seed)

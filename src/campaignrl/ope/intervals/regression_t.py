@@ -5,10 +5,10 @@ much: the interval is that of the mean outcome at a mean weight of 1. Few heavy 
 themselves, which makes residuals too small just there, and leave a variance that is itself hardly known. So each
 residual is divided by one less its leverage (the jackknife; MacKinnon & White 1985, HC3), and the quantile is that of a
 t with as many degrees of freedom as the influences are spread over (Satterthwaite 1946; Bell & McCaffrey 2002). With
-heavy weights it covers where a plain t does not, at about its width. It sees no event that did not happen: where few
-customers decide, it is at least as wide as if residuals were alike whatever their weights; where few rows speak at all,
-empirical_likelihood.py is the one. C customers; weights and outcomes are sums over a customer's rows times
-C / n.
+heavy weights it covers where a plain t does not, at about its width. It sees no event that did not happen: heavy rows
+in which nothing has happened yet look sure, so it is never shorter than if residuals were alike whatever their
+weights; where few rows speak at all, empirical_likelihood.py is the one. C customers; weights and outcomes are sums
+over a customer's rows times C / n.
 """
 
 from __future__ import annotations
@@ -23,9 +23,7 @@ from campaignrl.ope.intervals.empirical_likelihood import PairSums
 
 REGRESSION_T = "regression on the weights, customer t"
 EVENTS = 100.0  # outcomes away from what was expected, without which rare ones are too few to be like a normal sum
-FEW_DF = 10.0  # below this heavy rows may look alike only because nothing has happened in them yet
 _FLAT = 1e-9  # a variance of weights below this is rounding
-_STRAIGHT = 1e-6  # a skewness below this changes nothing but the rounding
 _ROOM = 0.05  # least that is left of a residual's own say
 
 
@@ -35,7 +33,7 @@ def regression_interval(
     """Interval of the mean outcome at a mean weight of 1; None where the spread cannot be told.
 
     sums: of all C customers; weight, outcome: (m,) of all of them, or of a part from which the shape is read while
-    the scale is that of all; least_error: a standard error to fall back on where few customers tell of it.
+    the scale is that of all; least_error: a standard error that rows of any weight tell, `error_of_like_residuals`.
     """
     n, m = sums.n, len(weight)
     if n < 3 or m < 3:
@@ -57,24 +55,9 @@ def regression_interval(
     concentration = float((influence**4).sum()) / square**2 * m / n
     df = min(2.0 / max(concentration - 1.0 / n, 1e-300) + 1.0, n - 1.0)
     error = math.sqrt(square * n / m * of_all / of_part)
-    scale = max(error, least_error) if df < FEW_DF else error
-    centre, quantile = mean_y + slope * off, float(stats.t.isf(alpha / 2, df))
-    skew = float((influence**3).sum()) / square**1.5 * math.sqrt(m / n)
-    return centre - scale * studentised(quantile, skew), centre - scale * studentised(-quantile, skew)
-
-
-HALL = 1
-
-
-def studentised(quantile: float, skew: float) -> float:
-    """The quantile of a studentised mean whose sum has this skewness, from that of a symmetric one (Hall 1992).
-
-    JRSS-B 54:221, the monotone cubic transformation: of rare large gains a small sample has seen too few more often than
-    too many, so the end that they would move lies farther out.
-    """
-    if abs(skew) < _STRAIGHT or not HALL:
-        return quantile
-    return 3.0 * (math.cbrt(1.0 + skew * (quantile - skew / 6.0)) - 1.0) / skew
+    half, centre = float(stats.t.isf(alpha / 2, df)) * error, mean_y + slope * off
+    half = max(half, float(stats.t.isf(alpha / 2, n - 1.0)) * least_error)
+    return centre - half, centre + half
 
 
 def has_events(residual: Float, rows: float) -> bool:

@@ -29,13 +29,17 @@ from campaignrl.ope.intervals import (
     clustered_t,
     percentile_interval,
 )
-from campaignrl.ope.methods.registry import ESTIMATORS, around, with_own_weights, within
+from campaignrl.ope.methods.registry import ESTIMATORS, with_own_weights
+from campaignrl.ope.methods.weighted_mean import around, within
 from campaignrl.ope.methods.weighted_rows import Evidence, Range
 from campaignrl.rng import Purpose, customer_keys, generator
 from campaignrl.tables.log import DecisionLog
 
 T, BETTING, ANYTIME, BOOTSTRAP = "t", "betting", "anytime", "bootstrap"
 MODEL_ERROR_NOT_COUNTED = ", the model's own error not counted"
+
+
+PER_ROW = ("reward", "predicted", "weight", "expected", "batch", "pooled")
 
 
 class Mean(NamedTuple):
@@ -69,7 +73,7 @@ def mean_of(name: str, evidence: Evidence, setting: float | None) -> Mean:
     estimator, e = ESTIMATORS[name], with_own_weights(name, evidence)._replace(marginals=None)
 
     def value(rows: Rows) -> float:
-        kept = e._replace(**{x: getattr(e, x)[rows] for x in ("reward", "predicted", "weight", "expected")})
+        kept = e._replace(**{x: getattr(e, x)[rows] for x in PER_ROW if getattr(e, x) is not None})
         return estimator.terms(kept, setting).point().value
 
     point = estimator.terms(e, setting).point()

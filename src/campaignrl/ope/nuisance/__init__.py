@@ -9,6 +9,8 @@ logging_policy.py    What the logging policy would have done instead: its probab
                      the logged one
 minimax_ratios.py    How much more often a policy is in a state than the log: density ratios that balance what
                      states' models can see
+pooled_loggers.py    How likely all loggers of a log together were to do what each row did: the propensity of their
+                     average
 propensity_model.py  Propensities that nobody wrote down: estimated from the log itself, and how well they are
                      calibrated
 q_models.py          The regressions behind fitted-Q evaluation: Q of a context and an action, anew for every number
@@ -32,6 +34,8 @@ from campaignrl.ope.nuisance.logging_policy import NOT_KNOWN as NOT_KNOWN
 from campaignrl.ope.nuisance.logging_policy import propensities_unknown as propensities_unknown
 from campaignrl.ope.nuisance.logging_policy import wants_estimate as wants_estimate
 from campaignrl.ope.nuisance.minimax_ratios import minimax_ratios as minimax_ratios
+from campaignrl.ope.nuisance.pooled_loggers import NO_LOGGERS as NO_LOGGERS
+from campaignrl.ope.nuisance.pooled_loggers import pooled_factor as pooled_factor
 from campaignrl.ope.nuisance.propensity_model import CalibrationBin as CalibrationBin
 from campaignrl.ope.nuisance.propensity_model import EstimatedPropensities as EstimatedPropensities
 from campaignrl.ope.nuisance.propensity_model import calibration_gap as calibration_gap

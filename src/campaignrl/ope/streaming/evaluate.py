@@ -19,7 +19,7 @@ import numpy as np
 from campaignrl.arrays import Array
 from campaignrl.errors import DataError, Problem, SupportError, UsageError, unknown
 from campaignrl.ope.data import LOGGED, TABLES, LogSample, joined_samples
-from campaignrl.ope.diagnostics import balance, diagnose, repeats
+from campaignrl.ope.diagnostics import balance, deciders, diagnose, repeats
 from campaignrl.ope.intervals import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate
 from campaignrl.ope.methods import (
     ESTIMATORS,
@@ -32,7 +32,7 @@ from campaignrl.ope.methods import (
     weight_histogram_from,
 )
 from campaignrl.ope.nuisance import ESTIMATE
-from campaignrl.ope.streaming.estimates import Bounds, estimate, lift
+from campaignrl.ope.streaming.estimates import Bounds, estimate, lift, seen
 from campaignrl.ope.streaming.figures import bounds_of, figures_of, off_support, reward_range_of
 from campaignrl.ope.streaming.model import SAMPLE, GivenModel, SampledRidge, StreamedModel, fit_sampled_ridge
 from campaignrl.ope.streaming.rows import Part, Question, part_of
@@ -208,14 +208,18 @@ def _answer(
     certain = rows.added["certain"] / rows.added["choice"] if rows.added["choice"] else 0.0
     figures = figures_of(sums, rows, first, bounds, off, certain, stream.rows)
     silent = _no_information(float(rows.largest["weight"]), certain, off)
+    whole = joined_samples(sample)
+    speaking = whole if figures.ess >= SPEAKING else None
     estimates = {
-        name: NONE_HAD if silent and ESTIMATORS[name].weights else estimate(name, sums, bounds, alpha)
+        name: NONE_HAD if silent and ESTIMATORS[name].weights else estimate(name, sums, bounds, alpha, speaking)
         for name in estimators
     }
     both = silent or _no_information(float(rows.largest["weight of b"]), certain, off_other)
-    whole = joined_samples(sample)
     gained = NONE_HAD if both else _lift(sums, rows, bounds, alpha, whole if _speak(rows, figures.ess) else None)
     found = () if whole is None else (*balance(whole, stream.facts.catalog.names), *repeats(whole))
+    if whole is not None and not both:
+        value, apart = (seen(sums, whole, what).deciding() for what in ("value", "lift"))
+        found += deciders(value, apart, sums.customers)
     verdict, reasons = diagnose(figures._replace(found=found))
     name, reference = (_name(policy) for policy in policies)
     return Evaluation(
