@@ -20,7 +20,7 @@ from campaignrl.ope.data import LOGGED, TABLES
 from campaignrl.ope.episodes import SEQUENTIAL
 from campaignrl.ope.evaluate import evaluate as evaluate_policy
 from campaignrl.ope.intervals import Estimate
-from campaignrl.ope.methods import ESTIMATORS, FIXED, INTERVALS, USUAL, Evaluation
+from campaignrl.ope.methods import AUTO, ESTIMATORS, FIXED, INTERVALS, USUAL, Evaluation
 from campaignrl.ope.streaming import STREAMED, evaluate_stream
 from campaignrl.tables import read_log
 from campaignrl.tables.files import read_frame
@@ -163,6 +163,8 @@ def _given(text: str, encoding: str | None) -> str | pd.DataFrame:
 
 
 def _estimators(words: str, stream: bool) -> tuple[str, ...]:
+    if stream and AUTO in words.split(","):
+        raise UsageError("--estimator auto looks at the whole log at once: drop --stream, or name an estimator.")
     named = {"all": STREAMED if stream else tuple(ESTIMATORS), "usual": USUAL}
     return named.get(words) or tuple(words.split(","))
 

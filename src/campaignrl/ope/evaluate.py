@@ -13,11 +13,12 @@ from pathlib import Path
 from campaignrl.arrays import Rows
 from campaignrl.errors import Problem, UsageError, unknown
 from campaignrl.ope.data import LOGGED, PolicyLike, target_policy_of
-from campaignrl.ope.diagnostics import check_apart, diagnose, holdout_of
+from campaignrl.ope.diagnostics import check_apart, deciders, diagnose, holdout_of
 from campaignrl.ope.episodes import SEQUENTIAL, evaluate_episodes
 from campaignrl.ope.figures import figures_of
 from campaignrl.ope.intervals import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate
 from campaignrl.ope.methods import (
+    AUTO,
     ESTIMATORS,
     FIXED,
     INTERVALS,
@@ -28,7 +29,9 @@ from campaignrl.ope.methods import (
     Predictions,
     Range,
     T,
+    asked,
     certain_share,
+    deciding,
     difference,
     difference_with_interval,
     estimate,
@@ -43,11 +46,13 @@ from campaignrl.ope.methods import (
     propensities,
     reasons_missing,
     reward_range_of,
+    selected,
     setting_of,
     unavailable,
     weight_histogram_of,
     with_interval,
     with_own_weights,
+    with_pooled,
 )
 from campaignrl.ope.nuisance import (
     KINDS,
@@ -97,7 +102,7 @@ def evaluate(
         log: a DecisionLog of n rows and k actions, or the file of one; of other people's tables, what `read_log` gives.
         policy: a Policy, the name or file of one, probabilities (n, k) as an array, or as a frame or table file by
             decision_id, or "logged".
-        estimators: which ones; the usual ones if not given.
+        estimators: which ones; the usual ones if not given; "auto": the one of them that splits of the log favour.
         reference: what the lift is over, in any form a policy may have.
         mix: value the policy that follows `policy` this often, in (0, 1], and the logged one otherwise.
         q: (n, k) reward predictions; None: `model` is cross-fitted over `folds` of customers.
@@ -134,36 +139,39 @@ def evaluate(
         >>> crl.evaluate(log, "always:content@email").verdict
         'trust'
     """
-    log = _opened(log)
-    _check_words(estimators, mix, alpha, folds)
+    log, (names, choice) = _opened(log), asked(estimators)
+    _check_words(names, mix, alpha, folds)
     _check_names(model, tuning, interval)
     if learned_on is not None:
         check_apart(learned_on, log)
     tuned, faded = tuning if tuning != FIXED else None, discount if discount != 1.0 else None
     single = _given(q=q, reward_range=reward_range, logging=logging, tuning=tuned)
-    if _about_episodes(estimators, single, _given(horizon=horizon, discount=faded)):
+    if _about_episodes(names, single, _given(horizon=horizon, discount=faded)):
         return evaluate_episodes(
             log, policy, estimators=estimators, reference=reference, horizon=horizon, discount=discount, mix=mix,
             alpha=alpha, folds=folds, seed=seed, model=model, interval=T if interval == INTERVALS[0] else interval,
         )  # fmt: skip
     used, both, predictions, dropped = matured(log, (policy, reference), q)
-    used, estimated, logged = propensities(used, logging_of_matured(logging, log), estimators, folds, seed)
+    used, estimated, logged = propensities(used, logging_of_matured(logging, log), names, folds, seed)
     curve, (bounds, bounds_from) = _calibration(estimated), reward_range_of(used, reward_range)
-    fitted = fitted_model(used, predictions, bounds, folds, seed, model) if _needs_model(estimators) else None
+    fitted = fitted_model(used, predictions, bounds, folds, seed, model) if _needs_model(names) else None
     targets = [target_policy_of(given, used) for given in both]
     checks = RowChecks.of(log, targets[0])
     whole, other = gather(used, [checks.target, targets[1]], fitted, bounds, logged)
-    views = _views(whole, partial(mrdr_rows, used, whole, targets[0], bounds, folds, seed, model), estimators, mix)
+    whole = with_pooled(whole, used, names)
+    views = _views(whole, partial(mrdr_rows, used, whole, targets[0], bounds, folds, seed, model), names, mix)
     evidence, certain = _mixed(whole, mix), certain_share(used)
-    without, outside = unavailable(estimators, evidence), outside_logging_support(estimators, evidence)
+    without, outside = unavailable(names, evidence), outside_logging_support(names, evidence)
     chosen = {name: setting_of(name, view, tuning) for name, view in views.items()}
-    usual = _estimates(views, without, certain, alpha, chosen)
+    took, views = selected(estimators, choice, views, chosen, seed)
+    usual = _estimates(views, without, certain, alpha, chosen, checks.at)
     estimates = with_interval(interval, used, views, chosen, usual, alpha, seed)
     gain = _lift(evidence, other, certain, alpha, checks.at)
     lift = difference_with_interval(interval, used, evidence, other, gain, alpha, seed)
+    few = () if lift is NONE_HAD else deciders(*deciding(evidence, other, checks.at), len(evidence.clusters))
     found = checks.found(used, (whole, other), lift, mix, folds, seed)
     facts = (_gap(used, curve), holdout_of(log), targets[0].learned_from)
-    figures = figures_of(used, evidence, certain, dropped, chosen, facts)._replace(found=found.findings)
+    figures = figures_of(used, evidence, certain, dropped, chosen, facts)._replace(found=(*found.findings, *few))
     verdict, reasons = diagnose(figures)
     return Evaluation(
         policy=_mixture_name(targets[0].name, mix),
@@ -188,7 +196,8 @@ def evaluate(
         verdict=verdict,
         reasons=(*reasons, *reasons_missing(estimates, without), *outside, *targets[0].notes),
         estimates=estimates,
-        settings={name: setting for name, setting in chosen.items() if setting is not None},
+        settings={name: number for name, number in chosen.items() if name in views and number is not None},
+        selection=took,
         settings_from=tuning,
         reward_model=model_description(fitted, model, len(used)),
         logging_policy="" if logged is None else logged.name,
@@ -253,7 +262,7 @@ def _opened(log: DecisionLog | str | Path) -> DecisionLog:
 def _check_words(estimators: Sequence[str], mix: float, alpha: float, folds: int) -> None:
     for name in estimators:
         if name not in ESTIMATORS and name not in SEQUENTIAL:
-            raise unknown("estimator", name, [*ESTIMATORS, *SEQUENTIAL])
+            raise unknown("estimator", name, [*ESTIMATORS, *SEQUENTIAL, AUTO])
     problems = [
         Problem("evaluate", name, value, allowed)
         for name, value, allowed, fine in (
@@ -319,13 +328,16 @@ def _estimates(
     certain: float,
     alpha: float,
     found: Mapping[str, float | None],
+    at: Rows,
 ) -> dict[str, Estimate]:
     return {
-        name: NONE_HAD if name in without else _if_possible(name, view, certain, alpha, found[name])
+        name: NONE_HAD if name in without else _if_possible(name, view, certain, alpha, found[name], at)
         for name, view in views.items()
     }
 
 
-def _if_possible(name: str, evidence: Evidence, certain: float, alpha: float, setting: float | None) -> Estimate:
+def _if_possible(
+    name: str, evidence: Evidence, certain: float, alpha: float, setting: float | None, at: Rows
+) -> Estimate:
     silent = ESTIMATORS[name].weights and no_information(with_own_weights(name, evidence), certain)
-    return NONE_HAD if silent else estimate(name, evidence, alpha, setting)
+    return NONE_HAD if silent else estimate(name, evidence, alpha, setting, at)

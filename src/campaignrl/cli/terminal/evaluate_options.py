@@ -29,8 +29,8 @@ Reward = Annotated[str | None, typer.Option(help="Which of the mapping's rewards
 Estimators = Annotated[
     str,
     typer.Option(
-        help=f"usual, all, or some of {' '.join(ESTIMATORS)} with commas between; "
-        f"or, for whole episodes, of {' '.join(SEQUENTIAL)}."
+        help=f"usual, all, auto (which of the usual suits this log), or some of {' '.join(ESTIMATORS)} "
+        f"with commas between; or, for whole episodes, of {' '.join(SEQUENTIAL)}."
     ),
 ]
 Model = Annotated[str, typer.Option(help=f"Reward model: {', '.join(MODELS)}.")]

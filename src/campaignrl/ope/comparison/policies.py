@@ -273,7 +273,7 @@ def _bands(column: Float) -> tuple[list[str], npt.NDArray[np.intp]]:
 
 def _among(evidence: Evidence, log: DecisionLog, rows: npt.NDArray[np.intp]) -> Evidence:
     kept = {x: getattr(evidence, x)[rows] for x in ("reward", "predicted", "weight", "expected")}
-    return evidence._replace(**kept, clusters=Clusters(log.customer[rows]), marginals=None)
+    return evidence._replace(**kept, clusters=Clusters(log.customer[rows]), marginals=None, batch=None, pooled=None)
 
 
 def cost_per_incremental(

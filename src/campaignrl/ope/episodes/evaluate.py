@@ -26,10 +26,8 @@ from campaignrl.ope.data.trajectories import trajectories
 from campaignrl.ope.episodes.intervals import (
     EPISODE_INTERVALS,
     IntervalOptions,
-    Statistic,
-    difference,
     estimated,
-    mean_point,
+    lift_by,
 )
 from campaignrl.ope.episodes.registry import LIFT_PREFERENCE, SEQUENTIAL, Episodes, Fitting, gather_episodes
 from campaignrl.ope.episodes.result import EpisodeEvaluation
@@ -79,11 +77,8 @@ def evaluate_episodes(
     points = {name: SEQUENTIAL[name].point(ours) for name in estimators if ours.believed(name)}
     way = IntervalOptions(interval, alpha, seed)
     estimates = {name: estimated(name, ours, way) if name in points else NONE_HAD for name in estimators}
-    lift_by = next((name for name in LIFT_PREFERENCE if name in points), "none")
-    lift = NONE_HAD
-    if lift_by != "none":
-        theirs = _reference(log, paths, base, lift_by, ours, fitting)
-        lift = NONE_HAD if theirs is None else difference(ours.of(lift_by), theirs, way, len(paths))
+    by = next((name for name in LIFT_PREFERENCE if name in points), "none")
+    lift = NONE_HAD if by == "none" else _lift(by, ours, _reference(log, paths, base, by, ours, fitting), way)
     verdict, reasons = judged(ours.curve, ours.figures)
     return EpisodeEvaluation(
         **facts,
@@ -91,7 +86,7 @@ def evaluate_episodes(
         lift=lift.value,
         lift_ci_low=lift.ci_low,
         lift_ci_high=lift.ci_high,
-        lift_by=lift_by,
+        lift_by=by,
         verdict=verdict,
         reasons=reasons + _missing(estimates, points, ours) + target.notes,
         estimates=estimates,
@@ -191,15 +186,18 @@ def _of_last_step(e: Episodes) -> dict[str, Any]:
     }
 
 
+def _lift(name: str, ours: Episodes, theirs: Episodes | None, way: IntervalOptions) -> Estimate:
+    believed = theirs is None or theirs.believed(name)
+    return lift_by(name, ours, theirs, way) if believed else NONE_HAD
+
+
 def _reference(
     log: DecisionLog, paths: Trajectories, target: TargetPolicy, name: str, ours: Episodes, fitting: Fitting
-) -> Statistic | None:
-    """The reference by the same estimator; the logged policy's own mean return needs none."""
+) -> Episodes | None:
+    """What the trajectories say of the reference; None: it is the logged policy, whose own mean return is known."""
     if target.answer is None:
-        own = sequential.returns(ours.reward, ours.discount)
-        return lambda rows: mean_point(own if rows is None else own[rows])
-    theirs = gather_episodes(log, paths, target, (name,), discount=ours.discount, fitting=fitting)
-    return theirs.of(name) if theirs.believed(name) else None
+        return None
+    return gather_episodes(log, paths, target, (name,), discount=ours.discount, fitting=fitting)
 
 
 def _missing(estimates: dict[str, Estimate], points: dict[str, Point], ours: Episodes) -> tuple[str, ...]:

@@ -14,10 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.arrays import Rows
-from campaignrl.ope.episodes.registry import Episodes
+from campaignrl.ope.episodes.registry import NO_INTERVAL, SEQUENTIAL, Episodes
+from campaignrl.ope.estimators import sequential
 from campaignrl.ope.intervals import (
     CLUSTERED_T,
     MODEL_T,
+    NOT_TO_BE_HAD,
     RESAMPLES,
     Clusters,
     Estimate,
@@ -49,12 +51,44 @@ def mean_point(values: npt.NDArray[np.float64]) -> Point:
 def estimated(name: str, episodes: Episodes, way: IntervalOptions) -> Estimate:
     """An estimator's answer with its interval; models stay as they were fitted on all customers."""
     made_by = episodes.interval(name)
+    if made_by == NO_INTERVAL:
+        return _without_interval(episodes.of(name)(None).value)
     how = (
         made_by
         if way.interval == T
         else BY_NAME[BOOTSTRAP].made_by + (MODEL_ERROR_NOT_COUNTED if made_by == MODEL_T else "")
     )
-    return _with_interval(episodes.of(name), len(episodes.reward), way, how)
+    made = _with_interval(episodes.of(SEQUENTIAL[name].spread_of or name), len(episodes.reward), way, how)
+    return made if SEQUENTIAL[name].spread_of is None else _with_value(made, episodes.of(name)(None).value)
+
+
+def lift_by(name: str, ours: Episodes, theirs: Episodes | None, way: IntervalOptions) -> Estimate:
+    """What one policy earns over another by an estimator; theirs: None is the logged one, whose own mean needs none."""
+
+    def of(by: str) -> Estimate:
+        return difference(ours.of(by), logged(ours) if theirs is None else theirs.of(by), way, len(ours.reward))
+
+    spread = SEQUENTIAL[name].spread_of
+    if spread is None:
+        return of(name)
+    value = of(name).value
+    told = all(each.believed(spread) for each in (ours, theirs) if each is not None)
+    return _with_value(of(spread), value) if told else _without_interval(value)
+
+
+def logged(episodes: Episodes) -> Statistic:
+    """The mean return of the customers themselves."""
+    own = sequential.returns(episodes.reward, episodes.discount)
+    return lambda rows: mean_point(own if rows is None else own[rows])
+
+
+def _without_interval(value: float) -> Estimate:
+    return Estimate(value, NOT_TO_BE_HAD, NOT_TO_BE_HAD, NOT_TO_BE_HAD, NO_INTERVAL)
+
+
+def _with_value(made: Estimate, value: float) -> Estimate:
+    """Another value, in an interval stretched to it."""
+    return made._replace(value=value, ci_low=min(made.ci_low, value), ci_high=max(made.ci_high, value))
 
 
 def difference(a: Statistic, b: Statistic, way: IntervalOptions, customers: int) -> Estimate:

@@ -19,8 +19,11 @@ from campaignrl.ope.data.blocks import blocks
 from campaignrl.ope.episodes.support_horizon import EpisodeFigures, Step, curve_of, lasting_steps
 from campaignrl.ope.estimators import CERTAIN, mean_weight_p_value, mixed, off_support, sequential, weight_bound
 from campaignrl.ope.intervals import CLUSTERED_T, MODEL_T, Clusters, Point
-from campaignrl.ope.nuisance import Behaviour, FittedQ, Kind, fitted_q, state_ratios
+from campaignrl.ope.nuisance import Behaviour, FittedQ, Kind, few_states, fitted_q, minimax_ratios, state_ratios
 from campaignrl.tables.log import DecisionLog
+
+DOUBLY_ROBUST = "customer t of drl, which sees the model's error"
+NO_INTERVAL = "none: the model's own error cannot be told"
 
 
 class Fitting(NamedTuple):
@@ -38,7 +41,8 @@ class Episodes(NamedTuple):
     reward: Float
     discount: float
     q: FittedQ | None
-    ratio: Float | None
+    ratio: Float | None  # rho_t(s_t) of msis
+    drl_ratio: Float | None  # rho_t(s_t) w_t of drl
     curve: tuple[Step, ...]
     figures: EpisodeFigures
 
@@ -50,8 +54,8 @@ class Episodes(NamedTuple):
     def take(self, rows: npt.NDArray[np.intp]) -> Episodes:
         """The trajectories of these numbers; curve and figures stay those of all."""
         q = None if self.q is None else FittedQ(*(part[rows] for part in self.q))
-        ratio = None if self.ratio is None else self.ratio[rows]
-        return self._replace(weight=self.weight[rows], reward=self.reward[rows], q=q, ratio=ratio)
+        ratio, drl_ratio = (None if each is None else each[rows] for each in (self.ratio, self.drl_ratio))
+        return self._replace(weight=self.weight[rows], reward=self.reward[rows], q=q, ratio=ratio, drl_ratio=drl_ratio)
 
     def of(self, name: str) -> Callable[[npt.NDArray[np.intp] | None], Point]:
         """An estimator as a function of which trajectories it sees; None: all."""
@@ -60,13 +64,15 @@ class Episodes(NamedTuple):
     def believed(self, name: str) -> bool:
         """Whether the weights an estimator leans on last to the horizon, or it goes on without them."""
         estimator = SEQUENTIAL[name]
+        if estimator.minimax:
+            return estimator.goes_on or self.figures.drl_lasting == len(self.curve)
         return estimator.goes_on or lasting_steps(self.curve, estimator.marginal) == len(self.curve)
 
     def interval(self, name: str) -> str:
         """How the interval of an estimator is made; where the model speaks alone its error is not counted."""
-        if name == "fqe" or (SEQUENTIAL[name].goes_on and lasting_steps(self.curve) < len(self.curve)):
-            return MODEL_T
-        return CLUSTERED_T
+        if SEQUENTIAL[name].spread_of is not None:
+            return DOUBLY_ROBUST if self.believed("drl") else NO_INTERVAL
+        return MODEL_T if SEQUENTIAL[name].goes_on and lasting_steps(self.curve) < len(self.curve) else CLUSTERED_T
 
 
 class SequentialEstimator(NamedTuple):
@@ -76,6 +82,8 @@ class SequentialEstimator(NamedTuple):
     model: bool = False  # leans on Q
     marginal: bool = False  # leans on the ratios of states
     goes_on: bool = False  # answers beyond the step where the weights run out, by the model
+    minimax: bool = False  # leans, itself or its interval, on the ratios of drl
+    spread_of: str | None = None  # the estimator whose interval it gets, as the model's own error is not in its terms
 
 
 def _sdr(e: Episodes) -> Point:
@@ -94,6 +102,12 @@ def _fqe(e: Episodes) -> Point:
     return sequential.dm(e.q.expected)
 
 
+def _drl(e: Episodes) -> Point:
+    assert e.q is not None
+    assert e.drl_ratio is not None
+    return sequential.drl(e.drl_ratio, e.reward, e.q.predicted, e.q.expected, e.discount)
+
+
 def _msis(e: Episodes) -> Point:
     assert e.ratio is not None
     return sequential.msis(e.ratio, e.weight, e.reward, e.discount)
@@ -105,11 +119,12 @@ SEQUENTIAL: Mapping[str, SequentialEstimator] = MappingProxyType(
         "wpdis": SequentialEstimator(lambda e: sequential.wpdis(e.weight, e.reward, e.discount)),
         "sdr": SequentialEstimator(_sdr, model=True),
         "wdr": SequentialEstimator(_wdr, model=True, goes_on=True),
-        "fqe": SequentialEstimator(_fqe, model=True, goes_on=True),
+        "fqe": SequentialEstimator(_fqe, model=True, goes_on=True, minimax=True, spread_of="drl"),
+        "drl": SequentialEstimator(_drl, model=True, minimax=True),
         "msis": SequentialEstimator(_msis, marginal=True),
     }
 )
-LIFT_PREFERENCE = ("wdr", "sdr", "wpdis", "msis", "pdis", "fqe")  # which of those asked for gives the lift
+LIFT_PREFERENCE = ("wdr", "sdr", "drl", "wpdis", "msis", "pdis", "fqe")  # which of those asked for gives the lift
 
 
 def gather_episodes(
@@ -125,16 +140,17 @@ def gather_episodes(
     """What the trajectories say of the target followed `mix` of the time, as far as the named estimators need it."""
     wanted = [SEQUENTIAL[name] for name in names]
     modelled, marginal = any(e.model for e in wanted), any(e.marginal for e in wanted)
+    minimax = any(e.minimax for e in wanted)
     per_row, off, largest, probabilities = _weights(log, target, modelled)
     per_row, off = mixed(per_row, mix), mix * off
     weight = paths.aligned(per_row, 1.0)
-    q = None
+    q, (kind, folds, seed) = None, fitting
+    state = few_states(log, paths) if modelled else None
     if modelled:
         behaviour = Behaviour(probabilities, mix)
-        q = fitted_q(
-            log, paths, behaviour, discount=discount, kind=fitting.kind, folds=fitting.folds, seed=fitting.seed
-        )
-    ratio = state_ratios(log, paths, weight, fitting.folds, fitting.seed) if marginal else None
+        q = fitted_q(log, paths, behaviour, discount=discount, kind=kind, folds=folds, seed=seed, state=state)
+    ratio = state_ratios(log, paths, weight, folds, seed) if marginal else None
+    drl_ratio = minimax_ratios(log, paths, weight, state, folds, seed) * weight if minimax else None
     going = paths.going_on
     rows = paths.row[going]
     w, clusters = per_row[rows], Clusters(log.customer[rows])
@@ -152,7 +168,9 @@ def gather_episodes(
     W = sequential.cumulative_weights(weight)
     choice = paths.aligned(log.propensity, 1.0) < CERTAIN
     curve = curve_of(W, None if ratio is None else ratio * weight, going, choice)
-    return Episodes(weight, paths.aligned(log.reward, 0.0), discount, q, ratio, curve, figures)
+    if drl_ratio is not None:
+        figures = figures._replace(drl_lasting=lasting_steps(curve_of(W, drl_ratio, going, choice), marginal=True))
+    return Episodes(weight, paths.aligned(log.reward, 0.0), discount, q, ratio, drl_ratio, curve, figures)
 
 
 def _weights(

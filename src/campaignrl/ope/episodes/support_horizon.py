@@ -58,6 +58,7 @@ class EpisodeFigures(NamedTuple):
     ended: float  # share of episodes over before the horizon
     model_asked: bool  # an estimator that leans on the model is among those asked for
     learned_from: float = 0.0  # about which share of these customers the policy has learned from
+    drl_lasting: int | None = None  # first steps for which the log says how wrong the model is; None: not asked
 
 
 def curve_of(cumulative: Float, marginal: Float | None, going_on: Bool, choice: Bool) -> tuple[Step, ...]:
@@ -96,6 +97,7 @@ def lasting_steps(curve: Iterable[Step], marginal: bool = False) -> int:
 def judged(curve: tuple[Step, ...], figures: EpisodeFigures) -> tuple[str, tuple[str, ...]]:
     """Trust, caution or refuse, with reasons, worst first."""
     found = [_reach(curve, figures), _customers(figures), _weights(figures), _support(figures), _ended(figures)]
+    found += [_model(curve, figures)]
     found += [learned_from(figures.learned_from)] if figures.learned_from > 0.0 else []
     findings = sorted((f for f in found if f is not None), key=lambda finding: -finding.level)
     worst = max((f.level for f in findings), default=Level.NOTE)
@@ -140,6 +142,14 @@ def _weights(figures: EpisodeFigures) -> Finding | None:
     level = Level.REFUSE if abs(figures.mean_weight - 1.0) > MEAN_WEIGHT_REFUSE else Level.CAUTION
     cause = "the propensities or the eligible sets do not belong to this log"
     return Finding(level, f"the mean weight of a decision is {figures.mean_weight:.3f} where it should be 1: {cause}.")
+
+
+def _model(curve: tuple[Step, ...], figures: EpisodeFigures) -> Finding | None:
+    """Said where fqe was asked for and nothing tells how wrong its model is: a value without an interval."""
+    if figures.drl_lasting is None or figures.drl_lasting == len(curve):
+        return None
+    out = f"too few customers are in the states this policy would bring about (from step {figures.drl_lasting + 1} on)"
+    return Finding(Level.CAUTION, f"{out} to tell how wrong the model is: fqe has no interval.")
 
 
 def _support(figures: EpisodeFigures) -> Finding | None:

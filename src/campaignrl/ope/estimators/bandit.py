@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from campaignrl.arrays import Float
+from campaignrl.arrays import Float, Int
 from campaignrl.ope.intervals import Point
 
 
@@ -63,6 +63,36 @@ def sndr(weight: Float, reward: Float, predicted: Float, expected: Float) -> Row
     return RowTerms(weight * (reward - predicted), weight, expected)
 
 
+def mr(weight: Float, reward: Float) -> RowTerms:
+    """Marginal ratio: mean of w(r) r, where w(r) is the mean weight of rows of such a reward (Taufiq et al. 2023).
+
+    NeurIPS, "Marginal density ratio for off-policy evaluation in contextual bandits". What actions do to the reward
+    counts, not what they are. Here w(r) is a mean over rows of neighbouring rewards, about the cube root of n groups.
+    """
+    _, group = np.unique(reward, return_inverse=True)
+    count = np.bincount(group)
+    wanted = max(int(np.cbrt(len(reward)) ** 2), 1)  # rows a group
+    group = (np.concatenate([[0], np.cumsum(count)[:-1]]) // wanted)[group]  # equal rewards stay together
+    group = np.unique(group, return_inverse=True)[1]
+    mean = np.bincount(group, weight) / np.bincount(group)
+    return RowTerms(mean[group] * reward)
+
+
+def stabilised(weight: Float, reward: Float, predicted: Float, expected: Float, batch: Int | None) -> RowTerms:
+    """DR in which every batch counts by how steady its weights are (Zhan, Hadad, Hirshberg & Athey 2021, KDD).
+
+    For loggers that learned as they went: a batch in which they had all but given up what the policy does is noise, and
+    makes a sum that is no longer normal. Rows of batch b count (mean of w^2 in b)^-1/2 times: their StableVar weights.
+    batch: (n,) numbers from 0, in each of which the logger did not change; None: it never did.
+    """
+    terms = expected + weight * (reward - predicted)
+    if batch is None:
+        return RowTerms(terms)
+    square = np.bincount(batch, weight * weight) / np.maximum(np.bincount(batch), 1)
+    steady = 1.0 / np.sqrt(np.maximum(square, 1.0))[batch]  # of a mean weight of 1 the mean square is at least 1
+    return RowTerms(steady * terms, steady)
+
+
 def clipped(weight: Float, largest: float) -> Float:
     """Weights cut at `largest` (Ionides 2008). IPS with them is biased down for rewards >= 0."""
     return np.minimum(weight, largest)
@@ -84,6 +114,11 @@ def switched(weight: Float, threshold: float) -> Float:
 def subgaussian(weight: Float, tilt: float) -> Float:
     """Weights of w / (1 - tilt + tilt w), at most 1 / tilt (Metelli, Russo & Restelli 2021)."""
     return weight / (1.0 - tilt + tilt * weight)
+
+
+def tempered(weight: Float, largest: float) -> Float:
+    """`subgaussian` by the largest weight it leaves, so that an infinite one holds nothing back."""
+    return subgaussian(weight, 1.0 / largest)
 
 
 def _mean_of(terms: Float) -> Point:

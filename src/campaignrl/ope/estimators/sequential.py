@@ -84,6 +84,17 @@ def dm(expected: Float) -> Point:
     return _mean_of(expected[:, 0])
 
 
+def drl(ratio: Float, reward: Float, predicted: Float, expected: Float, discount: float = 1.0) -> Point:
+    """Double reinforcement learning: `sdr` with marginal weights (Kallus & Uehara 2020, JMLR 21:167, 1908.08526).
+
+    Mean of V_0 + sum_t g^t rho_t (r_t + g V_t+1 - Q_t), ratio: (N, T) rho_t(s_t) w_t (minimax_ratios.py). The errors of
+    ratios and of Q multiply, and its variance does not grow exponentially with T; but states must tell all that matters
+    of the past. With W_t in place of the ratio it is `sdr`.
+    """
+    following = np.concatenate([expected[:, 1:], np.zeros((len(expected), 1))], axis=1)
+    return _mean_of(expected[:, 0] + returns(ratio * (reward + discount * following - predicted), discount))
+
+
 def msis(ratio: Float, weight: Float, reward: Float, discount: float = 1.0) -> Point:
     """Marginal importance sampling: rho_t(s_t) w_t r_t, self-normalised at each step (Xie, Ma & Wang 2019).
 

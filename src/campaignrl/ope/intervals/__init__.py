@@ -19,6 +19,7 @@ from campaignrl.ope.intervals.bootstrap import RESAMPLES as RESAMPLES
 from campaignrl.ope.intervals.bootstrap import percentile_interval as percentile_interval
 from campaignrl.ope.intervals.bootstrap import resampled_rows as resampled_rows
 from campaignrl.ope.intervals.clustered import CLUSTERED_T as CLUSTERED_T
+from campaignrl.ope.intervals.clustered import HELD_T as HELD_T
 from campaignrl.ope.intervals.clustered import MODEL_T as MODEL_T
 from campaignrl.ope.intervals.clustered import NOT_TO_BE_HAD as NOT_TO_BE_HAD
 from campaignrl.ope.intervals.clustered import Clusters as Clusters

@@ -17,6 +17,7 @@ from campaignrl.arrays import Float
 
 CLUSTERED_T = "customer t"
 MODEL_T = "customer t, the model's own error not counted"
+HELD_T = "customer t, the bias of holding weights back not counted"
 NOT_TO_BE_HAD = float("nan")
 
 

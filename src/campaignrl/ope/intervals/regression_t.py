@@ -5,10 +5,10 @@ much: the interval is that of the mean outcome at a mean weight of 1. Few heavy 
 themselves, which makes residuals too small just there, and leave a variance that is itself hardly known. So each
 residual is divided by one less its leverage (the jackknife; MacKinnon & White 1985, HC3), and the quantile is that of a
 t with as many degrees of freedom as the influences are spread over (Satterthwaite 1946; Bell & McCaffrey 2002). With
-heavy weights it covers where a plain t does not, at about its width. It sees no event that did not happen: where few
-customers decide, it is at least as wide as if residuals were alike whatever their weights; where few rows speak at all,
-empirical_likelihood.py is the one. C customers; weights and outcomes are sums over a customer's rows times
-C / n.
+heavy weights it covers where a plain t does not, at about its width. It sees no event that did not happen: heavy rows
+in which nothing has happened yet look sure, so it is never shorter than if residuals were alike whatever their
+weights; where few rows speak at all, empirical_likelihood.py is the one. C customers; weights and outcomes are sums
+over a customer's rows times C / n.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from campaignrl.ope.intervals.empirical_likelihood import PairSums
 
 REGRESSION_T = "regression on the weights, customer t"
 EVENTS = 100.0  # outcomes away from what was expected, without which rare ones are too few to be like a normal sum
-FEW_DF = 10.0  # below this heavy rows may look alike only because nothing has happened in them yet
 _FLAT = 1e-9  # a variance of weights below this is rounding
 _ROOM = 0.05  # least that is left of a residual's own say
 
@@ -34,7 +33,7 @@ def regression_interval(
     """Interval of the mean outcome at a mean weight of 1; None where the spread cannot be told.
 
     sums: of all C customers; weight, outcome: (m,) of all of them, or of a part from which the shape is read while
-    the scale is that of all; least_error: a standard error to fall back on where few customers tell of it.
+    the scale is that of all; least_error: a standard error that rows of any weight tell, `error_of_like_residuals`.
     """
     n, m = sums.n, len(weight)
     if n < 3 or m < 3:
@@ -56,8 +55,8 @@ def regression_interval(
     concentration = float((influence**4).sum()) / square**2 * m / n
     df = min(2.0 / max(concentration - 1.0 / n, 1e-300) + 1.0, n - 1.0)
     error = math.sqrt(square * n / m * of_all / of_part)
-    half = float(stats.t.isf(alpha / 2, df)) * (max(error, least_error) if df < FEW_DF else error)
-    centre = mean_y + slope * off
+    half, centre = float(stats.t.isf(alpha / 2, df)) * error, mean_y + slope * off
+    half = max(half, float(stats.t.isf(alpha / 2, n - 1.0)) * least_error)
     return centre - half, centre + half
 
 

@@ -7,9 +7,13 @@ preparation.py         What an evaluation works with, and why an estimator has n
 registry.py            Which estimators there are, and which interval each gets
 result.py              The answer of an evaluation, and how it is shown: JSON, a table in a terminal, HTML in a
                        notebook
+selection.py           Which estimator suits a log and a policy: the log is split into a stand-in for the policy and
+                       one for the logger
 shrinkage.py           How strongly to hold back heavy weights: SLOPE++ and estimated mean squared error
 weight_histogram.py    How the weight of a log is spread: over rows, and over actions. What the pictures of a report
                        are made of
+weighted_mean.py       How sure a mean of weighted rows is: sharp where enough happened, wide where what was not seen
+                       may decide
 weighted_rows.py       What a log's rows say about one policy: five numbers a row, gathered in one pass over blocks
 """
 
@@ -33,24 +37,21 @@ from campaignrl.ope.methods.preparation import propensities as propensities
 from campaignrl.ope.methods.preparation import reasons_missing as reasons_missing
 from campaignrl.ope.methods.preparation import reward_range_of as reward_range_of
 from campaignrl.ope.methods.preparation import unavailable as unavailable
+from campaignrl.ope.methods.preparation import with_pooled as with_pooled
 from campaignrl.ope.methods.registry import ESTIMATORS as ESTIMATORS
 from campaignrl.ope.methods.registry import HEAVY as HEAVY
-from campaignrl.ope.methods.registry import SPEAKING as SPEAKING
 from campaignrl.ope.methods.registry import STREAMED as STREAMED
 from campaignrl.ope.methods.registry import USUAL as USUAL
 from campaignrl.ope.methods.registry import DecisionRows as DecisionRows
-from campaignrl.ope.methods.registry import LikelihoodInputs as LikelihoodInputs
-from campaignrl.ope.methods.registry import Weighted as Weighted
-from campaignrl.ope.methods.registry import around as around
+from campaignrl.ope.methods.registry import deciding as deciding
 from campaignrl.ope.methods.registry import difference as difference
-from campaignrl.ope.methods.registry import difference_within as difference_within
 from campaignrl.ope.methods.registry import estimate as estimate
-from campaignrl.ope.methods.registry import likelihood_ends as likelihood_ends
-from campaignrl.ope.methods.registry import likelihood_interval as likelihood_interval
 from campaignrl.ope.methods.registry import setting_of as setting_of
-from campaignrl.ope.methods.registry import sums_of_part as sums_of_part
 from campaignrl.ope.methods.registry import with_own_weights as with_own_weights
 from campaignrl.ope.methods.result import Evaluation as Evaluation
+from campaignrl.ope.methods.selection import AUTO as AUTO
+from campaignrl.ope.methods.selection import asked as asked
+from campaignrl.ope.methods.selection import selected as selected
 from campaignrl.ope.methods.shrinkage import FIXED as FIXED
 from campaignrl.ope.methods.shrinkage import METHODS as METHODS
 from campaignrl.ope.methods.weight_histogram import ActionOverlap as ActionOverlap
@@ -58,6 +59,17 @@ from campaignrl.ope.methods.weight_histogram import WeightHistogram as WeightHis
 from campaignrl.ope.methods.weight_histogram import histogram_sums as histogram_sums
 from campaignrl.ope.methods.weight_histogram import weight_histogram_from as weight_histogram_from
 from campaignrl.ope.methods.weight_histogram import weight_histogram_of as weight_histogram_of
+from campaignrl.ope.methods.weighted_mean import SPEAKING as SPEAKING
+from campaignrl.ope.methods.weighted_mean import LikelihoodInputs as LikelihoodInputs
+from campaignrl.ope.methods.weighted_mean import Seen as Seen
+from campaignrl.ope.methods.weighted_mean import Weighted as Weighted
+from campaignrl.ope.methods.weighted_mean import around as around
+from campaignrl.ope.methods.weighted_mean import difference_within as difference_within
+from campaignrl.ope.methods.weighted_mean import likelihood_ends as likelihood_ends
+from campaignrl.ope.methods.weighted_mean import likelihood_interval as likelihood_interval
+from campaignrl.ope.methods.weighted_mean import narrower as narrower
+from campaignrl.ope.methods.weighted_mean import sums_of_part as sums_of_part
+from campaignrl.ope.methods.weighted_mean import within as within
 from campaignrl.ope.methods.weighted_rows import Evidence as Evidence
 from campaignrl.ope.methods.weighted_rows import Range as Range
 from campaignrl.ope.methods.weighted_rows import gather as gather

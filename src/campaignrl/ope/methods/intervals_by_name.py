@@ -18,6 +18,7 @@ import numpy as np
 from campaignrl.arrays import Float, Rows
 from campaignrl.ope.estimators import bandit
 from campaignrl.ope.intervals import (
+    CLUSTERED_T,
     EMPIRICAL_LIKELIHOOD,
     RESAMPLES,
     Clusters,
@@ -29,12 +30,16 @@ from campaignrl.ope.intervals import (
     percentile_interval,
 )
 from campaignrl.ope.methods.registry import ESTIMATORS, with_own_weights
+from campaignrl.ope.methods.weighted_mean import around, within
 from campaignrl.ope.methods.weighted_rows import Evidence, Range
 from campaignrl.rng import Purpose, customer_keys, generator
 from campaignrl.tables.log import DecisionLog
 
 T, BETTING, ANYTIME, BOOTSTRAP = "t", "betting", "anytime", "bootstrap"
 MODEL_ERROR_NOT_COUNTED = ", the model's own error not counted"
+
+
+PER_ROW = ("reward", "predicted", "weight", "expected", "batch", "pooled")
 
 
 class Mean(NamedTuple):
@@ -68,7 +73,7 @@ def mean_of(name: str, evidence: Evidence, setting: float | None) -> Mean:
     estimator, e = ESTIMATORS[name], with_own_weights(name, evidence)._replace(marginals=None)
 
     def value(rows: Rows) -> float:
-        kept = e._replace(**{x: getattr(e, x)[rows] for x in ("reward", "predicted", "weight", "expected")})
+        kept = e._replace(**{x: getattr(e, x)[rows] for x in PER_ROW if getattr(e, x) is not None})
         return estimator.terms(kept, setting).point().value
 
     point = estimator.terms(e, setting).point()
@@ -136,7 +141,7 @@ class Interval(NamedTuple):
 
 BY_NAME: Mapping[str, Interval] = MappingProxyType(
     {
-        T: Interval("customer t", _t),
+        T: Interval(CLUSTERED_T, _t),
         BETTING: Interval("hedged betting", _betting),
         ANYTIME: Interval("anytime-valid", _anytime),
         BOOTSTRAP: Interval("bootstrap over customers", _bootstrap),
@@ -169,7 +174,7 @@ def with_interval(
     for name, made in estimates.items():
         if math.isfinite(made.value):
             mean, possible = mean_of(name, views[name], settings.get(name)), views[name].reward_range
-            how = BY_NAME[interval].made_by + (MODEL_ERROR_NOT_COUNTED if not ESTIMATORS[name].weights else "")
+            how = BY_NAME[interval].made_by + ESTIMATORS[name].t_interval.removeprefix(CLUSTERED_T)
             ends = BY_NAME[interval].ends(mean, orders, alpha, seed)
             found[name] = _with_ends(made, ends, possible, how)
     return found
@@ -188,7 +193,7 @@ def difference_with_interval(
 
 
 def _with_ends(made: Estimate, found: Range, possible: Range, how: str) -> Estimate:
-    low, high = np.clip(found, *possible).tolist()
+    low, high = around(made.value, within(found, possible))
     return made._replace(ci_low=low, ci_high=high, interval=how)
 
 

@@ -21,16 +21,20 @@ from campaignrl.ope.intervals import Estimate
 from campaignrl.ope.methods.registry import ESTIMATORS, with_own_weights
 from campaignrl.ope.methods.weighted_rows import Evidence, Range, gather
 from campaignrl.ope.nuisance import (
+    NO_LOGGERS,
     NOT_KNOWN,
     EstimatedPropensities,
     GivenPredictions,
     RewardModel,
+    pooled_factor,
     propensities_unknown,
     reward_model,
     wants_estimate,
 )
 from campaignrl.ope.nuisance.logging_policy import logging_policy
 from campaignrl.tables.log import DecisionLog
+
+DEPENDENT = "the logging policy does not draw a send's channel independently of its offer"
 
 Predictions = npt.NDArray[Any] | None
 
@@ -114,6 +118,12 @@ def certain_share(log: DecisionLog) -> float:
     return float((log.propensity[choice] >= weights.CERTAIN).sum() / rows) if rows else 0.0
 
 
+def with_pooled(evidence: Evidence, log: DecisionLog, estimators: Sequence[str]) -> Evidence:
+    """The evidence with the propensities of all loggers together, if an estimator wants them and they are known."""
+    wanted = any(ESTIMATORS[name].pooled for name in estimators)
+    return evidence._replace(pooled=pooled_factor(log)) if wanted else evidence
+
+
 def no_information(evidence: Evidence, certain: float) -> bool:
     """Whether weighting says nothing: no row speaks, or a deterministic log is asked about something else."""
     return not evidence.weight.any() or (certain == 1.0 and evidence.off_support > 1e-9)
@@ -122,10 +132,12 @@ def no_information(evidence: Evidence, certain: float) -> bool:
 def unavailable(estimators: Sequence[str], evidence: Evidence) -> dict[str, str]:
     """Estimators that this log has no answer for, and why."""
     marginal = [name for name in estimators if ESTIMATORS[name].marginal is not None]
+    pooled = [name for name in estimators if ESTIMATORS[name].pooled and evidence.pooled is None]
+    without = dict.fromkeys(pooled, NO_LOGGERS)
     if evidence.marginals is None:
-        return dict.fromkeys(marginal, NOT_KNOWN)
+        return without | dict.fromkeys(marginal, NOT_KNOWN)
     dependent = "pi" in marginal and not evidence.marginals.independent
-    return {"pi": "the logging policy does not draw a send's channel independently of its offer"} if dependent else {}
+    return without | ({"pi": DEPENDENT} if dependent else {})
 
 
 def outside_logging_support(estimators: Sequence[str], evidence: Evidence) -> tuple[str, ...]:

@@ -4,9 +4,9 @@ ips, snips, dr and sndr weigh rows by weights whose mean is 1, which is what emp
 theirs is the interval of the value given that constraint, so ips and snips share one, and dr and sndr another.
 mips_* and offcem do the same with the weights of what an action is made of, and mrdr is dr with a model fitted for it.
 dm leans on no weights, and ips_clip, dros and switch_dr change theirs, at the price of a bias that no interval
-shows: they get the customer-clustered t interval, and so does pi, whose weights may be negative. Differences of two
-policies get the regression on their weights (regression_t.py) where enough rows speak. Not here: the formulas
-(bandit.py, empirical_likelihood.py).
+shows: they get the customer-clustered t interval, and so does pi, whose weights may be negative. Where enough happened
+in enough rows, those that lean on a model, and differences, get the shorter regression on the weights instead
+(weighted_mean.py). Not here: the formulas (bandit.py), the intervals.
 """
 
 from __future__ import annotations
@@ -17,36 +17,33 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from campaignrl.arrays import Array, Float, Rows
-from campaignrl.ope.estimators import Marginal, Marginals, RowTerms, bandit, customer_range, effective_sample_size
+from campaignrl.arrays import Float, Int, Rows
+from campaignrl.ope.estimators import Marginal, Marginals, RowTerms, bandit, effective_sample_size
 from campaignrl.ope.intervals import (
     CLUSTERED_T,
     EMPIRICAL_LIKELIHOOD,
+    HELD_T,
     MODEL_T,
-    NO_OUTLIERS,
-    REGRESSION_T,
-    Clusters,
     Estimate,
-    Extreme,
-    Outliers,
-    PairSums,
     clustered_t,
-    cressie_read,
-    error_of_like_residuals,
-    has_events,
-    regression_interval,
     std_error,
 )
-from campaignrl.ope.methods.likelihood_of_rows import farthest
 from campaignrl.ope.methods.shrinkage import FIXED, GRID, choose
+from campaignrl.ope.methods.weighted_mean import (
+    SPEAKING,
+    Weighted,
+    around,
+    difference_within,
+    interval_of_difference,
+    interval_of_value,
+    seen,
+    within,
+)
 from campaignrl.ope.methods.weighted_rows import Evidence, Range
 
 # From this weight on a row is held back by ips_clip (cut), switch_dr (left to the model) and dros (whose weight
 # w s / (w^2 + s) peaks at w = sqrt(s)): a row that counts for more than ten is what makes IPS noisy.
 HEAVY = 10.0
-# Effective rows of both policies from which on their difference is told by what was seen; below that, an event that
-# was not seen may decide it, and the wider empirical likelihood stands (a verdict refuses such a policy anyway).
-SPEAKING = 100.0
 
 
 class DecisionRows(Protocol):
@@ -68,6 +65,10 @@ class DecisionRows(Protocol):
     def expected(self) -> Float:
         """The model's value of the policy; 0 without a model."""
 
+    @property
+    def batch(self) -> Int | None:
+        """In which the logger did not change; None: it never did."""
+
 
 class WeightShrinkage(NamedTuple):
     """How an estimator holds heavy weights back, by one number; an infinite one holds nothing back."""
@@ -87,11 +88,19 @@ class Estimator(NamedTuple):
     marginal: Callable[[Marginals], Marginal] | None = None  # the weights it takes instead of the action's
     held: WeightShrinkage | None = None
     own_model: bool = False  # its reward model is fitted for it alone
+    pooled: bool = False  # its weights are over all loggers together
+    batches: bool = False  # it weighs batches, in each of which the logger did not change
+    whole: bool = False  # it looks at all rows at once
 
     @property
     def adds_up(self) -> bool:
         """Whether sums over parts of a log are enough for it."""
-        return self.marginal is None and not self.own_model
+        return not (self.marginal or self.own_model or self.pooled or self.batches or self.whole)
+
+    @property
+    def t_interval(self) -> str:
+        """What its t interval is called: what it does not count is said."""
+        return MODEL_T if not self.weights else CLUSTERED_T if self.held is None else HELD_T
 
     def terms(self, rows: DecisionRows, setting: float | None = None) -> RowTerms:
         """The rows whose means are its value. setting: of what holds weights back; None: the usual."""
@@ -102,6 +111,8 @@ class Estimator(NamedTuple):
             weight = self.held.weight(weight, self.held.usual if setting is None else setting)
         if not self.model:
             return self.formula(weight, rows.reward)
+        if self.batches:
+            return self.formula(weight, rows.reward, rows.predicted, rows.expected, rows.batch)
         return self.formula(weight, rows.reward, rows.predicted, rows.expected)
 
 
@@ -119,6 +130,8 @@ def _slots(m: Marginals) -> Marginal:
 #                             (Saito et al. 2023).
 #   pi                        Two-slot pseudo-inverse (Swaminathan et al. 2017). Unbiased if offer and channel
 #                             effects add up, and the logging policy draws a send's channel independently of its offer.
+#   balanced                  DR with weights over all loggers together (Agarwal et al. 2017; Kallus et al. 2021): what
+#                             one logger hardly ever did another may have done. Contexts of the waves must be alike.
 #   mrdr                      DR whose model is fitted for the least variance (Farajtabar et al. 2018).
 ESTIMATORS: Mapping[str, Estimator] = MappingProxyType(
     {
@@ -132,6 +145,11 @@ ESTIMATORS: Mapping[str, Estimator] = MappingProxyType(
             bandit.dr, model=True, held=WeightShrinkage(bandit.shrunk, HEAVY**2, tuple(s * s for s in GRID))
         ),
         "switch_dr": Estimator(bandit.dr, model=True, held=WeightShrinkage(bandit.switched, HEAVY)),
+        "sg_ips": Estimator(bandit.ips, model=False, held=WeightShrinkage(bandit.tempered, HEAVY)),
+        "sg_dr": Estimator(bandit.dr, model=True, held=WeightShrinkage(bandit.tempered, HEAVY)),
+        "mr": Estimator(bandit.mr, model=False, whole=True),
+        "balanced": Estimator(bandit.dr, model=True, likelihood=True, pooled=True),
+        "stabilised": Estimator(bandit.stabilised, model=True, batches=True),
         "mips_offer": Estimator(bandit.ips, model=False, likelihood=True, marginal=lambda m: m.offer),
         "mips_channel": Estimator(bandit.ips, model=False, likelihood=True, marginal=lambda m: m.channel),
         "offcem": Estimator(bandit.dr, model=True, likelihood=True, marginal=lambda m: m.offer),
@@ -146,6 +164,9 @@ STREAMED = tuple(name for name, estimator in ESTIMATORS.items() if estimator.add
 def with_own_weights(name: str, evidence: Evidence) -> Evidence:
     """The evidence with the weights that an estimator takes: the action's, or those of what it is made of."""
     of = ESTIMATORS[name].marginal
+    if ESTIMATORS[name].pooled and evidence.pooled is not None:
+        weight = evidence.weight * evidence.pooled
+        return evidence._replace(weight=weight, weight_range=(0.0, max(float(weight.max()), 1.0)))
     if of is None or evidence.marginals is None:
         return evidence
     weight, weight_range, off_support = of(evidence.marginals)
@@ -168,24 +189,46 @@ def setting_of(name: str, evidence: Evidence, tuning: str) -> float | None:
     )
 
 
-def estimate(name: str, evidence: Evidence, alpha: float, setting: float | None = None) -> Estimate:
-    """The value by one estimator, with its interval at level 1 - alpha. setting: of `setting_of`, else the usual."""
+def estimate(
+    name: str, evidence: Evidence, alpha: float, setting: float | None = None, at: Rows | None = None
+) -> Estimate:
+    """The value by one estimator, with its interval at level 1 - alpha. setting: of `setting_of`, else the usual.
+
+    at: rows from which the shape of the spread is read; None: all.
+    """
     estimator, evidence = ESTIMATORS[name], with_own_weights(name, evidence)
     point = estimator.terms(evidence, setting).point()
     if not estimator.likelihood:
-        return clustered_t(point, evidence.clusters, alpha, CLUSTERED_T if estimator.weights else MODEL_T)
-    base, residual, residual_range = np.zeros(len(evidence.reward)), evidence.reward, evidence.reward_range
-    if estimator.model:
-        base, residual, residual_range = evidence.expected, *_residual(evidence)
-    part = Weighted(base, evidence.weight, evidence.weight_range, residual, residual_range)
-    ends = likelihood_interval(part, evidence.clusters, alpha)
-    low, high = np.clip(around(point.value, ends), *evidence.reward_range).tolist()
-    return Estimate(point.value, std_error(point.influence, evidence.clusters), low, high, EMPIRICAL_LIKELIHOOD)
+        return clustered_t(point, evidence.clusters, alpha, estimator.t_interval)
+    part = _part(name, evidence)
+    enough = estimator.model and effective_sample_size(evidence.weight) >= SPEAKING
+    ends, made_by = interval_of_value(part, evidence.clusters, alpha, enough, at)
+    low, high = around(point.value, within(ends, evidence.reward_range))
+    return Estimate(point.value, std_error(point.influence, evidence.clusters), low, high, made_by)
 
 
-def around(value: float, ends: Range) -> Range:
-    """The interval, stretched to its value: where the mean weight is far from 1, the two disagree."""
-    return min(ends[0], value), max(ends[1], value)
+def _part(name: str, evidence: Evidence) -> Weighted:
+    """What the interval of an estimator is that of."""
+    if not ESTIMATORS[name].model:
+        base = np.zeros(len(evidence.reward))
+        return Weighted(base, evidence.weight, evidence.weight_range, evidence.reward, evidence.reward_range)
+    residual, residual_range = _residual(evidence)
+    return Weighted(evidence.expected, evidence.weight, evidence.weight_range, residual, residual_range)
+
+
+def _apart(a: Evidence, b: Evidence) -> Weighted:
+    """Value of a less value of b as one mean."""
+    residual, residual_range = _residual(a)
+    (a_low, a_high), (b_low, b_high) = a.weight_range, b.weight_range
+    bounds = (1.0 + a_low - b_high, 1.0 + a_high - b_low)
+    return Weighted(a.expected - b.expected, 1.0 + a.weight - b.weight, bounds, residual, residual_range, offset=1.0)
+
+
+def deciding(evidence: Evidence, other: Evidence, at: Rows | None = None) -> tuple[float, float]:
+    """How many customers decide the value by dr, and the difference; infinite where there is none."""
+    parts = (_part("dr", evidence), _apart(evidence, other))
+    value, apart = (seen(part, evidence.clusters, at).deciding() for part in parts)
+    return value, apart
 
 
 def difference(a: Evidence, b: Evidence, alpha: float, at: Rows | None = None) -> Estimate:
@@ -194,115 +237,17 @@ def difference(a: Evidence, b: Evidence, alpha: float, at: Rows | None = None) -
     The weight 1 + w_a - w_b has mean 1 too. Zero, and surely so, where a and b do the same in every row.
     at: rows from which the shape of the spread is read; None: all.
     """
-    weight = 1.0 + a.weight - b.weight
-    base, (residual, residual_range) = a.expected - b.expected, _residual(a)
-    terms = base + (weight - 1.0) * residual
+    part = _apart(a, b)
+    terms = part.base + (part.weight - 1.0) * part.residual
     value = float(terms.mean())
     error = std_error(terms - value, a.clusters)
-    differ = base.any() or not np.array_equal(a.weight, b.weight)  # 1 + w - w is 1 up to rounding only
+    differ = part.base.any() or not np.array_equal(a.weight, b.weight)  # 1 + w - w is 1 up to rounding only
     if not (differ and terms.any()):
         return Estimate(0.0, 0.0, 0.0, 0.0, EMPIRICAL_LIKELIHOOD)
-    (a_low, a_high), (b_low, b_high) = a.weight_range, b.weight_range
-    part = Weighted(base, weight, (1.0 + a_low - b_high, 1.0 + a_high - b_low), residual, residual_range, offset=1.0)
     span = a.reward_range[1] - a.reward_range[0]
     enough = all(effective_sample_size(each.weight) >= SPEAKING for each in (a, b))
-    sharp = _by_regression(weight, terms, residual, a.clusters, alpha, at) if enough else None
-    ends = likelihood_interval(part, a.clusters, alpha) if sharp is None else sharp
-    return difference_within(value, error, ends, span, EMPIRICAL_LIKELIHOOD if sharp is None else REGRESSION_T)
-
-
-def difference_within(value: float, error: float, ends: Range, span: float, made_by: str) -> Estimate:
-    """The estimate, its interval within what is possible and around its own value."""
-    low, high = np.clip(around(value, ends), -span, span).tolist()
-    return Estimate(value, error, low, high, made_by)
-
-
-def _by_regression(
-    weight: Float, terms: Float, residual: Float, clusters: Clusters, alpha: float, at: Rows | None
-) -> Range | None:
-    if not has_events(residual, clusters.rows):
-        return None
-    w, y = clusters.scaled(weight), clusters.scaled(terms)
-    sums = PairSums.of(w, y)
-    if at is not None and len(at) < clusters.rows:
-        weight, residual = weight[at], residual[at]
-        w, y = sums_of_part(clusters.of_rows()[at], weight, terms[at], len(clusters) / clusters.rows)
-    return regression_interval(sums, w, y, alpha, error_of_like_residuals(weight, residual, clusters.rows))
-
-
-def sums_of_part(customer: Array, weight: Float, terms: Float, row: float) -> tuple[Float, Float]:
-    """Scaled sums of the customers of some rows. customer: (m,) any numbers; row: what a row counts for."""
-    number = np.unique(customer, return_inverse=True)[1]
-    w, y = (np.asarray(np.bincount(number, x), dtype=np.float64) for x in (weight, terms))
-    return row * w, row * y
-
-
-class Weighted(NamedTuple):
-    """A mean of `base + (weight - offset) residual` over rows, with what bounds it; arrays (n,)."""
-
-    base: Float
-    weight: Float
-    weight_range: Range
-    residual: Float
-    residual_range: Range
-    offset: float = 0.0
-
-
-def likelihood_interval(part: Weighted, clusters: Clusters, alpha: float) -> tuple[float, float]:
-    """Empirical-likelihood interval of that mean, given that the mean weight is 1.
-
-    What may have been missed is a customer with one row of extreme weight and residual, whose other rows are as
-    rows are on average; or as extreme as the customers that were seen.
-    """
-    middle = float(part.base.mean())
-    terms = part.base - middle + (part.weight - part.offset) * part.residual
-    weight, outcome = clusters.scaled(part.weight), clusters.scaled(terms)
-    # Weights that never vary tell nothing of how outcomes go with weights; one that did would tell all of it.
-    bounds = (1.0, 1.0) if np.allclose(part.weight, 1.0, rtol=0.0, atol=1e-9) else part.weight_range
-    seen = LikelihoodInputs(
-        sums=PairSums.of(weight, outcome),
-        row=len(clusters) / clusters.rows,
-        usual=float(terms.mean()) / max(float(part.weight.mean()), 1e-12),
-        totals=customer_range(weight, clusters, bounds),
-        above=_ends_of(outcome[weight > 1.0]),
-        below=_ends_of(outcome[weight < 1.0]),
-        outliers=farthest(np.stack([weight, outcome])),
-    )
-    lower, upper = likelihood_ends(seen, bounds, part.residual_range, part.offset, alpha)
-    return middle + lower, middle + upper
-
-
-class LikelihoodInputs(NamedTuple):
-    """What customers showed, scaled as in `Clusters.scaled`."""
-
-    sums: PairSums
-    row: float  # what one row counts for in a customer's mean
-    usual: float  # outcome of a unit of weight
-    totals: Range  # the least and the largest weight that a customer is granted
-    above: list[float]  # least and largest outcome of customers of a weight above 1; empty: there are none
-    below: list[float]
-    outliers: Outliers = NO_OUTLIERS
-
-
-def likelihood_ends(
-    seen: LikelihoodInputs, bounds: Range, residual_range: Range, offset: float, alpha: float
-) -> tuple[float, float]:
-    """The interval of a mean of (weight - offset) residual, rows' weights being within `bounds`."""
-    least, largest = seen.totals
-    ends = [
-        [seen.row * (bound - offset) * r + (total - seen.row * bound) * seen.usual for r in residual_range]
-        for bound, total in zip(bounds, seen.totals, strict=True)
-    ]
-    ends[1] += seen.above
-    if offset:  # a weight far below the offset moves the outcome as one above it does
-        ends[0] += seen.below
-    low = [Extreme(least, min(ends[0])), Extreme(largest, min(ends[1]))]
-    high = [Extreme(least, max(ends[0])), Extreme(largest, max(ends[1]))]
-    return cressie_read(seen.sums, low, high, alpha, seen.outliers)
-
-
-def _ends_of(values: Float) -> list[float]:
-    return [float(values.min()), float(values.max())] if len(values) else []
+    ends, made_by = interval_of_difference(part, a.clusters, alpha, enough, at)
+    return difference_within(value, error, ends, span, made_by)
 
 
 def _residual(evidence: Evidence) -> tuple[Float, Range]:

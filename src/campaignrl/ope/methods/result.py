@@ -76,6 +76,7 @@ class Evaluation:
     estimates: Mapping[str, Estimate]
     settings: Mapping[str, float] = field(default_factory=dict)  # of estimators that hold weights back; may be infinite
     settings_from: str = FIXED  # fixed | slope | mse
+    selection: str = ""  # what `auto` took, and by which errors
     reward_model: str = ""  # which, and on how many rows it was fitted
     logging_policy: str = ""  # where its probabilities of other actions come from, if they were needed
     calibration: tuple[CalibrationBin, ...] = ()  # of estimated propensities
@@ -153,6 +154,7 @@ class Evaluation:
     def _how(self) -> list[str]:
         """Which model and settings the estimates were made with, where they are not the usual ones."""
         told = [f"reward model {self.reward_model}"] if self.reward_model not in ("", "ridge") else []
+        told += [self.selection] if self.selection else []
         if self.settings_from != FIXED and self.settings:
             held = ", ".join(f"{name} {value:g}" for name, value in self.settings.items())
             told.append(f"weights held back at {held} ({self.settings_from})")

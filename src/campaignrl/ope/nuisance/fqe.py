@@ -22,6 +22,7 @@ from campaignrl.ope.data import ENDED, Trajectories, next_rows
 from campaignrl.ope.data.blocks import blocks
 from campaignrl.ope.data.states import states
 from campaignrl.ope.nuisance.cross_fitting import folds_of
+from campaignrl.ope.nuisance.few_states import Saturated
 from campaignrl.ope.nuisance.q_models import Boosting, ContrastRidge, JointRidge, Regression
 from campaignrl.policies import one_blas_thread
 from campaignrl.tables.log import DecisionLog
@@ -67,23 +68,26 @@ def fitted_q(
     folds: int = 3,
     seed: int = 0,
     apart: bool | None = None,
+    state: Int | None = None,
 ) -> FittedQ:
     """Q and V of the policy along the trajectories.
 
     apart: each step has a model of its own, fitted on that step's rows; otherwise all rows of the log serve every
     number of steps to go, which leans on a context that tells what a step's rewards and changes depend on. None:
-    apart where every step has rows enough for it.
+    apart where every step has rows enough for it. state: (n,) number of each row's state where they are few
+    (few_states.py); every step then has a model of its own, exact in each of them.
     """
     X = states(log)
     fold = folds_of(log.customers, folds, seed)[log.customer]
     following, T = next_rows(log), paths.steps
-    each_step = _rows_for_each_step(log, paths) if apart is None else apart
+    each_step = state is not None or (_rows_for_each_step(log, paths) if apart is None else apart)
     predicted, expected = np.zeros(paths.row.shape), np.zeros(paths.row.shape)
     span = (min(float(log.reward.min()), 0.0), max(float(log.reward.max()), 0.0))
     with one_blas_thread():
         for f in range(folds):
             learn, held = np.flatnonzero(fold != f), np.flatnonzero(fold[paths.row[:, 0]] == f)
             regression = _REGRESSIONS[kind](X, log)
+            regression = regression if state is None else Saturated(regression, log, state)
             value, room = np.zeros(len(log)), 0.0  # V with one step fewer to go, of every row
             for t in range(T - 1, -1, -1):
                 to_go, room = T - t, 1.0 + discount * room

@@ -14,31 +14,29 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from campaignrl.arrays import Float
+from campaignrl.arrays import Float, Int
 from campaignrl.ope.data import LogSample
 from campaignrl.ope.estimators import RowTerms, bandit
 from campaignrl.ope.intervals import (
-    CLUSTERED_T,
     EMPIRICAL_LIKELIHOOD,
-    MODEL_T,
     NOT_TO_BE_HAD,
     REGRESSION_T,
     Estimate,
     PairSums,
-    error_of_like_residuals,
-    has_events,
     mean_weight_statistic,
     p_value_of_gap,
-    regression_interval,
 )
 from campaignrl.ope.methods import (
     ESTIMATORS,
     LikelihoodInputs,
     Range,
+    Seen,
     around,
     difference_within,
     likelihood_ends,
+    narrower,
     sums_of_part,
+    within,
 )
 from campaignrl.ope.streaming.sums import AT, COLUMNS, EXTREMES, WEIGHTS, CustomerSums, ends_of
 
@@ -52,6 +50,7 @@ class PieceRows(NamedTuple):
     reward: Float
     predicted: Float
     expected: Float
+    batch: Int | None = None
 
 
 NO_ROWS = PieceRows(*(np.zeros(0),) * 4)
@@ -155,21 +154,25 @@ def error(influence: Float, sums: CustomerSums) -> float:
     return math.sqrt(sums.customers / (sums.customers - 1) * square) / float(sums.totals[AT["one"]])
 
 
-def estimate(name: str, sums: CustomerSums, bounds: Bounds, alpha: float) -> Estimate:
-    """`methods.estimate`."""
+def estimate(name: str, sums: CustomerSums, bounds: Bounds, alpha: float, sample: LogSample | None = None) -> Estimate:
+    """`methods.estimate`. sample: rows from which the shape of the spread is read; None: too few speak."""
     found = combination(name, sums)
     spread = error(found.influence, sums)
     if not ESTIMATORS[name].likelihood:
         half = stats.t.isf(alpha / 2, max(sums.customers - 1, 1)) * spread
-        how = CLUSTERED_T if ESTIMATORS[name].weights else MODEL_T
+        how = ESTIMATORS[name].t_interval
         return Estimate(found.value, spread, float(found.value - half), float(found.value + half), how)
     model = ESTIMATORS[name].model
     terms, middle = ("dr", _mean(sums, "expected")) if model else ("earned", 0.0)
     residual = _residual(bounds) if model else bounds.reward
     weights = (1.0, 1.0) if bounds.all_ones else bounds.weight
-    ends = _likelihood(sums, 1 if model else 0, terms, middle, weights, residual, 0.0, alpha)
-    low, high = np.clip(around(found.value, ends), *bounds.reward).tolist()
-    return Estimate(found.value, spread, low, high, EMPIRICAL_LIKELIHOOD)
+    told = seen(sums, sample, "value") if model and sample is not None else None
+    sharp, made_by = told.interval(alpha) if told is not None and told.happened else None, REGRESSION_T
+    if sharp is None:
+        sharp = _likelihood(sums, int(model), terms, middle, weights, residual, 0.0, alpha)
+        made_by = EMPIRICAL_LIKELIHOOD
+    low, high = around(found.value, within(sharp, bounds.reward))
+    return Estimate(found.value, spread, low, high, made_by)
 
 
 def lift(
@@ -180,25 +183,25 @@ def lift(
     sample: rows from which the shape of the spread is read; None: too few speak, and the wide interval stands.
     """
     found = _combined(ColumnTerms({"lift": 1.0}), sums)
-    sharp, made_by = _by_regression(sums, sample, alpha), REGRESSION_T
-    if sharp is None:
+    told = None if sample is None else seen(sums, sample, "lift")
+    ends, made_by = None if told is None else told.interval(alpha), REGRESSION_T
+    if told is None or ends is None or not told.happened:
         middle = _mean(sums, "expected") - reference_expected
         weights = (1.0, 1.0) if bounds.all_ones_lift else bounds.lift_weight
-        sharp = _likelihood(sums, 2, "lift", middle, weights, _residual(bounds), 1.0, alpha)
-        made_by = EMPIRICAL_LIKELIHOOD
+        likely = _likelihood(sums, 2, "lift", middle, weights, _residual(bounds), 1.0, alpha)
+        ends, made_by = narrower(likely, ends)
     span = bounds.reward[1] - bounds.reward[0]
-    return difference_within(found.value, error(found.influence, sums), sharp, span, made_by)
+    return difference_within(found.value, error(found.influence, sums), ends, span, made_by)
 
 
-def _by_regression(sums: CustomerSums, sample: LogSample | None, alpha: float) -> Range | None:
-    if sample is None or sample.gain is None:
-        return None
-    pair = _pair(sums, _of(sums, {"lift_weight": 1.0}), _of(sums, {"lift": 1.0}))
-    rows, (weight, terms, residual) = float(sums.totals[AT["one"]]), sample.gain
-    if not has_events(residual, rows):
-        return None
+def seen(sums: CustomerSums, sample: LogSample, what: str) -> Seen:
+    """What is seen of the value or of the lift. sample: rows from which the shape of the spread is read."""
+    assert sample.gain is not None
+    names, first, offset = (("lift_weight", "lift"), 1, 1.0) if what == "lift" else (("weight", "dr"), 3, 0.0)
+    pair = _pair(sums, *(_of(sums, {name: 1.0}) for name in names))
+    rows, residual, (weight, terms) = float(sums.totals[AT["one"]]), sample.gain[0], sample.gain[first : first + 2]
     customers = sums_of_part(sample.customer, weight, terms, sums.customers / rows)
-    return regression_interval(pair, *customers, alpha, error_of_like_residuals(weight, residual, rows))
+    return Seen.of(pair, customers, weight - offset, residual, rows)
 
 
 def mean_weight_p_value(sums: CustomerSums, bounds: Range) -> float:

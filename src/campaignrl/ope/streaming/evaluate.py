@@ -19,7 +19,7 @@ import numpy as np
 from campaignrl.arrays import Array
 from campaignrl.errors import DataError, Problem, SupportError, UsageError, unknown
 from campaignrl.ope.data import LOGGED, TABLES, LogSample, joined_samples
-from campaignrl.ope.diagnostics import diagnose, findings_of_facts
+from campaignrl.ope.diagnostics import deciders, diagnose, findings_of_facts
 from campaignrl.ope.intervals import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate
 from campaignrl.ope.methods import (
     ESTIMATORS,
@@ -33,7 +33,7 @@ from campaignrl.ope.methods import (
 )
 from campaignrl.ope.nuisance import ESTIMATE
 from campaignrl.ope.row_checks import Found, of_sample
-from campaignrl.ope.streaming.estimates import Bounds, estimate, lift
+from campaignrl.ope.streaming.estimates import Bounds, estimate, lift, seen
 from campaignrl.ope.streaming.figures import bounds_of, figures_of, hidden_bias, off_support, reward_range_of
 from campaignrl.ope.streaming.model import SAMPLE, GivenModel, SampledRidge, StreamedModel, fit_sampled_ridge
 from campaignrl.ope.streaming.rows import Part, Question, part_of
@@ -209,17 +209,20 @@ def _answer(
     certain = rows.added["certain"] / rows.added["choice"] if rows.added["choice"] else 0.0
     figures = figures_of(sums, rows, first, bounds, off, certain, stream.rows)
     silent = _no_information(float(rows.largest["weight"]), certain, off)
+    whole = joined_samples(sample)
+    speaking = whole if figures.ess >= SPEAKING else None
     estimates = {
-        name: NONE_HAD if silent and ESTIMATORS[name].weights else estimate(name, sums, bounds, alpha)
+        name: NONE_HAD if silent and ESTIMATORS[name].weights else estimate(name, sums, bounds, alpha, speaking)
         for name in estimators
     }
     both = silent or _no_information(float(rows.largest["weight of b"]), certain, off_other)
-    whole = joined_samples(sample)
     gained = NONE_HAD if both else _lift(sums, rows, bounds, alpha, whole if _speak(rows, figures.ess) else None)
     found, names = Found(findings_of_facts(meta), {}), stream.facts.catalog.names
     if whole is not None:
         found = of_sample(whole, names, meta, question.reference is None)
-    verdict, reasons = diagnose(figures._replace(found=found.findings))
+    decide = None if whole is None or both else [seen(sums, whole, what).deciding() for what in ("value", "lift")]
+    few = () if decide is None else deciders(decide[0], decide[1], sums.customers)
+    verdict, reasons = diagnose(figures._replace(found=(*found.findings, *few)))
     name, reference = (_name(policy) for policy in policies)
     return Evaluation(
         policy=name if mix >= 1.0 else f"{mix:g} {name} + {1 - mix:g} logged",

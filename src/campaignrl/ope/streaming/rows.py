@@ -126,8 +126,8 @@ def _of_piece(question: Question, piece: Piece, sampling: int) -> tuple[Customer
     if not isinstance(question.stream, LogInMemory):  # numbers that mean the same in every piece
         there, back = np.unique(whose, return_inverse=True)
         whose = keys_of(log.customers[there])[back]
-    lift = columns[[[AT["lift_weight"]], [AT["lift"]]], looked_at]
-    gain = np.vstack([lift, log.reward[looked_at] - predicted[looked_at]])
+    told = columns[[[AT[name]] for name in ("lift_weight", "lift", "weight", "dr")], looked_at]
+    gain = np.vstack([log.reward[looked_at] - predicted[looked_at], told])
     rows = [LogSample.of(log, looked_at, whose, views[0].noted)._replace(gain=gain)] if len(looked_at) else []
     return sums, tally, log.propensity[:FIRST].copy(), rows
 

@@ -1,0 +1,207 @@
+"""How sure a mean of weighted rows is: sharp where enough happened, wide where what was not seen may decide.
+
+Three answers, from customers' sums. A regression on the weights (regression_t.py) is as short as can be, and right
+where many rows tell; empirical likelihood (empirical_likelihood.py) grants the worst row that the log's bounds allow;
+and the regression with an error as if residuals were alike whatever their weights grants rare events to heavy rows
+that had none. Here: which one when. Not here: estimators (registry.py). n rows, C customers.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from campaignrl.arrays import Array, Float, Rows
+from campaignrl.ope.estimators import customer_range
+from campaignrl.ope.intervals import (
+    EMPIRICAL_LIKELIHOOD,
+    NO_OUTLIERS,
+    REGRESSION_T,
+    Clusters,
+    Estimate,
+    Extreme,
+    Outliers,
+    PairSums,
+    cressie_read,
+    error_of_like_residuals,
+    has_events,
+    regression_interval,
+)
+from campaignrl.ope.methods.likelihood_of_rows import farthest
+from campaignrl.ope.methods.weighted_rows import Range
+
+# Effective rows of both policies from which on their difference is told by what was seen; below that, an event that
+# was not seen may decide it, and the wider empirical likelihood stands (a verdict refuses such a policy anyway).
+SPEAKING = 100.0
+
+
+class Weighted(NamedTuple):
+    """A mean of `base + (weight - offset) residual` over rows, with what bounds it; arrays (n,)."""
+
+    base: Float
+    weight: Float
+    weight_range: Range
+    residual: Float
+    residual_range: Range
+    offset: float = 0.0
+
+
+def interval_of_value(
+    part: Weighted, clusters: Clusters, alpha: float, enough: bool, at: Rows | None
+) -> tuple[Range, str]:
+    """Sharp where enough rows speak and enough happened in them, else empirical likelihood; and how it is called."""
+    found = seen(part, clusters, at) if enough else None
+    sharp = found.interval(alpha) if found is not None and found.happened else None
+    if sharp is not None:
+        return sharp, REGRESSION_T
+    return likelihood_interval(part, clusters, alpha), EMPIRICAL_LIKELIHOOD
+
+
+def interval_of_difference(
+    part: Weighted, clusters: Clusters, alpha: float, enough: bool, at: Rows | None
+) -> tuple[Range, str]:
+    """The same; of few events the narrower of the two, each of which grants what was not seen in its own way."""
+    found = seen(part, clusters, at) if enough else None
+    sharp = None if found is None else found.interval(alpha)
+    if found is not None and sharp is not None and found.happened:
+        return sharp, REGRESSION_T
+    return narrower(likelihood_interval(part, clusters, alpha), sharp)
+
+
+def narrower(likely: Range, sharp: Range | None) -> tuple[Range, str]:
+    """Which of two intervals, and how it is called."""
+    if sharp is None or likely[1] - likely[0] <= sharp[1] - sharp[0]:
+        return likely, EMPIRICAL_LIKELIHOOD
+    return sharp, REGRESSION_T
+
+
+class Seen(NamedTuple):
+    """What a regression on the weights asks for: sums over all customers, and those of a part of the rows."""
+
+    sums: PairSums
+    weight: Float  # (m,) of customers of the part, scaled
+    outcome: Float
+    residual: Float  # (r,) of rows of the part
+    least_error: float
+    rows: float  # of the log
+
+    @classmethod
+    def of(cls, sums: PairSums, customers: tuple[Float, Float], stake: Float, residual: Float, rows: float) -> Seen:
+        """stake: (r,) what a row's residual is multiplied by."""
+        return cls(sums, *customers, residual, error_of_like_residuals(stake + 1.0, residual, rows), rows)
+
+    @property
+    def happened(self) -> bool:
+        """Whether there are events enough for a sum of them to be like a normal one."""
+        return has_events(self.residual, self.rows)
+
+    def interval(self, alpha: float) -> Range | None:
+        """The regression's, or None where the spread cannot be told."""
+        return regression_interval(self.sums, self.weight, self.outcome, alpha, self.least_error)
+
+    def deciding(self) -> float:
+        """Over how many customers the spread of the mean is spread: as many equal ones would make as much."""
+        w, y = self.weight - self.weight.mean(), self.outcome - self.outcome.mean()
+        square = float(w @ w)
+        gap = y - (float(w @ y) / square if square > 0.0 else 0.0) * w
+        fourth = float(np.sum(gap**4))
+        share = self.sums.n / max(len(gap), 1)
+        return float(gap @ gap) ** 2 / fourth * share if fourth > 0.0 else math.inf
+
+
+def seen(part: Weighted, clusters: Clusters, at: Rows | None) -> Seen:
+    """What is seen of a mean. at: rows from which the shape of the spread is read; None: all."""
+    stake = part.weight - part.offset
+    terms, residual, rows = part.base + stake * part.residual, part.residual, clusters.rows
+    w, y = clusters.scaled(part.weight), clusters.scaled(terms)
+    sums = PairSums.of(w, y)
+    if at is not None and len(at) < rows:
+        stake, residual = stake[at], residual[at]
+        w, y = sums_of_part(clusters.of_rows()[at], part.weight[at], terms[at], len(clusters) / rows)
+    return Seen.of(sums, (w, y), stake, residual, rows)
+
+
+def within(ends: Range, possible: Range) -> Range:
+    """The part of an interval that is possible."""
+    low, high = np.clip(ends, *possible).tolist()
+    return low, high
+
+
+def around(value: float, ends: Range) -> Range:
+    """The interval, stretched to its value: where the mean weight is far from 1, the two disagree.
+
+    A value may lie outside what is possible (ips of heavy weights); it is printed, so its interval shows it.
+    """
+    return min(ends[0], value), max(ends[1], value)
+
+
+def difference_within(value: float, error: float, ends: Range, span: float, made_by: str) -> Estimate:
+    """The estimate, its interval within what is possible and around its own value."""
+    low, high = around(value, within(ends, (-span, span)))
+    return Estimate(value, error, low, high, made_by)
+
+
+def sums_of_part(customer: Array, weight: Float, terms: Float, row: float) -> tuple[Float, Float]:
+    """Scaled sums of the customers of some rows. customer: (m,) any numbers; row: what a row counts for."""
+    number = np.unique(customer, return_inverse=True)[1]
+    w, y = (np.asarray(np.bincount(number, x), dtype=np.float64) for x in (weight, terms))
+    return row * w, row * y
+
+
+def likelihood_interval(part: Weighted, clusters: Clusters, alpha: float) -> tuple[float, float]:
+    """Empirical-likelihood interval of that mean, given that the mean weight is 1.
+
+    What may have been missed is a customer with one row of extreme weight and residual, whose other rows are as
+    rows are on average; or as extreme as the customers that were seen.
+    """
+    middle = float(part.base.mean())
+    terms = part.base - middle + (part.weight - part.offset) * part.residual
+    weight, outcome = clusters.scaled(part.weight), clusters.scaled(terms)
+    # Weights that never vary tell nothing of how outcomes go with weights; one that did would tell all of it.
+    bounds = (1.0, 1.0) if np.allclose(part.weight, 1.0, rtol=0.0, atol=1e-9) else part.weight_range
+    seen = LikelihoodInputs(
+        sums=PairSums.of(weight, outcome),
+        row=len(clusters) / clusters.rows,
+        usual=float(terms.mean()) / max(float(part.weight.mean()), 1e-12),
+        totals=customer_range(weight, clusters, bounds),
+        above=_ends_of(outcome[weight > 1.0]),
+        below=_ends_of(outcome[weight < 1.0]),
+        outliers=farthest(np.stack([weight, outcome])),
+    )
+    lower, upper = likelihood_ends(seen, bounds, part.residual_range, part.offset, alpha)
+    return middle + lower, middle + upper
+
+
+class LikelihoodInputs(NamedTuple):
+    """What customers showed, scaled as in `Clusters.scaled`."""
+
+    sums: PairSums
+    row: float  # what one row counts for in a customer's mean
+    usual: float  # outcome of a unit of weight
+    totals: Range  # the least and the largest weight that a customer is granted
+    above: list[float]  # least and largest outcome of customers of a weight above 1; empty: there are none
+    below: list[float]
+    outliers: Outliers = NO_OUTLIERS
+
+
+def likelihood_ends(
+    seen: LikelihoodInputs, bounds: Range, residual_range: Range, offset: float, alpha: float
+) -> tuple[float, float]:
+    """The interval of a mean of (weight - offset) residual, rows' weights being within `bounds`."""
+    least, largest = seen.totals
+    ends = [
+        [seen.row * (bound - offset) * r + (total - seen.row * bound) * seen.usual for r in residual_range]
+        for bound, total in zip(bounds, seen.totals, strict=True)
+    ]
+    ends[1] += seen.above
+    if offset:  # a weight far below the offset moves the outcome as one above it does
+        ends[0] += seen.below
+    low = [Extreme(least, min(ends[0])), Extreme(largest, min(ends[1]))]
+    high = [Extreme(least, max(ends[0])), Extreme(largest, max(ends[1]))]
+    return cressie_read(seen.sums, low, high, alpha, seen.outliers)
+
+
+def _ends_of(values: Float) -> list[float]:
+    return [float(values.min()), float(values.max())] if len(values) else []

@@ -1,0 +1,138 @@
+"""Where states are few: exact means, ratios of counts, and an interval of fqe that knows the model's error."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.test_ope_sequential_log import LOGGED, REWARD, WANTED, chain, truth, wanted
+
+import campaignrl as crl
+from campaignrl.features import Context, Feature, FeatureSchema
+from campaignrl.ope.data.trajectories import trajectories
+from campaignrl.ope.episodes.registry import DOUBLY_ROBUST, NO_INTERVAL
+from campaignrl.ope.estimators import sequential
+from campaignrl.ope.nuisance.few_states import Saturated, few_states
+from campaignrl.ope.nuisance.minimax_ratios import _counted, _linear, minimax_ratios
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), steps=st.integers(1, 5), discount=st.floats(0.3, 1.0))
+def test_with_whole_weights_drl_is_sdr(seed, steps, discount):
+    rng = np.random.default_rng(seed)
+    weight, reward, q, v = rng.exponential(size=(20, steps)), *rng.normal(size=(3, 20, steps))
+    one = sequential.drl(sequential.cumulative_weights(weight), reward, q, v, discount)
+    other = sequential.sdr(weight, reward, q, v, discount)
+    assert one.value == pytest.approx(other.value)
+    assert one.influence == pytest.approx(other.influence)
+
+
+def test_drl_by_hand():
+    ratio, reward = np.array([[2.0, 0.5], [1.0, 3.0]]), np.array([[1.0, 4.0], [0.0, 2.0]])
+    q, v = np.array([[3.0, 2.0], [1.0, 1.0]]), np.array([[2.0, 5.0], [1.0, 4.0]])
+    # first: 2 + 2 (1 + .5 x 5 - 3) + .5 x .5 (4 - 2) = 3.5; second: 1 + 1 (0 + .5 x 4 - 1) + .5 x 3 (2 - 1) = 3.5
+    found = sequential.drl(ratio, reward, q, v, 0.5)
+    assert found.value == pytest.approx(3.5)
+    assert found.influence == pytest.approx([0.0, 0.0])
+
+
+def test_equal_contexts_are_one_state():
+    log = chain(n=600)
+    state = few_states(log, trajectories(log))
+    seen = {}
+    for number, name, left in zip(state, log.context.columns["state"], log.context.columns["left"], strict=True):
+        assert seen.setdefault(number, (name, left)) == (name, left)
+    assert len(set(seen.values())) == len(seen)
+
+
+def test_a_number_that_differs_for_everybody_or_too_few_rows_a_pair_are_not_few():
+    few = chain(n=60)
+    assert few_states(few, trajectories(few)) is None
+    log = chain(n=600)
+    score = np.random.default_rng(0).random(len(log))
+    schema = FeatureSchema((Feature(name="score", high=1.0),))
+    object.__setattr__(log, "context", Context(schema, {"score": score}))
+    assert few_states(log, trajectories(log)) is None
+
+
+class Flat:
+    """A regression that says the same of everything."""
+
+    def __init__(self, value, k):
+        self.value, self.k = value, k
+
+    def fit(self, rows, target, steps_to_go):
+        return lambda at: np.full((len(at), self.k), self.value, dtype=np.float32)
+
+
+def test_what_the_regression_leaves_of_a_pair_is_its_mean_less_a_row():
+    log = chain(n=300)
+    rows = np.flatnonzero(log.step == 0)
+    state = np.asarray(log.context.columns["state"], dtype=np.int64)
+    predicted = Saturated(Flat(2.0, 3), log, state).fit(rows, log.reward[rows], 4)(rows[:1])[0]
+    for action in (0, 1):
+        mine = rows[log.action[rows] == action]
+        left = (log.reward[mine] - 2.0).sum() / (len(mine) + 1)
+        assert predicted[action] == pytest.approx(2.0 + left, rel=1e-5)
+    assert predicted[2] == 2.0  # never seen at the first step: the regression speaks
+
+
+def test_ratios_of_counts_by_hand():
+    found = _counted(np.array([0, 0, 1, 1]), np.array([1.0, 3.0, 0.5, 0.0]), np.array([1, 0, 2]))
+    assert found == pytest.approx([0.25, 2.0, 0.0])
+
+
+def test_linear_ratios_balance_what_they_can_see():
+    rng = np.random.default_rng(0)
+    Z = np.c_[np.ones(5_000), rng.random((5_000, 3))]
+    mass = 0.5 + Z[:, 1] * rng.exponential(size=5_000)
+    found = _linear(Z, mass, Z)
+    assert found.mean() == pytest.approx(mass.mean(), rel=1e-3)
+    assert (found[:, None] * Z).mean(axis=0) == pytest.approx((mass[:, None] * Z).mean(axis=0), rel=0.01)
+
+
+@pytest.mark.parametrize("few", [True, False])
+def test_ratios_are_those_of_the_chain(few):
+    log = chain(n=4_000)
+    paths = trajectories(log)
+    state = np.asarray(log.context.columns["state"], dtype=np.int64)
+    weight = (WANTED / np.maximum(LOGGED, 1e-300))[state, log.action]
+    ratio = minimax_ratios(log, paths, paths.aligned(weight, 1.0), few_states(log, paths) if few else None)
+    assert (ratio[:, 0] == 1.0).all()
+    rows = paths.row[:, 1]
+    for s in (0, 1):  # after one step from `cold`
+        moves = np.array([[0.8, 0.2], [0.3, 0.7]])[:, s]
+        exact = (WANTED[0, :2] @ moves) / (LOGGED[0, :2] @ moves)
+        assert ratio[state[rows] == s, 1].mean() == pytest.approx(exact, abs=0.06)
+
+
+def test_fqe_is_exact_where_states_are_few_and_its_interval_covers():
+    """By the ridge alone, and by an interval without the model's error, neither."""
+    lift, held, values = truth() - truth(LOGGED), 0, []
+    for seed in range(25):
+        log = chain(n=600, seed=seed)
+        found = crl.evaluate(log, wanted(log), estimators=("fqe",))
+        one = found.estimates["fqe"]
+        assert one.interval == DOUBLY_ROBUST
+        values.append(one.value)
+        held += one.ci_low <= truth() <= one.ci_high
+        assert found.lift_ci_low <= found.lift <= found.lift_ci_high
+    assert abs(np.mean(values) - truth()) < 0.1 * abs(lift)
+    assert held >= 21
+
+
+def test_where_nothing_tells_the_models_error_fqe_has_no_interval_and_no_trust():
+    log = chain(n=4_000)
+    rare = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
+    some = log.take(np.flatnonzero(log.customer < 150))
+    found = crl.evaluate(some, wanted(some, rare), estimators=("fqe",))
+    one = found.estimates["fqe"]
+    assert one.interval == NO_INTERVAL
+    assert math.isfinite(one.value)
+    assert math.isnan(one.ci_low)
+    assert math.isnan(found.lift_ci_low)
+    assert found.verdict != "trust"
+    assert "fqe has no interval" in " ".join(found.reasons)
+    assert found.to_dict()["estimates"]["fqe"]["ci_low"] is None
+    assert REWARD.shape == rare.shape
