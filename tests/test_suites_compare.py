@@ -14,9 +14,16 @@ from campaignrl.specs.world import load_world
 from campaignrl.suites.compare import compare
 from campaignrl.suites.comparison import Compared, Comparison
 from campaignrl.suites.junit import to_junit
-from campaignrl.suites.paired_test import IMPROVED, NEW, NO_EVIDENCE, REGRESSION, SAME
-from campaignrl.suites.results import Results, Row, SuiteFacts, WorldFacts, made_with, read_results
+from campaignrl.suites.results import Results, SuiteFacts, WorldFacts, made_with, read_results
+from campaignrl.suites.rows import Row
+from campaignrl.suites.statistics import EQUAL, IMPROVEMENT, INCONCLUSIVE, NEW, NO_EVIDENCE, REGRESSION
 from campaignrl.suites.suite import Gate, Training
+
+
+def measures(value, none):
+    """Of one row: enough to gate on, everything else is not to be had."""
+    return {"contribution": value, "gain": value - none, "sends": 1.0, "orders": 1.0, "opt_outs": 40.0 / (value or 1.0)}
+
 
 BASE = {"none": [30, 33, 31, 32], "rules": [40, 42, 41, 39], "lin_ts": [44, 45, 43, 46]}
 app = typer.Typer()
@@ -36,9 +43,8 @@ def results_of(values, *, world="shop", customers=1000, margin=0.01, none=None, 
         train=Training(),
         compare=Gate(margin=margin),
     )
-    figures = dict.fromkeys(["value_std", "revenue", "discount", "cost", "sends", "orders", "unsubscribes"], 1.0)
     rows = [
-        Row(world=world, policy=policy, seed=seed, value=value, none_value=none[seed], **figures)
+        Row(world=world, policy=policy, seed=seed, value_std=1.0, measures=measures(value, none[seed]))
         for policy, list_of in {**values, "none": none}.items()
         for seed, value in enumerate(list_of)
     ]
@@ -57,8 +63,8 @@ def only(comparison):
 def test_identical_results_pass_with_a_difference_of_exactly_zero():
     found = compare(results_of(BASE), results_of(BASE))
     assert [(row.policy, row.difference, row.verdict) for row in found.rows] == [
-        ("rules", 0.0, SAME),
-        ("lin_ts", 0.0, SAME),
+        ("rules", 0.0, EQUAL),
+        ("lin_ts", 0.0, EQUAL),
     ]
     assert found.exit_code == 0
 
@@ -81,15 +87,75 @@ def test_interval_by_hand_with_two_rows():
     assert found.ci_high == pytest.approx((-1.5 + 4.176535 * 0.288675) / 44.5, abs=1e-6)
 
 
-def test_noise_passes_and_the_report_says_what_may_hide_in_it():
-    found = compare(results_of(BASE), changed(lin_ts=[40, 48, 40, 48]))
-    assert (only(found).verdict, found.exit_code) == (SAME, 0)
-    assert "a loss above 1.0% is not excluded" in str(found)
+def test_noise_is_inconclusive_and_the_report_says_what_would_decide():
+    noisy = changed(lin_ts=[40, 48, 40, 48])
+    found = compare(results_of(BASE), noisy)
+    assert (only(found).verdict, found.verdict, found.exit_code) == (INCONCLUSIVE, "inconclusive", 0)
+    text = str(found)
+    assert "a loss above 1.0% is neither shown nor excluded" in text
+    assert f"about {only(found).seeds_if_as_seen:,} seeds" in text
+    assert f"({only(found).seeds_if_as_seen * 1000:,} customers)" in text
+    assert only(found).seeds_if_equal > only(found).seeds
+
+
+def test_the_strict_fail_on_what_is_inconclusive():
+    noisy = changed(lin_ts=[40, 48, 40, 48])
+    found = compare(results_of(BASE), noisy, fail_on="inconclusive")
+    assert (found.verdict, found.exit_code) == ("inconclusive", 4)
+    assert compare(results_of(BASE), results_of(BASE), fail_on="inconclusive").exit_code == 0
+    assert compare(results_of(BASE), changed(lin_ts=[40, 41, 39, 42]), fail_on="inconclusive").exit_code == 1
+    loose, strict = (Xml.fromstring(to_junit(one)) for one in (compare(results_of(BASE), noisy), found))
+    assert (loose.get("skipped"), loose.get("errors")) == ("1", "0")
+    assert (strict.get("skipped"), strict.get("errors")) == ("0", "1")
+
+
+def test_where_something_is_missing_it_is_not_called_inconclusive():
+    found = compare(results_of(BASE), results_of({"rules": [30, 50, 31, 49]}), fail_on="inconclusive")
+    assert (found.verdict, found.exit_code) == ("no comparison", 4)
+
+
+def test_further_measures_gate_in_their_own_direction():
+    """`opt_outs` falls as the value rises, and less of it is better: a policy worth more is better in both."""
+    better = changed(lin_ts=[v * 1.1 for v in BASE["lin_ts"]])
+    margins = {"contribution": 0.01, "opt_outs": 0.02}
+    found = compare(results_of(BASE), better, margin=margins)
+    mine = [row for row in found.rows if row.policy == "lin_ts"]
+    assert [(row.measure, row.verdict, row.margin) for row in mine] == [
+        ("contribution", IMPROVEMENT, 0.01),
+        ("opt_outs", IMPROVEMENT, 0.02),
+    ]
+    assert mine[1].difference == pytest.approx(1 / 1.1 - 1)
+    assert [row.probability_of_improvement for row in mine] == [1.0, 1.0]
+    assert "Bonferroni over 4 rows" in found.rule
+    back = compare(better, results_of(BASE), margin=margins)
+    worse = next(row for row in back.rows if (row.policy, row.measure) == ("lin_ts", "opt_outs"))
+    assert (worse.verdict, worse.reason, back.exit_code) == (REGRESSION, "the whole interval lies above 2.0%", 1)
+    assert "lin_ts (opt_outs)" in str(back)
+
+
+def test_only_measures_with_a_better_can_gate():
+    for name in ("sends", "opt_out"):
+        with pytest.raises(UnknownName, match="opt_outs"):
+            compare(results_of(BASE), results_of(BASE), margin={name: 0.01})
+    with pytest.raises(UsageError, match="fail_on"):
+        compare(results_of(BASE), results_of(BASE), fail_on="inconclusiv")
+
+
+def test_equal_within_the_margin_says_where_it_may_be_better():
+    found = compare(results_of(BASE), changed(lin_ts=[44.1, 45.1, 43.1, 46.1]), margin=0.0001)
+    assert only(found).verdict == IMPROVEMENT
+    found = compare(results_of(BASE), changed(lin_ts=[44, 47, 43, 48]), margin=0.15)
+    assert only(found).verdict == EQUAL
+    assert "equal within the margin (" in str(found)
+    found = compare(results_of(BASE), changed(lin_ts=[44, 50, 43, 53]), margin=0.15)
+    assert only(found).verdict == EQUAL
+    assert "equal within the margin, or better (" in str(found)
 
 
 def test_an_improvement_is_called_one():
     found = compare(results_of(BASE), changed(lin_ts=[46, 47.1, 45, 48]))
-    assert (only(found).verdict, found.exit_code) == (IMPROVED, 0)
+    assert (only(found).verdict, found.exit_code) == (IMPROVEMENT, 0)
+    assert only(found).probability_of_improvement == 1.0
 
 
 def test_the_margin_is_the_base_s_unless_given():
@@ -103,7 +169,7 @@ def test_the_margin_is_the_base_s_unless_given():
 def test_two_policies_of_one_file():
     base = results_of(BASE)
     found = compare(base, policy_base="rules", policy_candidate="lin_ts")
-    assert [(row.policy, row.verdict) for row in found.rows] == [("lin_ts against rules", IMPROVED)]
+    assert [(row.policy, row.verdict) for row in found.rows] == [("lin_ts against rules", IMPROVEMENT)]
     assert compare(base, policy_base="lin_ts", policy_candidate="rules").exit_code == 1
     with pytest.raises(UnknownName, match="'lin_ts'"):
         compare(base, policy_base="rules", policy_candidate="lin_tss")
@@ -200,11 +266,11 @@ DAMAGED = {
     "empty": (lambda text: "", "damaged or incomplete"),
     "a list": (lambda text: "[]", "JSON object"),
     "deep": (lambda text: "[" * 100_000, "JSON"),
-    "of a later format": (edit(format=2), "another version"),
+    "of a later format": (edit(format=3), "another version"),
     "no results": (lambda text: '{"a": 1}', "benchmark -o"),
     "settings edited": (lambda text: text.replace('"customers": 1000', '"customers": 9'), "suite_hash"),
-    "value not a number": (first_row(value=float("nan")), "value"),
-    "value a text": (first_row(value="much"), "value"),
+    "value not a number": (first_row(value_std=float("nan")), "value_std"),
+    "value a text": (first_row(value_std="much"), "value_std"),
     "a row twice": (first_row(seed=1), "given once"),
     "a row without a seed": (lambda text: text.replace('"seed"', '"sed"', 1), "seed"),
     "an escape sequence": (first_row(policy="\x1b[2J"), "policy"),
@@ -227,7 +293,7 @@ def test_a_damaged_file_is_refused(tmp_path, damage, said):
 
 
 def hostile():
-    row = Compared(world="<w>&\"'", policy="a|b\n]]>\x00\ud800", seeds=2, verdict=NO_EVIDENCE, reason="`x` <script>")
+    row = Compared("<w>&\"'", "a|b\n]]>\x00\ud800", seeds=2, margin=0.01, verdict=NO_EVIDENCE, reason="`x` <script>")
     return Comparison((row,), 0.01, 0.05, "b", "c", notes=("* note *",))
 
 
@@ -248,7 +314,7 @@ def test_junit_fails_the_regression_and_only_that():
 def test_markdown_keeps_its_table_whole():
     text = hostile().to_markdown()
     (row,) = [line for line in text.splitlines() if line.startswith("| &lt;w&gt;")]
-    assert row.count("|") - row.count("\\|") == 8
+    assert row.count("|") - row.count("\\|") == 10
     assert "<script>" not in text
 
 
@@ -268,7 +334,7 @@ def test_policies_are_played_on_the_same_customers():
     rules = load_policy("rules", world.catalog, world.features)
     told = []
     found = compare(rules, "rules", world=world, seeds=2, customers=200, progress=lambda *done: told.append(done))
-    assert [(row.difference, row.verdict) for row in found.rows] == [(0.0, SAME)]
+    assert [(row.difference, row.verdict) for row in found.rows] == [(0.0, EQUAL)]
     assert told == [(1, 2), (2, 2)]
     worse = compare("rules", "always:coupon30@sms", world=world, seeds=3, customers=200)
     assert worse.rows[0].candidate < worse.rows[0].base
@@ -325,6 +391,13 @@ def test_compare_exits_as_it_says(files):
     missing = run("compare", files / "nowhere.json", main)
     assert (missing.exit_code, missing.stdout.startswith("No comparison: the base")) == (4, True)
     assert run("compare", main, "--policy-base", "lin_ts", "--policy-cand", "rules").exit_code == 1
+    noisy = files / "noisy.json"
+    changed(lin_ts=[40, 48, 40, 48]).write(noisy)
+    assert run("compare", main, noisy).exit_code == 0
+    assert run("compare", main, noisy, "--fail-on", "inconclusive").exit_code == 4
+    assert run("compare", main, noisy, "--fail-on", "inconclusive", "--margin", "0.9").exit_code == 0
+    assert run("compare", main, main, "--margin", "0.01", "--margin", "opt_outs=0.05").stdout.count("opt_outs") == 2
+    assert isinstance(run("compare", main, main, "--margin", "opt_outs=5%").exception, UsageError)
 
 
 def test_compare_writes_what_ci_shows(files):

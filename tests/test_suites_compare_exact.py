@@ -4,9 +4,11 @@ import pytest
 from scipy import stats
 
 from campaignrl.errors import UsageError
-from campaignrl.suites.compare import Pairing, compare, judged
-from campaignrl.suites.paired_test import NEW, NO_EVIDENCE, REGRESSION, SAME, WORSE, verdict
-from campaignrl.suites.results import Results, Row, SuiteFacts, WorldFacts, made_with
+from campaignrl.suites.compare import compare
+from campaignrl.suites.judge import Pairing, judged
+from campaignrl.suites.results import Results, SuiteFacts, WorldFacts, made_with
+from campaignrl.suites.rows import Row
+from campaignrl.suites.statistics import EQUAL, INCONCLUSIVE, NEW, NO_EVIDENCE, REGRESSION, verdict
 from campaignrl.suites.suite import Gate, Training
 
 
@@ -21,9 +23,8 @@ def results_of(values, none):
         train=Training(),
         compare=Gate(margin=0.01),
     )
-    figures = dict.fromkeys(["value_std", "revenue", "discount", "cost", "sends", "orders", "unsubscribes"], 1.0)
     rows = [
-        Row(world="shop", policy=policy, seed=seed, value=value, none_value=none, **figures)
+        Row(world="shop", policy=policy, seed=seed, value_std=1.0, measures={"contribution": value})
         for policy, own in {**values, "none": [none] * facts.seeds}.items()
         for seed, value in enumerate(own)
     ]
@@ -50,7 +51,7 @@ def test_alpha_is_shared_by_the_rows_that_are_judged_only():
     real = pairing([99.0, 100.0, 101.0], [100.0, 102.0, 104.0])
     absent, new, single = pairing([1.0, 2.0], []), pairing([], [1.0, 2.0]), pairing([1.0], [2.0])
     for others, judged_rows in (([], 1), ([absent, new, single], 1), ([real], 2), ([real, absent, real], 3)):
-        first = judged([real, *others], 0.01, 0.05)[0]
+        first = judged([real, *others], {"contribution": 0.01}, 0.05)[0]
         half = stats.t.ppf(1 - 0.05 / judged_rows / 2, 2) * 0.01 / 3**0.5
         assert first.difference == pytest.approx(0.02, abs=1e-12)
         assert (first.ci_low, first.ci_high) == pytest.approx((0.02 - half, 0.02 + half), abs=1e-12)
@@ -58,26 +59,26 @@ def test_alpha_is_shared_by_the_rows_that_are_judged_only():
 
 def test_a_candidate_with_more_seeds_than_the_base_is_no_evidence_either():
     for base, candidate in (([1.0, 2.0], [1.0, 2.0, 3.0]), ([1.0, 2.0, 3.0], [1.0, 2.0])):
-        (row,) = judged([pairing(base, candidate)], 0.01, 0.05)
+        (row,) = judged([pairing(base, candidate)], {"contribution": 0.01}, 0.05)
         assert (row.verdict, row.reason) == (NO_EVIDENCE, "rows are missing (seed 2)")
 
 
 def test_missing_seeds_are_named_up_to_ten():
     for many, end in ((10, "8, 9, 10, 11)"), (11, "8, 9, 10, 11 ...)")):
-        (row,) = judged([pairing([1.0] * (2 + many), [1.0, 2.0])], 0.01, 0.05)
+        (row,) = judged([pairing([1.0] * (2 + many), [1.0, 2.0])], {"contribution": 0.01}, 0.05)
         assert row.reason.endswith(end)
 
 
 def test_two_seeds_are_enough_and_a_worthless_base_is_not():
-    assert judged([pairing([1.0, 2.0], [1.0, 2.0])], 0.01, 0.05)[0].verdict == SAME
-    assert judged([pairing([1.0], [1.0])], 0.01, 0.05)[0].verdict == NO_EVIDENCE
-    assert judged([pairing([1.0, -1.0], [1.0, 2.0])], 0.01, 0.05)[0].verdict == NO_EVIDENCE
-    assert judged([pairing([], [])], 0.01, 0.05)[0].verdict == NO_EVIDENCE
-    assert judged([pairing([], [1.0])], 0.01, 0.05)[0].verdict == NEW
+    assert judged([pairing([1.0, 2.0], [1.0, 2.0])], {"contribution": 0.01}, 0.05)[0].verdict == EQUAL
+    assert judged([pairing([1.0], [1.0])], {"contribution": 0.01}, 0.05)[0].verdict == NO_EVIDENCE
+    assert judged([pairing([1.0, -1.0], [1.0, 2.0])], {"contribution": 0.01}, 0.05)[0].verdict == NO_EVIDENCE
+    assert judged([pairing([], [])], {"contribution": 0.01}, 0.05)[0].verdict == NO_EVIDENCE
+    assert judged([pairing([], [1.0])], {"contribution": 0.01}, 0.05)[0].verdict == NEW
 
 
 @pytest.mark.parametrize(
-    ("high", "word"), [(-0.0101, REGRESSION), (-0.01, WORSE), (-0.0099, WORSE), (0.0, SAME), (0.01, SAME)]
+    ("high", "word"), [(-0.0101, REGRESSION), (-0.01, INCONCLUSIVE), (0.0, INCONCLUSIVE), (0.01, INCONCLUSIVE)]
 )
 def test_the_verdict_on_both_sides_of_the_margin(high, word):
     assert verdict(-0.5, high, 0.01) == word

@@ -79,8 +79,8 @@ def test_figures_are_those_of_the_campaign(results):
     row = next(row for row in results.rows if (row.policy, row.seed) == ("rules", 1))
     assert row.value == campaign.value.mean()
     assert row.value_std == campaign.value.std(ddof=1)
-    assert row.sends == campaign.totals["sent"].mean()
-    assert row.orders == campaign.totals["bought"].mean()
+    assert row.measures["sends"] == campaign.totals["sent"].mean()
+    assert row.measures["orders"] == campaign.totals["bought"].mean()
 
 
 def test_the_same_policy_under_two_names_has_the_same_luck(results):
@@ -89,14 +89,16 @@ def test_the_same_policy_under_two_names_has_the_same_luck(results):
 
 def test_gain_is_over_none_of_the_same_world_and_seed(results):
     none = results.values("ecommerce", "none")
-    assert all(row.none_value == none[row.seed] for row in results.rows)
-    assert all(row.gain == row.value - none[row.seed] for row in results.rows)
+    assert all(row.measures["gain"] == row.value - none[row.seed] for row in results.rows)
     assert none[0] != none[1]
 
 
 def test_sending_nothing_costs_nothing(results):
     first = results.rows[0]
-    assert (first.policy, first.sends, first.cost, first.discount, first.unsubscribes) == ("none", 0, 0, 0, 0)
+    nothing = ("sends", "cost", "discount", "opt_outs", "gain", "contact_pressure")
+    assert first.policy == "none"
+    assert [first.measures[name] for name in nothing] == [0.0] * len(nothing)
+    assert [first.measures[name] for name in ("unsubscribes", "ctr", "roi")] == [None] * 3  # rates of nothing
 
 
 def test_text_shows_every_policy_against_the_baseline(results):
@@ -118,7 +120,7 @@ def test_two_workers_give_the_same_bytes(suite, expected, tmp_path):
     benchmark(suite, out=out, workers=2, progress=lambda done, total: calls.append((done, total)))
     assert out.read_bytes() == expected
     assert calls == [(n, RUNS) for n in range(RUNS + 1)]
-    assert os.listdir(tmp_path) == ["r.json"]
+    assert sorted(os.listdir(tmp_path)) == ["r.json", "r.timings.json"]
 
 
 def interrupted(suite, out, runs):
@@ -147,7 +149,7 @@ def test_ctrl_c_leaves_no_results_and_the_next_run_goes_on(quick, quickly, tmp_p
     assert not out.exists()
     assert played(quick, out, monkeypatch) == RUNS - 3
     assert out.read_bytes() == quickly
-    assert os.listdir(tmp_path) == ["r.json"]
+    assert sorted(os.listdir(tmp_path)) == ["r.json", "r.timings.json"]
 
 
 def test_without_resume_everything_is_played_again(quick, tmp_path, monkeypatch):
@@ -176,7 +178,7 @@ def test_more_seeds_go_on_from_the_finished_ones(quick, tmp_path, monkeypatch):
 DAMAGE = {
     "cut short": lambda raw: raw[: len(raw) // 2],
     "empty": lambda raw: b"",
-    "one digit changed": lambda raw: raw.replace(b'"sends": 0.0', b'"sends": 0.5'),
+    "one digit changed": lambda raw: raw.replace(b'"sent": 0.0', b'"sent": 0.5'),
     "another shape": lambda raw: b"[1]",
     "not text": lambda raw: b"\x80\x04\x95" + raw,
     "deep": lambda raw: b"[" * 50_000,

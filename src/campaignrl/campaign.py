@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from campaignrl import rng
-from campaignrl.arrays import Float, Int
+from campaignrl.arrays import Float, Float32, Int
 from campaignrl.choices import Choice, actions_of_day, decide_day
 from campaignrl.display import html_table, one_line
 from campaignrl.dynamics import Outcome
@@ -66,6 +66,7 @@ class Campaign:
     action_counts: Float  # (segments, k) decisions by true segment
     reward_by_group: Float  # (T, groups) daily reward of each group of customers; a customer's group is its place
     log: DecisionLog | None = None
+    satisfaction: Float32 | None = None  # (n,) log-odds above their level at the end, latent; None: the world has none
 
     @property
     def value(self) -> Float:
@@ -203,6 +204,7 @@ def run_campaign(
         sums.action_counts,
         sums.grouped,
         recorder.log() if recorder is not None else None,
+        panel.state.stock("satisfaction").copy() if world.satisfaction is not None else None,
     )
 
 

@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 
 from campaignrl.cli.terminal import Json, progress, say, say_json
+from campaignrl.errors import Problem, UsageError
+from campaignrl.suites import CONTRIBUTION, FAIL_ON, to_junit
 from campaignrl.suites import benchmark as run_benchmark
-from campaignrl.suites import to_junit
 from campaignrl.suites.compare import compare as compare_results
 from campaignrl.tables.files import write_whole
 
@@ -37,7 +38,14 @@ def benchmark(
 def compare(
     base: Annotated[Path, typer.Argument(help="Results of the version that is known to be good.")],
     candidate: Annotated[Path | None, typer.Argument(help="Results of the version in question.")] = None,
-    margin: Annotated[float | None, typer.Option(help="Loss that may pass, as a share: 0.01 is 1 %.")] = None,
+    margin: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Loss that may pass, as a share: 0.01 is 1 % of the contribution, unsubscribes=0.05 adds a measure "
+            "that gates; may be given again."
+        ),
+    ] = None,
+    fail_on: Annotated[str, typer.Option(help="regression, or inconclusive: fail on undecided rows too.")] = FAIL_ON[0],
     policy_base: Annotated[str | None, typer.Option(help="Policy of BASE to stand against.")] = None,
     policy_candidate: Annotated[
         str | None, typer.Option("--policy-cand", "--policy-candidate", help="Policy of CANDIDATE in question.")
@@ -48,13 +56,35 @@ def compare(
 ) -> None:
     """Say whether CANDIDATE is worse than BASE, beyond chance and beyond the margin.
 
-    Exit code 0: no regression shown. 1: a regression. 4: nothing to compare. To set two policies of one file against
-    each other: BASE --policy-base rules --policy-cand lin_ts.
+    A row is a REGRESSION, an improvement, equal within the margin, or inconclusive: then it says how many seeds would
+    decide. Exit code 0: no regression shown. 1: a regression. 4: nothing to compare, or an inconclusive row with
+    --fail-on inconclusive. To set two policies of one file against each other: BASE --policy-base rules --policy-cand
+    lin_ts.
     """
-    found = compare_results(base, candidate, margin=margin, policy_base=policy_base, policy_candidate=policy_candidate)
+    found = compare_results(
+        base,
+        candidate,
+        margin=_margin(margin),
+        fail_on=fail_on,
+        policy_base=policy_base,
+        policy_candidate=policy_candidate,
+    )
     for path, text in ((markdown, found.to_markdown()), (junit, to_junit(found))):
         if path is not None:
             content = text.encode()
             write_whole(path, lambda out, content=content: out.write(content))  # type: ignore[misc]
     say_json(found.to_dict()) if as_json else say(str(found))
     raise typer.Exit(found.exit_code)
+
+
+def _margin(given: list[str] | None) -> dict[str, float] | None:
+    """`0.01` is the contribution's, `MEASURE=0.05` another measure's."""
+    found = {}
+    for text in given or []:
+        name, _, number = text.rpartition("=")
+        try:
+            found[name or CONTRIBUTION] = float(number)
+        except ValueError:
+            fix = "Write 0.01 for 1 %, or MEASURE=0.05."
+            raise UsageError(Problem("compare", "--margin", text, "a number, or MEASURE=NUMBER", fix)) from None
+    return found or None

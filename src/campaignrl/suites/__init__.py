@@ -1,22 +1,28 @@
 """Benchmark suites: many policies, worlds and seeds, played on the same customers and compared honestly.
 
 suite.py        what a suite TOML may say
-plan.py         every run of a suite, before anything runs
+plan.py         every run of a suite, and what it can detect, before anything runs
 identity.py     are all names known, and which content stands behind them
-measure.py      one run: train if it learns, play, take the figures
+measure.py      one run: train if it learns, play, count what came of it
+measure_definitions.py   every figure, defined once: formula, unit, source
+rows.py         from the counts of all runs to rows of measures
 store.py        finished runs of an unfinished benchmark
 results.py      the results file
+timings.py      what each run took, beside it
 run.py          the verb `benchmark`
-paired_test.py       interval of a difference over seeds, and the verdict
+judge.py        a verdict for each row: values by seed against values by seed
 compare.py      the verb `compare`: results against results, or policy against policy
 comparison.py   its answer, as text, JSON and Markdown
 junit.py        the same as JUnit XML
 side_by_side.py      plain tables for a terminal
 study.py        what every study script does around its science: words of the call, cells in parallel, what is kept
+statistics/     intervals of a difference over seeds, robust aggregates, and how many seeds it takes
 """
 
+from campaignrl.suites.compare import FAIL_ON as FAIL_ON
 from campaignrl.suites.junit import to_junit as to_junit
 from campaignrl.suites.measure import evaluation_ids as evaluation_ids
+from campaignrl.suites.measure_definitions import CONTRIBUTION as CONTRIBUTION
 from campaignrl.suites.run import benchmark as benchmark
 from campaignrl.suites.study import kept as kept
 from campaignrl.suites.study import run_cells as run_cells

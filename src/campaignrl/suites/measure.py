@@ -1,16 +1,19 @@
-"""One run of a benchmark: train the policy if it learns, play it on the evaluation customers, take the figures.
+"""One run of a benchmark: train the policy if it learns, play it on the evaluation customers, count what came of it.
 
 Every policy meets the same customers with the same luck (rng.py), so differences between policies are paired. Not
-here: which runs there are (plan.py), how sure a difference is (paired_test.py).
+here: which runs there are (plan.py), the measures made of the counts (measure_definitions.py).
 """
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from campaignrl.arrays import Bool, Float
 from campaignrl.campaign import Campaign, run_campaign
 from campaignrl.policies import Learner, Policy, is_trained, load_policy, one_blas_thread
 from campaignrl.policies.deep import WorldLearner
@@ -21,29 +24,34 @@ from campaignrl.suites.suite import Label, Suite, Training
 from campaignrl.training import train
 
 FIRST_EVALUATED = 1 << 40  # id; training customers count up from 0, so no customer is in both
+TOP = 5  # one in so many customers is of the top: the fifth with the most orders before the campaign
 
 
 class Measured(Spec):
-    """Figures of one run, each per customer over the campaign; money in the world's currency."""
+    """Quantities of one run, each a mean per customer over the campaign; money in the world's currency."""
 
     world: Label
     policy: Label
     seed: int
-    value: float  # contribution: margin - discounts - cost of sends - value of lost permissions
-    value_std: float  # between customers; for information, since customers of one seed share the training
-    revenue: float
-    discount: float
-    cost: float
-    sends: float
-    orders: float
-    unsubscribes: float
+    value_std: float  # of the contribution between customers; for information: those of one seed share the training
+    quantities: dict[Label, float]
+    segments: dict[Label, dict[Label, float]]  # the same of each true segment; empty ones are left out
+    sends: dict[Label, float]  # by action
 
 
-def measure(suite: Suite, run: Run) -> Measured:
-    """Play one run of the plan; the same figures in any process."""
+class Timed(NamedTuple):
+    """A run and the CPU seconds it took."""
+
+    figures: Measured
+    seconds: float
+
+
+def measure(suite: Suite, run: Run) -> Timed:
+    """Play one run of the plan; the same quantities in any process."""
+    start = time.process_time()
     world = suite_world(suite, suite.world_of[run.world])
     campaign = play(world, suite.policies[run.policy], run.seed, suite.customers, suite.train)
-    return figures(campaign, run)
+    return Timed(figures(campaign, run), time.process_time() - start)
 
 
 def play(world: World, policy: str | Path | Policy, seed: int, customers: int, training: Training) -> Campaign:
@@ -69,16 +77,48 @@ def evaluation_ids(customers: int) -> npt.NDArray[np.int64]:
 
 
 def figures(campaign: Campaign, run: Run) -> Measured:
-    """Means over the customers of a campaign."""
-    mean = {name: float(values.mean()) for name, values in campaign.totals.items()}
+    """The quantities of a campaign, of all customers and by segment."""
+    values = _by_customer(campaign)
+    fixed = {"days": float(campaign.world.horizon), "budget": _budget(campaign.world)}
+    names = list(campaign.world.segments)
+    groups = {name: campaign.segment == code for code, name in enumerate(names)}
+    sends = campaign.action_counts.sum(axis=0) / len(campaign.segment)
     return Measured(
         **run._asdict(),
-        value=mean["reward"],
         value_std=float(campaign.value.std(ddof=1)),
-        revenue=mean["revenue"],
-        discount=mean["discount"],
-        cost=mean["cost"],
-        sends=mean["sent"],
-        orders=mean["bought"],
-        unsubscribes=mean["unsubscribed"],
+        quantities={**_means(values), **fixed},
+        segments={name: {**_means(values, own), **fixed} for name, own in groups.items() if own.any()},
+        sends=dict(zip(campaign.world.catalog.names[1:], sends[1:].tolist(), strict=True)),
     )
+
+
+def _by_customer(campaign: Campaign) -> dict[str, Float]:
+    """What each customer adds to the quantities, (n,) each."""
+    totals, before = campaign.totals, campaign.orders_before
+    bought, never = totals["bought"] > 0, before == 0
+    top = np.zeros(len(before), dtype=bool)
+    top[np.argsort(-before, kind="stable")[: max(len(before) // TOP, 1)]] = True
+    start, end = campaign.active["start"], campaign.active["end"]
+    counted = {
+        "buyers": bought,
+        "new_buyers": bought & never,
+        "repeat_buyers": bought & (before + totals["bought"] >= 2),
+        "active_start": start,
+        "active_end": start & end,
+        "top_start": start & top,
+        "top_end": start & end & top,
+        "marketing_new": (totals["cost"] + totals["discount"]) * never,
+    }
+    if campaign.satisfaction is not None:
+        counted["satisfaction"] = campaign.satisfaction
+    return {**totals, **{name: values.astype(np.float64) for name, values in counted.items()}}
+
+
+def _means(values: dict[str, Float], own: Bool | None = None) -> dict[str, float]:
+    return {name: float((of if own is None else of[own]).mean()) for name, of in values.items()}
+
+
+def _budget(world: World) -> float:
+    """Per customer; 0: without limit."""
+    budget = world.guard.budget
+    return 0.0 if budget is None else budget.amount_per_1000_customers / 1000.0

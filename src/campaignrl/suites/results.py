@@ -7,6 +7,7 @@ comparing (compare.py).
 from __future__ import annotations
 
 import json
+import math
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,29 +20,30 @@ from campaignrl.errors import ArtifactError, Problem, SpecError
 from campaignrl.specs import Spec, check, digest, world_hash
 from campaignrl.suites.identity import Identity
 from campaignrl.suites.measure import Measured
-from campaignrl.suites.paired_test import paired_difference
-from campaignrl.suites.plan import Run
+from campaignrl.suites.measure_definitions import CONTRIBUTION, MEASURES
+from campaignrl.suites.plan import Run, planned_detectable, planned_sentence
+from campaignrl.suites.rows import Row, rows_of
 from campaignrl.suites.side_by_side import side_by_side
-from campaignrl.suites.suite import NONE, Gate, Label, Suite, Training
+from campaignrl.suites.statistics import paired_difference
+from campaignrl.suites.suite import Gate, Label, Suite, Training
 from campaignrl.tables.files import write_whole
 
-FORMAT = 1
+FORMAT = 2
 KIND = "campaignrl benchmark"
 MAX_BYTES = 64 << 20
+SHOWN = (CONTRIBUTION, "gain", "sends", "orders")  # in the table for people
 
 Count = Annotated[int, Field(ge=1)]
 Short = Annotated[str, StringConstraints(max_length=200, pattern=r"^\P{C}*$")]
 
 
-class Row(Measured):
-    """One run, beside the value of sending nothing to the same customers."""
+class MeasureFacts(Spec):
+    """What a measure is."""
 
-    none_value: float
-
-    @property
-    def gain(self) -> float:
-        """Over sending nothing."""
-        return self.value - self.none_value
+    unit: Short
+    formula: Short
+    better: int  # 1: more is better; -1: less; 0: neither by itself
+    source: Short
 
 
 class WorldFacts(Spec):
@@ -78,6 +80,9 @@ class Results(Spec):
     made_with: dict[Short, Short]
     suite: SuiteFacts
     suite_hash: Short
+    # By policy, the loss that is called a regression, share of the base's value; None: its spread is not known.
+    detectable: dict[Short, float | None] = Field(default_factory=dict)
+    measures: dict[Label, MeasureFacts] = Field(default_factory=dict)
     rows: list[Row]
 
     def to_json(self) -> str:
@@ -89,26 +94,27 @@ class Results(Spec):
         text = self.to_json()
         write_whole(path, lambda out: _write(out, text))
 
-    def values(self, world: str, policy: str) -> dict[int, float]:
-        """Seed -> value per customer."""
-        return {row.seed: row.value for row in self.rows if (row.world, row.policy) == (world, policy)}
+    def values(self, world: str, policy: str, measure: str = CONTRIBUTION) -> dict[int, float]:
+        """Seed -> one measure, of the seeds where it can be had."""
+        mine = [row for row in self.rows if (row.world, row.policy) == (world, policy)]
+        found = {row.seed: row.measures.get(measure) for row in mine}
+        return {seed: value for seed, value in found.items() if value is not None}
 
     def __str__(self) -> str:
         suite, gate = self.suite, self.suite.compare.baseline
         head = f"{suite.name}: {suite.customers:,} customers, {suite.seeds} seeds, value = contribution per customer"
         title = ("world", "policy", "value", f"against {gate}", "95 % interval", "over none", "sends", "orders")
         rows = [title, *(self._line(world, policy) for world in suite.worlds for policy in suite.policies)]
-        return f"{head}\n\n{side_by_side(rows, right=range(2, len(title)))}"
+        plan = [said] if (said := planned_sentence(self.detectable, suite)) else []
+        return "\n\n".join(["\n".join([*plan, head]), side_by_side(rows, right=range(2, len(title)))])
 
     def _line(self, world: str, policy: str) -> tuple[str, ...]:
-        mine = [row for row in self.rows if (row.world, row.policy) == (world, policy)]
-        if not mine:
+        values = {name: list(self.values(world, policy, name).values()) for name in SHOWN}
+        if not values[CONTRIBUTION]:
             return (world, policy, *["-"] * 6)
-        mean = {name: float(np.mean([getattr(row, name) for row in mine])) for name in ("value", "sends", "orders")}
-        gain = float(np.mean([row.gain for row in mine]))
-        money = f"{mean['value']:.2f} {self.suite.worlds[world].currency}"
-        against = self._against(world, policy)
-        return (world, policy, money, *against, f"{gain:+.2f}", f"{mean['sends']:.2f}", f"{mean['orders']:.3f}")
+        value, gain, sends, orders = (float(np.mean(values[name])) if values[name] else math.nan for name in SHOWN)
+        money = f"{value:.2f} {self.suite.worlds[world].currency}"
+        return (world, policy, money, *self._against(world, policy), f"{gain:+.2f}", f"{sends:.2f}", f"{orders:.3f}")
 
     def _against(self, world: str, policy: str) -> tuple[str, str]:
         base, mine = self.values(world, self.suite.compare.baseline), self.values(world, policy)
@@ -122,7 +128,7 @@ class Results(Spec):
 
 
 def assemble(suite: Suite, identity: Identity, measured: dict[Run, Measured]) -> Results:
-    """Results in the order of the plan; each row gets the value of `none` with the same world and seed."""
+    """Results in the order of the plan; gains are over `none` of the same world and seed."""
     worlds = {
         label: WorldFacts(hash=world_hash(world), currency=world.money.currency, horizon=world.horizon)
         for label, world in identity.worlds.items()
@@ -137,11 +143,17 @@ def assemble(suite: Suite, identity: Identity, measured: dict[Run, Measured]) ->
         train=train,
         compare=suite.compare,
     )
-    rows = [
-        Row(**found.model_dump(), none_value=measured[Run(run.world, NONE, run.seed)].value)
-        for run, found in measured.items()
-    ]
-    return Results(made_with=made_with(), suite=facts, suite_hash=facts.settings_hash, rows=rows)
+    return Results(
+        made_with=made_with(),
+        suite=facts,
+        suite_hash=facts.settings_hash,
+        detectable=planned_detectable(suite),
+        measures={
+            m.id: MeasureFacts(unit=m.unit, formula=m.formula, better=m.better, source=m.source)
+            for m in MEASURES.values()
+        },
+        rows=rows_of(suite, identity.worlds, measured),
+    )
 
 
 def made_with() -> dict[str, str]:

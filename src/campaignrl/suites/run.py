@@ -17,11 +17,12 @@ from pathlib import Path
 
 from campaignrl.errors import CampaignError, Problem, UsageError
 from campaignrl.suites.identity import identify
-from campaignrl.suites.measure import Measured, measure
+from campaignrl.suites.measure import Timed, measure
 from campaignrl.suites.plan import Run, plan
 from campaignrl.suites.results import Results, assemble
 from campaignrl.suites.store import Store
 from campaignrl.suites.suite import Suite, load_suite
+from campaignrl.suites.timings import write_timings
 
 Progress = Callable[[int, int], None]  # (runs done, runs in all)
 
@@ -39,7 +40,8 @@ def benchmark(
 
     Args:
         suite: a bundled name, a TOML file, or a Suite.
-        out: results file; what is finished before an interruption waits in OUT.partial.
+        out: results file; what is finished before an interruption waits in OUT.partial, and what each run took is
+            written beside it (NAME.timings.json).
         seeds: how many, instead of the suite's own number.
         workers: processes at a time.
         progress: called as (runs done, in all).
@@ -75,14 +77,15 @@ def benchmark(
                 store.save(run, found)
             done[run] = found
             _tell(progress, len(done), len(runs))
-    results = assemble(suite, identity, {run: done[run] for run in runs})
+    results = assemble(suite, identity, {run: done[run].figures for run in runs})
     if store is not None and out is not None:
+        write_timings(out, {run: done[run].seconds for run in runs})
         results.write(out)
         store.clear()
     return results
 
 
-def _played(suite: Suite, runs: list[Run], workers: int) -> Generator[tuple[Run, Measured], None, None]:
+def _played(suite: Suite, runs: list[Run], workers: int) -> Generator[tuple[Run, Timed], None, None]:
     """Each run with its figures, in the order in which they finish."""
     workers = min(workers, len(runs))
     if workers <= 1:

@@ -15,13 +15,13 @@ from typing import BinaryIO
 from campaignrl.errors import SpecError, UsageError
 from campaignrl.specs import check, digest, world_hash
 from campaignrl.suites.identity import Identity, code_hash
-from campaignrl.suites.measure import Measured
+from campaignrl.suites.measure import Measured, Timed
 from campaignrl.suites.plan import Run
 from campaignrl.suites.suite import Suite
 from campaignrl.tables.files import write_whole
 
 _OURS = re.compile(r"[0-9a-f]{32}\.json|\.[0-9a-f]{32}\.json\.[0-9a-f]{16}\.part")
-_LARGEST = 1 << 16  # bytes of one run's file
+_LARGEST = 1 << 20  # bytes of one run's file
 
 
 class Store:
@@ -42,7 +42,7 @@ class Store:
         key = [code_hash(), run.world, self._worlds[run.world], run.policy, policy, run.seed]
         return self.folder / f"{digest([*key, self._suite.customers, explore])}.json"
 
-    def load(self, run: Run) -> Measured | None:
+    def load(self, run: Run) -> Timed | None:
         """The figures of a finished run; None if there are none, or if the file is damaged."""
         try:
             path = self.path(run)
@@ -52,12 +52,14 @@ class Store:
             figures = check(Measured, found["figures"], path.name)
         except (OSError, ValueError, RecursionError, SpecError):
             return None
-        return figures if (figures.world, figures.policy, figures.seed) == tuple(run) else None
+        seconds = found.get("seconds")
+        took = seconds if isinstance(seconds, float) and 0.0 <= seconds < float("inf") else 0.0
+        return Timed(figures, took) if (figures.world, figures.policy, figures.seed) == tuple(run) else None
 
-    def save(self, run: Run, figures: Measured) -> None:
+    def save(self, run: Run, found: Timed) -> None:
         """Keep a finished run."""
-        content = figures.model_dump(mode="json")
-        text = json.dumps({"check": digest(content), "figures": content}, allow_nan=False)
+        content = found.figures.model_dump(mode="json")
+        text = json.dumps({"check": digest(content), "seconds": found.seconds, "figures": content}, allow_nan=False)
         write_whole(self.path(run), lambda out: _write(out, text))
 
     def clear(self) -> None:

@@ -13,6 +13,7 @@ from pydantic import Field, StringConstraints, model_validator
 from campaignrl.errors import Problem, SpecError, nearest
 from campaignrl.policies import ALWAYS
 from campaignrl.specs import Spec, check, find_file, read_toml
+from campaignrl.suites.measure_definitions import GATED, measure_fix
 
 NONE = "none"  # always played: the value that every gain is measured from
 
@@ -26,6 +27,9 @@ class PolicyUse(Spec):
 
     use: Annotated[str, StringConstraints(min_length=1)]  # bundled name, TOML file, bundle, `always:ACTION`
     label: Label | None = None  # its name in the results; not given: the name or the stem of the file
+    # Standard deviation between seeds of the difference between two versions that are equally good, a share of the
+    # value, as experiments/gate.py measures it; what can be detected follows from it before anything runs.
+    spread: Annotated[float, Field(ge=0.0)] | None = None
 
     @property
     def name(self) -> str:
@@ -45,6 +49,7 @@ class Gate(Spec):
     """What `compare` allows."""
 
     margin: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.01  # loss that may pass, as a share of the base's value
+    margins: dict[Label, Annotated[float, Field(ge=0.0)]] = Field(default_factory=dict)  # of further measures
     baseline: str = NONE  # the policy that others of the same file are shown against
 
 
@@ -60,6 +65,8 @@ class Suite(Spec):
     customers: Annotated[int, Field(ge=2, le=10_000_000)] = 5_000  # evaluated per run
     horizon: Annotated[int, Field(ge=1, le=3660)] | None = None  # days; not given: each world's own
     compare: Gate = Gate()
+    # By world: gain per customer of its observable ceiling over sending nothing, currency.
+    ceilings: dict[Label, Annotated[float, Field(gt=0.0)]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _consistent(self) -> Suite:
@@ -78,6 +85,11 @@ class Suite(Spec):
         """Label -> reference of the worlds, in the order of the file."""
         return {_stem(reference): reference for reference in self.worlds}
 
+    @property
+    def spreads(self) -> dict[str, float | None]:
+        """By policy but `none`, the spread between seeds that its file states."""
+        return {entry.name: entry.spread for entry in self.policy if entry.name != NONE}
+
 
 def load_suite(reference: str | Path | Suite, *, seeds: int | None = None) -> Suite:
     """A suite by bundled name or path of a TOML file; files it names are looked for beside it first."""
@@ -86,7 +98,7 @@ def load_suite(reference: str | Path | Suite, *, seeds: int | None = None) -> Su
         return check(Suite, {**reference.model_dump(), **changes}, reference.name) if changes else reference
     path = find_file("experiments", reference, "suite")
     suite, folder = check(Suite, {"name": path.stem, **read_toml(path), **changes}, path.name), path.parent
-    uses = [PolicyUse(use=_beside(folder, entry.use), label=entry.name) for entry in suite.policy]
+    uses = [PolicyUse(use=_beside(folder, entry.use), label=entry.name, spread=entry.spread) for entry in suite.policy]
     train = suite.train.model_copy(update={"explore": _beside(folder, suite.train.explore)})
     return suite.model_copy(
         update={"worlds": [_beside(folder, world) for world in suite.worlds], "policy": uses, "train": train}
@@ -112,6 +124,16 @@ def _suite_problems(suite: Suite) -> list[Problem]:
     ]
     if len(suite.world_of) < len(suite.worlds):
         problems.append(Problem("(whole)", "worlds", suite.worlds, "a list of different names"))
+    problems += [
+        Problem("[compare] margins", "measure", name, "a measure with a better and a worse", measure_fix(name))
+        for name in suite.compare.margins
+        if name not in GATED
+    ]
+    problems += [
+        Problem("[ceilings]", "world", name, "a world of this suite", nearest(name, suite.world_of))
+        for name in suite.ceilings
+        if name not in suite.world_of
+    ]
     if suite.compare.baseline not in suite.policies:
         fix = nearest(suite.compare.baseline, suite.policies) or f"Known: {', '.join(suite.policies)}."
         problems.append(Problem("[compare]", "baseline", suite.compare.baseline, "a policy of this suite", fix))
