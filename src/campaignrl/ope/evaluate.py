@@ -15,7 +15,7 @@ from campaignrl.errors import Problem, UsageError, unknown
 from campaignrl.ope.data import LOGGED, PolicyLike, target_policy_of
 from campaignrl.ope.diagnostics import check_apart, deciders, diagnose, holdout_of
 from campaignrl.ope.episodes import SEQUENTIAL, evaluate_episodes
-from campaignrl.ope.figures import figures_of
+from campaignrl.ope.figures import figures_of, told
 from campaignrl.ope.intervals import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate
 from campaignrl.ope.methods import (
     AUTO,
@@ -168,11 +168,11 @@ def evaluate(
     estimates = with_interval(interval, used, views, chosen, usual, alpha, seed)
     gain = _lift(evidence, other, certain, alpha, checks.at)
     lift = difference_with_interval(interval, used, evidence, other, gain, alpha, seed)
-    few = () if lift is NONE_HAD else deciders(*deciding(evidence, other, checks.at), len(evidence.clusters))
     found = checks.found(used, (whole, other), lift, mix, folds, seed)
     facts = (_gap(used, curve), holdout_of(log), targets[0].learned_from)
-    figures = figures_of(used, evidence, certain, dropped, chosen, facts)._replace(found=(*found.findings, *few))
-    verdict, reasons = diagnose(figures)
+    figures = figures_of(used, evidence, certain, dropped, chosen, facts)
+    few = () if lift is NONE_HAD else deciders(*deciding(evidence, other, checks.at), len(evidence.clusters))
+    verdict, reasons = diagnose(figures._replace(found=(*found.findings, *few)))
     return Evaluation(
         policy=_mixture_name(targets[0].name, mix),
         log_policy=log.policy_id,
@@ -184,15 +184,8 @@ def evaluate(
         alpha=alpha,
         n=len(used),
         dropped=dropped,
-        customers=figures.customers,
-        ess=figures.ess,
-        max_weight_share=figures.max_weight_share,
-        mean_weight=figures.mean_weight,
         off_support_mass=evidence.off_support,
         logged_value=float(used.reward.mean()),
-        lift=lift.value,
-        lift_ci_low=lift.ci_low,
-        lift_ci_high=lift.ci_high,
         verdict=verdict,
         reasons=(*reasons, *reasons_missing(estimates, without), *outside, *targets[0].notes),
         estimates=estimates,
@@ -203,6 +196,7 @@ def evaluate(
         logging_policy="" if logged is None else logged.name,
         calibration=curve,
         spread=weight_histogram_of(used, evidence),
+        **told(figures, lift),
         **found.beside,
     )
 

@@ -6,12 +6,13 @@ Not here: the same from sums (streaming/figures.py), what follows from them (dia
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from campaignrl.ope.diagnostics import ESS_CAUTION, Figures, Holdout
 from campaignrl.ope.estimators import weights
-from campaignrl.ope.intervals import p_value_of_gap, std_error
+from campaignrl.ope.intervals import Estimate, p_value_of_gap, std_error
 from campaignrl.ope.methods import ESTIMATORS, HEAVY, Evidence
 from campaignrl.tables.log import DecisionLog
 
@@ -56,3 +57,16 @@ def figures_of(
         holdout=facts[1],
         learned_from=facts[2],
     )
+
+
+def told(figures: Figures, lift: Estimate) -> dict[str, Any]:
+    """What an Evaluation tells of them, in memory and from a stream alike."""
+    return {
+        "customers": figures.customers,
+        "ess": figures.ess,
+        "max_weight_share": figures.max_weight_share,
+        "mean_weight": figures.mean_weight,
+        "lift": lift.value,
+        "lift_ci_low": lift.ci_low,
+        "lift_ci_high": lift.ci_high,
+    }

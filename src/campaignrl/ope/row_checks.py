@@ -57,7 +57,7 @@ def of_sample(sample: LogSample, names: Sequence[str], meta: Mapping[str, Any], 
 def _gain(policy: Evidence, reference: Evidence, at: Rows) -> Float:
     """(3, m) weights, terms and residuals of the lift at some rows."""
     apart, residual = policy.weight[at] - reference.weight[at], policy.reward[at] - policy.predicted[at]
-    return np.stack([1.0 + apart, policy.expected[at] - reference.expected[at] + apart * residual, residual])
+    return np.stack([residual, 1.0 + apart, policy.expected[at] - reference.expected[at] + apart * residual])
 
 
 class RowChecks(NamedTuple):

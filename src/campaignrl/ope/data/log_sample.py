@@ -36,7 +36,9 @@ class LogSample(NamedTuple):
     wave: Array | None
     day: Array | None
     wanted: Float32 | None
-    gain: Float | None = None  # (5, m) residuals, weights and terms of the lift, of the value: where rows are not held
+    gain: Float | None = (
+        None  # (3, m) residuals, weights and terms of the lift; where rows are not held also the value's
+    )
 
     @classmethod
     def of(cls, log: DecisionLog, at: Rows, customer: Array, wanted: Float32 | None) -> LogSample:

@@ -103,10 +103,10 @@ def over_time(sample: LogSample, names: Sequence[str], logged: bool) -> OverTime
     days = Days.of(np.asarray(sample.day), sample.customer)
     if days is None:
         return NOTHING
-    _, terms, residual = sample.gain
+    residual, weight, terms = sample.gain[:3]
     stretches = tuple(_stretches(days, sample.reward, terms))
     late = not_in_yet(sample, days.customer)
-    apart = sample.gain[0] - 1.0 if not logged else sample.gain[0] - _usual_mix(sample)
+    apart = weight - 1.0 if not logged else weight - _usual_mix(sample)
     changed = _changed(sample, days, apart * residual, names, stretches) if terms.any() else ()
     return OverTime(stretches, (*late, *changed))
 
@@ -170,7 +170,7 @@ def _changed(
 ) -> tuple[Finding, ...]:
     """One sentence about the action whose effect changes most surely, else about the policy. terms: (m,) of it."""
     assert sample.gain is not None
-    actions, usual, residual = _wanted(sample), _usual_mix(sample), sample.gain[2]
+    actions, usual, residual = _wanted(sample), _usual_mix(sample), sample.gain[0]
     bar = P_ALARM / 3 / (1 + len(actions))
     whole = change(terms, days)
     of_actions = [(change(((sample.action == a) / sample.propensity - usual) * residual, days), a) for a in actions]
@@ -181,7 +181,7 @@ def _changed(
     what = "what this policy earns" if action < 0 else f"what `{names[action]}` earns"
     recent = max(1, len(stretches) // 4)
     rows = days.of_row >= len(stretches) - recent
-    said, lift = days.called(len(stretches) - recent, len(stretches) - 1), sample.gain[1]
+    said, lift = days.called(len(stretches) - recent, len(stretches) - 1), sample.gain[2]
     beside = f"over {said} the lift is {float(lift[rows].mean()):+.4g}, over all days {float(lift.mean()):+.4g}"
     fix = "Go by the recent part (`over_time` in --json), or log again"
     return (Finding(Level.CAUTION, f"{what} {_in_words(found, days)}: {beside}. {fix}."),)
@@ -210,7 +210,7 @@ def not_in_yet(sample: LogSample, customer: Array) -> tuple[Finding, ...]:
     day, reward = np.asarray(sample.day), sample.reward
     if sample.gain is None or reward.min() < 0.0 or not reward.any():
         return ()
-    expected = reward - sample.gain[2]  # what the model expects of the logged action
+    expected = reward - sample.gain[0]  # what the model expects of the logged action
     expected = np.maximum(expected, 0.0) + 1e-3 * float(reward.mean())
     order = np.sort(day)
     for share in NEWEST:

@@ -20,6 +20,7 @@ from campaignrl.arrays import Array
 from campaignrl.errors import DataError, Problem, SupportError, UsageError, unknown
 from campaignrl.ope.data import LOGGED, TABLES, LogSample, joined_samples
 from campaignrl.ope.diagnostics import deciders, diagnose, findings_of_facts
+from campaignrl.ope.figures import told
 from campaignrl.ope.intervals import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate
 from campaignrl.ope.methods import (
     ESTIMATORS,
@@ -235,15 +236,8 @@ def _answer(
         alpha=alpha,
         n=n,
         dropped=stream.rows - n,
-        customers=sums.customers,
-        ess=figures.ess,
-        max_weight_share=figures.max_weight_share,
-        mean_weight=figures.mean_weight,
         off_support_mass=off,
         logged_value=rows.added["reward"] / n,
-        lift=gained.value,
-        lift_ci_low=gained.ci_low,
-        lift_ci_high=gained.ci_high,
         verdict=verdict,
         reasons=reasons + reasons_missing(estimates, {}) + _unchecked(meta, question.policy),
         estimates=estimates,
@@ -251,6 +245,7 @@ def _answer(
         reward_model=_described(question.model, n),
         spread=weight_histogram_from(stream.facts.catalog.names, rows.added) if question.spread else None,
         sensitivity=hidden_bias(whole, gained, mix, question.reference is None),
+        **told(figures, gained),
         **found.beside,
     )
 

@@ -115,7 +115,7 @@ def hidden_bias(sample: LogSample | None, gained: Estimate, mix: float, logged: 
     """How far propensities may be off, by the rows of the sample. logged: the reference is the logged policy."""
     if sample is None or sample.gain is None or sample.wanted is None:
         return Sensitivity(np.nan, np.nan, 0)
-    lift_weight, _, residual = sample.gain
+    residual, lift_weight = sample.gain[:2]
     weight = sample.wanted[np.arange(len(sample.action)), sample.action] / sample.propensity
     other = None if logged else np.maximum(1.0 + weights.mixed(weight, mix) - lift_weight, 0.0)
     sides = Sides.of(weight, other, sample.propensity, residual, mix)
