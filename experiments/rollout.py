@@ -108,7 +108,7 @@ def main(argv: list[str] | None = None) -> None:
     """Read the words of the call, run, and say what came out."""
     words = study_words(__doc__, "runs/rollout", workers=1)
     words.add_argument("--worlds", nargs="+", default=sorted(bundled_files("envs")))
-    words.add_argument("--customers", type=int, default=80_000, help="of each round of a training")
+    words.add_argument("--customers", type=int, default=40_000, help="of each round of a training")
     words.add_argument("--fresh", type=int, default=20_000, help="customers who are played on")
     words.add_argument("--seed", type=int, default=0)
     words.add_argument("--far", nargs="*", default=list(FAR), help="worlds with the far-sighted oracle beside")

@@ -277,7 +277,7 @@ def test_a_turn_of_the_search_never_ends_worse_on_its_own_players(seed, turn):
     assert found.gain == pytest.approx(float((after - before).mean()))
 
 
-def test_players_meet_the_same_luck_and_give_up_what_is_clearly_worse(small_world):
+def test_players_meet_the_same_luck_and_give_up_what_does_not_help_the_first(small_world):
     players = Players(small_world, some_network(small_world), np.arange(200), 1)
     free = Prices.free(small_world.catalog)
     now = players.values(free)
