@@ -37,6 +37,7 @@ ORDER = (
     ("calibration",),
     ("profiles",),
     ("ope",),
+    ("proof",),
     ("suites",),
     ("report",),
     ("loop",),

@@ -21,11 +21,12 @@ from campaignrl.policies.bundle import load_bundle, read_manifest, save_bundle
 from campaignrl.policies.deep.forward_pass import Layer
 from campaignrl.policies.loading import build_policy
 from campaignrl.policies.rollout import price_search, trainer
-from campaignrl.policies.rollout.acceptance import judged, paired_gain
+from campaignrl.policies.rollout.acceptance import judged
 from campaignrl.policies.rollout.labelling import Draws, held_out, labelled, worth_of_a_send
 from campaignrl.policies.rollout.price_search import Players, improved, starts
 from campaignrl.policies.rollout.prices import Prices, by_value, in_words, priced_layers
 from campaignrl.policies.rollout.value_network import FitSettings, ValueNetwork, fit, gradients, held_out_fit, one_cycle
+from campaignrl.policies.standing import paired_gain
 from campaignrl.true_value import acting
 
 SMALL = Path(__file__).parent / "worlds" / "small.toml"
@@ -276,7 +277,7 @@ def test_a_turn_of_the_search_never_ends_worse_on_its_own_players(seed, turn):
     assert found.gain == pytest.approx(float((after - before).mean()))
 
 
-def test_players_meet_the_same_luck_and_give_up_what_is_clearly_worse(small_world):
+def test_players_meet_the_same_luck_and_give_up_what_does_not_help_the_first(small_world):
     players = Players(small_world, some_network(small_world), np.arange(200), 1)
     free = Prices.free(small_world.catalog)
     now = players.values(free)

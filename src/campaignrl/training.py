@@ -12,7 +12,7 @@ import numpy as np
 from campaignrl.campaign import Progress, simulate
 from campaignrl.errors import Problem, SupportError, UsageError
 from campaignrl.policies import Learner, Policy, PolicyReference, load_policy
-from campaignrl.policies.deep import RunOptions, TrainingCallback, WorldLearner
+from campaignrl.policies.deep import RunOptions, TrainingCallback, WorldLearner, kept_in_the_end, warm_started
 from campaignrl.specs import World, WorldReference, load_world
 from campaignrl.tables import read_log
 from campaignrl.tables.files import SUFFIXES
@@ -37,6 +37,7 @@ def train(
     checkpoint: str | Path | None = None,
     resume: bool = False,
     tensorboard: str | Path | None = None,
+    warm_start: PolicyReference | None = None,
 ) -> Policy:
     """Teach a learner from a log, or in a world.
 
@@ -58,6 +59,8 @@ def train(
         checkpoint: of the same, a file that always holds the last whole state.
         resume: go on from it.
         tensorboard: a folder for the events of a learner that acts itself.
+        warm_start: a bundle of `rollout` that a deep learner begins from; it ends as what it began from unless it is
+            shown to be better on fresh customers.
 
     Returns:
         Policy: the trained policy.
@@ -82,8 +85,11 @@ def train(
         world, file = _world_of(source, found), _path(checkpoint)
         days = customers * rounds * world.horizon if steps is None else steps
         words = RunOptions(days, threads or 1, progress, watch, file, resume, _path(tensorboard), rounds)
+        if warm_start is not None:
+            return _from_start(found, load_policy(warm_start, world), world, words)
         train_in(found, world, words)
         return found
+    _refuse_given(found, warm_start=None if warm_start is None else str(warm_start))
     _refuse_given(found, watch=watch, checkpoint=checkpoint, resume=resume or None, tensorboard=tensorboard)
     if isinstance(source, DecisionLog):
         _refuse_given(found, steps=steps)
@@ -120,6 +126,18 @@ def train_in(learner: WorldLearner, world: World, options: RunOptions) -> None:
         fix = "Give --resume (resume=True) to go on from it, or delete it to begin anew."
         raise UsageError(Problem("train", "checkpoint", str(options.checkpoint), "a new file", fix))
     learner.learn(world, options)
+
+
+def _from_start(learner: WorldLearner, start: Policy, world: World, options: RunOptions) -> Policy:
+    """A deep learner taught from where another policy stands; what it was given is changed in place."""
+    found = warm_started(learner, start, world)
+    train_in(found, world, options)
+    ended = kept_in_the_end(found, start, world)
+    vars(learner).update(vars(found))
+    over = f"{ended.over.mean:+.4g} [{ended.over.low:+.4g}, {ended.over.high:+.4g}] {world.money.currency} a customer"
+    vars(learner)["facts"] = {"warm_start": start.name, "kept": ended.kept, "over_start": list(ended.over)}
+    vars(learner)["told"] = [f"kept: {ended.kept}; trained over start: {over}"]
+    return learner
 
 
 def ready_learner(policy: PolicyReference, source: Source, seed: int = 0) -> Learner | WorldLearner:

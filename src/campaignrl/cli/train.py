@@ -9,10 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from campaignrl.cli.inputs import Inputs, policy_name
-from campaignrl.cli.terminal import Encoding, Json, Output, Seed, Threads, progress, say_json, talk
+from campaignrl.cli.terminal import Encoding, Json, Output, Seed, Threads, progress, say_json, say_table, talk
 from campaignrl.errors import UsageError
-from campaignrl.policies import Policy, save_bundle
+from campaignrl.policies import PROOF, Policy, Standing, save_bundle, skipped
 from campaignrl.policies.deep import WorldLearner, thinned
+from campaignrl.proof import copy_of, proof_of_training
 from campaignrl.specs import World, load_world
 from campaignrl.tables import read_log
 from campaignrl.tables.log import FACT, CustomerSketch, DecisionLog, sketch_of
@@ -41,10 +42,23 @@ def train(
         bool, typer.Option("--resume", help="Go on from OUTPUT.checkpoint, if a training was interrupted there.")
     ] = False,
     tensorboard: Annotated[Path | None, typer.Option(help="Folder for TensorBoard, which must be installed.")] = None,
+    warm_start: Annotated[
+        str | None, typer.Option("--warm-start", help="Bundle of rollout that a deep learner begins from.")
+    ] = None,
     report: Annotated[
         Path | None, typer.Option("--report", help="Page (.html) of what it has learned; its picture beside it.")
     ] = None,
     encoding: Encoding = None,
+    proof: Annotated[
+        bool,
+        typer.Option(
+            "--proof/--no-proof",
+            help="Hold it at the end against sending nothing, business as usual and the best fixed action.",
+        ),
+    ] = True,
+    require_better: Annotated[
+        bool, typer.Option("--require-better", help="Exit code 1 where it is not shown to be better than these.")
+    ] = False,
     seed: Seed = 0,
     threads: Threads = None,
     as_json: Json = False,
@@ -52,31 +66,25 @@ def train(
     """Teach POLICY from a decision log (--log) or in a simulated world (--world) and write a bundle.
 
     Learners from logs (lin_ts, dr_greedy) are taught by campaigns in a world; deep ones (maskable_ppo, dqn) act in it
-    themselves, and keep a checkpoint beside OUTPUT until they are done.
+    themselves, and keep a checkpoint beside OUTPUT until they are done. The bundle notes how the policy stands against
+    sending nothing, business as usual and the best fixed action, and `decide` warns where it is not shown to be better.
     """
+    if require_better and not proof:
+        raise UsageError("--require-better needs the proof that --no-proof leaves out.")
     name, source = _inputs(policy, world, log, mapping, encoding)
     learner = ready_learner(name, source, seed)
-    own: dict[str, Any] = {"resume": resume, "tensorboard": tensorboard}
+    began = copy_of(learner) if proof else None
     kept = output.with_name(f"{output.name}.checkpoint")
+    words: dict[str, Any] = {"customers": customers, "rounds": rounds, "steps": steps, "seed": seed}
+    words |= {"threads": threads, "resume": resume, "tensorboard": tensorboard, "warm_start": warm_start}
     if isinstance(learner, WorldLearner) and world is not None:
-        own["checkpoint"] = kept
-    try:
-        with progress(f"train     {policy}") as step:
-            much: dict[str, Any] = {"customers": customers, "rounds": rounds, "steps": steps}
-            train_policy(learner, source, **much, seed=seed, threads=threads, progress=step, **own)
-    except KeyboardInterrupt:
-        if "checkpoint" in own and kept.exists():
-            talk("The same words with --resume go on from where it was.")
-        raise
-    before = dict(getattr(learner, "trained_on", {}))  # of the bundle it went on from
-    if isinstance(source, DecisionLog):
-        facts: dict[str, Any] = {"log": (log or Path()).name, FACT: _sketch(source, before)}
-    else:
-        facts = _facts(learner, world or "", seed, customers or CUSTOMERS) | (
-            {FACT: before[FACT]} if FACT in before else {}
-        )
+        words["checkpoint"] = kept
+    _teach(learner, source, policy, words)
+    facts = _facts(learner, source, (log or Path()).name or world or "", seed, customers or CUSTOMERS)
+    standing = None if began is None else proof_of_training(learner, began, source, seed)
+    facts[PROOF] = skipped() if standing is None else standing.to_dict()
     save_bundle(learner, output, facts)
-    if "checkpoint" in own:
+    if "checkpoint" in words:
         kept.unlink(missing_ok=True)
     if report is not None:
         written = import_module("campaignrl.report.pages.training").training_report(learner, source, report, seed=seed)
@@ -88,7 +96,32 @@ def train(
         say_json(said | ({"report": str(report)} if report else {}))
     for line in getattr(learner, "told", ()):
         talk(line)
+    if standing is not None:
+        _say_standing(standing, as_json)
     talk(f"{learner.name}: trained, saved as {output}")
+    if require_better and standing is not None and not standing.is_better:
+        raise typer.Exit(1)
+
+
+def _teach(learner: Policy, source: World | DecisionLog, name: str, words: dict[str, Any]) -> None:
+    """Train with a bar; who interrupts is told how to go on."""
+    try:
+        with progress(f"train     {name}") as step:
+            train_policy(learner, source, **words, progress=step)
+    except KeyboardInterrupt:
+        if "checkpoint" in words and words["checkpoint"].exists():
+            talk("The same words with --resume go on from where it was.")
+        raise
+
+
+def _say_standing(standing: Standing, as_json: bool) -> None:
+    """The gains over each baseline, line by line, and what is not shown."""
+    title = f"against ({standing.on}{', verdict ' + standing.verdict if standing.verdict else ''})"
+    rows = [[name, *(f"{figure:+.4g}" for figure in gain)] for name, gain in standing.over.items()]
+    if rows and not as_json:
+        say_table((title, f"gain, {standing.unit}", "from", "to (95 %)"), rows)
+    for doubt in standing.doubts:
+        talk(doubt)
 
 
 def _inputs(
@@ -113,9 +146,13 @@ def _sketch(log: DecisionLog, before: dict[str, Any]) -> dict[str, Any]:
     return (found.joined(CustomerSketch.from_dict(before[FACT], "bundle")) if FACT in before else found).to_dict()
 
 
-def _facts(learner: Policy, world: str, seed: int, customers: int) -> dict[str, Any]:
-    """What a bundle says of its training in a world; of a file its name only: the same file gives the same bytes."""
-    facts: dict[str, Any] = {"world": Path(world).name, "seed": str(seed)}
+def _facts(learner: Policy, source: World | DecisionLog, name: str, seed: int, customers: int) -> dict[str, Any]:
+    """What a bundle says of its training; of a file its name only: the same file gives the same bytes."""
+    before = dict(getattr(learner, "trained_on", {}))  # of the bundle it went on from
+    if isinstance(source, DecisionLog):
+        return {"log": name, FACT: _sketch(source, before)}
+    facts: dict[str, Any] = {"world": Path(name).name, "seed": str(seed)}
+    facts |= {FACT: before[FACT]} if FACT in before else {}
     if not isinstance(learner, WorldLearner):
         return facts | {"customers": str(customers)}
     found = getattr(learner, "facts", {})  # of one that writes a report of its training

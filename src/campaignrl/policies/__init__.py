@@ -14,6 +14,8 @@ loading.py           Building a policy from its name, its spec or its file
 registry.py          Which kinds of policy exist. The table is literal: no spec and no bundle ever decides what is
                      imported
 row_products.py      Products of rows with a matrix in which a row's result never depends on its place in the batch
+standing.py          How a policy stands against sending nothing, business as usual and the best fixed action: the
+                     record in its bundle
 tensor_file.py       Tensors and a few texts in one file, in the safetensors format: a length, a JSON header, raw
                      numbers
 bandits/             Bandits: learners that explore, exact in their probabilities
@@ -53,4 +55,10 @@ from campaignrl.policies.registry import KINDS as KINDS
 from campaignrl.policies.registry import kinds as kinds
 from campaignrl.policies.registry import policy_class as policy_class
 from campaignrl.policies.registry import register_policy as register_policy
+from campaignrl.policies.standing import PROOF as PROOF
+from campaignrl.policies.standing import Gain as Gain
+from campaignrl.policies.standing import Standing as Standing
+from campaignrl.policies.standing import doubts_of as doubts_of
+from campaignrl.policies.standing import paired_gain as paired_gain
+from campaignrl.policies.standing import skipped as skipped
 from campaignrl.policies.tensor_file import foreign_name as foreign_name

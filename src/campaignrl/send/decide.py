@@ -18,7 +18,7 @@ from campaignrl import rng
 from campaignrl.arrays import UInt64
 from campaignrl.errors import ArtifactError, Problem, UsageError
 from campaignrl.ledger import EPOCH, Ledger, keep_aliases, known_as
-from campaignrl.policies import Policy, PolicyReference, load_policy, policy_hash, require_trained
+from campaignrl.policies import Policy, PolicyReference, doubts_of, load_policy, policy_hash, require_trained
 from campaignrl.policies.deep import Memory, require_memory
 from campaignrl.send.customers import Customers, Suppressed, read_customers
 from campaignrl.send.decisions import Decisions
@@ -190,6 +190,7 @@ def _decided(
             "policy_hash": policy_hash(policy),
             "world_hash": world_hash(world),
         },
+        doubts=doubts_of(policy),
         gain_unit=world.money.currency if "world" in getattr(policy, "trained_on", {}) else "",
     )
     if how:

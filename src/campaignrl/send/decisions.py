@@ -50,6 +50,7 @@ class Decisions:
         gain_unit: of expected gains: the currency, where the policy learned in a world; "" where it does not say.
         plan: the certificate of a plan by value, of everybody, exploring ones too; None: served by lot, or repeated.
         withdrawn: (n,) of a run that is repeated, whose permission was taken away since; None: nobody's.
+        doubts: what the policy's bundle says is not shown of it, such as that it brings more than sending nothing.
         about: plain JSON facts: world, seed, currency, outcome window, holdout, hashes of policy and world.
 
     Example:
@@ -80,6 +81,7 @@ class Decisions:
     expected_gain: Float | None = None
     gain_unit: str = ""
     plan: Allocation | None = None
+    doubts: tuple[str, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
         """Every decision, also to send nothing, in the order of the customers."""

@@ -222,7 +222,7 @@ def _share(part: int, whole: int) -> str:
 
 def _limits(found: Decisions, world: World) -> tuple[str, ...]:
     """What a reader must not take this plan for."""
-    said = []
+    said = [f"Policy {found.policy}: {doubt}" for doubt in found.doubts]
     if world.provenance:
         unfitted = sum(one.how == "default" for one in world.provenance.values())
         if unfitted:

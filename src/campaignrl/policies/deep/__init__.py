@@ -18,6 +18,8 @@ trainer.py               Training networks in a world with stable-baselines3 and
                          learner to its weights
 training_env.py          The environment that deep learners learn in: a world's customers, with rewards made fit to
                          learn from
+warm_start.py            A deep learner that begins from a network that decides already, and ends at least as good, or
+                         as that network
 weight_export.py         Torch's weights as numpy arrays and back: of a network that decides, and of a whole
                          training
 """
@@ -53,3 +55,6 @@ from campaignrl.policies.deep.run_options import TrainingCallback as TrainingCal
 from campaignrl.policies.deep.run_options import WorldLearner as WorldLearner
 from campaignrl.policies.deep.run_options import thinned as thinned
 from campaignrl.policies.deep.training_env import TrainingVectorEnv as TrainingVectorEnv
+from campaignrl.policies.deep.warm_start import Ended as Ended
+from campaignrl.policies.deep.warm_start import kept_in_the_end as kept_in_the_end
+from campaignrl.policies.deep.warm_start import warm_started as warm_started

@@ -8,19 +8,28 @@ outcome window. Not here: greed for whoever buys anyway (propensity_greedy.py). 
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from campaignrl.actions import NONE
+from campaignrl.actions import NONE, Catalog
 from campaignrl.arrays import Float, Float32
+from campaignrl.errors import UsageError
 from campaignrl.features import FeatureSchema
-from campaignrl.policies.base import Tensors
+from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
-from campaignrl.policies.learner_settings import fixed_penalty
+from campaignrl.policies.learner_settings import fixed_penalty, require_catalog
 from campaignrl.policies.linear_model import RidgeStatistics, with_intercept
-from campaignrl.policies.offline.advantage_regression import RegressionRows, Sums, encoded, out_of_fold, overlap_of
+from campaignrl.policies.offline.advantage_regression import (
+    RegressionRows,
+    Sums,
+    encoded,
+    out_of_fold,
+    overlap_of,
+    rows_with_a_choice,
+)
 from campaignrl.policies.offline.base import OfflineConfig, OfflineLearner
 from campaignrl.policies.offline.dr_greedy import doubly_robust_scores
 from campaignrl.specs import Spec
@@ -30,7 +39,18 @@ PENALTIES = (1.0, 1e1, 1e2, 1e3, 1e4)  # pseudo-observations of each model's own
 
 
 class UpliftConfig(OfflineConfig):
-    """The settings of base.py."""
+    """The settings of base.py.
+
+    keep_sums: the bundle holds the sums that the models rest on (8 bytes x folds x actions x columns squared; no rows),
+    so that a loaded one learns on.
+    """
+
+    keep_sums: bool = True
+
+    @classmethod
+    def with_names_of_today(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Bundles of before there were sums in them hold none."""
+        return {"keep_sums": False, **settings}
 
 
 class Uplift(OfflineLearner):
@@ -40,8 +60,48 @@ class Uplift(OfflineLearner):
     Config: ClassVar[type[Spec]] = UpliftConfig
     config: UpliftConfig
 
-    def _learn(self, log: DecisionLog) -> Tensors:
-        parts = [each.stats for each in self._sums(log, self._regression_rows(log, baseline=False))]
+    def __init__(self, catalog: Catalog, schema: FeatureSchema, config: UpliftConfig, name: str) -> None:
+        super().__init__(catalog, schema, config, name)
+        self._parts = [RidgeStatistics.zeros(catalog, schema.width) for _ in range(config.folds)]  # by fold
+
+    def update(self, log: DecisionLog) -> None:
+        """Take in the matured rows: sums by fold are all it needs, so halves teach what the whole does."""
+        require_catalog(log, self.catalog, self.name)
+        if self._rows and not any(part.count.any() for part in self._parts):
+            raise UsageError(f"{self.name} was loaded from a bundle without sums. Train a new one instead.")
+        if len(rows_with_a_choice(log)):
+            with one_blas_thread():
+                found = self._sums(log, self._regression_rows(log, baseline=False))
+                self._parts = [part + each.stats for part, each in zip(self._parts, found, strict=True)]
+                self._rows, self._fitted = self._rows + int(log.matured.sum()), self._gains(self._parts)
+
+    @classmethod
+    def shapes(cls, catalog: Catalog, schema: FeatureSchema, config: Any) -> Shapes:
+        """What `tensors` holds."""
+        K, k, D = config.folds, len(catalog), schema.width + 1
+        sums: Shapes = {"gram": ("F64", (K, k, D, D)), "moment": ("F64", (K, k, D))}
+        sums |= {"square": ("F64", (K, k)), "count": ("F64", (K, k))}
+        return {**super().shapes(catalog, schema, config), **(sums if config.keep_sums else {})}
+
+    def tensors(self) -> Tensors:
+        """What the choice reads, and the sums by fold that it rests on."""
+        if not self.config.keep_sums:
+            return super().tensors()
+        sums = {name: np.stack([part.tensors()[name] for part in self._parts]) for name in self._parts[0].tensors()}
+        return {**super().tensors(), **sums}
+
+    def restore(self, tensors: Tensors) -> None:
+        """Take back what `tensors` gave."""
+        super().restore(tensors)
+        if self.config.keep_sums:
+            names = self._parts[0].tensors()
+            self._parts = [
+                RidgeStatistics.from_tensors({name: tensors[name][f] for name in names})
+                for f in range(self.config.folds)
+            ]
+
+    def _gains(self, parts: list[RidgeStatistics]) -> Tensors:
+        """Differences of separate models of these sums by fold."""
         whole = sum(parts[1:], parts[0])
         l2 = fixed_penalty(self.config.l2)
         if l2 is None:

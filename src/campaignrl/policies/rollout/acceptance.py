@@ -10,23 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from campaignrl.arrays import Float, Int
 from campaignrl.envs.truth import Decide, live
 from campaignrl.policies.base import Policy
 from campaignrl.policies.baselines import NOTHING, deciding
+from campaignrl.policies.standing import Gain, paired_gain
 from campaignrl.specs import World
-
-Z = 1.959964  # of a two-sided 95 % interval
-
-
-class Gain(NamedTuple):
-    """Mean paired difference per customer and campaign with its 95 % interval, currency."""
-
-    mean: float
-    low: float
-    high: float
 
 
 class Verdict(NamedTuple):
@@ -39,13 +28,6 @@ class Verdict(NamedTuple):
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
         return {"accepted": self.accepted, "kept": self.kept, "over": {n: list(g) for n, g in self.over.items()}}
-
-
-def paired_gain(ours: Float, theirs: Float) -> Gain:
-    """Of values (n,) of the same customers."""
-    over = ours - theirs
-    mean, half = float(over.mean()), Z * float(over.std(ddof=1)) / float(np.sqrt(len(over)))
-    return Gain(mean, mean - half, mean + half)
 
 
 def best_of(world: World, ways: Mapping[str, Decide], *, customers: Int, seed: int) -> str:

@@ -1,8 +1,8 @@
 """Simulation-based search for prices: whole campaigns are played on fresh customers, all moves under the same luck.
 
 First a margin for any send from a grid, then coordinate by coordinate in falling steps, from several starts. A move is
-kept where its paired gain exceeds one standard error, and given up early where it is clearly worse on the first part of
-the players. Not here: what prices are (prices.py), who is accepted in the end (acceptance.py). n players.
+kept where its paired gain exceeds one standard error, and given up early where the first part of the players gain
+nothing by it. Not here: what prices are (prices.py), who is accepted in the end (acceptance.py). n players.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ APART = 3  # places of the grid between two starts
 STEPS = (0.5, 0.25, 0.12)  # units, one for each turn
 FALL_STEP = 0.3  # of the share by which prices fall
 FASTER, TIMES = 1.6, 5  # a move that helped is made again, so many times longer, and at most so often
-FIRST = 0.25  # share of the players on whom a move must not be clearly worse
+FIRST = 0.25  # share of the players who must gain by a move before the others play it
 
 
 class Found(NamedTuple):
@@ -48,10 +48,9 @@ class Players:
         return np.concatenate([self._play(prices, ids) for ids in self._parts])
 
     def values_over(self, prices: Prices, now: Float) -> Float | None:
-        """(n,) the same; None as soon as it is clear that these prices bring less than `now` (n,)."""
+        """(n,) the same; None where the first of the players do not gain over `now` (n,) on average."""
         found = self._play(prices, self._parts[0])
-        over = found - now[: len(found)]
-        if over.mean() < -standard_error(over):
+        if (found - now[: len(found)]).mean() <= 0.0:
             return None
         return np.concatenate([found, *(self._play(prices, ids) for ids in self._parts[1:])])
 

@@ -1,0 +1,85 @@
+"""The one function that every kind goes through, and the taught copy that a log is proven by.
+
+Not here: the comparisons (in_a_world.py, on_a_log.py), the record in a bundle and its marks (policies/standing.py).
+"""
+
+from __future__ import annotations
+
+from campaignrl.errors import CampaignError, Problem, UsageError
+from campaignrl.policies import Learner, Policy, Standing, is_trained, policy_class
+from campaignrl.proof.in_a_world import prove_in_world
+from campaignrl.proof.on_a_log import REFUSED, prove_on_log
+from campaignrl.specs import World, WorldReference, check, load_world
+from campaignrl.tables.log import DecisionLog, split_by_customer
+
+CUSTOMERS = 4_000  # of a world, fresh ones
+TAUGHT = 0.75  # of the customers of a log, whom the copy learns from; it is judged on the others
+MOST_ROWS = 400_000  # of a log that a proof takes; of a longer one, a part of the customers
+
+
+def prove(
+    policy: Policy,
+    source: WorldReference | DecisionLog,
+    *,
+    customers: int = CUSTOMERS,
+    chosen_on: DecisionLog | None = None,
+    seed: int = 0,
+) -> Standing:
+    """Hold a policy against sending nothing, business as usual and the best fixed action.
+
+    Args:
+        policy: any kind; a learner must have learned.
+        source: a world, on fresh customers of which all of them play; or rows of a log that the policy has not learned
+            from, by which they are estimated.
+        customers: of the world.
+        chosen_on: of a log, other rows, on which the best fixed action is chosen; None: a half of `source`, and the
+            comparison is made on the other.
+        seed: of the customers' luck.
+
+    Returns:
+        Standing: the gains with intervals, and what is in doubt; none: the policy may be used.
+
+    Example:
+        >>> import campaignrl as crl
+        >>> from campaignrl.proof import prove
+        >>> prove(crl.load_policy("rules_coupon_trap", "coupon_trap"), "coupon_trap", customers=500).is_better
+        False
+    """
+    if not isinstance(source, DecisionLog):
+        return prove_in_world(policy, load_world(source), customers, seed)
+    if chosen_on is None:
+        source, chosen_on = split_by_customer(source, 0.5, seed)
+    return prove_on_log(policy, source, chosen_on)
+
+
+def proof_of_training(learner: Policy, before: Policy, source: World | DecisionLog, seed: int = 0) -> Standing:
+    """How what was just taught stands: in its world, or by a copy taught on a part of the customers of its log.
+
+    before: the learner as it was before it was taught, which the copy begins from.
+    """
+    if isinstance(source, World):
+        return prove(learner, source, seed=seed)
+    if not isinstance(before, Learner):
+        raise UsageError(Problem("prove", "policy", learner.name, "one that learns from logs"))
+    if len(source) > MOST_ROWS:
+        source, _ = split_by_customer(source, MOST_ROWS / len(source), seed)
+    kept, held = split_by_customer(source, TAUGHT, seed)
+    try:
+        before.update(kept)
+    except CampaignError as wrong:
+        why = f"Too little is left of its log to hold it against anything: {' '.join(str(wrong).split())}"
+        return Standing.of(f"log of {source.policy_id}", "a decision", {}, REFUSED, (why,))
+    if not is_trained(before):
+        why = "Too little is left of its log to hold it against anything."
+        return Standing.of(f"log of {source.policy_id}", "a decision", {}, REFUSED, (why,))
+    return prove(before, held, chosen_on=kept, seed=seed)
+
+
+def copy_of(policy: Policy) -> Policy:
+    """The same policy apart: settings and learned numbers, of the class that it is of."""
+    found = policy_class(policy.kind)
+    config = check(found.Config, policy.settings(), f"policy {policy.name}")
+    copy = found(policy.catalog, policy.schema, config, policy.name)  # type: ignore[attr-defined]
+    if is_trained(policy):
+        copy.restore(policy.tensors())
+    return copy
