@@ -26,6 +26,7 @@ from campaignrl.profiles.segments import Segmentation
 from campaignrl.profiles.table import SEGMENT, Facts, write_profiles
 from campaignrl.profiles.tags import (
     DERIVED,
+    NEXT_PURCHASE,
     STATISTICS,
     Evidence,
     Scope,
@@ -41,6 +42,7 @@ from campaignrl.profiles.tags import (
     listed,
     load_tags,
     model_column,
+    next_purchase,
     nobody_knows,
     rests_on,
     rule_column,
@@ -156,9 +158,12 @@ def _made(
     says: dict[str, Any] = {}
     book, now = cache(lambda: histories(connection, day, ids)), cache(lambda: inputs_of(connection, day, ids))
     for name, tag in of_kind.get("model", {}).items():
-        raw[name], says[name] = model_column(connection, tag, day, ids, book, now)
+        if tag.of in NEXT_PURCHASE:
+            raw[name], says[name] = next_purchase(connection, tag.of, day, ids)
+        else:
+            raw[name], says[name] = model_column(connection, tag, day, ids, book, now)
     for name, tag in of_kind.get("manual", {}).items():
-        raw[name] = listed(tag.file, ids)
+        raw[name] = listed(tag.file, ids, day)
     return _resolved(chosen, raw, len(ids)), says
 
 
@@ -172,7 +177,11 @@ def _statistics(
         for name, tag in tags.items()
         if tag.of not in DERIVED and name not in lacking
     }
-    derived = {name: tag.of for name, tag in tags.items() if tag.of in DERIVED and name not in lacking}
+    derived = {
+        name: (tag.of, Scope(day, tag.days, timed=there.timed))
+        for name, tag in tags.items()
+        if tag.of in DERIVED and name not in lacking
+    }
     unknown = {name: nobody_knows(STATISTICS[tags[name].of].kind, len(ids)) for name in lacking}
     made = {**statistic_columns(connection, plain, ids), **derived_columns(connection, derived, day, ids), **unknown}
     return {name: made[name] for name in tags}
@@ -212,10 +221,11 @@ def kinds_of(chosen: TagSet, name: str) -> tuple[str, ...]:
     if tag.kind == "attribute":
         return ("attributes",)
     if tag.kind == "model":
-        return STATISTICS["number of orders"].kinds if tag.of in ("p_alive", "expected_orders", "clv") else LEARNED_FROM
+        return STATISTICS["number of orders"].kinds if tag.of in OF_ORDERS else LEARNED_FROM
     return tuple(dict.fromkeys(kind for other in tag.needs for kind in kinds_of(chosen, other)))
 
 
+OF_ORDERS = ("p_alive", "expected_orders", "clv", *NEXT_PURCHASE)
 LEARNED_FROM = ("order", "opening", "visit", "cart", "feedback", "sent", "opened", "clicked", "redeemed")
 
 

@@ -6,8 +6,12 @@ history_statistics.py  Statistics that rest on a whole order history, or on that
                        RFM, days since sign-up
 learned_models.py      Model tags that learn from an earlier window: what was known before a day `cut`, and what
                        happened after it
+manual_lists.py        Tags by hand: an uploaded list of customers, each for as long as the list says
+next_purchase.py       The next purchase: which category, and in how many days; by sequence where that beats counts
 order_models.py        Model tags of a customer's order history: chance of being a customer still, orders to come,
                        and their value
+process_statistics.py  Statistics of a customer's way through the shop: visits and carts that no order followed, and the
+                       best hour
 rfm_scores.py          Scores of recency, frequency and money by edges: one arithmetic for the RFM tags and for RFM
                        segments
 statistics.py          The closed list of statistics a tag may be: a phrase in words -> SQL over one customer's
@@ -25,6 +29,9 @@ world_levels.py        Levels of a world's categories against those of the data:
 from campaignrl.profiles.tags.evidence import Evidence as Evidence
 from campaignrl.profiles.tags.evidence import evidence as evidence
 from campaignrl.profiles.tags.learned_models import inputs_of as inputs_of
+from campaignrl.profiles.tags.manual_lists import listed as listed
+from campaignrl.profiles.tags.next_purchase import NEXT_PURCHASE as NEXT_PURCHASE
+from campaignrl.profiles.tags.next_purchase import next_purchase as next_purchase
 from campaignrl.profiles.tags.order_models import model_column as model_column
 from campaignrl.profiles.tags.rfm_scores import QUINTILES as QUINTILES
 from campaignrl.profiles.tags.rfm_scores import edge_scores as edge_scores
@@ -39,7 +46,6 @@ from campaignrl.profiles.tags.values import Values as Values
 from campaignrl.profiles.tags.values import attribute_column as attribute_column
 from campaignrl.profiles.tags.values import derived_columns as derived_columns
 from campaignrl.profiles.tags.values import into_names as into_names
-from campaignrl.profiles.tags.values import listed as listed
 from campaignrl.profiles.tags.values import nobody_knows as nobody_knows
 from campaignrl.profiles.tags.values import rule_column as rule_column
 from campaignrl.profiles.tags.values import score_column as score_column
