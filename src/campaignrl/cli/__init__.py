@@ -8,6 +8,8 @@ inputs.py           The inputs of a call, read so that all that is wrong with th
 loop.py             `campaignrl init`, `today`, `approve`, `halt`: a folder that a marketing team lives in
 main.py             The app: which verbs there are, their exit codes, and what happens to errors
 profile.py          `campaignrl profile`: customers from their events, and kept up to date
+profile_items.py    `campaignrl profile recommend`: the items to show each customer, and whether they beat what is
+                    simple
 profile_segment.py  `campaignrl profile segment` and `campaignrl profile draw`: segments of customers, and customers
                     drawn from them
 profile_show.py     `campaignrl profile show` and `cohorts`: the tags of all customers, of one, or of those that a

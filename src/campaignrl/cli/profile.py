@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from campaignrl.cli.inputs import Inputs
+from campaignrl.cli.profile_items import recommend
 from campaignrl.cli.profile_segment import draw, segment
 from campaignrl.cli.profile_show import cohorts, say_tags, show
 from campaignrl.cli.terminal import Encoding, Json, progress, say_json, say_table, talk
@@ -184,6 +185,7 @@ def _say_update(done: Update, folder: Path, as_json: bool) -> None:
 profile.command()(show)
 profile.command()(cohorts)
 profile.command()(segment)
+profile.command()(recommend)
 profile.command()(draw)
 
 

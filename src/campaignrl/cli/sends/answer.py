@@ -12,6 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 from campaignrl.cli.terminal import say, say_json, say_table, talk
 from campaignrl.policies.deep import Memory, memory_writer
+from campaignrl.profiles.items import WithItems
 from campaignrl.report.pages import plan_page
 from campaignrl.send import NO_TAG, Certificate, Decisions, Plan
 from campaignrl.tables import CustomerTable
@@ -28,6 +29,7 @@ class Outputs(NamedTuple):
     memory: Path | None
     ledger: Path | None
     nothing: bool
+    items: Path | None = None
 
     @classmethod
     def beside(
@@ -47,12 +49,18 @@ class Outputs(NamedTuple):
             decisions = decisions or send_list.with_name(f"{send_list.stem}.decisions.parquet")
         return cls(send_list, decisions, plan, memory, ledger, nothing)
 
+    def with_items(self) -> Outputs:
+        """And the items shown by decision, beside the send list."""
+        if self.send_list is None or self.nothing:
+            return self
+        return self._replace(items=self.send_list.with_name(f"{self.send_list.stem}.items.parquet"))
+
     def by_option(self) -> dict[str, Path | None]:
         """The options that name them."""
-        made = {"--memory": self.memory, "--decisions": self.decisions, "--plan": self.plan}
+        made = {"--memory": self.memory, "--decisions": self.decisions, "--plan": self.plan, "items": self.items}
         return {**made, "--output": self.send_list}
 
-    def write(self, found: Decisions, plan: Plan, memory: Memory | None) -> None:
+    def write(self, found: Decisions, plan: Plan, memory: Memory | None, shown: WithItems | None = None) -> None:
         """Write them together or not at all, the list last; of a dry run the plan alone, where it was asked for."""
         if self.nothing or self.send_list is None:
             if self.plan is not None:
@@ -65,7 +73,10 @@ class Outputs(NamedTuple):
             files[self.memory] = memory_writer(memory, self.memory)
         if self.plan is not None:
             files[self.plan] = _page(plan)
-        write_together({**files, self.send_list: frame_writer(found.sends(), self.send_list)})
+        if shown is not None and self.items is not None:
+            files[self.items] = frame_writer(shown.shown, self.items)
+        sends = found.sends() if shown is None else shown.sends
+        write_together({**files, self.send_list: frame_writer(sends, self.send_list)})
 
 
 def _page(plan: Plan) -> Writer:
@@ -81,7 +92,7 @@ def say_plan(plan: Plan, table: CustomerTable, made: Outputs, as_json: bool) -> 
     """What will be sent, what it costs of what may be spent, who was refused."""
     for limit in plan.limits:
         talk(limit)
-    names = () if made.nothing else ("send_list", "decisions", "plan", "ledger")
+    names = () if made.nothing else ("send_list", "decisions", "plan", "ledger", "items")
     files = {name: str(path) for name in names if (path := getattr(made, name)) is not None}
     if as_json:
         facts: dict[str, object] = {"customers": plan.customers, "sends": plan.sends, "cost_minor": plan.cost}

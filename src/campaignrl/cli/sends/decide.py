@@ -17,6 +17,7 @@ from campaignrl.errors import Problem, UsageError
 from campaignrl.ledger import Ledger, known_as
 from campaignrl.policies import Policy, load_policy, read_manifest
 from campaignrl.policies.deep import open_memory
+from campaignrl.profiles.items import ITEM, with_items
 from campaignrl.send import (
     Decisions,
     explained,
@@ -91,6 +92,9 @@ def decide(
     what_if: Annotated[
         Path | None, typer.Option(help="Say what other budgets would bring, and draw it here, as PNG; decide nothing.")
     ] = None,
+    items: Annotated[
+        Path | None, typer.Option(help="Items by customer, of `profile recommend`: what content offers show.")
+    ] = None,
     encoding: Encoding = None,
     seed: Seed = 0,
     as_json: Json = False,
@@ -121,9 +125,16 @@ def decide(
         )
     )
     nothing = dry_run or explain is not None or what_if is not None
-    given: dict[str, Path | None] = {"CUSTOMERS": customers, "--suppress": suppress, "--ledger": ledger}
+    given: dict[str, Path | None] = {
+        "CUSTOMERS": customers,
+        "--suppress": suppress,
+        "--ledger": ledger,
+        "--items": items,
+    }
     given |= {"POLICY": Path(policy), "--world": Path(world or policy)}
+    shown = inputs.read(lambda: None if items is None else read_frame(items, text=[ID, ITEM], encoding=encoding))
     made = Outputs.beside(output, decisions, plan, memory, ledger, nothing=nothing)
+    made = made if items is None else made.with_items()
     inputs.read(lambda: _require_output(output, nothing))
     inputs.read(lambda: require_apart({**made.by_option(), "--what-if": what_if}, given))
     inputs.check()
@@ -153,7 +164,7 @@ def decide(
         say_what_if(found, playing, rules, what_if, as_json)
         return
     answer = plan_of(found, rules, kept.value)
-    made.write(found, answer, known)
+    made.write(found, answer, known, None if shown.value is None else with_items(found.sends(), shown.value, rules))
     say_plan(answer, table, made, as_json)
 
 

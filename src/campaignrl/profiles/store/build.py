@@ -26,6 +26,7 @@ from campaignrl.profiles.segments import Segmentation
 from campaignrl.profiles.table import SEGMENT, Facts, write_profiles
 from campaignrl.profiles.tags import (
     DERIVED,
+    NEXT_PURCHASE,
     STATISTICS,
     Evidence,
     Scope,
@@ -43,6 +44,7 @@ from campaignrl.profiles.tags import (
     listed,
     load_tags,
     model_column,
+    next_purchase,
     nobody_knows,
     rests_on,
     rule_column,
@@ -160,9 +162,12 @@ def _made(
     says: dict[str, Any] = {}
     book, now = cache(lambda: histories(connection, day, ids)), cache(lambda: inputs_of(connection, day, ids))
     for name, tag in of_kind.get("model", {}).items():
-        raw[name], says[name] = model_column(connection, tag, day, ids, book, now)
+        if tag.of in NEXT_PURCHASE:
+            raw[name], says[name] = next_purchase(connection, tag.of, day, ids)
+        else:
+            raw[name], says[name] = model_column(connection, tag, day, ids, book, now)
     for name, tag in of_kind.get("manual", {}).items():
-        raw[name] = listed(tag.file, ids)
+        raw[name] = listed(tag.file, ids, day)
     return _resolved(chosen, raw, len(ids)), says
 
 
@@ -176,7 +181,11 @@ def _statistics(
         for name, tag in tags.items()
         if tag.of not in DERIVED and name not in lacking
     }
-    derived = {name: tag.of for name, tag in tags.items() if tag.of in DERIVED and name not in lacking}
+    derived = {
+        name: (tag.of, Scope(day, tag.days, timed=there.timed))
+        for name, tag in tags.items()
+        if tag.of in DERIVED and name not in lacking
+    }
     unknown = {name: nobody_knows(STATISTICS[tags[name].of].kind, len(ids)) for name in lacking}
     made = {**statistic_columns(connection, plain, ids), **derived_columns(connection, derived, day, ids), **unknown}
     return {name: made[name] for name in tags}

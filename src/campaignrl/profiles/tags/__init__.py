@@ -8,8 +8,12 @@ learned_models.py      Model tags that learn from an earlier window: what was kn
                        happened after it
 lineage.py             What a tag rests on: kinds of events, columns of events and attributes, and the rule that makes
                        it, in words
+manual_lists.py        Tags by hand: an uploaded list of customers, each for as long as the list says
+next_purchase.py       The next purchase: which category, and in how many days; by sequence where that beats counts
 order_models.py        Model tags of a customer's order history: chance of being a customer still, orders to come,
                        and their value
+process_statistics.py  Statistics of a customer's way through the shop: visits and carts that no order followed, and the
+                       best hour
 rfm_scores.py          Scores of recency, frequency and money by edges: one arithmetic for the RFM tags and for RFM
                        segments
 statistics.py          The closed list of statistics a tag may be: a phrase in words -> SQL over one customer's
@@ -30,6 +34,9 @@ from campaignrl.profiles.tags.learned_models import inputs_of as inputs_of
 from campaignrl.profiles.tags.lineage import columns_of as columns_of
 from campaignrl.profiles.tags.lineage import kinds_of as kinds_of
 from campaignrl.profiles.tags.lineage import rule_in_words as rule_in_words
+from campaignrl.profiles.tags.manual_lists import listed as listed
+from campaignrl.profiles.tags.next_purchase import NEXT_PURCHASE as NEXT_PURCHASE
+from campaignrl.profiles.tags.next_purchase import next_purchase as next_purchase
 from campaignrl.profiles.tags.order_models import model_column as model_column
 from campaignrl.profiles.tags.rfm_scores import QUINTILES as QUINTILES
 from campaignrl.profiles.tags.rfm_scores import edge_scores as edge_scores
@@ -44,7 +51,6 @@ from campaignrl.profiles.tags.values import Values as Values
 from campaignrl.profiles.tags.values import attribute_column as attribute_column
 from campaignrl.profiles.tags.values import derived_columns as derived_columns
 from campaignrl.profiles.tags.values import into_names as into_names
-from campaignrl.profiles.tags.values import listed as listed
 from campaignrl.profiles.tags.values import nobody_knows as nobody_knows
 from campaignrl.profiles.tags.values import rule_column as rule_column
 from campaignrl.profiles.tags.values import score_column as score_column

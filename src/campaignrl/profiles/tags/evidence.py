@@ -28,6 +28,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "share of orders refunded": ("refund",),
     **{f"share of sends {word}": ("sent", word) for word in ("opened", "clicked", "redeemed")},
     "active hours": ("hours",),
+    "best hour": ("hours",),
 }  # fmt: skip
 
 

@@ -28,6 +28,8 @@ class OrderHistory(NamedTuple):
     first: Float  # (n,) days since the first order
     orders: Float  # (n,) number of orders
     spend: Float  # (n,) currency
+    days: int | None = None  # window that ends on `as_of`, where a statistic takes one
+    timed: tuple[str, ...] = ()  # sources whose events have hours
 
 
 def days_since_sign_up(history: OrderHistory) -> Float:

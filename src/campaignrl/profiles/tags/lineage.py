@@ -10,11 +10,12 @@ import re
 from datetime import date
 
 from campaignrl.profiles.tags.learned_models import INPUTS
+from campaignrl.profiles.tags.next_purchase import NEXT_PURCHASE
 from campaignrl.profiles.tags.statistics import STATISTICS, Scope
 from campaignrl.profiles.tags.tag_set import Tag, TagSet
 
 LEARNED_FROM = ("order", "opening", "visit", "cart", "feedback", "sent", "opened", "clicked", "redeemed")
-OF_ORDERS = ("p_alive", "expected_orders", "clv")  # models of the order history alone
+OF_ORDERS = ("p_alive", "expected_orders", "clv", *NEXT_PURCHASE)  # models of the order history alone
 COLUMNS = ("ts", "amount", "discount", "offer", "channel", "category", "brand", "value", "source")
 TOLD = re.compile(rf"\b({'|'.join(COLUMNS)})\b")
 # Of statistics that are functions of whole histories, whose SQL says nothing.
@@ -48,7 +49,8 @@ def columns_of(chosen: TagSet, name: str) -> tuple[str, ...]:
         return (f"attributes.{tag.of}",)
     if tag.kind == "model":
         if tag.of in OF_ORDERS:
-            return ("kind", "ts", "amount", "discount") if tag.of == "clv" else ("kind", "ts")
+            more = {"clv": ("amount", "discount"), "next_category": ("category",)}
+            return ("kind", "ts", *more.get(tag.of, ()))
         return tuple(dict.fromkeys(c for phrase, _ in INPUTS.values() for c in of_statistic(phrase)))
     return tuple(dict.fromkeys(column for other in tag.needs for column in columns_of(chosen, other)))
 

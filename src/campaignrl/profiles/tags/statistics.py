@@ -27,6 +27,14 @@ from campaignrl.profiles.tags.history_statistics import (
     recency_score,
     rfm_cell,
 )
+from campaignrl.profiles.tags.process_statistics import (
+    abandoned_cart,
+    associated_category,
+    best_hour,
+    carts_since_order,
+    days_since_abandoned_cart,
+    visits_since_order,
+)
 from campaignrl.specs import STAGES
 
 BOUGHT = ("order", "opening")
@@ -132,6 +140,12 @@ def on_discount(scope: Scope) -> str:
     return f"({total})"
 
 
+def newest_value(scope: Scope, kind: str) -> str:
+    """Value of the newest event of a kind that has one; of two at the same time the smaller."""
+    where = f"{scope.of((kind,))} and value is not null"
+    return f"arg_max(value, {{'ts': ts, 'less': -value}}) filter ({where})"
+
+
 def list_price(scope: Scope) -> str:
     """Paid and not paid together; an opening balance is at list price."""
     return f"({money(scope, 'amount', BOUGHT)} + {money(scope, 'discount', ('order',))})"
@@ -184,6 +198,7 @@ def _of_events() -> dict[str, Statistic]:
 
 
 ORDER, SENT = ("order",), ("sent",)
+WINDOW = ("days",)
 HOURS = (
     "case when hour(ts) < 6 then 'night' when hour(ts) < 12 then 'morning' "
     "when hour(ts) < 18 then 'afternoon' else 'evening' end"
@@ -202,10 +217,11 @@ def _of_history(
     function: OfHistory,
     *,
     kinds: tuple[str, ...] = BOUGHT,
-    kind: Literal["number", "text"] = "number",
+    kind: Literal["number", "text", "truth"] = "number",
+    takes: tuple[str, ...] = (),
     levels: tuple[str, ...] = (),
 ) -> Statistic:
-    return Statistic(unit, kinds, lambda s: "null", (), kind, levels=levels, of_history=function)
+    return Statistic(unit, kinds, lambda s: "null", takes, kind, levels=levels, of_history=function)
 
 
 STATISTICS: Mapping[str, Statistic] = MappingProxyType(
@@ -249,6 +265,10 @@ STATISTICS: Mapping[str, Statistic] = MappingProxyType(
             ("feedback",),
             lambda s: ratio(money(s, "value", ("feedback",)), f"count(value) filter ({s.of(('feedback',))})"),
         ),
+        "newest feedback": Statistic("score", ("feedback",), lambda s: newest_value(s, "feedback")),
+        "lowest feedback": Statistic(
+            "score", ("feedback",), lambda s: f"min(value) filter ({s.of(('feedback',))} and value is not null)"
+        ),
         "minutes of visits": Statistic("minutes", ("visit",), lambda s: money(s, "value", ("visit",)), empty=0.0),
         "consent": Statistic(
             "yes/no", ("subscribed", "unsubscribed", "attributes"), lambda s: "null", ("channel",), "truth"
@@ -274,6 +294,12 @@ STATISTICS: Mapping[str, Statistic] = MappingProxyType(
         "frequency score": _of_history("score", frequency_score),
         "monetary score": _of_history("score", monetary_score),
         "RFM cell": _of_history("", rfm_cell, kind="text"),
+        "visits since the last order": _of_history("count", visits_since_order, kinds=("visit",), takes=WINDOW),
+        "carts since the last order": _of_history("count", carts_since_order, kinds=("cart",), takes=WINDOW),
+        "abandoned cart": _of_history("yes/no", abandoned_cart, kinds=("cart",), kind="truth", takes=WINDOW),
+        "days since the abandoned cart": _of_history("days", days_since_abandoned_cart, kinds=("cart",), takes=WINDOW),
+        "best hour": _of_history("hour", best_hour, kinds=ACTIVE, takes=WINDOW),
+        "associated category": _of_history("", associated_category, kinds=ORDER, kind="text", takes=WINDOW),
     }
 )
 DERIVED: Mapping[str, OfHistory] = MappingProxyType({p: s.of_history for p, s in STATISTICS.items() if s.of_history})

@@ -33,7 +33,11 @@ from campaignrl.specs import LARGEST, Spec, check, compile_condition, read_toml
 Level = Literal["basic", "behaviour", "preference", "mind", "value", "lifecycle"]
 Kind = Literal["statistic", "attribute", "rule", "score", "model", "manual"]
 
-MODELS = ("p_alive", "p_active", "expected_orders", "clv", "churn_risk", "coupon_response")
+MODELS = (
+    *("p_alive", "p_active", "expected_orders", "clv", "churn_risk", "coupon_response"),
+    *("next_category", "days_to_next_order"),
+)
+TEXTS_OF_MODELS = ("next_category",)
 FOLDER = Path(__file__).resolve().parent / "tag_sets"
 RESERVED = "customer_id"
 # Which keys a kind must have and which it may have, beside level, kind and title.
@@ -142,7 +146,7 @@ class TagSet(Spec):
             return tag.names
         if tag.kind == "rule" and not isinstance(tag.when, str):
             return tuple(dict.fromkeys([*tag.when, *([tag.otherwise] if tag.otherwise else [])]))
-        if tag.kind == "attribute":
+        if tag.kind == "attribute" or (tag.kind == "model" and tag.of in TEXTS_OF_MODELS):
             return None
         if tag.kind == "statistic" and STATISTICS[tag.of].kind == "text":
             return STATISTICS[tag.of].levels or None
@@ -267,6 +271,8 @@ def _name_problems(tag: Tag) -> list[Problem]:
         problems.append(Problem("a tag", "names", tag.names, f"{len(tag.cuts) + 1} names for {len(tag.cuts)} cuts"))
     if len(set(tag.names)) < len(tag.names):
         problems.append(Problem("a tag", "names", tag.names, "each given once"))
+    if tag.cuts and tag.kind == "model" and tag.of in TEXTS_OF_MODELS:
+        problems.append(Problem("a tag", "cuts", tag.cuts, f"for a number, which {tag.of!r} is not"))
     if tag.cuts and tag.kind == "statistic" and tag.of in STATISTICS and STATISTICS[tag.of].kind != "number":
         problems.append(Problem("a tag", "cuts", tag.cuts, f"for a number, which {tag.of!r} is not"))
     if tag.otherwise is not None and isinstance(tag.when, str):

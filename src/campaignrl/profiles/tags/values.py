@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -56,14 +55,19 @@ def statistic_columns(
     return columns
 
 
-def derived_columns(connection: Connection, wanted: Mapping[str, str], as_of: date, ids: Objects) -> dict[str, Values]:
-    """(n,) of the statistics of history_statistics.py: name -> phrase."""
+def derived_columns(
+    connection: Connection, wanted: Mapping[str, tuple[str, Scope]], as_of: date, ids: Objects
+) -> dict[str, Values]:
+    """(n,) of the statistics of history_statistics.py and process_statistics.py: name -> (phrase, scope)."""
     if not wanted:
         return {}
     scope = Scope(as_of)
     book = statistic_columns(connection, {k: (phrase, scope) for k, phrase in ORDER_BOOK.items()}, ids)
     history = OrderHistory(connection, as_of, ids, **book)
-    return {name: DERIVED[phrase](history) for name, phrase in wanted.items()}
+    return {
+        name: DERIVED[phrase](history._replace(days=asked.days, timed=asked.timed or ()))
+        for name, (phrase, asked) in wanted.items()
+    }
 
 
 def attribute_column(attributes: pd.DataFrame, refreshes: pd.DataFrame | None, tag: Tag, ids: Objects) -> Values:
@@ -79,17 +83,6 @@ def attribute_column(attributes: pd.DataFrame, refreshes: pd.DataFrame | None, t
     counted = counted.sort_values(["customer_id", "size", "max", "value"], kind="stable")
     most = counted.groupby("customer_id", sort=True).last()["value"].reindex(ids)
     return _natural(most.where(most.notna(), newest))
-
-
-def listed(path: str, ids: Objects) -> Values:
-    """(n,) whether the customer is on an uploaded list: one id a line, more columns behind a comma are ignored."""
-    try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as wrong:
-        reason = getattr(wrong, "strerror", None) or "not UTF-8 text"
-        raise UsageError(Problem("a manual tag", "file", path, f"a readable list of ids ({reason})")) from None
-    wanted = {line.partition(",")[0].strip().strip('"') for line in lines} - {"", "customer_id"}
-    return pd.array(pd.Series(ids, dtype=object).isin(wanted).to_numpy(), dtype="boolean")
 
 
 def rule_column(name: str, chosen: TagSet, made: Mapping[str, Values], n: int) -> Values:
