@@ -64,6 +64,8 @@ def folder(tmp_path_factory) -> Path:
     said = {"customer_id": ["3"], "channel": ["sms"], "allowed": ["no"], "day": ["2026-11-28"]}
     pd.DataFrame(said).to_csv(home / "permissions.csv", index=False)
     pd.DataFrame({"customer_id": ["1", "2"], "city": ["Oslo", "Bergen"]}).to_csv(home / "attributes.csv", index=False)
+    values = {"customer_id": [str(i) for i in range(40)], "value": [i % 7 for i in range(40)]}
+    pd.DataFrame(values).to_csv(home / "values.csv", index=False)
     (home / "mine.toml").write_text((bundled_folder("envs") / "ecommerce.toml").read_text(encoding="utf-8"))
     (home / "suite.toml").write_text(SUITE)
     return home

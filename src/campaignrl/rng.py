@@ -53,6 +53,7 @@ class Purpose(IntEnum):
     LEARNING = 16  # weights to begin with, exploration and minibatches of a deep learner
     DRIFT = 17  # random walks of a world that changes
     ALLOCATION = 18  # who explores beside a plan by value, and whose turn it is among equals
+    TRIAL = 19  # which arm of an A/B test a customer is in
 
 
 def mix(x: UInt64, out: UInt64 | None = None) -> UInt64:

@@ -1,5 +1,6 @@
 """The command line: one thin command a verb. Data on stdout, talk and progress bars on stderr.
 
+abtest.py           `campaignrl abtest`: plan a test of two policies, assign customers to it, and read it
 benchmark.py        `campaignrl benchmark` and `campaignrl compare`: policies over many seeds, and the gate for CI
 calibrate.py        `campaignrl calibrate`: a world from one's own data
 demo.py             `campaignrl demo`: the main job on a bundled world, ending in a report and a send list

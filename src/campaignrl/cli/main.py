@@ -83,6 +83,7 @@ VERBS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "benchmark:compare",
             "Say whether CANDIDATE is worse than BASE, beyond chance and beyond the margin.",
         ),
+        "abtest": ("abtest:abtest", "A/B tests of policies: plan one, assign customers, read it."),
     }
 )
 

@@ -16,16 +16,24 @@ comparison.py   its answer, as text, JSON and Markdown
 junit.py        the same as JUnit XML
 side_by_side.py      plain tables for a terminal
 study.py        what every study script does around its science: words of the call, cells in parallel, what is kept
+abtest/         tests of policies on live customers: planned, assigned by hash, read at any time
 statistics/     intervals of a difference over seeds, robust aggregates, and how many seeds it takes
 """
 
 from campaignrl.suites.compare import FAIL_ON as FAIL_ON
+from campaignrl.suites.judge import Pairing as Pairing
+from campaignrl.suites.judge import judged as judged
 from campaignrl.suites.junit import to_junit as to_junit
 from campaignrl.suites.measure import evaluation_ids as evaluation_ids
+from campaignrl.suites.measure import play as play
+from campaignrl.suites.measure import trained as trained
 from campaignrl.suites.measure_definitions import CONTRIBUTION as CONTRIBUTION
+from campaignrl.suites.plan import planned_detectable as planned_detectable
 from campaignrl.suites.run import benchmark as benchmark
 from campaignrl.suites.study import kept as kept
 from campaignrl.suites.study import run_cells as run_cells
 from campaignrl.suites.study import run_study as run_study
 from campaignrl.suites.study import study_words as study_words
 from campaignrl.suites.study import write_files as write_files
+from campaignrl.suites.suite import Suite as Suite
+from campaignrl.suites.suite import load_suite as load_suite

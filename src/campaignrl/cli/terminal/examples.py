@@ -115,6 +115,18 @@ EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "campaignrl compare main.json candidate.json --margin 0.05",
             "campaignrl compare main.json --policy-base uniform --policy-cand lin_ts",
         ),
+        "abtest plan": (
+            "campaignrl abtest plan spring --mean 4 --std 12 -o spring.json",
+            "campaignrl abtest plan ab -w ecommerce -n 5000 --effect 0.1 -o ab.json",
+        ),
+        "abtest assign": (
+            "campaignrl abtest assign spring.json customers.csv -o arms.csv",
+            "campaignrl abtest assign spring.json customers.csv -o a.csv --json",
+        ),
+        "abtest read": (
+            "campaignrl abtest read spring.json values.csv",
+            "campaignrl abtest read spring.json values.csv --json",
+        ),
     }
 )
 

@@ -1,5 +1,7 @@
 """Confidence intervals, as pure functions of arrays.
 
+asymptotic_sequences.py  Asymptotic confidence sequences: a normal interval made wide enough to hold at every look,
+                         for means without a range
 betting.py               Hedged betting interval of a bounded mean: two gamblers bet against each candidate value,
                          one on more, one on less
 bootstrap.py             Percentile bootstrap over customers: the estimate again and again, from customers drawn
@@ -14,6 +16,8 @@ regression_t.py          Interval of a weighted mean whose weights are known to 
                          outcomes on weights
 """
 
+from campaignrl.ope.intervals.asymptotic_sequences import anytime_inflation as anytime_inflation
+from campaignrl.ope.intervals.asymptotic_sequences import anytime_multiple as anytime_multiple
 from campaignrl.ope.intervals.betting import betting_interval as betting_interval
 from campaignrl.ope.intervals.bootstrap import RESAMPLES as RESAMPLES
 from campaignrl.ope.intervals.bootstrap import percentile_interval as percentile_interval

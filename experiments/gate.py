@@ -1,0 +1,170 @@
+"""Does the policy gate alarm rightly? False alarms, power, and what pairing saves, on the suite `smoke`.
+
+Each learner is taught several times for each seed, on other customers every time, and plays the same evaluation
+customers with the same luck. A comparison draws, seed by seed, which teaching is the base and which the candidate;
+neither is worse (A/A). A spoilt candidate leaves a share of the customers out, as a broken join would: its loss is
+known. What a suite states as `spread` of a policy is measured here.
+
+    python experiments/gate.py                     # as smoke plays it: about 5 CPU minutes
+    python experiments/gate.py --seeds 4 --customers 300 --teach 300 --json
+"""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from campaignrl.rng import Purpose, customer_keys, generator, uniform
+from campaignrl.specs import load_world
+from campaignrl.suites import (
+    Pairing,
+    Suite,
+    evaluation_ids,
+    judged,
+    load_suite,
+    planned_detectable,
+    play,
+    run_cells,
+    run_study,
+    study_words,
+    trained,
+    write_files,
+)
+from campaignrl.suites.statistics import REGRESSION
+
+LOSSES = (0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.10)
+AA, SPOILT, TEACHINGS, ALPHA, ASKED = 200, 50, 3, 0.05, 0.9
+OTHER_TEACHING = 100_003  # added to the seed for each further teaching: no seed of a suite is that large
+
+Values = dict[str, np.ndarray]  # by policy, (seeds, teachings, customers) contribution
+
+
+def cell(suite: Suite, world_name: str, teachings: int, seed: int) -> Values:
+    """One seed: what each customer brought under each policy and teaching, (teachings, customers)."""
+    world, found = load_world(world_name, horizon=suite.horizon), {}
+    for label, use in suite.policies.items():
+        taught = [trained(world, use, seed + k * OTHER_TEACHING, suite.train) for k in range(teachings)]
+        played = [play(world, policy, seed, suite.customers, suite.train).value for policy in taught]
+        found[label] = np.array(played)
+    return found
+
+
+def spoil(values: Values, policy: str, loss: float) -> np.ndarray | None:
+    """(seeds, teachings) contribution of the policy with so many customers left out that `loss` of it is lost."""
+    whole, nothing = values[policy], values["none"]
+    share = loss * whole.mean() / max((whole - nothing).mean(), 1e-9)
+    if share > 1.0:
+        return None  # even sending nothing loses less
+    keys = customer_keys(evaluation_ids(whole.shape[2]))
+    out = np.array([uniform(keys, seed, 0, Purpose.HOLDOUT, 9) < share for seed in range(len(whole))])
+    return np.where(out[:, None, :], nothing, whole).mean(axis=2)
+
+
+def comparison(
+    base: dict[str, np.ndarray], other: dict[str, np.ndarray], chance: np.random.Generator, margin: float
+) -> dict[str, Any]:
+    """The rows of one comparison; base, other: by policy, (seeds, teachings) means."""
+    pairings = []
+    for policy, means in base.items():
+        seeds, teachings = means.shape
+        order = chance.permuted(np.tile(np.arange(teachings), (seeds, 1)), axis=1)[:, :2]
+        rows = np.arange(seeds)
+        first, second = means[rows, order[:, 0]], other[policy][rows, order[:, -1]]
+        pairings.append(Pairing("smoke", policy, dict(enumerate(first)), dict(enumerate(second))))
+    return {row.policy: row for row in judged(pairings, {"contribution": margin}, ALPHA)}
+
+
+def study(suite: Suite, teachings: int, workers: int = 1, aa: int = AA, spoilt: int = SPOILT) -> dict[str, Any]:
+    """All figures: spreads, false alarms, power by loss, and variance paired and unpaired."""
+    (world,), margin = suite.worlds, suite.compare.margin
+    cells = run_cells(partial(cell, suite, world, teachings), range(suite.seeds), workers)
+    values = {policy: np.array([one[policy] for one in cells]) for policy in suite.policies}
+    means = {policy: of.mean(axis=2) for policy, of in values.items() if policy != "none"}
+    chance = generator(0, Purpose.RESAMPLE)
+    alarms, excluded = 0, 0
+    for _ in range(aa):
+        rows = comparison(means, means, chance, margin).values()
+        alarms += any(row.verdict == REGRESSION for row in rows)
+        excluded += any(row.ci_high < 0.0 or row.ci_low > 0.0 for row in rows)
+    facts = {"seeds": suite.seeds, "customers": suite.customers, "teachings": teachings, "comparisons": aa}
+    spreads = {policy: spread_of(of) for policy, of in means.items()}
+    stated = [use.model_copy(update={"spread": spreads.get(use.name)}) for use in suite.policy]
+    return {
+        **facts,
+        "false_alarms": alarms / aa,
+        "intervals_without_zero": excluded / aa,  # any row's; the family-wise error of the intervals
+        "spread": spreads,
+        "planned": planned_detectable(suite.model_copy(update={"policy": stated})),
+        "caught": {policy: caught(values, means, policy, margin, chance, spoilt) for policy in means},
+        "variance_ratio": {policy: variance_ratio(values, means, policy) for policy in means},
+    }
+
+
+def spread_of(means: np.ndarray) -> float:
+    """Standard deviation between seeds of the difference of two teachings, as a share; (seeds, teachings)."""
+    within = means.var(axis=1, ddof=1).mean() if means.shape[1] > 1 else 0.0
+    return float(np.sqrt(2.0 * within) / abs(means.mean()))
+
+
+def caught(
+    values: Values, means: dict[str, np.ndarray], policy: str, margin: float, chance: np.random.Generator, times: int
+) -> dict[str, float]:
+    """By loss: how often the spoilt policy's row is a regression, all rows sharing alpha."""
+    found = {}
+    for loss in LOSSES:
+        worse = spoil(values, policy, loss)
+        if worse is not None:
+            drawn = (comparison(means, {**means, policy: worse}, chance, margin)[policy] for _ in range(times))
+            found[f"{loss:.2f}"] = sum(row.verdict == REGRESSION for row in drawn) / times
+    return found
+
+
+def variance_ratio(values: Values, means: dict[str, np.ndarray], policy: str) -> float | None:
+    """Variance of the difference to a candidate 3 % worse, taught anew: seeds that share nothing over the same seed."""
+    worse = spoil(values, policy, 0.03)
+    if worse is None:
+        return None
+    paired = (worse[:, -1] - means[policy][:, 0]).var(ddof=1)
+    unpaired = worse[:, -1].var(ddof=1) + means[policy][:, 0].var(ddof=1)
+    return float(unpaired / paired)
+
+
+def told(found: dict[str, Any]) -> str:
+    """The figures in lines."""
+    lines = [
+        f"{found['comparisons']} A/A comparisons of {found['seeds']} seeds: {found['false_alarms']:.1%} alarms; "
+        f"an interval of any row leaves out 0 in {found['intervals_without_zero']:.1%}",
+        f"{'policy':<10} spread  planned  variance unpaired / paired   caught by loss",
+    ]
+    for policy, spread in found["spread"].items():
+        ratio, planned = found["variance_ratio"][policy], found["planned"][policy]
+        by_loss = ", ".join(f"{float(loss):.0%}: {share:.0%}" for loss, share in found["caught"][policy].items())
+        ratio_said = "-" if ratio is None else f"{ratio:.0f}"
+        lines.append(f"{policy:<10} {spread:6.2%} {planned:8.1%} {ratio_said:>28}   {by_loss or '-'}")
+    return "\n".join(lines)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run, tell; 1 where more than 5 % of comparisons alarm."""
+    words = study_words(__doc__, "runs/gate", json=True, workers=1)
+    words.add_argument("--suite", default="smoke")
+    words.add_argument("--seeds", type=int, help="instead of the suite's own")
+    words.add_argument("--customers", type=int, help="evaluated per run, instead of the suite's own")
+    words.add_argument("--teach", type=int, help="customers a learner is taught on, instead of the suite's own")
+    words.add_argument("--teachings", type=int, default=TEACHINGS, help="of each learner for each seed")
+    asked = words.parse_args(argv)
+    suite = load_suite(asked.suite, seeds=asked.seeds)
+    train = suite.train.model_copy(update={"customers": asked.teach or suite.train.customers})
+    suite = suite.model_copy(update={"customers": asked.customers or suite.customers, "train": train})
+    found = study(suite, asked.teachings, asked.workers)
+    text = json.dumps(found, indent=2)
+    write_files(asked.output, {"gate.json": text})
+    print(text if asked.json else told(found))
+    return 0 if found["false_alarms"] <= ALPHA else 1
+
+
+if __name__ == "__main__":
+    run_study(main)

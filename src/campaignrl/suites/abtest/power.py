@@ -1,0 +1,79 @@
+"""How many customers a test needs, by formula: normal means, unequal shares, covariates, one look or any number.
+
+n = (z(alpha / 2) + z(power))^2 sd^2 (1 - explained) (1 / share + 1 / share of the champion) / effect^2, covariates as
+in Deng et al. (2013), times what looking at any time costs (ope/intervals/asymptotic_sequences.py). Not here: power
+in a simulated world (simulated.py).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from scipy import stats
+
+from campaignrl.ope.intervals import anytime_inflation
+from campaignrl.suites.abtest.trial import Guardrail, Trial
+
+Looks = Literal["any time", "once"]
+
+
+def customers_needed(
+    effect: float, std: float, shares: tuple[float, float], alpha: float, power: float, looks: Looks = "once"
+) -> int:
+    """Customers in the two arms and all others together, for an absolute effect to be found with chance `power`.
+
+    shares: of the champion and of the challenger, of all customers; std: of what is left after covariates.
+    """
+    reach = stats.norm.isf(alpha / 2) + stats.norm.ppf(power)
+    once: float = (reach * std / effect) ** 2 * sum(1.0 / share for share in shares)
+    return math.ceil(once * (anytime_inflation(alpha, power) if looks == "any time" else 1.0))
+
+
+def power_of(effect: float, std: float, shares: tuple[float, float], alpha: float, customers: int) -> float:
+    """Chance that a test with one look finds an absolute effect, in the right direction."""
+    error = std * math.sqrt(sum(1.0 / (share * customers) for share in shares))
+    return float(stats.norm.sf(stats.norm.isf(alpha / 2) - effect / error))
+
+
+def plan_trial(
+    name: str,
+    *,
+    mean: float,
+    std: float,
+    effect: float,
+    arms: Mapping[str, float],
+    explained: float = 0.0,
+    covariates: Sequence[str] = (),
+    guardrails: Sequence[Guardrail] = (),
+    looks: Looks = "any time",
+    alpha: float = 0.05,
+    power: float = 0.8,
+    salt: str | None = None,
+    **more: Any,
+) -> Trial:
+    """A test of the size that finds `effect`, a share of the champion's mean, in the smallest challenger's arm.
+
+    mean, std: of the measure under the champion; explained: share of its variance that the covariates explain.
+    """
+    draft = Trial(
+        name=name,
+        salt=salt or name,
+        arms=dict(arms),
+        covariates=list(covariates),
+        guardrails=list(guardrails),
+        looks=looks,
+        alpha=alpha,
+        power=power,
+        effect=effect,
+        mean=mean,
+        std=std,
+        explained=explained,
+        customers=4,
+        **more,
+    )
+    champion, *challengers = draft.arms.values()
+    left, found = std * math.sqrt(1.0 - explained), effect * abs(mean)
+    many = customers_needed(found, left, (champion, min(challengers)), draft.level, power, looks)
+    return draft.model_copy(update={"customers": max(many, 4)})

@@ -1,0 +1,184 @@
+"""What a test says now, and whether to stop: the split, the guardrails, then the measure.
+
+Intervals of a test with `looks = "any time"` hold at every look at once; those of a test with one look are read at the
+planned size and not before. Guardrails are always read at any time. Not here: the differences (cuped.py), the table
+(outcomes.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from campaignrl.arrays import Float
+from campaignrl.errors import UsageError
+from campaignrl.ope.intervals import anytime_multiple
+from campaignrl.suites.abtest.cuped import Difference, difference
+from campaignrl.suites.abtest.outcomes import Outcomes
+from campaignrl.suites.abtest.split_check import ALARM, split_p_value
+from campaignrl.suites.abtest.trial import Guardrail, Trial
+
+FIRST_LOOK = 0.05  # share of the planned customers before which nothing is read
+CROSSED = 0.001  # share of customers in another arm than theirs above which a split is broken
+
+BETTER, WORSE, NOT_SHOWN = "stop: the challenger is better", "stop: the challenger is worse", "stop: nothing shown"
+BROKEN, HARMED, GO_ON = "stop: the split is broken", "stop: a guardrail is breached", "go on"
+
+
+class Guarded(NamedTuple):
+    """A guardrail: harm as a share of the champion's mean, positive is worse."""
+
+    column: str
+    harm: float
+    ci_low: float
+    ci_high: float
+    margin: float
+
+    @property
+    def state(self) -> str:
+        """breached, kept, or open."""
+        return "breached" if self.ci_low > self.margin else "kept" if self.ci_high <= self.margin else "open"
+
+
+class Arm(NamedTuple):
+    """A challenger against the champion; gain and interval as shares of the champion's mean."""
+
+    name: str
+    customers: int
+    mean: float
+    gain: float
+    ci_low: float
+    ci_high: float
+    variance_saved: float
+    decision: str
+    guardrails: tuple[Guarded, ...]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a test says at one moment.
+
+    Attributes:
+        trial: the test; customers: whose outcome is in; split_p: p value of the planned shares, valid at every look.
+        crossed: customers in another arm than the one the hash gives them.
+        champion: mean of the champion's measure; arms: one for each challenger.
+        exit_code: 1 where the split is broken or a guardrail breached, else 0.
+    """
+
+    trial: Trial
+    customers: int
+    counts: dict[str, int]
+    split_p: float
+    crossed: int
+    champion: float
+    arms: tuple[Arm, ...]
+
+    @property
+    def split_is_broken(self) -> bool:
+        """Whether differences mean nothing: shares beyond chance, or customers in other arms than their own."""
+        return self.split_p <= ALARM or self.crossed > CROSSED * self.customers
+
+    @property
+    def exit_code(self) -> int:
+        """For scripts."""
+        return int(any(arm.decision in (BROKEN, HARMED) for arm in self.arms))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        arms = [
+            {**arm._asdict(), "guardrails": [{**g._asdict(), "state": g.state} for g in arm.guardrails]}
+            for arm in self.arms
+        ]
+        split = {"p_value": self.split_p, "crossed": self.crossed, "broken": self.split_is_broken}
+        facts = {"test": self.trial.name, "customers": self.customers, "planned": self.trial.customers}
+        return {**facts, "counts": self.counts, "split": split, "champion_mean": self.champion, "arms": arms}
+
+    def __str__(self) -> str:
+        trial, shares = self.trial, ", ".join(f"{name} {many:,}" for name, many in self.counts.items())
+        said = "broken" if self.split_is_broken else "as planned"
+        lines = [
+            f"{trial.name}: {self.customers:,} of {trial.customers:,} planned customers ({shares}); "
+            f"split {said} (p {self.split_p:.3g}, {self.crossed} in another arm)"
+        ]
+        for arm in self.arms:
+            saved = f", covariates save {arm.variance_saved:.0%} of the variance" if trial.covariates else ""
+            lines.append(
+                f"{arm.name} against {trial.champion}: {trial.measure} {arm.gain:+.1%} [{arm.ci_low:+.1%}, "
+                f"{arm.ci_high:+.1%}] ({trial.looks}{saved}): {arm.decision}"
+            )
+            lines += [
+                f"  guardrail {g.column}: harm {g.harm:+.1%} [{g.ci_low:+.1%}, {g.ci_high:+.1%}], allowed "
+                f"{g.margin:.1%}: {g.state}"
+                for g in arm.guardrails
+            ]
+        return "\n".join(lines)
+
+
+def read_trial(trial: Trial, outcomes: Outcomes) -> Reading:
+    """Read a test. UsageError where an arm has fewer than two customers."""
+    counts = np.bincount(outcomes.arm, minlength=len(trial.arms))
+    if counts.min() < 2:
+        few = [name for name, many in zip(trial.arms, counts, strict=True) if many < 2]
+        raise UsageError(f"test {trial.name}: fewer than two outcomes of {', '.join(few)}: nothing can be read yet.")
+    p = split_p_value(counts, np.array(list(trial.arms.values())))
+    by_name = dict(zip(trial.arms, counts.tolist(), strict=True))
+    broken = p <= ALARM or outcomes.crossed > CROSSED * len(outcomes.arm)
+    arms = tuple(_arm(trial, outcomes, number, broken) for number in range(1, len(trial.arms)))
+    champion = float(outcomes.measure[outcomes.arm == 0].mean())
+    return Reading(trial, len(outcomes.arm), by_name, p, outcomes.crossed, champion, arms)
+
+
+def _arm(trial: Trial, outcomes: Outcomes, number: int, broken: bool) -> Arm:
+    rows = (outcomes.arm == 0) | (outcomes.arm == number)
+    challenger = outcomes.arm[rows] == number
+    share = len(challenger) / len(outcomes.arm)
+    found = difference(outcomes.measure[rows], challenger, outcomes.covariates[rows])
+    planned = trial.customers * share
+    low, high = interval(trial, found, planned)
+    scale = abs(found.champion) or abs(trial.mean)
+    guarded = tuple(
+        _guarded(trial, rail, outcomes.guardrails[rows, place], challenger, planned)
+        for place, rail in enumerate(trial.guardrails)
+    )
+    decision = _decision(trial, low, high, len(outcomes.arm), guarded, broken)
+    name, gain = list(trial.arms)[number], found.value / scale
+    many = int(challenger.sum())
+    return Arm(name, many, found.challenger, gain, low / scale, high / scale, found.variance_saved, decision, guarded)
+
+
+def interval(trial: Trial, found: Difference, planned: float) -> tuple[float, float]:
+    """Of the difference: at every look at once, or at the one look. planned: customers of these two arms."""
+    if trial.looks == "any time":
+        multiple = float(anytime_multiple(float(found.customers), trial.level, planned))
+    else:
+        multiple = float(stats.norm.isf(trial.level / 2))
+    return found.value - multiple * found.std_error, found.value + multiple * found.std_error
+
+
+def _guarded(trial: Trial, rail: Guardrail, values: Float, challenger: Any, planned: float) -> Guarded:
+    found = difference(values, challenger)
+    multiple = float(anytime_multiple(float(found.customers), trial.level, planned))
+    scale = abs(found.champion) or 1.0
+    harm, half = -rail.better * found.value / scale, multiple * found.std_error / scale
+    return Guarded(rail.column, harm, harm - half, harm + half, rail.margin)
+
+
+def _decision(trial: Trial, low: float, high: float, customers: int, guarded: tuple[Guarded, ...], broken: bool) -> str:
+    """The stop rule: what makes every figure void, what does harm, then what the test is about."""
+    if broken:
+        return BROKEN
+    if customers < FIRST_LOOK * trial.customers:
+        return f"{GO_ON}: too early to read"
+    if any(rail.state == "breached" for rail in guarded):
+        return HARMED
+    full = customers >= trial.customers
+    if trial.looks == "once" and not full:
+        return f"{GO_ON}: one look, at {trial.customers:,} customers"
+    if low > 0.0:
+        return BETTER
+    if high < 0.0:
+        return WORSE
+    return NOT_SHOWN if full else f"{GO_ON}: {trial.customers - customers:,} customers to the planned size"
