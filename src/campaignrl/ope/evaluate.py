@@ -15,6 +15,7 @@ from campaignrl.errors import Problem, UsageError, unknown
 from campaignrl.ope.data import LOGGED, PolicyLike, target_policy_of
 from campaignrl.ope.diagnostics import check_apart, deciders, diagnose, holdout_of
 from campaignrl.ope.episodes import SEQUENTIAL, evaluate_episodes
+from campaignrl.ope.estimated_propensities import with_propensity_error
 from campaignrl.ope.figures import figures_of, told
 from campaignrl.ope.intervals import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate
 from campaignrl.ope.methods import (
@@ -168,6 +169,7 @@ def evaluate(
     estimates = with_interval(interval, used, views, chosen, usual, alpha, seed)
     gain = _lift(evidence, other, certain, alpha, checks.at)
     lift = difference_with_interval(interval, used, evidence, other, gain, alpha, seed)
+    estimates, lift = with_propensity_error(used, estimated, (estimates, lift), views, chosen, (evidence, other), alpha)
     found = checks.found(used, (whole, other), lift, mix, folds, seed)
     facts = (_gap(used, curve), holdout_of(log), targets[0].learned_from)
     figures = figures_of(used, evidence, certain, dropped, chosen, facts)
@@ -195,6 +197,7 @@ def evaluate(
         reward_model=model_description(fitted, model, len(used)),
         logging_policy="" if logged is None else logged.name,
         calibration=curve,
+        calibration_by_wave=() if estimated is None else estimated.by_wave(),
         spread=weight_histogram_of(used, evidence),
         **told(figures, lift),
         **found.beside,

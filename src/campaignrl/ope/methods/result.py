@@ -16,7 +16,7 @@ from campaignrl.ope.diagnostics import NeverTried, Sensitivity, Stretch
 from campaignrl.ope.intervals import Estimate
 from campaignrl.ope.methods.shrinkage import FIXED
 from campaignrl.ope.methods.weight_histogram import WeightHistogram
-from campaignrl.ope.nuisance import CalibrationBin
+from campaignrl.ope.nuisance import CalibrationBin, WaveCalibration
 
 FIGURES = (
     "n",
@@ -80,6 +80,7 @@ class Evaluation:
     reward_model: str = ""  # which, and on how many rows it was fitted
     logging_policy: str = ""  # where its probabilities of other actions come from, if they were needed
     calibration: tuple[CalibrationBin, ...] = ()  # of estimated propensities
+    calibration_by_wave: tuple[WaveCalibration, ...] = ()
     spread: WeightHistogram | None = field(
         default=None, repr=False, compare=False
     )  # of weights, for pictures; not in JSON
@@ -97,7 +98,8 @@ class Evaluation:
             name: {field: _json(value) for field, value in estimate._asdict().items()}
             for name, estimate in self.estimates.items()
         }
-        for name, parts in (("over_time", self.over_time), ("never_tried", self.never_tried)):
+        for name in ("over_time", "never_tried", "calibration_by_wave"):
+            parts = getattr(self, name)
             facts[name] = [{field: _json(value) for field, value in part._asdict().items()} for part in parts]
         facts["sensitivity"] = None if self.sensitivity is None else self.sensitivity.to_dict()
         return facts
