@@ -18,7 +18,7 @@ import math
 import numpy as np
 from scipy import stats
 
-from campaignrl.arrays import Float
+from campaignrl.arrays import Array, Float
 from campaignrl.ope.intervals.empirical_likelihood import PairSums
 
 REGRESSION_T = "regression on the weights, customer t"
@@ -71,10 +71,14 @@ def has_events(residual: Float, rows: float) -> bool:
     return fourth > 0.0 and float(square.sum()) ** 2 / fourth * rows / len(residual) >= EVENTS
 
 
-def error_of_like_residuals(weight: Float, residual: Float, rows: float) -> float:
+def error_of_like_residuals(weight: Float, residual: Float, rows: float, customer: Array | None = None) -> float:
     """Standard error of the mean of (weight - 1) residual over `rows` rows if residuals do not depend on weights.
 
-    weight, residual: (m,) of these rows or of a part of them.
+    weight, residual: (m,) of these rows or of a part of them; customer: (m,) whole numbers from 0 up of whose they are:
+    where the residuals of one customer go together, as many rows tell less (Kish's design effect); None: all differ.
     """
-    stake = weight - 1.0
-    return math.sqrt(float(stake @ stake) * float(residual @ residual)) / (max(len(weight), 1) * math.sqrt(rows))
+    stake, square = weight - 1.0, float(residual @ residual)
+    if customer is not None and square > 0.0:
+        totals = np.bincount(customer, residual)
+        square = max(square, float(totals @ totals))
+    return math.sqrt(float(stake @ stake) * square) / (max(len(weight), 1) * math.sqrt(rows))

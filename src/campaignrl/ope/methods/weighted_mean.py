@@ -88,9 +88,13 @@ class Seen(NamedTuple):
     rows: float  # of the log
 
     @classmethod
-    def of(cls, sums: PairSums, customers: tuple[Float, Float], stake: Float, residual: Float, rows: float) -> Seen:
-        """stake: (r,) what a row's residual is multiplied by."""
-        return cls(sums, *customers, residual, error_of_like_residuals(stake + 1.0, residual, rows), rows)
+    def of(cls, sums: PairSums, whose: Array, sides: tuple[Float, Float, Float], offset: float, rows: float) -> Seen:
+        """whose: (r,) numbers of the customers of rows; sides: (r,) each, weights, terms and residuals of the rows."""
+        weight, terms, residual = sides
+        number = np.unique(whose, return_inverse=True)[1]
+        w, y = sums_of_part(number, weight, terms, sums.n / rows)
+        least = error_of_like_residuals(weight - offset + 1.0, residual, rows, number)
+        return cls(sums, w, y, residual, least, rows)
 
     @property
     def happened(self) -> bool:
@@ -113,14 +117,11 @@ class Seen(NamedTuple):
 
 def seen(part: Weighted, clusters: Clusters, at: Rows | None) -> Seen:
     """What is seen of a mean. at: rows from which the shape of the spread is read; None: all."""
-    stake = part.weight - part.offset
-    terms, residual, rows = part.base + stake * part.residual, part.residual, clusters.rows
-    w, y = clusters.scaled(part.weight), clusters.scaled(terms)
-    sums = PairSums.of(w, y)
-    if at is not None and len(at) < rows:
-        stake, residual = stake[at], residual[at]
-        w, y = sums_of_part(clusters.of_rows()[at], part.weight[at], terms[at], len(clusters) / rows)
-    return Seen.of(sums, (w, y), stake, residual, rows)
+    terms = part.base + (part.weight - part.offset) * part.residual
+    sums = PairSums.of(clusters.scaled(part.weight), clusters.scaled(terms))
+    rows = slice(None) if at is None or len(at) == clusters.rows else at
+    sides = (part.weight[rows], terms[rows], part.residual[rows])
+    return Seen.of(sums, clusters.of_rows()[rows], sides, part.offset, clusters.rows)
 
 
 def within(ends: Range, possible: Range) -> Range:
@@ -143,9 +144,8 @@ def difference_within(value: float, error: float, ends: Range, span: float, made
     return Estimate(value, error, low, high, made_by)
 
 
-def sums_of_part(customer: Array, weight: Float, terms: Float, row: float) -> tuple[Float, Float]:
-    """Scaled sums of the customers of some rows. customer: (m,) any numbers; row: what a row counts for."""
-    number = np.unique(customer, return_inverse=True)[1]
+def sums_of_part(number: Array, weight: Float, terms: Float, row: float) -> tuple[Float, Float]:
+    """Scaled sums of the customers of some rows. number: (m,) of whose they are, from 0; row: what a row counts for."""
     w, y = (np.asarray(np.bincount(number, x), dtype=np.float64) for x in (weight, terms))
     return row * w, row * y
 

@@ -1,8 +1,8 @@
 """Where the states of a log are few: which they are, and a model of action values that is exact in each of them.
 
 A ridge over actions' coefficients holds back what a state and an action do together, and fitted backwards over many
-steps the rests add up (bias of a third of a lift over 10 steps of a table of five states). Where every state has been
-seen with every action often enough its mean says all there is, so the regression speaks there for one row only. Not
+steps the rests add up. Where every state has been seen with every action often enough its mean says all there is, so
+the regression hardly speaks there. Not
 here: the regressions (q_models.py), the recursion (fqe.py). n rows, k actions, N trajectories, T steps.
 """
 
@@ -17,6 +17,7 @@ from campaignrl.ope.nuisance.q_models import Predict, Regression
 from campaignrl.tables.log import DecisionLog
 
 ROWS_A_PAIR = 10  # of a state and an action, at every step, from which on means are told well enough
+A_ROW = 0.2  # of a row is what the regression says of a pair: it speaks alone where nobody was
 GLANCE = 4_096  # rows looked at first: contexts of numbers differ in nearly all of them
 
 
@@ -45,7 +46,7 @@ def _numbered(X: Float32) -> Int:
 
 
 class Saturated:
-    """A regression, and on top the mean of what it leaves of every state and action; it counts as one row of each."""
+    """A regression, and on top the mean of what it leaves of every state and action; it counts as A_ROW of each."""
 
     def __init__(self, base: Regression, log: DecisionLog, state: Int) -> None:
         self._base, self._action, self._k = base, log.action, len(log.catalog)
@@ -57,5 +58,5 @@ class Saturated:
         left = target - model(rows)[np.arange(len(rows)), action]
         pair, pairs = self._state[rows] * self._k + action, self._states * self._k
         total, count = np.bincount(pair, left, pairs), np.bincount(pair, minlength=pairs)
-        mean = (total / (count + 1.0)).reshape(self._states, self._k).astype(np.float32)
+        mean = (total / (count + A_ROW)).reshape(self._states, self._k).astype(np.float32)
         return lambda at: np.asarray(model(at) + mean[self._state[at]])

@@ -35,7 +35,6 @@ from campaignrl.ope.methods import (
     difference_within,
     likelihood_ends,
     narrower,
-    sums_of_part,
     within,
 )
 from campaignrl.ope.streaming.sums import AT, COLUMNS, EXTREMES, WEIGHTS, CustomerSums, ends_of
@@ -199,9 +198,9 @@ def seen(sums: CustomerSums, sample: LogSample, what: str) -> Seen:
     assert sample.gain is not None
     names, first, offset = (("lift_weight", "lift"), 1, 1.0) if what == "lift" else (("weight", "dr"), 3, 0.0)
     pair = _pair(sums, *(_of(sums, {name: 1.0}) for name in names))
-    rows, residual, (weight, terms) = float(sums.totals[AT["one"]]), sample.gain[0], sample.gain[first : first + 2]
-    customers = sums_of_part(sample.customer, weight, terms, sums.customers / rows)
-    return Seen.of(pair, customers, weight - offset, residual, rows)
+    residual, weight, terms = sample.gain[[0, first, first + 1]]
+    rows = float(sums.totals[AT["one"]])
+    return Seen.of(pair, sample.customer, (weight, terms, residual), offset, rows)
 
 
 def mean_weight_p_value(sums: CustomerSums, bounds: Range) -> float:
