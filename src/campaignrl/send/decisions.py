@@ -50,6 +50,7 @@ class Decisions:
         gain_unit: of expected gains: the currency, where the policy learned in a world; "" where it does not say.
         plan: the certificate of a plan by value, of everybody, exploring ones too; None: served by lot, or repeated.
         withdrawn: (n,) of a run that is repeated, whose permission was taken away since; None: nobody's.
+        barred_today: decisions of earlier runs of the day to send to somebody who may no longer be contacted.
         about: plain JSON facts: world, seed, currency, outcome window, holdout, hashes of policy and world.
 
     Example:
@@ -77,6 +78,7 @@ class Decisions:
     morning: Morning | None = None
     run: str = ""
     withdrawn: Bool | None = None
+    barred_today: tuple[str, ...] = ()
     expected_gain: Float | None = None
     gain_unit: str = ""
     plan: Allocation | None = None

@@ -19,7 +19,16 @@ from campaignrl import rng
 from campaignrl.actions import NONE
 from campaignrl.arrays import Bool, Float, UInt64
 from campaignrl.errors import Problem, UsageError, nearest
-from campaignrl.guard import Limits, Spending, lanes_of, propensity_after, stock_of, throttle
+from campaignrl.guard import (
+    Limits,
+    Spending,
+    lanes_of,
+    least_sends,
+    propensity_after,
+    share_problems,
+    stock_of,
+    throttle,
+)
 from campaignrl.rng import Purpose
 from campaignrl.send.draw import Drawn
 from campaignrl.specs import World
@@ -45,6 +54,7 @@ def limits_of_run(
     budget: float | None = None,
     capacity: Mapping[str, int] | None = None,
     left: Limits | None = None,
+    at_least: Mapping[str, float] | None = None,
 ) -> Limits:
     """What one run may send and spend: a day's share of the world's limits, and no more than is given.
 
@@ -54,11 +64,12 @@ def limits_of_run(
         budget: money of this run, in the world's currency.
         capacity: sends of this run by channel.
         left: what a ledger says is left of the campaign; None: a day's share.
+        at_least: share of the customers by offer or channel, instead of the world's own.
 
     Raises:
-        UsageError: an amount is negative or no number, or there is no such channel; all of them at once.
+        UsageError: an amount is negative or no number, or there is no such channel or offer; all of them at once.
     """
-    problems = _problems(world, budget, capacity or {})
+    problems = [*_problems(world, budget, capacity or {}), *share_problems(world, at_least or {})]
     if problems:
         raise UsageError(problems)
     today = _share_of_a_day(world, customers) if left is None else left
@@ -68,7 +79,8 @@ def limits_of_run(
         sends[place] = min(sends[place], most)
     if budget is not None:
         money = min(money, float(world.minor(budget)))
-    return today._replace(sends=sends, money=money)
+    least = least_sends(world, customers, at_least) or None
+    return today._replace(sends=sends, money=money, at_least=least)
 
 
 def _share_of_a_day(world: World, customers: int) -> Limits:
