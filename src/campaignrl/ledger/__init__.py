@@ -8,6 +8,7 @@ forms.py        The forms of a world's rules that a ledger was given, each as it
 handovers.py    What became of sends at hand-over: which were not made, which were after all, and which went out against
                 a word
 incoming.py     What comes back from outside: hand-overs, outcomes and permissions, from files
+kept_lines.py   Rows that a profile folder keeps for later exports: which are of a customer, by the ids they came with
 log_view.py     The decision log of a ledger: every decision with the contribution that came within its outcome window
 mapping.py      How an export of another tool reads as rows of ours: a TOML file that renames and translates
 owners.py       Whose an outcome is that names no customer: that of the decision it names
