@@ -163,10 +163,9 @@ def _recomputed(ledger: Ledger, forms: dict[str, World], policy: Policy | None) 
 
 
 def _sent_after_all(ledger: Ledger, kept: pd.DataFrame) -> SentAfterAll:
-    said = sent_after_all(ledger)
-    place = pd.Index(kept["decision_id"]).get_indexer(pd.Index(said["decision_id"]))
-    there = place >= 0
-    return SentAfterAll(place[there], said["since"].to_numpy()[there], said["until"].to_numpy()[there])
+    rows = pd.DataFrame({"decision_id": kept["decision_id"], "row": np.arange(len(kept))})
+    late = rows.merge(sent_after_all(ledger), on="decision_id").astype({"row": np.int64})
+    return SentAfterAll(*(late[name].to_numpy(dtype=np.int64) for name in SentAfterAll._fields))
 
 
 def _against_a_word(ledger: Ledger, world: World) -> Finding:
