@@ -232,19 +232,17 @@ class Ledger:
         links = ["chain", "chain_before"]
         return chain.head_of(self.read("decisions", links), self.read("erasures"))
 
-    def read(self, name: str, columns: Sequence[str] | None = None, **equal: Any) -> pa.Table:
-        """Rows of a table; equal: only those whose columns have these values."""
+    def read(self, name: str, columns: Sequence[str] | None = None, *more: str, **equal: Any) -> pa.Table:
+        """Rows of a table; more: columns that it may have by now; equal: only those whose columns have these values."""
         filters = [(column, "=", value) for column, value in equal.items()] or None
         table = self.table(name)
+        there = {field.name for field in table.schema().fields} if more else set()
+        names = None if columns is None else [*columns, *(one for one in more if one in there)]
         try:
-            return table.to_pyarrow_table(columns=None if columns is None else list(columns), filters=filters)
+            return table.to_pyarrow_table(columns=names, filters=filters)
         except (OSError, pa.ArrowException) as wrong:
             fix = "Bring the folder back from a copy; no other program may change it."
             raise ArtifactError(Problem(str(self.folder / name), "rows", _short(wrong), "all there", fix)) from None
-
-    def columns(self, name: str) -> list[str]:
-        """Columns that a table has by now."""
-        return [field.name for field in self.table(name).schema().fields]
 
     def rows_of(self, run_id: str) -> pa.Table | None:
         """What a run wrote, in its order; None where there was no such run."""

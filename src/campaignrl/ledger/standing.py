@@ -89,7 +89,7 @@ def standing(
 
     without: a run that does not count, since it is repeated; address: (n,) keyed hashes of their addresses, "" of none.
     """
-    sends = _sends(ledger, without)
+    sends, last_day = _sends(ledger, without)
     today, channel = sends["day"].to_numpy() == day, sends["channel"].to_numpy(dtype=object)
     gone = ledger.read("erasures", ["decision_day", "channel", "offer", "cost"]).to_pandas()
     offers = pd.concat([sends["offer"], gone["offer"]]).value_counts()
@@ -106,7 +106,7 @@ def standing(
         consent=consent,
         suppressed=suppressed,
         erased=said.erased(ids),
-        last_day=_last_day(ledger),
+        last_day=last_day,
         _customer=customer,
         _when=theirs["day"].to_numpy(),
         _channel=theirs["channel"].to_numpy(dtype=object),
@@ -116,19 +116,14 @@ def standing(
     )
 
 
-def _last_day(ledger: Ledger) -> int | None:
-    last = pc.max(ledger.read("decisions", ["day"])["day"]).as_py()
-    return None if last is None else int(last)
-
-
-def _sends(ledger: Ledger, without: str) -> pd.DataFrame:
-    """Every send that counts: planned, handed over, or of unknown fate."""
+def _sends(ledger: Ledger, without: str) -> tuple[pd.DataFrame, int | None]:
+    """Every send that counts (planned, handed over, of unknown fate), and the last day on which anything was decided."""
     columns = ["decision_id", "customer_id", "day", "channel", "offer", "cost", "action", "run_id"]
-    columns += [name for name in ledger.columns("decisions") if name == ADDRESS]
-    table = ledger.read("decisions", columns)
+    table = ledger.read("decisions", columns, ADDRESS)
+    last = pc.max(table["day"]).as_py()
     sends = table.filter(pc.and_(pc.not_equal(table["action"], 0), pc.not_equal(table["run_id"], without))).to_pandas()
     kept: pd.DataFrame = sends[~sends["decision_id"].isin(not_sent(ledger))]
-    return kept
+    return kept, None if last is None else int(last)
 
 
 def _pairs(sends: pd.DataFrame, ids: Objects, address: Objects | None) -> tuple[Int, Int]:
