@@ -117,7 +117,7 @@ def standing(
 
 
 def _sends(ledger: Ledger, without: str) -> tuple[pd.DataFrame, int | None]:
-    """Every send that counts (planned, handed over, of unknown fate), and the last day on which anything was decided."""
+    """Every send that counts (planned, handed over, of unknown fate), and the last day with a decision."""
     columns = ["decision_id", "customer_id", "day", "channel", "offer", "cost", "action", "run_id"]
     table = ledger.read("decisions", columns, ADDRESS)
     last = pc.max(table["day"]).as_py()

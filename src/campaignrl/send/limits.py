@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import NamedTuple
 
 import numpy as np
@@ -94,6 +95,9 @@ def _problems(world: World, budget: float | None, capacity: Mapping[str, int]) -
     largest = float(2**53) / world.money.minor_per_unit
     if budget is not None and not (math.isfinite(budget) and 0 <= budget <= largest):
         problems.append(Problem("decide", "budget", budget, f"money of this run in {unit}, 0 to {largest:.0f}"))
+    elif budget is not None and Decimal(str(budget)) * world.money.minor_per_unit % 1:
+        whole = math.floor(budget * world.money.minor_per_unit) / world.money.minor_per_unit
+        problems.append(Problem("decide", "budget", budget, f"in whole minor units of {unit}", f"Write {whole:g}."))
     for name, most in capacity.items():
         if name not in world.channels:
             fix = nearest(name, list(world.channels))

@@ -24,6 +24,7 @@ def rule_problems(
     yield from _column_problems(guard, offers, channels, {str(name) for table in profiles for name in table})
     yield from _margin_problems(guard.get("min_margin"), offers, segments)
     yield from _least_problems(offers, channels)
+    yield from _giveaways(offers, segments)
 
 
 def consent_column(channel: str, purpose: str | None = None) -> str:
@@ -93,6 +94,18 @@ def _least_problems(offers: Mapping[str, Tables], channels: Mapping[str, Tables]
         if in_all > 1.0 + 1e-9:
             fix = "A share is of the customers of a run, and nobody gets two sends."
             yield Problem(f"[{words}]", "at_least of all", round(in_all, 4), "at most 1", fix)
+
+
+def _giveaways(offers: Mapping[str, Tables], segments: Mapping[str, Tables]) -> Iterator[Problem]:
+    """Offers that give away more than the whole of a mean order, in every segment: stacked discounts, or a slip."""
+    baskets = [basket for table in segments.values() if isinstance(basket := table.get("basket"), Mapping)]
+    means = [float(basket["mean"]) for basket in baskets if _is_number(basket.get("mean"))]
+    largest = max(means, default=0.0)
+    for name, offer in offers.items():
+        discount, value = offer.get("discount", 0.0), offer.get("face_value", 0.0)
+        if largest > 0.0 and _is_number(discount) and _is_number(value) and discount + value / largest >= 1.0:
+            away, fix = round(discount + value / largest, 4), "Lower discount or face_value."
+            yield Problem(f"[offers.{name}]", "given away of a mean order", away, "below 1 in some segment", fix)
 
 
 def _left(offer: Tables, segment: Tables) -> float | None:

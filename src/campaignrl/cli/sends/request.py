@@ -36,6 +36,7 @@ class Request:
     as_of: str | None
     suppress: Path | None
     least_known: float
+    dedupe: bool
     ledger: Path | None
     budget: float | None
     capacity: Sequence[str]
@@ -83,6 +84,7 @@ class Request:
             least_known=self.least_known,
             ledger=self.ledger is not None,
             encoding=self.encoding,
+            dedupe=self.dedupe,
         )
 
     def _given(self) -> dict[str, Path | None]:

@@ -27,6 +27,9 @@ LeastKnown = Annotated[
     float,
     typer.Option(help="Share of --suppress, 0 to 1, that must be among CUSTOMERS, and be left of the last run's."),
 ]
+Dedupe = Annotated[
+    bool, typer.Option("--dedupe", help="Of rows of one customer_id take the first, instead of refusing the table.")
+]
 Budget = Annotated[
     float | None, typer.Option(help="Money of this run, in the world's currency; default: a day's share.")
 ]
