@@ -3,6 +3,7 @@
 import datetime
 import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from campaignrl.cli.main import app
 from campaignrl.envs import Panel, customers_frame
 from campaignrl.errors import ArtifactError, UsageError
 from campaignrl.ledger import Ledger, erase_in_files, still_found
+from campaignrl.profiles.intake import intake, parse_intake_mapping
 
 GONE = "17"
 
@@ -133,3 +135,80 @@ def test_the_verb_erases_everywhere_or_says_where_the_id_still_stands(run_files)
     assert told["decisions"] == 1
     (run_files / "page.html").unlink()
     assert run(*places[:3]).exit_code == 0
+
+
+# ---- folders of profiles, which keep the rows of exports under other columns
+
+
+EXPORT = """m,d,t,amt
+A-1,dev1,2024-01-02,10
+B-2,dev2,2024-01-03,20
+,dev1,2024-01-04,5
+A-1,,not a time,7
+A-1,dev9,2024-01-05,3
+B-2,dev9,2024-01-05,3
+,dev9,2024-01-06,4
+"""
+
+
+@pytest.fixture
+def profiles(tmp_path):
+    """A folder built from an export with two kinds of id, kept for later exports."""
+    (tmp_path / "o.csv").write_text(EXPORT)
+    source = {"name": "o", "file": "o.csv", "ids": {"member": "m", "device": "d"}, "kind": "order", "ts": "t"}
+    plan = parse_intake_mapping({"ids": {"order": ["member", "device"]}, "source": [{**source, "amount": "amt"}]}, "m")
+    intake(plan, tmp_path, tmp_path / "home", datetime.datetime(2024, 2, 1), keep=True)
+    return tmp_path / "home"
+
+
+def texts_of(folder):
+    """Every byte of a folder, and every value that can be read from its tables, as one text."""
+    parts = []
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        parts.append(path.read_bytes().decode("latin-1"))
+        if path.suffix == ".parquet":
+            parts.append(str(pq.read_table(path).to_pydict()))
+    return "\n".join(parts)
+
+
+def test_rows_kept_for_later_exports_go_with_their_customer_and_nobody_else(profiles):
+    assert "A-1" in texts_of(profiles)
+    assert "dev1" in texts_of(profiles)
+    assert str(profiles / "lines-0.parquet") in still_found([profiles], "A-1")
+    gone = {Path(one.path).name: one.rows for one in erase_in_files([profiles], " a-1 ")}
+    assert gone["lines-0.parquet"] == 4  # also the row of a device alone that was linked, and the one without a time
+    assert gone["links.parquet"] == 3  # the member, the device, and the name among those who share dev9
+    rows = pq.read_table(profiles / "lines-0.parquet").to_pandas()
+    assert rows[["id0", "id1"]].fillna("").to_numpy().tolist() == [["B-2", "dev2"], ["B-2", "dev9"], ["", "dev9"]]
+    named = [place for place in still_found([profiles], "A-1") if not place.endswith("quality.json")]
+    assert named == []
+    left = texts_of(profiles).replace((profiles / "quality.json").read_text(), "")
+    assert "A-1" not in left
+    assert "dev1" not in left
+    links = pq.read_table(profiles / "links.parquet").to_pandas().set_index("id")
+    assert links.loc["dev9", "members"] == "B-2"
+    told = json.loads((profiles / "manifest.json").read_text())["files"]["lines-0.parquet"]
+    assert told["sha256"] == hashlib.sha256((profiles / "lines-0.parquet").read_bytes()).hexdigest()
+    assert erase_in_files([profiles], "A-1") == []
+
+
+def test_a_device_that_is_nobodys_is_erased_by_its_own_name(profiles):
+    gone = {Path(one.path).name: one.rows for one in erase_in_files([profiles], "device:dev9")}
+    assert gone["lines-0.parquet"] == 1  # rows that a member stands in are the member's
+
+
+def test_a_folder_of_one_kind_of_id_has_no_links(tmp_path):
+    (tmp_path / "o.csv").write_text("m,t,amt\n007,2024-01-02,10\nB,2024-01-03,20\n")
+    source = {"name": "o", "file": "o.csv", "customer": "m", "kind": "order", "ts": "t", "amount": "amt"}
+    intake(
+        parse_intake_mapping({"source": [source]}, "m"),
+        tmp_path,
+        tmp_path / "h",
+        datetime.datetime(2024, 2, 1),
+        keep=True,
+    )
+    erase_in_files([tmp_path / "h"], "7")
+    assert pq.read_table(tmp_path / "h" / "lines-0.parquet")["id0"].to_pylist() == ["B"]
+    (tmp_path / "h" / "lines.json").write_text("{}")
+    with pytest.raises(ArtifactError, match=r"lines\.json"):
+        erase_in_files([tmp_path / "h"], "B")

@@ -17,7 +17,7 @@ from campaignrl.errors import ArtifactError, CampaignError, SpecError, SupportEr
 from campaignrl.ledger import Ledger, add, erase, ledger_log
 from campaignrl.send import audit_ledger
 from campaignrl.send.audit import audit, other_forms
-from campaignrl.specs import bundled_files
+from campaignrl.specs import bundled_files, world_hash
 
 START = datetime.date(2026, 1, 1)
 N = 60
@@ -72,16 +72,92 @@ def test_a_world_that_was_never_given_to_the_ledger_is_refused_everywhere(shop, 
 
 
 def test_changed_rules_accuse_no_run_that_was_made_before_them(shop, tmp_path):
+    """Every decision is judged by the form it was made under, which the ledger keeps."""
     world, ledger = shop
     tight = tighter(tmp_path)
     ledger = ledger.accept(tight)
-    assert audit_ledger(ledger, tight) == (0, [])
-    assert other_forms(ledger, tight) == N
+    assert audit_ledger(ledger) == audit_ledger(ledger, tight) == (N, [])
+    assert other_forms(ledger) == 0
     crl.decide("uniform", frame_of(tight), tight, day=START + datetime.timedelta(days=1), ledger=ledger)
-    assert audit_ledger(ledger, tight) == (N, [])
-    assert audit_ledger(ledger, world) == (N, [])
-    told = verb("audit", ledger.folder, "-w", tmp_path / "tight" / "shop.toml", "--json")
-    assert json.loads(told.stdout)["not_looked_at"] == [f"{N:,} decisions under another form of the rules"]
+    assert audit_ledger(ledger) == audit_ledger(ledger, world) == (2 * N, [])
+    told = json.loads(verb("audit", ledger.folder, "--json").stdout)
+    assert (told["decisions"], told["forms"], told["broken"]) == (2 * N, 2, [])
+    assert "not_looked_at" not in told
+    said = verb("audit", ledger.folder).stdout
+    assert f"{2 * N} decisions in shop under 2 forms of its rules: no rule is broken" in said
+
+
+def test_a_send_under_a_later_form_is_judged_by_it_and_counts_those_before(shop, tmp_path):
+    world, ledger = shop
+    tight = form(tmp_path, "tight.toml", guard=("at_most = 2", "at_most = 1"))
+    ledger = ledger.accept(tight)
+    rows = ledger.read("decisions").to_pandas()
+    one = rows[rows["action"] > 0].head(1)
+    for days, hash_, accused in ((1, world_hash(world), False), (2, world_hash(tight), True)):
+        forged = one.assign(day=one["day"] + days, world_hash=hash_, decision_id=f"forged-{days}", run_id=f"r{days}")
+        schema = ledger.read("decisions").schema
+        ledger.append("decisions", pa.Table.from_pandas(forged, schema=schema, preserve_index=False), f"r{days}")
+        caps = [found for found in audit_ledger(ledger)[1] if found.rule.startswith("cap: ")]
+        assert [found.many for found in caps] == ([1] if accused else [])  # never the run of the first form
+
+
+def test_decisions_under_a_form_that_was_not_kept_are_said_not_to_be_looked_at(shop, tmp_path):
+    """A ledger of an earlier version."""
+    world, ledger = shop
+    tight = tighter(tmp_path)
+    ledger = ledger.accept(tight)
+    (ledger.folder / "forms" / f"{world_hash(world)}.json").unlink()
+    assert audit_ledger(ledger) == (0, [])
+    assert other_forms(ledger) == N
+    assert audit_ledger(ledger, world) == (N, [])  # unless somebody still has it
+    told = json.loads(verb("audit", ledger.folder, "--json").stdout)
+    assert told["not_looked_at"] == [f"{N:,} decisions under a form of the rules that it does not keep"]
+    (ledger.folder / "forms" / f"{world_hash(tight)}.json").unlink()
+    with pytest.raises(UsageError, match="earlier version"):
+        audit_ledger(ledger)
+    assert isinstance(verb("audit", ledger.folder).exception, UsageError)  # no bundled world is called so
+    assert ledger.form is None
+
+
+def test_a_form_comes_back_as_it_was_given_and_a_changed_one_is_refused(tmp_path):
+    for name in bundled_files("envs"):
+        world = crl.load_world(name)
+        ledger = Ledger.create(tmp_path / name, world, start=START, customers=9)
+        assert ledger.form == world
+        assert ledger.forms() == {world_hash(world): world}
+    path = ledger.folder / "forms" / f"{world_hash(world)}.json"
+    kept = path.read_text()
+    for text in (kept.replace('"horizon": ', '"horizon": 1'), "{", "[]", '{"name": "x"}'):
+        path.write_text(text)
+        with pytest.raises(ArtifactError, match="Bring the folder back"):
+            _ = ledger.form
+
+
+def test_the_rules_of_a_ledger_are_the_ones_it_was_given_last(shop, tmp_path):
+    """Neither decide nor what comes back needs the file of a world of one's own."""
+    world, ledger = shop
+    frame_of(world).to_csv(tmp_path / "c.csv", index=False)
+    words = ("decide", "uniform", tmp_path / "c.csv", "--ledger", ledger.folder, "--as-of", "2026-01-02", "--json")
+    assert json.loads(verb(*words, "-o", tmp_path / "s.csv").stdout)["sends"] > 0
+    (tmp_path / "h.csv").write_text("decision_id,status,day\nx,sent,2026-01-02\n")
+    assert verb("ledger", "add", ledger.folder, "handovers", tmp_path / "h.csv").exit_code == 0
+    tight = tighter(tmp_path)
+    assert verb("ledger", "rules", ledger.folder, "-w", tmp_path / "tight" / "shop.toml").exit_code == 0
+    told = json.loads(verb(*words[:6], "2026-01-09", "--json", "--dry-run").stdout)
+    assert told["sends"] == 0
+    back = Ledger.open(ledger.folder).accept(world)
+    assert back.form == world
+    assert set(back.rules) == {world_hash(world), world_hash(tight)}
+
+
+def test_rules_at_other_costs_would_leave_a_log_that_nobody_can_read(shop, tmp_path):
+    world, ledger = shop
+    dearer = {name: spec.model_dump(exclude_unset=True) for name, spec in world.channels.items()}
+    first = next(iter(dearer))
+    dearer[first]["cost"] += 1.0
+    with pytest.raises(UsageError, match="Begin another ledger"):
+        ledger.accept(crl.load_world(tmp_path / "w" / "shop.toml", channels=dearer))
+    assert Ledger.open(ledger.folder).rules == ledger.rules
 
 
 def test_a_log_that_was_served_by_lot_says_so_to_an_audit(tmp_path):

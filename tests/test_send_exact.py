@@ -12,6 +12,7 @@ from campaignrl.envs.customers_export import customers_frame
 from campaignrl.envs.panel import Panel
 from campaignrl.errors import UsageError
 from campaignrl.features import Context, FeatureSchema
+from campaignrl.guard import Limits
 from campaignrl.guard.rules import cap_windows
 from campaignrl.policies.choice import uniform_over
 from campaignrl.policies.deep import memory_for
@@ -119,7 +120,8 @@ def test_the_most_probable_of_several_is_the_best_and_one_alone_is_no_choice(sma
         blocked=np.array(["", "", "", "", "holdout"], dtype=object),
     )
     nobody = np.zeros(n, dtype=bool)
-    said = reasons_of(small_world.catalog, drawn, Served(action, drawn.propensity, nobody, nobody))
+    some = Limits(np.full(c, 1.0), 100.0)
+    said = reasons_of(small_world.catalog, drawn, Served(action, drawn.propensity, nobody, nobody), some)
     assert said.tolist() == [
         "best of 3 allowed, probability 0.500",
         "exploring: one of 3 allowed, probability 0.300",
@@ -129,9 +131,14 @@ def test_the_most_probable_of_several_is_the_best_and_one_alone_is_no_choice(sma
     ]
     one, two = np.arange(n) == 0, np.arange(n) == 1
     served = Served(np.zeros(n, dtype=np.int64), drawn.propensity, one, two)
-    assert reasons_of(small_world.catalog, drawn, served)[:2].tolist() == [
+    assert reasons_of(small_world.catalog, drawn, served, some)[:2].tolist() == [
         "no capacity: content@push was chosen, push is full, and the lot fell to others",
         "no money: content@push was chosen, the budget of this run is spent, and the lot fell to others",
+    ]
+    none = Limits(np.zeros(c), small_world.catalog.cost_of[push] - 0.5)  # there never was any
+    assert reasons_of(small_world.catalog, drawn, served, none)[:2].tolist() == [
+        "no capacity: content@push was chosen, push has no room for this run",
+        "no money: content@push was chosen, this run has no money for it",
     ]
     assert blocked_of(small_world.catalog, drawn, served)[:2].tolist() == ["no capacity: push", "no money"]
 

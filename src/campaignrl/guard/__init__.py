@@ -12,6 +12,8 @@ dual_prices.py    Prices of what is scarce: the Lagrangian dual of sending at mo
                   shared limits
 integral_plan.py  From prices to a plan that can be carried out: whole sends within whole limits, the same for any
                   order of the rows
+least_shares.py   Minimum shares: sends that there shall be of an offer, or on a channel, where a plan by value can have
+                  them
 quiet_hours.py    Quiet hours in each customer's own zone, for a send at an hour of the sender's clock
 rules.py          What may be sent at all: one mask over the catalog, with the rule that removed each action
 words.py          The rules of a world in words, one line a rule, in the order in which they are asked
@@ -48,6 +50,9 @@ from campaignrl.guard.columns import purposes_of as purposes_of
 from campaignrl.guard.columns import rule_columns as rule_columns
 from campaignrl.guard.columns import shares_address as shares_address
 from campaignrl.guard.dates import is_valid as is_valid
+from campaignrl.guard.least_shares import least_sends as least_sends
+from campaignrl.guard.least_shares import least_shares as least_shares
+from campaignrl.guard.least_shares import share_problems as share_problems
 from campaignrl.guard.quiet_hours import quiet_for as quiet_for
 from campaignrl.guard.rules import Rules as Rules
 from campaignrl.guard.rules import allowed as allowed

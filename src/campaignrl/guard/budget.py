@@ -9,6 +9,7 @@ is whole minor units. Not here: rules that look at one customer (rules.py). n cu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ class Limits(NamedTuple):
     sends: Float  # (c,) by channel; inf: without limit
     money: float  # minor units; inf: without limit
     stock: Float | None = None  # (o,) sends by offer, of all days to come; inf, or None: without limit
+    at_least: Mapping[str, Int] | None = None  # sends there shall be by dimension of actions; a lot cannot heed them
 
     @property
     def bind(self) -> bool:

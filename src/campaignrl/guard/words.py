@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from campaignrl.guard.columns import STALE_SHARE
 from campaignrl.guard.dates import dates_said
+from campaignrl.guard.least_shares import least_shares
 from campaignrl.guard.rules import rules_of
 from campaignrl.specs import World
 
@@ -100,6 +101,9 @@ def _of_wave(world: World) -> Iterator[RuleSaid]:
     for name, offer in world.offers.items():
         if offer.stock is not None:
             yield RuleSaid("stock", name, f"at most {offer.stock:,} sends in the whole campaign; a lot decides who")
+    for name, share in least_shares(world).items():
+        says = f"at least {share:.4g} of the customers of a run, where it can be had; by decide --allocate value alone"
+        yield RuleSaid("least share", name, says)
     if world.guard.budget is not None:
         amount = f"{world.guard.budget.amount_per_1000_customers:g} {world.money.currency}"
         says = f"at most {amount} for 1,000 customers over {world.horizon} days, released evenly"

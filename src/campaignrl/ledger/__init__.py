@@ -5,9 +5,15 @@ chain.py        The chain over runs: shows that rows of decisions were changed, 
 erase_files.py  Erasure in files: a customer's rows go from lists, logs, tables and profile folders; a search proves it
 erasure.py      Erasure: everything a ledger holds of one customer goes, and a keyed hash stays
 folder.py       The folder: transactional tables, what they are of, appends that happen exactly once
+forms.py        The forms of a world's rules that a ledger was given, each as it was: an audit needs no file for them
+handovers.py    What became of sends at hand-over: which were not made, which were after all, and which went out against
+                a word
 incoming.py     What comes back from outside: hand-overs, outcomes and permissions, from files
+kept_lines.py   Rows that a profile folder keeps for later exports: which are of a customer, by the ids they came with
 log_view.py     The decision log of a ledger: every decision with the contribution that came within its outcome window
 mapping.py      How an export of another tool reads as rows of ours: a TOML file that renames and translates
+owners.py       Whose an outcome is that names no customer: that of the decision it names
+permissions.py  Who may be contacted by the word of a ledger: the latest counts, of two of one day the refusal
 schemas.py      The tables: which columns they have
 standing.py     What a run must know of earlier ones: contacts, money, sends, permissions
 """
@@ -24,8 +30,13 @@ from campaignrl.ledger.erase_files import still_found as still_found
 from campaignrl.ledger.erasure import Erased as Erased
 from campaignrl.ledger.erasure import erase as erase
 from campaignrl.ledger.folder import EPOCH as EPOCH
+from campaignrl.ledger.folder import FACTS as FACTS
 from campaignrl.ledger.folder import Ledger as Ledger
 from campaignrl.ledger.folder import LedgerMoved as LedgerMoved
+from campaignrl.ledger.handovers import handed_over as handed_over
+from campaignrl.ledger.handovers import not_sent as not_sent
+from campaignrl.ledger.handovers import sent_after_all as sent_after_all
+from campaignrl.ledger.handovers import sent_against_a_word as sent_against_a_word
 from campaignrl.ledger.incoming import Added as Added
 from campaignrl.ledger.incoming import add as add
 from campaignrl.ledger.log_view import decided as decided
@@ -34,9 +45,10 @@ from campaignrl.ledger.log_view import eligible_masks as eligible_masks
 from campaignrl.ledger.log_view import ledger_log as ledger_log
 from campaignrl.ledger.log_view import log_of_rows as log_of_rows
 from campaignrl.ledger.log_view import require_whole as require_whole
+from campaignrl.ledger.schemas import ADDRESS as ADDRESS
+from campaignrl.ledger.schemas import RULE as RULE
 from campaignrl.ledger.schemas import SEEN as SEEN
 from campaignrl.ledger.schemas import TABLES as TABLES
 from campaignrl.ledger.schemas import schema_of as schema_of
 from campaignrl.ledger.standing import Standing as Standing
-from campaignrl.ledger.standing import not_sent as not_sent
 from campaignrl.ledger.standing import standing as standing

@@ -2,7 +2,7 @@
 
 A table is written anew without the customer's rows, whole or not at all, its other rows and metadata as they were;
 hashes of a manifest beside it are made anew. What is no table is only searched: where the id still stands there, it is
-named. Not here: the ledger (erasure.py).
+named. Not here: the ledger (erasure.py), whose a row of an earlier export is (kept_lines.py).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from campaignrl.errors import Problem, UsageError
+from campaignrl.ledger.kept_lines import MEMBERS, SEPARATOR, id_columns, is_lines, owners
 from campaignrl.policies.deep import KEY, forget
 from campaignrl.tables import ID, same_spelling
 from campaignrl.tables.files import frame_writer, is_parquet, read_table, write_together, write_whole
@@ -28,7 +29,7 @@ from campaignrl.tables.log import is_own_log, log_writers, read_own_log
 MANIFEST = "manifest.json"
 HEAD = 4096  # bytes in which a file says what it is
 REJECTED = "value"  # a column of refused rows, which may hold an id
-ID_COLUMNS = (ID, REJECTED, "id", "members")
+ID_COLUMNS = (ID, REJECTED, "id", "alias", MEMBERS)
 
 
 class ErasedFile(NamedTuple):
@@ -53,7 +54,8 @@ def erase_in_files(paths: list[Path], customer: str) -> list[ErasedFile]:
     missing = [Problem("erase", "path", str(path), "a file or folder") for path in paths if not path.exists()]
     if missing:
         raise UsageError(missing)
-    found = [ErasedFile(str(path), _erase_in(path, customer)) for path in _files(paths)]
+    files = sorted(_files(paths), key=lambda path: not is_lines(path))  # these first: links say whose they are
+    found = [ErasedFile(str(path), _erase_in(path, customer)) for path in files]
     changed = [one for one in found if one.rows]
     for folder in {Path(one.path).parent for one in changed}:
         _renew(folder / MANIFEST, [Path(one.path) for one in changed])
@@ -93,9 +95,11 @@ def _erase_in(path: Path, customer: str) -> int:
     if is_parquet(path):
         table = read_table(path)
         theirs = _rows_of(table, customer)
-        rows = int(pc.sum(theirs).as_py() or 0)
+        if is_lines(path):
+            theirs = pa.array(_spelled(pd.Series(owners(path, table)), customer), pa.bool_())
+        kept, named = _without_member(table.filter(pc.invert(theirs)), customer)
+        rows = int(pc.sum(theirs).as_py() or 0) + named
         if rows:
-            kept = table.filter(pc.invert(theirs))
             write_whole(path, lambda out: _write(kept, out))
         return rows
     text = read_table(path).to_pandas()
@@ -119,6 +123,21 @@ def _rows_of(table: pa.Table, customer: str) -> pa.Array:
     return pa.array(_spelled(table[column].to_pandas(), customer), pa.bool_())
 
 
+def _without_member(table: pa.Table, customer: str) -> tuple[pa.Table, int]:
+    """The table without the customer among those who share an id of others, and in how many rows it stood there."""
+    if MEMBERS not in table.column_names or not _is_text(table.schema.field(MEMBERS).type):
+        return table, 0
+    column, place = table[MEMBERS].to_pandas(), table.column_names.index(MEMBERS)
+    cells = column.dropna().str.split(SEPARATOR, regex=False).explode()
+    hit = cells[_spelled(cells, customer)].index
+    if not len(hit):
+        return table, 0
+    left = cells[~_spelled(cells, customer)].groupby(level=0).agg(SEPARATOR.join)
+    changed = column.where(~column.index.isin(hit), left.reindex(column.index))
+    values = pa.array(changed, table.schema.field(MEMBERS).type, from_pandas=True)
+    return table.set_column(place, table.schema.field(MEMBERS), values), hit.nunique()
+
+
 def _spelled(ids: pd.Series, customer: str) -> pd.Series:
     texts = ids.fillna("").astype(str)
     same: pd.Series = pd.Series(same_spelling(texts), index=ids.index) == same_spelling([customer])[0]
@@ -136,10 +155,12 @@ def _holds(path: Path, customer: str, word: re.Pattern[bytes]) -> bool:
     """A table is searched in the columns that hold ids, where it has any; everything else by the word."""
     table = read_table(path) if _is_table(path) else None
     named = [] if table is None else [name for name in ID_COLUMNS if name in table.column_names]
+    named += id_columns(table) if table is not None and is_lines(path) else []
     if table is None or not (named or is_parquet(path)):
         return word.search(path.read_bytes()) is not None
-    texts = [table[name] for name in named if _is_text(table.schema.field(name).type)]
-    return any(bool(_spelled(column.to_pandas(), customer).any()) for column in texts)
+    texts = [table[name].to_pandas() for name in named if _is_text(table.schema.field(name).type)]
+    parts = (column.dropna().astype(str).str.split(SEPARATOR, regex=False).explode() for column in texts)
+    return any(bool(_spelled(column, customer).any()) for column in parts)
 
 
 def _renew(manifest: Path, changed: list[Path]) -> None:

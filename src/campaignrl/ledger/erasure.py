@@ -17,8 +17,8 @@ from campaignrl.errors import Problem, UsageError
 from campaignrl.ledger.aliases import names_of, write_aliases
 from campaignrl.ledger.chain import ERASURE, entry_of
 from campaignrl.ledger.folder import EPOCH, Ledger
+from campaignrl.ledger.handovers import not_sent
 from campaignrl.ledger.schemas import ALL_CHANNELS, TABLES
-from campaignrl.ledger.standing import not_sent
 from campaignrl.tables import same_spelling
 
 # In this order: who is erased is suppressed before anything that held them back is gone, should it be killed half way.

@@ -14,7 +14,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,7 @@ from campaignrl.errors import ArtifactError, CampaignError, Problem, UsageError
 from campaignrl.features import FeatureSchema
 from campaignrl.ledger import chain
 from campaignrl.ledger.aliases import read_aliases
+from campaignrl.ledger.forms import keep_form, kept_form
 from campaignrl.ledger.schemas import HASHED, NO_STATISTICS, PARTITIONS, TABLES, schema_of
 from campaignrl.specs import World, world_hash
 from campaignrl.tables import same_spelling
@@ -56,7 +57,7 @@ class Ledger:
         folder: where it lies.
         world: name of the world whose rules hold.
         start: first day of the campaign, of which budget and horizon are counted.
-        rules: hashes of the worlds it was begun with and, since then, given: `accept`.
+        rules: hashes of the worlds it was begun with and, since then, given (`accept`), the last one last.
         customers: how many the budget and the capacities are for.
         currency, minor_per_unit: of all money in it; amounts are whole minor units.
         salt: of the hashes that outlive an erasure; never leaves the folder.
@@ -95,6 +96,7 @@ class Ledger:
                 _create(place / name, name, world.features)
         except OSError as wrong:
             raise UsageError(f"{place}: cannot be written: {wrong}.") from wrong
+        keep_form(place, world)
         text = json.dumps(facts, indent=2).encode()
         write_whole(place / FACTS, lambda out: out.write(text))
         return cls.open(place)
@@ -136,8 +138,27 @@ class Ledger:
 
     def hash_of(self, customer: str) -> str:
         """The keyed hash that stands for an erased customer; without the ledger's salt it says nothing."""
-        text = str(same_spelling([customer])[0]).encode()
-        return HASHED + hashlib.blake2b(text, digest_size=16, key=bytes.fromhex(self.salt)).hexdigest()
+        return self.hashes_of([customer])[0]
+
+    def hashes_of(self, customers: Collection[str]) -> list[str]:
+        """The keyed hash of each, the same of every spelling."""
+        return [HASHED + self._hash(one) for one in same_spelling([str(one) for one in customers])]
+
+    def address_hashes(self, addresses: Collection[str]) -> list[str]:
+        """The keyed hash of each address, which no customer's hash equals; "" of none."""
+        return [self._hash(f"address\x00{one}") if one else "" for one in addresses]
+
+    def _hash(self, text: object) -> str:
+        return hashlib.blake2b(str(text).encode(), digest_size=16, key=bytes.fromhex(self.salt)).hexdigest()
+
+    @property
+    def form(self) -> World | None:
+        """The world whose rules hold now, as it was given; None where an earlier version kept none."""
+        return kept_form(self.folder, self.rules[-1])
+
+    def forms(self) -> dict[str, World]:
+        """Every form of the rules that is kept, by its hash."""
+        return {form: world for form in self.rules if (world := kept_form(self.folder, form)) is not None}
 
     def require(self, world: World) -> None:
         """UsageError where the world is another one, or its rules changed since it was given to the ledger."""
@@ -149,11 +170,21 @@ class Ledger:
             raise UsageError(Problem("ledger", "world", f"{world.name}, changed", "as the ledger knows it", fix))
 
     def accept(self, world: World) -> Ledger:
-        """The ledger with the world's changed rules, from now on; actions must be the same ones."""
+        """The ledger with the world's changed rules, from now on.
+
+        Raises:
+            UsageError: it is another world, or has other actions, or other costs of them: no log could hold both.
+        """
         if self.world != world.name:
             self.require(world)
+        if self.form is not None and self.form.catalog.hash != world.catalog.hash:
+            allowed = "the actions and costs that its decisions were made with"
+            fix = f"Begin another ledger for them: campaignrl ledger create; --customers {self.customers} as here."
+            raise UsageError(Problem("ledger rules", "actions", "others, or at other costs", allowed, fix))
         facts = json.loads((self.folder / FACTS).read_bytes())
-        facts["rules"] = [*dict.fromkeys([*self.rules, world_hash(world)])]
+        keep_form(self.folder, world)
+        given = world_hash(world)
+        facts["rules"] = [*(one for one in self.rules if one != given), given]
         text = json.dumps(facts, indent=2).encode()
         write_whole(self.folder / FACTS, lambda out: out.write(text))
         return Ledger.open(self.folder)
@@ -205,12 +236,14 @@ class Ledger:
         links = ["chain", "chain_before"]
         return chain.head_of(self.read("decisions", links), self.read("erasures"))
 
-    def read(self, name: str, columns: Sequence[str] | None = None, **equal: Any) -> pa.Table:
-        """Rows of a table; equal: only those whose columns have these values."""
+    def read(self, name: str, columns: Sequence[str] | None = None, *more: str, **equal: Any) -> pa.Table:
+        """Rows of a table; more: columns that it may have by now; equal: only those whose columns have these values."""
         filters = [(column, "=", value) for column, value in equal.items()] or None
         table = self.table(name)
+        there = {field.name for field in table.schema().fields} if more else set()
+        names = None if columns is None else [*columns, *(one for one in more if one in there)]
         try:
-            return table.to_pyarrow_table(columns=None if columns is None else list(columns), filters=filters)
+            return table.to_pyarrow_table(columns=names, filters=filters)
         except (OSError, pa.ArrowException) as wrong:
             fix = "Bring the folder back from a copy; no other program may change it."
             raise ArtifactError(Problem(str(self.folder / name), "rows", _short(wrong), "all there", fix)) from None

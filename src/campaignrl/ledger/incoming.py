@@ -17,10 +17,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from campaignrl.arrays import Bool
 from campaignrl.errors import SHOWN, DataError, Problem, UsageError, nearest
 from campaignrl.ledger.folder import EPOCH, Ledger
+from campaignrl.ledger.handovers import sent_against_a_word
 from campaignrl.ledger.mapping import mapped, read_column_mapping
-from campaignrl.ledger.schemas import ALL_CHANNELS, KINDS, STATUSES
+from campaignrl.ledger.owners import with_customers
+from campaignrl.ledger.permissions import Permissions
+from campaignrl.ledger.schemas import ALL_CHANNELS, KINDS, RUN_PREFIX, STATUSES
 from campaignrl.specs import World
 from campaignrl.tables import column_says
 from campaignrl.tables.files import as_text, numbers, read_table, require_columns, row_problems
@@ -41,13 +45,17 @@ MORE = {  # columns that may be left out
 class Added(NamedTuple):
     """What a file brought.
 
-    rows: in it; new: of them added; repeated: there before; unknown: speak of a decision that is not there.
+    rows: in it; new: of them added; repeated: there before; unknown: speak of a decision that is not there; erased: of
+    customers who were erased, and left out; against: sends that were handed over on a day after the one on which the
+    permission was gone, as `customer on channel, day`.
     """
 
     rows: int
     new: int
     repeated: int
     unknown: int
+    erased: int = 0
+    against: tuple[str, ...] = ()
 
 
 def add(
@@ -86,8 +94,9 @@ def add(
         table = mapped(table, reading, where)
     needed = [c for c in COLUMNS[what] if not (what == "outcomes" and c == "customer_id")]
     require_columns(where, needed, table.column_names)
-    frame = _READ[what](table, where, world)
+    everything = _READ[what](table, where, world)
     with ledger.lock():
+        frame = everything[~_of_erased(ledger, everything)].reset_index(drop=True)
         found, withdrawn = _new(ledger, what, frame, today, where), None
         if what == "outcomes":
             withdrawn = _withdrawals(with_customers(ledger, found), today)
@@ -96,7 +105,24 @@ def add(
                 arrow = _arrow(rows, name)
                 ledger.append(name, arrow, _digest(rows))
         unknown = _unknown(ledger, what, found)
-    return Added(len(frame), len(found), len(frame) - len(found), unknown)
+        against = _against_a_word(ledger, frame, list(world.channels)) if what == "handovers" else ()
+    erased = len(everything) - len(frame)
+    return Added(len(everything), len(found), len(frame) - len(found), unknown, erased, against)
+
+
+def _of_erased(ledger: Ledger, rows: pd.DataFrame) -> Bool:
+    """(n,) rows that name a customer who was erased, or a decision of one: they would bring the id back."""
+    said, found = Permissions(ledger), np.zeros(len(rows), dtype=bool)
+    if "customer_id" in rows:
+        found |= said.erased(rows["customer_id"].to_numpy(dtype=object))
+    if "decision_id" in rows:  # a decision's id ends in the customer's
+        found |= said.erased(rows["decision_id"].str[RUN_PREFIX:].to_numpy(dtype=object))
+    return found
+
+
+def _against_a_word(ledger: Ledger, handed: pd.DataFrame, channels: list[str]) -> tuple[str, ...]:
+    rows = sent_against_a_word(ledger, handed, channels).to_dict("records")
+    return tuple(f"{row['customer_id']} on {row['channel']}, {EPOCH + datetime.timedelta(row['day'])}" for row in rows)
 
 
 def _arrow(rows: pd.DataFrame, name: str) -> pa.Table:
@@ -125,17 +151,7 @@ def _new(ledger: Ledger, what: str, frame: pd.DataFrame, today: datetime.date, w
     known = set(zip(*(before[c] for c in key), strict=True))
     fresh = [row not in known for row in zip(*(frame[c] for c in key), strict=True)]
     kept = frame[fresh].sort_values(key, kind="stable").reset_index(drop=True)
-    return kept if what == "handovers" else kept.assign(arrived=(today - EPOCH).days)
-
-
-def with_customers(ledger: Ledger, outcomes: pd.DataFrame) -> pd.DataFrame:
-    """Outcomes with the customer of their decision where they name none; "" where that decision is not here (yet)."""
-    nameless = outcomes["customer_id"] == ""
-    if not nameless.any():
-        return outcomes
-    owners = ledger.read("decisions", ["decision_id", "customer_id"]).to_pandas().drop_duplicates("decision_id")
-    owner = outcomes["decision_id"].map(owners.set_index("decision_id")["customer_id"].astype(object).to_dict())
-    return outcomes.assign(customer_id=outcomes["customer_id"].where(~nameless, owner.fillna("")))
+    return kept.assign(arrived=(today - EPOCH).days)
 
 
 def _withdrawals(outcomes: pd.DataFrame, today: datetime.date) -> pd.DataFrame:

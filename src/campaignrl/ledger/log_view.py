@@ -20,9 +20,9 @@ from campaignrl.errors import ArtifactError, Problem, SupportError
 from campaignrl.features import Context
 from campaignrl.ledger.aliases import renamed
 from campaignrl.ledger.folder import EPOCH, Ledger
-from campaignrl.ledger.incoming import with_customers
+from campaignrl.ledger.handovers import not_sent
+from campaignrl.ledger.owners import with_customers
 from campaignrl.ledger.schemas import SEEN
-from campaignrl.ledger.standing import not_sent
 from campaignrl.specs import World
 from campaignrl.tables.files import category_codes
 from campaignrl.tables.log import DecisionLog

@@ -19,6 +19,9 @@ KINDS = ("open", "click", "order", "refund", "unsubscribe")
 ALL_CHANNELS = "*"
 HASHED = "hash:"  # before what stands for an erased customer
 SEEN = "seen."  # before the name of a context column
+RULE = "rule."  # before the name of a column that only rules read
+ADDRESS = RULE + "address"  # keyed hash of the address of whom something is sent to
+RUN_PREFIX = 13  # characters of a decision's id before the customer's: 12 hex digits of the run and a dash
 # What would name a customer, and what no query asks for.
 NO_STATISTICS = ("customer_id", "decision_id", "outcome_id", "source", "row_salt", "row_digest")
 
@@ -49,7 +52,12 @@ _DECISIONS = (
     ("chain_before", pa.string()),
 )
 _OTHERS = {
-    "handovers": (("day", pa.int32()), ("decision_id", pa.string()), ("status", pa.string())),
+    "handovers": (
+        ("day", pa.int32()),
+        ("decision_id", pa.string()),
+        ("status", pa.string()),
+        ("arrived", pa.int32()),  # null of those that came before this was kept
+    ),
     "outcomes": (
         ("month", pa.string()),
         ("outcome_id", pa.string()),

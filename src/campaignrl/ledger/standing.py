@@ -1,13 +1,12 @@
 """What a run must know of earlier ones: contacts, money, sends, permissions.
 
 A planned send counts until its hand-over is said to be refused, withdrawn or expired; one of which nobody knows counts.
-A permission that was taken away counts from its arrival on. Not here: the tables (folder.py), the rules that use
-these counts (guard/). n customers, c channels.
+Where customers of a table share an address, a send to one of them counts for all. Not here: the tables (folder.py), who
+may be contacted (permissions.py), the rules that use these counts (guard/). n customers, c channels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,9 +18,9 @@ import pyarrow.compute as pc
 from campaignrl.arrays import Bool, Int, Objects
 from campaignrl.ledger.aliases import renamed
 from campaignrl.ledger.folder import Ledger
-from campaignrl.ledger.incoming import with_customers
-from campaignrl.ledger.schemas import ALL_CHANNELS, COUNTED, HASHED
-from campaignrl.tables import same_spelling
+from campaignrl.ledger.handovers import not_sent
+from campaignrl.ledger.permissions import Permissions
+from campaignrl.ledger.schemas import ADDRESS
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,7 @@ class Standing:
         sends_today: (c,) of earlier runs of the day, by channel.
         consent: (c, n) 1 given, 0 withdrawn, -1 never heard of.
         suppressed: (n,) all channels are closed to.
+        erased: (n,) who asked to be forgotten, and are in the table nevertheless.
         last_day: on which anything was decided; None: never.
     """
 
@@ -42,11 +42,13 @@ class Standing:
     sends_today: Int
     consent: npt.NDArray[np.int8]
     suppressed: Bool
+    erased: Bool
     last_day: int | None
-    _customer: Int  # (m,) of sends to these customers
+    _customer: Int  # (m,) of sends to these customers, or to their addresses
     _when: Int
     _channel: Objects
     _offer: Objects
+    _decision: Objects
     _sends_of: dict[str, int]  # by offer, to anybody
 
     def sends_of(self, offers: list[str]) -> Int:
@@ -65,104 +67,74 @@ class Standing:
             inside &= self._channel == channel
         return np.bincount(self._customer[inside], minlength=len(self.suppressed))
 
+    def barred_today(self, suppressed: Bool, consent: Bool, channels: list[str]) -> list[str]:
+        """Decisions of earlier runs of the day to send to somebody who may no longer be contacted.
+
+        suppressed: (n,); consent: (c, n) as it stands now.
+        """
+        sends = np.flatnonzero((self._when == self.day) & np.isin(self._channel, channels))
+        place = np.array([channels.index(name) for name in self._channel[sends]], dtype=np.int64)
+        barred = suppressed[self._customer[sends]] | ~consent[place, self._customer[sends]]
+        return sorted(set(self._decision[sends[barred]].tolist()))
+
     @cached_property
     def decided_today(self) -> Bool:
         """(n,) an earlier run of the day sends something to."""
         return self.contacts(None, 1) > 0
 
 
-def standing(ledger: Ledger, day: int, ids: Objects, channels: list[str], without: str = "") -> Standing:
+def standing(
+    ledger: Ledger, day: int, ids: Objects, channels: list[str], without: str = "", address: Objects | None = None
+) -> Standing:
     """Everything that earlier runs, and what came back of them, say of these customers.
 
-    without: a run that does not count, since it is repeated.
+    without: a run that does not count, since it is repeated; address: (n,) keyed hashes of their addresses, "" of none.
     """
-    sends = _sends(ledger, without)
-    known = pd.Index(ids)
-    customer = known.get_indexer(pd.Index(renamed(sends["customer_id"], ledger.aliases, known)))
-    when, channel = sends["day"].to_numpy(), sends["channel"].to_numpy(dtype=object)
-    today = when == day
+    sends, last_day = _sends(ledger, without)
+    today, channel = sends["day"].to_numpy() == day, sends["channel"].to_numpy(dtype=object)
     gone = ledger.read("erasures", ["decision_day", "channel", "offer", "cost"]).to_pandas()
     offers = pd.concat([sends["offer"], gone["offer"]]).value_counts()
     gone_today = gone["channel"][gone["decision_day"] == day]
     by_channel = [int((today & (channel == name)).sum() + (gone_today == name).sum()) for name in channels]
-    consent, suppressed = _permissions(ledger, day, known, channels)
-    ours = customer >= 0
+    said = Permissions(ledger)
+    consent, suppressed = said.on(day, ids, channels)
+    row, customer = _pairs(sends.assign(customer_id=renamed(sends["customer_id"], ledger.aliases, ids)), ids, address)
+    theirs = sends.iloc[row]
     return Standing(
         day=day,
         spent=int(sends["cost"].sum() + gone["cost"].sum()),  # what an erased customer cost was spent all the same
         sends_today=np.array(by_channel, dtype=np.int64),
         consent=consent,
         suppressed=suppressed,
-        last_day=_last_day(ledger),
-        _customer=customer[ours],
-        _when=when[ours],
-        _channel=channel[ours],
-        _offer=sends["offer"].to_numpy(dtype=object)[ours],
+        erased=said.erased(ids),
+        last_day=last_day,
+        _customer=customer,
+        _when=theirs["day"].to_numpy(),
+        _channel=theirs["channel"].to_numpy(dtype=object),
+        _offer=theirs["offer"].to_numpy(dtype=object),
+        _decision=theirs["decision_id"].to_numpy(dtype=object),
         _sends_of={str(offer): int(many) for offer, many in offers.items()},
     )
 
 
-def _last_day(ledger: Ledger) -> int | None:
-    last = pc.max(ledger.read("decisions", ["day"])["day"]).as_py()
-    return None if last is None else int(last)
-
-
-def _sends(ledger: Ledger, without: str) -> pd.DataFrame:
-    """Every send that counts: planned, handed over, or of unknown fate."""
+def _sends(ledger: Ledger, without: str) -> tuple[pd.DataFrame, int | None]:
+    """Every send that counts (planned, handed over, of unknown fate), and the last day with a decision."""
     columns = ["decision_id", "customer_id", "day", "channel", "offer", "cost", "action", "run_id"]
-    table = ledger.read("decisions", columns)
+    table = ledger.read("decisions", columns, ADDRESS)
+    last = pc.max(table["day"]).as_py()
     sends = table.filter(pc.and_(pc.not_equal(table["action"], 0), pc.not_equal(table["run_id"], without))).to_pandas()
     kept: pd.DataFrame = sends[~sends["decision_id"].isin(not_sent(ledger))]
-    return kept
+    return kept, None if last is None else int(last)
 
 
-def not_sent(ledger: Ledger) -> set[str]:
-    """Decisions whose hand-over failed for good: nothing was sent."""
-    handed = ledger.read("handovers", ["decision_id", "status"]).to_pandas()
-    counted = set(handed["decision_id"][handed["status"] == "sent"])
-    return set(handed["decision_id"][~handed["status"].isin(COUNTED)]) - counted
-
-
-def _left(ledger: Ledger) -> pd.DataFrame:
-    """Permissions that unsubscribes took away whose decision, and so their customer, came to be known later."""
-    rows = ledger.read("outcomes", kind="unsubscribe").to_pandas()
-    rows = with_customers(ledger, rows[rows["customer_id"] == ""])
-    rows = rows[rows["customer_id"] != ""]
-    channel = rows["channel"].replace("", ALL_CHANNELS)
-    taken = {"customer_id": rows["customer_id"], "channel": channel, "allowed": False, "day": rows["day"]}
-    return pd.DataFrame({**taken, "arrived": rows["day"], "source": "unsubscribe"}).astype({"allowed": bool})
-
-
-def _permissions(
-    ledger: Ledger, day: int, known: pd.Index[str], channels: list[str]
-) -> tuple[npt.NDArray[np.int8], Bool]:
-    """(c, n) consent, and (n,) who is suppressed: the latest word counts, of two of one day the refusal."""
-    consent = np.full((len(channels), len(known)), -1, dtype=np.int8)
-    suppressed = np.zeros(len(known), dtype=bool)
-    rows = pd.concat([ledger.read("permissions").to_pandas(), _left(ledger)], ignore_index=True)
-    erased = set(rows["customer_id"][rows["customer_id"].str.startswith(HASHED)])  # on whatever day: nobody is left
-    rows["customer_id"] = renamed(rows["customer_id"], ledger.aliases, known)
-    rows = rows[rows["allowed"] & (rows["day"] <= day) | ~rows["allowed"] & (rows["arrived"] <= day)]
-    rows = rows.sort_values(["day", "allowed"], ascending=[True, False], kind="stable")
-    for i, channel, allowed in _words(rows, known):
-        if channel == ALL_CHANNELS:
-            suppressed[i] = not allowed
-        elif channel in channels:
-            consent[channels.index(channel), i] = allowed
-    if erased:  # last: no older word, whenever it comes in, may lift it
-        suppressed |= [ledger.hash_of(str(one)) in erased for one in known]
-        gone = [now for name, now in ledger.aliases.items() if ledger.hash_of(name) in erased]
-        suppressed |= np.asarray(known.isin(gone))
-    return consent, suppressed
-
-
-def _words(rows: pd.DataFrame, known: pd.Index[str]) -> Iterator[tuple[Int, str, bool]]:
-    """(customers, channel, allowed) of each row: a yes is of the very id, a no of every spelling of it."""
-    exact, spelled = known.get_indexer(pd.Index(rows["customer_id"])), same_spelling(known)
-    alike = pd.Series(np.arange(len(known))).groupby(spelled).indices
-    keys = zip(exact, same_spelling(rows["customer_id"]), rows["channel"], rows["allowed"], strict=True)
-    for own, key, channel, allowed in keys:
-        if not allowed and key in alike:
-            yield np.asarray(alike[key]), channel, False
-        elif allowed and own >= 0:
-            yield np.array([own]), channel, True
+def _pairs(sends: pd.DataFrame, ids: Objects, address: Objects | None) -> tuple[Int, Int]:
+    """(m,) rows of sends and (m,) whose they are: of the customer, and of all who have its address now."""
+    customer = pd.Index(ids).get_indexer(pd.Index(sends["customer_id"]))
+    row = np.flatnonzero(customer >= 0)
+    found = pd.DataFrame({"row": row, "customer": customer[row]})
+    if address is not None and ADDRESS in sends:
+        there = pd.DataFrame({"address": address, "customer": np.arange(len(ids))})
+        then = pd.DataFrame({"address": sends[ADDRESS], "row": np.arange(len(sends))}).dropna()
+        shared = then.merge(there[there["address"] != ""], on="address")[["row", "customer"]]
+        found = pd.concat([found, shared], ignore_index=True).drop_duplicates()
+    return found["row"].to_numpy(dtype=np.int64), found["customer"].to_numpy(dtype=np.int64)

@@ -24,6 +24,7 @@ value_plan.py     A run whose budget, capacity and stock go where they bring mos
 
 from campaignrl.ledger import EPOCH as EPOCH
 from campaignrl.send.audit import audit_ledger as audit_ledger
+from campaignrl.send.audit import forms_of as forms_of
 from campaignrl.send.audit import other_forms as other_forms
 from campaignrl.send.customers import read_customers as read_customers
 from campaignrl.send.decisions import Decisions as Decisions

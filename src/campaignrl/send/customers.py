@@ -6,18 +6,22 @@ Not here: how a column is read (tables/customers.py), what the guard makes of it
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from campaignrl.errors import DataError, Problem, nearest
 from campaignrl.guard import cap_windows, rule_columns
 from campaignrl.specs import World, WorldReference, load_world
 from campaignrl.tables import ID, LEAST_KNOWN, CustomerTable, arrow_table, contact_column
 from campaignrl.tables import read_customers as read_table
-from campaignrl.tables.files import read_frame
+from campaignrl.tables.files import as_text, read_frame
 
+REPEATS = "a further row of an id, of which the first stands"
+AGREED = ("consent_", "contacts_", "suppressed", "holdout")  # names of columns begin so
 Customers = str | Path | pd.DataFrame | CustomerTable
 Suppressed = str | Path | pd.DataFrame | Iterable[str]
 
@@ -30,6 +34,7 @@ def read_customers(
     least_known: float = LEAST_KNOWN,
     ledger: bool = False,
     encoding: str | None = None,
+    dedupe: bool = False,
 ) -> CustomerTable:
     """The customers of a morning, checked: a table of who they are, what they allow and what they were sent.
 
@@ -41,6 +46,8 @@ def read_customers(
         suppressed: ids never to be contacted, as a collection, or a table with `customer_id`.
         ledger: contacts are counted from a ledger: columns of the table may be left out, and count what others sent.
         encoding: of a CSV that is not UTF-8.
+        dedupe: of rows of one id the first stands, instead of being refused; a permission or count on which they do not
+            agree is unknown, which is never a yes.
         least_known: share of them that must be among the customers, in [0, 1]; below, it is taken for another list.
 
     Returns:
@@ -61,9 +68,12 @@ def read_customers(
         return customers
     found = load_world(world)
     barred = _ids(suppressed)
-    if ledger:
-        customers = without_contacts(arrow_table(customers, encoding), found)
-    return read_table(
+    if ledger or dedupe:
+        customers = arrow_table(customers, encoding)
+    customers, repeats = without_repeats(customers) if isinstance(customers, pa.Table) and dedupe else (customers, 0)
+    if ledger and isinstance(customers, pa.Table):
+        customers = without_contacts(customers, found)
+    table = read_table(
         customers,
         found.features,
         list(found.channels),
@@ -73,6 +83,22 @@ def read_customers(
         least_known=least_known,
         encoding=encoding,
     )
+    return replace(table, notes={**table.notes, REPEATS: repeats}) if repeats else table
+
+
+def without_repeats(table: pa.Table) -> tuple[pa.Table, int]:
+    """The first row of every id, and how many went; where rows of an id do not agree on a permission or count: null."""
+    if ID not in table.column_names:
+        return table, 0
+    ids = pd.Series(as_text(table[ID]).to_pylist(), dtype=object)
+    again = ids.duplicated() & (ids != "")  # rows without an id stay, to be refused
+    for place, name in enumerate(table.column_names) if again.any() else ():
+        if name.startswith(AGREED):
+            cells = pd.Series(as_text(table[name]).to_pylist(), dtype=object).fillna("")
+            differ = cells.groupby(ids).transform("nunique") > 1
+            unknown = pa.scalar(None, table[name].type)
+            table = table.set_column(place, name, pc.if_else(pa.array(differ), unknown, table[name]))
+    return table.filter(pa.array(~again)), int(again.sum())
 
 
 def without_contacts(table: pa.Table, world: World) -> pa.Table:

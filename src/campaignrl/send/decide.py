@@ -53,6 +53,7 @@ def decide(
     capacity: Mapping[str, int] | None = None,
     allocate: str = "lot",
     explore: float = 0.0,
+    at_least: Mapping[str, float] | None = None,
     memory: Memory | None = None,
     ledger: Ledger | str | Path | None = None,
     dry_run: bool = False,
@@ -79,6 +80,8 @@ def decide(
         allocate: "lot", or "value": the plan of the highest expected value within the limits, by a policy that states
             values in the unit of rewards. Its actions are certain, so its log values no other policy, but for:
         explore: share of customers, in [0, 1], who beside a plan by value draw among all allowed, served by lot.
+        at_least: by offer or channel, the share of the customers whom a plan by value shall send it, where it can;
+            instead of the world's own.
         memory: of a recurrent policy, which it reads and moves on; the same day again gives the same decisions.
         ledger: of the campaign, or its folder; the decisions are committed there. Earlier names of customers, in an
             `aliases.parquet` beside a file of customers, count as theirs.
@@ -113,7 +116,7 @@ def decide(
     kept = kept if kept is None else known_as(kept, customers)
     table = read_customers(customers, world, suppressed=suppressed, ledger=kept is not None)
     require_playable(policy, world)
-    require_values(policy, allocate, explore)
+    require_values(policy, allocate, explore, at_least)
     require_fresh(table, world, day)
     at, how = clock_time(send_at), () if allocate == "lot" else (allocate, explore)
     decided = partial(
@@ -125,25 +128,27 @@ def decide(
         seed=seed,
         budget=budget,
         capacity=capacity,
+        at_least=at_least,
         memory=memory,
         send_at=at,
         progress=progress,
     )
     if kept is None:
         return decided(one_an_address(table), None)
-    named = (seed, budget, sorted((capacity or {}).items()), *how, *(() if at is None else (at.isoformat(),)))
+    more = [*(() if at is None else (at.isoformat(),)), *([sorted(at_least.items())] if at_least else ())]
+    named = (seed, budget, sorted((capacity or {}).items()), *how, *more)
     run = run_id(policy, table, world, day, *named)
     with kept.lock():
         begun = begin(kept, table, world, day, run)
         before = kept.rows_of(run)
-        found = replace(decided(one_an_address(begun.customers), begun), run=run)
+        found = replace(decided(one_an_address(begun.customers), begun), run=run, barred_today=begun.barred_today)
         if before is not None:
             return decided_before(before, table.ids, found, world)
         require_not_earlier(begun, day)
         require_list(begun)
         if not dry_run:
             keep_aliases(kept)
-            kept.append("decisions", rows_of(found, run, world), run, begun.head)
+            kept.append("decisions", rows_of(found, run, world, begun), run, begun.head)
     return found
 
 
@@ -158,11 +163,13 @@ def _decided(
     seed: int,
     budget: float | None,
     capacity: Mapping[str, int] | None,
+    at_least: Mapping[str, float] | None,
     memory: Memory | None,
     send_at: datetime.time | None,
     progress: Callable[[int, int], None] | None,
 ) -> Decisions:
-    limits = limits_of_run(world, len(table), budget, capacity, None if begun is None else begun.limits)
+    left = None if begun is None else begun.limits
+    limits = limits_of_run(world, len(table), budget, capacity, left, at_least)
     keys, today = rng.customer_keys(table.ids), (day - EPOCH).days
     _meet(policy, memory, keys, day)
     closed = None if begun is None else begun.standing.decided_today
@@ -201,14 +208,14 @@ def _decided(
         found,
         action=served.action,
         propensity=served.propensity,
-        reason=reasons_of(world.catalog, drawn, served),
+        reason=reasons_of(world.catalog, drawn, served, limits),
         blocked=blocked_of(world.catalog, drawn, served),
         expected_gain=expected_gain(policy, table.context, served.action),
     )
 
 
 def _by_value(found: Decisions, drawn: Drawn, made: Planned, explore: float) -> Decisions:
-    reason, blocked = plan_reasons(found.catalog, drawn, made)
+    reason, blocked = plan_reasons(found.catalog, drawn, made, found.limits)
     return replace(
         found,
         action=made.action,

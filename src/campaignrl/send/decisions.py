@@ -51,6 +51,7 @@ class Decisions:
         plan: the certificate of a plan by value, of everybody, exploring ones too; None: served by lot, or repeated.
         withdrawn: (n,) of a run that is repeated, whose permission was taken away since; None: nobody's.
         doubts: what the policy's bundle says is not shown of it, such as that it brings more than sending nothing.
+        barred_today: decisions of earlier runs of the day to send to somebody who may no longer be contacted.
         about: plain JSON facts: world, seed, currency, outcome window, holdout, hashes of policy and world.
 
     Example:
@@ -78,6 +79,7 @@ class Decisions:
     morning: Morning | None = None
     run: str = ""
     withdrawn: Bool | None = None
+    barred_today: tuple[str, ...] = ()
     expected_gain: Float | None = None
     gain_unit: str = ""
     plan: Allocation | None = None

@@ -17,24 +17,28 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from campaignrl.actions import NONE
 from campaignrl.arrays import Bool, Float, Objects
 from campaignrl.errors import DataError, Problem, UsageError
-from campaignrl.guard import Limits, Spending, depth_column, discounts_of, offer_windows, purposes_of
+from campaignrl.guard import ADDRESS, Limits, Spending, depth_column, discounts_of, offer_windows, purposes_of
+from campaignrl.ledger import ADDRESS as ADDRESS_HASH
 from campaignrl.ledger import (
     CHAINED,
     EPOCH,
+    RULE,
     SEEN,
     Ledger,
     Standing,
     decision_context,
     eligible_masks,
+    handed_over,
     schema_of,
     standing,
 )
 from campaignrl.policies import Policy, policy_hash
 from campaignrl.send.customers import contact_window
 from campaignrl.send.decisions import Decisions
-from campaignrl.send.recount import LISTED, RULE, SEND_AT
+from campaignrl.send.recount import LISTED, SEND_AT
 from campaignrl.specs import World, digest, guard_hash, offer_column, world_hash
 from campaignrl.tables import AT_THE_START, CustomerTable, Known
 from campaignrl.tables.log import id_lists
@@ -49,6 +53,8 @@ class LedgerRun:
         standing: what earlier runs left.
         customers: the table, with contacts and permissions of the ledger counted in.
         limits: money and sends that are left to it.
+        address: (n,) keyed hashes of addresses, "" of none; None: the table has none.
+        barred_today: decisions of earlier runs of the day to send to somebody who may no longer be contacted.
     """
 
     ledger: Ledger
@@ -56,6 +62,8 @@ class LedgerRun:
     standing: Standing
     customers: CustomerTable
     limits: Limits
+    address: Objects | None
+    barred_today: tuple[str, ...]
 
 
 def begin(ledger: Ledger, customers: CustomerTable, world: World, day: datetime.date, run: str = "") -> LedgerRun:
@@ -68,12 +76,23 @@ def begin(ledger: Ledger, customers: CustomerTable, world: World, day: datetime.
     if day < ledger.start:
         raise UsageError(Problem("ledger", "day", day.isoformat(), f"{ledger.start}, when it begins, or later"))
     today, head = (day - EPOCH).days, ledger.head
-    found = standing(ledger, today, customers.ids, list(world.channels), run)
+    channels, address = list(world.channels), _addresses(ledger, customers)
+    found = standing(ledger, today, customers.ids, channels, run, address)
     spending = Spending(world, ledger.customers)
     spending.book(found.spent, found.sends_of(list(world.offers)))
     limits = spending.limits(min((day - ledger.start).days, world.horizon - 1))
     limits = limits._replace(sends=np.maximum(limits.sends - found.sends_today, 0), money=max(limits.money, 0.0))
-    return LedgerRun(ledger, head, found, _counted_in(customers, found, world, (day - ledger.start).days), limits)
+    counted = _counted_in(customers, found, world, (day - ledger.start).days)
+    suppressed = found.suppressed if counted.suppressed is None else counted.suppressed
+    handed = handed_over(ledger)
+    left = set(handed["decision_id"][handed["status"] == "sent"])  # which nobody can call back
+    barred = tuple(one for one in found.barred_today(suppressed, counted.consent, channels) if one not in left)
+    return LedgerRun(ledger, head, found, counted, limits, address, barred)
+
+
+def _addresses(ledger: Ledger, customers: CustomerTable) -> Objects | None:
+    known = customers.known.get(ADDRESS)
+    return None if known is None else np.array([*ledger.address_hashes(list(known.values)), None], dtype=object)[:-1]
 
 
 def require_not_earlier(run: LedgerRun, day: datetime.date) -> None:
@@ -95,6 +114,9 @@ def require_list(run: LedgerRun) -> None:
         there.require(int(rows[RULE + LISTED][rows["day"] == rows["day"].max()].max()))
 
 
+ERASED = "an id that was erased, of whom nothing is kept: take them out of the table"
+
+
 def _counted_in(customers: CustomerTable, found: Standing, world: World, day: int) -> CustomerTable:
     """The customers with what the ledger knows: contacts are added, a permission that was taken away is gone."""
     contacts = {window: count + found.contacts(*window) for window, count in customers.contacts.items()}
@@ -113,8 +135,10 @@ def _counted_in(customers: CustomerTable, found: Standing, world: World, day: in
         columns[f"consent_{channel}"], consent[place] = said, said == 1.0
     known = {name: _known(name, of, found, world) for name, of in customers.known.items()}
     suppressed = found.suppressed if customers.suppressed is None else customers.suppressed | found.suppressed
+    notes = {**customers.notes, **({ERASED: int(found.erased.sum())} if found.erased.any() else {})}
     context = replace(customers.context, columns=columns)
-    return replace(customers, context=context, contacts=contacts, consent=consent, suppressed=suppressed, known=known)
+    counted = replace(customers, context=context, contacts=contacts, consent=consent, suppressed=suppressed)
+    return replace(counted, known=known, notes=notes)
 
 
 def _known(name: str, of: Known, found: Standing, world: World) -> Known:
@@ -160,8 +184,8 @@ def _plain(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return values.astype("U") if values.dtype == object else values
 
 
-def rows_of(found: Decisions, run: str, world: World) -> pa.Table:
-    """The decisions as rows of the ledger, in their order."""
+def rows_of(found: Decisions, run: str, world: World, begun: LedgerRun | None = None) -> pa.Table:
+    """The decisions as rows of the ledger, in their order; without those of customers who were erased."""
     n, day = len(found.ids), (found.day - EPOCH).days
     offers = np.array([*(o.name for o in found.catalog.offers), ""], dtype=object)
     channels = np.array([*(c.name for c in found.catalog.channels), ""], dtype=object)
@@ -195,11 +219,16 @@ def rows_of(found: Decisions, run: str, world: World) -> pa.Table:
     table = pa.table({name: pa.array(columns[name], schema.field(name).type) for name in own})
     for name, values in _seen_by_rules(found, world).items():
         table = table.append_column(RULE + name, values)
-    return table
+    if begun is None:
+        return table
+    if begun.address is not None:  # of sends alone: nobody asks whether somebody was sent nothing
+        told = (found.action != NONE) & (begun.address != "")
+        table = table.append_column(ADDRESS_HASH, pa.array(begun.address, pa.string(), mask=~told))
+    return table.filter(pa.array(~begun.standing.erased))
 
 
 def _seen_by_rules(found: Decisions, world: World) -> dict[str, pa.Array]:
-    """What only rules saw of the customers, so that an audit can look again; no address, and no count of others."""
+    """What only rules saw of the customers, so that an audit can look again; no count of others."""
     cells: dict[str, pa.Array] = {}
     for name, (kind, values) in found.customers.known.items():
         if kind == "zone":

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,16 @@ from campaignrl import rng
 from campaignrl.actions import NONE
 from campaignrl.arrays import Bool, Float, UInt64
 from campaignrl.errors import Problem, UsageError, nearest
-from campaignrl.guard import Limits, Spending, lanes_of, propensity_after, stock_of, throttle
+from campaignrl.guard import (
+    Limits,
+    Spending,
+    lanes_of,
+    least_sends,
+    propensity_after,
+    share_problems,
+    stock_of,
+    throttle,
+)
 from campaignrl.rng import Purpose
 from campaignrl.send.draw import Drawn
 from campaignrl.specs import World
@@ -45,6 +55,7 @@ def limits_of_run(
     budget: float | None = None,
     capacity: Mapping[str, int] | None = None,
     left: Limits | None = None,
+    at_least: Mapping[str, float] | None = None,
 ) -> Limits:
     """What one run may send and spend: a day's share of the world's limits, and no more than is given.
 
@@ -54,11 +65,12 @@ def limits_of_run(
         budget: money of this run, in the world's currency.
         capacity: sends of this run by channel.
         left: what a ledger says is left of the campaign; None: a day's share.
+        at_least: share of the customers by offer or channel, instead of the world's own.
 
     Raises:
-        UsageError: an amount is negative or no number, or there is no such channel; all of them at once.
+        UsageError: an amount is negative or no number, or there is no such channel or offer; all of them at once.
     """
-    problems = _problems(world, budget, capacity or {})
+    problems = [*_problems(world, budget, capacity or {}), *share_problems(world, at_least or {})]
     if problems:
         raise UsageError(problems)
     today = _share_of_a_day(world, customers) if left is None else left
@@ -68,7 +80,8 @@ def limits_of_run(
         sends[place] = min(sends[place], most)
     if budget is not None:
         money = min(money, float(world.minor(budget)))
-    return today._replace(sends=sends, money=money)
+    least = least_sends(world, customers, at_least) or None
+    return today._replace(sends=sends, money=money, at_least=least)
 
 
 def _share_of_a_day(world: World, customers: int) -> Limits:
@@ -82,6 +95,9 @@ def _problems(world: World, budget: float | None, capacity: Mapping[str, int]) -
     largest = float(2**53) / world.money.minor_per_unit
     if budget is not None and not (math.isfinite(budget) and 0 <= budget <= largest):
         problems.append(Problem("decide", "budget", budget, f"money of this run in {unit}, 0 to {largest:.0f}"))
+    elif budget is not None and Decimal(str(budget)) * world.money.minor_per_unit % 1:
+        whole = math.floor(budget * world.money.minor_per_unit) / world.money.minor_per_unit
+        problems.append(Problem("decide", "budget", budget, f"in whole minor units of {unit}", f"Write {whole:g}."))
     for name, most in capacity.items():
         if name not in world.channels:
             fix = nearest(name, list(world.channels))

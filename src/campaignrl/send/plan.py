@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from campaignrl.actions import NONE
 from campaignrl.arrays import Objects
 from campaignrl.display import one_line
+from campaignrl.guard import least_shares
 from campaignrl.ledger import EPOCH, Ledger
 from campaignrl.send.decisions import Decisions
 from campaignrl.specs import World
@@ -23,6 +24,8 @@ from campaignrl.specs import World
 NO_TAG = "(no tag)"
 SEGMENT = "segment"
 REWARDS = "unit of the rewards it learned from"
+SHOWN = 5  # decisions named
+HELD = "Their money and contact stay taken until a hand-over says `withdrawn`."
 NAMED = 3  # actions of a segment that are named in words
 
 
@@ -83,12 +86,14 @@ class Plan:
         certificate: of a plan by value; None where the lot served.
         channels: all of the world.
         capacity: (channel, sends, most) of every channel with a limit.
+        least: (offer or channel, sends, asked for) of every least share that a plan by value was given.
         cells: sends by segment, offer and channel, the most first.
         segments: (segment, customers, sends), the largest first.
         blocked: (rule, customers to whom it refused something), the most first.
         nothing: (why, customers) of those who get nothing, the most first.
         words: of every segment, what the policy does there.
         change: against the run before in the ledger; None: there is none.
+        left_out: decisions of this run, and of earlier ones of the day, that may no longer be handed over.
         limits: what is not known of this plan, or to be kept in mind, in words.
     """
 
@@ -107,12 +112,14 @@ class Plan:
     certificate: Certificate | None
     channels: tuple[str, ...]
     capacity: tuple[tuple[str, int, int], ...]
+    least: tuple[tuple[str, int, int], ...]
     cells: tuple[Cell, ...]
     segments: tuple[tuple[str, int, int], ...]
     blocked: tuple[tuple[str, int], ...]
     nothing: tuple[tuple[str, int], ...]
     words: tuple[str, ...]
     change: Change | None
+    left_out: tuple[str, ...]
     limits: tuple[str, ...]
 
     def __repr__(self) -> str:
@@ -165,12 +172,14 @@ def plan_of(found: Decisions, world: World, ledger: Ledger | None = None) -> Pla
         certificate=_certificate(found),
         channels=tuple(world.channels),
         capacity=_capacity(found, world),
+        least=_least(found),
         cells=tuple(cells),
         segments=segments,
         blocked=tuple(found.blocked_counts().items()),
         nothing=_nothing(found),
         words=tuple(_words(name, many, frame, found) for name, many, _ in segments),
         change=None if ledger is None else _change(found, ledger),
+        left_out=_left_out(found),
         limits=_limits(found, world),
     )
 
@@ -194,6 +203,21 @@ def _capacity(found: Decisions, world: World) -> tuple[tuple[str, int, int], ...
     sent = np.bincount(found.catalog.channel_of[found.action] + 1, minlength=len(world.channels) + 1)[1:]
     rows = zip(world.channels, sent, found.limits.sends, strict=True)
     return tuple((name, int(many), int(most)) for name, many, most in rows if np.isfinite(most))
+
+
+def _least(found: Decisions) -> tuple[tuple[str, int, int], ...]:
+    """What a plan by value was asked to send at least; the lot cannot heed it."""
+    asked = (found.limits.at_least or {}) if _by_value(found) else {}
+    action, rows = found.listed(), []
+    for dimension, least in asked.items():
+        names, of = found.catalog.dimensions[dimension]
+        sent = np.bincount(of[action] + 1, minlength=len(names) + 1)[1:]
+        rows += [(name, int(many), int(m)) for name, many, m in zip(names, sent, least, strict=True) if m]
+    return tuple(rows)
+
+
+def _by_value(found: Decisions) -> bool:
+    return found.about.get("allocation") == "value"
 
 
 def _nothing(found: Decisions) -> tuple[tuple[str, int], ...]:
@@ -220,6 +244,11 @@ def _share(part: int, whole: int) -> str:
     return "all" if part == whole else "under 1 %" if percent < 1 else f"{percent:.0f} %"
 
 
+def _left_out(found: Decisions) -> tuple[str, ...]:
+    mine = () if found.withdrawn is None else tuple(found.decision_id[found.withdrawn].tolist())
+    return (*mine, *found.barred_today)
+
+
 def _limits(found: Decisions, world: World) -> tuple[str, ...]:
     """What a reader must not take this plan for."""
     said = [f"Policy {found.policy}: {doubt}" for doubt in found.doubts]
@@ -229,9 +258,23 @@ def _limits(found: Decisions, world: World) -> tuple[str, ...]:
             many = len(world.provenance)
             said.append(f"{unfitted} of {many} numbers of this world are defaults, not fitted to your data.")
     if found.withdrawn is not None and found.withdrawn.any():
-        said.append(f"{int(found.withdrawn.sum()):,} sends are left out: the permission was taken away since.")
+        said.append(f"{int(found.withdrawn.sum()):,} sends are left out: the permission was taken away since. {HELD}")
+    if found.barred_today:
+        many, ids = len(found.barred_today), ", ".join(found.barred_today[:SHOWN])
+        more = " ..." if many > SHOWN else ""
+        said.append(
+            f"{many:,} sends of earlier runs of this day may no longer leave: take off their lists {ids}{more}."
+        )
     if found.plan is not None and not found.about["explore"]:
         said.append("Every action of a plan is certain: its log values no other policy (--explore 0.05 would let it).")
+    said += [
+        f"{asked:,} sends of {name} were asked for, {many:,} can be had."
+        for name, many, asked in _least(found)
+        if many < asked
+    ]
+    if found.limits.at_least and not _by_value(found):
+        named = ", ".join(least_shares(world))
+        said.append(f"The lot heeds no least share ({named}): a plan by value does (--allocate value).")
     said += [f"{many:,} customers with {note}." for note, many in found.customers.notes.items()]
     return tuple(said)
 

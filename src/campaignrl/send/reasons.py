@@ -9,11 +9,12 @@ import numpy as np
 
 from campaignrl.actions import NONE, Catalog
 from campaignrl.arrays import Bool, Float, Int, Objects
+from campaignrl.guard import Limits
 from campaignrl.send.draw import Drawn
 from campaignrl.send.limits import Served
 
 
-def reasons_of(catalog: Catalog, drawn: Drawn, served: Served) -> Objects:
+def reasons_of(catalog: Catalog, drawn: Drawn, served: Served, limits: Limits) -> Objects:
     """(n,) one text each: what was chosen among how many, or which rule, or the lack of money, left nothing."""
     options = drawn.eligible.sum(axis=1)
     texts = _chosen(drawn.action, drawn.propensity, drawn.is_best, options)
@@ -22,7 +23,7 @@ def reasons_of(catalog: Catalog, drawn: Drawn, served: Served) -> Objects:
     lost = ((served.no_capacity, _full_channel), (_sold_out(served), _no_stock), (served.no_money, _no_money))
     for hit, why in lost:
         for i in np.flatnonzero(hit):
-            texts[i] = f"{why(catalog, int(drawn.action[i]))}, and the lot fell to others"
+            texts[i] = why(catalog, int(drawn.action[i]), limits)
     return texts
 
 
@@ -60,15 +61,21 @@ def _words(sends: bool, chance: float, best: bool, among: int) -> str:
     return f"exploring: one {of}" if sends else f"exploring what comes of nothing: one {of}"
 
 
-def _full_channel(catalog: Catalog, action: int) -> str:
-    channel = catalog.channels[catalog.channel_of[action]].name
-    return f"no capacity: {catalog.names[action]} was chosen, {channel} is full"
+LOT = ", and the lot fell to others"
 
 
-def _no_stock(catalog: Catalog, action: int) -> str:
+def _full_channel(catalog: Catalog, action: int, limits: Limits) -> str:
+    of = catalog.channel_of[action]
+    said = f"no capacity: {catalog.names[action]} was chosen, {catalog.channels[of].name}"
+    return f"{said} is full{LOT}" if limits.sends[of] >= 1 else f"{said} has no room for this run"
+
+
+def _no_stock(catalog: Catalog, action: int, limits: Limits) -> str:
     offer = catalog.offers[catalog.offer_of[action]].name
-    return f"no stock: {catalog.names[action]} was chosen, no {offer} is left"
+    return f"no stock: {catalog.names[action]} was chosen, no {offer} is left{LOT}"
 
 
-def _no_money(catalog: Catalog, action: int) -> str:
-    return f"no money: {catalog.names[action]} was chosen, the budget of this run is spent"
+def _no_money(catalog: Catalog, action: int, limits: Limits) -> str:
+    said = f"no money: {catalog.names[action]} was chosen,"
+    enough = catalog.cost_of[action] <= limits.money
+    return f"{said} the budget of this run is spent{LOT}" if enough else f"{said} this run has no money for it"

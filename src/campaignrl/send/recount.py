@@ -29,8 +29,9 @@ from campaignrl.guard import (
     quiet_for,
     rules_of,
     sends_by_offer,
+    stock_of,
 )
-from campaignrl.ledger import EPOCH, Ledger
+from campaignrl.ledger import EPOCH, RULE, Ledger
 from campaignrl.rng import Purpose
 from campaignrl.send.facts import SHARES
 from campaignrl.specs import World, consent_column
@@ -40,9 +41,32 @@ from campaignrl.tables.log import DecisionLog
 FIRST = 5  # rows named of each rule
 SIMULATED = 3_660  # days; the longest campaign of a world. A day of the calendar that we may meet is a later one
 WIDTH = 1 << 32  # of a customer's days, in keys that sort by customer and day
-RULE = "rule."  # before the name of a column that only rules read, in a ledger
 SEND_AT = "send_at"
 LISTED = "suppression_list"  # how many ids were on it
+
+
+class SentAfterAll(NamedTuple):
+    """m rows whose send was said not to be made, and then that it was: runs of the days between could not count it.
+
+    row: (m,) of the log; since, until: (m,) first and last of those days.
+    """
+
+    row: Int
+    since: Int
+    until: Int
+
+    @classmethod
+    def none(cls) -> SentAfterAll:
+        """Of no row."""
+        return cls(*(np.zeros(0, dtype=np.int64) for _ in cls._fields))
+
+    def hidden(self, day: Int | int) -> Bool:
+        """(m,) which could not be counted on a day."""
+        found: Bool = (self.since <= day) & (day <= self.until)
+        return found
+
+
+Broken = tuple[str, Bool]  # a rule, and (n,) the rows that break it
 
 
 class Finding(NamedTuple):
@@ -63,90 +87,110 @@ def finding(rule: str, log: DecisionLog, rows: Bool | Int) -> Finding:
     return Finding(rule, len(where), tuple(names))
 
 
-def of_one(log: DecisionLog, world: World) -> Iterator[Finding]:
+def of_one(log: DecisionLog, world: World, late: SentAfterAll) -> Iterator[Broken]:
     """Rules that look at one row."""
     action, catalog, rules = log.action, world.catalog, rules_of(world)
     sends = action != NONE
-    yield finding("not eligible by the row itself", log, ~log.allowed()[np.arange(len(log)), action])
+    yield ("not eligible by the row itself", ~log.allowed()[np.arange(len(log)), action])
     for c, channel in enumerate(catalog.channels):
         said = log.context.columns.get(f"consent_{channel.name}")
         if said is not None:
             on = sends & (catalog.channel_of[action] == c)
-            yield finding(f"no consent: {channel.name}", log, on & ~(np.asarray(said) == 1.0))
+            yield (f"no consent: {channel.name}", on & ~(np.asarray(said) == 1.0))
     for offer, condition in rules.conditions.items():
         on = sends & (catalog.offer_of[action] == offer)
-        yield finding(f"not eligible: {catalog.offers[offer].name}", log, on & ~condition.holds(log.context))
+        yield (f"not eligible: {catalog.offers[offer].name}", on & ~condition.holds(log.context))
     yield from _of_dates(log, world)
     salt, share = world.guard.holdout_salt, world.guard.holdout
     held = rng.uniform(rng.customer_keys(log.customers), salt, 0, Purpose.HOLDOUT) < share
-    yield finding("holdout", log, sends & held[log.customer])
-    twice = np.zeros(len(log), dtype=bool)
-    order = np.lexsort((log.step, log.day, log.customer, ~sends))
+    yield ("holdout", sends & held[log.customer])
+    counted, twice = sends.copy(), np.zeros(len(log), dtype=bool)
+    counted[late.row[late.hidden(log.day[late.row])]] = False
+    order = np.lexsort((log.step, log.day, log.customer, ~counted))
     same = (np.diff(log.customer[order]) == 0) & (np.diff(log.day[order]) == 0)
     twice[order[1:][same]] = True
-    yield finding("two sends to one customer on one day", log, twice & sends)
+    yield ("two sends to one customer on one day", twice & counted)
 
 
-def _of_dates(log: DecisionLog, world: World) -> Iterator[Finding]:
+def _of_dates(log: DecisionLog, world: World) -> Iterator[Broken]:
     """Offers outside their dates; of days of the calendar alone."""
     days, which = np.unique(log.day, return_inverse=True)
     for offer, (name, spec) in enumerate(world.offers.items()):
         valid = np.array([day < SIMULATED or is_valid(spec, int(day)) for day in days], dtype=bool)
         on = world.catalog.offer_of[log.action] == offer
-        yield finding(f"out of date: {name}", log, on & ~valid[which.ravel()])
+        yield (f"out of date: {name}", on & ~valid[which.ravel()])
 
 
-def of_windows(log: DecisionLog, world: World) -> Iterator[Finding]:
+def of_windows(log: DecisionLog, world: World, late: SentAfterAll) -> Iterator[Broken]:
     """Caps, gaps and discounts over rolling windows, from the sends of the log."""
     channel_of, offer_of = world.catalog.channel_of[log.action], world.catalog.offer_of[log.action]
     sends, rules = log.action != NONE, rules_of(world)
     scopes = [(sends if channel is None else channel_of == channel, cap) for channel, cap in rules.caps]
     scopes += [(offer_of == offer, cap) for offer, cap in rules.offer_caps]
     for hit, cap in scopes:
-        before = _sum_before(log, np.flatnonzero(hit), np.ones(len(log), dtype=np.int64), cap.per_days)
-        yield finding(cap.said, log, hit & (before >= cap.at_most))
+        before = _sum_before(log, hit, np.ones(len(log), dtype=np.int64), cap.per_days, late)
+        yield (cap.said, hit & (before >= cap.at_most))
     most = world.guard.max_discount_depth
     if most is not None:
         shares = np.zeros(len(world.offers) + 1, dtype=np.int64)  # the last: offer -1, of `none`
         for offer, share in discounts_of(world).items():
             shares[offer] = share
         given = shares[offer_of]
-        before = _sum_before(log, np.flatnonzero(given > 0), given, most.per_days)
+        before = _sum_before(log, given > 0, given, most.per_days, late)
         over = (given > 0) & (before + given > round(most.at_most * MILLIONTHS))
-        yield finding(f"discounts: more than {most.at_most:.4g} in {most.per_days} days", log, over)
+        yield (f"discounts: more than {most.at_most:.4g} in {most.per_days} days", over)
 
 
-def _sum_before(log: DecisionLog, on: Int, values: Int, days: int) -> Int:
-    """(n,) sum of `values` (n,) over the earlier ones of the rows `on` of the same customer in a window to the row."""
+def _sum_before(log: DecisionLog, hit: Bool, values: Int, days: int, late: SentAfterAll) -> Int:
+    """(n,) sum of `values` (n,) over the earlier ones of the rows `hit` (n,) of a customer in a window to the row."""
+    on = np.flatnonzero(hit)
     order = on[np.lexsort((log.day[on], log.customer[on]))]
     key = log.customer[order].astype(np.int64) * WIDTH + log.day[order]
     total = np.concatenate([[0], np.cumsum(values[order])])
     before = np.zeros(len(log), dtype=np.int64)
     before[order] = total[:-1] - total[np.searchsorted(key, key - days, side="right")]
+    for row, since, until in zip(*late, strict=True):
+        if hit[row]:
+            theirs = on[log.customer[on] == log.customer[row]]
+            ago = log.day[theirs] - log.day[row]
+            blind = (log.day[theirs] >= since) & (log.day[theirs] <= until)
+            after = ((ago > 0) & (ago < days)) | ((ago == 0) & (theirs > row))
+            before[theirs[blind & after]] -= values[row]
+            if since == log.day[row]:  # a second send of the day came after it, in whatever order they stand
+                before[row] -= values[theirs[(ago == 0) & (theirs < row)]].sum()
     return before
 
 
-def of_days(log: DecisionLog, world: World, customers: int, start: int) -> Iterator[Finding]:
+def of_days(log: DecisionLog, world: World, customers: int, start: int, late: SentAfterAll) -> Iterator[Broken]:
     """Budget and stock at every prefix, capacity of every day."""
-    spending, sends = Spending(world, customers), log.action != NONE
-    channel_of, offer_of = world.catalog.channel_of[log.action], world.catalog.offer_of[log.action]
+    spending, sends, catalog = Spending(world, customers), log.action != NONE, world.catalog
+    stock = stock_of(world)
+    channel_of, offer_of, cost = (
+        catalog.channel_of[log.action],
+        catalog.offer_of[log.action],
+        catalog.cost_of[log.action],
+    )
     for day in np.unique(log.day[sends]):
         limits, today = spending.limits(min(int(day) - start, world.horizon - 1)), sends & (log.day == day)
+        hidden, counted = late.row[late.hidden(day) & (log.day[late.row] <= day)], today.copy()
+        counted[hidden] = False
+        back = hidden[log.day[hidden] < day]  # of earlier days: their money and stock seemed to be there
         for c, most in enumerate(limits.sends):
-            on = today & (channel_of == c)
+            on = counted & (channel_of == c)
             if on.sum() > most:
-                yield finding(f"capacity: {int(most)} a day on {world.catalog.channels[c].name}", log, on)
-        for o, most in () if limits.stock is None else enumerate(limits.stock):
-            on = today & (offer_of == o)
-            if on.sum() > most:
-                yield finding(f"stock: {int(most)} left of {world.catalog.offers[o].name}", log, on)
-        cost = int(world.catalog.cost_of[log.action[today]].sum())
-        if cost > limits.money:
-            yield finding(f"budget: {cost} minor units of {int(limits.money)} that were released", log, today)
-        spending.book(cost, sends_by_offer(world.catalog, log.action[today]))
+                yield (f"capacity: {int(most)} a day on {catalog.channels[c].name}", on)
+        for o, most in () if stock is None else enumerate(stock + sends_by_offer(catalog, log.action[back])):
+            on = counted & (offer_of == o)
+            if on.sum() > max(most, 0.0):
+                yield (f"stock: {int(max(most, 0.0))} left of {catalog.offers[o].name}", on)
+        spent, money = int(cost[counted].sum()), limits.money + float(cost[back].sum())
+        if spent > max(money, 0.0):
+            yield (f"budget: {spent} minor units of {int(max(money, 0.0))} that were released", counted)
+        spending.book(int(cost[today].sum()))
+        stock = None if stock is None else stock - sends_by_offer(catalog, log.action[today])
 
 
-def of_mornings(log: DecisionLog, world: World, seen: pd.DataFrame | None) -> Iterator[Finding]:
+def of_mornings(log: DecisionLog, world: World, seen: pd.DataFrame | None) -> Iterator[Broken]:
     """Rules that rest on what only a ledger keeps; of rows that kept nothing of it they say nothing.
 
     seen: its rows, in the order of the log.
@@ -159,18 +203,18 @@ def of_mornings(log: DecisionLog, world: World, seen: pd.DataFrame | None) -> It
     if oldest is not None:
         kept, as_of = _kept(seen, AS_OF)
         stale = is_stale(as_of.astype(np.int64), log.day, oldest)
-        yield finding(f"stale: row older than {oldest} days", log, sends & kept & stale)
+        yield (f"stale: row older than {oldest} days", sends & kept & stale)
     for channel, purpose in purposes_of(world):
         kept, agreed = _kept(seen, consent_column(channel, purpose))
         of = np.array([o.purpose == purpose for o in world.offers.values()])
         on = (channel_of == channels.index(channel)) & of[offer_of]
-        yield finding(f"no consent: {channel} for {purpose}", log, on & kept & (agreed != 1))
+        yield (f"no consent: {channel} for {purpose}", on & kept & (agreed != 1))
     kept, held = _kept(seen, HOLDOUT)
-    yield finding("holdout by the table", log, sends & kept & (held != NOT_HELD))
+    yield ("holdout by the table", sends & kept & (held != NOT_HELD))
     kept, shared = _kept(seen, SHARES)
-    yield finding("address: another customer stood for it", log, sends & kept & (shared == 1))
+    yield ("address: another customer stood for it", sends & kept & (shared == 1))
     if RULE + SEND_AT in seen:
-        yield finding("quiet hours", log, sends & _quiet_rows(log, world, seen))
+        yield ("quiet hours", sends & _quiet_rows(log, world, seen))
 
 
 def _kept(seen: pd.DataFrame, name: str) -> tuple[Bool, Float]:

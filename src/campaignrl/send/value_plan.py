@@ -9,6 +9,7 @@ lot make of it. Not here: the plan itself (guard/allocation.py), words (plan_rea
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -46,7 +47,7 @@ class Planned(NamedTuple):
     plan: Allocation
 
 
-def require_values(policy: Policy, allocate: str, explore: float) -> None:
+def require_values(policy: Policy, allocate: str, explore: float, at_least: Mapping[str, float] | None = None) -> None:
     """UsageError where a run cannot be allocated as is asked."""
     problems = []
     if allocate not in HOW:
@@ -56,6 +57,9 @@ def require_values(policy: Policy, allocate: str, explore: float) -> None:
     elif explore and allocate == "lot":
         fix = "Served by lot, a policy explores as it was told to itself: leave explore out, or allocate by value."
         problems.append(Problem("decide", "explore", explore, "0 where the lot serves", fix))
+    if at_least and allocate == "lot":
+        fix = "Add --allocate value (allocate=), or leave it out."
+        problems.append(Problem("decide", "at_least", ", ".join(at_least), "left out where the lot serves", fix))
     if allocate == "value":
         problems += _without_values(policy)
     if problems:
@@ -152,7 +156,8 @@ def _planner(
 ) -> Planner:
     """Equal customers come by turns: their order is drawn anew each day."""
     (order,) = rng.hashes(keys, seed, day, Purpose.ALLOCATION, 1)
-    return Planner(catalog, gains, eligible, order, shared_limits(catalog, limits, limits.stock))
+    shared = shared_limits(catalog, limits, limits.stock, limits.at_least)
+    return Planner(catalog, gains, eligible, order, shared)
 
 
 def _left(catalog: Catalog, limits: Limits, action: Int64) -> Limits:

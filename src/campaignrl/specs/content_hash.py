@@ -21,7 +21,8 @@ def world_hash(world: World) -> str:
     return digest(_without_texts(world.model_dump(mode="json", exclude_unset=True)))
 
 
-RULES = ("only_if", "valid_from", "valid_until", "stock", "purpose")  # of an offer
+RULES = ("only_if", "valid_from", "valid_until", "stock", "purpose", "at_least")  # of an offer
+OF_CHANNELS = ("min_gap_days", "at_least")  # beside the capacity
 
 
 def guard_hash(world: World) -> str:
@@ -29,7 +30,11 @@ def guard_hash(world: World) -> str:
     told = world.model_dump(mode="json", exclude_unset=True)
     offers = {name: {key: offer[key] for key in RULES if key in offer} for name, offer in told["offers"].items()}
     capacity = {name: channel.get("capacity") for name, channel in told["channels"].items()}
-    return digest([_without_texts(told.get("guard", {})), offers, capacity])
+    more = {
+        name: {key: channel[key] for key in OF_CHANNELS if key in channel} for name, channel in told["channels"].items()
+    }
+    rest = [more] if any(more.values()) else []  # hashes of worlds without such rules stay
+    return digest([_without_texts(told.get("guard", {})), offers, capacity, *rest])
 
 
 def digest(content: Any) -> str:

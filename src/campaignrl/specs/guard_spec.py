@@ -36,7 +36,7 @@ class Cap(Sparse):
     channel: str | None = None
     offer: str | None = None
     per_days: Window
-    at_most: Annotated[int, Field(ge=0)]
+    at_most: Annotated[int, Field(ge=0, le=1_000)]  # more is a slip: nobody gets two sends on a day
 
     @model_validator(mode="after")
     def _one_scope(self) -> Cap:

@@ -96,7 +96,7 @@ class Retry(Spec):
 class ChannelSpec(Sparse):
     """One channel."""
 
-    optional_parts: ClassVar[tuple[str, ...]] = ("creatives", "slots", "servers", "shift", "min_gap_days")
+    optional_parts: ClassVar[tuple[str, ...]] = ("creatives", "slots", "servers", "shift", "min_gap_days", "at_least")
 
     title: str = ""
     cost: Amount  # currency, per send
@@ -113,6 +113,7 @@ class ChannelSpec(Sparse):
     creatives: Annotated[list[str], Field(max_length=MOST)] | None = None  # that it can show; None: all of the world
     slots: Annotated[list[str], Field(max_length=MOST)] | None = None  # in which it can send; None: all of the world
     min_gap_days: Window | None = None  # from one send on it to the next; None: whatever caps allow
+    at_least: Share | None = None  # of the customers of a run, whom a plan by value shall send something on it
 
     @model_validator(mode="after")
     def _servers_for_the_clock(self) -> ChannelSpec:
@@ -131,7 +132,14 @@ class ChannelSpec(Sparse):
 class OfferSpec(Sparse):
     """One offer."""
 
-    optional_parts: ClassVar[tuple[str, ...]] = ("creatives", "valid_from", "valid_until", "stock", "purpose")
+    optional_parts: ClassVar[tuple[str, ...]] = (
+        "creatives",
+        "valid_from",
+        "valid_until",
+        "stock",
+        "purpose",
+        "at_least",
+    )
 
     title: str = ""
     kind: OfferKind
@@ -154,6 +162,7 @@ class OfferSpec(Sparse):
     valid_until: Day | None = None  # last such day; None: for ever
     stock: Annotated[int, Field(ge=0, le=1_000_000_000)] | None = None  # sends in all; None: without limit
     purpose: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] | None = None  # needs consent_CHANNEL_PURPOSE as well
+    at_least: Share | None = None  # of the customers of a run, whom a plan by value shall send it
 
     @model_validator(mode="after")
     def _some_days(self) -> OfferSpec:

@@ -23,6 +23,8 @@ def rule_problems(
     profiles = [table for segment in segments.values() if isinstance(table := segment.get("profile"), Mapping)]
     yield from _column_problems(guard, offers, channels, {str(name) for table in profiles for name in table})
     yield from _margin_problems(guard.get("min_margin"), offers, segments)
+    yield from _least_problems(offers, channels)
+    yield from _giveaways(offers, segments)
 
 
 def consent_column(channel: str, purpose: str | None = None) -> str:
@@ -80,6 +82,30 @@ def _margin_problems(least: Any, offers: Mapping[str, Tables], segments: Mapping
             fix = "Give less away, leave the offer out, or lower min_margin."
             said = f"at least {least:.4g} (min_margin) in segment {segment}"
             yield Problem(f"[offers.{name}]", "margin left of an order", round(share, 4), said, fix)
+
+
+def _least_problems(offers: Mapping[str, Tables], channels: Mapping[str, Tables]) -> Iterator[Problem]:
+    """Minimum shares that are of more customers than there are, or of what two things are called."""
+    for words, tables in (("offers", offers), ("channels", channels)):
+        own = {name: share for name, table in tables.items() if _is_number(share := table.get("at_least"))}
+        for name in own.keys() & (offers.keys() & channels.keys()):
+            yield Problem(f"[{words}.{name}]", "at_least", own[name], "of what no offer and channel are both called")
+        in_all = sum(float(share) for share in own.values() if share is not None)
+        if in_all > 1.0 + 1e-9:
+            fix = "A share is of the customers of a run, and nobody gets two sends."
+            yield Problem(f"[{words}]", "at_least of all", round(in_all, 4), "at most 1", fix)
+
+
+def _giveaways(offers: Mapping[str, Tables], segments: Mapping[str, Tables]) -> Iterator[Problem]:
+    """Offers that give away more than the whole of a mean order, in every segment: stacked discounts, or a slip."""
+    baskets = [basket for table in segments.values() if isinstance(basket := table.get("basket"), Mapping)]
+    means = [float(basket["mean"]) for basket in baskets if _is_number(basket.get("mean"))]
+    largest = max(means, default=0.0)
+    for name, offer in offers.items():
+        discount, value = offer.get("discount", 0.0), offer.get("face_value", 0.0)
+        if largest > 0.0 and _is_number(discount) and _is_number(value) and discount + value / largest >= 1.0:
+            away, fix = round(discount + value / largest, 4), "Lower discount or face_value."
+            yield Problem(f"[offers.{name}]", "given away of a mean order", away, "below 1 in some segment", fix)
 
 
 def _left(offer: Tables, segment: Tables) -> float | None:

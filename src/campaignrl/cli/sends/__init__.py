@@ -6,5 +6,7 @@ decide.py   `campaignrl decide`: today's send list for a customers table
 erase.py    `campaignrl erase`: everything a ledger holds of one customer goes; nobody contacts them again
 guard.py    `campaignrl guard`: what the rules are that every send must meet
 ledger.py   `campaignrl ledger`: begin one, add what came back, show it, read its decision log
+request.py  What a call of `decide` asks for, read so that all that is wrong with it is said at once, before anything is
+            done
 what_if.py  `decide --what-if`: what other budgets would bring, as a table and a picture
 """

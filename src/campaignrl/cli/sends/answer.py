@@ -100,7 +100,13 @@ def say_plan(plan: Plan, table: CustomerTable, made: Outputs, as_json: bool) -> 
         facts |= {"expected_gain": plan.gain, "gain_unit": plan.gain_unit}
         facts["plan_by_value"] = None if plan.certificate is None else asdict(plan.certificate)
         facts["capacity"] = {name: {"sends": many, "most": most} for name, many, most in plan.capacity}
-        said = {"cells": [asdict(cell) for cell in plan.cells], "nothing": dict(plan.nothing), "limits": plan.limits}
+        facts["at_least"] = {name: {"sends": many, "asked": asked} for name, many, asked in plan.least}
+        said = {
+            "cells": [asdict(cell) for cell in plan.cells],
+            "nothing": dict(plan.nothing),
+            "limits": plan.limits,
+            "left_out": plan.left_out,
+        }
         change = None if plan.change is None else asdict(plan.change)
         blocked = dict(plan.blocked)
         say_json({**facts, "blocked": blocked, "repaired": table.notes, **said, "change": change, **files})
@@ -114,6 +120,8 @@ def say_plan(plan: Plan, table: CustomerTable, made: Outputs, as_json: bool) -> 
         say(f"expected gain: {plan.gain:,.2f} {plan.gain_unit} over sending nothing{_certificate(plan.certificate)}")
     if plan.capacity:
         say("capacity: " + " · ".join(f"{name} {many:,} of {most:,}" for name, many, most in plan.capacity))
+    if plan.least:
+        say("at least: " + " · ".join(f"{name} {many:,} of {asked:,} asked for" for name, many, asked in plan.least))
     say("refused to some: " + " · ".join(f"{rule} {many:,}" for rule, many in plan.blocked[:8]))
     if plan.change is not None:
         was = plan.change

@@ -13,6 +13,7 @@ import typer
 
 from campaignrl.cli.inputs import Inputs, day_of
 from campaignrl.cli.terminal import Encoding, Json, Output, WorldName, say, say_json, say_table, talk
+from campaignrl.errors import SHOWN
 from campaignrl.ledger import Ledger, add, ledger_log
 from campaignrl.specs import World, load_world
 from campaignrl.tables.files import require_apart, write_together
@@ -25,7 +26,7 @@ ledger = typer.Typer(
 )
 Folder = Annotated[Path, typer.Argument(help="Folder of the ledger.", metavar="LEDGER")]
 Rules = Annotated[
-    str | None, typer.Option("--world", "-w", help="World of the ledger, if it is no bundled one: its TOML file.")
+    str | None, typer.Option("--world", "-w", help="World of the ledger; default: its rules as they were given last.")
 ]
 
 
@@ -74,7 +75,11 @@ def add_rows(
         say_json(found._asdict())
         return
     unknown = f", {found.unknown:,} of a decision that is not here (yet)" if found.unknown else ""
-    say(f"{found.rows:,} in the file: {found.new:,} new, {found.repeated:,} here before{unknown}")
+    erased = f", {found.erased:,} of erased customers, left out" if found.erased else ""
+    say(f"{found.rows:,} in the file: {found.new:,} new, {found.repeated:,} here before{unknown}{erased}")
+    if found.against:
+        named = "; ".join(found.against[:SHOWN]) + (" ..." if len(found.against) > SHOWN else "")
+        talk(f"{len(found.against):,} handed over after the permission was taken away: {named}")
 
 
 @ledger.command()
@@ -133,7 +138,7 @@ def _opened(folder: Path, world: str | None, as_of: str | None) -> tuple[Ledger,
     """A ledger with its world and the day; everything that is wrong with them at once."""
     inputs = Inputs()
     kept = inputs.read(lambda: Ledger.open(folder))
-    rules = inputs.read(lambda: load_world(world or kept.value.world))
+    rules = inputs.read(lambda: load_world(world) if world else kept.value.form or load_world(kept.value.world))
     day = inputs.read(lambda: day_of(as_of))
     inputs.read(lambda: kept.value.require(rules.value))
     inputs.check()

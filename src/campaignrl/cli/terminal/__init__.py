@@ -1,6 +1,7 @@
 """What all verbs share and nothing heavy: how they talk, options with one wording, examples of help pages.
 
 console.py           How every verb talks: tables and JSON on stdout, notes and progress bars on stderr
+decide_options.py    The options of `campaignrl decide`, each with its sentence
 evaluate_options.py  The options of `campaignrl evaluate`, each with its sentence
 examples.py          What stands at the end of every verb's help: two calls that run
 options.py           Arguments and options that several verbs share, with one wording

@@ -50,7 +50,7 @@ def _category(categories: pd.Series, customer: Int64, n: int) -> ModelTag:
     last = np.r_[customer[1:] != customer[:-1], True] if len(customer) else np.zeros(0, dtype=bool)
     again = last & np.r_[False, customer[1:] == customer[:-1]] if len(customer) else last
     if len(names) < 2 or int(again.sum()) < FEWEST:
-        return ModelTag(values, {"unknown": f"fewer than {FEWEST} customers ordered in a category again"})  # type: ignore[arg-type]
+        return ModelTag(values, {"unknown": f"fewer than {FEWEST} customers ordered in a category again"})
     chain, shares = _chain(customer[~again], level[~again], len(names))
     who, what = customer[again], level[again]
     own = _counts(customer[~again], level[~again], n, len(names))[who] + OWN_PULL * shares
@@ -71,7 +71,7 @@ def _category(categories: pd.Series, customer: Int64, n: int) -> ModelTag:
         "right_by_counts": round(float(right[0.0][~half].mean()), 4),
         "judged_on": int((~half).sum()),
     }
-    return ModelTag(values, says)  # type: ignore[arg-type]
+    return ModelTag(values, says)
 
 
 def _days(day: Float, customer: Int64, today: float, n: int) -> ModelTag:
@@ -116,7 +116,7 @@ def _chain(customer: Int64, level: Int64, k: int) -> tuple[Float, Float]:
 
 
 def _counts(customer: Int64, level: Int64, n: int, k: int) -> Float:
-    return np.bincount(customer * k + level, minlength=n * k).reshape(n, k).astype(np.float64)
+    return np.asarray(np.bincount(customer * k + level, minlength=n * k).reshape(n, k), dtype=np.float64)
 
 
 def _mixed(mix: float, chain: Float, counts: Float) -> Float:

@@ -64,6 +64,8 @@ def _figures(plan: Plan) -> list[Row]:
         rows.append(Row("budget of this run", plan.money(plan.cost), _part(plan.cost, plan.budget), of))
     for channel, sends, most in plan.capacity:
         rows.append(Row(f"capacity of {channel}", f"{sends:,}", _part(sends, most), f"of {most:,}"))
+    for name, sends, asked in plan.least:
+        rows.append(Row(f"at least of {name}", f"{sends:,}", _part(sends, asked), f"of {asked:,} asked for"))
     return rows
 
 

@@ -1,0 +1,123 @@
+"""Bad inputs of `decide` as a caller meets them: said in words or decided safely, never a stack trace or a guess."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import campaignrl as crl
+from campaignrl.actions import NONE
+from campaignrl.cli.main import app
+from campaignrl.envs import Panel, customers_frame
+from campaignrl.errors import DataError, SpecError, UsageError
+
+
+@pytest.fixture(scope="module")
+def world():
+    return crl.load_world("ecommerce")
+
+
+@pytest.fixture(scope="module")
+def frame(world):
+    found = customers_frame(Panel(world, 60, 7)).astype({"customer_id": str})
+    found[[c for c in found if c.startswith("contacts_")]] = 0.0
+    return found
+
+
+def changed(world, **offer):
+    tables = world.model_dump(exclude_unset=True)
+    offers = {**tables["offers"], "coupon20": {**tables["offers"]["coupon20"], **offer}}
+    return {**tables, "name": "shop", "offers": offers}
+
+
+# ---- rows of one id (bad inputs 3, 19)
+
+
+def test_rows_of_one_id_are_refused_or_on_demand_the_first_stands(frame, world, tmp_path):
+    twice = pd.concat([frame, frame.head(3)], ignore_index=True)
+    with pytest.raises(DataError, match="not unique"):
+        crl.read_customers(twice, world)
+    found = crl.read_customers(twice, world, dedupe=True)
+    assert found.ids.tolist() == frame["customer_id"].tolist()
+    assert found.notes["a further row of an id, of which the first stands"] == 3
+    once = crl.read_customers(frame, world, dedupe=True)
+    assert once.notes == crl.read_customers(frame, world).notes
+    decided = crl.decide("uniform", found, world, day="2026-11-21")
+    assert np.array_equal(decided.action, crl.decide("uniform", frame, world, day="2026-11-21").action)
+    twice.to_csv(tmp_path / "c.csv", index=False)
+    words = ["decide", "uniform", str(tmp_path / "c.csv"), "-w", "ecommerce", "--dry-run"]
+    assert isinstance(CliRunner().invoke(app, words).exception, DataError)
+    done = CliRunner().invoke(app, [*words, "--dedupe"])
+    assert done.exit_code == 0
+    assert "3 customers with a further row of an id" in done.stderr
+
+
+def test_what_rows_of_one_id_do_not_agree_on_is_unknown_and_never_a_yes(frame, world, tmp_path):
+    frame = frame.assign(consent_email=1.0, suppressed="no")
+    later = frame.head(4).copy()
+    later.loc[0, "consent_email"] = 0.0
+    later.loc[1, "contacts_7d"] = 2.0
+    later.loc[2, "suppressed"] = "yes"
+    later.loc[3, "orders"] = 400.0  # no permission: the first row stands
+    both = pd.concat([frame, later], ignore_index=True)
+    both.to_csv(tmp_path / "c.csv", index=False)
+    for source in (both, tmp_path / "c.csv"):
+        found = crl.read_customers(source, world, dedupe=True)
+        assert found.consent[list(world.channels).index("email")][:5].tolist() == [False, True, True, True, True]
+        assert found.suppressed[:5].tolist() == [False, False, True, False, False]
+        decided = crl.decide("always:content@email", found, world, day="2026-11-21")
+        assert decided.action[:3].tolist() == [NONE] * 3
+        assert found.context.columns["orders"][3] == frame["orders"][3]
+
+
+# ---- offers, caps and money (bad inputs 12, 22, 28, 32)
+
+
+@pytest.mark.parametrize("gift", [{"face_value": 1e6}, {"discount": 0.9, "face_value": 5e3}])
+def test_an_offer_that_gives_away_more_than_the_order_is_refused(world, gift):
+    with pytest.raises(SpecError, match="given away of a mean order"):
+        crl.load_world(changed(world, **gift))
+
+
+def test_an_offer_that_gives_away_less_in_some_segment_is_fine(world):
+    largest = max(segment.basket.mean for segment in world.segments.values())
+    crl.load_world(changed(world, discount=0.5, face_value=0.49 * largest))
+    with pytest.raises(SpecError, match="given away"):
+        crl.load_world(changed(world, discount=0.5, face_value=0.5 * largest))
+
+
+@pytest.mark.parametrize(("most", "fine"), [(0, True), (1_000, True), (1_001, False), (-1, False), (1.5, False)])
+def test_a_cap_is_a_sensible_number(world, most, fine):
+    guard = {**world.guard.model_dump(exclude_unset=True), "caps": [{"per_days": 7, "at_most": most}]}
+    if fine:
+        assert crl.load_world("ecommerce", guard=guard).guard.caps[0].at_most == most
+        return
+    with pytest.raises(SpecError, match="at_most"):
+        crl.load_world("ecommerce", guard=guard)
+
+
+def test_a_budget_of_less_than_the_smallest_coin_is_a_word_of_the_call(frame, world):
+    with pytest.raises(UsageError, match=r"whole minor units of CNY.*Write 1\.23"):
+        crl.decide("uniform", frame, world, day="2026-11-21", budget=1.234)
+    crl.decide("uniform", frame, world, day="2026-11-21", budget=0.29)  # 29 cents, though 0.29 is no binary fraction
+
+
+@pytest.mark.parametrize("how", ["lot", "value"])
+def test_a_run_without_money_says_that_there_is_none(frame, world, how):
+    policy = "pretrained/ecommerce" if how == "value" else "always:coupon20@sms"
+    found = crl.decide(policy, frame, world, day="2026-11-21", allocate=how, budget=0.0)
+    assert found.cost == 0
+    told = [text for text in found.reason if text.startswith("no money")]
+    assert told
+    assert all("this run has no money for it" in text for text in told)
+    assert not any("others" in text for text in told)
+
+
+@pytest.mark.parametrize("how", ["lot", "value"])
+def test_a_channel_without_room_says_so(frame, world, how):
+    policy = "pretrained/ecommerce" if how == "value" else "always:coupon20@push"
+    none = dict.fromkeys(world.channels, 0)
+    found = crl.decide(policy, frame, world, day="2026-11-21", allocate=how, capacity=none)
+    told = [text for text in found.reason if text.startswith("no capacity")]
+    assert told
+    assert not any("others" in text for text in told)
