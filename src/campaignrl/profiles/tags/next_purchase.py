@@ -116,7 +116,8 @@ def _chain(customer: Int64, level: Int64, k: int) -> tuple[Float, Float]:
 
 
 def _counts(customer: Int64, level: Int64, n: int, k: int) -> Float:
-    return np.asarray(np.bincount(customer * k + level, minlength=n * k).reshape(n, k), dtype=np.float64)
+    found: Float = np.bincount(customer * k + level, minlength=n * k).astype(np.float64).reshape(n, k)
+    return found
 
 
 def _mixed(mix: float, chain: Float, counts: Float) -> Float:
