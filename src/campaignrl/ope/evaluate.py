@@ -158,8 +158,8 @@ def evaluate(
     fitted = fitted_model(used, predictions, bounds, folds, seed, model) if _needs_model(names) else None
     targets = [target_policy_of(given, used) for given in both]
     checks = RowChecks.of(log, targets[0])
-    whole, other = gather(used, [checks.target, targets[1]], fitted, bounds, logged)
-    whole = with_pooled(whole, used, names)
+    gathered, other = gather(used, [checks.target, targets[1]], fitted, bounds, logged)
+    whole = with_pooled(gathered, used, names)
     views = _views(whole, partial(mrdr_rows, used, whole, targets[0], bounds, folds, seed, model), names, mix)
     evidence, certain = _mixed(whole, mix), certain_share(used)
     without, outside = unavailable(names, evidence), outside_logging_support(names, evidence)
@@ -167,8 +167,8 @@ def evaluate(
     took, views = selected(estimators, choice, views, chosen, seed)
     usual = _estimates(views, without, certain, alpha, chosen, checks.at)
     estimates = with_interval(interval, used, views, chosen, usual, alpha, seed)
-    gain = _lift(evidence, other, certain, alpha, checks.at)
-    lift = difference_with_interval(interval, used, evidence, other, gain, alpha, seed)
+    lift = _lift(evidence, other, certain, alpha, checks.at)
+    lift = difference_with_interval(interval, used, evidence, other, lift, alpha, seed)
     estimates, lift = with_propensity_error(used, estimated, (estimates, lift), views, chosen, (evidence, other), alpha)
     found = checks.found(used, (whole, other), lift, mix, folds, seed)
     facts = (_gap(used, curve), holdout_of(log), targets[0].learned_from)
@@ -179,10 +179,8 @@ def evaluate(
         policy=_mixture_name(targets[0].name, mix),
         log_policy=log.policy_id,
         reference=targets[1].name,
-        reward=str(log.meta.get("reward", "reward")),
         reward_range=bounds,
         reward_range_from=bounds_from,
-        actions_from=log.meta.get("actions_from"),
         alpha=alpha,
         n=len(used),
         dropped=dropped,
@@ -191,7 +189,7 @@ def evaluate(
         verdict=verdict,
         reasons=(*reasons, *reasons_missing(estimates, without), *outside, *targets[0].notes),
         estimates=estimates,
-        settings={name: number for name, number in chosen.items() if name in views and number is not None},
+        settings={name: setting for name in views if (setting := chosen[name]) is not None},
         selection=took,
         settings_from=tuning,
         reward_model=model_description(fitted, model, len(used)),
@@ -199,7 +197,7 @@ def evaluate(
         calibration=curve,
         calibration_by_wave=() if estimated is None else estimated.by_wave(),
         spread=weight_histogram_of(used, evidence),
-        **told(figures, lift),
+        **told(figures, lift, log.meta),
         **found.beside,
     )
 

@@ -59,9 +59,11 @@ def figures_of(
     )
 
 
-def told(figures: Figures, lift: Estimate) -> dict[str, Any]:
-    """What an Evaluation tells of them, in memory and from a stream alike."""
+def told(figures: Figures, lift: Estimate, meta: Mapping[str, Any]) -> dict[str, Any]:
+    """What an Evaluation tells of them, in memory and from a stream alike. meta: the log's own facts."""
     return {
+        "reward": str(meta.get("reward", "reward")),
+        "actions_from": meta.get("actions_from"),
         "customers": figures.customers,
         "ess": figures.ess,
         "max_weight_share": figures.max_weight_share,

@@ -229,10 +229,8 @@ def _answer(
         policy=name if mix >= 1.0 else f"{mix:g} {name} + {1 - mix:g} logged",
         log_policy=str(meta.get("policy_id", "unknown")),
         reference=reference,
-        reward=str(meta.get("reward", "reward")),
         reward_range=reward_range,
         reward_range_from=reward_range_from,
-        actions_from=meta.get("actions_from"),
         alpha=alpha,
         n=n,
         dropped=stream.rows - n,
@@ -245,7 +243,7 @@ def _answer(
         reward_model=_described(question.model, n),
         spread=weight_histogram_from(stream.facts.catalog.names, rows.added) if question.spread else None,
         sensitivity=hidden_bias(whole, gained, mix, question.reference is None),
-        **told(figures, gained),
+        **told(figures, gained, meta),
         **found.beside,
     )
 

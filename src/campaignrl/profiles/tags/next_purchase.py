@@ -112,7 +112,7 @@ def _chain(customer: Int64, level: Int64, k: int) -> tuple[Float, Float]:
     follows = customer[1:] == customer[:-1]
     counts = np.bincount(level[:-1][follows] * k + level[1:][follows], minlength=k * k).reshape(k, k)
     chain = counts + PULL * shares
-    return chain / chain.sum(axis=1, keepdims=True), shares
+    return np.asarray(chain / chain.sum(axis=1, keepdims=True)), shares
 
 
 def _counts(customer: Int64, level: Int64, n: int, k: int) -> Float:

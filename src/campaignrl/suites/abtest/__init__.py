@@ -1,13 +1,18 @@
-"""A/B tests of policies: planned before they start, assigned by hash, read at any time, stopped by a rule.
+"""Tests of policies on live customers: planned before they start, assigned by hash, read at any time, stopped by a rule.
 
-assignment.py   which arm a customer is in, for ever, by hash
-cuped.py        differences between arms, with what was known beforehand taken out
-outcomes.py     the table that a test is read from
-power.py        how many customers a test needs, by formula
-reading.py      what a test says now, and whether to stop
-simulated.py    a test played many times in a world: power, false stops, what covariates save
-split_check.py  did the arms get the shares they were meant to get?
-trial.py        what a test is, as a file
+assignment.py   Which arm of a test a customer is in: by hash of the salt and the id, so the same for ever, on every
+                machine
+cuped.py        Differences between two arms, with what was known before the test taken out of the noise
+outcomes.py     The table that a test is read from: one row a customer whose outcome is in, with the arm the hash
+                gives them
+power.py        How many customers a test needs, by formula: normal means, unequal shares, covariates, one look or any
+                number
+reading.py      What a test says now, and whether to stop: the split, the guardrails, then the measure
+simulated.py    A test played many times in a world: its power, its false stops, and what covariates save
+split_check.py  Did the arms get the shares they were meant to get? A test of the sample ratio that may be read every
+                morning
+trial.py        What an A/B test is, as a JSON file: arms and their shares, the measure, guardrails, the size it was
+                planned for
 """
 
 from campaignrl.suites.abtest.assignment import arms_of as arms_of
