@@ -43,6 +43,7 @@ from campaignrl.profiles.tags import (
     load_tags,
     model_column,
     nobody_knows,
+    outlook,
     rests_on,
     rule_column,
     rule_in_words,
@@ -146,8 +147,9 @@ def _made(
         raise SpecError([Problem(f"tag set {chosen.name}", *problem[1:]) for problem in problems])
     says: dict[str, Any] = {}
     book, now = cache(lambda: histories(connection, day, ids)), cache(lambda: inputs_of(connection, day, ids))
+    ahead = cache(lambda: outlook(connection, day, ids, book()))
     for name, tag in of_kind.get("model", {}).items():
-        raw[name], says[name] = model_column(connection, tag, day, ids, book, now)
+        raw[name], says[name] = model_column(connection, tag, day, ids, book, now, ahead)
     for name, tag in of_kind.get("manual", {}).items():
         raw[name] = listed(tag.file, ids)
     return _resolved(chosen, raw, len(ids)), says

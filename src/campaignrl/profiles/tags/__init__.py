@@ -10,6 +10,8 @@ lineage.py             What a tag rests on: kinds of events, columns of events a
                        it, in words
 order_models.py        Model tags of a customer's order history: chance of being a customer still, orders to come,
                        and their value
+outlook.py             What is to come of customers by their order histories: the one purchase model behind all tags
+                       that forecast
 statistics.py          The closed list of statistics a tag may be: a phrase in words -> SQL over one customer's
                        events, or a function
 tag_set.py             A tag set in TOML -> checked specification: what each tag is called, its level, and how it is
@@ -27,6 +29,7 @@ from campaignrl.profiles.tags.lineage import columns_of as columns_of
 from campaignrl.profiles.tags.lineage import kinds_of as kinds_of
 from campaignrl.profiles.tags.lineage import rule_in_words as rule_in_words
 from campaignrl.profiles.tags.order_models import model_column as model_column
+from campaignrl.profiles.tags.outlook import outlook as outlook
 from campaignrl.profiles.tags.statistics import DERIVED as DERIVED
 from campaignrl.profiles.tags.statistics import STATISTICS as STATISTICS
 from campaignrl.profiles.tags.statistics import Scope as Scope

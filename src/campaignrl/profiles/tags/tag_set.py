@@ -33,7 +33,7 @@ from campaignrl.specs import LARGEST, Spec, check, compile_condition, read_toml
 Level = Literal["basic", "behaviour", "preference", "mind", "value", "lifecycle"]
 Kind = Literal["statistic", "attribute", "rule", "score", "model", "manual"]
 
-MODELS = ("p_alive", "p_active", "expected_orders", "clv", "churn_risk", "coupon_response")
+MODELS = ("p_alive", "p_return", "p_active", "expected_orders", "clv", "churn_risk", "coupon_response")
 FOLDER = Path(__file__).resolve().parent / "tag_sets"
 RESERVED = "customer_id"
 # Which keys a kind must have and which it may have, beside level, kind and title.
