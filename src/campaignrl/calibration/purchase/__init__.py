@@ -6,11 +6,15 @@ beta_geometric.py       BG/NBD and MBG/NBD: gamma-distributed order rates, and a
                         after an order
 fitting.py              Maximum likelihood of purchase models: from histories to a fitted model, with the search for
                         its parameters
+forecast.py             One purchase model for all who forecast: chosen out of time, in a calendar of busy weeks,
+                        regular where orders are
 gamma_gamma.py          Gamma-Gamma: what an order is worth. Each customer's orders vary around a mean of its own,
                         whatever their number
 histories.py            What purchase models are fitted on, all counted since the first order: repeat orders, time
                         of the last, time watched
 lognormal_baskets.py    What orders are worth, lognormal: between customers, and between the orders of one
+mbg_cnbd.py             MBG/CNBD-k: as MBG/NBD, but the time between two orders is Erlang-k: customers who reorder
+                        regularly
 models.py               Buy-till-you-die models, from one place: how often customers order, whether they still live,
                         what an order is worth
 nbd.py                  NBD: orders are Poisson with gamma-distributed rates, and nobody ever leaves. What the other
@@ -31,6 +35,9 @@ from campaignrl.calibration.purchase.base_rates import Fitted as Fitted
 from campaignrl.calibration.purchase.base_rates import Path as Path
 from campaignrl.calibration.purchase.base_rates import log_covariance as log_covariance
 from campaignrl.calibration.purchase.base_rates import pareto_numbers as pareto_numbers
+from campaignrl.calibration.purchase.forecast import Forecast as Forecast
+from campaignrl.calibration.purchase.forecast import Tried as Tried
+from campaignrl.calibration.purchase.forecast import choose as choose
 from campaignrl.calibration.purchase.histories import histories as histories
 from campaignrl.calibration.purchase.lognormal_baskets import lognormal_basket as lognormal_basket
 from campaignrl.calibration.purchase.models import FITS as FITS

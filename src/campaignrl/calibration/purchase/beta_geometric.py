@@ -51,6 +51,13 @@ class BetaGeometric(FittedModel):
         h = as_given(x, t_x, T)
         return expected_purchases(self._vector, np.asarray(horizon, dtype=np.float64), h, self.FIRST)
 
+    def p_return(self, horizon: float, x: npt.ArrayLike, t_x: npt.ArrayLike, T: npt.ArrayLike) -> Float:
+        """(n,) chance of an order within `horizon` after T: who is alive drops out after orders alone."""
+        h = as_given(x, t_x, T)
+        silent = ((self.alpha + h.T) / (self.alpha + h.T + horizon)) ** (self.r + h.x)
+        result: Float = p_alive(self._vector, h, self.FIRST) * (1.0 - silent)
+        return result
+
 
 @dataclass(frozen=True, slots=True)
 class BgNbd(BetaGeometric):

@@ -45,6 +45,9 @@ class PurchaseModel(Protocol):
     ) -> Float:
         """(n,) orders within `horizon`."""
 
+    def p_return(self, horizon: float, x: npt.ArrayLike, t_x: npt.ArrayLike, T: npt.ArrayLike) -> Float:
+        """(n,) chance of an order within `horizon` after T."""
+
 
 FITS: dict[str, Callable[..., PurchaseModel]] = {
     "mbg_nbd": fit_mbg_nbd,

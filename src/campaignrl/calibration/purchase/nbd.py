@@ -39,6 +39,12 @@ class Nbd(FittedModel):
         result: Float = (self.r + h.x) / (self.alpha + h.T) * np.asarray(horizon, dtype=np.float64)
         return result
 
+    def p_return(self, horizon: float, x: npt.ArrayLike, t_x: npt.ArrayLike, T: npt.ArrayLike) -> Float:
+        """(n,) chance of an order within `horizon` after T."""
+        h = as_given(x, t_x, T)
+        result: Float = 1.0 - ((self.alpha + h.T) / (self.alpha + h.T + horizon)) ** (self.r + h.x)
+        return result
+
 
 def fit_nbd(
     x: npt.ArrayLike,

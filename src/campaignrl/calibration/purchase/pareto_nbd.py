@@ -52,6 +52,18 @@ class ParetoNbd(FittedModel):
         result: Float = (self.r + h.x) / (self.alpha + h.T) * lifetime * _p_alive(self._vector, h)
         return result
 
+    def p_return(self, horizon: float, x: npt.ArrayLike, t_x: npt.ArrayLike, T: npt.ArrayLike) -> Float:
+        """(n,) chance of an order within `horizon` after T, summed over the time of the next one."""
+        h = as_given(x, t_x, T)
+        total: Float = np.zeros(len(h.x))
+        shape, rate, life = self.r + h.x, self.alpha + h.T, self.beta + h.T
+        length = np.minimum(np.log1p(horizon / rate), FAR / shape)
+        for node, weight in zip(NODES, WEIGHTS, strict=True):
+            stays = (life / (life + rate * np.expm1(node * length))) ** self.s
+            total = total + weight * length * shape * np.exp(-shape * node * length) * stays
+        result: Float = _p_alive(self._vector, h) * total
+        return result
+
 
 def fit_pareto_nbd(
     x: npt.ArrayLike,

@@ -22,6 +22,7 @@ from campaignrl.profiles.events.order_histories import WEEK as WEEK
 from campaignrl.profiles.events.order_histories import Histories as Histories
 from campaignrl.profiles.events.order_histories import ModelTag as ModelTag
 from campaignrl.profiles.events.order_histories import histories as histories
+from campaignrl.profiles.events.order_histories import order_days as order_days
 from campaignrl.profiles.events.permissions import ALL_OUT as ALL_OUT
 from campaignrl.profiles.events.permissions import AT as AT
 from campaignrl.profiles.events.permissions import NEWEST as NEWEST

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from campaignrl.arrays import Float, Objects
 from campaignrl.profiles.events.database import UNIT, Connection, fixed
@@ -42,6 +43,13 @@ select coalesce(o.customer_id, b.customer_id) as customer_id, coalesce(r.amount,
   case when b.customer_id is null then o.first_amount end as first_amount
 from ordered o full join opened b on o.customer_id = b.customer_id
   left join refunds r on r.customer_id = coalesce(o.customer_id, b.customer_id) order by 1
+"""
+
+
+# The days on which each of some customers ordered, and who of them is known in sum only.
+ORDER_DAYS = """
+select customer_id, cast(ts as date) as day from {source} semi join chosen_buyers using (customer_id)
+where kind = 'order' group by all order by 1, 2
 """
 
 
@@ -86,3 +94,18 @@ def histories(connection: Connection, as_of: date, ids: Objects) -> Histories:
     x = np.where(np.isnat(first), np.nan, np.maximum(orders - 1.0, last > first))
     m = np.where(x > 0, repeat / np.maximum(x, 1.0), 0.0)
     return Histories(x, weeks(last - first), weeks(end - first), np.where(np.isnan(x), np.nan, m))
+
+
+def order_days(connection: Connection, as_of: date, ids: Objects) -> tuple[Objects, npt.NDArray[np.datetime64]] | None:
+    """(m,) customer and day of every order before the morning of `as_of`, in order; orders of one day are one.
+
+    None where the early orders of any of these customers are known in sum only (an opening balance).
+    """
+    connection.register("chosen_buyers", pa.table({"customer_id": pa.array(ids, pa.string())}))
+    source = f"(select * from events where ts < timestamp '{as_of}')"
+    opened = f"select count(*) from {source} semi join chosen_buyers using (customer_id) where kind = 'opening'"
+    (count,) = connection.execute(opened).fetchone() or (0,)
+    if count:
+        return None
+    found = connection.execute(ORDER_DAYS.format(source=source)).fetchnumpy()
+    return np.asarray(found["customer_id"], dtype=object), np.asarray(found["day"]).astype("datetime64[D]")

@@ -46,6 +46,7 @@ from campaignrl.profiles.tags import (
     model_column,
     next_purchase,
     nobody_knows,
+    outlook,
     rests_on,
     rule_column,
     rule_in_words,
@@ -161,11 +162,12 @@ def _made(
         raise SpecError([Problem(f"tag set {chosen.name}", *problem[1:]) for problem in problems])
     says: dict[str, Any] = {}
     book, now = cache(lambda: histories(connection, day, ids)), cache(lambda: inputs_of(connection, day, ids))
+    ahead = cache(lambda: outlook(connection, day, ids, book()))
     for name, tag in of_kind.get("model", {}).items():
         if tag.of in NEXT_PURCHASE:
             raw[name], says[name] = next_purchase(connection, tag.of, day, ids)
         else:
-            raw[name], says[name] = model_column(connection, tag, day, ids, book, now)
+            raw[name], says[name] = model_column(connection, tag, day, ids, book, now, ahead)
     for name, tag in of_kind.get("manual", {}).items():
         raw[name] = listed(tag.file, ids, day)
     return _resolved(chosen, raw, len(ids)), says

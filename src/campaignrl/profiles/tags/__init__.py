@@ -1,7 +1,7 @@
 """Tags of a customer: the tag set, statistics of events, learned models.
 
-evidence.py            What data there are at all: a tag whose data nobody exported is unknown for everybody, not zero,
-                       low or "night"
+evidence.py            What data there are at all: a tag whose data nobody exported is unknown for everybody, not
+                       zero, low or "night"
 history_statistics.py  Statistics that rest on a whole order history, or on that of all customers: lifecycle stage,
                        RFM, days since sign-up
 learned_models.py      Model tags that learn from an earlier window: what was known before a day `cut`, and what
@@ -10,22 +10,24 @@ lineage.py             What a tag rests on: kinds of events, columns of events a
                        it, in words
 manual_lists.py        Tags by hand: an uploaded list of customers, each for as long as the list says
 next_purchase.py       The next purchase: which category, and in how many days; by sequence where that beats counts
-order_models.py        Model tags of a customer's order history: chance of being a customer still, orders to come,
-                       and their value
-process_statistics.py  Statistics of a customer's way through the shop: visits and carts that no order followed, and the
-                       best hour
+order_models.py        Model tags of a customer's order history: chance of being a customer still, orders to come, and
+                       their value
+outlook.py             What is to come of customers by their order histories: the one purchase model behind all tags
+                       that forecast
+process_statistics.py  Statistics of a customer's way through the shop: visits and carts that no order followed, and
+                       the best hour
 rfm_scores.py          Scores of recency, frequency and money by edges: one arithmetic for the RFM tags and for RFM
                        segments
 statistics.py          The closed list of statistics a tag may be: a phrase in words -> SQL over one customer's
                        events, or a function
 tag_set.py             A tag set in TOML -> checked specification: what each tag is called, its level, and how it is
                        made
-values.py              The values of tags, one array a tag: statistics by one query, attributes, lists, rules,
-                       scores, cuts into names
+values.py              The values of tags, one array a tag: statistics by one query, attributes, lists, rules, scores,
+                       cuts into names
 world_features.py      Events and attributes -> the features of a world's schema, as its policies were taught to see
                        them
-world_levels.py        Levels of a world's categories against those of the data: what its policies would not know, told
-                       at build
+world_levels.py        Levels of a world's categories against those of the data: what its policies would not know,
+                       told at build
 """
 
 from campaignrl.profiles.tags.evidence import Evidence as Evidence
@@ -38,6 +40,7 @@ from campaignrl.profiles.tags.manual_lists import listed as listed
 from campaignrl.profiles.tags.next_purchase import NEXT_PURCHASE as NEXT_PURCHASE
 from campaignrl.profiles.tags.next_purchase import next_purchase as next_purchase
 from campaignrl.profiles.tags.order_models import model_column as model_column
+from campaignrl.profiles.tags.outlook import outlook as outlook
 from campaignrl.profiles.tags.rfm_scores import QUINTILES as QUINTILES
 from campaignrl.profiles.tags.rfm_scores import edge_scores as edge_scores
 from campaignrl.profiles.tags.rfm_scores import quintile_edges as quintile_edges

@@ -15,7 +15,7 @@ from campaignrl.profiles.tags.statistics import STATISTICS, Scope
 from campaignrl.profiles.tags.tag_set import Tag, TagSet
 
 LEARNED_FROM = ("order", "opening", "visit", "cart", "feedback", "sent", "opened", "clicked", "redeemed")
-OF_ORDERS = ("p_alive", "expected_orders", "clv", *NEXT_PURCHASE)  # models of the order history alone
+OF_ORDERS = ("p_alive", "p_return", "expected_orders", "clv", *NEXT_PURCHASE)  # models of the order history alone
 COLUMNS = ("ts", "amount", "discount", "offer", "channel", "category", "brand", "value", "source")
 TOLD = re.compile(rf"\b({'|'.join(COLUMNS)})\b")
 # Of statistics that are functions of whole histories, whose SQL says nothing.

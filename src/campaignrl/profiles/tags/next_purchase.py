@@ -121,7 +121,7 @@ def _counts(customer: Int64, level: Int64, n: int, k: int) -> Float:
 
 
 def _mixed(mix: float, chain: Float, counts: Float) -> Float:
-    return mix * chain + (1.0 - mix) * counts / counts.sum(axis=1, keepdims=True)
+    return np.asarray(mix * chain + (1.0 - mix) * counts / counts.sum(axis=1, keepdims=True))
 
 
 def _pull(gap: Float, owner: Int64, n: int) -> tuple[float, float]:

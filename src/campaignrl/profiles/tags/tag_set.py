@@ -34,7 +34,7 @@ Level = Literal["basic", "behaviour", "preference", "mind", "value", "lifecycle"
 Kind = Literal["statistic", "attribute", "rule", "score", "model", "manual"]
 
 MODELS = (
-    *("p_alive", "p_active", "expected_orders", "clv", "churn_risk", "coupon_response"),
+    *("p_alive", "p_return", "p_active", "expected_orders", "clv", "churn_risk", "coupon_response"),
     *("next_category", "days_to_next_order"),
 )
 TEXTS_OF_MODELS = ("next_category",)

@@ -1,0 +1,237 @@
+"""One purchase model for all who forecast: chosen out of time, in a calendar of busy weeks, regular where orders are.
+
+    weeks      where orders a week vary by more than chance, time is counted in average days (seasonality.py), and the
+               weeks to come are taken for average ones
+    regular    times between orders are Erlang-k with the k of the highest likelihood; k = 1 is Poisson
+    leaving    of the Poisson models, the one that told the last fifth of the period best from what came before it
+    silence    how far long silence says that a customer has left is learned on that last fifth too, by two numbers
+
+Each model's figures for that last fifth are kept: they are the scorecard. Not here: the models (one file each), what
+orders are worth (gamma_gamma.py), files and tags (profiles/). n customers, days from 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import optimize, special, stats
+
+from campaignrl.arrays import Bool, Float, Int64
+from campaignrl.calibration.purchase.beta_geometric import fit_bg_nbd, fit_mbg_nbd
+from campaignrl.calibration.purchase.mbg_cnbd import fit_mbg_cnbd
+from campaignrl.calibration.purchase.nbd import fit_nbd
+from campaignrl.calibration.purchase.pareto_nbd import fit_pareto_nbd
+from campaignrl.calibration.purchase.seasonality import WEEK, Purchases, expected_by_day, fit_season, histories_in
+
+POISSON: Mapping[str, Callable[..., Any]] = {
+    "MBG/NBD": fit_mbg_nbd, "BG/NBD": fit_bg_nbd, "Pareto/NBD": fit_pareto_nbd, "NBD": fit_nbd,
+}  # fmt: skip
+MOST_REGULAR = 4  # k beyond which nobody looks
+LAST = 0.2  # of the period, kept from the models and foretold by them
+FEWEST = 50  # customers who ordered again, and repeat orders in the last fifth, without which nothing is chosen
+CHANCE = 1e-3  # of weeks as uneven as these, below which there is a season
+SURE = 0.05  # of a gain by the two numbers about silence, below which they are taken
+EVEN = 5.0  # orders expected in a week that counts for that
+CERTAIN = 1e-9
+NEVER = 0.01  # of those who have been silent for long, whom a model that sees nobody leave takes for gone
+STEEPEST = 5.0  # of the two numbers about silence
+
+
+class Tried(NamedTuple):
+    """What a model said of the last fifth, from what came before it."""
+
+    model: str
+    expected: float  # orders of all customers
+    actual: int
+    deviance: float  # of customers' counts, Poisson, per customer
+
+    @property
+    def off(self) -> float:
+        """Relative error of the total."""
+        return self.expected / self.actual - 1.0 if self.actual else float("nan")
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The chosen model, and what it rests on.
+
+    Attributes:
+        name: of the model; model: as it was fitted, in average days.
+        end: day on which the period ends; daily: (end + 1,) factor of each day, all 1 without a season.
+        tried: every model on the last fifth; empty where there was too little to choose by.
+        slopes: of the log-odds of being alive by silence, and by silence and orders.
+        cautions: what a reader must know, in words.
+        others: every model as it was fitted to the whole period, the chosen one too.
+    """
+
+    name: str
+    model: Any
+    end: int
+    daily: Float
+    seasonal: bool
+    tried: tuple[Tried, ...] = ()
+    slopes: tuple[float, float] = (0.0, 0.0)
+    cautions: tuple[str, ...] = ()
+    others: Mapping[str, Any] = field(default_factory=dict)
+
+    def columns(self, x: Float, first: Int64, last: Int64) -> dict[str, Float]:
+        """x, t_x and T (n,) in average days, from orders after the first, and the days of the first and the last."""
+        so_far = np.cumsum(self.daily)
+        start = so_far[first]
+        return {"x": np.asarray(x, dtype=np.float64), "t_x": so_far[last] - start, "T": so_far[self.end] - start}
+
+    def p_alive(self, given: Mapping[str, Float]) -> Float:
+        """(n,) chance of being a customer still. given: of `columns`."""
+        own: Float = self.model.p_alive(**given)
+        return _adjusted(own, given, self.slopes)
+
+    def p_return(self, days: float, given: Mapping[str, Float]) -> Float:
+        """(n,) chance of an order within so many days, taken for average ones."""
+        result: Float = self._ratio(given) * self.model.p_return(float(days), **given)
+        return result
+
+    def expected_orders(self, days: float, given: Mapping[str, Float]) -> Float:
+        """(n,) orders within so many days, taken for average ones."""
+        result: Float = self.model.expected_purchases(float(days), **given)
+        return result
+
+    def _ratio(self, given: Mapping[str, Float]) -> Float:
+        if self.slopes == (0.0, 0.0):
+            return np.ones(len(given["x"]))
+        own = self.model.p_alive(**given)
+        result: Float = _adjusted(own, given, self.slopes) / np.maximum(own, CERTAIN)
+        return result
+
+
+def choose(purchases: Purchases, end: int) -> Forecast:
+    """The model of these orders, known at the end of day `end`: the days count from the first order of anybody."""
+    cut = end - max(round(LAST * (end + 1)), 1)
+    known, later = purchases.until(cut), _later(purchases, cut, end)
+    tried: tuple[Tried, ...] = ()
+    slopes = (0.0, 0.0)
+    if min(len(np.unique(known.customer)), int(later.sum())) >= FEWEST:
+        then = _candidates(known, cut)
+        tried = tuple(_tried(name, one, later, end - cut) for name, one in then.items())
+        slopes = _slopes(then[_best(then, tried)], later > 0, end - cut)
+    now = _candidates(purchases, end)
+    name = _best(now, tried)
+    found, given = now[name]
+    made = Forecast(name, found.model, end, found.daily, found.seasonal, tried, slopes)
+    others = {name: one.model for name, (one, _) in now.items()}
+    return replace(made, cautions=_cautions(made, given, end), others=others)
+
+
+def _best(among: Mapping[str, Any], tried: tuple[Tried, ...]) -> str:
+    """The regular model where orders are; else the Poisson one that told the last fifth best."""
+    first = next(iter(among))
+    told = [one for one in tried if one.model in among]
+    return min(told, key=lambda one: one.deviance).model if told and "CNBD" not in first else first
+
+
+def _candidates(known: Purchases, end: int) -> dict[str, tuple[Forecast, dict[str, Float]]]:
+    """Every model with the histories it was fitted on; the first is the regular one, or MBG/NBD where k is 1."""
+    even = np.ones(end + 1)
+    k, _ = _most_likely_k(histories_in(even, known, end), _log_gaps(known, even))
+    daily, seasonal = _calendar(known, end, fit_mbg_nbd if k == 1 else partial(fit_mbg_cnbd, k=k))
+    given = histories_in(daily, known, end)
+    k, regular = _most_likely_k(given, _log_gaps(known, daily))
+    models = {} if k == 1 else {f"MBG/CNBD-{k}": regular}
+    models |= {name: fit(**given) for name, fit in POISSON.items()}
+    return {name: (Forecast(name, model, end, daily, seasonal), given) for name, model in models.items()}
+
+
+def _calendar(known: Purchases, end: int, fit: Callable[..., Any]) -> tuple[Float, bool]:
+    """(end + 1,) factor of each day, and whether weeks differ by more than chance."""
+    even = np.ones(end + 1)
+    first = fit_season(fit, known, end, rounds=1)
+    whole = (end + 1) // WEEK * WEEK
+    usual = expected_by_day(first.models, known, even, end)[:whole].reshape(-1, WEEK).sum(axis=1)
+    seen = np.bincount(known.day[known.day <= end], minlength=end + 1)[:whole].reshape(-1, WEEK).sum(axis=1)
+    counted = usual >= EVEN
+    parameters = len(first.models.everybody.parameters)
+    if counted.sum() <= 2 * parameters:
+        return even, False
+    uneven = float(((seen - usual)[counted] ** 2 / usual[counted]).sum())
+    if stats.chi2.sf(uneven, int(counted.sum()) - parameters) >= CHANCE:
+        return even, False
+    return fit_season(fit, known, end).daily[: end + 1], True
+
+
+def _most_likely_k(given: Mapping[str, Float], log_gaps: float) -> tuple[int, Any]:
+    """K with the highest likelihood of the times between orders, and its model."""
+    found: tuple[int, Any] = (1, None)
+    best = -np.inf
+    for k in range(1, MOST_REGULAR + 1):
+        model = fit_mbg_cnbd(given["x"], given["t_x"], given["T"], k=k)
+        value = model.log_likelihood + (k - 1) * log_gaps - float(given["x"].sum()) * special.gammaln(k)
+        if value <= best:
+            break
+        best, found = value, (k, model)
+    return found
+
+
+def _log_gaps(known: Purchases, daily: Float) -> float:
+    """Sum of the logs of the times between orders that follow each other, in average days."""
+    so_far, order = np.cumsum(daily), np.lexsort((known.day, known.customer))
+    customer, day = known.customer[order], so_far[known.day[order]]
+    new = np.ones(len(customer), dtype=bool)
+    new[1:] = customer[1:] != customer[:-1]
+    before = np.where(new, so_far[known.first[customer]], np.concatenate([[0.0], day[:-1]])[: len(day)])
+    return float(np.log(np.maximum(day - before, CERTAIN)).sum())
+
+
+def _later(purchases: Purchases, cut: int, end: int) -> Int64:
+    """(m,) orders from the day after `cut` to `end` of those who had ordered by then."""
+    here = purchases.first <= cut
+    inside = (purchases.day > cut) & (purchases.day <= end)
+    return np.bincount(purchases.customer[inside], minlength=len(here))[here]
+
+
+def _tried(name: str, one: tuple[Forecast, dict[str, Float]], later: Int64, days: int) -> Tried:
+    expected = np.maximum(one[0].expected_orders(days, one[1]), CERTAIN)
+    deviance = 2.0 * (special.xlogy(later, later / expected) - (later - expected))
+    return Tried(name, float(expected.sum()), int(later.sum()), float(deviance.mean()))
+
+
+def _slopes(one: tuple[Forecast, dict[str, Float]], returned: Bool, days: int) -> tuple[float, float]:
+    """How the log-odds of being alive change with silence, from who came back."""
+    forecast, given = one
+    own, soon = forecast.model.p_alive(**given), forecast.model.p_return(days, **given)
+    if_alive = np.clip(soon / np.maximum(own, CERTAIN), CERTAIN, 1.0 - CERTAIN)
+
+    def loss(slopes: Float) -> float:
+        p = np.clip(_adjusted(own, given, (slopes[0], slopes[1])) * if_alive, CERTAIN, 1.0 - CERTAIN)
+        return -float(np.where(returned, np.log(p), np.log1p(-p)).mean())
+
+    bounds = [(-STEEPEST, STEEPEST)] * 2
+    found = optimize.minimize(loss, np.zeros(2), method="L-BFGS-B", bounds=bounds)
+    gain = 2.0 * len(returned) * (loss(np.zeros(2)) - float(found.fun))
+    return (float(found.x[0]), float(found.x[1])) if gain > stats.chi2.isf(SURE, 2) else (0.0, 0.0)
+
+
+def _adjusted(p: Float, given: Mapping[str, Float], slopes: tuple[float, float]) -> Float:
+    """Chances of being alive, their log-odds moved by silence beyond a customer's own mean gap."""
+    if slopes == (0.0, 0.0):
+        return p
+    x = given["x"]
+    gap = np.where(x > 0, given["t_x"] / np.maximum(x, 1.0), np.inf)
+    silence = np.log1p(np.clip((given["T"] - given["t_x"]) / np.maximum(gap, CERTAIN) - 1.0, 0.0, 20.0))
+    moved = slopes[0] * silence + slopes[1] * silence * np.log1p(x)
+    result: Float = special.expit(special.logit(np.clip(p, CERTAIN, 1.0 - CERTAIN)) + moved)
+    return result
+
+
+def _cautions(made: Forecast, given: Mapping[str, Float], end: int) -> tuple[str, ...]:
+    said = []
+    gone = 1.0 - made.model.p_alive(**given)
+    if float(gone.max(initial=0.0)) < NEVER:
+        said.append("nobody is seen to leave: being a customer still says nothing here, look at orders to come")
+    if made.seasonal and end + 1 < 365:
+        said.append(f"a season from {end + 1} days: weeks to come are taken for average, whatever their season")
+    if not made.tried:
+        said.append("too few orders to choose a model out of time")
+    return tuple(said)
