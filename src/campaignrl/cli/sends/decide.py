@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import pandas as pd
 import typer
 
 from campaignrl.cli.inputs import Inputs, day_of, policy_name
@@ -17,7 +18,7 @@ from campaignrl.errors import Problem, UsageError
 from campaignrl.ledger import Ledger
 from campaignrl.policies import Policy, load_policy, read_manifest
 from campaignrl.policies.deep import open_memory
-from campaignrl.profiles.items import ITEM, with_items
+from campaignrl.profiles.items import ITEM, WithItems, with_items
 from campaignrl.send import (
     Decisions,
     explained,
@@ -114,16 +115,8 @@ def decide(
     most = inputs.read(lambda: _capacity(capacity or []))
     inputs.read(lambda: limits_of_run(place.value, 0, budget, most.value))
     barred = inputs.read(lambda: _suppressed(suppress, encoding))
-    read = inputs.read(
-        lambda: read_customers(
-            customers,
-            place.value,
-            suppressed=barred.value,
-            least_known=least_known,
-            ledger=ledger is not None,
-            encoding=encoding,
-        )
-    )
+    known_by: dict[str, Any] = {"least_known": least_known, "ledger": ledger is not None, "encoding": encoding}
+    read = inputs.read(lambda: read_customers(customers, place.value, suppressed=barred.value, **known_by))
     nothing = dry_run or explain is not None or what_if is not None
     given: dict[str, Path | None] = {
         "CUSTOMERS": customers,
@@ -132,9 +125,8 @@ def decide(
         "--items": items,
     }
     given |= {"POLICY": Path(policy), "--world": Path(world or policy)}
-    shown = inputs.read(lambda: None if items is None else read_frame(items, text=[ID, ITEM], encoding=encoding))
-    made = Outputs.beside(output, decisions, plan, memory, ledger, nothing=nothing)
-    made = made if items is None else made.with_items()
+    shown = inputs.read(lambda: _items(items, encoding))
+    made = Outputs.beside(output, decisions, plan, memory, ledger, nothing=nothing, items=items is not None)
     inputs.read(lambda: _require_output(output, nothing))
     inputs.read(lambda: require_apart({**made.by_option(), "--what-if": what_if}, given))
     inputs.check()
@@ -164,7 +156,7 @@ def decide(
         say_what_if(found, playing, rules, what_if, as_json)
         return
     answer = plan_of(found, rules, kept.value)
-    made.write(found, answer, known, None if shown.value is None else with_items(found.sends(), shown.value, rules))
+    made.write(found, answer, known, _with_items(found, shown.value, rules))
     say_plan(answer, table, made, as_json)
 
 
@@ -206,6 +198,14 @@ def _world_of(policy: str) -> str:
     if trained_in not in bundled_files("envs"):
         raise UsageError(f"{policy} does not say which bundled world it was trained in: give its rules with --world.")
     return trained_in
+
+
+def _items(path: Path | None, encoding: str | None) -> pd.DataFrame | None:
+    return None if path is None else read_frame(path, text=[ID, ITEM], encoding=encoding)
+
+
+def _with_items(found: Decisions, shown: pd.DataFrame | None, world: World) -> WithItems | None:
+    return None if shown is None else with_items(found.sends(), shown, world)
 
 
 def _suppressed(path: Path | None, encoding: str | None) -> frozenset[str] | None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from campaignrl import rng
 from campaignrl.arrays import Bool, Float, Int64
 from campaignrl.errors import Problem, SupportError
 from campaignrl.profiles.items.interactions import Interactions
@@ -59,7 +60,7 @@ def judge(
     chance: np.random.Generator | None = None,
 ) -> Judgement:
     """Fit on all but the last `span` days, judge on these; too few customers is a SupportError."""
-    draws = np.random.default_rng(0) if chance is None else chance
+    draws = rng.generator(0, rng.Purpose.RESAMPLE) if chance is None else chance
     day = int(known.day.max()) + 1 - span
     made = fit_recommender(known.before(day), catalogue, span=span, end=day, chance=draws)
     after = known.within(day, day + span)

@@ -50,7 +50,7 @@ def _category(categories: pd.Series, customer: Int64, n: int) -> ModelTag:
     last = np.r_[customer[1:] != customer[:-1], True] if len(customer) else np.zeros(0, dtype=bool)
     again = last & np.r_[False, customer[1:] == customer[:-1]] if len(customer) else last
     if len(names) < 2 or int(again.sum()) < FEWEST:
-        return ModelTag(values, {"unknown": f"fewer than {FEWEST} customers ordered in a category again"})  # type: ignore[arg-type]
+        return ModelTag(values, {"unknown": f"fewer than {FEWEST} customers ordered in a category again"})
     chain, shares = _chain(customer[~again], level[~again], len(names))
     who, what = customer[again], level[again]
     own = _counts(customer[~again], level[~again], n, len(names))[who] + OWN_PULL * shares
@@ -71,7 +71,7 @@ def _category(categories: pd.Series, customer: Int64, n: int) -> ModelTag:
         "right_by_counts": round(float(right[0.0][~half].mean()), 4),
         "judged_on": int((~half).sum()),
     }
-    return ModelTag(values, says)  # type: ignore[arg-type]
+    return ModelTag(values, says)
 
 
 def _days(day: Float, customer: Int64, today: float, n: int) -> ModelTag:
@@ -112,15 +112,18 @@ def _chain(customer: Int64, level: Int64, k: int) -> tuple[Float, Float]:
     follows = customer[1:] == customer[:-1]
     counts = np.bincount(level[:-1][follows] * k + level[1:][follows], minlength=k * k).reshape(k, k)
     chain = counts + PULL * shares
-    return chain / chain.sum(axis=1, keepdims=True), shares
+    chance: Float = chain / chain.sum(axis=1, keepdims=True)
+    return chance, shares
 
 
 def _counts(customer: Int64, level: Int64, n: int, k: int) -> Float:
-    return np.bincount(customer * k + level, minlength=n * k).reshape(n, k).astype(np.float64)
+    counts: Float = np.bincount(customer * k + level, minlength=n * k).reshape(n, k).astype(np.float64)
+    return counts
 
 
 def _mixed(mix: float, chain: Float, counts: Float) -> Float:
-    return mix * chain + (1.0 - mix) * counts / counts.sum(axis=1, keepdims=True)
+    mixed: Float = mix * chain + (1.0 - mix) * counts / counts.sum(axis=1, keepdims=True)
+    return mixed
 
 
 def _pull(gap: Float, owner: Int64, n: int) -> tuple[float, float]:
@@ -136,4 +139,5 @@ def _pull(gap: Float, owner: Int64, n: int) -> tuple[float, float]:
 
 def _pulled(gap: Float, owner: Int64, n: int, pull: float, mean: float) -> Float:
     many = np.bincount(owner, minlength=n)
-    return (np.bincount(owner, gap, minlength=n) + pull * mean) / (many + pull)
+    pulled: Float = (np.bincount(owner, gap, minlength=n) + pull * mean) / (many + pull)
+    return pulled
