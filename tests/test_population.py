@@ -271,3 +271,16 @@ def test_fidelity_knows_a_good_population_from_a_bad_one(table, drawn):
     assert bad.score.auc > 0.7
     assert bad.score.worst_pair[1] > 0.3
     assert bad.score.means[0] < 0.05  # marginals alone do not tell
+
+
+def test_a_tag_that_nobody_has_tells_nobody_apart():
+    chance = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "customer_id": [f"c{i}" for i in range(400)],
+            "orders": chance.poisson(4, 400).astype(float),
+            "nobody": np.full(400, np.nan),
+        }
+    )
+    alike = fidelity(table, table.sample(frac=1.0, random_state=1), np.random.default_rng(1))
+    assert 0.3 < alike.score.auc < 0.7

@@ -15,6 +15,7 @@ profile_segment.py  `campaignrl profile segment` and `campaignrl profile draw`: 
                     drawn from them
 profile_show.py     `campaignrl profile show` and `cohorts`: the tags of all customers, of one, or of those that a
                     search finds
+profile_watch.py    `campaignrl profile watch`: tags kept live by files of events as they come
 simulate.py         `campaignrl simulate`: run a policy in a world, by the day or by the hour, and write what happened
 train.py            `campaignrl train`: teach a learner from a log or in a world, and save it as a bundle
 world.py            `campaignrl world`: which worlds there are, what is in one, and every mistake in a file

@@ -3,6 +3,7 @@
 events/      The events of a profile up to a day, and order histories made of them
 intake/      Raw exports to one events table, with nothing lost on the way
 items/       Product recommendation: which items to show each customer, and whether that is any good
+live/        Profiles kept live: new events refresh the customers they touch within a second, between two updates
 population/  Populations of customers like those of a profile, any number of them
 segments/    Segments of customers: by rules, RFM or clustering, described in words, followed over time
 store/       The profile folder: building, updating and reading it

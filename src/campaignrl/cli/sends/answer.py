@@ -41,19 +41,18 @@ class Outputs(NamedTuple):
         ledger: Path | None,
         *,
         nothing: bool,
+        items: bool = False,
     ) -> Outputs:
-        """What was given, and where nothing was, the plan and (without a ledger) the log beside the send list."""
+        """What was given, and where nothing was, the plan and (without a ledger) the log beside the send list.
+
+        items: also those shown, by decision, beside the list.
+        """
+        shown = None if send_list is None or nothing else send_list.with_name(f"{send_list.stem}.items.parquet")
         if send_list is not None and not nothing:
             plan = plan or send_list.with_name(f"{send_list.stem}.plan.html")
         if send_list is not None and ledger is None:
             decisions = decisions or send_list.with_name(f"{send_list.stem}.decisions.parquet")
-        return cls(send_list, decisions, plan, memory, ledger, nothing)
-
-    def with_items(self) -> Outputs:
-        """And the items shown by decision, beside the send list."""
-        if self.send_list is None or self.nothing:
-            return self
-        return self._replace(items=self.send_list.with_name(f"{self.send_list.stem}.items.parquet"))
+        return cls(send_list, decisions, plan, memory, ledger, nothing, shown if items else None)
 
     def by_option(self) -> dict[str, Path | None]:
         """The options that name them."""

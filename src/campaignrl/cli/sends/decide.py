@@ -52,7 +52,7 @@ def decide(
         _tell(_from_ledger(policy, ledger, explain), as_json)
         return
     nothing = dry_run or explain is not None or what_if is not None
-    made = Outputs.beside(output, decisions, plan, memory, ledger, nothing=nothing)
+    made = Outputs.beside(output, decisions, plan, memory, ledger, nothing=nothing, items=items is not None)
     asked = Request(
         policy=policy,
         customers=customers,
@@ -73,7 +73,7 @@ def decide(
         items=items,
         encoding=encoding,
         seed=seed,
-        made=made if items is None else made.with_items(),
+        made=made,
     )
     run = asked.read()
     with progress(f"decide    {run.policy.name}") as step:

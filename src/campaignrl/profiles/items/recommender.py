@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from campaignrl import rng
 from campaignrl.arrays import Float32, Int64, Objects
 from campaignrl.errors import DataError, Problem, UsageError
 from campaignrl.profiles.items.interactions import ITEM, Interactions
@@ -86,7 +87,7 @@ def fit_recommender(
     if span < 1:
         raise UsageError(Problem("recommend", "span", span, "at least one day"))
     today = int(known.day.max()) + 1 if end is None else end
-    draws = np.random.default_rng(0) if chance is None else chance
+    draws = rng.generator(0, rng.Purpose.RESAMPLE) if chance is None else chance
     past = signals_of(known, today - span, span, catalogue)
     ranking = learn(past, known.within(today - span, today), draws)
     return Recommender(signals_of(known, today, span, catalogue), ranking, known.customers, known.items)

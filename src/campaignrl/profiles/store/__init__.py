@@ -13,7 +13,15 @@ update.py   New events and new attributes for the profiles of a folder, and new 
 from campaignrl.profiles.store.build import Profiles as Profiles
 from campaignrl.profiles.store.build import build_profiles as build_profiles
 from campaignrl.profiles.store.exports import update_from_exports as update_from_exports
+from campaignrl.profiles.store.folder import ATTRIBUTES as ATTRIBUTES
+from campaignrl.profiles.store.folder import EVENTS as EVENTS
+from campaignrl.profiles.store.folder import PENDING as PENDING
+from campaignrl.profiles.store.folder import REFRESHES as REFRESHES
+from campaignrl.profiles.store.folder import State as State
 from campaignrl.profiles.store.folder import build_folder as build_folder
+from campaignrl.profiles.store.folder import content_hash as content_hash
+from campaignrl.profiles.store.folder import pending_of as pending_of
+from campaignrl.profiles.store.folder import read_state as read_state
 from campaignrl.profiles.store.update import Update as Update
 from campaignrl.profiles.store.update import keep_segments as keep_segments
 from campaignrl.profiles.store.update import reweight_folder as reweight_folder

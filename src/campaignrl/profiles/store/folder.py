@@ -30,6 +30,7 @@ from campaignrl.profiles.events.database import database
 from campaignrl.profiles.intake import forget_lines, keeps_lines, kept_digests
 from campaignrl.profiles.segments import Segmentation
 from campaignrl.profiles.store.build import REFRESHED, Profiles, build_profiles
+from campaignrl.profiles.table import LIVE, LIVE_FRESHNESS
 from campaignrl.profiles.tags import TagSet, load_tags
 from campaignrl.specs import World, check, load_world
 from campaignrl.tables import COLUMNS, ID, SCHEMA
@@ -46,6 +47,7 @@ from campaignrl.tables.files import (
 )
 
 EVENTS, ATTRIBUTES, REFRESHES, STATE = "events.parquet", "attributes.parquet", "refreshes.parquet", "profile.json"
+PENDING = "pending"  # events that `profile watch` took in since the last update, a file each
 BESIDE = ("added.parquet", "added_attributes.parquet", "aliases.parquet")  # of later updates: see exports.py
 KEY = b"campaignrl_sources"
 FOREVER = date(9999, 1, 1)
@@ -93,6 +95,7 @@ def build_folder(
         forget_lines(folder)  # of an earlier build by a mapping
     for name in BESIDE:
         (folder / name).unlink(missing_ok=True)
+    forget_live(folder, pending_of(folder))
     about = None if attributes is None else read_frame(attributes, text=[ID], encoding=encoding)
     seen = None if refreshes is None else read_frame(refreshes, text=[ID, "name"], encoding=encoding)
     if about is not None:
@@ -121,6 +124,19 @@ def finish(folder: Path, state: State, about: pd.DataFrame | None, seen: pd.Data
     made.write(folder)
     write_state(folder, state)
     return made
+
+
+def pending_of(folder: str | Path) -> tuple[Path, ...]:
+    """Files of events that came since the last update, in order of name."""
+    return tuple(sorted((Path(folder) / PENDING).glob("*.parquet")))
+
+
+def forget_live(folder: str | Path, taken: Sequence[Path]) -> None:
+    """The live rows, and the pending events that an update took in."""
+    for name in (LIVE, LIVE_FRESHNESS):
+        (Path(folder) / name).unlink(missing_ok=True)
+    for path in taken:
+        path.unlink(missing_ok=True)
 
 
 def write_state(folder: Path, state: State) -> None:

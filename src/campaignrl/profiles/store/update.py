@@ -27,7 +27,9 @@ from campaignrl.profiles.store.folder import (
     EVENTS,
     content_hash,
     finish,
+    forget_live,
     known_sources,
+    pending_of,
     read_about,
     read_state,
     sources_of,
@@ -66,13 +68,16 @@ def update_folder(
 ) -> Update:
     """Apply new events and attributes (Parquet; attributes also CSV) to the profiles of a folder.
 
-    as_of: default the day after the newest event of all, and never before the old one. Attributes that are given
+    What `profile watch` took in since the last update is among the new events. as_of: default the day after the
+    newest event of all, and never before the old one. Attributes that are given
     replace the old ones, customer by customer and column by column, as `merged_attributes` says. world: from
     now on also the features that its policies read, for a campaign that begins on `as_of`. encoding: of a CSV of
     attributes that is not UTF-8.
     """
     home = Path(folder)
     state = read_state(home)
+    pending = pending_of(home)
+    events = [*pending, *events]
     before = set(read_frame(home / "profiles.parquet", [ID], text=[ID])[ID])
     hashes = [content_hash(path) for path in events]
     _refuse_twice(events, hashes, state.sources)
@@ -97,6 +102,7 @@ def update_folder(
             write_frame(merged_attributes(read_frame(added, text=[ID]) if added.exists() else None, new), added)
     state = state if world is None else replace(state, world=world, start=day)
     made = finish(home, replace(state, as_of=day, sources=known_sources(home)), about, seen)
+    forget_live(home, pending)
     new_ones = len(set(made.frame[ID]) - before)
     return Update(made, sum(n for n, _ in counts), sum(late for _, late in counts), new_ones)
 

@@ -25,7 +25,10 @@ from campaignrl.profiles.table.columns import numbers_of as numbers_of
 from campaignrl.profiles.table.columns import read_profiles as read_profiles
 from campaignrl.profiles.table.columns import require_tags as require_tags
 from campaignrl.profiles.table.columns import tags_of as tags_of
+from campaignrl.profiles.table.profile_file import LIVE as LIVE
+from campaignrl.profiles.table.profile_file import LIVE_FRESHNESS as LIVE_FRESHNESS
 from campaignrl.profiles.table.profile_file import Facts as Facts
+from campaignrl.profiles.table.profile_file import profile_facts as profile_facts
 from campaignrl.profiles.table.profile_file import profile_path as profile_path
 from campaignrl.profiles.table.profile_file import read_profiles_file as read_profiles_file
 from campaignrl.profiles.table.profile_file import write_profiles as write_profiles

@@ -16,10 +16,10 @@ import pandas as pd
 from campaignrl.arrays import Float, Int64
 from campaignrl.errors import DataError, Problem, nearest
 from campaignrl.features import UNKNOWN, Context, Feature, FeatureSchema
-from campaignrl.profiles.table.profile_file import profile_path
+from campaignrl.profiles.table.profile_file import profile_path, read_profiles_file
 from campaignrl.specs import LARGEST, Spec
 from campaignrl.tables import ID
-from campaignrl.tables.files import read_frame, row_problems
+from campaignrl.tables.files import row_problems
 
 Kind = Literal["number", "yes_no", "category", "date"]
 
@@ -46,8 +46,8 @@ class Tag(Spec):
 
 def read_profiles(path: str | Path, *, encoding: str | None = None) -> pd.DataFrame:
     """A profiles table from Parquet or CSV, or from the folder that holds it; its ids kept as text, checked."""
-    source = profile_path(path)
-    return check_profiles(read_frame(source, text=[ID], encoding=encoding), str(source))
+    frame, _ = read_profiles_file(path, encoding=encoding)
+    return check_profiles(frame, str(profile_path(path)))
 
 
 def check_profiles(profiles: pd.DataFrame, where: str = WHERE) -> pd.DataFrame:

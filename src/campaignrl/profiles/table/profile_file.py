@@ -18,6 +18,7 @@ from campaignrl.errors import ArtifactError, unknown
 from campaignrl.tables.files import column_names, is_parquet, parquet_note, read_frame, write_parquet, write_whole
 
 KEY = b"campaignrl"
+LIVE, LIVE_FRESHNESS = "live.parquet", "live_freshness.parquet"  # rows that events since the build touched
 Facts = dict[str, Any]
 
 
@@ -38,10 +39,21 @@ def profile_path(path: str | Path) -> Path:
 
 
 def read_profiles_file(path: str | Path, *, encoding: str | None = None) -> tuple[pd.DataFrame, Facts]:
-    """The table and its facts; a CSV, or a Parquet file of another origin, has no facts ({})."""
+    """The table and its facts; a CSV, or a Parquet file of another origin, has no facts ({}).
+
+    Of a folder that is watched, the rows of customers whom new events touched are those of `profile watch`.
+    """
     source = profile_path(path)
     frame = read_frame(source, text=["customer_id"], encoding=encoding)
-    return frame, profile_facts(source, encoding=encoding)
+    facts = profile_facts(source, encoding=encoding)
+    live = source.with_name(LIVE)
+    if not Path(path).is_dir() or not live.exists():
+        return frame, facts
+    rows = read_frame(live, text=["customer_id"])
+    kept = frame[~frame["customer_id"].isin(rows["customer_id"])]
+    joined = pd.concat([kept, rows.reindex(columns=frame.columns)], ignore_index=True)
+    joined = joined.sort_values("customer_id", kind="stable", ignore_index=True)
+    return joined, {**facts, "live": {**profile_facts(live)["live"], "customers": len(rows)}}
 
 
 def profile_facts(path: str | Path, *, encoding: str | None = None) -> Facts:

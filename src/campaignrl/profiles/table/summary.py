@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from campaignrl.errors import unknown
-from campaignrl.profiles.table.profile_file import Facts, profile_path, read_profiles_file
+from campaignrl.profiles.table.profile_file import LIVE_FRESHNESS, Facts, profile_path, read_profiles_file
 from campaignrl.tables import ID
 from campaignrl.tables.files import read_frame
 
@@ -77,7 +77,9 @@ def customer_tags(profiles: str | Path, customer: str, *, encoding: str | None =
     """The tags of one customer, each with the newest event that it rests on; an unknown id is an UnknownName."""
     frame, facts = read_profiles_file(profiles, encoding=encoding)
     row = _row_of(frame, customer)
-    times = _times_of(profile_path(profiles).with_name("freshness.parquet"), customer)
+    beside = profile_path(profiles)
+    live = _times_of(beside.with_name(LIVE_FRESHNESS), customer) if Path(profiles).is_dir() else {}
+    times = live or _times_of(beside.with_name("freshness.parquet"), customer)
     found = []
     for column in map(str, frame.columns):
         if column == ID:

@@ -30,6 +30,7 @@ world_levels.py        Levels of a world's categories against those of the data:
                        told at build
 """
 
+from campaignrl.profiles.tags.evidence import ACTIVE as ACTIVE
 from campaignrl.profiles.tags.evidence import Evidence as Evidence
 from campaignrl.profiles.tags.evidence import evidence as evidence
 from campaignrl.profiles.tags.learned_models import inputs_of as inputs_of

@@ -137,4 +137,5 @@ def _pull(gap: Float, owner: Int64, n: int) -> tuple[float, float]:
 
 def _pulled(gap: Float, owner: Int64, n: int, pull: float, mean: float) -> Float:
     many = np.bincount(owner, minlength=n)
-    return (np.bincount(owner, gap, minlength=n) + pull * mean) / (many + pull)
+    pulled: Float = (np.bincount(owner, gap, minlength=n) + pull * mean) / (many + pull)
+    return pulled
