@@ -1,4 +1,4 @@
-"""Tests of policies on live customers (A/B tests): planned before they start, assigned by hash, read at any time, stopped by a rule.
+"""Tests of policies on live customers (A/B tests): planned before they start, assigned by hash, stopped by a rule.
 
 assignment.py   which arm a customer is in, for ever, by hash
 cuped.py        differences between arms, with what was known beforehand taken out
