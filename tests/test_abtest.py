@@ -212,9 +212,9 @@ def test_a_covariate_takes_out_what_it_explains_and_leaves_the_difference():
 def test_a_clear_gain_stops_the_test_and_none_goes_on():
     trial = trial_of(looks="any time")
     better = read_trial(trial, read_outcomes(trial, table_of(trial, 12_000, gain=0.6)))
-    assert better.arms[0].decision == "stop: the challenger is better"
+    assert better.arms[0].decision == "stop: better"
     worse = read_trial(trial, read_outcomes(trial, table_of(trial, 12_000, gain=-0.6)))
-    assert worse.arms[0].decision == "stop: the challenger is worse"
+    assert worse.arms[0].decision == "stop: worse"
     half = read_trial(trial, read_outcomes(trial, table_of(trial, trial.customers // 2)))
     assert half.arms[0].decision.startswith("go on: ")
     assert "customers to the planned size" in str(half)
@@ -230,7 +230,7 @@ def test_a_test_of_one_look_says_nothing_before_it():
     early = read_trial(trial, read_outcomes(trial, table_of(trial, 6_000, gain=1.0)))
     assert early.arms[0].decision == "go on: one look, at 12,559 customers"
     done = read_trial(trial, read_outcomes(trial, table_of(trial, 13_000, gain=1.0)))
-    assert done.arms[0].decision == "stop: the challenger is better"
+    assert done.arms[0].decision == "stop: better"
 
 
 def test_a_guardrail_stops_what_does_harm_even_where_it_pays():
@@ -243,7 +243,17 @@ def test_a_guardrail_stops_what_does_harm_even_where_it_pays():
     assert arm.guardrails[0].harm == pytest.approx(1.0, abs=0.2)
     calm = np.random.default_rng(9).random(12_000) < 0.1
     found = read_trial(trial, read_outcomes(trial, table_of(trial, 12_000, gain=0.6, left=calm.astype(float))))
-    assert found.arms[0].decision == "stop: the challenger is better"
+    assert found.arms[0].guardrails[0].state == "kept"
+    assert found.arms[0].decision == "stop: better"
+
+
+def test_a_gain_does_not_stop_a_test_while_a_guardrail_is_not_known():
+    trial = trial_of(guardrails=[Guardrail(column="left", better=-1, margin=0.02)])
+    for customers, said in ((8_000, "go on: better so far"), (trial.customers, "stop: better")):
+        calm = (np.random.default_rng(9).random(customers) < 0.1).astype(float)
+        found = read_trial(trial, read_outcomes(trial, table_of(trial, customers, gain=0.6, left=calm)))
+        assert found.arms[0].guardrails[0].state == "open"
+        assert found.arms[0].decision == f"{said}, with left not shown to be kept"
 
 
 def test_a_holdout_is_an_arm_and_alpha_is_shared():
@@ -252,7 +262,7 @@ def test_a_holdout_is_an_arm_and_alpha_is_shared():
     value = np.random.default_rng(3).exponential(4.0, 20_000) - 2.0 * (arms_of(trial, ids) == 2)
     found = read_trial(trial, read_outcomes(trial, pd.DataFrame({"customer_id": ids, "value": value})))
     assert [arm.name for arm in found.arms] == ["challenger", "holdout"]
-    assert found.arms[1].decision == "stop: the challenger is worse"
+    assert found.arms[1].decision == "stop: worse"
     assert found.arms[1].gain == pytest.approx(-0.5, abs=0.05)
 
 
@@ -359,7 +369,7 @@ def test_plan_assign_and_read_from_the_command_line(tmp_path):
     assert (given["arm"] == np.array(list(trial.arms))[arms_of(trial, table["customer_id"].to_numpy())]).all()
     table.assign(arm=given["arm"].to_numpy()).to_csv(tmp_path / "out.csv", index=False)
     read = run("read", trial_path, tmp_path / "out.csv", "--json")
-    assert json.loads(read.stdout)["arms"][0]["decision"] == "stop: the challenger is better"
+    assert json.loads(read.stdout)["arms"][0]["decision"] == "stop: better"
     table_of(trial, 13_000, lost=0.2).to_csv(tmp_path / "broken.csv", index=False)
     broken = run("read", trial_path, tmp_path / "broken.csv")
     assert (broken.exit_code, "the split is broken" in broken.stdout) == (1, True)

@@ -23,7 +23,7 @@ from campaignrl.suites.abtest.trial import Guardrail, Trial
 
 CROSSED = 0.001  # share of customers in another arm than theirs above which a split is broken
 
-BETTER, WORSE, NOT_SHOWN = "stop: the challenger is better", "stop: the challenger is worse", "stop: nothing shown"
+BETTER, WORSE, NOT_SHOWN = "stop: better", "stop: worse", "stop: nothing shown"
 BROKEN, HARMED, GO_ON = "stop: the split is broken", "stop: a guardrail is breached", "go on"
 
 
@@ -177,7 +177,11 @@ def _decision(trial: Trial, low: float, high: float, customers: int, guarded: tu
     if trial.looks == "once" and not full:
         return f"{GO_ON}: one look, at {trial.customers:,} customers"
     if low > 0.0:
-        return BETTER
+        unsure = [rail.column for rail in guarded if rail.state == "open"]
+        if not unsure:
+            return BETTER
+        known = f"{', '.join(unsure)} not shown to be kept"
+        return f"{BETTER}, with {known}" if full else f"{GO_ON}: better so far, with {known}"
     if high < 0.0:
         return WORSE
     return NOT_SHOWN if full else f"{GO_ON}: {trial.customers - customers:,} customers to the planned size"
