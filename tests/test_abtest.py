@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from campaignrl.cli.abtest import abtest as app
 from campaignrl.errors import ArtifactError, DataError, SpecError, UsageError
-from campaignrl.ope.intervals import anytime_inflation, anytime_multiple
+from campaignrl.ope.intervals import anytime_multiple, horizon_inflation, horizon_multiple
 from campaignrl.suites.abtest import (
     Guardrail,
     Pool,
@@ -98,9 +98,17 @@ def test_unequal_arms_and_more_arms_need_more():
     assert three.customers > even
 
 
-def test_looking_at_any_time_costs_about_six_tenths_more():
-    assert 1.5 < anytime_inflation(0.05, 0.8) < 1.7
-    assert trial_of().customers == pytest.approx(12_559 * anytime_inflation(0.05, 0.8), abs=2)
+def test_looking_at_any_time_costs_less_than_half_more_at_most():
+    assert 1.2 < horizon_inflation(0.05, 0.8) < 1.5
+    assert trial_of().customers == pytest.approx(12_559 * horizon_inflation(0.05, 0.8), abs=2)
+
+
+@given(st.floats(0.01, 0.2), st.floats(0.05, 1.0))
+@settings(deadline=None, max_examples=30)
+def test_a_last_look_draws_the_interval_closer_but_not_below_that_of_one_look(alpha, part):
+    near, far = float(horizon_multiple(part, alpha, 1.0)), float(anytime_multiple(part, alpha, 1.0))
+    assert stats.norm.isf(alpha / 2) < near < far
+    assert float(horizon_multiple(1.3, alpha, 1.0)) == float(horizon_multiple(1.0, alpha, 1.0))
 
 
 @given(st.floats(0.001, 0.3), st.floats(1.0, 1e6), st.floats(1.0, 1e6))
@@ -143,7 +151,7 @@ def test_continuous_looking_without_an_effect_stops_falsely_in_at_most_five_perc
 def test_peeking_with_the_interval_of_one_look_would_stop_far_too_often(pool, facts, monkeypatch):
     from campaignrl.suites.abtest import simulated
 
-    monkeypatch.setattr(simulated, "anytime_multiple", lambda n, alpha, tuned: np.full(len(n), 1.96))
+    monkeypatch.setattr(simulated, "horizon_multiple", lambda n, alpha, tuned: np.full(len(n), 1.96))
     assert simulate_trials(trial_of(**facts), pool, np.random.default_rng(3), runs=300).stopped > 0.15
 
 
@@ -151,16 +159,16 @@ def test_five_percent_more_are_found_in_four_of_five_at_the_planned_size(pool, f
     better = pool._replace(challenger=pool.champion + 0.05 * facts["mean"])
     trial = trial_of(**facts)
     found = simulate_trials(trial, better, np.random.default_rng(4), runs=1_000)
-    assert 0.78 <= found.found <= 0.86
+    assert 0.79 <= found.found <= 0.86
     assert found.harmed <= 0.005
     fixed = trial_of(**facts, looks="once")
     once = simulate_trials(fixed, better, np.random.default_rng(5), runs=1_000)
     assert 0.77 <= once.found <= 0.83
-    assert found.customers < 1.05 * fixed.customers  # on average no more than the fixed test always needs
+    assert found.customers < 0.9 * fixed.customers  # what looking saves on average against a test of one look
     strong = pool._replace(challenger=pool.champion + 0.10 * facts["mean"])
     early = simulate_trials(trial, strong, np.random.default_rng(6), runs=200)
     assert early.found >= 0.99
-    assert early.customers < 0.45 * fixed.customers
+    assert early.customers < 0.4 * fixed.customers
 
 
 def test_covariates_halve_the_test_where_they_explain_half(pool, facts):
@@ -204,9 +212,9 @@ def test_a_covariate_takes_out_what_it_explains_and_leaves_the_difference():
 def test_a_clear_gain_stops_the_test_and_none_goes_on():
     trial = trial_of(looks="any time")
     better = read_trial(trial, read_outcomes(trial, table_of(trial, 12_000, gain=0.6)))
-    assert better.arms[0].decision == "stop: the challenger is better"
+    assert better.arms[0].decision == "stop: better"
     worse = read_trial(trial, read_outcomes(trial, table_of(trial, 12_000, gain=-0.6)))
-    assert worse.arms[0].decision == "stop: the challenger is worse"
+    assert worse.arms[0].decision == "stop: worse"
     half = read_trial(trial, read_outcomes(trial, table_of(trial, trial.customers // 2)))
     assert half.arms[0].decision.startswith("go on: ")
     assert "customers to the planned size" in str(half)
@@ -222,7 +230,7 @@ def test_a_test_of_one_look_says_nothing_before_it():
     early = read_trial(trial, read_outcomes(trial, table_of(trial, 6_000, gain=1.0)))
     assert early.arms[0].decision == "go on: one look, at 12,559 customers"
     done = read_trial(trial, read_outcomes(trial, table_of(trial, 13_000, gain=1.0)))
-    assert done.arms[0].decision == "stop: the challenger is better"
+    assert done.arms[0].decision == "stop: better"
 
 
 def test_a_guardrail_stops_what_does_harm_even_where_it_pays():
@@ -235,7 +243,17 @@ def test_a_guardrail_stops_what_does_harm_even_where_it_pays():
     assert arm.guardrails[0].harm == pytest.approx(1.0, abs=0.2)
     calm = np.random.default_rng(9).random(12_000) < 0.1
     found = read_trial(trial, read_outcomes(trial, table_of(trial, 12_000, gain=0.6, left=calm.astype(float))))
-    assert found.arms[0].decision == "stop: the challenger is better"
+    assert found.arms[0].guardrails[0].state == "kept"
+    assert found.arms[0].decision == "stop: better"
+
+
+def test_a_gain_does_not_stop_a_test_while_a_guardrail_is_not_known():
+    trial = trial_of(guardrails=[Guardrail(column="left", better=-1, margin=0.02)])
+    for customers, said in ((8_000, "go on: better so far"), (trial.customers, "stop: better")):
+        calm = (np.random.default_rng(9).random(customers) < 0.1).astype(float)
+        found = read_trial(trial, read_outcomes(trial, table_of(trial, customers, gain=0.6, left=calm)))
+        assert found.arms[0].guardrails[0].state == "open"
+        assert found.arms[0].decision == f"{said}, with left not shown to be kept"
 
 
 def test_a_holdout_is_an_arm_and_alpha_is_shared():
@@ -244,7 +262,7 @@ def test_a_holdout_is_an_arm_and_alpha_is_shared():
     value = np.random.default_rng(3).exponential(4.0, 20_000) - 2.0 * (arms_of(trial, ids) == 2)
     found = read_trial(trial, read_outcomes(trial, pd.DataFrame({"customer_id": ids, "value": value})))
     assert [arm.name for arm in found.arms] == ["challenger", "holdout"]
-    assert found.arms[1].decision == "stop: the challenger is worse"
+    assert found.arms[1].decision == "stop: worse"
     assert found.arms[1].gain == pytest.approx(-0.5, abs=0.05)
 
 
@@ -351,7 +369,7 @@ def test_plan_assign_and_read_from_the_command_line(tmp_path):
     assert (given["arm"] == np.array(list(trial.arms))[arms_of(trial, table["customer_id"].to_numpy())]).all()
     table.assign(arm=given["arm"].to_numpy()).to_csv(tmp_path / "out.csv", index=False)
     read = run("read", trial_path, tmp_path / "out.csv", "--json")
-    assert json.loads(read.stdout)["arms"][0]["decision"] == "stop: the challenger is better"
+    assert json.loads(read.stdout)["arms"][0]["decision"] == "stop: better"
     table_of(trial, 13_000, lost=0.2).to_csv(tmp_path / "broken.csv", index=False)
     broken = run("read", trial_path, tmp_path / "broken.csv")
     assert (broken.exit_code, "the split is broken" in broken.stdout) == (1, True)

@@ -232,6 +232,33 @@ def test_killed_at_once_it_goes_on_and_leaves_nobody_behind(quick, quickly, tmp_
     assert not list(partial.glob("*.json"))
 
 
+@pytest.mark.slow
+def test_killed_at_ten_moments_it_ends_with_the_same_file(quick, tmp_path):
+    """Ten processes killed one after the other, each at a moment drawn by chance; the eleventh finishes."""
+    out, script = tmp_path / "r.json", tmp_path / "go.py"
+    script.write_text(
+        "from campaignrl.suites.run import benchmark\n"
+        "if __name__ == '__main__':\n"
+        "    import pathlib\n"
+        f"    begun = lambda done, total: pathlib.Path({str(tmp_path / 'begun')!r}).touch()\n"
+        f"    benchmark({str(quick)!r}, out={str(out)!r}, seeds=60, progress=begun)\n"
+    )
+    chance, seen = np.random.default_rng(7), []
+    for _ in range(10):
+        with subprocess.Popen([sys.executable, str(script)], start_new_session=True) as process:
+            wait_until(lambda: process.poll() is not None or (tmp_path / "begun").exists(), "the first run")
+            time.sleep(chance.uniform(0.0, 1.5))
+            process.kill()
+        (tmp_path / "begun").unlink()
+        seen.append(len(list((tmp_path / "r.json.partial").glob("[0-9a-f]*.json"))))
+        if out.exists():
+            break
+    assert seen == sorted(seen)  # nothing that was finished is lost
+    assert seen[-1] > 0
+    benchmark(quick, out=out, seeds=60)
+    assert out.read_bytes() == benchmark(quick, seeds=60).to_json().encode()
+
+
 def wait_until(true, what, seconds=60.0):
     end = time.monotonic() + seconds
     while not true():

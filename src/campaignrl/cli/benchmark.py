@@ -5,17 +5,36 @@ Thin: read the arguments, call suites/, print.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from campaignrl.cli.terminal import Json, progress, say, say_json
 from campaignrl.errors import Problem, UsageError
-from campaignrl.suites import CONTRIBUTION, FAIL_ON, to_junit
+from campaignrl.report.pages import trend_page
+from campaignrl.suites import ALPHA, CONTRIBUTION, FAIL_ON, Comparison, read_results, to_junit, write_files
 from campaignrl.suites import benchmark as run_benchmark
 from campaignrl.suites.compare import compare as compare_results
+from campaignrl.suites.history import (
+    Commit,
+    accept,
+    accepted,
+    add_entry,
+    ancestors,
+    base_for,
+    commit_of,
+    entries_of,
+    folder_name,
+    with_accepted,
+)
 from campaignrl.tables.files import write_whole
+
+History = Annotated[
+    Path | None, typer.Option("--history", help="Folder that keeps results by commit, and their trend.")
+]
+CommitId = Annotated[str | None, typer.Option("--commit", help="Commit of these results; default: git's HEAD here.")]
 
 
 def benchmark(
@@ -24,14 +43,22 @@ def benchmark(
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds instead of the suite's own number.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes; the results are the same for any number.")] = 1,
     fresh: Annotated[bool, typer.Option("--fresh", help="Play every run again, even finished ones.")] = False,
+    history: History = None,
+    commit: CommitId = None,
     as_json: Json = False,
 ) -> None:
     """Play every policy of SUITE in every world, for every seed, on the same customers.
 
-    An interrupted benchmark goes on where it stopped when it is run again with the same -o.
+    An interrupted benchmark goes on where it stopped when it is run again with the same -o. With --history, the results
+    are kept in that folder under the commit, and its page (SUITE.html) shows what each policy was worth over time.
     """
+    at = None if history is None else commit_of(commit)  # before anything runs
     with progress(f"benchmark {suite}") as tell:
         results = run_benchmark(suite, out=output, seeds=seeds, workers=workers, progress=tell, resume=not fresh)
+    if history is not None and at is not None:
+        add_entry(history, results, at)
+        page = trend_page(entries_of(history, results.suite.name), accepted(history))
+        write_files(history, {f"{folder_name(results.suite.name)}.html": page})
     say(results.to_json().rstrip("\n") if as_json else str(results))
 
 
@@ -50,6 +77,11 @@ def compare(
     policy_candidate: Annotated[
         str | None, typer.Option("--policy-cand", "--policy-candidate", help="Policy of CANDIDATE in question.")
     ] = None,
+    history: History = None,
+    commit: CommitId = None,
+    accept_reason: Annotated[
+        str | None, typer.Option("--accept", help="Let the regressions of this commit stand, and say why.")
+    ] = None,
     as_json: Json = False,
     markdown: Annotated[Path | None, typer.Option(help="Also write a Markdown summary here.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Also write JUnit XML here.")] = None,
@@ -58,23 +90,37 @@ def compare(
 
     A row is a REGRESSION, an improvement, equal within the margin, or inconclusive: then it says how many seeds would
     decide. Exit code 0: no regression shown. 1: a regression. 4: nothing to compare, or an inconclusive row with
-    --fail-on inconclusive. To set two policies of one file against each other: BASE --policy-base rules --policy-cand
-    lin_ts.
+    --fail-on inconclusive. With --history and one file, the base is what the folder holds of the nearest earlier
+    commit; --accept writes there why a loss stands. To set two policies of one file against each other:
+    BASE --policy-base rules --policy-cand lin_ts.
     """
-    found = compare_results(
-        base,
-        candidate,
-        margin=_margin(margin),
-        fail_on=fail_on,
-        policy_base=policy_base,
-        policy_candidate=policy_candidate,
-    )
+    by_commit = history is not None and candidate is None and policy_base is None and policy_candidate is None
+    words: dict[str, Any] = {"margin": _margin(margin), "fail_on": fail_on}
+    if by_commit and history is not None:
+        found = _with_history(history, base, commit_of(commit), accept_reason, words)
+    elif accept_reason is not None:
+        raise UsageError("compare --accept needs --history DIR and one file: the candidate's results.")
+    else:
+        found = compare_results(base, candidate, policy_base=policy_base, policy_candidate=policy_candidate, **words)
     for path, text in ((markdown, found.to_markdown()), (junit, to_junit(found))):
         if path is not None:
             content = text.encode()
             write_whole(path, lambda out, content=content: out.write(content))  # type: ignore[misc]
     say_json(found.to_dict()) if as_json else say(str(found))
     raise typer.Exit(found.exit_code)
+
+
+def _with_history(history: Path, candidate: Path, at: Commit, reason: str | None, words: dict[str, Any]) -> Comparison:
+    """The candidate against the nearest earlier commit; what was accepted for this commit stands."""
+    results = read_results(candidate)
+    suite, entry = results.suite.name, base_for(history, results.suite.name, ancestors(at))
+    if entry is None:
+        why = f"{history} holds no results of {suite} at a commit before {at.short}."
+        return Comparison((), results.suite.compare.margin, ALPHA, str(history), candidate.name, refused=why)
+    found = replace(compare_results(entry.results, candidate, **words), base=f"{suite} at {entry.commit.short}")
+    if reason is not None:
+        accept(history, suite, at, with_accepted(found, suite, at, accepted(history)), reason)
+    return with_accepted(found, suite, at, accepted(history))
 
 
 def _margin(given: list[str] | None) -> dict[str, float] | None:

@@ -17,10 +17,12 @@ junit.py        the same as JUnit XML
 side_by_side.py      plain tables for a terminal
 study.py        what every study script does around its science: words of the call, cells in parallel, what is kept
 abtest/         tests of policies on live customers: planned, assigned by hash, read at any time
+history/        what benchmarks found, commit by commit, and what changed when
 statistics/     intervals of a difference over seeds, robust aggregates, and how many seeds it takes
 """
 
 from campaignrl.suites.compare import FAIL_ON as FAIL_ON
+from campaignrl.suites.comparison import Comparison as Comparison
 from campaignrl.suites.judge import Pairing as Pairing
 from campaignrl.suites.judge import judged as judged
 from campaignrl.suites.junit import to_junit as to_junit
@@ -28,7 +30,9 @@ from campaignrl.suites.measure import evaluation_ids as evaluation_ids
 from campaignrl.suites.measure import play as play
 from campaignrl.suites.measure import trained as trained
 from campaignrl.suites.measure_definitions import CONTRIBUTION as CONTRIBUTION
+from campaignrl.suites.plan import ALPHA as ALPHA
 from campaignrl.suites.plan import planned_detectable as planned_detectable
+from campaignrl.suites.results import read_results as read_results
 from campaignrl.suites.run import benchmark as benchmark
 from campaignrl.suites.study import kept as kept
 from campaignrl.suites.study import run_cells as run_cells

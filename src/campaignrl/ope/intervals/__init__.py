@@ -16,8 +16,10 @@ regression_t.py          Interval of a weighted mean whose weights are known to 
                          outcomes on weights
 """
 
-from campaignrl.ope.intervals.asymptotic_sequences import anytime_inflation as anytime_inflation
+from campaignrl.ope.intervals.asymptotic_sequences import FIRST as FIRST
 from campaignrl.ope.intervals.asymptotic_sequences import anytime_multiple as anytime_multiple
+from campaignrl.ope.intervals.asymptotic_sequences import horizon_inflation as horizon_inflation
+from campaignrl.ope.intervals.asymptotic_sequences import horizon_multiple as horizon_multiple
 from campaignrl.ope.intervals.betting import betting_interval as betting_interval
 from campaignrl.ope.intervals.bootstrap import RESAMPLES as RESAMPLES
 from campaignrl.ope.intervals.bootstrap import percentile_interval as percentile_interval

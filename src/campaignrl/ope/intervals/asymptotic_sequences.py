@@ -1,9 +1,11 @@
 """Asymptotic confidence sequences: a normal interval made wide enough to hold at every look, for means without a range.
 
-mean +- SE x sqrt(2 (n r + 1) / (n r) x log(sqrt(n r + 1) / alpha)), r the tuning: Robbins' normal mixture (Waudby-
-Smith, Arbour, Sinha, Kennedy & Ramdas 2024, Annals of Statistics 52:2613, theorem 2.2). The error at all looks
-together tends to alpha where looking starts once a central limit theorem holds; it is narrowest near the n it is
-tuned for. Not here: bounds that hold exactly, for outcomes of a known range (confidence_sequences.py).
+mean +- SE x sqrt(2 (n r + 1) / (n r) x log(sqrt(n r + 1) / alpha)), r the tuning: Robbins' normal mixture
+(Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas 2024, Annals of Statistics 52:2613, theorem 2.2). The error at all looks
+together tends to alpha where looking starts once a central limit theorem holds; narrowest near the n it is tuned for.
+Where nobody looks beyond a horizon, the same curve may be drawn closer until all looks up to there share alpha
+(Brownian limit, as in group-sequential tests). Not here: bounds that hold exactly, for outcomes of a known range
+(confidence_sequences.py).
 """
 
 from __future__ import annotations
@@ -17,35 +19,38 @@ from scipy import stats
 from campaignrl import rng
 from campaignrl.arrays import Float
 
-PATHS, STEPS = (
-    8_000,
-    50,
-)  # of the Brownian motions that say how much larger a test of many looks is; more looks find more
+FIRST = 0.05  # share of the horizon at the first look
+PATHS = 8_000  # of the Brownian motions that stand for a test from its first to its last look
+STEPS = 400  # looks of them that share alpha; this fine a grid is nearly continuous
+FEW = 16  # every so many of these are the looks of a test whose power is asked: few looks find less
+SAFE = 0.8  # share of alpha that is given out; the rest is for early looks, where the limit is not reached yet
 
 
 def mixture_tuning(alpha: float, tuned_for: float) -> float:
-    """R for which the interval is narrowest at n = tuned_for (ibid., appendix B.2)."""
+    """R for which the interval is narrowest at n = tuned_for (Waudby-Smith et al. 2024, appendix B.2)."""
     reach = -2.0 * math.log(alpha)
     return (reach + math.log(reach) + 1.0) / tuned_for
 
 
 def anytime_multiple(n: Float | float, alpha: float, tuned_for: float) -> Float:
-    """Standard errors that the interval reaches to each side after n observations; of the shape of n."""
+    """Standard errors that the interval reaches to each side after n observations, for ever; of the shape of n."""
     inner = np.asarray(n, dtype=np.float64) * mixture_tuning(alpha, tuned_for)
     found: Float = np.sqrt(2.0 * (inner + 1.0) / inner * np.log(np.sqrt(inner + 1.0) / alpha))
     return found
 
 
-@cache
-def anytime_inflation(alpha: float, power: float, first: float = 0.05) -> float:
-    """How many times the customers of a test with one look a test with any number of looks may need, for equal power.
+def horizon_multiple(n: Float | float, alpha: float, horizon: float) -> Float:
+    """The same where the last look is at `horizon` and the first at FIRST of it; a late last one counts as if there."""
+    at = np.minimum(np.asarray(n, dtype=np.float64), horizon)
+    return anytime_multiple(at, alpha, horizon) * _drawn_closer(alpha)
 
-    first: share of them at the first look. By Brownian motions with drift, tuned for the last look.
-    """
-    time = np.linspace(first, 1.0, STEPS)
-    chance = rng.generator(0, rng.Purpose.RESAMPLE, 1)
-    steps = chance.standard_normal((PATHS, STEPS)) * np.sqrt(np.diff(time, prepend=0.0))
-    noise, edge = np.cumsum(steps, axis=1), anytime_multiple(time, alpha, 1.0) * np.sqrt(time)
+
+@cache
+def horizon_inflation(alpha: float, power: float) -> float:
+    """How many times the customers of a test with one look a test with many looks may need at most, for equal power."""
+    time, noise = _paths()
+    time, noise = time[FEW - 1 :: FEW], noise[:, FEW - 1 :: FEW]
+    edge = horizon_multiple(time, alpha, 1.0) * np.sqrt(time)
     low, high = 0.0, 20.0
     for _ in range(40):
         drift = (low + high) / 2
@@ -53,3 +58,20 @@ def anytime_inflation(alpha: float, power: float, first: float = 0.05) -> float:
         low, high = (drift, high) if crossed < power else (low, drift)
     once = stats.norm.isf(alpha / 2) + stats.norm.ppf(power)
     return float((high / once) ** 2)
+
+
+@cache
+def _drawn_closer(alpha: float) -> float:
+    """The factor below 1 with which all looks up to the horizon leave out the truth with chance SAFE x alpha."""
+    time, noise = _paths()
+    furthest = (np.abs(noise) / (anytime_multiple(time, alpha, 1.0) * np.sqrt(time))).max(axis=1)
+    return min(float(np.quantile(furthest, 1.0 - SAFE * alpha)), 1.0)
+
+
+@cache
+def _paths() -> tuple[Float, Float]:
+    """(STEPS,) moments up to 1 and (PATHS, STEPS) Brownian motions there; the same in every process."""
+    time = np.linspace(FIRST, 1.0, STEPS)
+    chance = rng.generator(0, rng.Purpose.RESAMPLE, 1)
+    steps = chance.standard_normal((PATHS, STEPS)) * np.sqrt(np.diff(time, prepend=0.0))
+    return time, np.cumsum(steps, axis=1)

@@ -8,6 +8,8 @@ plan.py          The plan of a run on one page: what will be sent, to how many, 
 sections.py      What stands in each part of the page, as plain records of texts, ready for the template
 template.py      Templates of pages that need nothing but themselves, and the style they share
 training.py      The report of a training: one HTML page, the picture as a PNG beside it, and the facts for JSON
+trend.py         The trend page of a history: what each policy was worth commit by commit, where it changed, and what
+                 was accepted
 """
 
 from campaignrl.report.pages.data_quality import completeness as completeness
@@ -16,3 +18,4 @@ from campaignrl.report.pages.data_quality import quality_page as quality_page
 from campaignrl.report.pages.morning import morning_page as morning_page
 from campaignrl.report.pages.plan import plan_page as plan_page
 from campaignrl.report.pages.template import style as style
+from campaignrl.report.pages.trend import trend_page as trend_page

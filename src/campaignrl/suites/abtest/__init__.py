@@ -1,4 +1,4 @@
-"""Tests of policies on live customers: planned before they begin, assigned by hash, read any time, stopped by a rule.
+"""Tests of policies on live customers (A/B tests): planned before they start, assigned by hash, stopped by a rule.
 
 assignment.py   Which arm of a test a customer is in: by hash of the salt and the id, so the same for ever, on every
                 machine

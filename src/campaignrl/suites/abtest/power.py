@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from scipy import stats
 
-from campaignrl.ope.intervals import anytime_inflation
+from campaignrl.ope.intervals import horizon_inflation
 from campaignrl.suites.abtest.trial import Guardrail, Trial
 
 Looks = Literal["any time", "once"]
@@ -28,7 +28,7 @@ def customers_needed(
     """
     reach = stats.norm.isf(alpha / 2) + stats.norm.ppf(power)
     once: float = (reach * std / effect) ** 2 * sum(1.0 / share for share in shares)
-    return math.ceil(once * (anytime_inflation(alpha, power) if looks == "any time" else 1.0))
+    return math.ceil(once * (horizon_inflation(alpha, power) if looks == "any time" else 1.0))
 
 
 def power_of(effect: float, std: float, shares: tuple[float, float], alpha: float, customers: int) -> float:

@@ -1,8 +1,8 @@
 """What a test says now, and whether to stop: the split, the guardrails, then the measure.
 
-Intervals of a test with `looks = "any time"` hold at every look at once; those of a test with one look are read at the
-planned size and not before. Guardrails are always read at any time. Not here: the differences (cuped.py), the table
-(outcomes.py).
+Intervals of a test with `looks = "any time"` hold at every look up to the planned size at once; those of a test with
+one look are read at the planned size and not before. Guardrails are always read at any time. Not here: the
+differences (cuped.py), the table (outcomes.py).
 """
 
 from __future__ import annotations
@@ -15,16 +15,15 @@ from scipy import stats
 
 from campaignrl.arrays import Float
 from campaignrl.errors import UsageError
-from campaignrl.ope.intervals import anytime_multiple
+from campaignrl.ope.intervals import FIRST, horizon_multiple
 from campaignrl.suites.abtest.cuped import Difference, difference
 from campaignrl.suites.abtest.outcomes import Outcomes
 from campaignrl.suites.abtest.split_check import ALARM, split_p_value
 from campaignrl.suites.abtest.trial import Guardrail, Trial
 
-FIRST_LOOK = 0.05  # share of the planned customers before which nothing is read
 CROSSED = 0.001  # share of customers in another arm than theirs above which a split is broken
 
-BETTER, WORSE, NOT_SHOWN = "stop: the challenger is better", "stop: the challenger is worse", "stop: nothing shown"
+BETTER, WORSE, NOT_SHOWN = "stop: better", "stop: worse", "stop: nothing shown"
 BROKEN, HARMED, GO_ON = "stop: the split is broken", "stop: a guardrail is breached", "go on"
 
 
@@ -152,7 +151,7 @@ def _arm(trial: Trial, outcomes: Outcomes, number: int, broken: bool) -> Arm:
 def interval(trial: Trial, found: Difference, planned: float) -> tuple[float, float]:
     """Of the difference: at every look at once, or at the one look. planned: customers of these two arms."""
     if trial.looks == "any time":
-        multiple = float(anytime_multiple(float(found.customers), trial.level, planned))
+        multiple = float(horizon_multiple(float(found.customers), trial.level, planned))
     else:
         multiple = float(stats.norm.isf(trial.level / 2))
     return found.value - multiple * found.std_error, found.value + multiple * found.std_error
@@ -160,7 +159,7 @@ def interval(trial: Trial, found: Difference, planned: float) -> tuple[float, fl
 
 def _guarded(trial: Trial, rail: Guardrail, values: Float, challenger: Any, planned: float) -> Guarded:
     found = difference(values, challenger)
-    multiple = float(anytime_multiple(float(found.customers), trial.level, planned))
+    multiple = float(horizon_multiple(float(found.customers), trial.level, planned))
     scale = abs(found.champion) or 1.0
     harm, half = -rail.better * found.value / scale, multiple * found.std_error / scale
     return Guarded(rail.column, harm, harm - half, harm + half, rail.margin)
@@ -170,7 +169,7 @@ def _decision(trial: Trial, low: float, high: float, customers: int, guarded: tu
     """The stop rule: what makes every figure void, what does harm, then what the test is about."""
     if broken:
         return BROKEN
-    if customers < FIRST_LOOK * trial.customers:
+    if customers < FIRST * trial.customers:
         return f"{GO_ON}: too early to read"
     if any(rail.state == "breached" for rail in guarded):
         return HARMED
@@ -178,7 +177,11 @@ def _decision(trial: Trial, low: float, high: float, customers: int, guarded: tu
     if trial.looks == "once" and not full:
         return f"{GO_ON}: one look, at {trial.customers:,} customers"
     if low > 0.0:
-        return BETTER
+        unsure = [rail.column for rail in guarded if rail.state == "open"]
+        if not unsure:
+            return BETTER
+        known = f"{', '.join(unsure)} not shown to be kept"
+        return f"{BETTER}, with {known}" if full else f"{GO_ON}: better so far, with {known}"
     if high < 0.0:
         return WORSE
     return NOT_SHOWN if full else f"{GO_ON}: {trial.customers - customers:,} customers to the planned size"

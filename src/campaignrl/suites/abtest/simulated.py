@@ -15,11 +15,10 @@ from scipy import stats
 from campaignrl.arrays import Float
 from campaignrl.campaign import run_campaign
 from campaignrl.envs import Panel
-from campaignrl.ope.intervals import anytime_multiple
+from campaignrl.ope.intervals import FIRST, horizon_multiple
 from campaignrl.policies import PolicyReference
 from campaignrl.specs import WorldReference, load_world
 from campaignrl.suites.abtest.cuped import adjusted
-from campaignrl.suites.abtest.reading import FIRST_LOOK
 from campaignrl.suites.abtest.trial import Trial
 
 LOOKS = 100  # moments at which a simulated test is looked at
@@ -88,7 +87,7 @@ def simulate_trials(
         who, treated = chance.integers(0, len(champion), n), chance.random(n) < part
         z = _statistic(np.where(treated, challenger[who], champion[who]), treated, looks)
         if trial.looks == "any time":
-            edge = anytime_multiple(looks.astype(float), trial.level, float(n))
+            edge = horizon_multiple(looks.astype(float), trial.level, float(n))
         else:
             edge = np.full(len(looks), stats.norm.isf(trial.level / 2))
         out = np.flatnonzero(np.abs(z) > edge)
@@ -101,7 +100,7 @@ def simulate_trials(
 def _looks(n: int, looks: str) -> np.ndarray:
     if looks == "once":
         return np.array([n])
-    return np.unique(np.linspace(max(math.ceil(FIRST_LOOK * n), 4), n, LOOKS).astype(int))
+    return np.unique(np.linspace(max(math.ceil(FIRST * n), 4), n, LOOKS).astype(int))
 
 
 def _statistic(outcome: Float, treated: np.ndarray, looks: np.ndarray) -> Float:
