@@ -171,7 +171,7 @@ def test_a_log_that_cannot_answer_is_a_doubt():
 # ------------------------------------------------------------------ every kind
 
 SETTINGS = {
-    **dict.fromkeys(("epsilon_greedy", "ucb1", "gaussian_ts"), {"by": "segment"}),
+    **{kind: {"by": "segment"} for kind in ("epsilon_greedy", "ucb1", "gaussian_ts")},
     "beta_ts": {"by": "segment", "success_above": 0.0},
     "logit_ts": {"low": -1.0, "high": 1.0},
     "neural_linear": {"hidden": [8], "epochs": 2},
