@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 from bounds import SIZES, Study, best_fixed, by_size
-from learners_tables import DEEP, LEARNERS, document, picture, summary
+from learners_tables import DEEP, LEARNERS, document, picture, summary, with_rollout
 from rich.progress import Progress
 
 import campaignrl as crl
@@ -252,7 +252,8 @@ def main(argv: list[str] | None = None) -> None:
     answer = summary(found, rooms)
     picture(answer, chosen.output / "learners.png")
     call = " ".join(["python experiments/learners.py", *sys.argv[1:]])
-    text = document(answer, sizes[:2], TRAINED_ON, call)
+    before = chosen.docs.read_text(encoding="utf-8") if chosen.docs and chosen.docs.exists() else ""
+    text = with_rollout(document(answer, sizes[:2], TRAINED_ON, call), before)
     if chosen.docs:
         write_whole(chosen.docs, lambda out: _write(out, text))
     print(json.dumps(answer, indent=2) if chosen.json else text)

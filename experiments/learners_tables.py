@@ -25,6 +25,7 @@ BANDITS = (
 RL = ("fitted_q", "cql")
 ORACLES = ("oracle_greedy", "oracle_far_sighted")
 LEARNERS = (*BASELINES, *BANDITS, *RL, "budgeted", *ORACLES, "untargeted")
+ROLLOUT = "## By counterfactual rollouts"
 DEEP = ("ppo", "maskable_ppo", "dqn", "qr_dqn")  # learn in the world itself; on fewer seeds, for they take longest
 NAMES = {"fitted_q_near": "fitted_q, one window", "best_fixed": "best fixed action", "oracle_greedy": "greedy oracle"}
 NAMES |= {"oracle_far_sighted": "far-sighted oracle", "none": "nothing sent", "rules": "business as usual"}
@@ -208,6 +209,12 @@ def _promise_table(promises: list[dict]) -> list[str]:
         f"| {p['promise']} | {p['wanted']} | {share(p)} | {'met' if p['met'] else '**not met**'} |" for p in promises
     ]
     return [head, "", *rows, ""]
+
+
+def with_rollout(text: str, before: str) -> str:
+    """The page with the section on `rollout` that stood there before; it is made by a study of its own."""
+    section = before.partition(ROLLOUT)[2]
+    return f"{text}\n{ROLLOUT}{section}" if section else text
 
 
 def picture(answer: dict, path: Path) -> None:

@@ -27,6 +27,7 @@ from campaignrl.suites import evaluation_ids, kept, run_cells, run_study, study_
 from campaignrl.true_value import acting, ratio_value
 
 MARKS = "<!-- rollout -->", "<!-- rollout: end -->"
+POLICY = "rollout"  # as it stands in policies/
 FAR = ("churn_rescue", "coupon_trap", "no_memory", "tight_budget")  # where looking further is the question
 PILOT, FIRST_SEED = 1 << 41, 300  # no setting was chosen on seeds from here on
 HEAD = ("world", USUAL, FIXED, "greedy oracle", "far-sighted", "rollout", "over best fixed", "of greedy", "of far")
@@ -36,7 +37,7 @@ def taught(name: str, customers: int, seed: int, folder: Path) -> dict:
     """Train, keep the bundle, and say what it took."""
     begun, bundle = time.process_time(), folder / f"{name}-{seed}-{customers}.bundle"
     checkpoint = bundle.with_suffix(".checkpoint")
-    policy = crl.train("rollout", name, customers=customers, seed=seed, checkpoint=checkpoint, resume=True)
+    policy = crl.train(POLICY, name, customers=customers, seed=seed, checkpoint=checkpoint, resume=True)
     crl.save_policy(policy, bundle, trained_on={"world": name, "report": policy.facts})
     checkpoint.unlink(missing_ok=True)
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

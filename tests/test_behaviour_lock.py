@@ -56,9 +56,11 @@ SPECS = {
     "recurrent_ppo": "hidden = [8]\nlstm_hidden_size = 4\ncustomers = 64\nbatch_size = 128",
     "dqn": "hidden = [8]\ncustomers = 64",
     "qr_dqn": "hidden = [8]\ncustomers = 64",
+    "rollout": "hidden = [8]\nplayers = 100\njudges = 200\nturns = 1\nstarts = 1\nepochs = 2",
 }
-IN_A_WORLD = ("maskable_ppo", "ppo", "recurrent_ppo", "dqn", "qr_dqn")
-NEEDS_TORCH = (*IN_A_WORLD, "neural_linear")
+DEEP = ("maskable_ppo", "ppo", "recurrent_ppo", "dqn", "qr_dqn")
+IN_A_WORLD = (*DEEP, "rollout")
+NEEDS_TORCH = (*DEEP, "neural_linear")
 FITTED_BY_SKLEARN = ("profile", "segments[kmeans]", "segments[gmm]")
 CASES = {}
 

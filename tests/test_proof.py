@@ -17,7 +17,8 @@ from campaignrl.envs.panel import Panel
 from campaignrl.envs.truth import live, nothing
 from campaignrl.policies import FIXED, NOTHING, PROOF, USUAL, Gain, Standing, doubts_of, paired_gain
 from campaignrl.policies.bundle import load_bundle, read_manifest, save_bundle
-from campaignrl.policies.loading import build_policy
+from campaignrl.policies.loading import build_policy, is_trained
+from campaignrl.policies.registry import KINDS, policy_class
 from campaignrl.policies.standing import MARGIN, SKIPPED, doubts
 from campaignrl.proof import copy_of, proof_of_training, prove
 from campaignrl.proof.on_a_log import best_logged_action
@@ -165,6 +166,49 @@ def test_a_log_that_cannot_answer_is_a_doubt():
     found = prove(crl.load_policy("always:coupon20@sms", world), log)
     assert found.verdict == "refuse"
     assert not found.is_better
+
+
+# ------------------------------------------------------------------ every kind
+
+SETTINGS = {
+    **{kind: {"by": "segment"} for kind in ("epsilon_greedy", "ucb1", "gaussian_ts")},
+    "beta_ts": {"by": "segment", "success_above": 0.0},
+    "logit_ts": {"low": -1.0, "high": 1.0},
+    "neural_linear": {"hidden": [8], "epochs": 2},
+    "always": {"action": "content@push"},
+    "rules": {"rule": [{"send": ["content@push"]}]},
+    "budgeted": {"price": 0.5},
+}
+LEARNERS = sorted(kind for kind in KINDS if hasattr(policy_class(kind), "update"))
+
+
+@pytest.fixture(scope="module")
+def small_log(small_world):
+    return crl.simulate(small_world, "uniform", customers=200, seed=2)
+
+
+@pytest.mark.parametrize("kind", LEARNERS)
+def test_every_learner_from_logs_is_held_against_nothing(kind, small_world, small_log):
+    if kind == "neural_linear":
+        pytest.importorskip("torch", reason="needs the extra `rl`")
+    learner = build_policy({"kind": kind, **SETTINGS.get(kind, {})}, small_world.catalog, small_world.features)
+    began = copy_of(learner)
+    learner.update(small_log)
+    found = proof_of_training(learner, began, small_log)
+    assert NOTHING in found.over
+    assert found.verdict in ("trust", "caution", "refuse")
+    assert json.dumps(found.to_dict(), allow_nan=False)
+
+
+@pytest.mark.parametrize("kind", sorted({*KINDS} - {*LEARNERS}))
+def test_every_other_kind_is_held_against_nothing_in_a_world(kind, small_world):
+    policy = build_policy({"kind": kind, **SETTINGS.get(kind, {})}, small_world.catalog, small_world.features)
+    if not is_trained(policy):
+        chance = np.random.default_rng(3)
+        policy.restore({n: chance.normal(0, 0.5, a.shape).astype(np.float32) for n, a in policy.tensors().items()})
+    found = prove(policy, small_world, customers=60)
+    assert set(found.over) == {NOTHING, FIXED}
+    assert all(gain.low <= gain.mean <= gain.high for gain in found.over.values())
 
 
 # ------------------------------------------------------------------ the mark

@@ -16,7 +16,7 @@ from campaignrl.cli import main as cli
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.truth import always, live, nothing, rollout_labels
 from campaignrl.errors import ArtifactError, SpecError, SupportError, UsageError
-from campaignrl.policies.baselines import FIXED, NOTHING, USUAL, baselines_of, best_fixed, deciding
+from campaignrl.policies.baselines import FIXED, NOTHING, USUAL, baselines_of, best_fixed, deciding, fixed_values
 from campaignrl.policies.bundle import load_bundle, read_manifest, save_bundle
 from campaignrl.policies.deep.forward_pass import Layer
 from campaignrl.policies.loading import build_policy
@@ -506,3 +506,13 @@ def test_by_command_it_is_taught_and_decides(campaignrl, tmp_path):
     code, _, err = campaignrl(*words, "-o", bundle, "--report", tmp_path / "page.html")
     assert code == 0, err
     assert "<svg" in (tmp_path / "page.html").read_text()
+
+
+@pytest.mark.parametrize("name", ["coupon_trap", "tight_budget"])
+def test_fixed_actions_side_by_side_earn_what_each_earns_alone(name):
+    """Also where a budget ties customers together."""
+    world, ids = crl.load_world(name), np.arange(40)
+    found = fixed_values(world, [1, 3], ids, 5)
+    for row, action in zip(found, (1, 3), strict=True):
+        alone = live(world, always(action), customers=ids, seed=5, expects=True)["expected"]
+        assert np.array_equal(row, alone)

@@ -7,16 +7,19 @@ action is chosen by playing whole campaigns, in expectation, on customers of its
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from campaignrl import rng
 from campaignrl.actions import NONE
-from campaignrl.arrays import Int
-from campaignrl.envs import Panel
+from campaignrl.arrays import Float, Int
+from campaignrl.dynamics.parameters import parameters
+from campaignrl.envs import Panel, morning
+from campaignrl.envs.expected_reward import expected_reward
 from campaignrl.envs.truth import Decide, always, live
 from campaignrl.errors import CampaignError
+from campaignrl.guard import Spending
 from campaignrl.policies.base import Policy, certain_action, drawn_action
 from campaignrl.policies.loading import build_policy
 from campaignrl.rng import Purpose
@@ -67,11 +70,32 @@ def best_fixed(world: World, *, customers: Int, seed: int) -> int | None:
     few = customers[: max(len(customers) // FEW, 1)]
     for ids, go_on in ((few, max(-(-len(racing) // LEFT), 3)), (customers, 1)):
         if len(racing) > go_on:
-            value = {
-                a: live(world, always(a), customers=ids, seed=seed, expects=True)["expected"].mean() for a in racing
-            }
+            value = dict(zip(racing, fixed_values(world, racing, ids, seed).mean(axis=1), strict=True))
             racing = sorted(racing, key=lambda a: (-value[a], a))[:go_on]
     return racing[0] if racing else None
+
+
+def fixed_values(world: World, actions: Sequence[int], customers: Int, seed: int) -> Float:
+    """(a, n) expected contribution of each customer's campaign under each action, sent whenever it is allowed.
+
+    Side by side, the same luck for all; one after the other where a budget or a capacity ties customers together.
+    """
+    if Spending(world, len(customers)).is_limited:
+        return np.stack(
+            [live(world, always(a), customers=customers, seed=seed, expects=True)["expected"] for a in actions]
+        )
+    p, n = parameters(world), len(customers)
+    panel = Panel(world, customers, seed, threads=1).take(np.tile(np.arange(n), len(actions)))
+    wanted, total = np.repeat(np.asarray(actions, dtype=np.int16), n), np.zeros(n * len(actions))
+    for day in range(world.horizon):
+        rows = panel.reachable()
+        may = panel.allowed(panel.observe(rows), rows)[np.arange(len(rows)), wanted[rows]]
+        action = np.full(len(panel), NONE, dtype=np.int16)
+        action[rows] = np.where(may, wanted[rows], NONE)
+        was = morning(panel.state)
+        outcome = panel.step(action)
+        total += expected_reward(was, panel.traits, action, outcome, day, p)
+    return total.reshape(len(actions), n)
 
 
 def deciding(policy: Policy) -> Decide:
