@@ -46,6 +46,7 @@ def evaluate(
     discount: opt.Discount = 1.0,
     by: opt.By = None,
     risk: opt.Risk = False,
+    robust: opt.Robust = False,
     learned_on: opt.LearnedOn = None,
     stream: opt.Stream = False,
     workers: opt.Workers = 1,
@@ -60,6 +61,7 @@ def evaluate(
         "reward": reward,
         "by": by,
         "risk": risk or None,
+        "robust": robust or None,
         "learned-on": learned_on,
     }  # what a stream does not have
     inputs = Inputs()
@@ -89,7 +91,8 @@ def evaluate(
             found = [evaluate_stream(log, policy[0], workers=workers, spread=report is not None, **asked)]
         else:
             found = [
-                evaluate_policy(table.value, each, learned_on=taught.value, **asked, **more) for each in given.values()
+                evaluate_policy(table.value, each, learned_on=taught.value, robust=robust, **asked, **more)
+                for each in given.values()
             ]
             further = _further(table.value, given[policy[0]], by or [], risk, asked) if by or risk else None
         compared = _compared(table.value, given, asked) if len(found) > 1 and table.value is not None else ()

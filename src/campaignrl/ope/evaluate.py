@@ -92,6 +92,7 @@ def evaluate(
     seed: int = 0,
     horizon: int | None = None,
     discount: float = 1.0,
+    robust: bool = False,
 ) -> Evaluation:
     """What a policy would earn, per decision in the log's unit, from a log of another one, with a verdict.
 
@@ -121,6 +122,7 @@ def evaluate(
         seed: of the folds, and of a bootstrap.
         horizon: steps of an episode; None: the longest.
         discount: of each further step of an episode, in (0, 1].
+        robust: give a winsorised and a log-sum-exp figure, also where no single row decides the value.
 
     Returns:
         Evaluation: estimates with intervals, the lift over the reference, diagnostics, and trust, caution or refuse.
@@ -146,7 +148,7 @@ def evaluate(
     if learned_on is not None:
         check_apart(learned_on, log)
     tuned, faded = tuning if tuning != FIXED else None, discount if discount != 1.0 else None
-    single = _given(q=q, reward_range=reward_range, logging=logging, tuning=tuned)
+    single = _given(q=q, reward_range=reward_range, logging=logging, tuning=tuned, robust=robust or None)
     if _about_episodes(names, single, _given(horizon=horizon, discount=faded)):
         return evaluate_episodes(
             log, policy, estimators=estimators, reference=reference, horizon=horizon, discount=discount, mix=mix,
@@ -157,7 +159,7 @@ def evaluate(
     curve, (bounds, bounds_from) = _calibration(estimated), reward_range_of(used, reward_range)
     fitted = fitted_model(used, predictions, bounds, folds, seed, model) if _needs_model(names) else None
     targets = [target_policy_of(given, used) for given in both]
-    checks = RowChecks.of(log, targets[0])
+    checks = RowChecks.of(log, targets[0], robust, alpha)
     gathered, other = gather(used, [checks.target, targets[1]], fitted, bounds, logged)
     whole = with_pooled(gathered, used, names)
     views = _views(whole, partial(mrdr_rows, used, whole, targets[0], bounds, folds, seed, model), names, mix)

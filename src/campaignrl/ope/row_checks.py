@@ -26,6 +26,7 @@ from campaignrl.ope.diagnostics import (
     outlier,
     over_time,
     repeats,
+    robust_figures,
     sensitivity,
 )
 from campaignrl.ope.estimators import bandit
@@ -66,12 +67,14 @@ class RowChecks(NamedTuple):
     at: Rows  # of the rows that are kept, those looked at
     target: TargetPolicy  # to be asked in place of the policy
     wanted: Float32 | None  # filled as it answers
+    robust: bool = False  # robust figures are asked for, whatever is found
+    alpha: float = 0.05  # of their intervals
 
     @classmethod
-    def of(cls, log: DecisionLog, target: TargetPolicy) -> RowChecks:
+    def of(cls, log: DecisionLog, target: TargetPolicy, robust: bool = False, alpha: float = 0.05) -> RowChecks:
         """Of the whole log, immature rows included, and the policy that is valued on the others."""
         at = sampled_of_kept(log.matured)
-        return cls(at, *noted(target, at, len(log.catalog)))
+        return cls(at, *noted(target, at, len(log.catalog)), robust, alpha)
 
     def found(self, used: DecisionLog, pair: Pair, lift: Estimate, mix: float, folds: int, seed: int) -> Found:
         """What is wrong with the rows, once the policy has answered, and what is told beside the estimates.
@@ -82,10 +85,16 @@ class RowChecks(NamedTuple):
         sample = LogSample.of(used, self.at, used.customer[self.at], self.wanted)
         sample = sample._replace(gain=_gain(rows.mixed(mix) if mix < 1.0 else rows, reference, self.at))
         terms = bandit.dr(rows.weight, rows.reward, rows.predicted, rows.expected).above
-        of_rows = (*outlier(used, terms), *leaked(used, self.target, rows, folds, seed))
+        alone = outlier(used, terms)
+        of_rows = (*alone, *leaked(used, self.target, rows, folds, seed))
+        beside = {}
+        if alone or self.robust:
+            mixed = rows.mixed(mix) if mix < 1.0 else rows
+            columns = (mixed.weight, mixed.reward, mixed.predicted, mixed.expected)
+            beside = {"robust": robust_figures(*columns, mixed.clusters, self.alpha)}
         found = of_sample(sample, used.catalog.names, used.meta, reference.logged)
         bias = self._hidden_bias(used, pair, lift, mix)
-        return Found((*self._own_rows(), *of_rows, *found.findings), {**found.beside, "sensitivity": bias})
+        return Found((*self._own_rows(), *of_rows, *found.findings), {**found.beside, **beside, "sensitivity": bias})
 
     def _hidden_bias(self, used: DecisionLog, pair: Pair, lift: Estimate, mix: float) -> Sensitivity:
         """How far the propensities may be off."""

@@ -61,6 +61,10 @@ By = Annotated[
 Risk = Annotated[
     bool, typer.Option("--risk", help="Tell the probability that it earns less, and what one more unit costs.")
 ]
+Robust = Annotated[
+    bool,
+    typer.Option("--robust", help="Beside the value two figures that few rows cannot decide (always with an outlier)."),
+]
 LearnedOn = Annotated[
     Path | None,
     typer.Option("--learned-on", help="Log that POLICY learned on (of --mapping too); an overlap is refused."),

@@ -17,6 +17,8 @@ never_tried.py  Whom an action was never tried on, by context, though they could
 over_time.py    What a log says over its days: a lift that fades or jumps, and rewards that are not in yet
 repeats.py      Do rows of different customers repeat each other? Joins that double rows make few customers look
                 like many
+robust.py       What a value would be if few rows could not decide it: a second figure beside the estimate,
+                winsorised and LogSumExp
 sensitivity.py  How wrong would the log have to be? Bounds of a lift if propensities are off, by the marginal
                 sensitivity model
 verdict.py      Whether the log can answer at all: trust, caution or refuse, with reasons in plain words
@@ -36,6 +38,7 @@ from campaignrl.ope.diagnostics.over_time import OverTime as OverTime
 from campaignrl.ope.diagnostics.over_time import Stretch as Stretch
 from campaignrl.ope.diagnostics.over_time import over_time as over_time
 from campaignrl.ope.diagnostics.repeats import repeats as repeats
+from campaignrl.ope.diagnostics.robust import robust_figures as robust_figures
 from campaignrl.ope.diagnostics.sensitivity import LOOKED_AT as LOOKED_AT
 from campaignrl.ope.diagnostics.sensitivity import Bound as Bound
 from campaignrl.ope.diagnostics.sensitivity import Sensitivity as Sensitivity

@@ -42,6 +42,7 @@ class Evaluation:
         lift, lift_ci_low, lift_ci_high: over the reference, in the same unit, paired by customer.
         n, customers: rows used, and whose; ess: effective sample size.
         verdict: trust, caution or refuse; reasons: why, in sentences.
+        robust: value by two figures that few rows cannot decide, where one row does or if asked for.
         over_time, never_tried: the lift by stretches of days; parts of the contexts where an action never came.
         sensitivity: by which factor propensities must be off to turn the sign of the lift.
 
@@ -84,20 +85,20 @@ class Evaluation:
     spread: WeightHistogram | None = field(
         default=None, repr=False, compare=False
     )  # of weights, for pictures; not in JSON
+    robust: Mapping[str, Estimate] = field(default_factory=dict)  # winsorised, logsumexp; empty: not asked, no outlier
     over_time: tuple[Stretch, ...] = ()  # the lift by stretches of days, of the rows that checks look at
     never_tried: tuple[NeverTried, ...] = ()  # parts of the contexts in which an action never came
     sensitivity: Sensitivity | None = None  # how far propensities may be off; None: not looked at
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; None where a figure cannot be had."""
-        apart = ("estimates", "spread", "sensitivity", "over_time", "never_tried")
+        apart = ("estimates", "spread", "sensitivity", "over_time", "never_tried", "robust")
         facts = {name: _json(getattr(self, name)) for name in self.__dataclass_fields__ if name not in apart}
         facts["settings"] = {name: _json(value) for name, value in self.settings.items()}
         facts["calibration"] = [part._asdict() for part in self.calibration]
-        facts["estimates"] = {
-            name: {field: _json(value) for field, value in estimate._asdict().items()}
-            for name, estimate in self.estimates.items()
-        }
+        for of in ("estimates", "robust"):
+            made: Mapping[str, Estimate] = getattr(self, of)
+            facts[of] = {n: {field: _json(value) for field, value in e._asdict().items()} for n, e in made.items()}
         for name in ("over_time", "never_tried", "calibration_by_wave"):
             parts = getattr(self, name)
             facts[name] = [{field: _json(value) for field, value in part._asdict().items()} for part in parts]
@@ -135,7 +136,7 @@ class Evaluation:
     def _table(self) -> list[tuple[str, ...]]:
         level = f"{1 - self.alpha:.0%} interval"
         rows: list[tuple[str, ...]] = [("estimator", "value", "std. error", level, "made by")]
-        for name, e in self.estimates.items():
+        for name, e in [*self.estimates.items(), *self.robust.items()]:
             rows.append((name, _number(e.value), _number(e.std_error), _interval(e.ci_low, e.ci_high), e.interval))
         lift = _interval(self.lift_ci_low, self.lift_ci_high)
         rows.append((f"over {self.reference}", f"{_number(self.lift, '+')}", "", lift, "paired by customer"))

@@ -196,7 +196,7 @@ def estimator_tables(content: ReportContent) -> list[tuple[str, list[tuple[str, 
                     *words.with_interval(x.ci_low, x.ci_high, x.value),
                     x.interval,
                 )
-                for name, x in e.estimates.items()
+                for name, x in [*e.estimates.items(), *e.robust.items()]
             ],
         )
         for e, _ in content.evaluations
