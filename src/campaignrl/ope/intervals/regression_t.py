@@ -74,9 +74,9 @@ def has_events(residual: Float, rows: float) -> bool:
 def independent_rows(stake: Float, residual: Float, rows: float, customer: Array) -> float:
     """As how many independent rows these count for a mean of stake x residual, if the two are unrelated.
 
-    Fewer where within a customer both go together: 1 + (m - 1) r_stake r_residual rows count as one, m being the rows of
-    a row's customer (Moulton 1986). stake, residual, customer: (r,) of these rows or of a part of them, the last whole
-    numbers from 0 up.
+    Fewer where within a customer both go together: 1 + (m - 1) r_stake r_residual rows count as one, m being the rows
+    of a row's customer (Moulton 1986). stake, residual, customer: (r,) of these rows or of a part of them, the last
+    whole numbers from 0 up.
     """
     size = np.bincount(customer)
     others = float((size * size).sum()) / max(len(customer), 1) - 1.0
