@@ -105,7 +105,11 @@ DEFAULTS = {
     "likelihood": False,
     "weights": True,
 }
-FOLDS = {"nuisance.density_ratios.state_ratios": 3, "nuisance.fqe.fitted_q": 3}  # of trajectories; else of customers
+FOLDS = {
+    "nuisance.density_ratios.state_ratios": 3,
+    "nuisance.fqe.fitted_q": 3,
+    "nuisance.minimax_ratios.minimax_ratios": 3,
+}  # of trajectories; else of customers
 OTHERS = {("episodes.registry.SequentialEstimator", "model"): False}
 
 
@@ -140,6 +144,11 @@ def test_what_each_estimator_leans_on():
         "sndr": (True, True, True, False, None),
         "dros": (True, True, False, False, 100.0),
         "switch_dr": (True, True, False, False, 10.0),
+        "sg_ips": (False, True, False, False, 10.0),
+        "sg_dr": (True, True, False, False, 10.0),
+        "mr": (False, True, False, False, None),
+        "balanced": (True, True, True, False, None),
+        "stabilised": (True, True, False, False, None),
         "mips_offer": (False, True, True, False, None),
         "mips_channel": (False, True, True, False, None),
         "offcem": (True, True, True, False, None),
@@ -156,6 +165,8 @@ def test_what_each_estimator_leans_on():
         "ips_clip": CONSTANTS["methods.shrinkage"]["GRID"],
         "switch_dr": grids["ips_clip"],
         "dros": squares,
+        "sg_ips": grids["ips_clip"],
+        "sg_dr": grids["ips_clip"],
     }
     leans = {name: (e.model, e.marginal, e.goes_on) for name, e in SEQUENTIAL.items()}
     assert leans == {
@@ -164,6 +175,7 @@ def test_what_each_estimator_leans_on():
         "sdr": (True, False, False),
         "wdr": (True, False, True),
         "fqe": (True, False, True),
+        "drl": (True, False, False),
         "msis": (False, True, False),
     }
 
@@ -185,7 +197,7 @@ def test_levels_of_findings_are_in_order():
     assert {level.name: int(level) for level in Level} == {"NOTE": 0, "CAUTION": 1, "REFUSE": 2}
 
 
-def test_sums_over_parts_are_enough_for_those_that_need_neither_marginals_nor_a_model_of_their_own():
-    whole = {"mips_offer", "mips_channel", "offcem", "pi", "mrdr"}
+def test_sums_over_parts_are_enough_for_those_that_need_neither_marginals_nor_a_model_nor_all_rows():
+    whole = {"mips_offer", "mips_channel", "offcem", "pi", "mrdr", "mr", "balanced", "stabilised"}
     assert {name for name, estimator in ESTIMATORS.items() if not estimator.adds_up} == whole
     assert set(STREAMED) == set(ESTIMATORS) - whole

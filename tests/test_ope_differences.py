@@ -9,7 +9,12 @@ from tests.test_ope_balance import Honest, drawn, log_of, softmax
 
 from campaignrl.ope.evaluate import compare_on_log, evaluate
 from campaignrl.ope.intervals.empirical_likelihood import EMPIRICAL_LIKELIHOOD, PairSums
-from campaignrl.ope.intervals.regression_t import REGRESSION_T, error_of_like_residuals, regression_interval
+from campaignrl.ope.intervals.regression_t import (
+    REGRESSION_T,
+    error_of_like_residuals,
+    independent_rows,
+    regression_interval,
+)
 
 ALPHA = 0.05
 
@@ -84,12 +89,23 @@ def test_few_who_decide_do_not_make_the_heavy_rows_look_sure():
     residual = np.r_[np.full(10, -0.05), np.where(np.arange(990) % 20 == 0, 0.95, -0.05)]
     terms = (w - 1.0) * residual
     terms[0] *= 4.0  # one of them decides
-    least = error_of_like_residuals(w, residual, 1_000)
+    least = error_of_like_residuals(w - 1.0, residual, 1_000)
     assert least == pytest.approx(np.sqrt(((w - 1) ** 2).mean() * (residual**2).mean() / 1_000))
     plain = regression_interval(PairSums.of(w, terms), w, terms, ALPHA)
     wide = regression_interval(PairSums.of(w, terms), w, terms, ALPHA, least)
-    assert 2 * stats.t.isf(0.025, 10) * least < wide[1] - wide[0] < 2 * stats.t.isf(0.025, 3) * least
-    assert plain[1] - plain[0] < wide[1] - wide[0]
+    assert wide[1] - wide[0] == pytest.approx(max(2 * stats.t.isf(0.025, 999) * least, plain[1] - plain[0]))
+    assert regression_interval(PairSums.of(w, terms), w, terms, ALPHA, 1.0)[1] > wide[1]
+
+
+def test_like_residuals_of_one_customer_tell_less():
+    stake, residual = np.array([1.0, 1.0, 2.0, 2.0]), np.array([0.5, 0.5, -1.0, -1.0])
+    assert error_of_like_residuals(stake, residual, 4) == pytest.approx(np.sqrt(10.0 * 2.5) / 8)
+    assert independent_rows(stake, residual, 4, np.arange(4)) == 4
+    assert independent_rows(stake, residual, 4, np.array([0, 0, 1, 1])) == 2  # every row twice
+    assert independent_rows(stake, residual, 4, np.array([0, 1, 0, 1])) == 4  # residuals cancel
+    opposed = np.array([1.0, -1.0, 2.0, -2.0])
+    assert independent_rows(opposed, residual, 4, np.array([0, 0, 1, 1])) == 4  # stakes cancel
+    assert independent_rows(stake[:2], residual[:2], 100, np.array([0, 0])) == 50  # of a part
 
 
 def test_a_part_gives_the_shape_and_all_the_scale():

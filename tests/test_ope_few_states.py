@@ -13,7 +13,7 @@ from campaignrl.features import Context, Feature, FeatureSchema
 from campaignrl.ope.data.trajectories import trajectories
 from campaignrl.ope.episodes.registry import DOUBLY_ROBUST, NO_INTERVAL
 from campaignrl.ope.estimators import sequential
-from campaignrl.ope.nuisance.few_states import Saturated, few_states
+from campaignrl.ope.nuisance.few_states import A_ROW, Saturated, few_states
 from campaignrl.ope.nuisance.minimax_ratios import _counted, _linear, minimax_ratios
 
 
@@ -66,14 +66,14 @@ class Flat:
         return lambda at: np.full((len(at), self.k), self.value, dtype=np.float32)
 
 
-def test_what_the_regression_leaves_of_a_pair_is_its_mean_less_a_row():
+def test_what_the_regression_leaves_of_a_pair_is_its_mean_less_a_part_of_a_row():
     log = chain(n=300)
     rows = np.flatnonzero(log.step == 0)
     state = np.asarray(log.context.columns["state"], dtype=np.int64)
     predicted = Saturated(Flat(2.0, 3), log, state).fit(rows, log.reward[rows], 4)(rows[:1])[0]
     for action in (0, 1):
         mine = rows[log.action[rows] == action]
-        left = (log.reward[mine] - 2.0).sum() / (len(mine) + 1)
+        left = (log.reward[mine] - 2.0).sum() / (len(mine) + A_ROW)
         assert predicted[action] == pytest.approx(2.0 + left, rel=1e-5)
     assert predicted[2] == 2.0  # never seen at the first step: the regression speaks
 

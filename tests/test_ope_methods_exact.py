@@ -18,22 +18,14 @@ from campaignrl.ope.intervals.bootstrap import percentile_interval
 from campaignrl.ope.intervals.clustered import Clusters, Estimate, clustered_t, std_error
 from campaignrl.ope.intervals.confidence_sequences import anytime_bounds
 from campaignrl.ope.intervals.empirical_likelihood import Extreme, PairSums, cressie_read
-from campaignrl.ope.intervals.regression_t import error_of_like_residuals, regression_interval
+from campaignrl.ope.intervals.regression_t import error_of_like_residuals, independent_rows, regression_interval
 from campaignrl.ope.methods import intervals_by_name as by_name
 from campaignrl.ope.methods import preparation
 from campaignrl.ope.methods.intervals_by_name import Orders, customer_bounds, difference_mean, mean_of, with_interval
-from campaignrl.ope.methods.registry import (
-    ESTIMATORS,
-    LikelihoodInputs,
-    Weighted,
-    difference,
-    estimate,
-    likelihood_ends,
-    likelihood_interval,
-    setting_of,
-)
+from campaignrl.ope.methods.registry import ESTIMATORS, difference, estimate, setting_of
 from campaignrl.ope.methods.result import _columns, _interval, _number
 from campaignrl.ope.methods.shrinkage import GRID, choose, estimated_mse, slope, width
+from campaignrl.ope.methods.weighted_mean import LikelihoodInputs, Weighted, likelihood_ends, likelihood_interval
 from campaignrl.ope.methods.weighted_rows import gather
 from campaignrl.ope.nuisance.cross_fitting import GivenPredictions
 from campaignrl.ope.streaming import evaluate_stream
@@ -192,7 +184,8 @@ def test_estimates_are_their_formulas_with_their_intervals():
         if name in ("dm", "ips_clip", "dros", "switch_dr"):
             assert found[:4] == pytest.approx(clustered_t(point, e.clusters, 0.1)[:4])
     assert estimate("dm", e, 0.1).interval == "customer t, the model's own error not counted"
-    assert estimate("ips_clip", e, 0.1).interval == "customer t"
+    for name in ("ips_clip", "dros", "switch_dr", "sg_ips", "sg_dr"):
+        assert estimate(name, e, 0.1).interval == "customer t, the bias of holding weights back not counted"
     held = estimate("ips_clip", e, 0.1, 0.5)
     assert held.value == pytest.approx((np.minimum(w, 0.5) * r).mean())
 
@@ -254,7 +247,8 @@ def test_a_difference_is_paired_row_by_row():
     assert made.std_error == pytest.approx(std_error(terms - terms.mean(), a.clusters))
     weight, residual = 1 + a.weight - b.weight, LOG.reward - a.predicted
     w, y = a.clusters.scaled(weight), a.clusters.scaled(terms)
-    least = error_of_like_residuals(weight, residual, a.clusters.rows)
+    rows = independent_rows(weight - 1.0, residual, a.clusters.rows, a.clusters.of_rows())
+    least = error_of_like_residuals(weight - 1.0, residual, rows)
     assert made[2:4] == pytest.approx(np.clip(regression_interval(PairSums.of(w, y), w, y, 0.1, least), -1, 1))
     assert difference(a, a, 0.1) == (0.0, 0.0, 0.0, 0.0, "empirical likelihood")
     assert compare_on_log(LOG, within(LOG), always(LOG, 0), q=Q, alpha=0.1)[:4] == pytest.approx(made[:4])

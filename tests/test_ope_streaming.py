@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from campaignrl.errors import DataError, SupportError, UnknownName, UsageError
 from campaignrl.ope.evaluate import evaluate
+from campaignrl.ope.methods import USUAL
 from campaignrl.ope.methods.weight_histogram import histogram_sums
-from campaignrl.ope.streaming import STREAMED
 from campaignrl.ope.streaming.estimates import own_columns
 from campaignrl.ope.streaming.evaluate import evaluate_stream
 from campaignrl.ope.streaming.model import sampled_groups
@@ -84,7 +84,7 @@ def test_customers_of_unequal_size_only_widen_the_interval(shop, written):
     path = written(shop.log(ROWS))
     streamed, whole = evaluate_stream(path, "uniform"), evaluate(read_log(path), "uniform")
     assert streamed.dropped == whole.dropped > 0
-    for name in STREAMED:
+    for name in USUAL:
         a, b = streamed.estimates[name], whole.estimates[name]
         assert (a.value, a.std_error) == pytest.approx((b.value, b.std_error), rel=1e-9)
         assert b.ci_low - 0.1 * b.std_error <= a.ci_low <= b.ci_low + 1e-9
@@ -256,7 +256,7 @@ def test_arrays_for_a_log_in_memory(shop):
     log = shop.log(ROWS)
     q, p = np.random.default_rng(0).random((ROWS, 7)), log.eligible / log.eligible.sum(axis=1, keepdims=True)
     streamed, whole = evaluate_stream(log, p, model=q), evaluate(log, p, q=q)
-    for name in STREAMED:
+    for name in USUAL:
         assert streamed.estimates[name][:2] == pytest.approx(whole.estimates[name][:2], rel=1e-9)
     with pytest.raises(DataError, match="q"):
         evaluate_stream(log, p, model=np.full((ROWS, 7), np.nan))
@@ -320,5 +320,5 @@ def test_the_range_of_rewards_seen_is_that_of_the_whole_log(shop, written, rewar
     log = replace(log, reward=np.where(np.arange(ROWS) % 7 == 0, rewards[1], rewards[0]))
     streamed, whole = evaluate_stream(written(log), "uniform"), evaluate(log, "uniform")
     assert streamed.reward_model == whole.reward_model
-    for name in STREAMED:
+    for name in USUAL:
         assert streamed.estimates[name][:4] == pytest.approx(whole.estimates[name][:4], rel=1e-6, nan_ok=True)

@@ -46,4 +46,5 @@ from campaignrl.ope.intervals.empirical_likelihood import mean_weight_statistic 
 from campaignrl.ope.intervals.regression_t import REGRESSION_T as REGRESSION_T
 from campaignrl.ope.intervals.regression_t import error_of_like_residuals as error_of_like_residuals
 from campaignrl.ope.intervals.regression_t import has_events as has_events
+from campaignrl.ope.intervals.regression_t import independent_rows as independent_rows
 from campaignrl.ope.intervals.regression_t import regression_interval as regression_interval

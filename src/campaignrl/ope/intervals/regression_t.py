@@ -64,21 +64,36 @@ def has_events(residual: Float, rows: float) -> bool:
     """Whether enough happened: over how many rows residuals are spread, as many equal ones would be.
 
     Of few clicks among many rows the sum is skewed, and a t is far too sure (in 10,000 rows of Open Bandit with 42).
-    residual: (m,) of these rows or of a part of them.
+    residual: (m,) of these rows or of a part of them; rows: independent ones, `independent_rows`.
     """
     square = residual * residual
     fourth = float(square @ square)
     return fourth > 0.0 and float(square.sum()) ** 2 / fourth * rows / len(residual) >= EVENTS
 
 
-def error_of_like_residuals(weight: Float, residual: Float, rows: float, customer: Array | None = None) -> float:
-    """Standard error of the mean of (weight - 1) residual over `rows` rows if residuals do not depend on weights.
+def independent_rows(stake: Float, residual: Float, rows: float, customer: Array) -> float:
+    """As how many independent rows these count for a mean of stake x residual, if the two are unrelated.
 
-    weight, residual: (m,) of these rows or of a part of them; customer: (m,) whole numbers from 0 up of whose they are:
-    where the residuals of one customer go together, as many rows tell less (Kish's design effect); None: all differ.
+    Fewer where within a customer both go together: 1 + (m - 1) r_stake r_residual rows count as one, m being the rows
+    of a row's customer (Moulton 1986). stake, residual, customer: (r,) of these rows or of a part of them, the last
+    whole numbers from 0 up.
     """
-    stake, square = weight - 1.0, float(residual @ residual)
-    if customer is not None and square > 0.0:
-        totals = np.bincount(customer, residual)
-        square = max(square, float(totals @ totals))
-    return math.sqrt(float(stake @ stake) * square) / (max(len(weight), 1) * math.sqrt(rows))
+    size = np.bincount(customer)
+    others = float((size * size).sum()) / max(len(customer), 1) - 1.0
+    if not others > 0.0:
+        return rows
+    return rows / (1.0 + _together(stake, customer) * _together(residual, customer) / others)
+
+
+def _together(values: Float, customer: Array) -> float:
+    """(m - 1) times the correlation of two rows of a customer, about 0; none where they go against each other."""
+    square, totals = float(values @ values), np.bincount(customer, values)
+    return max(float(totals @ totals) / square - 1.0, 0.0) if square > 0.0 else 0.0
+
+
+def error_of_like_residuals(stake: Float, residual: Float, rows: float) -> float:
+    """Standard error of the mean of stake x residual over `rows` rows if residuals do not depend on stakes.
+
+    stake, residual: (r,) of these rows or of a part of them; rows: independent ones.
+    """
+    return math.sqrt(float(stake @ stake) * float(residual @ residual)) / (max(len(stake), 1) * math.sqrt(rows))

@@ -27,6 +27,7 @@ from campaignrl.ope.intervals import (
     cressie_read,
     error_of_like_residuals,
     has_events,
+    independent_rows,
     regression_interval,
 )
 from campaignrl.ope.methods.likelihood_of_rows import farthest
@@ -85,7 +86,7 @@ class Seen(NamedTuple):
     outcome: Float
     residual: Float  # (r,) of rows of the part
     least_error: float
-    rows: float  # of the log
+    rows: float  # of the log, as many as count by themselves
 
     @classmethod
     def of(cls, sums: PairSums, whose: Array, sides: tuple[Float, Float, Float], offset: float, rows: float) -> Seen:
@@ -93,8 +94,10 @@ class Seen(NamedTuple):
         weight, terms, residual = sides
         number = np.unique(whose, return_inverse=True)[1]
         w, y = sums_of_part(number, weight, terms, sums.n / rows)
-        least = error_of_like_residuals(weight - offset + 1.0, residual, rows, number)
-        return cls(sums, w, y, residual, least, rows)
+        stake = weight - offset
+        apart = independent_rows(stake, residual, rows, number)
+        least = error_of_like_residuals(stake, residual, apart)
+        return cls(sums, w, y, residual, least, apart)
 
     @property
     def happened(self) -> bool:
