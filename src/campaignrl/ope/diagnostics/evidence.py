@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from campaignrl.arrays import Float
+from campaignrl.arrays import Array, Float
 
 STAKES = 0.5 ** np.arange(1, 15)  # of which one is near the best, whatever the spread; the wealth is their mean
 COSTS = -np.log1p(-STAKES) - STAKES
@@ -24,7 +24,19 @@ def log_wealth(total: Float, squares: Float, most: Float | float = 1.0) -> Float
 
     total, squares: sums of x and of x^2, any shape. Chance exceeds log(1 / alpha) with at most alpha.
     """
-    s, v = np.asarray(total / most)[..., None], np.asarray(squares / np.square(most))[..., None]
-    log_of_each = STAKES * s - COSTS * v
+    log_of_each = _log_of_each(total, squares, most)
     best = log_of_each.max(axis=-1)
     return np.asarray(best + np.log(np.exp(log_of_each - best[..., None]).mean(axis=-1)))
+
+
+def wealthy(bar: float, total: Float, squares: Float, most: Float | float = 1.0) -> Array:
+    """(found, dimensions) places where `log_wealth` is above `bar`; worked out where that of the best stake is."""
+    near = np.nonzero(_log_of_each(total, squares, most).max(axis=-1) > bar)
+    found = [np.broadcast_to(x, np.shape(total))[near] for x in (total, squares, most)]
+    return np.stack(near, axis=1)[log_wealth(*found) > bar]
+
+
+def _log_of_each(total: Float, squares: Float, most: Float | float) -> Float:
+    """(..., stakes) log wealth of a gambler with each of STAKES."""
+    s, v = np.asarray(total / most)[..., None], np.asarray(squares / np.square(most))[..., None]
+    return np.asarray(STAKES * s - COSTS * v)

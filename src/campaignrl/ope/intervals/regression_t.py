@@ -16,10 +16,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import stats
 
 from campaignrl.arrays import Float
 from campaignrl.ope.intervals.empirical_likelihood import PairSums
+from campaignrl.ope.intervals.quantiles import t_quantile
 
 REGRESSION_T = "regression on the weights, customer t"
 EVENTS = 100.0  # outcomes away from what was expected, without which rare ones are too few to be like a normal sum
@@ -48,15 +48,15 @@ def regression_interval(
     say = (1.0 + (off * n / spread if varies else 0.0) * far) / n
     leverage = 1.0 / n + (far * far / spread if varies else 0.0)
     influence = say * residual / np.maximum(1.0 - leverage, _ROOM)
-    square = float(influence @ influence)
+    square, squares = float(influence @ influence), influence * influence
     of_part = float(residual @ residual) / m
     of_all = max(sums.yy - n * mean_y**2 - slope * together, 0.0) / n
     if not square > 0.0 or not of_part > 0.0:
         return None
-    concentration = float((influence**4).sum()) / square**2 * m / n
+    concentration = float((squares * squares).sum()) / square**2 * m / n
     df = min(2.0 / max(concentration - 1.0 / n, 1e-300) + 1.0, n - 1.0)
     error = math.sqrt(square * n / m * of_all / of_part)
-    half = float(stats.t.isf(alpha / 2, df)) * (max(error, least_error) if df < FEW_DF else error)
+    half = t_quantile(alpha / 2, df) * (max(error, least_error) if df < FEW_DF else error)
     centre = mean_y + slope * off
     return centre - half, centre + half
 

@@ -34,6 +34,7 @@ from campaignrl.ope.intervals import (
     cressie_read,
     error_of_like_residuals,
     has_events,
+    numbered,
     regression_interval,
     std_error,
 )
@@ -232,7 +233,7 @@ def _by_regression(
 
 def sums_of_part(customer: Array, weight: Float, terms: Float, row: float) -> tuple[Float, Float]:
     """Scaled sums of the customers of some rows. customer: (m,) any numbers; row: what a row counts for."""
-    number = np.unique(customer, return_inverse=True)[1]
+    number = numbered(customer)
     w, y = (np.asarray(np.bincount(number, x), dtype=np.float64) for x in (weight, terms))
     return row * w, row * y
 

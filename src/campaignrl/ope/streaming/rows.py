@@ -122,12 +122,12 @@ def _of_piece(question: Question, piece: Piece, sampling: int) -> tuple[Customer
     begun = log.customer if len(starts) == len(log) else log.customer[starts]
     names = begun if isinstance(question.stream, LogInMemory) else log.customers[begun]  # numbers tell them apart too
     sums = customer_sums(columns, starts, names, log.step, sampling, question.columns)
-    whose = log.customer[looked_at]
+    whose = log.customer.take(looked_at)
     if not isinstance(question.stream, LogInMemory):  # numbers that mean the same in every piece
         there, back = np.unique(whose, return_inverse=True)
         whose = keys_of(log.customers[there])[back]
-    lift = columns[[[AT["lift_weight"]], [AT["lift"]]], looked_at]
-    gain = np.vstack([lift, log.reward[looked_at] - predicted[looked_at]])
+    residual = log.reward.take(looked_at) - predicted.take(looked_at)
+    gain = np.stack([columns[AT["lift_weight"]].take(looked_at), columns[AT["lift"]].take(looked_at), residual])
     rows = [LogSample.of(log, looked_at, whose, views[0].noted)._replace(gain=gain)] if len(looked_at) else []
     return sums, tally, log.propensity[:FIRST].copy(), rows
 
@@ -192,16 +192,17 @@ def _tallied(log: DecisionLog, columns: Float, views: list[View], q_range: Range
     np.minimum.at(propensity, log.action, log.propensity)
     choice = None if log.eligible is None else np.count_nonzero(log.eligible, axis=1) > 1
     certain = view.certain if choice is None else view.certain[choice[view.certain]]
+    off_one = _from_one(weight)
     return Tally(
         added={
             "dropped": dropped,
             "tried": np.bincount(log.action, minlength=k),
             "reward": float(log.reward.sum()),
             "weight_square": float(weight @ weight),
-            "weight of b": float(other.weight.sum()),
-            "weight_square of b": float(other.weight @ other.weight),
+            "weight of b": float(len(log) if other.target is None else other.weight.sum()),
+            "weight_square of b": float(len(log) if other.target is None else other.weight @ other.weight),
             "reference_expected": float(other.expected.sum()),
-            "outcomes": int(np.count_nonzero(columns[AT["earned"]])),
+            "outcomes": int(np.count_nonzero(columns[AT["earned"]] != 0.0)),
             "clipped": float((weight[weight > HEAVY] - HEAVY).sum()),
             "choice": len(log) if choice is None else int(choice.sum()),
             "certain": len(certain),
@@ -221,8 +222,8 @@ def _tallied(log: DecisionLog, columns: Float, views: list[View], q_range: Range
             **{f"weight of {who}": seen.heaviest for who, seen in zip("ab", views, strict=True)},
             **{f"wanted of {who}": seen.wanted for who, seen in zip("ab", views, strict=True)},
             **{f"most wanted of {who}": seen.most_wanted for who, seen in zip("ab", views, strict=True)},
-            "off_one": _from_one(weight),
-            "off_one_lift": _from_one(lift_weight),
+            "off_one": off_one,
+            "off_one_lift": off_one if other.target is None else _from_one(lift_weight),
             "differs": float(_differ(view, other) and columns[AT["lift"]].any()),
         },
     )
