@@ -139,7 +139,8 @@ def _lower_end(sums: PairSums, extreme: Extreme, budget: float, above: Float) ->
         residual = (square - (sums.y - extreme.slope * sums.w) ** 2 / sums.n) / m
         room = budget - m / sums.n
         return centre - math.sqrt(max(residual, 0.0) * room / m) if room >= 0 else None
-    joined = sums + PairSums.of(np.array([extreme.weight]), np.array([extreme.outcome]))
+    w, y = extreme.weight, extreme.outcome
+    joined = sums + PairSums(1, w, w * w, y, w * y, y * y)
     return _least_mean(joined, budget, above)
 
 

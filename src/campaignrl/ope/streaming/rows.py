@@ -33,7 +33,7 @@ from campaignrl.ope.streaming.sums import (
     sampling_of,
 )
 from campaignrl.ope.streaming.views import View, pass_by
-from campaignrl.policies import Policy, one_blas_thread
+from campaignrl.policies import Policy
 from campaignrl.tables.log import DecisionLog, LogInMemory, LogStream, Piece, pieces, starts_of
 
 FIRST = 1 << 16  # propensities kept, to see how they were rounded
@@ -85,16 +85,15 @@ def part_of(question: Question, group: int) -> Part:
     sums, tally, first = NOTHING, EMPTY, np.zeros(0)
     sample: list[LogSample] = []
     sampling = question.sampling
-    with one_blas_thread():
-        for piece in pieces(question.stream, group):
-            try:
-                more, figures, propensities, rows = _of_piece(question, piece, sampling)
-            except DataError as wrong:
-                where = f"{question.stream.path}, matured rows counted from row {piece.first:,}: "
-                raise DataError([p._replace(where=where + p.where) for p in wrong.problems]) from None
-            sums, tally = joined(sums, more, sampling), tally + figures
-            first = propensities if piece.first == 0 else first
-            sample += rows
+    for piece in pieces(question.stream, group):
+        try:
+            more, figures, propensities, rows = _of_piece(question, piece, sampling)
+        except DataError as wrong:
+            where = f"{question.stream.path}, matured rows counted from row {piece.first:,}: "
+            raise DataError([p._replace(where=where + p.where) for p in wrong.problems]) from None
+        sums, tally = joined(sums, more, sampling), tally + figures
+        first = propensities if piece.first == 0 else first
+        sample += rows
     return Part(sums, tally, first, tuple(sample))
 
 
