@@ -47,7 +47,7 @@ class Imbalance(NamedTuple):
 class Chances(NamedTuple):
     """The rows in which there was a choice, as the tests need them."""
 
-    customer: Array  # (m,) 0, 1, ... of each row
+    customer: Array  # (m,) numbers that differ where customers do
     action: Array
     inverse: Float  # 1 / p
     eligible: Array | None
@@ -56,11 +56,6 @@ class Chances(NamedTuple):
     columns: list[Cells]  # the first is all rows
     sums: CellSums
     k: int
-
-    @property
-    def repeated(self) -> bool:
-        """Whether a customer has several rows."""
-        return int(self.customer.max(initial=-1)) + 1 < len(self.customer)
 
     def expected(self, action: int) -> Float:
         """(m,) 1 where the action was eligible."""
@@ -85,15 +80,15 @@ def _chances(sample: LogSample, k: int) -> Chances:
     wanted, weight = None, None
     if sample.wanted is not None:
         wanted = sample.wanted[rows]
-        weight = wanted[np.arange(len(action)), action] * inverse
+        weight = wanted.T.ravel().take(action * np.intp(len(action)) + np.arange(len(action))) * inverse
         untried = np.bincount(action, minlength=k) == 0
         if untried.any():  # nothing speaks of these: said as "never tried"
             wanted = np.where(untried, np.float32(0.0), wanted)
-    everybody = Cells("", np.zeros(len(action), dtype=np.intp), (EVERYWHERE,))
+    everybody = Cells("", np.zeros(len(action), dtype=np.int8), (EVERYWHERE,))
     columns = [everybody, *(c._replace(cell=c.cell[rows]) for c in cells_of(sample))]
     eligible = None if sample.eligible is None else sample.eligible[rows]
     sums = CellSums(columns, action, k)
-    return Chances(numbered(sample.customer[rows]), action, inverse, eligible, wanted, weight, columns, sums, k)
+    return Chances(sample.customer[rows], action, inverse, eligible, wanted, weight, columns, sums, k)
 
 
 def _taken_too_often(c: Chances) -> list[Imbalance]:
@@ -171,10 +166,11 @@ def _off_weights(c: Chances) -> list[Imbalance]:
 def _by_customers(c: Chances, gap: Float, here: Bool | slice, most: float, sign: float) -> float:
     """`log_wealth` of gaps (m,) in one cell, of customers' sums: their rows may have been drawn together."""
     x: Array = sign * gap[here]
-    if c.repeated:
-        rows = np.bincount(c.customer[here])
+    customer = numbered(c.customer)
+    if int(customer.max(initial=-1)) + 1 < len(customer):  # a customer has several rows
+        rows = np.bincount(customer[here])
         there = rows > 0
-        x = np.bincount(c.customer[here], x)[there]
+        x = np.bincount(customer[here], x)[there]
         # One row at its bound and the others at the least they can be, or what was seen.
         most = max(most + float(rows.max()) - 1.0, -float(x.min()))
     return float(log_wealth(np.asarray(x.sum()), np.asarray(x @ x), most))

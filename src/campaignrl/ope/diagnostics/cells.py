@@ -110,8 +110,8 @@ def _of_codes(name: str, code: Array, called: list[str], count: Array | None = N
     rest = [f"`{name}` is something rare"] if count.sum() > count[kept].sum() else []
     names = (*(called[i] for i in kept), *rest)
     if len(kept) and kept[-1] == len(kept) - 1 and not rest:
-        return Cells(name, code, names)
-    new = np.full(len(called), len(kept), dtype=np.int32)
+        return Cells(name, code.astype(np.int8, copy=False), names)
+    new = np.full(len(called), len(kept), dtype=np.int8)
     new[kept] = np.arange(len(kept))
     return Cells(name, new[code], names)
 
@@ -124,7 +124,9 @@ def _crossed(columns: Sequence[Cells], action: Array, k: int) -> Iterator[tuple[
         if len(shape) > 1 and count * math.prod(shape) > CROSSED:
             yield code.astype(np.intp), shape
             code, shape = action, (k,)
-        code, shape = code + column.cell * np.int32(math.prod(shape)), (count, *shape)  # whatever kind its codes are
+        if count > 1:
+            code = code + column.cell * np.int32(math.prod(shape))  # cells are bytes, and these are not
+        shape = (count, *shape)
     yield code.astype(np.intp), shape
 
 

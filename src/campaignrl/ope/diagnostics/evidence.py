@@ -24,19 +24,15 @@ def log_wealth(total: Float, squares: Float, most: Float | float = 1.0) -> Float
 
     total, squares: sums of x and of x^2, any shape. Chance exceeds log(1 / alpha) with at most alpha.
     """
-    log_of_each = _log_of_each(total, squares, most)
+    s, v = np.asarray(total / most)[..., None], np.asarray(squares / np.square(most))[..., None]
+    log_of_each = STAKES * s - COSTS * v
     best = log_of_each.max(axis=-1)
     return np.asarray(best + np.log(np.exp(log_of_each - best[..., None]).mean(axis=-1)))
 
 
 def wealthy(bar: float, total: Float, squares: Float, most: Float | float = 1.0) -> Array:
     """(found, dimensions) places where `log_wealth` is above `bar`; worked out where that of the best stake is."""
-    near = np.nonzero(_log_of_each(total, squares, most).max(axis=-1) > bar)
+    s, v = np.asarray(total / most), np.asarray(squares / np.square(most))
+    near = np.nonzero((np.multiply.outer(STAKES, s) - np.multiply.outer(COSTS, v)).max(axis=0) > bar)
     found = [np.broadcast_to(x, np.shape(total))[near] for x in (total, squares, most)]
     return np.stack(near, axis=1)[log_wealth(*found) > bar]
-
-
-def _log_of_each(total: Float, squares: Float, most: Float | float) -> Float:
-    """(..., stakes) log wealth of a gambler with each of STAKES."""
-    s, v = np.asarray(total / most)[..., None], np.asarray(squares / np.square(most))[..., None]
-    return np.asarray(STAKES * s - COSTS * v)
