@@ -1,6 +1,7 @@
 """Do a log's actions come as often as its propensities say? Faults are named, honest logs are left alone."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from campaignrl.ope.data.log_sample import (
     LEAST,
     WINDOW,
     LogSample,
+    Noted,
     joined_samples,
     noted,
     sampled,
@@ -21,8 +23,8 @@ from campaignrl.ope.data.log_sample import (
 )
 from campaignrl.ope.data.target_policy import TargetPolicy
 from campaignrl.ope.diagnostics.balance import balance
-from campaignrl.ope.diagnostics.cells import cells_of
-from campaignrl.ope.diagnostics.evidence import STAKES, log_wealth
+from campaignrl.ope.diagnostics.cells import CROSSED, Cells, CellSums, cells_of
+from campaignrl.ope.diagnostics.evidence import STAKES, log_wealth, wealthy
 from campaignrl.ope.diagnostics.verdict import Level
 from campaignrl.ope.evaluate import evaluate
 from campaignrl.ope.streaming.evaluate import evaluate_stream
@@ -147,6 +149,16 @@ def test_what_a_policy_answers_is_noted_at_the_sampled_rows_alone():
     assert np.array_equal(kept, p[at].astype("f4"))
 
 
+@given(st.lists(st.booleans(), min_size=1, max_size=60), st.lists(st.integers(1, 20), min_size=1, max_size=60))
+def test_any_rows_are_noted_whatever_the_blocks(kept, sizes):
+    at, p = np.flatnonzero(kept), np.random.default_rng(1).random((len(kept), 2))
+    noting, ends = Noted(at, 2), np.minimum(np.cumsum([0, *sizes, len(kept)]), len(kept)).tolist()
+    for start, end in pairwise(ends):
+        noting.take(p[start:end], slice(start, end))
+    noting.take(np.zeros((3, 5)), slice(0, 3))  # no probabilities of these actions: somebody else says so
+    assert np.array_equal(noting.wanted, p[at].astype("f4"))
+
+
 def test_joined_samples_are_the_sample_of_the_whole():
     h = Honest(500)
     log = h.log(wave=h.rows % 2)
@@ -177,6 +189,37 @@ def test_cells_cover_every_row_and_say_what_they_hold():
     assert set(cells.cell[np.isnan(X[:, 0])]) == {len(cells.called) - 1}
     for at, value in ((0, 24.0), (1, 25.0), (3, 99.0)):
         assert cells.cell[4 * int(value)] == at
+
+
+@given(st.integers(0, 2**32), st.lists(st.integers(1, 40), min_size=1, max_size=6), st.integers(1, 300))
+@settings(deadline=None)
+def test_columns_counted_together_are_what_each_is_alone(seed, counts, k):
+    rng, m = np.random.default_rng(seed), 200
+    columns = [
+        Cells(str(j), rng.integers(0, count, m).astype(("i1", "i8")[j % 2]), tuple(map(str, range(count))))
+        for j, count in enumerate(counts)
+    ]
+    action, x = rng.integers(0, k, m).astype("i2"), rng.integers(-9, 9, m).astype(float)  # sums without rounding
+    sums = CellSums(columns, action, k)
+    wanted, rows = [], []
+    for column in columns:
+        for cell in range(len(column.called)):
+            here = column.cell == cell
+            wanted.append(np.bincount(action[here], x[here], k))
+            rows.append(np.bincount(action[here], minlength=k))
+    assert [(column.name, cell) for column, cell in sums.cells] == [
+        (c.name, i) for c in columns for i in range(len(c.called))
+    ]
+    assert np.array_equal(sums.by_action(x), wanted)
+    assert np.array_equal(sums.by_action(), rows)
+    assert np.array_equal(sums.of(x), np.sum(wanted, axis=1))
+
+
+def test_many_columns_are_crossed_within_a_bound():
+    columns = [Cells(str(j), np.zeros(3, int), ("a", "b", "c", "d")) for j in range(9)]
+    sums = CellSums(columns, np.arange(3), 20)
+    assert max(np.prod(shape) for _, shape in sums._crossed) <= CROSSED
+    assert len(sums._crossed) == 3
 
 
 def test_rare_levels_share_a_cell():
@@ -346,3 +389,17 @@ def test_an_honest_policy_is_trusted_still():
     log = h.log(wave=h.rows * 4 // h.n, day=h.rows * 60 // h.n)
     assert evaluate(log, h.E).verdict == "trust"
     assert evaluate(replace(log, wave=None), h.E).verdict == "trust"
+
+
+@given(
+    arrays(float, (5, 3), elements=st.floats(-50, 50)),
+    arrays(float, (5, 3), elements=st.floats(0, 500)),
+    st.floats(0.5, 9.0),
+)
+def test_who_is_wealthy_is_who_has_the_wealth(total, squares, most):
+    for bar in (-1.0, 0.0, 2.0, 9.0):
+        assert np.array_equal(wealthy(bar, total, squares, most), np.argwhere(log_wealth(total, squares, most) > bar))
+    of_row = np.full(3, most)
+    assert np.array_equal(
+        wealthy(1.0, total[0], squares[0], of_row), np.argwhere(log_wealth(total[0], squares[0], of_row) > 1.0)
+    )

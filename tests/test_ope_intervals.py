@@ -11,7 +11,7 @@ from textbook_bounds import reward_extremes
 
 from campaignrl.ope.estimators import bandit
 from campaignrl.ope.estimators.weights import mean_weight_p_value
-from campaignrl.ope.intervals.clustered import Clusters, clustered_t, std_error
+from campaignrl.ope.intervals.clustered import Clusters, clustered_t, numbered, std_error
 from campaignrl.ope.intervals.empirical_likelihood import (
     Extreme,
     PairSums,
@@ -19,6 +19,7 @@ from campaignrl.ope.intervals.empirical_likelihood import (
     cressie_read_point,
     mean_weight_statistic,
 )
+from campaignrl.ope.intervals.quantiles import f_quantile, f_tail, normal_tail, t_quantile
 from campaignrl.ope.methods.likelihood_of_rows import FOLDED, KEPT, farthest, joined, largest
 from campaignrl.ope.methods.registry import difference, estimate
 from campaignrl.ope.methods.weighted_rows import Evidence
@@ -261,3 +262,22 @@ def test_the_nearest_distribution_values_a_constant_at_itself(seed, reward, shif
     """Its weights have mean 1, so rewards that are all alike are worth just that, whatever the weights."""
     w = np.random.default_rng(seed).uniform(0.0, 2.0, 40) * shift
     assert cressie_read_point(PairSums.of(w, reward * w), 0.0, 4.0, reward) == pytest.approx(reward, abs=1e-9)
+
+
+@given(st.floats(1e-9, 0.999), st.floats(1.0, 1e7), st.floats(0.0, 1e6) | st.just(math.inf))
+def test_quantiles_and_tails_are_those_of_scipy_to_the_bit(tail, freedom, value):
+    assert t_quantile(tail, freedom) == stats.t.isf(tail, freedom)
+    assert f_quantile(tail, freedom) == stats.f.isf(tail, 1, freedom)
+    assert f_tail(value, freedom) == stats.f.sf(value, 1, freedom)
+    assert normal_tail(value) == stats.norm.sf(value)
+
+
+def test_a_value_that_is_none_has_no_tail():
+    assert math.isnan(f_tail(math.nan, 3.0))
+    assert f_tail(-1.0, 3.0) == 1.0
+
+
+@given(st.lists(st.integers(-3, 3), max_size=30), st.booleans())
+def test_customers_are_numbered_in_their_order(customer, ordered):
+    whose = np.array(sorted(customer) if ordered else customer, dtype=np.int64)
+    assert np.array_equal(numbered(whose), np.unique(whose, return_inverse=True)[1])

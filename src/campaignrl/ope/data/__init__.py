@@ -10,8 +10,8 @@ trajectories.py   A decision log as trajectories: one customer's decisions in or
 """
 
 from campaignrl.ope.data.log_sample import LogSample as LogSample
+from campaignrl.ope.data.log_sample import Noted as Noted
 from campaignrl.ope.data.log_sample import joined_samples as joined_samples
-from campaignrl.ope.data.log_sample import note as note
 from campaignrl.ope.data.log_sample import noted as noted
 from campaignrl.ope.data.log_sample import sampled as sampled
 from campaignrl.ope.data.log_sample import sampled_of_kept as sampled_of_kept

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-BLOCK = 65_536  # rows at a time; 41 actions in float64 are then 21 MB
+BLOCK = 65_536  # rows at a time
+NUMBERS = 1 << 20  # of rows by actions at a time, 8 MB: memory that is given back is taken again without being cleared
 
 
-def blocks(n: int) -> Iterator[slice]:
-    """Consecutive slices of at most BLOCK rows."""
-    return (slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK))
+def blocks(n: int, k: int = 1) -> Iterator[slice]:
+    """Consecutive slices of at most BLOCK rows, of fewer where each has many numbers, k."""
+    size = min(BLOCK, max(1, NUMBERS // k))
+    return (slice(start, min(start + size, n)) for start in range(0, n, size))

@@ -8,6 +8,7 @@ k actions.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -43,12 +44,15 @@ class LogSample(NamedTuple):
     @classmethod
     def of(cls, log: DecisionLog, at: Rows, customer: Array, wanted: Float32 | None) -> LogSample:
         """Rows `at` of a log. customer: of these rows."""
-        rows = slice(None) if len(at) == len(log) else at
+
+        def of(column: Array) -> Array:
+            return column if len(at) == len(log) else column.take(at, axis=0)
+
         return cls(
-            log.context.schema, customer, log.action[rows], log.propensity[rows], log.reward[rows],
-            None if log.eligible is None else log.eligible[rows],
-            {name: column[rows] for name, column in log.context.columns.items()},
-            None if log.wave is None else log.wave[rows], log.day[rows], wanted,
+            log.context.schema, customer, of(log.action), of(log.propensity), of(log.reward),
+            None if log.eligible is None else of(log.eligible),
+            {name: of(column) for name, column in log.context.columns.items()},
+            None if log.wave is None else of(log.wave), of(log.day), wanted,
         )  # fmt: skip
 
 
@@ -71,26 +75,41 @@ def sampled_of_kept(matured: Bool) -> Rows:
     return np.asarray(np.cumsum(matured) - 1)[at[matured[at]]]
 
 
+class Noted:
+    """What a policy would do at some rows, written down while it is asked about blocks of all of them."""
+
+    def __init__(self, at: Rows, k: int) -> None:
+        """at: (m,) rows, ascending; most follow each other."""
+        # An action's numbers stand together, for it is they that are added up.
+        self.wanted: Float32 = np.zeros((k, len(at)), dtype=np.float32).T  # (m, k)
+        first = np.flatnonzero(np.diff(at, prepend=-2) != 1)  # of rows that follow each other
+        self._places = [*first.tolist(), len(at)]
+        self._begins = at[first].tolist()
+
+    def take(self, p: Array, rows: slice) -> None:
+        """Write the rows of `p`, a block's probabilities; what has no such shape is left alone."""
+        if p.shape != (rows.stop - rows.start, self.wanted.shape[1]):
+            return
+        for i in range(max(bisect_right(self._begins, rows.start) - 1, 0), bisect_left(self._begins, rows.stop)):
+            begin, place = self._begins[i], self._places[i]
+            start, stop = max(begin, rows.start), min(begin + self._places[i + 1] - place, rows.stop)
+            if start < stop:
+                self.wanted[place + start - begin : place + stop - begin] = p[start - rows.start : stop - rows.start]
+
+
 def noted(target: TargetPolicy, at: Rows, k: int) -> tuple[TargetPolicy, Float32 | None]:
     """The same target, whose answers at rows `at`, ascending, are written down when blocks of rows are asked for."""
     answer = target.answer
     if answer is None:
         return target, None
-    kept = np.zeros((len(at), k), dtype=np.float32)
+    kept = Noted(at, k)
 
     def listened(rows: slice) -> Array:
         p = np.asarray(answer(rows))
-        note(p, rows, at, kept)
+        kept.take(p, rows)
         return p
 
-    return replace(target, answer=listened), kept
-
-
-def note(p: Array, rows: slice, at: Rows, kept: Float32) -> None:
-    """Write the rows of `p`, a block's probabilities, that are in the sample; what has no such shape is left alone."""
-    if p.shape == (rows.stop - rows.start, kept.shape[1]):
-        low, high = np.searchsorted(at, (rows.start, rows.stop))
-        kept[low:high] = p[at[low:high] - rows.start]
+    return replace(target, answer=listened), kept.wanted
 
 
 def joined_samples(parts: Sequence[LogSample]) -> LogSample | None:

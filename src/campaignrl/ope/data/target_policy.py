@@ -100,7 +100,8 @@ def target_policy_of(policy: PolicyLike, log: DecisionLog) -> TargetPolicy:
 def _asked(policy: Policy, log: DecisionLog, rows: slice) -> Array:
     """(m, k) what the policy would do; where a single action is eligible it is certain, and nobody has to be asked."""
     allowed = log.allowed(rows)
-    free = np.flatnonzero(_count(allowed) != 1)
+    single = _count(allowed) == 1
+    free = np.flatnonzero(~single)
     if len(free) == len(allowed):
         return np.asarray(policy.probabilities(log.context.take(rows), allowed))
     at = np.arange(len(log.action))[rows][free]
@@ -108,8 +109,8 @@ def _asked(policy: Policy, log: DecisionLog, rows: slice) -> Array:
     if asked.shape != (len(free), allowed.shape[1]):
         return asked
     turned = asked.flags.f_contiguous and not asked.flags.c_contiguous
-    p = np.asarray(allowed, dtype=asked.dtype, order="F" if turned else "C")
-    p[free] = asked
+    p, single = np.empty(allowed.shape, asked.dtype, order="F" if turned else "C"), np.flatnonzero(single)
+    p[single], p[free] = allowed[single], asked
     return p
 
 

@@ -20,12 +20,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from campaignrl.arrays import Array, Float, Float32
+from campaignrl.arrays import Array, Bool, Float, Float32
 from campaignrl.ope.data import LogSample
-from campaignrl.ope.diagnostics.cells import Cells, cells_of
-from campaignrl.ope.diagnostics.evidence import log_wealth
+from campaignrl.ope.diagnostics.cells import Cells, CellSums, cells_of
+from campaignrl.ope.diagnostics.evidence import log_wealth, wealthy
 from campaignrl.ope.diagnostics.verdict import MEAN_WEIGHT_REFUSE, P_ALARM, Finding, Level
 from campaignrl.ope.estimators import CERTAIN
+from campaignrl.ope.intervals import numbered
 
 SAID = 3  # findings at most of one kind; the rest are counted
 EVERYWHERE = "everywhere"
@@ -46,19 +47,15 @@ class Imbalance(NamedTuple):
 class Chances(NamedTuple):
     """The rows in which there was a choice, as the tests need them."""
 
-    customer: Array  # (m,) 0, 1, ... of each row
+    customer: Array  # (m,) numbers that differ where customers do
     action: Array
     inverse: Float  # 1 / p
     eligible: Array | None
     wanted: Float32 | None  # (m, k) the valued policy's mass that the log can speak of
     weight: Float | None  # (m,)
     columns: list[Cells]  # the first is all rows
+    sums: CellSums
     k: int
-
-    @property
-    def repeated(self) -> bool:
-        """Whether a customer has several rows."""
-        return int(self.customer.max(initial=-1)) + 1 < len(self.customer)
 
     def expected(self, action: int) -> Float:
         """(m,) 1 where the action was eligible."""
@@ -83,53 +80,45 @@ def _chances(sample: LogSample, k: int) -> Chances:
     wanted, weight = None, None
     if sample.wanted is not None:
         wanted = sample.wanted[rows]
-        weight = wanted[np.arange(len(action)), action] * inverse
+        weight = wanted.T.ravel().take(action * np.intp(len(action)) + np.arange(len(action))) * inverse
         untried = np.bincount(action, minlength=k) == 0
         if untried.any():  # nothing speaks of these: said as "never tried"
             wanted = np.where(untried, np.float32(0.0), wanted)
-    everybody = Cells("", np.zeros(len(action), dtype=np.intp), (EVERYWHERE,))
+    everybody = Cells("", np.zeros(len(action), dtype=np.int8), (EVERYWHERE,))
     columns = [everybody, *(c._replace(cell=c.cell[rows]) for c in cells_of(sample))]
     eligible = None if sample.eligible is None else sample.eligible[rows]
-    return Chances(_numbered(sample.customer[rows]), action, inverse, eligible, wanted, weight, columns, k)
-
-
-def _numbered(customer: Array) -> Array:
-    """(m,) 0, 1, ... in place of any numbers."""
-    step = customer[1:] != customer[:-1]
-    if (customer[1:] >= customer[:-1]).all():
-        return np.concatenate([[0], np.cumsum(step)])
-    return np.asarray(np.unique(customer, return_inverse=True)[1])
+    sums = CellSums(columns, action, k)
+    return Chances(sample.customer[rows], action, inverse, eligible, wanted, weight, columns, sums, k)
 
 
 def _taken_too_often(c: Chances) -> list[Imbalance]:
     """Actions whose sum of 1/p exceeds the rows in which they were eligible, in any cell."""
-    of_square, eligible = c.inverse * (c.inverse - 2.0), None if c.eligible is None else c.eligible.astype(np.float32)
-    bar = math.log(sum(len(column.called) for column in c.columns) * c.k / (P_ALARM / 3))
+    came, squares, due = c.sums.by_action(c.inverse), c.sums.by_action(c.inverse * (c.inverse - 2.0)), _eligible_rows(c)
+    bar = math.log(due.size / (P_ALARM / 3))
     found = []
-    for j, column in enumerate(c.columns):
-        shape = (len(column.called), c.k)
-        at = column.cell * c.k + c.action
-        came, squares = (np.bincount(at, w, shape[0] * c.k).reshape(shape) for w in (c.inverse, of_square))
-        due = _eligible_rows(column, eligible, c.k)
-        for cell, action in np.argwhere(log_wealth(came - due, squares + due) > bar).tolist():
-            gap = (c.action == action) * c.inverse - c.expected(action)
-            evidence = _by_customers(c, gap, j, cell, 1.0, +1.0)
-            if evidence > bar:
-                ratio = float(came[cell, action] / due[cell, action])
-                taken = int(((c.action == action) & (column.cell == cell)).sum())
-                off = taken * (1.0 - 1.0 / ratio) / len(gap)
-                found.append(Imbalance(action, column.called[cell], ratio, off, evidence, column.name))
+    for j, action in wealthy(bar, came - due, squares + due).tolist():
+        column, cell = c.sums.cells[j]
+        gap = (c.action == action) * c.inverse - c.expected(action)
+        evidence = _by_customers(c, gap, column.cell == cell, 1.0, +1.0)
+        if evidence > bar:
+            ratio = float(came[j, action] / due[j, action])
+            taken = int(((c.action == action) & (column.cell == cell)).sum())
+            off = taken * (1.0 - 1.0 / ratio) / len(gap)
+            found.append(Imbalance(action, column.called[cell], ratio, off, evidence, column.name))
     return found
 
 
-def _eligible_rows(column: Cells, eligible: Float32 | None, k: int) -> Float:
-    """(cells, k) rows of each cell in which each action was eligible."""
-    cells = len(column.called)
-    if eligible is None:
-        return np.repeat(np.bincount(column.cell, minlength=cells)[:, None].astype(np.float64), k, axis=1)
-    member = np.zeros((cells, len(column.cell)), dtype=np.float32)
-    member[column.cell, np.arange(len(column.cell))] = 1.0
-    return np.asarray(member @ eligible, dtype=np.float64)
+def _eligible_rows(c: Chances) -> Float:
+    """(J, k) rows of each cell in which each action was eligible."""
+    if c.eligible is None:
+        return np.repeat(c.sums.by_action().sum(axis=1, keepdims=True), c.k, axis=1)
+    eligible = c.eligible.astype(np.float32)
+    found: list[Float32] = []
+    for column in c.columns:
+        member = np.zeros((len(column.called), len(column.cell)), dtype=np.float32)
+        member[column.cell, np.arange(len(column.cell))] = 1.0
+        found.append(member @ eligible)
+    return np.concatenate(found, dtype=np.float64)
 
 
 def _wanted_and_missing(c: Chances) -> list[Imbalance]:
@@ -146,9 +135,9 @@ def _wanted_and_missing(c: Chances) -> list[Imbalance]:
     heaviest *= c.wanted.max(axis=0)
     bar, found = math.log(2 * c.k / (P_ALARM / 3)), []
     for sign, most in ((1.0, np.ones(c.k)), (-1.0, np.maximum(heaviest, 1.0))):
-        for action in np.flatnonzero(log_wealth(sign * total, squares, most) > bar).tolist():
+        for (action,) in wealthy(bar, sign * total, squares, most).tolist():
             gap = (c.action == action) * c.weight - c.wanted[:, action]
-            evidence = _by_customers(c, gap, 0, 0, float(most[action]), sign)
+            evidence = _by_customers(c, gap, slice(None), float(most[action]), sign)
             if evidence > bar:
                 ratio, off = 1.0 + total[action] / due[action], abs(total[action]) / len(gap)
                 found.append(Imbalance(action, "", float(ratio), float(off), evidence))
@@ -161,33 +150,27 @@ def _off_weights(c: Chances) -> list[Imbalance]:
         return []
     mass = np.einsum("ij->i", c.wanted).astype(np.float64)
     gap, heaviest, found = c.weight - mass, float(c.weight.max(initial=1.0)), []
-    square = gap * gap
-    bar = math.log(2 * sum(len(column.called) for column in c.columns) / (P_ALARM / 3))
-    for j, column in enumerate(c.columns[1:], 1):
-        total, squares = (_summed(column, x) for x in (gap, square))
-        for sign, most in ((1.0, 1.0), (-1.0, max(heaviest, 1.0))):
-            for cell in np.flatnonzero(log_wealth(sign * total, squares, most) > bar).tolist():
-                evidence = _by_customers(c, gap, j, cell, most, sign)
-                if evidence > bar:
-                    off, due = float(abs(total[cell])) / len(gap), float(mass[column.cell == cell].sum())
-                    ratio = float(1.0 + total[cell] / due)
-                    found.append(Imbalance(-1, column.called[cell], ratio, off, evidence, column.name))
+    total, squares = c.sums.of(gap), c.sums.of(gap * gap)
+    bar = math.log(2 * len(total) / (P_ALARM / 3))
+    for sign, most in ((1.0, 1.0), (-1.0, max(heaviest, 1.0))):
+        for (j,) in (wealthy(bar, sign * total[1:], squares[1:], most) + 1).tolist():
+            column, cell = c.sums.cells[j]
+            here = column.cell == cell
+            evidence = _by_customers(c, gap, here, most, sign)
+            if evidence > bar:
+                off, ratio = float(abs(total[j])) / len(gap), float(1.0 + total[j] / float(mass[here].sum()))
+                found.append(Imbalance(-1, column.called[cell], ratio, off, evidence, column.name))
     return found
 
 
-def _summed(column: Cells, x: Float) -> Float:
-    """(cells,) sums of x (m,)."""
-    return np.asarray(np.bincount(column.cell, x, len(column.called)), dtype=np.float64)
-
-
-def _by_customers(c: Chances, gap: Float, column: int, cell: int, most: float, sign: float) -> float:
+def _by_customers(c: Chances, gap: Float, here: Bool | slice, most: float, sign: float) -> float:
     """`log_wealth` of gaps (m,) in one cell, of customers' sums: their rows may have been drawn together."""
-    here = c.columns[column].cell == cell
-    x = sign * gap[here]
-    if c.repeated:
-        rows = np.bincount(c.customer[here])
+    x: Array = sign * gap[here]
+    customer = numbered(c.customer)
+    if int(customer.max(initial=-1)) + 1 < len(customer):  # a customer has several rows
+        rows = np.bincount(customer[here])
         there = rows > 0
-        x = np.bincount(c.customer[here], x)[there]
+        x = np.bincount(customer[here], x)[there]
         # One row at its bound and the others at the least they can be, or what was seen.
         most = max(most + float(rows.max()) - 1.0, -float(x.min()))
     return float(log_wealth(np.asarray(x.sum()), np.asarray(x @ x), most))

@@ -1,10 +1,13 @@
 """What rows of a log have in common, in words: a number in its lowest quarter, a level, a wave, a stretch of days.
 
-Here: cutting every column into few cells and naming them. Not here: what is compared in them (balance.py). m rows.
+Here: cutting every column into few cells, naming them, and sums over their rows. Not here: what is compared in them
+(balance.py). m rows, k actions, J cells of all columns.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -19,6 +22,7 @@ LEVELS = 24  # of a category or a wave that are told apart; the rarest share a c
 DAYS = tuple(np.arange(1, 8) / 8)
 LOOKED_AT = 2_048  # rows at most that quantiles are read off
 FEW = 30  # rows: a cell of fewer has nothing to say
+CROSSED = 1 << 12  # cells of several columns, each by action, that are counted together: they stay in the cache
 
 
 class Cells(NamedTuple):
@@ -29,12 +33,30 @@ class Cells(NamedTuple):
     called: tuple[str, ...]
 
 
+class CellSums:
+    """Sums over the rows of each cell, of all columns and by action; several columns are crossed and counted."""
+
+    def __init__(self, columns: Sequence[Cells], action: Array, k: int) -> None:
+        """action: (m,) of the rows, below k."""
+        self.cells = [(column, cell) for column in columns for cell in range(len(column.called))]  # (J,)
+        self._crossed = list(_crossed(columns, np.asarray(action, dtype=np.int32), k))
+
+    def by_action(self, x: Float | None = None) -> Float:
+        """(J, k) sums of x (m,), or numbers of rows."""
+        whole = (np.bincount(code, x, math.prod(shape)).reshape(shape) for code, shape in self._crossed)
+        return np.concatenate([part for sums in whole for part in _of_each(sums)], dtype=np.float64)
+
+    def of(self, x: Float) -> Float:
+        """(J,) sums of x (m,)."""
+        return np.asarray(self.by_action(x).sum(axis=1))
+
+
 def cells_of(sample: LogSample) -> list[Cells]:
     """Every context column, wave and day that differs between rows."""
     found = [_of_feature(feature, sample.columns[feature.name]) for feature in sample.schema.features]
     if sample.wave is not None:
         found.append(_of_waves(sample.wave))
-    if sample.day is not None:
+    if sample.day is not None and (sample.day[1:] != sample.day[:-1]).any():
         found.append(_of_numbers("day", np.asarray(sample.day, dtype=np.float64), DAYS))
     return [cells for cells in found if len(cells.called) > 1]
 
@@ -49,17 +71,20 @@ def _of_feature(feature: Feature, column: Array) -> Cells:
 def _of_numbers(name: str, column: Array, shares: tuple[float, ...]) -> Cells:
     """Between quantiles; a number that takes few values has a cell for each."""
     known = np.isfinite(column)
-    all_known = bool(known.all())
-    values = column if all_known else column[known]
+    values = column if known.all() else column[known]
     seen = values[:: max(1, len(values) // LOOKED_AT)]
-    edges = np.unique(np.sort(seen)[(np.array(shares) * (len(seen) - 1)).astype(np.intp)]) if len(seen) else seen
-    cell = np.zeros(len(column), dtype=np.intp)
-    for edge in edges:
-        cell += column > edge
-    called = _between(name, edges)
-    if not all_known:
+    edges = np.sort(seen)[(np.array(shares) * (len(seen) - 1)).astype(np.intp)] if len(seen) else seen
+    edges = edges[np.diff(edges, prepend=-np.inf) > 0.0]
+    above = [column > edge for edge in edges]
+    cell = np.zeros(len(column), dtype=np.int8)
+    for one in above:
+        cell += one
+    called, missing = _between(name, edges), len(column) - len(values)
+    if missing:
         cell[~known] = len(called)
-    return _of_codes(name, cell, [*called, f"`{name}` is missing"])
+    beyond = [len(values), *(int(np.count_nonzero(one)) for one in above), 0]
+    count = np.array([*(more - less for more, less in pairwise(beyond)), missing])
+    return _of_codes(name, cell, [*called, f"`{name}` is missing"], count)
 
 
 def _between(name: str, edges: Float) -> list[str]:
@@ -75,17 +100,38 @@ def _of_waves(wave: Array) -> Cells:
     return _of_codes("wave", code, [f"`wave` is {number}" for number in there])
 
 
-def _of_codes(name: str, code: Array, called: list[str]) -> Cells:
-    """The cells that have rows, numbered anew, those of few rows put together."""
-    code = np.asarray(code, dtype=np.intp)  # codes of levels come as bytes, and are multiplied later
-    count = np.bincount(code, minlength=len(called))
+def _of_codes(name: str, code: Array, called: list[str], count: Array | None = None) -> Cells:
+    """The cells that have rows, numbered anew, those of few rows put together. count: rows of each, where known."""
+    if count is None:
+        count = np.bincount(code, minlength=len(called))
     kept = np.flatnonzero(count >= FEW)
     if len(kept) > LEVELS:
         kept = np.sort(kept[np.argsort(-count[kept], kind="stable")[:LEVELS]])
     rest = [f"`{name}` is something rare"] if count.sum() > count[kept].sum() else []
     names = (*(called[i] for i in kept), *rest)
     if len(kept) and kept[-1] == len(kept) - 1 and not rest:
-        return Cells(name, code, names)
-    new = np.full(len(called), len(kept))
+        return Cells(name, code.astype(np.int8, copy=False), names)
+    new = np.full(len(called), len(kept), dtype=np.int8)
     new[kept] = np.arange(len(kept))
     return Cells(name, new[code], names)
+
+
+def _crossed(columns: Sequence[Cells], action: Array, k: int) -> Iterator[tuple[Array, tuple[int, ...]]]:
+    """Columns that follow each other, as one: each row's cell in all of them and its action, and how many of each."""
+    code, shape = action, tuple([k])  # of any length
+    for column in columns:
+        count = len(column.called)
+        if len(shape) > 1 and count * math.prod(shape) > CROSSED:
+            yield code.astype(np.intp), shape
+            code, shape = action, (k,)
+        if count > 1:
+            code = code + column.cell * np.int32(math.prod(shape))  # cells are bytes, and these are not
+        shape = (count, *shape)
+    yield code.astype(np.intp), shape
+
+
+def _of_each(sums: Array) -> Iterator[Array]:
+    """Of (cells of the last column, ..., of the first, k) sums, each column's (cells, k), the first column first."""
+    axes = range(sums.ndim - 1)
+    for own in reversed(axes):
+        yield sums.sum(axis=tuple(axis for axis in axes if axis != own))

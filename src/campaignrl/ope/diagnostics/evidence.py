@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from campaignrl.arrays import Float
+from campaignrl.arrays import Array, Float
 
 STAKES = 0.5 ** np.arange(1, 15)  # of which one is near the best, whatever the spread; the wealth is their mean
 COSTS = -np.log1p(-STAKES) - STAKES
@@ -28,3 +28,11 @@ def log_wealth(total: Float, squares: Float, most: Float | float = 1.0) -> Float
     log_of_each = STAKES * s - COSTS * v
     best = log_of_each.max(axis=-1)
     return np.asarray(best + np.log(np.exp(log_of_each - best[..., None]).mean(axis=-1)))
+
+
+def wealthy(bar: float, total: Float, squares: Float, most: Float | float = 1.0) -> Array:
+    """(found, dimensions) places where `log_wealth` is above `bar`; worked out where that of the best stake is."""
+    s, v = np.asarray(total / most), np.asarray(squares / np.square(most))
+    near = np.nonzero((np.multiply.outer(STAKES, s) - np.multiply.outer(COSTS, v)).max(axis=0) > bar)
+    found = [np.broadcast_to(x, np.shape(total))[near] for x in (total, squares, most)]
+    return np.stack(near, axis=1)[log_wealth(*found) > bar]

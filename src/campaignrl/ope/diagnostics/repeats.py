@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from campaignrl.arrays import Float, UInt64
+from campaignrl.arrays import Float, Rows, UInt64
 from campaignrl.ope.data import LogSample
 from campaignrl.ope.diagnostics.evidence import log_wealth
 from campaignrl.ope.diagnostics.verdict import P_ALARM, Finding, Level
@@ -26,7 +26,8 @@ def repeats(sample: LogSample) -> tuple[Finding, ...]:
     if len(sample.action) < 2 or not sample.columns:
         return ()
     key = _context_keys(sample)
-    order = np.argsort(key, kind="stable")
+    rows = _alike(key)
+    order = rows[np.argsort(key[rows], kind="stable")]
     first, second = order[:-1], order[1:]
     pair = (key[first] == key[second]) & (sample.customer[first] != sample.customer[second])
     first, second = first[pair], second[pair]
@@ -45,6 +46,15 @@ def repeats(sample: LogSample) -> tuple[Finding, ...]:
     why = f"{same.mean():.0%} of customers with the context of another got its action, where {due:.0%} would by chance"
     fix = "Rows that stand twice make the interval too short: remove them"
     return (Finding(Level.CAUTION, f"{text} ({why}). {fix}."),)
+
+
+def _alike(key: UInt64) -> Rows:
+    """Rows, ascending, whose key another row has too. Numbers alone are sorted ten times as fast as rows by them."""
+    ordered = np.sort(key)
+    alike = ordered[1:][ordered[1:] == ordered[:-1]]
+    if not len(alike):
+        return np.zeros(0, dtype=np.intp)
+    return np.flatnonzero(np.isin(key, alike))
 
 
 def _wealth(gap: Float) -> float:

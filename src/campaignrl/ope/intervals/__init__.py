@@ -12,6 +12,8 @@ confidence_sequences.py  Confidence sequences: bounds on a policy's value that h
                          may stop when one likes
 empirical_likelihood.py  Empirical likelihood: the interval of a weighted mean that stays honest when conversions are
                          rare
+quantiles.py             Quantiles and tail chances of t, F and normal distributions, to the bit as scipy.stats has
+                         them, fifty times as fast
 regression_t.py          Interval of a weighted mean whose weights are known to average 1: read off a regression of
                          outcomes on weights
 """
@@ -32,6 +34,7 @@ from campaignrl.ope.intervals.clustered import Clusters as Clusters
 from campaignrl.ope.intervals.clustered import Estimate as Estimate
 from campaignrl.ope.intervals.clustered import Point as Point
 from campaignrl.ope.intervals.clustered import clustered_t as clustered_t
+from campaignrl.ope.intervals.clustered import numbered as numbered
 from campaignrl.ope.intervals.clustered import p_value_of_gap as p_value_of_gap
 from campaignrl.ope.intervals.clustered import std_error as std_error
 from campaignrl.ope.intervals.confidence_sequences import anytime_bounds as anytime_bounds
@@ -43,6 +46,8 @@ from campaignrl.ope.intervals.empirical_likelihood import Outliers as Outliers
 from campaignrl.ope.intervals.empirical_likelihood import PairSums as PairSums
 from campaignrl.ope.intervals.empirical_likelihood import cressie_read as cressie_read
 from campaignrl.ope.intervals.empirical_likelihood import mean_weight_statistic as mean_weight_statistic
+from campaignrl.ope.intervals.quantiles import f_tail as f_tail
+from campaignrl.ope.intervals.quantiles import t_quantile as t_quantile
 from campaignrl.ope.intervals.regression_t import REGRESSION_T as REGRESSION_T
 from campaignrl.ope.intervals.regression_t import error_of_like_residuals as error_of_like_residuals
 from campaignrl.ope.intervals.regression_t import has_events as has_events

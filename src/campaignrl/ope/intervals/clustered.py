@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
-from campaignrl.arrays import Float
+from campaignrl.arrays import Array, Float
+from campaignrl.ope.intervals.quantiles import normal_tail, t_quantile
 
 CLUSTERED_T = "customer t"
 MODEL_T = "customer t, the model's own error not counted"
@@ -70,6 +70,15 @@ class Clusters:
         return self.sums(values) * (len(self) / self.rows)
 
 
+def numbered(customer: Array) -> Array:
+    """(n,) 0, 1, ... in place of any numbers, in their order."""
+    if (customer[1:] >= customer[:-1]).all():
+        number = np.zeros(len(customer), dtype=np.intp)
+        np.cumsum(customer[1:] != customer[:-1], out=number[1:])
+        return number
+    return np.asarray(np.unique(customer, return_inverse=True)[1])
+
+
 def std_error(influence: Float, clusters: Clusters) -> float:
     """Standard error of a mean of rows whose customers are independent (linearised; Liang & Zeger 1986).
 
@@ -86,11 +95,11 @@ def p_value_of_gap(a: float, b: float, error: float) -> float:
     """How likely two estimates are this far apart by chance; 1 where only rounding is between them."""
     if not abs(a - b) > 1e-9 * max(abs(a), abs(b)) or not error > 0.0:
         return 1.0
-    return float(2 * stats.norm.sf(abs(a - b) / error))
+    return 2 * normal_tail(abs(a - b) / error)
 
 
 def clustered_t(point: Point, clusters: Clusters, alpha: float, interval: str = CLUSTERED_T) -> Estimate:
     """Value +- t quantile (C - 1 degrees of freedom) x clustered standard error."""
     error = std_error(point.influence, clusters)
-    half = stats.t.isf(alpha / 2, max(len(clusters) - 1, 1)) * error
+    half = t_quantile(alpha / 2, max(len(clusters) - 1, 1)) * error
     return Estimate(point.value, error, float(point.value - half), float(point.value + half), interval)

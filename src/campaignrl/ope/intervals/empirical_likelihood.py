@@ -14,13 +14,13 @@ over a customer's rows times C / n, so their means over customers are means over
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from campaignrl.arrays import Float
+from campaignrl.ope.intervals.quantiles import f_quantile
 
 EMPIRICAL_LIKELIHOOD = "empirical likelihood"
 
@@ -43,10 +43,12 @@ class PairSums:
         return cls(len(w), *(float(x) for x in (w.sum(), w @ w, y.sum(), w @ y, y @ y)))
 
     def __add__(self, other: PairSums) -> PairSums:
-        return PairSums(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+        a, b = self, other
+        return PairSums(a.n + b.n, a.w + b.w, a.ww + b.ww, a.y + b.y, a.wy + b.wy, a.yy + b.yy)
 
     def __sub__(self, other: PairSums) -> PairSums:
-        return PairSums(*(getattr(self, f.name) - getattr(other, f.name) for f in fields(self)))
+        a, b = self, other
+        return PairSums(a.n - b.n, a.w - b.w, a.ww - b.ww, a.y - b.y, a.wy - b.wy, a.yy - b.yy)
 
     def mirrored(self) -> PairSums:
         """The sums of (W, -Y): the upper end of Y is minus the lower end of -Y."""
@@ -78,7 +80,7 @@ def cressie_read(
     chances stay at or above 0. (-inf, inf) where no distribution agrees with the bounds.
     """
     weights = [extreme.weight for extreme in low]
-    budget = mean_weight_statistic(sums, min(weights), max(weights)) + float(stats.f.isf(alpha, 1, sums.n))
+    budget = mean_weight_statistic(sums, min(weights), max(weights)) + f_quantile(alpha, sums.n)
     mirror, (above, below) = sums.mirrored(), outliers or NO_OUTLIERS
     lower = [end for extreme in low if (end := _lower_end(sums, extreme, budget, above)) is not None]
     below = below * [[1.0], [-1.0]]
@@ -137,7 +139,8 @@ def _lower_end(sums: PairSums, extreme: Extreme, budget: float, above: Float) ->
         residual = (square - (sums.y - extreme.slope * sums.w) ** 2 / sums.n) / m
         room = budget - m / sums.n
         return centre - math.sqrt(max(residual, 0.0) * room / m) if room >= 0 else None
-    joined = sums + PairSums.of(np.array([extreme.weight]), np.array([extreme.outcome]))
+    w, y = extreme.weight, extreme.outcome
+    joined = sums + PairSums(1, w, w * w, y, w * y, y * y)
     return _least_mean(joined, budget, above)
 
 

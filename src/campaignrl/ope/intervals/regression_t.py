@@ -16,10 +16,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import stats
 
 from campaignrl.arrays import Array, Float
 from campaignrl.ope.intervals.empirical_likelihood import PairSums
+from campaignrl.ope.intervals.quantiles import t_quantile
 
 REGRESSION_T = "regression on the weights, customer t"
 EVENTS = 100.0  # outcomes away from what was expected, without which rare ones are too few to be like a normal sum
@@ -52,11 +52,12 @@ def regression_interval(
     of_all = max(sums.yy - n * mean_y**2 - slope * together, 0.0) / n
     if not square > 0.0 or not of_part > 0.0:
         return None
-    concentration = float((influence**4).sum()) / square**2 * m / n
+    # Of the size, for powers of numbers below 0 are taken one by one, at twenty times the cost.
+    concentration = float((np.abs(influence) ** 4).sum()) / square**2 * m / n
     df = min(2.0 / max(concentration - 1.0 / n, 1e-300) + 1.0, n - 1.0)
     error = math.sqrt(square * n / m * of_all / of_part)
-    half, centre = float(stats.t.isf(alpha / 2, df)) * error, mean_y + slope * off
-    half = max(half, float(stats.t.isf(alpha / 2, n - 1.0)) * least_error)
+    half, centre = t_quantile(alpha / 2, df) * error, mean_y + slope * off
+    half = max(half, t_quantile(alpha / 2, n - 1.0) * least_error)
     return centre - half, centre + half
 
 

@@ -35,9 +35,12 @@ def largest(values: Float) -> Array:
     whole = len(values) - len(values) % FOLDED
     if whole <= FOLDED:
         return np.argsort(-values, kind="stable")[:KEPT]
-    folded = values[:whole].reshape(-1, FOLDED).max(axis=0)
+    table = values[:whole].reshape(-1, FOLDED)
+    folded = table.max(axis=0)
     bound = np.partition(folded, -KEPT)[-KEPT]  # so many values at least are not below it
-    at = np.flatnonzero(values > bound)
+    column = np.flatnonzero(folded > bound)
+    row, which = np.nonzero(table[:, column] > bound)
+    at = np.append(row * FOLDED + column[which], whole + np.flatnonzero(values[whole:] > bound))
     if len(at) < KEPT:
         at = np.sort(np.append(at, _first(values, bound, KEPT - len(at))))
     return at[np.argsort(-values[at], kind="stable")][:KEPT]

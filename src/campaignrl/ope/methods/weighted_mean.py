@@ -28,6 +28,7 @@ from campaignrl.ope.intervals import (
     error_of_like_residuals,
     has_events,
     independent_rows,
+    numbered,
     regression_interval,
 )
 from campaignrl.ope.methods.likelihood_of_rows import farthest
@@ -92,7 +93,7 @@ class Seen(NamedTuple):
     def of(cls, sums: PairSums, whose: Array, sides: tuple[Float, Float, Float], offset: float, rows: float) -> Seen:
         """whose: (r,) numbers of the customers of rows; sides: (r,) each, weights, terms and residuals of the rows."""
         weight, terms, residual = sides
-        number = np.unique(whose, return_inverse=True)[1]
+        number = numbered(whose)
         w, y = sums_of_part(number, weight, terms, sums.n / rows)
         stake = weight - offset
         apart = independent_rows(stake, residual, rows, number)
@@ -113,7 +114,7 @@ class Seen(NamedTuple):
         w, y = self.weight - self.weight.mean(), self.outcome - self.outcome.mean()
         square = float(w @ w)
         gap = y - (float(w @ y) / square if square > 0.0 else 0.0) * w
-        fourth = float(np.sum(gap**4))
+        fourth = float(np.sum(np.abs(gap) ** 4))
         share = self.sums.n / max(len(gap), 1)
         return float(gap @ gap) ** 2 / fourth * share if fourth > 0.0 else math.inf
 

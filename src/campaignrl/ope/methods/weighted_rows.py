@@ -99,7 +99,7 @@ def gather(
     """Evidence on each target from the same rows and the same model; with marginal weights if `logging` is given."""
     parts = [_Gathering(target, log, logging is not None) for target in targets]
     predicted, least, largest = np.zeros(len(log)), [0.0], [0.0]
-    for rows in blocks(len(log)):
+    for rows in blocks(len(log), len(log.catalog)):
         q = None if model is None else model.predict(rows)
         if q is not None:
             predicted[rows] = q[np.arange(len(q)), log.action[rows]]

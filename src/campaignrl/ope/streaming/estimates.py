@@ -12,7 +12,6 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from campaignrl.arrays import Float, Int
 from campaignrl.ope.data import LogSample
@@ -23,8 +22,10 @@ from campaignrl.ope.intervals import (
     REGRESSION_T,
     Estimate,
     PairSums,
+    f_tail,
     mean_weight_statistic,
     p_value_of_gap,
+    t_quantile,
 )
 from campaignrl.ope.methods import (
     ESTIMATORS,
@@ -158,9 +159,8 @@ def estimate(name: str, sums: CustomerSums, bounds: Bounds, alpha: float, sample
     found = combination(name, sums)
     spread = error(found.influence, sums)
     if not ESTIMATORS[name].likelihood:
-        half = stats.t.isf(alpha / 2, max(sums.customers - 1, 1)) * spread
-        how = ESTIMATORS[name].t_interval
-        return Estimate(found.value, spread, float(found.value - half), float(found.value + half), how)
+        half = t_quantile(alpha / 2, max(sums.customers - 1, 1)) * spread
+        return Estimate(found.value, spread, found.value - half, found.value + half, ESTIMATORS[name].t_interval)
     model = ESTIMATORS[name].model
     terms, middle = ("dr", _mean(sums, "expected")) if model else ("earned", 0.0)
     residual = _residual(bounds) if model else bounds.reward
@@ -208,7 +208,7 @@ def mean_weight_p_value(sums: CustomerSums, bounds: Range) -> float:
     weight = _of(sums, {"weight": 1.0})
     pair = _pair(sums, weight, weight)
     distance = mean_weight_statistic(pair, *_granted(sums, 0, bounds))
-    return float(stats.f.sf(distance, 1, sums.customers))
+    return f_tail(distance, sums.customers)
 
 
 def disagreement_p_value(sums: CustomerSums) -> float:

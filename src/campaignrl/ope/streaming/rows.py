@@ -33,7 +33,7 @@ from campaignrl.ope.streaming.sums import (
     sampling_of,
 )
 from campaignrl.ope.streaming.views import View, pass_by
-from campaignrl.policies import Policy, one_blas_thread
+from campaignrl.policies import Policy
 from campaignrl.tables.log import DecisionLog, LogInMemory, LogStream, Piece, pieces, starts_of
 
 FIRST = 1 << 16  # propensities kept, to see how they were rounded
@@ -85,16 +85,15 @@ def part_of(question: Question, group: int) -> Part:
     sums, tally, first = NOTHING, EMPTY, np.zeros(0)
     sample: list[LogSample] = []
     sampling = question.sampling
-    with one_blas_thread():
-        for piece in pieces(question.stream, group):
-            try:
-                more, figures, propensities, rows = _of_piece(question, piece, sampling)
-            except DataError as wrong:
-                where = f"{question.stream.path}, matured rows counted from row {piece.first:,}: "
-                raise DataError([p._replace(where=where + p.where) for p in wrong.problems]) from None
-            sums, tally = joined(sums, more, sampling), tally + figures
-            first = propensities if piece.first == 0 else first
-            sample += rows
+    for piece in pieces(question.stream, group):
+        try:
+            more, figures, propensities, rows = _of_piece(question, piece, sampling)
+        except DataError as wrong:
+            where = f"{question.stream.path}, matured rows counted from row {piece.first:,}: "
+            raise DataError([p._replace(where=where + p.where) for p in wrong.problems]) from None
+        sums, tally = joined(sums, more, sampling), tally + figures
+        first = propensities if piece.first == 0 else first
+        sample += rows
     return Part(sums, tally, first, tuple(sample))
 
 
@@ -122,12 +121,13 @@ def _of_piece(question: Question, piece: Piece, sampling: int) -> tuple[Customer
     begun = log.customer if len(starts) == len(log) else log.customer[starts]
     names = begun if isinstance(question.stream, LogInMemory) else log.customers[begun]  # numbers tell them apart too
     sums = customer_sums(columns, starts, names, log.step, sampling, question.columns)
-    whose = log.customer[looked_at]
+    whose = log.customer.take(looked_at)
     if not isinstance(question.stream, LogInMemory):  # numbers that mean the same in every piece
         there, back = np.unique(whose, return_inverse=True)
         whose = keys_of(log.customers[there])[back]
-    told = columns[[[AT[name]] for name in ("lift_weight", "lift", "weight", "dr")], looked_at]
-    gain = np.vstack([log.reward[looked_at] - predicted[looked_at], told])
+    residual = log.reward.take(looked_at) - predicted.take(looked_at)
+    told = [columns[AT[name]].take(looked_at) for name in ("lift_weight", "lift", "weight", "dr")]
+    gain = np.stack([residual, *told])
     rows = [LogSample.of(log, looked_at, whose, views[0].noted)._replace(gain=gain)] if len(looked_at) else []
     return sums, tally, log.propensity[:FIRST].copy(), rows
 
@@ -192,16 +192,17 @@ def _tallied(log: DecisionLog, columns: Float, views: list[View], q_range: Range
     np.minimum.at(propensity, log.action, log.propensity)
     choice = None if log.eligible is None else np.count_nonzero(log.eligible, axis=1) > 1
     certain = view.certain if choice is None else view.certain[choice[view.certain]]
+    off_one = _from_one(weight)
     return Tally(
         added={
             "dropped": dropped,
             "tried": np.bincount(log.action, minlength=k),
             "reward": float(log.reward.sum()),
             "weight_square": float(weight @ weight),
-            "weight of b": float(other.weight.sum()),
-            "weight_square of b": float(other.weight @ other.weight),
+            "weight of b": float(len(log) if other.target is None else other.weight.sum()),
+            "weight_square of b": float(len(log) if other.target is None else other.weight @ other.weight),
             "reference_expected": float(other.expected.sum()),
-            "outcomes": int(np.count_nonzero(columns[AT["earned"]])),
+            "outcomes": int(np.count_nonzero(columns[AT["earned"]] != 0.0)),
             "clipped": float((weight[weight > HEAVY] - HEAVY).sum()),
             "choice": len(log) if choice is None else int(choice.sum()),
             "certain": len(certain),
@@ -221,8 +222,8 @@ def _tallied(log: DecisionLog, columns: Float, views: list[View], q_range: Range
             **{f"weight of {who}": seen.heaviest for who, seen in zip("ab", views, strict=True)},
             **{f"wanted of {who}": seen.wanted for who, seen in zip("ab", views, strict=True)},
             **{f"most wanted of {who}": seen.most_wanted for who, seen in zip("ab", views, strict=True)},
-            "off_one": _from_one(weight),
-            "off_one_lift": _from_one(lift_weight),
+            "off_one": off_one,
+            "off_one_lift": off_one if other.target is None else _from_one(lift_weight),
             "differs": float(_differ(view, other) and columns[AT["lift"]].any()),
         },
     )

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from campaignrl.arrays import Array, Float, Rows
+from campaignrl.arrays import Array, Float, Float32, Rows
 from campaignrl.errors import DataError, Problem
-from campaignrl.ope.data import note, target_policy_of
+from campaignrl.ope.data import Noted, target_policy_of
 from campaignrl.ope.estimators import mixed
 from campaignrl.ope.methods import Range
 from campaignrl.ope.streaming.model import StreamedModel
@@ -42,8 +42,7 @@ class View:
         self.mass, self.wanted = np.zeros(k), np.zeros(k)  # wanted: 1 where any row has more than 0
         self.most_wanted = 0.0
         self.target = None if policy is None else target_policy_of(policy, log)
-        self._at = at
-        self.noted = None if at is None or policy is None else np.zeros((len(at), k), dtype=np.float32)
+        self._noted = None if at is None or policy is None else Noted(at, k)
         self._speaks = np.ones(0 if policy is None else len(log))
         if policy is not None:
             expected[:] = self._speaks[certain] = 0.0
@@ -57,11 +56,16 @@ class View:
         if q is not None:
             self.expected[rows] = np.einsum("ij,ij->i", p, q)
         self.mass += self._speaks[rows] @ p
-        if self.noted is not None and self._at is not None:
-            note(p, rows, self._at, self.noted)
+        if self._noted is not None:
+            self._noted.take(p, rows)
         self.most_wanted = max(self.most_wanted, float(p.max(initial=0.0)))
         if len(self.certain):
             np.maximum(self.wanted, p.max(axis=0) > 0.0, out=self.wanted)
+
+    @property
+    def noted(self) -> Float32 | None:
+        """(m, k) what the policy would do at the rows that are kept."""
+        return None if self._noted is None else self._noted.wanted
 
     def close(self, predicted: Float, mix: float) -> None:
         """All blocks have passed. predicted: (n,) of the logged actions; mix: how often the policy is followed."""

@@ -9,6 +9,7 @@ n rows, k actions, S draws, D coefficients.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from math import gcd
 
@@ -69,21 +70,22 @@ def _clear_votes(by_action: Array, phi: Float32, allowed: Bool, rows: Rows, vote
     x = phi.T.take(order, axis=1).astype(by_action.dtype, copy=False)  # (D, m), rows of a mask side by side
     slack, may = _slack(by_action, x), np.ascontiguousarray(allowed[order].T)
     found, clear = np.zeros((k, len(order)), dtype=np.uint8), np.zeros(len(order), dtype=bool)
-    scores, coefficients, those = np.empty(k * S * ROWS_AT_ONCE, by_action.dtype), by_action, np.arange(k)
-    for at in _batches(may):
-        open_ = may[:, at]
-        used = np.flatnonzero(open_.any(axis=1))
+    scores, coefficients, used = np.empty(k * S * ROWS_AT_ONCE, by_action.dtype), by_action, np.arange(k)
+    for at, some, others, partly in _batches_with_actions(may):
+        if others:  # than the batch before had
+            used = np.flatnonzero(some)
+            coefficients = by_action if len(used) == k else by_action[used]
         if not len(used):
             clear[at] = True  # nothing allowed, no votes
             continue
-        if not np.array_equal(used, those):  # neighbours mostly have the same
-            coefficients, those = by_action if len(used) == k else by_action[used], used
-        shape = (len(used) * S, open_.shape[1])
+        shape = (len(used) * S, at.stop - at.start)
         score: Array = scores[: shape[0] * shape[1]].reshape(shape)
         np.matmul(coefficients.reshape(-1, D), x[:, at], out=score)
         score = score.reshape(len(used), S, -1)
-        for i in np.flatnonzero(~open_[used].all(axis=1)):
-            score[i] += np.where(open_[used[i]], score.dtype.type(0.0), score.dtype.type(-np.inf))
+        if partly:
+            open_ = may[used, at]
+            for i in np.flatnonzero(~open_.all(axis=1)):
+                score[i] += np.where(open_[i], score.dtype.type(0.0), score.dtype.type(-np.inf))
         won = _counted(score, slack[at])
         np.equal(won.sum(axis=0, dtype=np.int64), S, out=clear[at])
         found[used, at] = won
@@ -110,6 +112,16 @@ def _batches(may: Bool) -> list[slice]:
             cuts += [start + (end - start) * i // parts for i in range(1, parts + 1)]
             begin = end
     return [slice(start, end) for start, end in pairwise([*cuts, m]) if end > start]
+
+
+def _batches_with_actions(may: Bool) -> Iterator[tuple[slice, Bool, bool, bool]]:
+    """Batches of (k, m): which actions (k,) any row has, if the one before had others, if some row has fewer."""
+    batches = _batches(may)
+    starts = [at.start for at in batches]
+    some = np.logical_or.reduceat(may, starts, axis=1).T
+    every = np.logical_and.reduceat(may, starts, axis=1).T
+    others = [True, *(some[1:] != some[:-1]).any(axis=1).tolist()]
+    return zip(batches, some, others, (some != every).any(axis=1).tolist(), strict=True)
 
 
 def _counted(score: Array, slack: Array | None) -> Votes:

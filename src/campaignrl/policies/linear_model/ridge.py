@@ -246,11 +246,11 @@ def _assemble(information: Float, blocks: Blocks, penalty: Float) -> Float:
     """
     B, D = penalty.shape
     turned, said = np.zeros((B, D, B, D)), np.ascontiguousarray(information.transpose(0, 2, 1))
-    for a, members in enumerate(blocks.members):
-        used = np.flatnonzero(members).tolist()
-        for at, i in enumerate(used):
-            for j in used[: at + 1]:
-                turned[j, :, i, :] += said[a]
+    for i in range(B):
+        for j in range(i + 1):
+            both = np.flatnonzero(blocks.members[:, i] & blocks.members[:, j])
+            if len(both):
+                turned[j, :, i, :] = said[both[0]] if len(both) == 1 else np.add.reduce(said[both], axis=0)
     flat = turned.reshape(B * D, B * D).T
     flat[np.diag_indices(B * D)] += penalty.ravel()
     return flat

@@ -7,6 +7,7 @@ Here: the columns as arrays, and the contract they must keep. Not here: files (f
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
@@ -144,13 +145,14 @@ class DecisionLog:
 
     def take(self, rows: Rows) -> DecisionLog:
         """The same log with some rows only; customers keep their numbering."""
-        return replace(
-            self,
-            **{name: getattr(self, name)[rows] for name in PER_ROW},
-            context=self.context.take(rows),
-            eligible=None if self.eligible is None else self.eligible[rows],
-            wave=None if self.wave is None else self.wave[rows],
-        )
+        taken = {name: getattr(self, name)[rows] for name in PER_ROW}
+        known = bool(self.context.columns)
+        taken["context"] = self.context.take(rows) if known else replace(self.context, count=len(taken["action"]))
+        taken |= {name: of_all[rows] for name in ("eligible", "wave") if (of_all := getattr(self, name)) is not None}
+        log = copy(self)  # and no new one, whose rows would be looked at again: rows of a sound log are sound
+        for name, value in taken.items():
+            object.__setattr__(log, name, value)
+        return log
 
 
 def contract_problems(log: DecisionLog) -> list[Problem]:
