@@ -212,6 +212,31 @@ def test_a_plan_that_no_longer_holds_is_not_approved(shop):
     assert Ledger.open(shop / "ledger").counts()["decisions"] == 0
 
 
+def test_a_champion_that_loses_does_not_decide(shop):
+    text = (shop / "campaign.toml").read_text()
+    changed = text.replace('world = "ecommerce"', 'world = "coupon_trap"').replace(
+        "customers = 4000", "customers = 1000"
+    )
+    changed = changed.replace('champion = "rules"', 'champion = "always:coupon20@email"')
+    (shop / "campaign.toml").write_text(changed)
+    world = load_world("coupon_trap")
+    assert "coupon20@email" in world.catalog.names
+    with pytest.raises(UsageError, match="shown to bring more than nothing"):
+        today(shop, day=DAY)
+    assert not (shop / "plans").exists()
+    (shop / "campaign.toml").write_text(changed.replace("always:coupon20@email", "always:content@email"))
+    assert "over sending nothing" in next(s.said for s in today(shop, day=DAY).stations if s.name == "champion")
+
+
+def test_a_challenger_is_held_against_nothing_and_does_not_decide(shop):
+    text = (shop / "campaign.toml").read_text()
+    (shop / "campaign.toml").write_text(text.replace("challengers = []", 'challengers = ["none", "no_such_thing"]'))
+    told = [s.said for s in today(shop, day=DAY).stations if s.name == "challenger"]
+    assert told[0].startswith("none +0")
+    assert "stays" in told[0]
+    assert "no_such_thing" in told[1]
+
+
 def test_a_halted_campaign_neither_plans_nor_sends(shop):
     today(shop, day=DAY)
     halt(shop, who="Ann", why="wrong price", now=NOW)
@@ -371,7 +396,14 @@ def test_verbs_say_what_they_did(tmp_path):
     found = run.invoke(app, ["today", place, "--as-of", str(DAY), "--json"])
     facts = json.loads(found.stdout)
     assert facts["sends"] > 0
-    assert [s["name"] for s in facts["stations"]] == ["profiles", "outcomes", "champion", "decide"]
+    assert [s["name"] for s in facts["stations"]] == [
+        "profiles",
+        "outcomes",
+        "champion",
+        "champion",
+        "challenger",
+        "decide",
+    ]
     done = run.invoke(app, ["approve", place, "--as-of", str(DAY), "--by", "Ann", "--json"])
     assert json.loads(done.stdout)["sends"] == facts["sends"]
     assert Path(json.loads(done.stdout)["list"]).is_file()

@@ -21,11 +21,11 @@ from campaignrl.ope import compare_on_log
 from campaignrl.ope.evaluate import evaluate
 from campaignrl.ope.intervals import Estimate
 from campaignrl.ope.methods import Evaluation
-from campaignrl.policies import Policy, save_bundle
+from campaignrl.policies import Policy, business_as_usual, save_bundle
 from campaignrl.report import Gain, ReportContent, write_report
 from campaignrl.send import Decisions
 from campaignrl.send.decide import decide
-from campaignrl.specs import World, WorldReference, bundled_files, load_world
+from campaignrl.specs import World, WorldReference, load_world
 from campaignrl.tables.files import write_frame
 from campaignrl.tables.log import DecisionLog, write_log
 from campaignrl.training import train
@@ -69,8 +69,8 @@ class Demo:
 
 def usual_policy(world: World) -> str:
     """The bundled table of business as usual in a world: its own, or that of the web shop."""
-    own = f"rules_{world.name}"
-    return own if own in bundled_files("policies") else "rules"
+    found = business_as_usual(world)
+    return "rules" if found is None else found.name
 
 
 def title(policy: str) -> str:

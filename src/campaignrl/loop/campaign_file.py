@@ -7,7 +7,7 @@
     [answers]              folder of what the sending tool gives back: handovers*, outcomes*, permissions*, and for
                            each, if its columns have other names, the mapping file
     [policies]             champion, challengers, explore (share of the champion's customers who draw at random)
-    [proof]                customers and seeds on which a policy is held against sending nothing before it may decide
+    [proof]                customers and seed on which a policy is held against sending nothing before it may decide
     [sends]                at (when the list goes out), budget (of a day), capacity (by channel, of a day)
     [ids], [currency], [[source]]    as in a mapping of profile exports (profiles/intake/mapping.py)
     [[guess]]              what, file, says: concluded, not told; while one is left, nothing may be sent
@@ -69,11 +69,10 @@ class Policies(Spec):
 
 
 class Proof(Spec):
-    """How large a trial is, and how much worse than usual rules or the best fixed action is still borne."""
+    """How large a trial is."""
 
     customers: Annotated[int, Field(ge=200)] = 4_000
     seed: int = 0
-    margin: Annotated[float, Field(ge=0)] = 0.0  # money of a customer over the campaign
 
 
 class Sends(Spec):

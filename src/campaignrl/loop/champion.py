@@ -1,20 +1,24 @@
 """Who may decide: the champion as its file names it, and what world and ledger say of it and of its challengers.
 
-Not here: the trial itself (policies/), the valuation (ope/).
+Nobody is sent to by a policy that loses: each is held against sending nothing, business as usual and the best fixed
+action, on fresh customers of the world, and what is not shown does not decide. Business as usual may decide until it is
+shown to lose. Not here: the trial itself (proof/), the valuation (ope/).
 """
 
 from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
+from typing import Any
 
-from campaignrl.errors import CampaignError
+from campaignrl.errors import CampaignError, Problem, UsageError
 from campaignrl.ledger import Ledger, ledger_log
 from campaignrl.loop.campaign_file import CampaignFile
 from campaignrl.ope import compare_on_log
 from campaignrl.ope.evaluate import evaluate
-from campaignrl.policies import Policy, build_policy, load_policy
-from campaignrl.specs import bundled_files, read_toml
+from campaignrl.policies import NOTHING, Gain, Policy, Standing, build_policy, load_policy, policy_hash
+from campaignrl.proof import prove
+from campaignrl.specs import bundled_files, read_toml, world_hash
 from campaignrl.tables.log import DecisionLog
 
 FEWEST = 500  # matured decisions, below which nothing is read off the log
@@ -48,6 +52,49 @@ def policy_of(campaign: CampaignFile, named: str, explore: float = 0.0) -> Polic
             world = campaign.world
             return build_policy({**spec, "explore": explore}, world.catalog, world.features, name=path.stem)
     return load_policy(reference, campaign.world)
+
+
+def require_not_losing(campaign: CampaignFile, policy: Policy, state: dict[str, Any]) -> str:
+    """What the world says of the champion, in a line; UsageError where it must not decide.
+
+    A table of rules must not be shown to lose against sending nothing; any other policy must be shown to win, and not
+    to lose against business as usual and the best fixed action.
+    """
+    stands = standing_of(campaign, policy, state)
+    gain, unit = stands.over[NOTHING], stands.unit
+    if gain.high < 0.0 or (policy.kind != "rules" and not stands.is_better):
+        fix = "Let business as usual decide ([policies] champion), or train another and see what `train` says of it."
+        said = " ".join(stands.doubts).rstrip(".")
+        raise UsageError(Problem("today", "champion", policy.name, f"shown to bring more than nothing. {said}", fix))
+    shown = "shown" if gain.low > 0.0 else "not shown; a random share of sends would tell ([policies] explore)"
+    return f"{policy.name} {gain.said(unit)} over sending nothing in the world: {shown}"
+
+
+def challengers(campaign: CampaignFile, state: dict[str, Any]) -> list[str]:
+    """What the world says of each challenger; one that is shown better may be made champion, by whoever signs."""
+    said = []
+    for named in campaign.spec.policies.challengers:
+        try:
+            policy = policy_of(campaign, named)
+            stands = standing_of(campaign, policy, state)
+        except CampaignError as wrong:
+            said.append(f"{named}: {str(wrong).partition(chr(10))[0]}")
+            continue
+        may = "may become champion" if stands.is_better else "stays: " + " ".join(stands.doubts)
+        said.append(f"{policy.name} {stands.over[NOTHING].said(stands.unit)} over sending nothing in the world: {may}")
+    return said or ["none"]
+
+
+def standing_of(campaign: CampaignFile, policy: Policy, state: dict[str, Any]) -> Standing:
+    """How a policy stands in the campaign's world; played once for each policy, world and size of the trial."""
+    proof = campaign.spec.proof
+    key = " ".join((policy_hash(policy), world_hash(campaign.world), str(proof.customers), str(proof.seed)))
+    known = state.setdefault("proofs", {})
+    if key not in known:
+        known[key] = prove(policy, campaign.world, customers=proof.customers, seed=proof.seed).to_dict()
+    facts = known[key]
+    over = {name: Gain(*gain) for name, gain in facts["over"].items()}
+    return Standing.of(facts["on"], facts["unit"], over, facts["verdict"])
 
 
 def judge(campaign: CampaignFile, ledger: Ledger, day: datetime.date, champion: Policy) -> list[Judged | str]:

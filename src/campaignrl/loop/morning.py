@@ -17,7 +17,7 @@ from typing import Any
 
 from campaignrl.ledger import Ledger
 from campaignrl.loop.campaign_file import CampaignFile
-from campaignrl.loop.champion import judge, policy_of
+from campaignrl.loop.champion import challengers, judge, policy_of, require_not_losing
 from campaignrl.loop.folder import locked, read_state, require_going, write_state
 from campaignrl.loop.stations import PROFILES, make_profiles, open_ledger, sweep, take_in
 from campaignrl.report.pages import morning_page, plan_page
@@ -103,7 +103,11 @@ def today(folder: str | Path, *, day: datetime.date, watch: Watch | None = None)
         write_state(place, state)
         champion = policy_of(campaign, campaign.spec.policies.champion, campaign.spec.policies.explore)
         with found.station("champion", watch) as said:
+            said.append(require_not_losing(campaign, champion, state))
             said += [str(one) for one in judge(campaign, ledger, day, champion)]
+        with found.station("challenger", watch) as said:
+            said += challengers(campaign, state)
+        write_state(place, state)
         with found.station("decide", watch) as said:
             decisions = decided(campaign, ledger, day, commit=False)
             found.plan = plan_of(decisions, campaign.world, ledger)

@@ -16,8 +16,8 @@ from campaignrl.errors import Problem, UsageError, unknown
 from campaignrl.loop.campaign_file import FILE, campaign_text
 from campaignrl.loop.example_exports import example_exports
 from campaignrl.loop.guesses import Guess, Reading, read_exports
-from campaignrl.policies import load_policy
-from campaignrl.specs import bundled_files, load_world
+from campaignrl.policies import business_as_usual
+from campaignrl.specs import load_world
 from campaignrl.tables.files import write_together, write_whole
 
 TEMPLATES: Mapping[str, str] = MappingProxyType(
@@ -58,7 +58,8 @@ def new_campaign(
         fix = "Give a new folder; a campaign that was begun goes on with `campaignrl today`."
         raise UsageError(Problem("init", "folder", str(place), "new or empty", fix))
     world = load_world(TEMPLATES[template])
-    rules = f"rules_{world.name}" if f"rules_{world.name}" in bundled_files("policies") else "rules"
+    usual = business_as_usual(world)
+    assert usual is not None  # of every template
     given = [Path(path) for path in exports]
     missing = [path for path in given if not path.is_file()]
     if missing:
@@ -67,7 +68,7 @@ def new_campaign(
         readings = read_exports(given, list(world.channels))
         _copy(given, place / "exports")
     else:
-        write_together(example_exports(world, load_policy(rules, world), start, place / "exports"))
+        write_together(example_exports(world, usual, start, place / "exports"))
         readings = read_exports(sorted((place / "exports").iterdir()), list(world.channels))
     guesses = tuple(guess for reading in readings for guess in reading.guesses) if given else ()
     (place / "answers").mkdir(parents=True, exist_ok=True)
@@ -81,7 +82,7 @@ def new_campaign(
         "customers": _customers(readings),
         "tags": TAGS[template],
         "never_contacted": False,
-        "champion": rules,
+        "champion": usual.name,
         "at": AT if world.guard.timezone else None,
     }
     text = campaign_text(facts, mapping, guesses).encode()
