@@ -214,7 +214,8 @@ def test_a_plan_that_no_longer_holds_is_not_approved(shop):
 
 def test_a_champion_that_loses_does_not_decide(shop):
     text = (shop / "campaign.toml").read_text()
-    changed = text.replace('world = "ecommerce"', 'world = "coupon_trap"').replace(
+    changed = text.replace('world = "ecommerce"', 'world = "coupon_trap"')
+    changed = changed.replace("customers = 4000", "customers = 1000")
         "customers = 4000", "customers = 1000"
     )
     changed = changed.replace('champion = "rules"', 'champion = "always:coupon20@email"')
