@@ -216,8 +216,6 @@ def test_a_champion_that_loses_does_not_decide(shop):
     text = (shop / "campaign.toml").read_text()
     changed = text.replace('world = "ecommerce"', 'world = "coupon_trap"')
     changed = changed.replace("customers = 4000", "customers = 1000")
-        "customers = 4000", "customers = 1000"
-    )
     changed = changed.replace('champion = "rules"', 'champion = "always:coupon20@email"')
     (shop / "campaign.toml").write_text(changed)
     world = load_world("coupon_trap")
