@@ -180,10 +180,7 @@ def evaluate(
         alpha=alpha,
         n=len(used),
         dropped=dropped,
-        customers=figures.customers,
-        ess=figures.ess,
-        max_weight_share=figures.max_weight_share,
-        mean_weight=figures.mean_weight,
+        **{name: getattr(figures, name) for name in ("customers", "ess", "max_weight_share", "mean_weight")},
         off_support_mass=evidence.off_support,
         logged_value=float(used.reward.mean()),
         lift=lift.value,
@@ -197,9 +194,8 @@ def evaluate(
         reward_model=model_description(fitted, model, len(used)),
         logging_policy="" if logged is None else logged.name,
         calibration=curve,
-        calibration_by_wave=() if estimated is None else estimated.by_wave(),
         spread=weight_histogram_of(used, evidence),
-        **found.beside,
+        **found.beside | ({} if estimated is None else {"calibration_by_wave": estimated.by_wave()}),
     )
 
 

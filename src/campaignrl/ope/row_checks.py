@@ -90,8 +90,7 @@ class RowChecks(NamedTuple):
         beside = {}
         if alone or self.robust:
             mixed = rows.mixed(mix) if mix < 1.0 else rows
-            columns = (mixed.weight, mixed.reward, mixed.predicted, mixed.expected)
-            beside = {"robust": robust_figures(*columns, mixed.clusters, self.alpha)}
+            beside = {"robust": robust_figures(mixed.weight, mixed.reward, mixed.clusters, self.alpha)}
         found = of_sample(sample, used.catalog.names, used.meta, reference.logged)
         bias = self._hidden_bias(used, pair, lift, mix)
         return Found((*self._own_rows(), *of_rows, *found.findings), {**found.beside, **beside, "sensitivity": bias})

@@ -32,6 +32,7 @@ WANTED = 0.05  # of what a policy does; an action that it wants less says little
 NEWEST = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4)  # shares of the rows whose rewards may not be in
 MISSING = 0.6  # of the rewards of earlier days; below it they look as if they were not in yet
 SEASON = 0.75  # of the rewards of earlier days; a fall to it may be the season, and chance must not explain the rest
+FALLING = 0.9  # of the older half's share: what the newer half has at most
 LEAST_DF = 8.0  # degrees of freedom; below, a few rows decide
 
 
@@ -225,7 +226,7 @@ def not_in_yet(sample: LogSample, customer: Array) -> tuple[Finding, ...]:
         nearly = (
             float(reward[between].sum() / (rate * expected[between].sum())) if between.any() and rate > 0.0 else 1.0
         )
-        if not (ratio < MISSING and ratio < nearly):
+        if not (ratio < MISSING and ratio < nearly and _falling(day, new, reward, rate * expected)):
             continue
         gap = reward - rate * np.where(new, SEASON, 1.0) * expected  # is it below even that share?
         contrast = new / new.sum() - old / old.sum()
@@ -234,6 +235,17 @@ def not_in_yet(sample: LogSample, customer: Array) -> tuple[Finding, ...]:
         if p < P_ALARM / 3 / len(NEWEST):
             return (_late(day, reward, rate * expected, since, ratio),)
     return ()
+
+
+def _falling(day: Array, new: Array, reward: Float, due: Float) -> bool:
+    """Whether the newer half of the new days has a smaller share of its rewards than the older: a season may turn."""
+    days = np.unique(day[new])
+    if len(days) < 2:
+        return True
+    newer = new & (day >= days[len(days) // 2])
+    older = new & ~newer
+    shares = [float(reward[half].sum() / due[half].sum()) for half in (newer, older)]
+    return shares[0] < FALLING * shares[1]
 
 
 def _late(day: Array, reward: Float, due: Float, since: int, ratio: float) -> Finding:

@@ -23,6 +23,7 @@ from campaignrl.features import Context, FeatureSchema, Rows
 from campaignrl.tables.files import row_problems
 
 PER_ROW = ("customer", "step", "day", "action", "propensity", "reward", "cost", "matured")
+LEAST_PROPENSITY = 1e-100
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,8 @@ def contract_problems(log: DecisionLog) -> list[Problem]:
     problems += row_problems(~known, "action", action, f"an action id from 0 to {k - 1}")
     fix = "Give the probability after masks and caps; a row with none cannot be evaluated."
     problems += row_problems(~((p > 0.0) & (p <= 1.0)), "propensity", p, "in (0, 1]", fix)
+    small = f"at least {LEAST_PROPENSITY:g}, or squares of weights have no number"
+    problems += row_problems((p > 0.0) & (p < LEAST_PROPENSITY), "propensity", p, small, fix)
     problems += row_problems(~np.isfinite(log.reward), "reward", log.reward, "a finite number")
     if log.eligible is not None:
         barred = known & ~log.eligible[np.arange(n), np.where(known, action, 0)]
