@@ -78,6 +78,14 @@ def test_40_one_enormous_reward_is_named(read, reward):
     assert abs(answer.robust["winsorised"].value) < 10
 
 
+@pytest.mark.parametrize("reward", [1e308, -1e308, "inf", "", "free"])
+def test_40_rewards_that_are_none_are_named_with_their_row(read, reward):
+    frame = frame_of(200, 200).astype({"r": object})
+    frame.loc[5, "r"] = reward
+    with pytest.raises(DataError, match="row 5: r"):
+        read(frame)
+
+
 def test_57_an_action_that_was_never_tried_is_refused_with_bounds(read):
     log = read(frame_of(400, 400), MAPPING.replace('column="act"', 'column="act"\nvalues={x="a@b", y="c@b", z="d@b"}'))
     answer = evaluate(log, "always:d@b")
