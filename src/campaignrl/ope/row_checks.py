@@ -15,6 +15,7 @@ from campaignrl.arrays import Float, Float32, Rows
 from campaignrl.ope.data import LogSample, TargetPolicy, noted, sampled_of_kept
 from campaignrl.ope.diagnostics import (
     LOOKED_AT,
+    MOST_ROWS,
     Finding,
     Level,
     Sensitivity,
@@ -108,7 +109,7 @@ class RowChecks(NamedTuple):
             return Sides.of(policy.weight[rows], there, used.propensity[rows], residual[rows], mix)
 
         at = self.at[:: -(-len(self.at) // LOOKED_AT)]
-        whole = sides(slice(None))
+        whole = sides(slice(None, None, -(-len(used) // MOST_ROWS)))
         some = whole if len(at) == len(used) else sides(at)
         return sensitivity(lift.value, (lift.ci_low, lift.ci_high), whole, some)
 

@@ -11,12 +11,12 @@ of each action. Not here: actions that were never tried at all (said by the verd
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from campaignrl.arrays import Bool, Float
+from campaignrl.arrays import Array, Bool, Float, Rows
 from campaignrl.ope.data import LogSample
 from campaignrl.ope.diagnostics.verdict import OFF_SUPPORT_REFUSE, Finding, Level
 
@@ -45,10 +45,11 @@ def never_tried(sample: LogSample, names: Sequence[str]) -> tuple[NeverTried, ..
     # As many rows beside an end have the action so often: each time the chance is a half that it is not at the end; and
     # twice that, as a propensity may fall towards the end.
     beside = 2 * math.ceil(-math.log2(CHANCE / (2 * k * len(sample.columns))))
+    orders = {f.name: _ordered(sample.columns[f.name]) for f in sample.schema.features if not f.levels}
     found = []
     for action in np.flatnonzero(np.bincount(sample.action, minlength=k)).tolist():
         allowed = np.ones(m, dtype=bool) if sample.eligible is None else sample.eligible[:, action]
-        parts = _parts(sample, sample.action == action, allowed, beside)
+        parts = _parts(sample, orders, sample.action == action, allowed, beside)
         if parts:
             where, here = max(parts, key=lambda part: int(part[1].sum()))
             wanted = 0.0 if sample.wanted is None else float(sample.wanted[here, action].sum(dtype=np.float64)) / m
@@ -57,13 +58,23 @@ def never_tried(sample: LogSample, names: Sequence[str]) -> tuple[NeverTried, ..
     return tuple(sorted(found, key=lambda part: (-part.wanted, -part.rows))[:SHOWN])
 
 
-def _parts(sample: LogSample, came: Bool, allowed: Bool, beside: int) -> list[tuple[str, Bool]]:
+def _ordered(column: Array) -> Rows:
+    """The rows whose number is known, ascending."""
+    known = np.flatnonzero(np.isfinite(column))
+    return known[np.argsort(column[known], kind="stable")]
+
+
+def _parts(
+    sample: LogSample, orders: Mapping[str, Rows], came: Bool, allowed: Bool, beside: int
+) -> list[tuple[str, Bool]]:
     """Ends of columns of numbers, and levels, in which the action never came: in words, and the eligible rows."""
     found, rate = [], float(came.sum() / max(allowed.sum(), 1))
     for feature in sample.schema.features:
         column = sample.columns[feature.name]
         if not feature.levels:
-            found += _ends(feature.name, np.asarray(column, dtype=np.float64), came, allowed, beside)
+            order = orders[feature.name]
+            order = order if sample.eligible is None else order[allowed[order]]
+            found += _ends(feature.name, np.asarray(column, dtype=np.float64), order, came, allowed, beside)
             continue
         count = np.bincount(column[came] + 1, minlength=len(feature.levels) + 1)
         for level in np.flatnonzero(count[1:] == 0).tolist():
@@ -73,10 +84,8 @@ def _parts(sample: LogSample, came: Bool, allowed: Bool, beside: int) -> list[tu
     return found
 
 
-def _ends(name: str, column: Float, came: Bool, allowed: Bool, beside: int) -> list[tuple[str, Bool]]:
+def _ends(name: str, column: Float, order: Rows, came: Bool, allowed: Bool, beside: int) -> list[tuple[str, Bool]]:
     """The ends beyond the farthest rows in which the action came, if it came often enough in as many rows before."""
-    known = np.flatnonzero(allowed & np.isfinite(column))
-    order = known[np.argsort(column[known], kind="stable")]
     places = np.flatnonzero(came[order])
     if not len(places):
         return []

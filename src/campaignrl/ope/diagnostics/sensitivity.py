@@ -25,6 +25,7 @@ from campaignrl.arrays import Array, Float
 GAMMAS = (1.0, 1.05, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0)  # of the curve
 MOST = 50.0  # factors above it are not told apart
 HALVINGS = 24
+MOST_ROWS = 1 << 17  # by which bounds are worked out; of more, every second, third ... row
 LOOKED_AT = 1 << 16  # rows from which it is read how much wider the interval gets
 
 
