@@ -223,7 +223,7 @@ def test_a_level_and_a_mask():
     assert never_tried(sample._replace(eligible=barred), ("none", "a@email")) == ()
 
 
-def test_a_rare_action_is_never_tried_anywhere_by_accident():
+def test_a_level_with_few_rows_due_is_no_part():
     """One row in a hundred: a level of fifty rows without it says nothing."""
     rng = np.random.default_rng(0)
     m = 2_000
@@ -235,6 +235,21 @@ def test_a_rare_action_is_never_tried_anywhere_by_accident():
         np.tile(np.float32([0, 1]), (m, 1)),
     )  # fmt: skip
     assert never_tried(sample, ("none", "a@email")) == ()
+
+
+def test_a_propensity_that_falls_slowly_leaves_no_part():
+    """At the far end of the column the action is rare, so that it happens to be missing in a few hundred rows."""
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        m = 6_000
+        x = rng.normal(size=m)
+        action = (rng.random(m) < 1 / (1 + np.exp(1 + 2.0 * x))).astype(int)
+        schema = FeatureSchema((Feature(name="x", low=-9.0, high=9.0),))
+        sample = LogSample(
+            schema, np.arange(m), action, np.full(m, 0.5), np.zeros(m), None, {"x": x}, None, None,
+            np.tile(np.float32([0, 1]), (m, 1)),
+        )  # fmt: skip
+        assert never_tried(sample, ("none", "a@email")) == ()
 
 
 # ---- through the doors

@@ -109,7 +109,7 @@ def test_factors_are_where_the_ends_cross_nothing():
     assert math.isinf(far.sign)
     assert far.to_dict()["sign"] is None
     assert far.to_dict()["largest_factor"] == MOST
-    assert "50 and more" in far.sentence()
+    assert "a factor of more than 50" in far.sentence()
 
 
 def test_a_hidden_driver_of_known_strength_stays_within_the_bounds():

@@ -78,7 +78,7 @@ def logs(draw) -> DecisionLog:
         context=Context(schema, {number: values, category: rng.integers(-1, len(levels), n)}),
         action=action,
         propensity=1.0 - rng.random(n),
-        reward=rng.normal(size=n) * 10.0 ** rng.integers(-300, 300, n),
+        reward=rng.normal(size=n) * 10.0 ** rng.integers(-300, 99, n),
         cost=rng.integers(0, 2**62, n),
         matured=rng.random(n) < 0.5,
         eligible=eligible if draw(st.booleans()) else None,

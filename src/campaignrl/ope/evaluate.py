@@ -197,10 +197,9 @@ def evaluate(
         reward_model=model_description(fitted, model, len(used)),
         logging_policy="" if logged is None else logged.name,
         calibration=curve,
-        calibration_by_wave=() if estimated is None else estimated.by_wave(),
         spread=weight_histogram_of(used, evidence),
         **told(figures, lift, log.meta),
-        **found.beside,
+        **found.beside | ({} if estimated is None else {"calibration_by_wave": estimated.by_wave()}),
     )
 
 

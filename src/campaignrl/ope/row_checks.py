@@ -15,6 +15,7 @@ from campaignrl.arrays import Float, Float32, Rows
 from campaignrl.ope.data import LogSample, TargetPolicy, noted, sampled_of_kept
 from campaignrl.ope.diagnostics import (
     LOOKED_AT,
+    MOST_ROWS,
     Finding,
     Level,
     Sensitivity,
@@ -90,8 +91,7 @@ class RowChecks(NamedTuple):
         beside = {}
         if alone or self.robust:
             mixed = rows.mixed(mix) if mix < 1.0 else rows
-            columns = (mixed.weight, mixed.reward, mixed.predicted, mixed.expected)
-            beside = {"robust": robust_figures(*columns, mixed.clusters, self.alpha)}
+            beside = {"robust": robust_figures(mixed.weight, mixed.reward, mixed.clusters, self.alpha)}
         found = of_sample(sample, used.catalog.names, used.meta, reference.logged)
         bias = self._hidden_bias(used, pair, lift, mix)
         return Found((*self._own_rows(), *of_rows, *found.findings), {**found.beside, **beside, "sensitivity": bias})
@@ -109,7 +109,7 @@ class RowChecks(NamedTuple):
             return Sides.of(policy.weight[rows], there, used.propensity[rows], residual[rows], mix)
 
         at = self.at[:: -(-len(self.at) // LOOKED_AT)]
-        whole = sides(slice(None))
+        whole = sides(slice(None, None, -(-len(used) // MOST_ROWS)))
         some = whole if len(at) == len(used) else sides(at)
         return sensitivity(lift.value, (lift.ci_low, lift.ci_high), whole, some)
 

@@ -40,6 +40,7 @@ from campaignrl.ope.diagnostics.over_time import over_time as over_time
 from campaignrl.ope.diagnostics.repeats import repeats as repeats
 from campaignrl.ope.diagnostics.robust import robust_figures as robust_figures
 from campaignrl.ope.diagnostics.sensitivity import LOOKED_AT as LOOKED_AT
+from campaignrl.ope.diagnostics.sensitivity import MOST_ROWS as MOST_ROWS
 from campaignrl.ope.diagnostics.sensitivity import Bound as Bound
 from campaignrl.ope.diagnostics.sensitivity import Sensitivity as Sensitivity
 from campaignrl.ope.diagnostics.sensitivity import Sides as Sides

@@ -1,24 +1,27 @@
 """Whom an action was never tried on, by context, though they could have got it and the policy wants it there.
 
 A log's propensities of actions that were not taken are unknown, so rows in which one was impossible look like rows in
-which it did not happen to come. But a whole end of a column, or a level, in which it never came while it came elsewhere
-is no accident. Here: the largest such part of each action. Not here: actions that were never tried at all (said by the
-verdict), cells in which weights are off (balance.py). m rows.
+which it did not happen to come. But where an action never came at a whole end of a column, while it came often in as
+many rows just before, that is no accident and no slowly falling propensity either; nor is a level in which it never
+came though it should have so often at its usual rate that a tenth of that would have shown. Here: the largest such part
+of each action. Not here: actions that were never tried at all (said by the verdict), cells in which weights are off
+(balance.py). m rows.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from campaignrl.arrays import Array, Bool, Float
+from campaignrl.arrays import Array, Bool, Float, Rows
 from campaignrl.ope.data import LogSample
 from campaignrl.ope.diagnostics.verdict import OFF_SUPPORT_REFUSE, Finding, Level
 
-CHANCE = 1e-6  # of such a part by accident, before it is divided among all columns and actions
+CHANCE = 1e-6  # of such an end by accident, before it is divided among all columns and actions
+DUE = 50.0  # times that the action should have come in a level, at its usual rate
 FEW = 30  # rows
 SHOWN = 5  # parts that are told, the largest first
 
@@ -39,15 +42,14 @@ def never_tried(sample: LogSample, names: Sequence[str]) -> tuple[NeverTried, ..
     k, m = len(names), len(sample.action)
     if m < FEW or not sample.columns:
         return ()
-    tried = np.flatnonzero(np.bincount(sample.action, minlength=k))
-    bar = math.log(CHANCE / (2 * k * len(sample.columns)))
+    # As many rows beside an end have the action so often: each time the chance is a half that it is not at the end; and
+    # twice that, as a propensity may fall towards the end.
+    beside = 2 * math.ceil(-math.log2(CHANCE / (2 * k * len(sample.columns))))
+    orders = {f.name: _ordered(sample.columns[f.name]) for f in sample.schema.features if not f.levels}
     found = []
-    for action in tried.tolist():
+    for action in np.flatnonzero(np.bincount(sample.action, minlength=k)).tolist():
         allowed = np.ones(m, dtype=bool) if sample.eligible is None else sample.eligible[:, action]
-        came = sample.action == action
-        rate = float(came.sum() / max(allowed.sum(), 1))
-        need = max(FEW, math.ceil(bar / math.log1p(-min(rate, 1.0 - 1e-12))))
-        parts = [part for each in _parts(sample, came, allowed) if int((part := each)[1].sum()) >= need]
+        parts = _parts(sample, orders, sample.action == action, allowed, beside)
         if parts:
             where, here = max(parts, key=lambda part: int(part[1].sum()))
             wanted = 0.0 if sample.wanted is None else float(sample.wanted[here, action].sum(dtype=np.float64)) / m
@@ -56,30 +58,46 @@ def never_tried(sample: LogSample, names: Sequence[str]) -> tuple[NeverTried, ..
     return tuple(sorted(found, key=lambda part: (-part.wanted, -part.rows))[:SHOWN])
 
 
-def _parts(sample: LogSample, came: Bool, allowed: Bool) -> list[tuple[str, Bool]]:
+def _ordered(column: Array) -> Rows:
+    """The rows whose number is known, ascending."""
+    known = np.flatnonzero(np.isfinite(column))
+    return known[np.argsort(column[known], kind="stable")]
+
+
+def _parts(
+    sample: LogSample, orders: Mapping[str, Rows], came: Bool, allowed: Bool, beside: int
+) -> list[tuple[str, Bool]]:
     """Ends of columns of numbers, and levels, in which the action never came: in words, and the eligible rows."""
-    found = []
+    found, rate = [], float(came.sum() / max(allowed.sum(), 1))
     for feature in sample.schema.features:
         column = sample.columns[feature.name]
-        if feature.levels:
-            count = np.bincount(column[came] + 1, minlength=len(feature.levels) + 1)
-            for level in np.flatnonzero(count[1:] == 0).tolist():
-                found.append((f"`{feature.name}` is {feature.levels[level]}", allowed & (column == level)))
+        if not feature.levels:
+            order = orders[feature.name]
+            order = order if sample.eligible is None else order[allowed[order]]
+            found += _ends(feature.name, np.asarray(column, dtype=np.float64), order, came, allowed, beside)
             continue
-        found += _ends(feature.name, np.asarray(column, dtype=np.float64), came, allowed)
+        count = np.bincount(column[came] + 1, minlength=len(feature.levels) + 1)
+        for level in np.flatnonzero(count[1:] == 0).tolist():
+            here = allowed & (column == level)
+            if here.sum() >= FEW and here.sum() * rate >= DUE:
+                found.append((f"`{feature.name}` is {feature.levels[level]}", here))
     return found
 
 
-def _ends(name: str, column: Float, came: Array, allowed: Bool) -> list[tuple[str, Bool]]:
-    seen = column[came]
-    seen = seen[np.isfinite(seen)]
-    if not len(seen):
+def _ends(name: str, column: Float, order: Rows, came: Bool, allowed: Bool, beside: int) -> list[tuple[str, Bool]]:
+    """The ends beyond the farthest rows in which the action came, if it came often enough in as many rows before."""
+    places = np.flatnonzero(came[order])
+    if not len(places):
         return []
-    low, high = float(seen.min()), float(seen.max())
-    return [
-        (f"`{name}` is below {low:.4g}", allowed & (column < low)),
-        (f"`{name}` is above {high:.4g}", allowed & (column > high)),
-    ]
+    found = []
+    for turned, word in ((False, "below"), (True, "above")):
+        at = len(order) - 1 - places[::-1] if turned else places
+        rows = int(at[0])
+        if rows >= FEW and np.searchsorted(at, 2 * rows) >= beside:
+            edge = float(column[order[places[-1] if turned else places[0]]])
+            outside = column > edge if turned else column < edge
+            found.append((f"`{name}` is {word} {edge:.4g}", allowed & outside))
+    return found
 
 
 def findings_of_never_tried(parts: Sequence[NeverTried]) -> tuple[Finding, ...]:

@@ -32,6 +32,7 @@ WANTED = 0.05  # of what a policy does; an action that it wants less says little
 NEWEST = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4)  # shares of the rows whose rewards may not be in
 MISSING = 0.6  # of the rewards of earlier days; below it they look as if they were not in yet
 SEASON = 0.75  # of the rewards of earlier days; a fall to it may be the season, and chance must not explain the rest
+FALLING = 0.9  # of the older half's share: what the newer half has at most
 LEAST_DF = 8.0  # degrees of freedom; below, a few rows decide
 
 
@@ -137,31 +138,38 @@ def _stretches(days: Days, reward: Float, terms: Float) -> list[Stretch]:
 
 def change(terms: Float, days: Days) -> Change:
     """The surest change of a mean of `terms` (m,) along the days, corrected for the number of cuts."""
-    stretches = len(days.first)
-    position = days.of_row - days.of_row.mean()
-    contrasts = [(0, position / float(position @ position))]
+    stretches, rows = len(days.first), np.bincount(days.of_row)
+    position = np.arange(stretches) - days.of_row.mean()
+    contrasts = [position / float(rows @ position**2)]
     for cut in range(1, stretches):
-        late = days.of_row >= cut
-        contrasts.append((cut, late / late.sum() - ~late / (~late).sum()))
+        late = np.arange(stretches) >= cut
+        contrasts.append(late / rows[late].sum() - ~late / rows[~late].sum())
     centred = terms - terms.mean()
-    p = min(_p_value(weights, centred, days.customer) for _, weights in contrasts)
-    _, cut = max((abs(float(weights @ centred)) / float(np.linalg.norm(weights)), cut) for cut, weights in contrasts)
+    sums = np.bincount(days.customer * stretches + days.of_row, centred)
+    by_customer = np.resize(sums, (-(-len(sums) // stretches), stretches))
+    by_customer.ravel()[len(sums) :] = 0.0
+    moved, squares = by_customer @ np.array(contrasts).T, centred * centred
+    p = min(_p_value(moved[:, i], squares, float(rows @ (weights * weights))) for i, weights in enumerate(contrasts))
+    explained = [abs(float(moved[:, i].sum())) / math.sqrt(float(rows @ w**2)) for i, w in enumerate(contrasts)]
+    cut = int(np.argmax(explained))
     late = days.of_row >= (cut or stretches - stretches // 2)
     return Change(min(1.0, p * len(contrasts)), cut, float(terms[~late].mean()), float(terms[late].mean()))
 
 
-def _p_value(contrast: Float, centred: Float, customer: Array, one_sided: bool = False) -> float:
-    """Of a sum of contrast x terms (m,), whose mean is 0; clusters of customers, few large terms counted."""
-    moved = np.bincount(customer, contrast * centred)
-    square = float(moved @ moved)
+def _p_value(moved: Float, squares: Float, length: float, one_sided: bool = False) -> float:
+    """Of a sum of contrast x terms whose mean is 0; few large terms counted.
+
+    moved: (C,) what each customer adds to it; squares: (m,) of the terms; length: sum of the contrast's squares.
+    """
+    of_each = moved * moved
+    square, all_squares = float(of_each.sum()), float(squares.sum())
     if not square > 0.0:
         return 1.0
-    pooled = float(centred @ centred) / len(centred) * float(contrast @ contrast)  # where one part shows no events
-    df = square**2 / float((moved**4).sum())
-    events = float(centred @ centred) ** 2 / float((centred**4).sum())
+    pooled = all_squares / len(squares) * length  # where one part shows no events
+    df, events = square**2 / float(of_each @ of_each), all_squares**2 / float(squares @ squares)
     if min(df, events) < LEAST_DF:
         return 1.0
-    t = float(contrast @ centred) / math.sqrt(max(square, pooled))
+    t = float(moved.sum()) / math.sqrt(max(square, pooled))
     return float(stats.t.sf(-t if one_sided else abs(t), min(df, events))) * (1.0 if one_sided else 2.0)
 
 
@@ -225,15 +233,28 @@ def not_in_yet(sample: LogSample, customer: Array) -> tuple[Finding, ...]:
         nearly = (
             float(reward[between].sum() / (rate * expected[between].sum())) if between.any() and rate > 0.0 else 1.0
         )
-        if not (ratio < MISSING and ratio < nearly):
+        if not (ratio < MISSING and ratio < nearly and _falling(day, new, reward, rate * expected)):
             continue
         gap = reward - rate * np.where(new, SEASON, 1.0) * expected  # is it below even that share?
         contrast = new / new.sum() - old / old.sum()
         kept = new | old
-        p = _p_value(contrast[kept], (gap - gap[kept].mean())[kept], customer[kept], one_sided=True)
+        centred, weights = gap[kept] - gap[kept].mean(), contrast[kept]
+        moved = np.asarray(np.bincount(customer[kept], weights * centred), dtype=np.float64)
+        p = _p_value(moved, centred * centred, float(weights @ weights), one_sided=True)
         if p < P_ALARM / 3 / len(NEWEST):
             return (_late(day, reward, rate * expected, since, ratio),)
     return ()
+
+
+def _falling(day: Array, new: Array, reward: Float, due: Float) -> bool:
+    """Whether the newer half of the new days has a smaller share of its rewards than the older: a season may turn."""
+    days = np.unique(day[new])
+    if len(days) < 2:
+        return True
+    newer = new & (day >= days[len(days) // 2])
+    older = new & ~newer
+    shares = [float(reward[half].sum() / due[half].sum()) for half in (newer, older)]
+    return shares[0] < FALLING * shares[1]
 
 
 def _late(day: Array, reward: Float, due: Float, since: int, ratio: float) -> Finding:

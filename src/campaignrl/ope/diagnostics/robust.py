@@ -19,16 +19,14 @@ LEAST = 5  # rows at least that are cut
 MADE_BY = "customer t, bias not counted"
 
 
-def robust_figures(
-    weight: Float, reward: Float, predicted: Float, expected: Float, clusters: Clusters, alpha: float
-) -> dict[str, Estimate]:
-    """Both figures of a policy from what rows say of it, arrays (n,) as estimators/bandit.py has them."""
-    low, high = caps(reward)
-    winsorised = expected + weight * (np.clip(reward, low, high) - np.clip(predicted, low, high))
-    value = float(winsorised.mean())
+def robust_figures(weight: Float, reward: Float, clusters: Clusters, alpha: float) -> dict[str, Estimate]:
+    """Both figures of a policy. weight, reward: (n,). No model is in them: it has learned from the same few rows."""
+    usual = weight * np.clip(reward, *caps(reward))
+    mean, value = float(weight.mean()), float(usual.mean())
+    ratio = value / mean if mean > 0.0 else math.nan
     points = {
-        WINSORISED: Point(value, winsorised - value),
-        LOG_SUM_EXP: log_sum_exp(weight * reward, weight * np.clip(reward, low, high)),
+        WINSORISED: Point(ratio, (usual - ratio * weight) / mean if mean > 0.0 else np.full(len(usual), math.nan)),
+        LOG_SUM_EXP: log_sum_exp(weight * reward, usual),
     }
     return {name: clustered_t(point, clusters, alpha, MADE_BY) for name, point in points.items()}
 

@@ -25,6 +25,7 @@ from campaignrl.arrays import Array, Float
 GAMMAS = (1.0, 1.05, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0)  # of the curve
 MOST = 50.0  # factors above it are not told apart
 HALVINGS = 24
+MOST_ROWS = 1 << 17  # by which bounds are worked out; of more, every second, third ... row
 LOOKED_AT = 1 << 16  # rows from which it is read how much wider the interval gets
 
 
@@ -55,9 +56,9 @@ class Sensitivity(NamedTuple):
         """In words, "" where there is nothing to say."""
         if not self.curve:
             return ""
-        told = f"odds of propensities off by a factor of {_factor(self.sign)} could turn the sign of the lift"
-        near = "its interval holds 0 as it is" if self.interval <= 1.0 else f"of {_factor(self.interval)} its interval"
-        return f"{told}, and {near}{'' if self.interval <= 1.0 else ' could reach 0'}"
+        told = f"to turn the sign of the lift, odds of propensities must be off by a factor of {_factor(self.sign)}"
+        near = "holds 0 as it is" if self.interval <= 1.0 else f"might hold 0 from {_factor(self.interval)} on"
+        return f"{told} (its interval {near})"
 
 
 class WeightedRows(NamedTuple):
@@ -257,4 +258,4 @@ def _known(gamma: float) -> float | None:
 
 
 def _factor(gamma: float) -> str:
-    return f"{MOST:g} and more" if math.isinf(gamma) else f"{gamma:.3g}"
+    return f"more than {MOST:g}" if math.isinf(gamma) else f"{gamma:.3g}"

@@ -31,7 +31,7 @@ BADGES = {
 
 # Short descriptions of estimators, for people who do not know their names.
 ESTIMATOR_WORDS = {
-    "winsorised": "doubly robust, outermost rewards cut",
+    "winsorised": "weighting, self-normalised, outermost rewards cut",
     "logsumexp": "weighting, large terms held back",
     "dm": "a model's prediction alone",
     "ips": "weighting alone",

@@ -24,6 +24,7 @@ from campaignrl.features import Context, FeatureSchema, Rows
 from campaignrl.tables.files import row_problems
 
 PER_ROW = ("customer", "step", "day", "action", "propensity", "reward", "cost", "matured")
+LEAST_PROPENSITY, MOST_REWARD = 1e-100, 1e100
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,12 @@ def contract_problems(log: DecisionLog) -> list[Problem]:
     problems += row_problems(~known, "action", action, f"an action id from 0 to {k - 1}")
     fix = "Give the probability after masks and caps; a row with none cannot be evaluated."
     problems += row_problems(~((p > 0.0) & (p <= 1.0)), "propensity", p, "in (0, 1]", fix)
+    small = f"at least {LEAST_PROPENSITY:g}, or the square of its weight is no number"
+    problems += row_problems((p > 0.0) & (p < LEAST_PROPENSITY), "propensity", p, small, fix)
     problems += row_problems(~np.isfinite(log.reward), "reward", log.reward, "a finite number")
+    with np.errstate(invalid="ignore"):
+        large = np.isfinite(log.reward) & (np.abs(log.reward) > MOST_REWARD)
+    problems += row_problems(large, "reward", log.reward, f"at most {MOST_REWARD:g} either way, or its square is none")
     if log.eligible is not None:
         barred = known & ~log.eligible[np.arange(n), np.where(known, action, 0)]
         problems += row_problems(barred, "action", action, "among the row's eligible actions")
