@@ -13,7 +13,7 @@ from pathlib import Path
 from campaignrl.arrays import Rows
 from campaignrl.errors import Problem, UsageError, unknown
 from campaignrl.ope.data import LOGGED, PolicyLike, target_policy_of
-from campaignrl.ope.diagnostics import check_apart, deciders, diagnose, holdout_of
+from campaignrl.ope.diagnostics import Finding, check_apart, deciders, diagnose, holdout_of
 from campaignrl.ope.episodes import SEQUENTIAL, evaluate_episodes
 from campaignrl.ope.figures import figures_of
 from campaignrl.ope.intervals import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate
@@ -140,8 +140,7 @@ def evaluate(
         'trust'
     """
     log, (names, choice) = _opened(log), asked(estimators)
-    _check_words(names, mix, alpha, folds)
-    _check_names(model, tuning, interval)
+    _check_words(names, mix, alpha, folds, (model, tuning, interval))
     if learned_on is not None:
         check_apart(learned_on, log)
     tuned, faded = tuning if tuning != FIXED else None, discount if discount != 1.0 else None
@@ -155,10 +154,8 @@ def evaluate(
     used, estimated, logged = propensities(used, logging_of_matured(logging, log), names, folds, seed)
     curve, (bounds, bounds_from) = _calibration(estimated), reward_range_of(used, reward_range)
     fitted = fitted_model(used, predictions, bounds, folds, seed, model) if _needs_model(names) else None
-    targets = [target_policy_of(given, used) for given in both]
-    checks = RowChecks.of(log, targets[0])
-    whole, other = gather(used, [checks.target, targets[1]], fitted, bounds, logged)
-    whole = with_pooled(whole, used, names)
+    checks = RowChecks.of(log, (targets := [target_policy_of(given, used) for given in both])[0])
+    whole, other = with_pooled(gather(used, [checks.target, targets[1]], fitted, bounds, logged), used, names)
     views = _views(whole, partial(mrdr_rows, used, whole, targets[0], bounds, folds, seed, model), names, mix)
     evidence, certain = _mixed(whole, mix), certain_share(used)
     without, outside = unavailable(names, evidence), outside_logging_support(names, evidence)
@@ -166,12 +163,10 @@ def evaluate(
     took, views = selected(estimators, choice, views, chosen, seed)
     usual = _estimates(views, without, certain, alpha, chosen, checks.at)
     estimates = with_interval(interval, used, views, chosen, usual, alpha, seed)
-    gain = _lift(evidence, other, certain, alpha, checks.at)
+    gain, few = _lift(evidence, other, certain, alpha, checks.at)
     lift = difference_with_interval(interval, used, evidence, other, gain, alpha, seed)
-    few = () if lift is NONE_HAD else deciders(*deciding(evidence, other, checks.at), len(evidence.clusters))
-    found = (*checks.found(used, whole, folds, seed), *few)
-    facts = (_gap(used, curve), holdout_of(log), targets[0].learned_from)
-    figures = figures_of(used, evidence, certain, dropped, chosen, facts)._replace(found=found)
+    found, facts = checks.found(used, whole, folds, seed), (_gap(used, curve), holdout_of(log), targets[0].learned_from)
+    figures = figures_of(used, evidence, certain, dropped, chosen, facts)._replace(found=found + few)
     verdict, reasons = diagnose(figures)
     return Evaluation(
         policy=_mixture_name(targets[0].name, mix),
@@ -221,11 +216,14 @@ def _needs_model(estimators: Sequence[str]) -> bool:
     return any(ESTIMATORS[name].model for name in estimators)
 
 
-def _lift(evidence: Evidence, other: Evidence, certain: float, alpha: float, at: Rows) -> Estimate:
-    """What the target earns over the reference; nothing where the log cannot see one of them."""
+def _lift(
+    evidence: Evidence, other: Evidence, certain: float, alpha: float, at: Rows
+) -> tuple[Estimate, tuple[Finding, ...]]:
+    """What the target earns over the reference, and whether few customers decide; nothing where the log is blind."""
     if no_information(evidence, certain) or no_information(other, certain):
-        return NONE_HAD
-    return difference(evidence, other, alpha, at)
+        return NONE_HAD, ()
+    few = deciders(*deciding(evidence, other, at), len(evidence.clusters))
+    return difference(evidence, other, alpha, at), few
 
 
 def compare_on_log(
@@ -258,7 +256,10 @@ def _opened(log: DecisionLog | str | Path) -> DecisionLog:
     return log if isinstance(log, DecisionLog) else read_log(log)
 
 
-def _check_words(estimators: Sequence[str], mix: float, alpha: float, folds: int) -> None:
+def _check_words(
+    estimators: Sequence[str], mix: float, alpha: float, folds: int, named: tuple[str, str, str] | None = None
+) -> None:
+    """named: the reward model, the tuning and the interval."""
     for name in estimators:
         if name not in ESTIMATORS and name not in SEQUENTIAL:
             raise unknown("estimator", name, [*ESTIMATORS, *SEQUENTIAL, AUTO])
@@ -273,6 +274,8 @@ def _check_words(estimators: Sequence[str], mix: float, alpha: float, folds: int
     ]
     if problems:
         raise UsageError(problems)
+    if named is not None:
+        _check_names(*named)
 
 
 def _check_names(model: str, tuning: str, interval: str) -> None:
