@@ -94,7 +94,7 @@ def evaluate(
 ) -> Evaluation:
     """What a policy would earn, per decision in the log's unit, from a log of another one, with a verdict.
 
-    The sequential estimators (pdis wpdis sdr wdr fqe msis) answer another question, what a whole episode by the
+    The sequential estimators (pdis wpdis sdr wdr fqe drl msis) answer another question, what a whole episode by the
     policy would earn per customer over `horizon` steps, so they are asked for apart; the answer is then an
     EpisodeEvaluation.
 
