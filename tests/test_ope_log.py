@@ -130,7 +130,8 @@ def test_snips_stays_inside_the_observed_rewards_and_all_is_finite_or_said(seed,
     for estimate in e.estimates.values():
         assert math.isfinite(estimate.value) or "not to be had" in " ".join(e.reasons)
         if estimate.interval == "empirical likelihood":
-            assert 0.0 <= estimate.ci_low <= estimate.ci_high <= 1.0
+            assert min(estimate.value, 0.0) <= estimate.ci_low <= estimate.value
+            assert estimate.value <= estimate.ci_high <= max(estimate.value, 1.0)
 
 
 def test_other_action_ids_change_nothing():

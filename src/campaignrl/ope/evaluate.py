@@ -13,7 +13,7 @@ from pathlib import Path
 from campaignrl.arrays import Rows
 from campaignrl.errors import Problem, UsageError, unknown
 from campaignrl.ope.data import LOGGED, PolicyLike, target_policy_of
-from campaignrl.ope.diagnostics import check_apart, deciders, diagnose, holdout_of
+from campaignrl.ope.diagnostics import Finding, check_apart, deciders, diagnose, holdout_of
 from campaignrl.ope.episodes import SEQUENTIAL, evaluate_episodes
 from campaignrl.ope.estimated_propensities import with_propensity_error
 from campaignrl.ope.figures import figures_of, told
@@ -96,7 +96,7 @@ def evaluate(
 ) -> Evaluation:
     """What a policy would earn, per decision in the log's unit, from a log of another one, with a verdict.
 
-    The sequential estimators (pdis wpdis sdr wdr fqe msis) answer another question, what a whole episode by the
+    The sequential estimators (pdis wpdis sdr wdr fqe drl msis) answer another question, what a whole episode by the
     policy would earn per customer over `horizon` steps, so they are asked for apart; the answer is then an
     EpisodeEvaluation.
 
@@ -143,8 +143,7 @@ def evaluate(
         'trust'
     """
     log, (names, choice) = _opened(log), asked(estimators)
-    _check_words(names, mix, alpha, folds)
-    _check_names(model, tuning, interval)
+    _check_words(names, mix, alpha, folds, (model, tuning, interval))
     if learned_on is not None:
         check_apart(learned_on, log)
     tuned, faded = tuning if tuning != FIXED else None, discount if discount != 1.0 else None
@@ -160,8 +159,7 @@ def evaluate(
     fitted = fitted_model(used, predictions, bounds, folds, seed, model) if _needs_model(names) else None
     targets = [target_policy_of(given, used) for given in both]
     checks = RowChecks.of(log, targets[0], robust, alpha)
-    gathered, other = gather(used, [checks.target, targets[1]], fitted, bounds, logged)
-    whole = with_pooled(gathered, used, names)
+    whole, other = with_pooled(gather(used, [checks.target, targets[1]], fitted, bounds, logged), used, names)
     views = _views(whole, partial(mrdr_rows, used, whole, targets[0], bounds, folds, seed, model), names, mix)
     evidence, certain = _mixed(whole, mix), certain_share(used)
     without, outside = unavailable(names, evidence), outside_logging_support(names, evidence)
@@ -169,13 +167,12 @@ def evaluate(
     took, views = selected(estimators, choice, views, chosen, seed)
     usual = _estimates(views, without, certain, alpha, chosen, checks.at)
     estimates = with_interval(interval, used, views, chosen, usual, alpha, seed)
-    lift = _lift(evidence, other, certain, alpha, checks.at)
+    lift, few = _lift(evidence, other, certain, alpha, checks.at)
     lift = difference_with_interval(interval, used, evidence, other, lift, alpha, seed)
     estimates, lift = with_propensity_error(used, estimated, (estimates, lift), views, chosen, (evidence, other), alpha)
     found = checks.found(used, (whole, other), lift, mix, folds, seed)
     facts = (_gap(used, curve), holdout_of(log), targets[0].learned_from)
     figures = figures_of(used, evidence, certain, dropped, chosen, facts)
-    few = () if lift is NONE_HAD else deciders(*deciding(evidence, other, checks.at), len(evidence.clusters))
     verdict, reasons = diagnose(figures._replace(found=(*found.findings, *few)))
     return Evaluation(
         policy=_mixture_name(targets[0].name, mix),
@@ -218,11 +215,14 @@ def _needs_model(estimators: Sequence[str]) -> bool:
     return any(ESTIMATORS[name].model for name in estimators)
 
 
-def _lift(evidence: Evidence, other: Evidence, certain: float, alpha: float, at: Rows) -> Estimate:
-    """What the target earns over the reference; nothing where the log cannot see one of them."""
+def _lift(
+    evidence: Evidence, other: Evidence, certain: float, alpha: float, at: Rows
+) -> tuple[Estimate, tuple[Finding, ...]]:
+    """What the target earns over the reference, and whether few customers decide; nothing where the log is blind."""
     if no_information(evidence, certain) or no_information(other, certain):
-        return NONE_HAD
-    return difference(evidence, other, alpha, at)
+        return NONE_HAD, ()
+    few = deciders(*deciding(evidence, other, at), len(evidence.clusters))
+    return difference(evidence, other, alpha, at), few
 
 
 def compare_on_log(
@@ -255,7 +255,10 @@ def _opened(log: DecisionLog | str | Path) -> DecisionLog:
     return log if isinstance(log, DecisionLog) else read_log(log)
 
 
-def _check_words(estimators: Sequence[str], mix: float, alpha: float, folds: int) -> None:
+def _check_words(
+    estimators: Sequence[str], mix: float, alpha: float, folds: int, named: tuple[str, str, str] | None = None
+) -> None:
+    """named: the reward model, the tuning and the interval."""
     for name in estimators:
         if name not in ESTIMATORS and name not in SEQUENTIAL:
             raise unknown("estimator", name, [*ESTIMATORS, *SEQUENTIAL, AUTO])
@@ -270,6 +273,8 @@ def _check_words(estimators: Sequence[str], mix: float, alpha: float, folds: int
     ]
     if problems:
         raise UsageError(problems)
+    if named is not None:
+        _check_names(*named)
 
 
 def _check_names(model: str, tuning: str, interval: str) -> None:

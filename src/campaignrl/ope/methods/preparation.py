@@ -118,10 +118,11 @@ def certain_share(log: DecisionLog) -> float:
     return float((log.propensity[choice] >= weights.CERTAIN).sum() / rows) if rows else 0.0
 
 
-def with_pooled(evidence: Evidence, log: DecisionLog, estimators: Sequence[str]) -> Evidence:
+def with_pooled(rows: Sequence[Evidence], log: DecisionLog, estimators: Sequence[str]) -> list[Evidence]:
     """The evidence with the propensities of all loggers together, if an estimator wants them and they are known."""
     wanted = any(ESTIMATORS[name].pooled for name in estimators)
-    return evidence._replace(pooled=pooled_factor(log)) if wanted else evidence
+    factor = pooled_factor(log) if wanted else None
+    return [each._replace(pooled=factor) for each in rows]
 
 
 def no_information(evidence: Evidence, certain: float) -> bool:

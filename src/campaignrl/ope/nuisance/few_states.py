@@ -2,8 +2,8 @@
 
 A ridge over actions' coefficients holds back what a state and an action do together, and fitted backwards over many
 steps the rests add up. Where every state has been seen with every action often enough its mean says all there is, so
-the regression hardly speaks there. Not
-here: the regressions (q_models.py), the recursion (fqe.py). n rows, k actions, N trajectories, T steps.
+the regression hardly speaks there. Not here: the regressions (q_models.py), the recursion (fqe.py). n rows, k actions,
+N trajectories, T steps.
 """
 
 from __future__ import annotations
