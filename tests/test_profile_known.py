@@ -10,6 +10,7 @@ import pytest
 from campaignrl.calibration.purchase import fit_mbg_nbd
 from campaignrl.calibration.purchase.beta_geometric import _by_quadrature, expected_purchases, p_alive
 from campaignrl.calibration.purchase.histories import as_given
+from campaignrl.errors import SpecError
 from campaignrl.profiles.store.build import build_profiles
 from campaignrl.profiles.tags.tag_set import TagSet
 from campaignrl.profiles.tags.world_features import features_frame
@@ -214,3 +215,43 @@ def test_values_of_customers_are_finite_whatever_the_prices(amounts):
         np.testing.assert_allclose(made.frame["clv"], 49.9 * made.frame["orders"], rtol=0.01)
     if amounts == "heavy":
         assert made.facts["tags"]["clv"]["fit"]["spend"].startswith("pulled to the mean order")
+
+
+def test_a_rule_may_have_a_word_for_what_cannot_be_told():
+    frame = events([("a", 1, "order", {}), ("a", 9, "order", {}), ("b", 1, "visit", {})])
+    attributes = pd.DataFrame({"customer_id": ["a", "b"], "age": [30.0, np.nan]})
+    when = {"buyer": "orders >= 2", "elder": "age >= 40"}
+    made = profiles(
+        frame, attributes, orders=statistic("number of orders"),
+        age={"level": "basic", "kind": "attribute", "of": "age"},
+        kind={"level": "basic", "kind": "rule", "otherwise": "rest", "unknown": "unknown", "when": when},
+        is_told={"level": "basic", "kind": "rule", "when": "kind == 'unknown'"},
+    ).frame  # fmt: skip
+    assert made["kind"].tolist() == ["buyer", "unknown"]
+    assert made["is_told"].tolist() == [False, True]
+    with pytest.raises(SpecError, match="beside a table of named conditions"):
+        check(
+            TagSet, {"name": "t", "tags": {"x": {"level": "basic", "kind": "rule", "when": "x", "unknown": "u"}}}, "t"
+        )
+
+
+def test_who_shows_signs_of_paying_is_no_prospect_without_an_order():
+    frame = events([
+        ("a", 1, "order", {"amount": 5.0}), ("looks", 2, "visit", {}), ("gave_back", 3, "refund", {"amount": 2.0}),
+        ("used", 4, "redeemed", {}), ("member", 4, "visit", {}), ("no_member", 4, "visit", {}),
+    ])  # fmt: skip
+    attributes = pd.DataFrame({"customer_id": ["member", "no_member", "told"], "spend": ["99.5", "0", None]})
+    attributes["paying"] = [None, "no", "yes"]
+    found = profiles(frame, attributes, stage=statistic("lifecycle stage")).frame.set_index("customer_id")["stage"]
+    assert {c: None if pd.isna(v) else v for c, v in found.items()} == {
+        "a": "churned", "looks": "prospect", "gave_back": None, "used": None, "member": None, "no_member": "prospect",
+        "told": None,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["shop", "retail", "bank"])
+def test_archetypes_are_of_what_is_known_or_unknown(name):
+    """Orders with a day and nothing else: no archetype that rests on visits, discounts or amounts is made up."""
+    made = build_profiles(dates_only(), None, name, DAY).frame
+    assert set(made["archetype"]) <= {"unknown", "potential"}
+    assert (made["archetype"] == "unknown").mean() > 0.5

@@ -134,13 +134,15 @@ def _best(among: Mapping[str, Any], tried: tuple[Tried, ...]) -> str:
 
 def _candidates(known: Purchases, end: int) -> dict[str, tuple[Forecast, dict[str, Float]]]:
     """Every model with the histories it was fitted on; the first is the regular one, or MBG/NBD where k is 1."""
-    even = np.ones(end + 1)
-    k, _ = _most_likely_k(histories_in(even, known, end), _log_gaps(known, even))
-    daily, seasonal = _calendar(known, end, fit_mbg_nbd if k == 1 else partial(fit_mbg_cnbd, k=k))
+    daily = np.ones(end + 1)
     given = histories_in(daily, known, end)
-    k, regular = _most_likely_k(given, _log_gaps(known, daily))
-    models = {} if k == 1 else {f"MBG/CNBD-{k}": regular}
-    models |= {name: fit(**given) for name, fit in POISSON.items()}
+    k, found = _most_likely_k(given, _log_gaps(known, daily))
+    daily, seasonal = _calendar(known, end, fit_mbg_nbd if k == 1 else partial(fit_mbg_cnbd, k=k))
+    if seasonal:
+        given = histories_in(daily, known, end)
+        k, found = _most_likely_k(given, _log_gaps(known, daily))
+    models = {f"MBG/CNBD-{k}": found} if k > 1 else {"MBG/NBD": found}
+    models |= {name: fit(**given) for name, fit in POISSON.items() if name not in models}
     return {name: (Forecast(name, model, end, daily, seasonal), given) for name, model in models.items()}
 
 
@@ -163,9 +165,9 @@ def _calendar(known: Purchases, end: int, fit: Callable[..., Any]) -> tuple[Floa
 
 def _most_likely_k(given: Mapping[str, Float], log_gaps: float) -> tuple[int, Any]:
     """K with the highest likelihood of the times between orders, and its model."""
-    found: tuple[int, Any] = (1, None)
-    best = -np.inf
-    for k in range(1, MOST_REGULAR + 1):
+    found: tuple[int, Any] = (1, fit_mbg_nbd(given["x"], given["t_x"], given["T"]))
+    best = found[1].log_likelihood
+    for k in range(2, MOST_REGULAR + 1):
         model = fit_mbg_cnbd(given["x"], given["t_x"], given["T"], k=k)
         value = model.log_likelihood + (k - 1) * log_gaps - float(given["x"].sum()) * special.gammaln(k)
         if value <= best:

@@ -72,8 +72,7 @@ def with_attributes(tables: Tables, attributes: pd.DataFrame, labels: npt.NDArra
                 table, n = _table_of(mine[mine.isin(levels)], levels)
                 segment.setdefault("profile", {})[text] = table
                 for level, share in table.items():
-                    se = float(np.sqrt(share * (1.0 - share) / max(n, 1)))
-                    said[place(("segments", g, "profile", text, level))] = _fitted(se, n, "share of customers")
+                    said[place(("segments", g, "profile", text, level))] = _of_shares(share, n)
     return said
 
 
@@ -91,7 +90,15 @@ def _share(said: dict[str, Provenance], table: Tables, path: Path, yes: npt.NDAr
     n = len(yes)
     share = float(yes.mean()) if n else 0.0
     table[path[-1]] = round(share, 6)
-    said[place(path)] = _fitted(float(np.sqrt(share * (1 - share) / max(n, 1))), n, "share of customers")
+    said[place(path)] = _of_shares(share, n)
+
+
+def _of_shares(share: float, n: int) -> Provenance:
+    """A share of n customers: of all or of none is not certain, and of nobody is not known."""
+    if not n:
+        return Provenance(how="default", by="not identified: no customer to count")
+    spread = share if 0.0 < share < 1.0 else (n * share + 0.5) / (n + 1.0)  # Jeffreys: as if half a customer were other
+    return _fitted(float(np.sqrt(spread * (1.0 - spread) / n)), n, "share of customers")
 
 
 def _segments(campaign: Campaign, template: World, lent: Tables, said: dict[str, Provenance]) -> Tables:

@@ -13,9 +13,10 @@ import numpy as np
 
 from campaignrl.arrays import Float, Objects
 from campaignrl.lifecycle import stage
-from campaignrl.profiles.events import Connection
+from campaignrl.profiles.events import Connection, quoted, text
 from campaignrl.profiles.tags.rfm_scores import edge_scores, quintile_edges
 from campaignrl.specs import STAGES
+from campaignrl.tables.files import MISSING, NO
 
 
 class OrderHistory(NamedTuple):
@@ -50,11 +51,33 @@ def days_since_sign_up(history: OrderHistory) -> Float:
     return days
 
 
+PAID = ("refund", "redeemed")  # kinds of events that only somebody who bought has
+PAYING = ("paying", "orders", "spend", "first_order", "last_order")  # attributes that say so, where they say anything
+
+
 def lifecycle_stage(history: OrderHistory) -> Objects:
-    """(n,) one of STAGES, from the number of orders and the days since the first and the last one."""
+    """(n,) one of STAGES, from the number of orders and the days since the first and the last one.
+
+    Somebody without an order who shows signs of being a paying customer is no prospect: their orders were not exported,
+    and the stage is unknown (None).
+    """
     orders = np.minimum(history.orders, 32_767).astype(np.int16)
     recency, first = history.last.astype(np.float32), history.first.astype(np.float32)
-    return np.array(STAGES, dtype=object)[stage(orders, recency, first)]
+    found = np.array(STAGES, dtype=object)[stage(orders, recency, first)]
+    if (orders == 0).any():
+        found[(orders == 0) & pd.Index(history.ids).isin(list(_paying(history.connection)))] = None
+    return found
+
+
+def _paying(connection: Connection) -> set[str]:
+    """Customers of whom something else than an order says that they bought."""
+    parts = [f"select distinct customer_id from known where kind in ({', '.join(text(kind) for kind in PAID)})"]
+    for name, *_ in connection.execute("describe attributes").fetchall():
+        if name in PAYING:
+            said = f"lower(trim(cast({quoted(name)} as varchar)))"
+            no = ", ".join(text(word) for word in ("", "0", "0.0", *(word.lower() for word in (*NO, *MISSING))))
+            parts.append(f"select customer_id from attributes where {said} is not null and {said} not in ({no})")
+    return {str(one) for (one,) in connection.execute(" union ".join(parts)).fetchall()}
 
 
 def recency_score(history: OrderHistory) -> Float:

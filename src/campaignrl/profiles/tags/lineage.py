@@ -95,4 +95,5 @@ def _conditions(tag: Tag) -> str:
     if isinstance(tag.when, str):
         return tag.when
     told = "; ".join(f"{name}: {rule}" for name, rule in tag.when.items())
-    return told if tag.otherwise is None else f"{told}; else {tag.otherwise}"
+    told += "" if tag.otherwise is None else f"; else {tag.otherwise}"
+    return told if tag.unknown is None else f"{told}; {tag.unknown} where that cannot be told"

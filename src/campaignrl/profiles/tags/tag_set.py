@@ -52,7 +52,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
 MAY: Mapping[str, tuple[str, ...]] = {
     "statistic": ("days", "channel", "category", "brand", "cuts", "names"),
     "attribute": ("settled",),
-    "rule": ("otherwise",),
+    "rule": ("otherwise", "unknown"),
     "score": ("cuts", "names"),
     "model": ("days", "margin", "cuts", "names"),
     "manual": (),
@@ -74,6 +74,7 @@ class Tag(Spec):
     names: tuple[str, ...] = ()
     when: str | dict[str, str] = ""
     otherwise: str | None = None
+    unknown: str | None = None  # the word where it hangs on what is not known; None: nothing is said
     weights: dict[str, float] = Field(default_factory=dict)
     settled: bool = False  # the value seen most often over all refreshes, instead of the newest
     margin: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0  # share of an order's value that counts, in `clv`
@@ -145,7 +146,7 @@ class TagSet(Spec):
         if tag.names:
             return tag.names
         if tag.kind == "rule" and not isinstance(tag.when, str):
-            return tuple(dict.fromkeys([*tag.when, *([tag.otherwise] if tag.otherwise else [])]))
+            return tuple(dict.fromkeys([*tag.when, *(word for word in (tag.otherwise, tag.unknown) if word)]))
         if tag.kind == "attribute" or (tag.kind == "model" and tag.of in TEXTS_OF_MODELS):
             return None
         if tag.kind == "statistic" and STATISTICS[tag.of].kind == "text":
@@ -275,6 +276,8 @@ def _name_problems(tag: Tag) -> list[Problem]:
         problems.append(Problem("a tag", "cuts", tag.cuts, f"for a number, which {tag.of!r} is not"))
     if tag.cuts and tag.kind == "statistic" and tag.of in STATISTICS and STATISTICS[tag.of].kind != "number":
         problems.append(Problem("a tag", "cuts", tag.cuts, f"for a number, which {tag.of!r} is not"))
-    if tag.otherwise is not None and isinstance(tag.when, str):
-        problems.append(Problem("a tag", "otherwise", tag.otherwise, "beside a table of named conditions in `when`"))
+    for key in ("otherwise", "unknown"):
+        if getattr(tag, key) is not None and isinstance(tag.when, str):
+            allowed = "beside a table of named conditions in `when`"
+            problems.append(Problem("a tag", key, getattr(tag, key), allowed))
     return problems

@@ -89,7 +89,7 @@ def rule_column(name: str, chosen: TagSet, made: Mapping[str, Values], n: int) -
     """(n,) yes/no of one condition, or the name of the first of several that holds (`otherwise`, or None).
 
     A condition that would hold or not by what an unknown tag is, is unknown: then neither `no` nor `otherwise` is
-    said. Every mistake of every condition is in one SpecError.
+    said, but `unknown` where the tag has such a word. Every mistake of every condition is in one SpecError.
     """
     tag = chosen.tags[name]
     context = _context(tag, chosen, made)
@@ -110,7 +110,7 @@ def rule_column(name: str, chosen: TagSet, made: Mapping[str, Values], n: int) -
     if isinstance(tag.when, str):
         return pd.Series(holds[0]).astype("boolean").mask(open_[0]).array
     values = np.full(n, tag.otherwise, dtype=object)
-    values[np.any(open_, axis=0)] = None
+    values[np.any(open_, axis=0)] = tag.unknown
     for level, hit in reversed(list(zip(tag.when, holds, strict=True))):  # the first that holds is written last
         values[hit] = level
     return values
