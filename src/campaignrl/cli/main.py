@@ -32,7 +32,7 @@ VERBS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "demo": ("demo:demo", "Simulate, train, evaluate offline, decide and report, on simulated customers."),
         "world": ("world:world", "List, show and check worlds."),
         "profile": (
-            "profile:profile",
+            "profiles.build:profile",
             "Customer profiles: build tags from raw events, update them, segment customers, show them.",
         ),
         "calibrate": (
