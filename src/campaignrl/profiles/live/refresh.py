@@ -40,7 +40,7 @@ from campaignrl.profiles.table import LIVE, LIVE_FRESHNESS, SEGMENT, profile_fac
 from campaignrl.profiles.tags import TagSet
 from campaignrl.specs import check
 from campaignrl.tables import COLUMNS, ID, SCHEMA, events_table, read_events
-from campaignrl.tables.files import read_frame, write_frame, write_parquet, write_whole
+from campaignrl.tables.files import column_names, read_frame, write_frame, write_parquet, write_whole
 
 # Statistics that compare a customer with all others.
 OF_ALL = (
@@ -192,10 +192,9 @@ def refresh(folder: str | Path, events: pd.DataFrame) -> Refreshed:
 
 def _some(path: Path, ids: list[str], columns: Sequence[str] = ()) -> pd.DataFrame:
     """Rows of some customers of a Parquet file in order of id."""
-    wanted = ", ".join(text(one) for one in ids)
+    wanted, chosen = ", ".join(text(one) for one in ids), ", ".join(map(quoted, columns)) or "*"
+    sql = f"select {chosen} from read_parquet({text(str(path))}) where customer_id in ({wanted}) order by customer_id"
     with database(pd.DataFrame({ID: ["x"], "ts": [pd.Timestamp(0)], "kind": ["visit"]}), None, FAR) as connection:
-        found = connection.sql(
-            f"select {', '.join(map(quoted, columns)) or '*'} from read_parquet({text(str(path))}) where customer_id in ({wanted}) order by customer_id"
-        ).to_arrow_table()
+        found = connection.sql(sql).to_arrow_table()
     frame: pd.DataFrame = found.to_pandas()
     return frame
