@@ -18,7 +18,7 @@ from campaignrl.profiles.population.dependence import (
 )
 from campaignrl.profiles.population.exact_relations import Ties, find_ties
 from campaignrl.profiles.population.fidelity import association, fidelity, held_out_fidelity
-from campaignrl.profiles.population.population import fit_population
+from campaignrl.profiles.population.population import Population, fit_population
 from campaignrl.profiles.population.quantile_tables import marginal, quantiles
 from campaignrl.profiles.table.columns import Tag
 
@@ -284,3 +284,37 @@ def test_a_tag_that_nobody_has_tells_nobody_apart():
     )
     alike = fidelity(table, table.sample(frac=1.0, random_state=1), np.random.default_rng(1))
     assert 0.3 < alike.score.auc < 0.7
+
+
+def clockwork(n=900, seed=0):
+    """Customers whose tags hang together exactly: a window, a mean gap, a score by fifths."""
+    chance = np.random.default_rng(seed)
+    orders = chance.integers(1, 9, n)
+    tenure = np.round(chance.uniform(100, 400, n), 3)
+    recency = np.where(orders == 1, tenure, np.round(tenure * chance.uniform(0, 0.9, n), 3))
+    lately = np.where(recency > 90, 0, np.minimum(chance.integers(1, 4, n), orders))
+    gap = np.where(orders > 1, (tenure - recency) / np.maximum(orders - 1, 1), np.nan)
+    spend = np.round(chance.lognormal(4, 1, n), 2)
+    score = 1 + np.searchsorted(np.quantile(spend, [0.2, 0.4, 0.6, 0.8]), spend)
+    frame = {"orders": orders, "tenure": tenure, "recency": recency, "lately": lately, "gap": gap}
+    return pd.DataFrame({"customer_id": np.arange(n).astype(str), **frame, "spend": spend, "score": score})
+
+
+def test_windows_mean_gaps_and_scores_of_drawn_customers_are_possible():
+    table = clockwork()
+    made = fit_population(table, np.zeros(len(table), dtype=np.int64), ("all",))
+    names = [tag.name for tag in made.tags]
+    assert [names[z.tag] for z in made.ties.zero] == ["lately"]
+    assert [names[g.tag] for g in made.ties.gaps] == ["gap"]
+    assert [names[s.tag] for s in made.ties.steps] == ["score"]
+    drawn = made.draw(3_000, 1)
+    assert ((drawn.lately == 0) == (drawn.recency > 90.5)).mean() > 0.99
+    assert (drawn.lately <= drawn.orders).all()
+    assert (drawn.gap.isna() == (drawn.orders <= 1)).all()
+    several = drawn[drawn.orders > 1]
+    expected = (several.tenure - several.recency) / (several.orders - 1)
+    assert np.allclose(several.gap, expected)
+    assert (
+        drawn.groupby("score").spend.max().to_numpy()[:-1] <= drawn.groupby("score").spend.min().to_numpy()[1:]
+    ).all()
+    assert Population.model_validate(made.model_dump()) == made

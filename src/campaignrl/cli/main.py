@@ -45,7 +45,7 @@ VERBS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "halt": ("loop:halt", "Stop a campaign at once: no plan and no approval until the halt is released."),
         "world": ("world:world", "List, show and check worlds."),
         "profile": (
-            "profile:profile",
+            "profiles.build:profile",
             "Customer profiles: build tags from raw events, update them, segment customers, show them.",
         ),
         "calibrate": (

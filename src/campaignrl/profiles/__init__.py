@@ -1,6 +1,7 @@
 """Profiles: from raw exports to tags, segments and populations.
 
 events/      The events of a profile up to a day, and order histories made of them
+feedback/    What customers write: words, a mood learned from the shop's own scores, and both as attributes
 intake/      Raw exports to one events table, with nothing lost on the way
 items/       Product recommendation: which items to show each customer, and whether that is any good
 live/        Profiles kept live: new events refresh the customers they touch within a second, between two updates

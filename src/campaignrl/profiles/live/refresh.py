@@ -13,7 +13,7 @@ here: waiting for files (watch.py), the tags themselves (tags/).
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from campaignrl.errors import DataError, Problem, UsageError
-from campaignrl.profiles.events import newest_day, text
+from campaignrl.profiles.events import newest_day, quoted, text
 from campaignrl.profiles.events.database import database
 from campaignrl.profiles.live.witness import FAR, Witness, witness_of
 from campaignrl.profiles.store import (
@@ -39,8 +39,8 @@ from campaignrl.profiles.store import (
 from campaignrl.profiles.table import LIVE, LIVE_FRESHNESS, SEGMENT, profile_facts, profile_path, write_profiles
 from campaignrl.profiles.tags import TagSet
 from campaignrl.specs import check
-from campaignrl.tables import COLUMNS, ID, SCHEMA, events_table
-from campaignrl.tables.files import read_frame, write_frame, write_parquet, write_whole
+from campaignrl.tables import COLUMNS, ID, SCHEMA, events_table, read_events
+from campaignrl.tables.files import column_names, read_frame, write_frame, write_parquet, write_whole
 
 # Statistics that compare a customer with all others.
 OF_ALL = (
@@ -71,6 +71,9 @@ class Live:
         self.witness: Witness = witness_of(self.folder / EVENTS, self.about)
         self.own, self.kept = own_tags(self.state.tags)
         self.facts = profile_facts(self.folder / "profiles.parquet")
+        self.columns = column_names(self.folder / "profiles.parquet")
+        self.pending = [read_events(path) for path in pending_of(self.folder)]
+        self.day = max([self.state.as_of, *map(newest_day, self.pending)])
 
     def refresh(self, events: pd.DataFrame) -> Refreshed:
         """Keep new events as pending and make the rows of the customers they touch anew."""
@@ -83,7 +86,8 @@ class Live:
             fix = f"Use `campaignrl profile update {self.folder} EVENTS`."
             raise UsageError(Problem("events", "customers", len(touched), f"at most {MOST_TOUCHED:,}", fix))
         self._keep(table)
-        day = max(self.state.as_of, *(newest_day(path) for path in pending_of(self.folder)))
+        self.pending.append(table.to_pandas())
+        self.day = day = max(self.day, newest_day(self.pending[-1]))
         made = self._made(touched, day)
         frame = self._joined(made.frame, touched)
         freshness = made.freshness[made.freshness[ID].isin(touched)].reset_index(drop=True)
@@ -124,11 +128,10 @@ class Live:
         """Their events of the folder and of everything pending; Parquet's own statistics find them quickly."""
         ids = ", ".join(text(one) for one in touched)
         chosen = ", ".join(f'"{name}"' for name in COLUMNS)
-        parts = []
-        for path in (self.folder / EVENTS, *pending_of(self.folder)):
-            with database(path, None, FAR) as connection:
-                sql = f"select {chosen} from events where customer_id in ({ids})"
-                parts.append(connection.sql(sql).to_arrow_table().cast(SCHEMA).to_pandas())
+        with database(self.folder / EVENTS, None, FAR) as connection:
+            sql = f"select {chosen} from events where customer_id in ({ids})"
+            parts = [connection.sql(sql).to_arrow_table().cast(SCHEMA).to_pandas()]
+        parts += [part[part[ID].isin(touched)] for part in self.pending]
         whole: pd.DataFrame = pd.concat([part for part in parts if len(part)], ignore_index=True)
         return whole
 
@@ -141,9 +144,10 @@ class Live:
 
     def _joined(self, made: pd.DataFrame, touched: list[str]) -> pd.DataFrame:
         """Whole rows: the new values, and the old ones of what hangs on all customers."""
-        old = _some(profile_path(self.folder).resolve(), touched).set_index(ID)
         new = made[made[ID].isin(touched)].set_index(ID)
-        order = [name for name in old.columns if name in new.columns or name in old.columns]
+        waiting = [name for name in self.columns if name not in made.columns]
+        old = _some(profile_path(self.folder), touched, [ID, *waiting]).set_index(ID)
+        order = [name for name in self.columns if name != ID]
         columns = {name: new[name] if name in new.columns else old[name].reindex(new.index) for name in order}
         frame = pd.DataFrame(columns, index=new.index).reset_index()
         segments = self.state.segments
@@ -186,12 +190,11 @@ def refresh(folder: str | Path, events: pd.DataFrame) -> Refreshed:
     return Live(folder).refresh(events)
 
 
-def _some(path: Path, ids: list[str]) -> pd.DataFrame:
+def _some(path: Path, ids: list[str], columns: Sequence[str] = ()) -> pd.DataFrame:
     """Rows of some customers of a Parquet file in order of id."""
-    wanted = ", ".join(text(one) for one in ids)
+    wanted, chosen = ", ".join(text(one) for one in ids), ", ".join(map(quoted, columns)) or "*"
+    sql = f"select {chosen} from read_parquet({text(str(path))}) where customer_id in ({wanted}) order by customer_id"
     with database(pd.DataFrame({ID: ["x"], "ts": [pd.Timestamp(0)], "kind": ["visit"]}), None, FAR) as connection:
-        found = connection.sql(
-            f"select * from read_parquet({text(str(path))}) where customer_id in ({wanted}) order by customer_id"
-        ).to_arrow_table()
+        found = connection.sql(sql).to_arrow_table()
     frame: pd.DataFrame = found.to_pandas()
     return frame

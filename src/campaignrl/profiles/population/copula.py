@@ -110,11 +110,12 @@ class Columns(NamedTuple):
 
 def columns_for_population(profiles: pd.DataFrame, tags: Sequence[Tag]) -> Columns:
     """Codes and values of a profiles table. A node's last code is "missing" where its tag has gaps."""
-    node_tags, sizes, codes, numbers = [], [], [], dict[int, Float]()
+    node_tags, sizes, codes = [], [], []
+    numbers = {t: numbers_of(profiles, tag) for t, tag in enumerate(tags) if tag.kind in ("number", "date")}
+    ties = find_ties(numbers, tags)
     for t, tag in enumerate(tags):
         if tag.kind in ("number", "date"):
-            numbers[t] = numbers_of(profiles, tag)
-            if tag.gaps:
+            if tag.gaps and t not in ties.made:
                 node_tags.append(t)
                 sizes.append(2)
                 codes.append(np.isnan(numbers[t]).astype(np.int64))
@@ -124,7 +125,6 @@ def columns_for_population(profiles: pd.DataFrame, tags: Sequence[Tag]) -> Colum
         node_tags.append(t)
         sizes.append(max(size + tag.gaps, 1))
         codes.append(np.where(code < 0, sizes[-1] - 1, code))
-    ties = find_ties(numbers, tags)
     drawn = untied(numbers, ties)
     return Columns(tuple(tags), tuple(node_tags), tuple(sizes), codes, tuple(drawn), list(drawn.values()), ties)
 

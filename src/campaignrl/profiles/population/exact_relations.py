@@ -8,12 +8,12 @@ n customers; numbers are given by their place among the tags.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import Literal
 
 import numpy as np
 
-from campaignrl.arrays import Bool, Float
+from campaignrl.arrays import Bool, Float, Int64
 from campaignrl.profiles.table import Tag
 from campaignrl.specs import Spec
 
@@ -43,19 +43,55 @@ class EqualWhere(Spec):
     value: float
 
 
+class ZeroBeyond(Spec):
+    """A tag that is 0 exactly where `other` is above a limit: orders of 90 days where the last one is longer ago."""
+
+    tag: int
+    other: int
+    limit: float
+
+
+class Gap(Spec):
+    """A mean gap: (longest - shortest) / (count - 1), and missing where the count is at most 1."""
+
+    tag: int
+    longest: int
+    shortest: int
+    count: int
+
+
+class Steps(Spec):
+    """A tag of few values that another gives: values[i] where it lies above edges[i - 1] and up to edges[i]."""
+
+    tag: int
+    other: int
+    edges: tuple[float, ...]
+    values: tuple[float, ...]
+
+
 class Ties(Spec):
     """Every relation found, in the order in which they are applied. ordered: (smaller, larger)."""
 
     ordered: tuple[tuple[int, int], ...] = ()
+    zero: tuple[ZeroBeyond, ...] = ()
     equal: tuple[EqualWhere, ...] = ()
     derived: tuple[Derived, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    steps: tuple[Steps, ...] = ()
 
     @property
     def places(self) -> set[int]:
         """The tags they speak of."""
         found = {t for pair in self.ordered for t in pair}
         found |= {t for e in self.equal for t in (e.tag, e.other, e.given)}
+        found |= {t for z in self.zero for t in (z.tag, z.other)} | {t for s in self.steps for t in (s.tag, s.other)}
+        found |= {t for g in self.gaps for t in (g.tag, g.longest, g.shortest, g.count)}
         return found | {t for d in self.derived for t in (d.tag, d.x, d.y)}
+
+    @property
+    def made(self) -> set[int]:
+        """The tags that are not drawn, for others give them."""
+        return {d.tag for d in self.derived} | {g.tag for g in self.gaps} | {s.tag for s in self.steps}
 
 
 def find_ties(values: Mapping[int, Float], tags: Sequence[Tag]) -> Ties:
@@ -64,7 +100,13 @@ def find_ties(values: Mapping[int, Float], tags: Sequence[Tag]) -> Ties:
     varying = {t: v for t, v in values.items() if (~np.isnan(v)).sum() >= FEWEST and np.nanmin(v) < np.nanmax(v)}
     rows = slice(None, None, max(n // LOOKED_AT, 1))
     derived = _derived(varying, {t: v[rows] for t, v in varying.items()}, tags)
+    sources = {t for d in derived for t in (d.x, d.y)}
     free = {t: v for t, v in varying.items() if t not in {d.tag for d in derived}}
+    gaps = find_gaps({t: v for t, v in free.items() if t not in sources}, free, tags)
+    free = {t: v for t, v in free.items() if t not in {g.tag for g in gaps}}
+    sources |= {t for g in gaps for t in (g.longest, g.shortest, g.count)}
+    steps = find_steps({t: v for t, v in free.items() if t not in sources}, free)
+    free = {t: v for t, v in free.items() if t not in {one.tag for one in steps}}
     alike = [(a, b) for a, b in permutations(free, 2) if tags[a].decimals == tags[b].decimals and _met(free, a, b)]
     ordered = tuple((a, b) for a, b in alike if _holds(free[a] <= free[b], free[a], free[b]))
     equal = [
@@ -73,13 +115,23 @@ def find_ties(values: Mapping[int, Float], tags: Sequence[Tag]) -> Ties:
         if (a, b) in ordered or (a < b and (b, a) not in ordered)
         for found in _equal(free, a, b)
     ]
-    return Ties(ordered=ordered, equal=tuple(equal[: len(free)]), derived=tuple(derived))
+    held = {t for e in equal for t in (e.tag, e.other, e.given)}
+    zero = find_zeros({t: v for t, v in free.items() if t not in held}, free)
+    return Ties(
+        ordered=ordered,
+        zero=zero,
+        equal=tuple(equal[: len(free)]),
+        derived=tuple(derived),
+        gaps=gaps,
+        steps=steps,
+    )
 
 
 def untied(values: Mapping[int, Float], ties: Ties) -> dict[int, Float]:
     """The columns that are drawn: without derived tags, and missing where another tag will be put in their place."""
-    made = {d.tag for d in ties.derived}
-    found = {t: v for t, v in values.items() if t not in made}
+    found = {t: v for t, v in values.items() if t not in ties.made}
+    for z in ties.zero:
+        found[z.tag] = np.where(values[z.other] > z.limit, np.nan, found[z.tag])
     for e in ties.equal:
         found[e.tag] = np.where(values[e.given] == e.value, np.nan, found[e.tag])
     return found
@@ -92,9 +144,107 @@ def tied(values: dict[int, Float], ties: Ties, tags: Sequence[Tag]) -> dict[int,
         found[low], found[high] = np.minimum(found[low], found[high]), np.maximum(found[low], found[high])
     for e in ties.equal:
         found[e.tag] = np.where(found[e.given] == e.value, found[e.other], found[e.tag])
+    for z in ties.zero:
+        found[z.tag] = np.where(found[z.other] > z.limit, 0.0, found[z.tag])
     for d in ties.derived:
         found[d.tag] = _rounded(_combined(d.how, found[d.x], found[d.y], d.otherwise), tags[d.tag])
+    for g in ties.gaps:
+        found[g.tag] = _rounded(mean_gap(found[g.longest], found[g.shortest], found[g.count]), tags[g.tag])
+    for one in ties.steps:
+        place = np.searchsorted(np.array(one.edges), found[one.other], side="left")
+        found[one.tag] = np.where(np.isnan(found[one.other]), np.nan, np.array(one.values)[place])
     return found
+
+
+def mean_gap(longest: Float, shortest: Float, count: Float) -> Float:
+    """(n,) (longest - shortest) / (count - 1); NaN where the count is at most 1."""
+    return np.where(count > 1.0, (longest - shortest) / np.maximum(count - 1.0, 1.0), np.nan)
+
+
+def find_gaps(values: Mapping[int, Float], givers: Mapping[int, Float], tags: Sequence[Tag]) -> tuple[Gap, ...]:
+    """Mean gaps among the columns `values` that three of `givers` give."""
+    found: list[Gap] = []
+    for t, column in values.items():
+        missing = np.isnan(column)
+        counts = [c for c, v in givers.items() if tags[c].decimals == 0 and c != t and _same(missing, ~(v > 1.0))]
+        if not missing.any() or missing.all() or not counts:
+            continue
+        for count in counts:
+            pairs = [(a, b) for a, b in permutations(givers, 2) if not {a, b} & {t, count}]
+            rows = np.flatnonzero(~missing)[:200]
+            for a, b in pairs:
+                few, most = _gap_holds(givers, column, (a, b, count), rows), np.flatnonzero(~missing)
+                if few and _gap_holds(givers, column, (a, b, count), most):
+                    found.append(Gap(tag=t, longest=a, shortest=b, count=count))
+                    break
+            if found and found[-1].tag == t:
+                break
+    made = {g.tag for g in found}
+    return tuple(g for g in found if not made & {g.longest, g.shortest, g.count})
+
+
+def find_steps(values: Mapping[int, Float], givers: Mapping[int, Float]) -> tuple[Steps, ...]:
+    """Columns of few values that step up or down with another; what others are made of is not made itself."""
+    found: dict[int, Steps] = {}
+    for t, column in values.items():
+        levels = np.unique(column[~np.isnan(column)])
+        if not 2 <= len(levels) <= MOST_STEPS:
+            continue
+        for other, by in givers.items():
+            if other == t or other in found or len(np.unique(by[~np.isnan(by)])) <= len(levels):
+                continue
+            steps = _steps(t, column, other, by, levels)
+            if steps is not None and t not in {s.other for s in found.values()}:
+                found[t] = steps
+                break
+    return tuple(found.values())
+
+
+def find_zeros(values: Mapping[int, Float], givers: Mapping[int, Float]) -> tuple[ZeroBeyond, ...]:
+    """Columns that are 0 exactly where another is above a limit."""
+    found: list[ZeroBeyond] = []
+    for t, column in values.items():
+        nought = column == 0.0
+        if np.isnan(column).any() or (column < 0.0).any() or not 0.02 <= nought.mean() <= 0.98:
+            continue
+        for other, by in givers.items():
+            if other == t or np.isnan(by).any() or other in {z.tag for z in found}:
+                continue
+            limit = float(np.quantile(by[~nought], 1.0 - SLIP))
+            low = float(np.quantile(by[nought], SLIP))
+            if limit < low and _same(nought, by > limit):
+                found.append(ZeroBeyond(tag=t, other=other, limit=limit))
+                break
+    return tuple(found)
+
+
+MOST_STEPS = 10  # values of a tag that steps
+SLIP = 0.001  # share of customers at either end who may be slips
+
+
+def _steps(t: int, column: Float, other: int, by: Float, levels: Float) -> Steps | None:
+    both = ~(np.isnan(column) | np.isnan(by))
+    if (np.isnan(column) != np.isnan(by)).mean() > 1.0 - HOLDS:
+        return None
+    inside = [by[both & (column == level)] for level in levels]
+    order = np.argsort([np.median(x) for x in inside], kind="stable")
+    edges = [float(inside[j].max()) for j in order[:-1]]
+    if any(b <= a for a, b in pairwise(edges)):
+        return None
+    made = levels[order][np.searchsorted(np.array(edges), by[both], side="left")]
+    if float((made == column[both]).mean()) < HOLDS:
+        return None
+    return Steps(tag=t, other=other, edges=tuple(edges), values=tuple(levels[order].tolist()))
+
+
+def _gap_holds(givers: Mapping[int, Float], column: Float, names: tuple[int, int, int], rows: Int64) -> bool:
+    longest, shortest, count = (givers[name][rows] for name in names)
+    away = np.abs(mean_gap(longest, shortest, count) - column[rows])
+    return bool((away <= 1e-6 + 1e-4 * np.abs(column[rows])).mean() >= HOLDS) and bool(np.ptp(column[rows]) > 0)
+
+
+def _same(a: Bool, b: Bool) -> bool:
+    return float((a == b).mean()) >= HOLDS
 
 
 def _derived(values: Mapping[int, Float], look: Mapping[int, Float], tags: Sequence[Tag]) -> list[Derived]:

@@ -53,7 +53,7 @@ class Population(Spec):
     def _shapes(self) -> Population:
         numeric = {t for t, tag in enumerate(self.tags) if tag.kind in ("number", "date")}
         sizes = [len(tag.levels) if tag.kind == "category" else 2 for tag in self.tags]
-        drawn = numeric - {d.tag for d in self.ties.derived}
+        drawn = numeric - self.ties.made
         fits = len(self.names) == len(self.segments) and self.ties.places <= numeric
         for model in self.segments:
             fits = fits and {score.tag for score in model.scores} == drawn and len(model.scores) == len(drawn)
@@ -62,6 +62,12 @@ class Population(Spec):
         for d in self.ties.derived:  # each is made of what is there by then
             fits = fits and {d.x, d.y} <= drawn
             drawn |= {d.tag}
+        for g in self.ties.gaps:
+            fits = fits and {g.longest, g.shortest, g.count} <= drawn
+            drawn |= {g.tag}
+        for one in self.ties.steps:
+            fits = fits and one.other in drawn and len(one.values) == len(one.edges) + 1
+            fits = fits and list(one.edges) == sorted(one.edges)
         if not fits:
             raise SpecError(Problem("[population]", "segments", len(self.segments), "one to a name, of the tags alone"))
         return self

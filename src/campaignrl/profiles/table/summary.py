@@ -1,6 +1,6 @@
 """What to say of a profiles table, and of one customer: coverage, quantiles, most frequent values, freshness.
 
-Plain records for a terminal or JSON. Not here: printing them (cli/profile.py), pictures (report/).
+Plain records for a terminal or JSON. Not here: printing them (cli/profiles/), pictures (report/).
 """
 
 from __future__ import annotations

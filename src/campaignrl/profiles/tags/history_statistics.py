@@ -10,6 +10,7 @@ from datetime import date
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from campaignrl.arrays import Float, Objects
 from campaignrl.lifecycle import stage

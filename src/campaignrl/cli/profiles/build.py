@@ -1,6 +1,6 @@
 """`campaignrl profile`: customers from their events, and kept up to date.
 
-Not here: showing and searching them (profile_show.py), segments (profile_segment.py).
+Not here: showing and searching them (show.py), segments (segment.py).
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from typing import Annotated, Any
 import typer
 
 from campaignrl.cli.inputs import Inputs
-from campaignrl.cli.profile_items import recommend
-from campaignrl.cli.profile_segment import draw, segment
-from campaignrl.cli.profile_show import cohorts, say_tags, show
-from campaignrl.cli.profile_watch import watch
+from campaignrl.cli.profiles.feedback import feedback
+from campaignrl.cli.profiles.items import recommend
+from campaignrl.cli.profiles.segment import draw, segment
+from campaignrl.cli.profiles.show import cohorts, say_tags, show
+from campaignrl.cli.profiles.watch import watch
 from campaignrl.cli.terminal import Encoding, Json, progress, say_json, say_table, talk
 from campaignrl.errors import Problem, UsageError
 from campaignrl.profiles.events import is_date_of_permission, is_permission
@@ -188,6 +189,7 @@ profile.command()(cohorts)
 profile.command()(watch)
 profile.command()(segment)
 profile.command()(recommend)
+profile.command()(feedback)
 profile.command()(draw)
 
 
