@@ -222,7 +222,9 @@ def _by_value(found: Decisions) -> bool:
 
 def _nothing(found: Decisions) -> tuple[tuple[str, int], ...]:
     """Why customers get nothing: the rule that left nothing, budget and capacity, or that nothing pays."""
-    counts = Counter(str(text).split(":", 1)[0] for text in found.reason[found.action == NONE])
+    counts: Counter[str] = Counter()
+    for text, many in Counter(found.reason[found.action == NONE].tolist()).items():
+        counts[str(text).split(":", 1)[0]] += many
     return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
