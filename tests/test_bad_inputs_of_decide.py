@@ -121,3 +121,13 @@ def test_a_channel_without_room_says_so(frame, world, how):
     told = [text for text in found.reason if text.startswith("no capacity")]
     assert told
     assert not any("others" in text for text in told)
+
+
+@pytest.mark.parametrize("name", ["", "a" * 300 + ".csv", "顧" * 70 + ".csv"])
+def test_a_list_without_a_name_or_of_too_long_a_one_is_refused_in_words(name, frame, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    frame.to_csv("c.csv", index=False)
+    done = CliRunner().invoke(app, ["decide", "uniform", "c.csv", "-w", "ecommerce", "-o", name])
+    assert isinstance(done.exception, UsageError)
+    assert "1 to 200 bytes" in str(done.exception)
+    assert [path.name for path in tmp_path.iterdir()] == ["c.csv"]
