@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
@@ -153,6 +154,18 @@ def test_what_was_refused_and_then_sent_accuses_no_run_that_could_not_know(ledge
     assert not set(sent(third)) & set(sent(first))
     assert broken(ledger) == {}
     assert len(sent(second)) > 0
+
+
+def test_words_of_a_ledger_that_kept_no_arrival_came_on_their_own_day(ledger, frame, world, told):
+    found = crl.decide(TEXT, frame, world, day=day(0), ledger=ledger)
+    one = decision_of(found, sent(found)[0])
+    for status, t in (("refused", 1), ("sent", 4)):
+        told("handovers", 9, decision_id=[one], status=[status], day=[day(t)])
+    assert sent_after_all(ledger)[["since", "until"]].to_numpy().tolist() == [[FIRST + 9, FIRST + 9]]
+    rows = ledger.read("handovers")
+    place = rows.column_names.index("arrived")
+    ledger.replace("handovers", rows.set_column(place, "arrived", pa.nulls(2, pa.int32())))
+    assert sent_after_all(ledger)[["since", "until"]].to_numpy().tolist() == [[FIRST + 1, FIRST + 4]]
 
 
 def row_log(world, days, cost=False):
