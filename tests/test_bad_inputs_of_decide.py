@@ -1,5 +1,7 @@
 """Bad inputs of `decide` as a caller meets them: said in words or decided safely, never a stack trace or a guess."""
 
+import datetime
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,8 @@ from campaignrl.actions import NONE
 from campaignrl.cli.main import app
 from campaignrl.envs import Panel, customers_frame
 from campaignrl.errors import DataError, SpecError, UsageError
+from campaignrl.guard import rules_said
+from campaignrl.send import plan_of
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +125,41 @@ def test_a_channel_without_room_says_so(frame, world, how):
     told = [text for text in found.reason if text.startswith("no capacity")]
     assert told
     assert not any("others" in text for text in told)
+
+
+@pytest.mark.parametrize("name", ["", "a" * 300 + ".csv", "顧" * 70 + ".csv"])
+def test_a_list_without_a_name_or_of_too_long_a_one_is_refused_in_words(name, frame, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    frame.to_csv("c.csv", index=False)
+    done = CliRunner().invoke(app, ["decide", "uniform", "c.csv", "-w", "ecommerce", "-o", name])
+    assert isinstance(done.exception, UsageError)
+    assert "1 to 200 bytes" in str(done.exception)
+    assert [path.name for path in tmp_path.iterdir()] == ["c.csv"]
+
+
+# ---- an old policy (bad input 54)
+
+
+def test_an_old_policy_is_said_to_be_old_and_refused_beyond_the_limit(frame, world):
+    closed = datetime.date(2026, 11, 21)
+    policy = crl.load_policy("pretrained/ecommerce", world)
+    sketch = {"least": "", "complete": True, "closed": (closed - datetime.date(1970, 1, 1)).days}
+    vars(policy)["trained_on"] = {"customer_sketch": sketch}
+    guard = {**world.guard.model_dump(exclude_unset=True), "max_policy_age_days": 120}
+    strict = crl.load_world("ecommerce", guard=guard)
+
+    def decided(days, rules=strict):
+        found = crl.decide(policy, frame, rules, day=closed + datetime.timedelta(days=days))
+        return [text for text in plan_of(found, rules).limits if "learned from nothing" in text]
+
+    assert decided(90) == []
+    assert decided(91) == ["The policy learned from nothing of the last 91 days: train it on."]
+    assert len(decided(120)) == 1
+    with pytest.raises(UsageError, match=r"last outcome it learned from = '2026-11-21' is not at most 120 days"):
+        decided(121)
+    assert len(decided(121, world)) == 1  # without a limit it is only said
+    vars(policy)["trained_on"] = {"customer_sketch": {**sketch, "closed": 40}}  # of a simulated campaign
+    assert decided(3_000) == []
+    assert {rule.rule for rule in rules_said(strict)} - {rule.rule for rule in rules_said(world)} == {
+        "age of the policy"
+    }

@@ -98,7 +98,7 @@ def test_consent_in_words_is_refused_not_guessed(small_world, frame):
         read(frame.assign(consent_sms="maybe"), small_world)
 
 
-@pytest.mark.parametrize("most", [1, 3, 20_000, 10**12])
+@pytest.mark.parametrize("most", [1, 3, 1_000])
 def test_an_unknown_contact_count_is_a_full_one(frame, most, tables):
     tables["guard"]["caps"] = [{"per_days": 5, "at_most": most}]
     world = check(World, tables, "test")

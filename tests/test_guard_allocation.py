@@ -266,6 +266,7 @@ def test_what_there_shall_be_at_least_is_sent_at_the_least_loss():
     plan = allocate(catalog, values, may, keys, free, at_least={"offer": np.array([0, 2])})
     assert plan.action.tolist() == [1, 2, 2, 1]
     assert (plan.value, plan.missing) == (17.0, {})
+    assert list(plan.prices) == ["money", "at least of o1"]  # what nobody asked for is no limit
     assert plan.bound == pytest.approx(17.0)
 
 

@@ -14,6 +14,7 @@ from campaignrl.envs import Panel, customers_frame
 from campaignrl.errors import SpecError, UsageError
 from campaignrl.guard import least_sends, least_shares, rules_said, share_problems
 from campaignrl.ledger import Ledger
+from campaignrl.report.pages import plan_page
 from campaignrl.send import plan_of
 from campaignrl.specs import guard_hash, world_hash
 
@@ -55,6 +56,8 @@ def test_sends_are_whole_customers_rounded_up_by_dimension(tables):
     assert found["channel"].tolist() == [1 if name == "sms" else 0 for name in channels]
     assert least_sends(world, 31)["offer"].sum() == 4
     assert least_sends(world, 0) == {}
+    tiny = [least_sends(world, 10, {"coupon20": 0.3 + more})["offer"].sum() for more in (4e-8, 4e-7)]
+    assert tiny == [3, 4]  # a millionth of a customer is none, more is one
     assert least_sends(crl.load_world("ecommerce"), 1_000) == {}
     assert list(least_sends(world, 30, {"coupon20": 0.0})) == ["channel"]
 
@@ -156,6 +159,10 @@ def test_who_gets_it_for_the_share_is_told_so_and_what_cannot_be_had_is_said(sho
     told = got["reason"].str.contains("coupon30 shall reach its least share")
     assert told.any()
     assert (got.loc[told, "offer"] == "coupon30").all()
+    page = plan_page(plan_of(found, world))
+    assert "at least of coupon30" in page
+    assert "one send less of coupon30 would bring" in page
+    assert "one more of at least" not in page
     short = plan_of(planned(shop, at_least={"sms": 1.0}), world)
     ((name, sends, asked),) = short.least
     assert (name, asked) == ("sms", 300)

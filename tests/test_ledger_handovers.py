@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
@@ -155,6 +156,18 @@ def test_what_was_refused_and_then_sent_accuses_no_run_that_could_not_know(ledge
     assert len(sent(second)) > 0
 
 
+def test_words_of_a_ledger_that_kept_no_arrival_came_on_their_own_day(ledger, frame, world, told):
+    found = crl.decide(TEXT, frame, world, day=day(0), ledger=ledger)
+    one = decision_of(found, sent(found)[0])
+    for status, t in (("refused", 1), ("sent", 4)):
+        told("handovers", 9, decision_id=[one], status=[status], day=[day(t)])
+    assert sent_after_all(ledger)[["since", "until"]].to_numpy().tolist() == [[FIRST + 9, FIRST + 9]]
+    rows = ledger.read("handovers")
+    place = rows.column_names.index("arrived")
+    ledger.replace("handovers", rows.set_column(place, "arrived", pa.nulls(2, pa.int32())))
+    assert sent_after_all(ledger)[["since", "until"]].to_numpy().tolist() == [[FIRST + 1, FIRST + 4]]
+
+
 def row_log(world, days, cost=False):
     """A log of one customer who is texted on these days, without any other rule."""
     log = crl.simulate(world, "none", customers=1, seed=2).take(np.arange(len(days)))
@@ -249,7 +262,7 @@ def test_rows_of_other_rules_count_and_are_not_judged(world):
 # ---- erased customers
 
 
-def test_nothing_of_an_erased_customer_comes_back_with_later_files(ledger, frame, world, told):
+def test_nothing_of_an_erased_customer_comes_back_with_later_files(ledger, frame, world, told, tmp_path):
     found = crl.decide(TEXT, frame, world, day=day(0), ledger=ledger)
     one, two = sent(found)[:2]
     ids = [decision_of(found, who) for who in (one, two)]
@@ -259,6 +272,14 @@ def test_nothing_of_an_erased_customer_comes_back_with_later_files(ledger, frame
     what = {"outcome_id": ["a", "b", "c"], "customer_id": [one.upper(), "", two], "decision_id": ["", ids[0], ""]}
     assert told("outcomes", 1, **what, kind="click", day=day(1))[:5] == (3, 1, 0, 0, 2)
     assert told("permissions", 1, customer_id=[one, two], channel="*", allowed="yes", day=day(1))[:5] == (2, 1, 0, 0, 1)
+    for what, text in (  # and files of nobody else, or of nobody at all
+        ("handovers", f"decision_id,status,day\n{ids[0]},sent,{day(1)}\n"),
+        ("outcomes", f"outcome_id,customer_id,kind,day\nx,{one},click,{day(1)}\n"),
+        ("permissions", f"customer_id,channel,allowed,day\n{one},*,yes,{day(1)}\n"),
+    ):
+        for rows, gone in ((text, 1), (text.splitlines()[0] + "\n", 0)):
+            (tmp_path / "x.csv").write_text(rows)
+            assert add(ledger, what, tmp_path / "x.csv", world, today=day(1)) == (gone, 0, 0, 0, gone, ())
     for path in ledger.folder.rglob("*"):
         assert not path.is_file() or f'{one}"'.encode() not in path.read_bytes()
     for name in ("handovers", "outcomes", "permissions", "decisions"):

@@ -36,6 +36,7 @@ WHO = [f"c{i}" for i in range(14)]
 CHANNELS = ("sms", "call")
 PAID_FOR = 60  # customers that budget and capacity are for
 HOLDOUT = 0.15
+AGAINST = "handed over after the permission was taken away"
 CAPACITY = "{ sends_per_day_per_1000_customers = 17 }"
 
 
@@ -61,6 +62,7 @@ class Mornings(RuleBasedStateMachine):
             frame[f"consent_{c}"] = [self.said[one, c] for one in WHO]
         self.frame = frame.drop(columns=[c for c in frame if c.startswith("contacts_")])
         self.today, self.words, self.sends, self.erased, self.last, self.files = 0, [], [], set(), None, 0
+        self.against = False  # whether anything may have been handed over against a word
 
     def teardown(self):
         shutil.rmtree(getattr(self, "place", "/nonexistent"), ignore_errors=True)
@@ -96,7 +98,7 @@ class Mornings(RuleBasedStateMachine):
         other = crl.decide("uniform", self.frame, self.world, **call)  # the same run, rows in another order
         one, two = (f.to_frame().sort_values("customer_id", ignore_index=True) for f in (found, other))
         pd.testing.assert_frame_equal(one, two)
-        assert len(self.ledger.read("decisions")) == before + (0 if again else len(WHO))
+        assert len(self.ledger.read("decisions")) == before + (0 if again else len(WHO) - len(self.erased))
         if not again:
             self.check(found)
             self.last = (call, one)
@@ -128,10 +130,23 @@ class Mornings(RuleBasedStateMachine):
     @rule(which=st.integers(0, 10**6), status=st.sampled_from(["sent", "unknown", "refused"]))
     def handed_over(self, which, status):
         send = self.sends[which % len(self.sends)]
-        if send["id"] is None or send["told"]:
-            return
+        if send["id"] is None or (send["told"] and not (status == "sent" and not send["counts"])):
+            return  # a tool that said refused may say later that it was sent after all
         self.come_in("handovers", f"decision_id,status,day\n{send['id']},{status},{self.date()}\n")
+        gone = {
+            day for day, one, c, yes in self.words if one == send["one"] and c in ("*", send["channel"]) and not yes
+        }
+        self.against |= status == "sent" and any(day < self.today for day in gone)
         send["told"], send["counts"] = True, status != "refused"
+
+    @precondition(lambda self: self.erased)
+    @rule(which=st.integers(0, 10**6))
+    def a_file_names_an_erased_customer(self, which):
+        one = sorted(self.erased)[which % len(self.erased)]
+        counts = self.ledger.counts()
+        assert self.come_in("handovers", f"decision_id,status,day\n0123456789ab-{one},sent,{self.date()}\n").erased == 1
+        assert self.come_in("permissions", f"customer_id,channel,allowed,day\n{one},*,yes,{self.date()}\n").erased == 1
+        assert self.ledger.counts() == counts
 
     @precondition(lambda self: self.sends)
     @rule(which=st.integers(0, 10**6))
@@ -206,7 +221,7 @@ class Mornings(RuleBasedStateMachine):
         self.held = held
         self.sends += [{**s, "id": ids[s["one"]], "told": False, "counts": True} for s in today]
         calls = sum(s["channel"] == "call" and s["day"] == self.today and s["counts"] for s in self.sends)
-        assert calls <= 17 * PAID_FOR // 1000
+        assert calls <= 17 * PAID_FOR // 1000 or not any(s["channel"] == "call" for s in today)
         spent = sum(s["cost"] for s in self.sends if s["counts"])
         released = min(self.today + 1, self.world.horizon)
         assert spent <= 100 * 300 * PAID_FOR // 1000 * released // self.world.horizon or not any(
@@ -217,13 +232,9 @@ class Mornings(RuleBasedStateMachine):
     def what_stands_there_is_whole_and_kept_every_rule(self):
         if hasattr(self, "ledger"):
             assert tampered(self.ledger.read("decisions"), self.ledger.read("erasures")) == []
-            if not any(not s["counts"] for s in self.sends):
-                assert (
-                    audit_ledger(
-                        self.ledger, self.world, crl.load_policy("uniform", self.world) if self.sends else None
-                    )[1]
-                    == []
-                )
+            policy = crl.load_policy("uniform", self.world) if self.sends else None
+            broken = {found.rule for found in audit_ledger(self.ledger, policy=policy)[1]}
+            assert broken <= ({AGAINST} if self.against else set())
 
 
 def play(examples, steps):

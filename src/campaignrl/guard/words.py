@@ -44,6 +44,9 @@ def _of_people(world: World) -> Iterator[RuleSaid]:
         most = STALE_SHARE if guard.max_stale_share is None else guard.max_stale_share
         says = f"nobody whose row (`as_of`) is over {guard.max_age_days} days old, to come or of no known day; "
         yield RuleSaid("age of rows", "", f"{says}a table with more than {most:.0%} of such rows is refused")
+    if guard.max_policy_age_days is not None:
+        says = f"no policy whose last outcome that it learned from is over {guard.max_policy_age_days} days ago"
+        yield RuleSaid("age of the policy", "", says)
     says = "of the customers of a table who share an `address_key` a single one, the same every day"
     says += "; where one is suppressed, none"
     yield RuleSaid("address", "", says)

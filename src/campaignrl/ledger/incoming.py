@@ -149,7 +149,8 @@ def _new(ledger: Ledger, what: str, frame: pd.DataFrame, today: datetime.date, w
     frame = frame.drop_duplicates(key)
     before = ledger.read(what, key).to_pandas()
     known = set(zip(*(before[c] for c in key), strict=True))
-    fresh = np.array([row not in known for row in zip(*(frame[c] for c in key), strict=True)], dtype=bool)
+    rows = zip(*(frame[c] for c in key), strict=True)
+    fresh = np.array([row not in known for row in rows], dtype=bool)  # of no row a list would select columns
     kept = frame[fresh].sort_values(key, kind="stable").reset_index(drop=True)
     return kept.assign(arrived=(today - EPOCH).days)
 

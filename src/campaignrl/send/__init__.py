@@ -39,6 +39,7 @@ from campaignrl.send.plan import REWARDS as REWARDS
 from campaignrl.send.plan import Certificate as Certificate
 from campaignrl.send.plan import Plan as Plan
 from campaignrl.send.plan import plan_of as plan_of
+from campaignrl.send.plan_reasons import AT_LEAST as AT_LEAST
 from campaignrl.send.recount import Finding as Finding
 from campaignrl.send.recount import not_looked_at as not_looked_at
 from campaignrl.send.table_columns import TableColumn as TableColumn

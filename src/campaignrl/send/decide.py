@@ -36,9 +36,11 @@ from campaignrl.send.ledger_run import (
 from campaignrl.send.limits import limits_of_run, serve
 from campaignrl.send.plan_reasons import plan_reasons
 from campaignrl.send.reasons import blocked_of, reasons_of
+from campaignrl.send.recount import SIMULATED
 from campaignrl.send.value_plan import Planned, expected_gain, planned, require_values
 from campaignrl.specs import World, WorldReference, load_world, world_hash
 from campaignrl.tables import CustomerTable
+from campaignrl.tables.log import FACT, CustomerSketch
 
 
 def decide(
@@ -96,7 +98,8 @@ def decide(
         DataError: the table breaks its contract, every fault at once; or too many of its rows are too old; or the
             suppression list shrank since the last run of the ledger.
         ArtifactError: the policy is for another catalog than the world's.
-        UsageError: the policy has learned nothing yet or states no values, day or hour is none, or a limit no amount.
+        UsageError: the policy has learned nothing yet, or too long ago, or states no values; day or
+            hour is none, or a limit no amount.
         LedgerMoved: another run committed to the ledger in between; run it again.
 
     Example:
@@ -118,6 +121,7 @@ def decide(
     require_playable(policy, world)
     require_values(policy, allocate, explore, at_least)
     require_fresh(table, world, day)
+    require_recent(policy, world, day)
     at, how = clock_time(send_at), () if allocate == "lot" else (allocate, explore)
     decided = partial(
         _decided,
@@ -198,6 +202,7 @@ def _decided(
             "world_hash": world_hash(world),
         },
         doubts=doubts_of(policy),
+        learned_until=learned_until(policy),
         gain_unit=world.money.currency if "world" in getattr(policy, "trained_on", {}) else "",
     )
     if how:
@@ -235,6 +240,24 @@ def require_playable(policy: Policy, world: World) -> None:
         where, fix = f"policy {policy.name}", "Train it again in this world, or give the world it was trained in."
         raise ArtifactError(Problem(where, "catalog", policy.catalog.hash, f"that of {world.name}", fix))
     require_trained(policy, world.name)
+
+
+def learned_until(policy: Policy) -> datetime.date | None:
+    """Day of the last outcome that a policy has learned from; None: it did not from a log of days of the calendar."""
+    fact = getattr(policy, "trained_on", {}).get(FACT)
+    closed = 0 if fact is None else CustomerSketch.from_dict(fact, policy.name).closed
+    return EPOCH + datetime.timedelta(days=closed) if closed > SIMULATED else None
+
+
+def require_recent(policy: Policy, world: World, day: datetime.date) -> None:
+    """UsageError for a policy that learned too long ago, by the world's rules."""
+    most, last = world.guard.max_policy_age_days, learned_until(policy)
+    if most is not None and last is not None and (day - last).days > most:
+        allowed = f"at most {most} days before {day.isoformat()}"
+        fix = "Let it learn on: campaignrl ledger log, then campaignrl train BUNDLE --log LOG."
+        raise UsageError(
+            Problem(f"policy {policy.name}", "last outcome it learned from", last.isoformat(), allowed, fix)
+        )
 
 
 def _date(day: datetime.date | str) -> datetime.date:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import math
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ class Decisions:
         limits: what the run might send and spend.
         morning: what the rules knew of the day; None: the day alone.
         run: the name of the run in a ledger, 32 hex digits of all it rests on; "" without one.
+        learned_until: day of the last outcome that the policy learned from; None: not of the calendar, or not known.
         expected_gain: (n,) what the action is expected to bring over sending nothing, its cost taken off, in the unit
             of the rewards that the policy learned from; NaN where it states no values; None: not asked.
         gain_unit: of expected gains: the currency, where the policy learned in a world; "" where it does not say.
@@ -80,6 +82,7 @@ class Decisions:
     run: str = ""
     withdrawn: Bool | None = None
     barred_today: tuple[str, ...] = ()
+    learned_until: datetime.date | None = None
     expected_gain: Float | None = None
     gain_unit: str = ""
     plan: Allocation | None = None
@@ -182,5 +185,7 @@ class Decisions:
 
     def blocked_counts(self) -> dict[str, int]:
         """Customers hit by each rule, most frequent first."""
-        rules = pd.Series(self.blocked).str.split("; ").explode()
-        return {str(rule): int(count) for rule, count in rules[rules != ""].value_counts().items()}
+        counts: Counter[str] = Counter()
+        for text, many in Counter(self.blocked.tolist()).items():  # few texts, of many customers
+            counts.update(dict.fromkeys(filter(None, text.split("; ")), many))
+        return dict(counts.most_common())

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from campaignrl import rng
 from campaignrl.actions import NONE
@@ -110,6 +111,9 @@ def _blocked(rules: Rules, facts: Facts) -> Objects:
     """Which rules refuse something to each customer, "; " between them; one text per distinct pattern."""
     found = blocks(rules, facts)
     refused = np.array([block.refused for block in found]).T  # (n, rules)
-    patterns, which = np.unique(refused, axis=0, return_inverse=True)
-    texts = ["; ".join(block.reason for block, hit in zip(found, row, strict=True) if hit) for row in patterns]
-    return np.array(texts, dtype=object)[which.ravel()]
+    pattern = np.zeros(len(refused), dtype=np.int64)  # by its number in the order in which patterns come
+    for eight in np.packbits(refused, axis=1).T:
+        pattern = pd.factorize(pattern * 256 + eight)[0]
+    first = np.flatnonzero(~pd.Series(pattern).duplicated().to_numpy())
+    texts = ["; ".join(block.reason for block, hit in zip(found, refused[i], strict=True) if hit) for i in first]
+    return np.array(texts, dtype=object)[pattern]

@@ -25,6 +25,7 @@ NO_TAG = "(no tag)"
 SEGMENT = "segment"
 REWARDS = "unit of the rewards it learned from"
 SHOWN = 5  # decisions named
+OLD = 90  # days since the last outcome that a policy learned from
 HELD = "Their money and contact stay taken until a hand-over says `withdrawn`."
 NAMED = 3  # actions of a segment that are named in words
 
@@ -222,7 +223,9 @@ def _by_value(found: Decisions) -> bool:
 
 def _nothing(found: Decisions) -> tuple[tuple[str, int], ...]:
     """Why customers get nothing: the rule that left nothing, budget and capacity, or that nothing pays."""
-    counts = Counter(str(text).split(":", 1)[0] for text in found.reason[found.action == NONE])
+    counts: Counter[str] = Counter()
+    for text, many in Counter(found.reason[found.action == NONE].tolist()).items():
+        counts[str(text).split(":", 1)[0]] += many
     return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
@@ -257,6 +260,9 @@ def _limits(found: Decisions, world: World) -> tuple[str, ...]:
         if unfitted:
             many = len(world.provenance)
             said.append(f"{unfitted} of {many} numbers of this world are defaults, not fitted to your data.")
+    age = 0 if found.learned_until is None else (found.day - found.learned_until).days
+    if age > OLD:
+        said.append(f"The policy learned from nothing of the last {age:,} days: train it on.")
     if found.withdrawn is not None and found.withdrawn.any():
         said.append(f"{int(found.withdrawn.sum()):,} sends are left out: the permission was taken away since. {HELD}")
     if found.barred_today:

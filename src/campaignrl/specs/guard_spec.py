@@ -93,6 +93,7 @@ class GuardSpec(Sparse):
 
     optional_parts: ClassVar[tuple[str, ...]] = (
         *("min_gap_days", "max_discount_depth", "min_margin", "max_age_days", "max_stale_share", "timezone"),
+        "max_policy_age_days",
     )
 
     budget: Budget | None = None  # None: without limit
@@ -105,4 +106,5 @@ class GuardSpec(Sparse):
     min_margin: Rate | None = None  # share of an order's margin that an offer must leave; None: any
     max_age_days: Annotated[int, Field(ge=0, le=3660)] | None = None  # of a customer's row; None: `as_of` is not asked
     max_stale_share: Share | None = None  # of rows older than that, above which a run stops; None: a half
+    max_policy_age_days: Annotated[int, Field(ge=0, le=3660)] | None = None  # since its last outcome; None: any
     timezone: Zone | None = None  # of the sender's clock, and of customers whose own is not known; None: no hour is

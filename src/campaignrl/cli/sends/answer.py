@@ -5,12 +5,14 @@ Not here: the figures (send/plan.py), the page (report/pages/plan.py).
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from campaignrl.cli.terminal import say, say_json, say_table, talk
+from campaignrl.errors import Problem, UsageError
 from campaignrl.policies.deep import Memory, memory_writer
 from campaignrl.profiles.items import WithItems
 from campaignrl.report.pages import plan_page
@@ -18,6 +20,8 @@ from campaignrl.send import NO_TAG, Certificate, Decisions, Plan
 from campaignrl.tables import CustomerTable
 from campaignrl.tables.files import Writer, frame_writer, write_together, write_whole
 from campaignrl.tables.log import log_writers
+
+LONGEST = 200  # bytes of a name, to which endings are added
 
 
 class Outputs(NamedTuple):
@@ -46,7 +50,13 @@ class Outputs(NamedTuple):
         """What was given, and where nothing was, the plan and (without a ledger) the log beside the send list.
 
         items: also those shown, by decision, beside the list.
+
+        Raises:
+            UsageError: the list has no name, or one so long that those beside it would not fit into a folder.
         """
+        if send_list is not None and not 0 < len(os.fsencode(send_list.name)) <= LONGEST:
+            allowed = f"a file name of 1 to {LONGEST} bytes"
+            raise UsageError(Problem("decide", "--output", str(send_list)[:LONGEST], allowed))
         shown = None if send_list is None or nothing else send_list.with_name(f"{send_list.stem}.items.parquet")
         if send_list is not None and not nothing:
             plan = plan or send_list.with_name(f"{send_list.stem}.plan.html")

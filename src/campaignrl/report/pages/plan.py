@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from campaignrl.guard import MONEY
 from campaignrl.report.pages.template import style, template
-from campaignrl.send import Plan
+from campaignrl.send import AT_LEAST, Plan
 
 SHOWN = 15  # rows of a table; the rest are summed up
 
@@ -78,12 +78,18 @@ def _certificate(plan: Plan) -> str:
     scarce = [
         f"one more {unit.get(name, (1, f'of {name}'))[1]} {price * unit.get(name, (1, ''))[0]:,.2f}"
         for name, price in made.prices.items()
-        if price > 0
+        if price > 0 and not name.startswith(AT_LEAST)
     ]
+    asked = [
+        f"one send less of {name.removeprefix(AT_LEAST)} would bring {price:,.2f}"
+        for name, price in made.prices.items()
+        if price > 0 and name.startswith(AT_LEAST)
+    ]
+    least = f" Its least shares cost something: {', '.join(asked)}." if asked else ""
     more = f" What is scarce would bring: {', '.join(scarce)}." if scarce else " Nothing is scarce."
     gap = f"{100 * made.relative_gap:.2f} %" if made.relative_gap >= 1e-4 else "less than 0.01 %"
     most = f"{made.value:,.2f} of at most {made.bound:,.2f} {plan.gain_unit}"
-    return f"Allocated by value: {most}, {gap} from the best.{more}"
+    return f"Allocated by value: {most}, {gap} from the best.{more}{least}"
 
 
 def _grid(plan: Plan, channels: Sequence[str]) -> list[tuple[str, str, list[tuple[str, float]]]]:
