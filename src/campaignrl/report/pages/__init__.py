@@ -1,5 +1,7 @@
 """The HTML pages.
 
+benchmark.py     The page of a benchmark: a sentence and a picture by world, then every measure, segments, channels,
+                 how it was made
 data_quality.py  The data-quality page: what came in, what stayed, what was refused and why, how complete the
                  columns are
 plan.py          The plan of a run on one page: what will be sent, to how many, what it costs, who gets nothing, what
@@ -11,6 +13,7 @@ trend.py         The trend page of a history: what each policy was worth commit 
                  was accepted
 """
 
+from campaignrl.report.pages.benchmark import benchmark_page as benchmark_page
 from campaignrl.report.pages.data_quality import quality_page as quality_page
 from campaignrl.report.pages.plan import plan_page as plan_page
 from campaignrl.report.pages.template import style as style
