@@ -22,6 +22,7 @@ statistics/     intervals of a difference over seeds, robust aggregates, and how
 """
 
 from campaignrl.suites.compare import FAIL_ON as FAIL_ON
+from campaignrl.suites.comparison import Compared as Compared
 from campaignrl.suites.comparison import Comparison as Comparison
 from campaignrl.suites.judge import Pairing as Pairing
 from campaignrl.suites.judge import judged as judged

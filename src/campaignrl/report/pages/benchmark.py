@@ -14,8 +14,7 @@ from markupsafe import Markup
 
 from campaignrl.report.figures import ForestRow, forest, inline_svg, svg_bytes
 from campaignrl.report.pages.template import style, template
-from campaignrl.suites import ALPHA, CONTRIBUTION, Pairing, Results, judged, planned_sentence
-from campaignrl.suites.comparison import Compared
+from campaignrl.suites import ALPHA, CONTRIBUTION, Compared, Pairing, Results, judged, planned_sentence
 from campaignrl.suites.statistics import IMPROVEMENT, INCONCLUSIVE, REGRESSION
 
 BADGES = {IMPROVEMENT: "trust", REGRESSION: "refuse", INCONCLUSIVE: "caution"}
