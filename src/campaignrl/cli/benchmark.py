@@ -13,7 +13,7 @@ import typer
 
 from campaignrl.cli.terminal import Json, progress, say, say_json
 from campaignrl.errors import Problem, UsageError
-from campaignrl.report.pages import trend_page
+from campaignrl.report.pages import benchmark_page, trend_page
 from campaignrl.suites import ALPHA, CONTRIBUTION, FAIL_ON, Comparison, read_results, to_junit, write_files
 from campaignrl.suites import benchmark as run_benchmark
 from campaignrl.suites.compare import compare as compare_results
@@ -45,6 +45,7 @@ def benchmark(
     fresh: Annotated[bool, typer.Option("--fresh", help="Play every run again, even finished ones.")] = False,
     history: History = None,
     commit: CommitId = None,
+    report: Annotated[Path | None, typer.Option("--report", help="Page (.html): pictures and every measure.")] = None,
     as_json: Json = False,
 ) -> None:
     """Play every policy of SUITE in every world, for every seed, on the same customers.
@@ -55,6 +56,8 @@ def benchmark(
     at = None if history is None else commit_of(commit)  # before anything runs
     with progress(f"benchmark {suite}") as tell:
         results = run_benchmark(suite, out=output, seeds=seeds, workers=workers, progress=tell, resume=not fresh)
+    if report is not None:
+        write_files(report.parent, {report.name: benchmark_page(results)})
     if history is not None and at is not None:
         add_entry(history, results, at)
         page = trend_page(entries_of(history, results.suite.name), accepted(history))

@@ -22,6 +22,7 @@ statistics/     intervals of a difference over seeds, robust aggregates, and how
 """
 
 from campaignrl.suites.compare import FAIL_ON as FAIL_ON
+from campaignrl.suites.comparison import Compared as Compared
 from campaignrl.suites.comparison import Comparison as Comparison
 from campaignrl.suites.judge import Pairing as Pairing
 from campaignrl.suites.judge import judged as judged
@@ -32,6 +33,8 @@ from campaignrl.suites.measure import trained as trained
 from campaignrl.suites.measure_definitions import CONTRIBUTION as CONTRIBUTION
 from campaignrl.suites.plan import ALPHA as ALPHA
 from campaignrl.suites.plan import planned_detectable as planned_detectable
+from campaignrl.suites.plan import planned_sentence as planned_sentence
+from campaignrl.suites.results import Results as Results
 from campaignrl.suites.results import read_results as read_results
 from campaignrl.suites.run import benchmark as benchmark
 from campaignrl.suites.study import kept as kept

@@ -31,6 +31,8 @@ world.py                   The picture of a world, and its page: customers, funn
 from campaignrl.report.figures.base import INK as INK
 from campaignrl.report.figures.base import MUTED as MUTED
 from campaignrl.report.figures.base import SERIES as SERIES
+from campaignrl.report.figures.base import ForestRow as ForestRow
+from campaignrl.report.figures.base import forest as forest
 from campaignrl.report.figures.base import png_bytes as png_bytes
 from campaignrl.report.figures.base import svg_bytes as svg_bytes
 from campaignrl.report.figures.budget_curve import budget_curve as budget_curve

@@ -1,7 +1,9 @@
 """The HTML pages.
 
-data_quality.py  The data-quality page: what came in, what stayed, what was refused and why, how complete
-                 columns and tags are
+benchmark.py     The page of a benchmark: a sentence and a picture by world, then every measure, segments, channels,
+                 how it was made
+data_quality.py  The data-quality page: what came in, what stayed, what was refused and why, how complete columns and
+                 tags are
 morning.py       The page of a morning: what would be sent, what it waits for, what to look at, what each station did
 plan.py          The plan of a run on one page: what will be sent, to how many, what it costs, who gets nothing, what
                  changed
@@ -12,6 +14,7 @@ trend.py         The trend page of a history: what each policy was worth commit 
                  was accepted
 """
 
+from campaignrl.report.pages.benchmark import benchmark_page as benchmark_page
 from campaignrl.report.pages.data_quality import completeness as completeness
 from campaignrl.report.pages.data_quality import in_words as in_words
 from campaignrl.report.pages.data_quality import quality_page as quality_page
