@@ -7,6 +7,7 @@ import pytest
 from tests.test_ope_balance import NAMES, Honest, log_of
 
 import campaignrl as crl
+from campaignrl.ope.data.blocks import BLOCK, NUMBERS, blocks
 from campaignrl.ope.data.log_sample import LogSample
 from campaignrl.ope.diagnostics.influence import outlier
 from campaignrl.ope.diagnostics.repeats import repeats
@@ -78,3 +79,15 @@ def test_a_learner_is_refused_on_its_own_rows_in_memory_and_from_a_bundle(tmp_pa
         assert any("learned from these very rows" in r and "fresh log" in r for r in answer.reasons)
     fresh = crl.simulate("coupon_trap", "uniform", customers=150, seed=8)
     assert not any("learned from" in reason for reason in evaluate(fresh, policy).reasons)
+
+
+@pytest.mark.parametrize(("n", "k", "longest"), [(0, 5, 0), (9, 5, 9), (200_000, 5, BLOCK), (90_000, 33, 31_775)])
+def test_blocks_hold_every_row_once_and_a_bounded_number_of_numbers(n, k, longest):
+    parts = list(blocks(n, k))
+    assert [row for part in parts for row in range(n)[part]] == list(range(n))
+    assert max((part.stop - part.start for part in parts), default=0) == longest
+    assert longest * k <= NUMBERS
+
+
+def test_a_row_of_more_numbers_than_a_block_holds_is_one_block():
+    assert list(blocks(3, 2 * NUMBERS)) == [slice(0, 1), slice(1, 2), slice(2, 3)]

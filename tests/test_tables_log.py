@@ -431,3 +431,18 @@ def test_no_cell_of_a_csv_log_starts_a_formula(tmp_path):
     text = (tmp_path / "log.csv").read_text()
     assert not [cell for line in text.splitlines() for cell in line.split(",") if cell[:1] in set("=+@")]
     assert_same(read_log(tmp_path / "log.csv"), log)
+
+
+@pytest.mark.parametrize("changes", [{}, {"context": Context(FeatureSchema(()), {}), "eligible": None, "wave": None}])
+@pytest.mark.parametrize("rows", [np.array([3, 0, 3]), slice(1, 3), np.zeros(0, int)])
+def test_rows_that_are_taken_are_the_log_of_these_rows_and_leave_the_log_alone(changes, rows):
+    log = small_log(**changes)
+    taken, wanted = log.take(rows), np.arange(4)[rows]
+    assert (len(log), len(taken), len(taken.context)) == (4, len(wanted), len(wanted))
+    for name in ("customer", "step", "day", "action", "propensity", "reward", "cost", "matured", "eligible", "wave"):
+        of_all, part = getattr(log, name), getattr(taken, name)
+        assert (part is None) if of_all is None else np.array_equal(part, of_all[wanted]), name
+    for name, column in log.context.columns.items():
+        assert np.array_equal(taken.context.columns[name], column[wanted], equal_nan=True)
+    assert taken.customers is log.customers
+    assert taken.meta == log.meta
