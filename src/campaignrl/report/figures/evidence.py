@@ -68,7 +68,8 @@ def _by_part(content: ReportContent, number: int, name: str) -> Picture:
 
 def _hidden_bias(content: ReportContent, number: int, found: Sensitivity, e: Evaluation) -> Picture:
     name = words.sentence_start(content.label(e.policy))
-    caption = f"{name}: what the lift could be if propensities are off, and (pale) its interval. {found.sentence()}."
+    what, told = "what the lift could be if propensities are off, and (pale) its interval", found.sentence()
+    caption = f"{name}: {what}. {told[:1].upper()}{told[1:]}."
     says = "; ".join(f"{b.gamma:g}: {b.low:.4g} to {b.high:.4g}" for b in found.curve)
     return _picture(svg_bytes(hidden_bias(found, e.reward)), f"bias{number}", caption, says)
 
