@@ -12,7 +12,7 @@ from campaignrl.errors import UnknownName, UsageError
 from campaignrl.features import Context, Feature, FeatureSchema
 from campaignrl.ope.data.trajectories import trajectories
 from campaignrl.ope.episodes.evaluate import evaluate_episodes
-from campaignrl.ope.episodes.registry import SEQUENTIAL
+from campaignrl.ope.episodes.registry import DOUBLY_ROBUST, NO_INTERVAL, SEQUENTIAL
 from campaignrl.ope.nuisance.fqe import Behaviour, fitted_q
 from campaignrl.tables.log.decision_log import DecisionLog
 from campaignrl.tables.log.files import write_log
@@ -231,7 +231,8 @@ def test_beyond_the_horizon_where_weights_run_out():
         assert np.isnan(e.estimates[name].value)
     for name in ("wdr", "fqe"):
         assert np.isfinite(e.estimates[name].value)
-        assert "model's own error not counted" in e.estimates[name].interval
+    assert "model's own error not counted" in e.estimates["wdr"].interval
+    assert e.estimates["fqe"].interval in (DOUBLY_ROBUST, NO_INTERVAL)
     assert any("pdis, wpdis, sdr" in reason for reason in e.reasons)
     assert e.quantiles == ()
     answerable = crl.evaluate(log, wanted(log, rare), estimators=("wpdis", "wdr"), horizon=e.lasting)
@@ -349,7 +350,7 @@ def test_a_bootstrap_interval_is_applied_and_about_as_wide_as_t(log):
         t, b = usual.estimates[name], drawn.estimates[name]
         assert (t.value, t.std_error) == (b.value, b.std_error)
         assert b.interval.startswith("bootstrap over customers")
-        assert ("not counted" in b.interval) == (name == "fqe")
+        assert "not counted" not in b.interval
         assert b.ci_low != t.ci_low
         assert b.ci_low < b.value < b.ci_high
         assert 0.85 < (b.ci_high - b.ci_low) / (t.ci_high - t.ci_low) < 1.15

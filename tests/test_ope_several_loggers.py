@@ -12,7 +12,7 @@ from campaignrl.errors import UsageError
 from campaignrl.ope.estimators import bandit
 from campaignrl.ope.evaluate import evaluate
 from campaignrl.ope.methods import INTERVALS, USUAL
-from campaignrl.ope.methods.selection import asked, best, split_errors
+from campaignrl.ope.methods.selection import CANDIDATES, asked
 from campaignrl.ope.nuisance.pooled_loggers import pooled_factor
 
 
@@ -116,7 +116,7 @@ def test_auto_takes_one_of_the_usual_and_says_so():
     log, wanted = contextual(0)
     found = evaluate(log, table(wanted, log), estimators=("auto",))
     assert len(found.estimates) == 1
-    assert set(found.estimates) <= set(USUAL)
+    assert set(found.estimates) <= set(CANDIDATES)
     (name,) = found.estimates
     assert f"auto took {name}" in found.selection
     assert found.selection in str(found)
@@ -126,21 +126,30 @@ def test_auto_takes_one_of_the_usual_and_says_so():
     assert evaluate(log, table(wanted, log), estimators=("dr",)).selection == ""
 
 
-def test_auto_leaves_ips_where_rewards_are_far_from_nothing_and_a_model_is_good():
-    """Rewards of 5 +- 1: the noise of weights times 5 is what ips adds, and splits show it."""
-    for seed in range(5):
-        log, wanted = contextual(seed)
-        found = evaluate(log, table(wanted, log), estimators=("auto",))
-        assert not {"ips", "ips_clip"} & set(found.estimates)
+def test_auto_takes_held_weights_where_they_agree_and_not_where_they_are_biased():
+    """What it takes is no noisier than dr; with a bias that any interval shows, held weights are not taken."""
+    rng = np.random.default_rng(0)
+    n = 4_000
+    P = np.tile([0.49, 0.49, 0.02], (n, 1))
+    action = drawn(P, rng)
+    wanted = np.tile([0.0, 0.0, 1.0], (n, 1))
+    same = log_of(rng.normal(size=(n, 1)), action, P[np.arange(n), action], 1.0 + rng.normal(size=n))
+    quiet = evaluate(same, table(wanted, same), estimators=("auto", "dr")).estimates
+    assert min(one.std_error for one in quiet.values()) < quiet["dr"].std_error
+    biased = replace(same, reward=same.reward + 20.0 * (action == 2))
+    q = np.zeros((n, len(same.catalog)))  # a model that knows nothing of it
+    found = evaluate(biased, table(wanted, same), estimators=("auto",), q=q)
+    (name,) = found.estimates
+    assert found.estimates[name].value == pytest.approx(21.0, abs=2.0)
+    assert name in ("ips", "snips", "dr", "sndr")
 
 
-def test_asked_and_best():
+def test_what_auto_asks_for():
     assert asked(("dr", "ips")) == (("dr", "ips"), ())
     names, choice = asked(("mr", "auto"))
-    assert names == ("mr", *USUAL)
-    assert choice == USUAL
-    assert best({"a": 2.0, "b": 1.0, "c": 1.0}) == "b"
-    assert split_errors({}, {}, np.random.default_rng(0)) == {}
+    assert names == ("mr", *CANDIDATES)
+    assert choice == CANDIDATES
+    assert "dm" not in CANDIDATES
 
 
 def test_auto_and_episodes_do_not_go_together():

@@ -104,7 +104,7 @@ def evaluate(
         log: a DecisionLog of n rows and k actions, or the file of one; of other people's tables, what `read_log` gives.
         policy: a Policy, the name or file of one, probabilities (n, k) as an array, or as a frame or table file by
             decision_id, or "logged".
-        estimators: which ones; the usual ones if not given; "auto": the one of them that splits of the log favour.
+        estimators: which ones; the usual ones if not given; "auto": the least noisy that agrees with noisier ones.
         reference: what the lift is over, in any form a policy may have.
         mix: value the policy that follows `policy` this often, in (0, 1], and the logged one otherwise.
         q: (n, k) reward predictions; None: `model` is cross-fitted over `folds` of customers.
@@ -164,7 +164,7 @@ def evaluate(
     evidence, certain = _mixed(whole, mix), certain_share(used)
     without, outside = unavailable(names, evidence), outside_logging_support(names, evidence)
     chosen = {name: setting_of(name, view, tuning) for name, view in views.items()}
-    took, views = selected(estimators, choice, views, chosen, seed)
+    took, views = selected(estimators, choice, views, chosen)
     usual = _estimates(views, without, certain, alpha, chosen, checks.at)
     estimates = with_interval(interval, used, views, chosen, usual, alpha, seed)
     lift, few = _lift(evidence, other, certain, alpha, checks.at)

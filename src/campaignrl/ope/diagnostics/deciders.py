@@ -18,4 +18,4 @@ def deciders(value: float, difference: float, customers: int) -> tuple[Finding, 
     if not count < FEW or customers <= FEW:
         return ()
     text = f"about {max(round(count), 1)} of {customers:,} customers decide {what}"
-    return (Finding(Level.CAUTION, f"{text}: their luck is in it, and the interval holds less often than it says."),)
+    return (Finding(Level.CAUTION, f"{text}: their luck is in it, and the interval may hold less often than it says."),)

@@ -7,8 +7,8 @@ preparation.py         What an evaluation works with, and why an estimator has n
 registry.py            Which estimators there are, and which interval each gets
 result.py              The answer of an evaluation, and how it is shown: JSON, a table in a terminal, HTML in a
                        notebook
-selection.py           Which estimator suits a log and a policy: the log is split into a stand-in for the policy and
-                       one for the logger
+selection.py           Which estimator suits a log and a policy: the least noisy one that agrees with all that are
+                       noisier
 shrinkage.py           How strongly to hold back heavy weights: SLOPE++ and estimated mean squared error
 weight_histogram.py    How the weight of a log is spread: over rows, and over actions. What the pictures of a report
                        are made of

@@ -77,7 +77,7 @@ class Evaluation:
     estimates: Mapping[str, Estimate]
     settings: Mapping[str, float] = field(default_factory=dict)  # of estimators that hold weights back; may be infinite
     settings_from: str = FIXED  # fixed | slope | mse
-    selection: str = ""  # what `auto` took, and by which errors
+    selection: str = ""  # what `auto` took, in words
     reward_model: str = ""  # which, and on how many rows it was fitted
     logging_policy: str = ""  # where its probabilities of other actions come from, if they were needed
     calibration: tuple[CalibrationBin, ...] = ()  # of estimated propensities
