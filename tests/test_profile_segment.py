@@ -12,6 +12,7 @@ from campaignrl.profiles.population.population import fit_population
 from campaignrl.profiles.segments.segment_file import save_segments
 from campaignrl.profiles.segments.segments import fit_segments
 from campaignrl.profiles.segments.spec import segment_spec
+from campaignrl.report.figures.profiles import Heat, segment_picture
 
 PNG = b"\x89PNG"
 
@@ -186,3 +187,16 @@ def test_pictures_are_the_same_bytes(campaignrl, profiles, tmp_path):
     for name in ("a.png", "b.png"):
         campaignrl("segment", profiles, "--method", "rfm", "--picture", tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+@pytest.mark.parametrize("many", [1, 3, 8])
+def test_captions_stay_inside_the_picture_and_apart(many):
+    names = [f"segment_{j}" for j in range(4)]
+    cells = [["1.5"] * many] * 4
+    shown = Heat(names, np.full(4, 0.25), [f"tag_{c}" for c in range(many)], np.zeros((4, many)), cells)
+    figure = segment_picture(shown)
+    figure.draw_without_rendering()
+    boxes = [ax.xaxis.label.get_window_extent() for ax in figure.axes]
+    whole = figure.bbox
+    assert all(box.x0 >= whole.x0 and box.x1 <= whole.x1 and box.y0 >= whole.y0 for box in boxes)
+    assert not boxes[0].overlaps(boxes[1])

@@ -24,6 +24,8 @@ from campaignrl.report.figures.base import CARD, INK, MUTED, RULE, SERIES, safe
 
 ABOVE, BELOW = SERIES[0], SERIES[1]  # blue and vermilion, which colour-blind readers tell apart
 STRONGEST = 1.5  # standard deviations at which a cell has its full colour
+CAPTION = "mean of the segment; colour: above (blue) or below (orange) all customers, on a log scale where skewed"
+LETTERS_A_COLUMN = 12  # of a caption as wide as the heat map
 MOST_COLUMNS = 12  # tags in a heat map: those that tell the segments apart most
 MOST_ROWS = 16  # segments in a picture: the largest
 
@@ -64,7 +66,9 @@ def _telling(columns: list[Column], spread: Float) -> list[int]:
 def segment_picture(shown: Heat) -> Figure:
     """Bars of the segments' shares beside the heat map of their means."""
     n, m = len(shown.names), len(shown.columns)
-    figure = Figure(figsize=(4.2 + 0.86 * max(m, 3), 1.9 + 0.42 * n), layout="constrained")
+    caption = textwrap.wrap(CAPTION, LETTERS_A_COLUMN * max(m, 3))
+    size = (4.2 + 0.86 * max(m, 3), 1.7 + 0.42 * n + 0.2 * len(caption))
+    figure = Figure(figsize=size, layout="constrained")
     bars, cells = figure.subplots(1, 2, gridspec_kw={"width_ratios": [1.5, 0.86 * max(m, 3)]})
     _bars(bars, shown)
     cells.set_xlim(0, max(m, 1))
@@ -75,10 +79,7 @@ def segment_picture(shown: Heat) -> Figure:
     cells.set_xticks(np.arange(m) + 0.5, [_wrapped(name) for name in shown.columns], parse_math=False, fontsize=8)
     cells.xaxis.tick_top()
     cells.set_yticks([])
-    cells.set_xlabel(
-        "mean of the segment; colour: above (blue) or below (orange) all customers, on a log scale where skewed",
-        fontsize=9,
-    )
+    cells.set_xlabel("\n".join(caption), fontsize=9)
     for ax in (bars, cells):
         _plain_axes(ax)
     return figure
