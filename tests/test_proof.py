@@ -58,7 +58,7 @@ def test_what_is_not_shown_is_said_with_its_interval():
     said = doubts({NOTHING: Gain(0.5, -0.1, 1.1), FIXED: Gain(-1.0, -1.5, -0.5)}, "EUR a customer")
     assert len(said) == 2
     assert "more than sending nothing: +0.5 EUR a customer [-0.1, +1.1]" in said[0]
-    assert "less than the best fixed action, by more than 10%" in said[1]
+    assert "lose less than 10% of the gain of the best fixed action against it: -1 EUR a customer" in said[1]
 
 
 @given(theirs=st.floats(0.01, 100.0), low=st.floats(-50.0, 50.0))
@@ -166,6 +166,16 @@ def test_a_log_that_cannot_answer_is_a_doubt():
     found = prove(crl.load_policy("always:coupon20@sms", world), log)
     assert found.verdict == "refuse"
     assert not found.is_better
+
+
+def test_a_log_in_which_everybody_was_sent_something_says_nothing_of_sending_nothing(small_world):
+    log = crl.simulate(small_world, "uniform", customers=300, seed=2)
+    sent = log.take(log.action > 0)
+    sent.eligible[:, 0] = False
+    found = prove(build_policy("uniform", small_world.catalog, small_world.features), sent)
+    assert NOTHING not in found.over
+    assert USUAL in found.over
+    assert "Nobody was sent nothing" in found.doubts[0]
 
 
 # ------------------------------------------------------------------ every kind

@@ -13,7 +13,7 @@ import numpy as np
 
 from campaignrl.arrays import Float
 from campaignrl.policies.base import Policy
-from campaignrl.policies.baselines import NOTHING
+from campaignrl.policies.baselines import NOTHING, USUAL
 
 Z = 1.959964  # of a two-sided 95 % interval
 PROOF = "proof"  # of the facts about a policy's training
@@ -82,7 +82,10 @@ def doubts(over: Mapping[str, Gain], unit: str) -> tuple[str, ...]:
             continue
         theirs = over[NOTHING].mean - gain.mean if NOTHING in over else 0.0
         if not gain.low >= -MARGIN * max(theirs, 0.0):
-            said.append(f"It may bring less than the {name}, by more than {MARGIN:.0%} of that: {gain.said(unit)}.")
+            other = name if name == USUAL else f"the {name}"
+            said.append(
+                f"It is not shown to lose less than {MARGIN:.0%} of the gain of {other} against it: {gain.said(unit)}."
+            )
     return tuple(said)
 
 

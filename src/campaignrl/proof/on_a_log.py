@@ -28,7 +28,11 @@ def prove_on_log(policy: Policy, held: DecisionLog, chosen_on: DecisionLog) -> S
     except CampaignError as wrong:
         said = f"This log cannot hold it against sending nothing: {' '.join(str(wrong).split())}"
         return Standing.of(on, unit, {}, REFUSED, (said,))
-    over = {NOTHING: Gain(found.lift, found.lift_ci_low, found.lift_ci_high)}
+    over, why = {}, []
+    if (held.action[held.matured] == NONE).any():
+        over[NOTHING] = Gain(found.lift, found.lift_ci_low, found.lift_ci_high)
+    else:
+        why.append("Nobody was sent nothing in this log, so it cannot say what a send brings over sending nothing.")
     others = {USUAL: LOGGED}
     best = best_logged_action(chosen_on)
     if best is not None:
@@ -36,9 +40,10 @@ def prove_on_log(policy: Policy, held: DecisionLog, chosen_on: DecisionLog) -> S
     for name, other in others.items():
         difference = compare_on_log(held, policy, other)
         over[name] = Gain(difference.value, difference.ci_low, difference.ci_high)
-    reason = f" ({found.reasons[0]})" if found.reasons else ""
-    why = (f"The log cannot answer for it{reason}.",) if found.verdict == REFUSED else ()
-    return Standing.of(on, unit, over, found.verdict, why)
+    if found.verdict == REFUSED:
+        reason = f": {found.reasons[0].rstrip('.')}" if found.reasons else ""
+        why.append(f"The log cannot answer for it{reason}.")
+    return Standing.of(on, unit, over, found.verdict, tuple(why))
 
 
 def best_logged_action(log: DecisionLog) -> int | None:
