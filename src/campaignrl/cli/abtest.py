@@ -97,9 +97,9 @@ def plan(
     )
     trial.write(output)
     facts = _facts(trial, pool, simulate, seed)
-    say_json(facts) if as_json else say(
-        "\n".join(f"{name.replace('_', ' ')}: {value}" for name, value in facts.items())
-    )
+    shares = ", ".join(f"{arm} {part:.0%}" for arm, part in trial.arms.items())
+    lines = (f"{key.replace('_', ' ')}: {shares if key == 'arms' else value}" for key, value in facts.items())
+    say_json(facts) if as_json else say("\n".join(lines))
 
 
 @abtest.command()

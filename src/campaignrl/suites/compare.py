@@ -16,9 +16,9 @@ from campaignrl.policies import Policy
 from campaignrl.specs import World, WorldReference, check, load_world
 from campaignrl.suites.comparison import Comparison
 from campaignrl.suites.judge import Pairing, judged, overall
-from campaignrl.suites.measure import figures, play
+from campaignrl.suites.measure import play, quantities_of
 from campaignrl.suites.measure_definitions import CONTRIBUTION, GATED, measured
-from campaignrl.suites.plan import ALPHA, Run
+from campaignrl.suites.plan import ALPHA
 from campaignrl.suites.results import Results, read_results
 from campaignrl.suites.run import Progress
 from campaignrl.suites.statistics import INCONCLUSIVE
@@ -211,7 +211,7 @@ def _played(
 def _quantities(
     world: World, policy: str | Path | Policy, seed: int, customers: int, train: Training
 ) -> dict[str, float]:
-    return figures(play(world, policy, seed, customers, train), Run(world.name, "policy", seed)).quantities
+    return quantities_of(play(world, policy, seed, customers, train))
 
 
 def _by_seed(measures: list[dict[str, float | None]], of: str) -> dict[int, float]:

@@ -35,8 +35,8 @@ class Measured(Spec):
     seed: int
     value_std: float  # of the contribution between customers; for information: those of one seed share the training
     quantities: dict[Label, float]
-    segments: dict[Label, dict[Label, float]]  # the same of each true segment; empty ones are left out
-    sends: dict[Label, float]  # by action
+    segments: dict[str, dict[Label, float]]  # the same of each true segment; empty ones are left out
+    sends: dict[str, float]  # by action
 
 
 class Timed(NamedTuple):
@@ -78,8 +78,7 @@ def evaluation_ids(customers: int) -> npt.NDArray[np.int64]:
 
 def figures(campaign: Campaign, run: Run) -> Measured:
     """The quantities of a campaign, of all customers and by segment."""
-    values = _by_customer(campaign)
-    fixed = {"days": float(campaign.world.horizon), "budget": _budget(campaign.world)}
+    values, fixed = _by_customer(campaign), _fixed(campaign.world)
     names = list(campaign.world.segments)
     groups = {name: campaign.segment == code for code, name in enumerate(names)}
     sends = campaign.action_counts.sum(axis=0) / len(campaign.segment)
@@ -90,6 +89,11 @@ def figures(campaign: Campaign, run: Run) -> Measured:
         segments={name: {**_means(values, own), **fixed} for name, own in groups.items() if own.any()},
         sends=dict(zip(campaign.world.catalog.names[1:], sends[1:].tolist(), strict=True)),
     )
+
+
+def quantities_of(campaign: Campaign) -> dict[str, float]:
+    """The quantities of all customers alone."""
+    return {**_means(_by_customer(campaign)), **_fixed(campaign.world)}
 
 
 def _by_customer(campaign: Campaign) -> dict[str, Float]:
@@ -118,7 +122,8 @@ def _means(values: dict[str, Float], own: Bool | None = None) -> dict[str, float
     return {name: float((of if own is None else of[own]).mean()) for name, of in values.items()}
 
 
-def _budget(world: World) -> float:
-    """Per customer; 0: without limit."""
+def _fixed(world: World) -> dict[str, float]:
+    """What is the same for every customer: days, and the budget per customer (0: without limit)."""
     budget = world.guard.budget
-    return 0.0 if budget is None else budget.amount_per_1000_customers / 1000.0
+    each = 0.0 if budget is None else budget.amount_per_1000_customers / 1000.0
+    return {"days": float(world.horizon), "budget": each}

@@ -27,9 +27,9 @@ class Row(Spec):
     seed: int
     value_std: float  # of the contribution between customers, currency
     measures: dict[Label, float | None]  # by id; None: cannot be had
-    segments: dict[Label, dict[Label, float | None]] = Field(default_factory=dict)  # measures by true segment
-    channels: dict[Label, dict[Label, float]] = Field(default_factory=dict)  # sends and cost per customer, by channel
-    offers: dict[Label, dict[Label, float]] = Field(default_factory=dict)  # and by offer
+    segments: dict[str, dict[Label, float | None]] = Field(default_factory=dict)  # measures by true segment
+    channels: dict[str, dict[Label, float]] = Field(default_factory=dict)  # sends and cost per customer, by channel
+    offers: dict[str, dict[Label, float]] = Field(default_factory=dict)  # and by offer
 
     @property
     def value(self) -> float:
