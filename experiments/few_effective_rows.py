@@ -66,7 +66,7 @@ def main(argv: list[str] | None = None) -> None:
     words.add_argument("--target", default="always:content@email")
     words.add_argument("--horizon", type=int, default=90, help="days")
     words.add_argument("--seeds", type=int, default=100)
-    words.add_argument("--customers", type=int, default=150)
+    words.add_argument("--customers", type=int, default=60)
     words.add_argument("--truth-customers", type=int, default=50_000)
     asked = words.parse_args(argv)
     sizes = (asked.seeds, asked.customers, asked.truth_customers, asked.workers)
