@@ -109,7 +109,9 @@ def rfm_grid(
     given = edges or {}
     ordered = ~(numbers_of(profiles, found[1]) == 0)
     all_edges = [
-        tuple(map(float, given[role])) if role in given else quintile_edges(numbers_of(profiles, tag), ordered)
+        tuple(map(float, given[role]))
+        if role in given
+        else quintile_edges(numbers_of(profiles, tag), ordered, less_is_better=role == "recency")
         for role, tag in zip(USUAL, found, strict=True)
     ]
     _check_edges(given, all_edges, groups)

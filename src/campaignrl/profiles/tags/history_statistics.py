@@ -109,5 +109,6 @@ def rfm_cell(history: OrderHistory) -> Objects:
 def _quintile(history: OrderHistory, of: Float, *, less_is_better: bool = False) -> Float:
     """(n,) 1 to 5 among those who ever ordered, by the edges that RFM segments use; NaN for the others."""
     ordered = history.orders > 0
-    scores = edge_scores(of, quintile_edges(of, ordered), less_is_better=less_is_better)
+    edges = quintile_edges(of, ordered, less_is_better=less_is_better)
+    scores = edge_scores(of, edges, less_is_better=less_is_better)
     return np.where(ordered & (scores > 0), scores.astype(np.float64), np.nan)
