@@ -66,6 +66,12 @@ def folder(tmp_path_factory) -> Path:
     pd.DataFrame({"customer_id": ["1", "2"], "city": ["Oslo", "Bergen"]}).to_csv(home / "attributes.csv", index=False)
     values = {"customer_id": [str(i) for i in range(40)], "value": [i % 7 for i in range(40)]}
     pd.DataFrame(values).to_csv(home / "values.csv", index=False)
+    bought = {"customer_id": [f"c{i % 40}" for i in range(400)], "item_id": [f"i{i * i % 13}" for i in range(400)]}
+    days = pd.date_range("2026-06-01", periods=400, freq="6h").strftime("%Y-%m-%d %H:%M:%S")
+    pd.DataFrame({**bought, "ts": days}).to_csv(home / "lines.csv", index=False)
+    text = ["lovely tea, quick parcel", "cold tea, slow parcel", "fine", "never again, broken cup"]
+    wrote = {"customer_id": [f"c{i}" for i in range(400)], "text": text * 100, "score": [5, 2, 4, 1] * 100}
+    pd.DataFrame(wrote).to_csv(home / "reviews.csv", index=False)
     (home / "mine.toml").write_text((bundled_folder("envs") / "ecommerce.toml").read_text(encoding="utf-8"))
     (home / "suite.toml").write_text(SUITE)
     return home

@@ -35,7 +35,7 @@ def recommend(
     columns: Annotated[
         str, typer.Option(help="What the columns are called: item_id=product_id,ts=bought_at,customer_id=member.")
     ] = "",
-    n: Annotated[int, typer.Option("--items", "-n", min=1, max=100, help="How many items a customer.")] = 10,
+    n: Annotated[int, typer.Option("--items", "-n", min=1, help="How many items a customer.")] = 10,
     span: Annotated[int, typer.Option(min=1, help="Days ahead that they are chosen for.")] = SPAN,
     judged: Annotated[
         bool, typer.Option("--judge", help="Hold them against the last --span days, beside simple ways.")

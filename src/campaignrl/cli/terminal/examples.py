@@ -92,12 +92,28 @@ EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "campaignrl profile update shop --attributes attributes.csv --json",
         ),
         "profile show": (
-            "campaignrl profile show shop",
+            'campaignrl profile show shop --where "orders >= 2" --save repeat',
             "campaignrl profile show shop --customer 1 --json",
+        ),
+        "profile cohorts": (
+            "campaignrl profile cohorts shop",
+            "campaignrl profile cohorts shop --json",
+        ),
+        "profile watch": (
+            "campaignrl profile watch shop --once",
+            "campaignrl profile watch shop --once --json",
         ),
         "profile segment": (
             "campaignrl profile segment shop --method rfm -o labels.csv",
             "campaignrl profile segment shop --k 3 -o segments.json --json",
+        ),
+        "profile recommend": (
+            "campaignrl profile recommend lines.csv -o items.parquet",
+            "campaignrl profile recommend lines.csv --items 3 -o items.csv --json",
+        ),
+        "profile feedback": (
+            "campaignrl profile feedback reviews.csv -o mood.csv",
+            "campaignrl profile feedback reviews.csv -o mood.parquet --json",
         ),
         "profile draw": (
             "campaignrl profile draw segments.json -n 1000 -o drawn.parquet",

@@ -62,7 +62,7 @@ class RolloutPolicy(Shown):
     """
 
     kind: ClassVar[str] = "rollout"
-    score_unit: ClassVar[str] = "reward"
+    score_unit: ClassVar[str] = "reward to the end, less prices"
     Config: ClassVar[type[Spec]] = RolloutConfig
 
     def __init__(self, catalog: Catalog, schema: FeatureSchema, config: RolloutConfig, name: str) -> None:

@@ -6,7 +6,6 @@ jieba, which cuts into words that people know. Not here: what the words say (moo
 
 from __future__ import annotations
 
-import importlib
 import logging
 import re
 import unicodedata
@@ -60,7 +59,7 @@ def _cutter() -> Callable[[str], list[str]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of its own old ways of finding its dictionary
-            jieba = importlib.import_module("jieba")
+            import jieba
     except ImportError:
         return pairs
     jieba.setLogLevel(logging.WARNING)
