@@ -113,7 +113,11 @@ def picture(truth: dict, log: dict, said: dict, unit: str) -> bytes:
 
     def spots(name: str) -> list[Spot]:
         rows = [(e["estimates"][name], e["verdict"] != "refuse") for e in log.values()]
-        return [Spot(x["value"], x["ci_low"], x["ci_high"], 1, believed) for x, believed in rows]
+        return [
+            Spot(x["value"], *(x["value"] if x[end] is None else x[end] for end in ("ci_low", "ci_high")), 1, believed)
+            for x, believed in rows
+            if x["value"] is not None
+        ]
 
     true = [Spot(value["value"], value["ci_low"], value["ci_high"]) for value in truth.values()]
     shown = {"truth": true, **{name: spots(name) for name in ESTIMATORS}}

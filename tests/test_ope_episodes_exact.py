@@ -23,10 +23,12 @@ from campaignrl.ope.nuisance.density_ratios import state_ratios
 from campaignrl.ope.nuisance.fqe import Behaviour, _bounded, _usable, fitted_q
 from campaignrl.ope.nuisance.logging_policy import logging_policy, propensities_unknown, wants_estimate
 from campaignrl.ope.nuisance.propensity_model import (
+    PENALTY,
     CalibrationBin,
     EstimatedPropensities,
-    _Multinomial,
+    Multinomial,
     calibration_gap,
+    floor_of,
 )
 from campaignrl.ope.nuisance.q_models import JointRidge
 
@@ -318,25 +320,26 @@ def test_estimators_of_episodes_agree_with_their_pure_functions():
 def test_a_multinomial_model_knows_what_it_has_not_seen():
     X, action = np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 3
     action = np.where(action == 1, 3, action)  # of four actions the second never occurs
-    model = _Multinomial(X, action, 4)
-    fitted = LogisticRegression(max_iter=300).fit(X, action).predict_proba(X)
+    model = Multinomial(X, action, 4)
+    fitted = LogisticRegression(max_iter=300, C=PENALTY).fit(X, action).predict_proba(X)
     share = np.bincount(action, minlength=4) / 60
     wanted = np.tile(share, (60, 1)) * (1 / 61)
     wanted[:, [0, 2, 3]] += (1 - 1 / 61) * fitted
     assert model.probabilities(X) == pytest.approx(wanted)
-    assert _Multinomial(X, np.ones(60, dtype=int), 4).probabilities(X[:2]).tolist() == [[0, 1, 0, 0]] * 2
-    assert _Multinomial(X[:1], action[:1], 4).probabilities(X[:1])[0].sum() == 1.0
-    assert _Multinomial(X[:, :0], action, 4).probabilities(X[:1, :0])[0] == pytest.approx(share)
-    assert not _Multinomial(X[:0], action[:0], 4).probabilities(X[:1]).any()
+    assert Multinomial(X, np.ones(60, dtype=int), 4).probabilities(X[:2]).tolist() == [[0, 1, 0, 0]] * 2
+    assert Multinomial(X[:1], action[:1], 4).probabilities(X[:1])[0].sum() == 1.0
+    assert Multinomial(X[:, :0], action, 4).probabilities(X[:1, :0])[0] == pytest.approx(share)
+    assert not Multinomial(X[:0], action[:0], 4).probabilities(X[:1]).any()
 
 
 def test_estimated_propensities_are_of_models_that_have_not_seen_the_customer():
     log = make_log(300, rows=2, eligible=True)
     found = EstimatedPropensities(log, 3, 1)
-    fold, X = folds_of(log.customers, 3, 1)[log.customer], log.context.encode()
+    fold, X = folds_of(log.customers, 3, 1)[log.customer], found.features.take(slice(0, 300))
     wanted = np.zeros((300, K))
     for f in range(3):
-        wanted[fold == f] = _Multinomial(X[fold != f], log.action[fold != f], K).probabilities(X[fold == f])
+        wanted[fold == f] = Multinomial(X[fold != f], log.action[fold != f], K).probabilities(X[fold == f])
+    wanted = np.maximum(wanted, floor_of(300, K))
     wanted *= log.eligible
     wanted /= wanted.sum(axis=1, keepdims=True)
     assert found.probabilities(slice(0, 300)) == pytest.approx(wanted)

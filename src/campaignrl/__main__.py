@@ -1,6 +1,6 @@
 """`python -m campaignrl` is the command line, where the command itself is not on the path."""
 
-from campaignrl.cli.main import main
+from campaignrl.cli.main import run
 
 if __name__ == "__main__":
-    main()
+    run()

@@ -10,12 +10,13 @@ import datetime
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from campaignrl.errors import Problem, UsageError
 from campaignrl.loop.campaign_file import CampaignFile
 from campaignrl.loop.folder import APPROVALS, HALT, append_line, halted, locked, read_state, require_going, write_state
 from campaignrl.loop.morning import PLANS, decided, list_digest
-from campaignrl.loop.stations import open_ledger
+from campaignrl.loop.stations import open_ledger, profiles_key, take_in
 from campaignrl.tables.files import frame_writer, read_frame, write_whole
 
 SENDS, HALTS = "sends", "halts.jsonl"
@@ -49,11 +50,12 @@ def approve(folder: str | Path, *, day: datetime.date, who: str, now: datetime.d
         raise UsageError(Problem("approve", "--by", who, "the name of who answers for it"))
     with locked(place):
         state, ledger = read_state(place), open_ledger(campaign)
-        plan, path = state.get("plan", {}), place / SENDS / f"{day}.csv"
+        path = place / SENDS / f"{day}.csv"
         before = state.get("approved", {})
         if before.get("day") == day.isoformat() and path.exists():
             return Approved(day, path, len(read_frame(path, ["customer_id"])), int(before["lost"]), before["who"])
-        _require_plan(campaign, plan, day)
+        _require_plan(campaign, state, day)
+        take_in(campaign, ledger, day, state)  # an opt-out at noon
         planned = read_frame(place / PLANS / f"{day}.csv", text=["customer_id"])
         again = decided(campaign, ledger, day, commit=False)
         rows = again.sends()
@@ -73,11 +75,15 @@ def approve(folder: str | Path, *, day: datetime.date, who: str, now: datetime.d
     return Approved(day, path, len(found.sends()), lost, who)
 
 
-def _require_plan(campaign: CampaignFile, plan: dict[str, object], day: datetime.date) -> None:
-    problems = []
+def _require_plan(campaign: CampaignFile, state: dict[str, Any], day: datetime.date) -> None:
+    problems, plan = [], state.get("plan", {})
     if plan.get("day") != day.isoformat():
         fix = f"Make it: campaignrl today {campaign.folder}."
         problems.append(Problem("approve", "plan", plan.get("day", "none"), f"one of {day}", fix))
+    elif state.get("profiles") != profiles_key(campaign, day):
+        fix = f"Look at it again: campaignrl today {campaign.folder}."
+        changed = "made before exports or campaign.toml changed"
+        problems.append(Problem("approve", "plan", changed, "made of what lies there now", fix))
     if campaign.spec.guess:
         fix = f"Look at each in campaign.toml, then: campaignrl init {campaign.folder} --confirm."
         problems.append(Problem("campaign.toml", "guess", len(campaign.spec.guess), "confirmed", fix))

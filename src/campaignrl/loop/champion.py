@@ -102,8 +102,8 @@ def judge(campaign: CampaignFile, ledger: Ledger, day: datetime.date, champion: 
 
     A text stands where the log cannot say.
     """
-    if not ledger.counts()["decisions"]:
-        return ["nothing was decided yet: the log cannot say what it earns"]
+    if all(run["day"] >= day.isoformat() for run in ledger.runs()):
+        return ["nothing was decided before today: the log cannot say what it earns"]
     try:
         log = ledger_log(ledger, campaign.world, as_of=day)
     except CampaignError as wrong:

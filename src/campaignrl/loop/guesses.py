@@ -17,9 +17,10 @@ import pandas as pd
 
 from campaignrl.errors import DataError, Problem, UsageError
 from campaignrl.loop.first_rows import first_rows
-from campaignrl.loop.headers import CONTACTS, channel_in, column_of, consent_to, folded, kind_of
+from campaignrl.loop.headers import CONTACTS, channel_in, column_of, folded, is_void, kind_of, permission_of
 
 LOOKED_AT = 100_000  # rows of each file
+STATUSES = 20  # values of a status; of more it is something else
 FIT = 0.9  # share of a column's cells that must read as what it is taken for
 SIGNS = {"¥": "CNY", "￥": "CNY", "元": "CNY", "$": "USD", "£": "GBP", "€": "EUR"}
 MONEY = re.compile(r"^[-(]?[¥￥$£€]?\s*-?[\d０-９][\d０-９,.\s]*\s*(元|%)?\)?$")
@@ -96,14 +97,29 @@ def _orders(source: dict[str, Any], frame: pd.DataFrame, who: Guess, moment: str
         column = column_of(role, frame.columns)
         if column is not None and column not in source.values():
             source[role] = column
+    void = _void(source, frame)
     order = column_of("order", frame.columns)
     source["rules"] = {"negative": "refund", **({"merge": order} if order else {})}
     currency = _currency(frame, amount)
-    paid = Guess("money", who.file, f"{amount} is what was paid" + (f", in {currency}" if currency else ""))
+    paid = Guess("money", who.file, f"{amount} is what was paid" + (f", in {currency}" if currency else "") + void)
     line = f"{seen}   order: {who.says.partition(' ')[0]} · {moment} · {amount}" + (
         f" ({currency})" if currency else ""
     )
     return Reading(source, (who, paid), line, _many(frame, source), currency)
+
+
+def _void(source: dict[str, Any], frame: pd.DataFrame) -> str:
+    """Orders that a status says are none are left out; in words."""
+    status = column_of("status", frame.columns)
+    if status is None or status in source.values():
+        return ""
+    values = [str(value) for value in frame[status].dropna().unique()]
+    void = [value for value in values if is_void(value)]
+    if not void or len(values) > STATUSES:
+        return ""
+    means = {value: "ignore" if value in void else "order" for value in values}
+    source["kind"] = {"column": status, "values": means, "default": "order"}
+    return f"; rows whose {status} is {', '.join(void)} are no orders"
 
 
 def _contacts(
@@ -136,13 +152,15 @@ def _attributes(source: dict[str, Any], frame: pd.DataFrame, who: Guess, channel
     guesses, said = [who], []
     joined = column_of("joined", frame.columns)
     for column in frame.columns:
-        channel = consent_to(column, channels)
+        permission = permission_of(column, channels)
         if column == source["customer"]:
             continue
-        if channel is not None:
-            attributes[f"consent_{channel}"] = {"column": column, "type": "truth"}
+        if permission is not None:
+            attributes[permission] = {"column": column, "type": "truth"}
             words = ", ".join(str(value) for value in frame[column].dropna().unique()[:4])
-            guesses.append(Guess("consent", who.file, f"{column} is the consent to {channel} ({words})"))
+            kind, _, channel = permission.partition("_")
+            means = "the consent to" if kind == "consent" else "an opt-out, and NOT a consent, of"
+            guesses.append(Guess("consent", who.file, f"{column} is {means} {channel} ({words})"))
         elif column == joined:
             attributes["joined"] = {"column": column, "type": "date"}
         else:

@@ -27,11 +27,12 @@ ROLES: Mapping[str, tuple[str, ...]] = _words(
         "amount": "amountpaid paid amount total revenue salesvalue price betrag 实付金额 支付金额 付款金额 订单金额 "
         "成交金额 金额 总价",
         "discount": "discount discountamount saved 优惠金额 折扣金额 优惠",
-        "category": "category goods 品类 类别 商品类目",
+        "category": "category goods 品类 类别 商品类目 商品类别",
         "brand": "brand 品牌",
         "channel": "channel 渠道 触达渠道",
         "offer": "offer coupon campaign offername 活动 优惠券 权益",
-        "kind": "kind event eventtype status 事件 事件类型 状态",
+        "kind": "kind event eventtype status 事件 事件类型 状态 发送状态",
+        "status": "status orderstatus financialstatus orderstate 订单状态 状态 交易状态",
         "joined": "joined joinedat signup signupdate registered registeredat 注册日期 注册时间 入会日期 入会时间",
     }
 )
@@ -46,7 +47,8 @@ CHANNELS = _words(
         "wechat": "wechat wecom 企业微信 企微 微信",
     }
 )
-CONSENT = ("consent", "optin", "permission", "maycontact", "allowed", "授权", "同意", "许可", "订阅")
+CONSENT = ("consent", "optin", "permission", "maycontact", "allowed", "授权", "同意", "许可", "订阅", "允许", "接收")
+REFUSALS = ("optout", "unsubscribe", "donot", "no_", "not", "stop", "取消", "退订", "拒绝", "不", "勿", "禁止")
 KINDS = _words(  # of contacts, in the words of sending tools
     {
         "sent": "sent send 已发送 发送 发送成功 已下发",
@@ -55,6 +57,21 @@ KINDS = _words(  # of contacts, in the words of sending tools
         "clicked": "clicked click 已点击 点击",
         "unsubscribed": "unsubscribed unsubscribe optout 退订 已退订",
     }
+)
+VOID = (
+    "cancel",
+    "void",
+    "refund",
+    "fail",
+    "unpaid",
+    "closed",
+    "取消",
+    "关闭",
+    "退款",
+    "失败",
+    "未支付",
+    "待付款",
+    "作废",
 )
 CONTACTS = ("send", "sent", "contact", "message", "delivery", "发送", "触达", "下发")  # in the name of a file
 
@@ -77,8 +94,27 @@ def channel_in(text: str, known: Iterable[str] = ()) -> str | None:
     return own or next((name for name, words in CHANNELS.items() if any(word in plain for word in words)), None)
 
 
+def permission_of(column: str, known: Iterable[str]) -> str | None:
+    """The attribute of a permission that a column tells: consent_CHANNEL, optout_CHANNEL; None for any other column."""
+    plain = folded(column)
+    refusal = any(folded(word) in plain for word in REFUSALS)
+    channel = consent_to(column, known) or (_channel_of(plain, known) if refusal else None)
+    return None if channel is None else f"{'optout' if refusal else 'consent'}_{channel}"
+
+
+def is_void(value: str) -> bool:
+    """Whether an order's status says that it is none: cancelled, closed, failed, not paid."""
+    plain = folded(value)
+    return any(word in plain for word in VOID)
+
+
+def _channel_of(plain: str, known: Iterable[str]) -> str | None:
+    found = channel_in(plain)
+    return found if found in list(known) else None
+
+
 def consent_to(column: str, known: Iterable[str]) -> str | None:
-    """The channel of `known` whose consent a column tells; None for any other column."""
+    """The channel of `known` whose permission a column speaks of; None for any other column."""
     channels = list(known)
     if column.startswith("consent_") and column.removeprefix("consent_") in channels:
         return column.removeprefix("consent_")

@@ -15,15 +15,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from campaignrl.errors import Problem, UsageError
 from campaignrl.ledger import Ledger
 from campaignrl.loop.campaign_file import CampaignFile
 from campaignrl.loop.champion import challengers, judge, policy_of, require_not_losing
 from campaignrl.loop.folder import locked, read_state, require_going, write_state
-from campaignrl.loop.stations import PROFILES, make_profiles, open_ledger, sweep, take_in
+from campaignrl.loop.stations import PROFILES, data_alerts, make_profiles, open_ledger, sweep, take_in
 from campaignrl.report.pages import morning_page, plan_page
 from campaignrl.send import Decisions, Plan, plan_of
 from campaignrl.send.decide import decide
-from campaignrl.tables.files import frame_writer, write_together
+from campaignrl.tables.files import Writer, frame_writer, write_together
 
 PLANS, PAGE = "plans", "morning.html"
 NOTHING_NEW = "nothing new"
@@ -95,6 +96,7 @@ def today(folder: str | Path, *, day: datetime.date, watch: Watch | None = None)
     with locked(place):
         sweep(place)
         state, ledger = read_state(place), open_ledger(campaign)
+        _require_day(campaign, ledger, day)
         with found.station("profiles", watch) as said:
             said += _some(make_profiles(campaign, ledger, day, state))
         write_state(place, state)
@@ -116,6 +118,16 @@ def today(folder: str | Path, *, day: datetime.date, watch: Watch | None = None)
         _write(found, campaign, decisions)
         write_state(place, state)
     return found
+
+
+def _require_day(campaign: CampaignFile, ledger: Ledger, day: datetime.date) -> None:
+    """UsageError for a day before the campaign's first, or before one that was decided: nothing is touched."""
+    last = max((run["day"] for run in ledger.runs()), default=campaign.spec.start.isoformat())
+    if day.isoformat() < last:
+        fix = "A campaign only moves forward: give --as-of that day or a later one."
+        raise UsageError(
+            Problem("today", "--as-of", day.isoformat(), f"{last}, where the campaign stands, or later", fix)
+        )
 
 
 def decided(campaign: CampaignFile, ledger: Ledger, day: datetime.date, *, commit: bool) -> Decisions:
@@ -148,6 +160,7 @@ def _wait(found: Today, campaign: CampaignFile, state: dict[str, Any], digest: s
         found.alerts.append(f"{found.day}: released by {approved['who']}; the list is {approved['list']}")
         return
     guesses = campaign.spec.guess
+    found.alerts += data_alerts(campaign, state)
     found.alerts += [f"to be confirmed: {guess.says} ({guess.file})" for guess in guesses]
     if not found.plan.sends:
         why = ", ".join(f"{why} ({many:,})" for why, many in found.plan.nothing[:3])
@@ -173,13 +186,14 @@ def _write(found: Today, campaign: CampaignFile, decisions: Decisions) -> None:
         waits_for=found.waits_for,
         plan_link=f"{PLANS}/{name}.html",
     ).encode("utf-8", errors="replace")
-    write_together(
-        {
+    files: dict[str | Path, Writer] = {found.page: lambda out: out.write(page)}
+    if found.waits_for:  # what was released stays as it was looked at
+        files = {
             found.folder / PLANS / f"{name}.html": lambda out: out.write(plan),
             found.list_path: frame_writer(decisions.sends(), found.list_path),
-            found.page: lambda out: out.write(page),
+            **files,
         }
-    )
+    write_together(files)
 
 
 def _sends(plan: Plan) -> str:

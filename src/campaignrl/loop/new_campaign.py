@@ -62,8 +62,10 @@ def new_campaign(
     assert usual is not None  # of every template
     given = [Path(path) for path in exports]
     missing = [path for path in given if not path.is_file()]
+    names = [path.name for path in given]
+    missing += [path for path in given if names.count(path.name) > 1]
     if missing:
-        raise UsageError([Problem("init", "--from", str(path), "a file") for path in missing])
+        raise UsageError([Problem("init", "--from", str(path), "a file, of a name of its own") for path in missing])
     if given:
         readings = read_exports(given, list(world.channels))
         _copy(given, place / "exports")
@@ -96,6 +98,9 @@ def _customers(readings: Sequence[Reading]) -> int:
 
 
 def _copy(paths: Sequence[Path], target: Path) -> None:
-    target.mkdir(parents=True, exist_ok=True)
-    for path in paths:
-        shutil.copyfile(path, target / path.name)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for path in paths:
+            shutil.copyfile(path, target / path.name)
+    except OSError as wrong:
+        raise UsageError(f"{target}: cannot be written: {wrong.strerror or wrong}.") from None

@@ -7,6 +7,7 @@ here: the order of the stations (morning.py), who may decide (champion.py).
 from __future__ import annotations
 
 import datetime
+import fnmatch
 import hashlib
 import shutil
 import tempfile
@@ -21,6 +22,7 @@ from campaignrl.ledger import EPOCH, Ledger, add, not_sent
 from campaignrl.loop.campaign_file import CampaignFile
 from campaignrl.loop.folder import digest_of
 from campaignrl.profiles.events import newest_day
+from campaignrl.profiles.intake import IntakeResult
 from campaignrl.profiles.intake.intake import intake
 from campaignrl.profiles.store import build_folder
 from campaignrl.report.pages import quality_page
@@ -28,6 +30,7 @@ from campaignrl.tables import ID, read_events, write_events
 from campaignrl.tables.files import write_frame
 
 PROFILES, LEDGER = "profiles", "ledger"
+FEWER = 0.8  # of the orders of the morning before, below which somebody should look
 HIDDEN = (".", "_", "~$")
 OUTCOMES = {"order": "order", "refund": "refund", "opened": "open", "clicked": "click", "unsubscribed": "unsubscribe"}
 COMES_BACK = ("handovers", "outcomes", "permissions")
@@ -49,12 +52,7 @@ def make_profiles(campaign: CampaignFile, ledger: Ledger, day: datetime.date, st
     Raises:
         DataError: the exports cannot be read, or their newest event is too old to send anything by.
     """
-    exports = _files(campaign.exports)
-    if not exports:
-        fix = "Put the exports there, as the mapping names them."
-        raise DataError(Problem("profiles", "exports", str(campaign.exports), "a folder with files", fix))
-    seen = digest_of({**exports, "campaign.toml": campaign.path})
-    known = f"{day} {seen}"
+    known = profiles_key(campaign, day)
     place = campaign.folder / PROFILES
     if state.get("profiles") == known and place.is_dir():
         return None
@@ -63,7 +61,10 @@ def make_profiles(campaign: CampaignFile, ledger: Ledger, day: datetime.date, st
         fresh = Path(scratch) / PROFILES
         taken = intake(campaign.mapping, campaign.exports, fresh, day, page=quality_page)
         rejected = len(taken.rejects)
+        orders = int((read_events(taken.events_path, ["kind"])["kind"] == "order").sum())
         _leave_out_own_sends(taken.events_path, ledger)
+        _require_recent(taken.events_path, day, spec.data.max_age_days)
+        _require_understood(taken)
         made = build_folder(
             fresh,
             taken.events_path,
@@ -77,12 +78,38 @@ def make_profiles(campaign: CampaignFile, ledger: Ledger, day: datetime.date, st
         if place.exists():
             place.rename(Path(scratch) / "before")
         fresh.rename(place)
-    _require_recent(place / "events.parquet", day, spec.data.max_age_days)
     state["profiles"] = known
+    state["orders"] = {"now": orders, "before": state.get("orders", {}).get("now", orders)}
     reach = made.facts["permissions"]
     reached = " · ".join(f"{name} {facts['reachable']:,}" for name, facts in reach.items()) or "nobody: no consents"
     more = f" · {rejected:,} rows left out, see {PROFILES}/quality.html" if rejected else ""
     return f"{len(made.frame):,} customers · reachable: {reached}{more}"
+
+
+def profiles_key(campaign: CampaignFile, day: datetime.date) -> str:
+    """What the profiles of a morning are made of: the day, every export, campaign.toml."""
+    exports = _files(campaign.exports)
+    if not exports:
+        fix = "Put the exports there, as the mapping names them."
+        raise DataError(Problem("profiles", "exports", str(campaign.exports), "a folder with files", fix))
+    return f"{day} {digest_of({**exports, 'campaign.toml': campaign.path})}"
+
+
+def data_alerts(campaign: CampaignFile, state: dict[str, Any]) -> list[str]:
+    """What somebody should look at in the exports: files that nothing reads, orders that are gone."""
+    patterns = [source.file for source in campaign.mapping.source]
+    read = [name for name in _files(campaign.exports) if any(_reads(pattern, name) for pattern in patterns)]
+    unread = [name for name in _files(campaign.exports) if name not in read]
+    said = [f"{name} lies in {campaign.spec.data.exports}/, and no [[source]] reads it" for name in unread]
+    counts = state.get("orders", {})
+    now, before = int(counts.get("now", 0)), int(counts.get("before", 0))
+    if now < FEWER * before:
+        said.append(f"the exports hold {now:,} orders; the morning before it was {before:,}")
+    return said
+
+
+def _reads(pattern: str, name: str) -> bool:
+    return fnmatch.fnmatch(name, pattern) or name.startswith(pattern.rstrip("/") + "/")
 
 
 def take_in(campaign: CampaignFile, ledger: Ledger, day: datetime.date, state: dict[str, Any]) -> str | None:
@@ -120,7 +147,7 @@ def _outcomes_of_exports(campaign: CampaignFile, ledger: Ledger, day: datetime.d
     rows = events[since & (events["ts"] < pd.Timestamp(day))]
     if not len(rows):
         return 0
-    named = rows[[ID, "ts", "kind", "channel", "offer", "amount"]].astype(object).fillna("").astype(str)
+    named = rows[[ID, "ts", "kind", "amount"]].astype(object).fillna("").astype(str)
     nth = named.groupby(list(named.columns)).cumcount()
     texts = ["\0".join(row) for row in named.assign(nth=nth.astype(str)).itertuples(index=False)]
     money = rows["kind"].isin(["order", "refund"])
@@ -162,6 +189,21 @@ def _require_recent(path: Path, day: datetime.date, most: int) -> None:
     if age > most:
         fix = "Put newer exports there, or raise [data] max_age_days."
         raise DataError(Problem("profiles", "newest event", f"{age} days old", f"at most {most} days old", fix))
+
+
+def _require_understood(taken: IntakeResult) -> None:
+    """A source of which more is left out than taken is not what the mapping says."""
+    problems = [
+        Problem(
+            "profiles", f"[[source]] {name!r}", f"{counts.rejected:,} of {counts.rows:,} rows left out", "understood"
+        )
+        for name, counts in taken.counts.items()
+        if counts.rejected * 2 > counts.rows
+    ]
+    if problems:
+        reasons = taken.rejects["reason"].value_counts().index[:1]
+        fix = f"Mostly: {reasons[0]}. See what campaign.toml takes its columns for." if len(reasons) else ""
+        raise DataError([problem._replace(fix=fix) for problem in problems])
 
 
 def _files(folder: Path) -> dict[str, Path]:

@@ -63,6 +63,7 @@ def judge(
     draws = rng.generator(0, rng.Purpose.RESAMPLE) if chance is None else chance
     day = int(known.day.max()) + 1 - span
     made = fit_recommender(known.before(day), catalogue, span=span, end=day, chance=draws)
+    n = min(n, len(made.popular(n)))
     after = known.within(day, day + span)
     customers = np.unique(after.customer)
     customers = customers[made.signals.visits[customers] > 0]
@@ -133,11 +134,12 @@ def _own(made: Recommender, customers: Int64, n: int) -> Int64:
     """What each customer had most often, ties by popularity, filled up with what is popular."""
     popularity = made.signals.popular_late + 1e-3 * made.signals.popular
     scale = 1.0 + popularity.max()
-    found = np.empty((len(customers), n), dtype=np.int64)
+    found = np.full((len(customers), n), -1, dtype=np.int64)
     top = made.popular(2 * n)
     for row, customer in enumerate(customers):
         counts = made.signals.counts[customer]
         order = np.argsort(-(counts.data * scale + popularity[counts.indices]), kind="stable")
         own = counts.indices[order][:n]
-        found[row] = np.concatenate([own, top[~np.isin(top, own)]])[:n]
+        shown = np.concatenate([own, top[~np.isin(top, own)]])[:n]
+        found[row, : len(shown)] = shown
     return found

@@ -1,5 +1,7 @@
 """New events -> new tags for the customers they touch, within a second, beside a folder of any number of customers.
 
+Read by the engine, row by row of its customers, for a folder's tables may be larger than memory.
+
     pending/HASH.parquet     events that came since the last update
     live.parquet             the rows of the customers they touch, as of the day after the newest of them
     live_freshness.parquet   the same of freshness.parquet

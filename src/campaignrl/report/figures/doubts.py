@@ -6,14 +6,17 @@ page has (evidence.py).
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from campaignrl.ope.diagnostics import Sensitivity, Stretch
 from campaignrl.report.figures.base import INK, MUTED, RULE, SERIES, WIDTH, frame, safe
+
+CALENDAR = 7_300  # from here on a day is one of the calendar: 1990
 
 
 def hidden_bias(found: Sensitivity, unit: str = "reward") -> Figure:
@@ -66,6 +69,14 @@ def lift_over_days(stretches: Sequence[Stretch], whole: float, unit: str = "rewa
             ax.vlines(middle, stretch.lift - 2 * error, stretch.lift + 2 * error, color=SERIES[0], lw=2, alpha=0.6)
     ax.grid(axis="y", color=RULE, lw=0.8)
     ax.set_axisbelow(True)
+    ax.xaxis.set_major_formatter(lambda at, _: _day(at))
+    ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     ax.set_xlabel("day of the log", color=MUTED)
     ax.set_ylabel(safe(f"lift per decision, {unit}", 60), color=MUTED, parse_math=False)
     return figure
+
+
+def _day(at: float) -> str:
+    """A day of a simulated campaign as its number; of a real log, whose days are counted from 1970, as a date."""
+    whole = round(at)
+    return str(whole) if whole < CALENDAR else (datetime.date(1970, 1, 1) + datetime.timedelta(days=whole)).isoformat()

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from scipy import stats
 
 from campaignrl.ope.intervals import horizon_inflation
+from campaignrl.specs import check
 from campaignrl.suites.abtest.trial import Guardrail, Trial
 
 Looks = Literal["any time", "once"]
@@ -57,22 +58,23 @@ def plan_trial(
 
     mean, std: of the measure under the champion; explained: share of its variance that the covariates explain.
     """
-    draft = Trial(
-        name=name,
-        salt=salt or name,
-        arms=dict(arms),
-        covariates=list(covariates),
-        guardrails=list(guardrails),
-        looks=looks,
-        alpha=alpha,
-        power=power,
-        effect=effect,
-        mean=mean,
-        std=std,
-        explained=explained,
-        customers=4,
+    words = {
+        "name": name,
+        "salt": salt or name,
+        "arms": dict(arms),
+        "covariates": list(covariates),
+        "guardrails": list(guardrails),
+        "looks": looks,
+        "alpha": alpha,
+        "power": power,
+        "effect": effect,
+        "mean": mean,
+        "std": std,
+        "explained": explained,
+        "customers": 4,
         **more,
-    )
+    }
+    draft = check(Trial, words, "abtest plan")
     champion, *challengers = draft.arms.values()
     left, found = std * math.sqrt(1.0 - explained), effect * abs(mean)
     many = customers_needed(found, left, (champion, min(challengers)), draft.level, power, looks)
