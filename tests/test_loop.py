@@ -191,23 +191,91 @@ def test_an_opt_out_at_noon_is_lost_from_the_list_and_nothing_else(shop):
     found = today(shop, day=DAY)
     planned = pd.read_csv(found.list_path, dtype=str)
     gone = planned["customer_id"].iloc[0]
-    ledger = Ledger.open(shop / "ledger")
-    from campaignrl.ledger import add
-
-    path = shop / "opt.csv"
-    path.write_text(f"customer_id,channel,allowed,day\n{gone},*,no,{DAY}\n")
-    add(ledger, "permissions", path, load_world("ecommerce"), today=DAY)
+    (shop / "answers" / "permissions_noon.csv").write_text(f"customer_id,channel,allowed,day\n{gone},*,no,{DAY}\n")
     done = approve(shop, day=DAY, who="Ann", now=NOW)
     assert done.lost == 1
     sends = pd.read_csv(done.path, dtype=str)
     assert set(planned["customer_id"]) - set(sends["customer_id"]) == {gone}
 
 
+def test_a_plan_of_an_older_file_is_not_approved(shop):
+    today(shop, day=DAY)
+    path = shop / "campaign.toml"
+    path.write_text(path.read_text().replace("consent_email = {", "told_email = {"))
+    with pytest.raises(UsageError, match="before exports or"):
+        approve(shop, day=DAY, who="Ann", now=NOW)
+    assert Ledger.open(shop / "ledger").counts()["decisions"] == 0
+
+
+def test_a_refused_morning_touches_nothing(shop):
+    today(shop, day=DAY)
+    approve(shop, day=DAY, who="Ann", now=NOW)
+    before = {p: p.read_bytes() for p in sorted(shop.rglob("*")) if p.is_file() and "profiles" in p.parts}
+    with pytest.raises(UsageError, match="or later"):
+        today(shop, day=DAY - dt.timedelta(days=1))
+    with pytest.raises(DataError, match="newest event"):
+        today(shop, day=DAY + dt.timedelta(days=40))
+    assert {p: p.read_bytes() for p in before} == before
+
+
+def test_what_was_released_stays_as_it_was_looked_at(shop):
+    found = today(shop, day=DAY)
+    listed = found.list_path.read_bytes()
+    approve(shop, day=DAY, who="Ann", now=NOW)
+    again = today(shop, day=DAY)
+    assert again.list_path.read_bytes() == listed
+    assert "nothing was decided before today" in [s.said for s in again.stations if s.name == "champion"][-1]
+
+
+def test_exports_that_nothing_reads_and_orders_that_are_gone_are_said(shop):
+    today(shop, day=DAY)
+    (shop / "exports" / "more.csv").write_text("customer_id,ordered_at,amount\n1,2026-11-20,5\n")
+    orders = pd.read_csv(shop / "exports" / "orders.csv", dtype=str)
+    orders.head(50).to_csv(shop / "exports" / "orders.csv", index=False)
+    alerts = today(shop, day=DAY).alerts
+    assert any("more.csv" in alert for alert in alerts)
+    assert any("50 orders" in alert for alert in alerts)
+
+
+def test_exports_that_are_not_what_the_mapping_says_stop_the_morning(shop):
+    path = shop / "campaign.toml"
+    path.write_text(
+        path.read_text()
+        .replace('amount = "amount"', 'amount = "customer_id"')
+        .replace('ts = "ordered_at"', 'ts = "amount"')
+    )
+    with pytest.raises(DataError, match="left out"):
+        today(shop, day=DAY)
+
+
+def test_opt_outs_are_no_consents_and_cancelled_orders_are_none(tmp_path):
+    pd.DataFrame(
+        {"会员号": ["a", "b"], "取消订阅推送": ["是", "否"], "允许短信": ["是", "否"], "不同意邮件": ["是", "否"]}
+    ).to_csv(tmp_path / "m.csv", index=False)
+    rows = {"会员号": ["a", "b"], "下单时间": "2026-11-01", "实付金额": ["5", "6"], "订单状态": ["已取消", "已完成"]}
+    pd.DataFrame(rows).to_csv(tmp_path / "o.csv", index=False)
+    members, orders = read_exports([tmp_path / "m.csv", tmp_path / "o.csv"], CHANNELS)
+    told = {name for name in members.source["attributes"] if name.startswith(("consent", "optout"))}
+    assert told == {"optout_push", "consent_sms", "optout_email"}
+    assert sum("NOT a consent" in guess.says for guess in members.guesses) == 2
+    assert orders.source["kind"]["values"] == {"已取消": "ignore", "已完成": "order"}
+    assert "已取消 are no orders" in orders.guesses[1].says
+
+
+def test_two_files_of_one_name_are_refused(tmp_path):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "orders.csv").write_text("customer_id,date,amount\n1,2026-11-20,5\n")
+    with pytest.raises(UsageError, match="name of its own"):
+        new_campaign(tmp_path / "x", exports=[tmp_path / n / "orders.csv" for n in "ab"], start=DAY)
+    assert not (tmp_path / "x").exists()
+
+
 def test_a_plan_that_no_longer_holds_is_not_approved(shop):
     today(shop, day=DAY)
     text = (shop / "campaign.toml").read_text()
     (shop / "campaign.toml").write_text(text.replace("explore = 0.05", "explore = 0.6"))
-    with pytest.raises(UsageError, match="other sends"):
+    with pytest.raises(UsageError, match="before exports or"):
         approve(shop, day=DAY, who="Ann", now=NOW)
     assert Ledger.open(shop / "ledger").counts()["decisions"] == 0
 
