@@ -274,6 +274,8 @@ def test_a_broken_split_is_flagged_and_nothing_else_is_read():
     found = read_trial(trial, read_outcomes(trial, table_of(trial, 12_000, gain=0.6, lost=0.1)))
     assert found.split_is_broken
     assert (found.arms[0].decision, found.exit_code) == ("stop: the split is broken", 1)
+    assert "%" not in str(found).splitlines()[1], "figures of a broken split mean nothing"
+    assert found.to_dict()["arms"][0]["gain"] is None
 
 
 def test_customers_in_another_arm_than_theirs_are_flagged():

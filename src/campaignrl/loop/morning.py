@@ -165,7 +165,6 @@ def _wait(found: Today, campaign: CampaignFile, state: dict[str, Any], digest: s
     if not found.plan.sends:
         why = ", ".join(f"{why} ({many:,})" for why, many in found.plan.nothing[:3])
         found.alerts.append(f"nobody gets anything: {why or 'no customers'}")
-    found.alerts += list(found.plan.limits)
     state["plan"] = {"day": found.day.isoformat(), "list": digest, "sends": found.plan.sends}
     found.waits_for = (
         f"campaignrl init {found.folder} --confirm" if guesses else f"campaignrl approve {found.folder} --by NAME"

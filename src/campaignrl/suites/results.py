@@ -196,7 +196,7 @@ def _object(path: str | Path) -> dict[str, Any]:
         size = Path(path).stat().st_size
         raw = b"" if size > MAX_BYTES else Path(path).read_bytes()
     except OSError as wrong:
-        _refuse(str(path), "file", wrong.strerror, "readable")
+        _refuse(str(path), "file", f"({wrong.strerror})", "there to be read")
     if size > MAX_BYTES:
         _refuse(str(path), "size", size, f"at most {MAX_BYTES} bytes")
     try:

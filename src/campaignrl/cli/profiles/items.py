@@ -65,7 +65,8 @@ def recommend(
         write_frame(shown, output)
         facts |= {"learned_from": made.ranking.learned_from, "output": str(output)}
         talk(
-            f"{len(known.customers):,} customers, {n} items each, and {n} for whom nobody knows ({STRANGERS}): {output}"
+            f"{len(known.customers):,} customers, up to {n} items each, and as many for whom nobody knows "
+            f"({STRANGERS}): {output}"
         )
     if as_json:
         say_json(facts)

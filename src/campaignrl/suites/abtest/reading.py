@@ -87,8 +87,9 @@ class Reading:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
+        void: dict[str, Any] = dict.fromkeys(("gain", "ci_low", "ci_high")) if self.split_is_broken else {}
         arms = [
-            {**arm._asdict(), "guardrails": [{**g._asdict(), "state": g.state} for g in arm.guardrails]}
+            {**arm._asdict(), "guardrails": [{**g._asdict(), "state": g.state} for g in arm.guardrails], **void}
             for arm in self.arms
         ]
         split = {"p_value": self.split_p, "crossed": self.crossed, "broken": self.split_is_broken}
@@ -103,6 +104,9 @@ class Reading:
             f"split {said} (p {self.split_p:.3g}, {self.crossed} in another arm)"
         ]
         for arm in self.arms:
+            if self.split_is_broken:  # no figure of it means anything
+                lines.append(f"{arm.name} against {trial.champion}: {arm.decision}")
+                continue
             saved = f", covariates save {arm.variance_saved:.0%} of the variance" if trial.covariates else ""
             lines.append(
                 f"{arm.name} against {trial.champion}: {trial.measure} {arm.gain:+.1%} [{arm.ci_low:+.1%}, "

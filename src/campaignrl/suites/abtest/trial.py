@@ -89,7 +89,7 @@ def read_trial_file(path: str | Path) -> Trial:
             raise ArtifactError(Problem(str(path), "size", Path(path).stat().st_size, f"at most {LARGEST} bytes"))
         data = json.loads(Path(path).read_bytes())
     except OSError as wrong:
-        raise ArtifactError(Problem(str(path), "file", wrong.strerror, "readable")) from None
+        raise ArtifactError(Problem(str(path), "file", f"({wrong.strerror})", "there to be read")) from None
     except (ValueError, RecursionError) as wrong:
         raise ArtifactError(Problem(str(path), "content", str(wrong), "JSON")) from None
     if not isinstance(data, dict) or data.get("kind") != KIND:
