@@ -7,7 +7,6 @@ here: what a verb does (its own file).
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from collections.abc import Mapping
@@ -165,24 +164,6 @@ def _options(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
     """Learn which offer to send to whom on which channel: simulate, train, evaluate offline, decide safely."""
-
-
-def run() -> None:
-    """The command itself: `main`, and an end without the interpreter's own where a ledger's tables were read.
-
-    Their reader may still hold buffers in threads of its own, which must not be freed while the interpreter goes down.
-    """
-    code: object = 0
-    try:
-        main()
-    except SystemExit as end:
-        code = end.code
-    if "deltalake" not in sys.modules:
-        sys.exit(code)  # type: ignore[arg-type]
-    with contextlib.suppress(BrokenPipeError):
-        sys.stdout.flush()
-        sys.stderr.flush()
-    os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 def main() -> None:

@@ -61,7 +61,7 @@ def require_going(folder: Path) -> None:
     """UsageError where the campaign was halted."""
     found = halted(folder)
     if found is not None:
-        said = f"halted by {found.get('who')} on {found.get('when')}: {found.get('why')}"
+        said = f"halted by {found.get('who')} on {str(found.get('when'))[:10]}: {found.get('why')}"
         fix = f"campaignrl halt {folder} --release ends it."
         raise UsageError(Problem("campaign", folder.name, said, "going on", fix))
 

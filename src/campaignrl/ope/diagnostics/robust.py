@@ -72,6 +72,8 @@ def log_sum_exp(terms: Float, usual: Float) -> Point:
 
 def _one_sided(terms: Float, parameter: float) -> Point:
     """Of terms of at least 0."""
-    powers = np.exp(parameter * terms)
+    scaled = parameter * terms
+    largest = float(scaled.max())  # taken out, or all powers of large terms of little spread would be 0
+    powers = np.exp(scaled - largest)
     mean = float(powers.mean())
-    return Point(math.log(mean) / parameter, (powers / mean - 1.0) / parameter)
+    return Point((largest + math.log(mean)) / parameter, (powers / mean - 1.0) / parameter)
