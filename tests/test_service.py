@@ -1,4 +1,4 @@
-"""The decision service: equal to `decide`, once for one key, one send under a cap of one, exactly once in the ledger."""
+"""The decision service: equal to `decide`, one answer for one key, one send under a cap of one."""
 
 import datetime
 import json

@@ -1,19 +1,22 @@
 """Killed under load, on SQLite and on PostgreSQL: what was answered is there, once, and no limit was ever passed."""
 
 import datetime
+import re
 import threading
 import time
 import warnings
+from pathlib import Path
 
 import httpx
 import pytest
-from campaignrl.specs import bundled_files
 from service_face import CAPPED, Face, Server, frame_of, world_of
 
+import campaignrl as crl
 from campaignrl.ledger import Ledger
 from campaignrl.send import audit_ledger
 from campaignrl.service import Store, back_up, flow, restore
 from campaignrl.service.store.schema import decisions, outcomes
+from campaignrl.specs import bundled_files
 
 CUSTOMERS = 400
 DAY = datetime.date(2026, 11, 21)
@@ -90,6 +93,7 @@ def killed_again_and_again(folder, url, kills, seconds):
     world = crl.load_world(folder / "w.toml")
     ledger = Ledger.create(folder / "led", world, start=datetime.date.today(), customers=1_000)
     words = ["uniform", "-w", "w.toml", "-c", "c.parquet", "--ledger", "led", "--no-tokens", "--store", url]
+    words += ["--workers", "2"] if url.startswith("postgresql") else []
     answered, told = {}, set()
     for turn in range(kills):
         server = Server(folder, *words)

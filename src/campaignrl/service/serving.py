@@ -28,6 +28,7 @@ except ImportError as missing:  # pragma: no cover
 
 LOG = logging.getLogger("campaignrl.service")
 IDLE = 15.0  # seconds for which a connection may say nothing
+LARGEST_HEAD = 65_536  # bytes of a request before its body
 BACKLOG = 1_024
 PAUSE = 1.0  # seconds before a worker that died is started again
 
@@ -38,13 +39,16 @@ class Impatient(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """The clock starts."""
         super().connection_made(transport)
-        self._hurry = self.loop.call_later(IDLE, self._give_up)
+        self._hurry, self._head = self.loop.call_later(IDLE, self._give_up), 0
 
     def data_received(self, data: bytes) -> None:
-        """A further request on the same connection has as long as the first."""
+        """A further request on the same connection has as long as the first, and no head is endless."""
         if self._hurry.cancelled() and (self.cycle is None or self.cycle.response_complete):
-            self._hurry = self.loop.call_later(IDLE, self._give_up)
+            self._hurry, self._head = self.loop.call_later(IDLE, self._give_up), 0
         super().data_received(data)
+        self._head += len(data)
+        if not self._hurry.cancelled() and self._head > LARGEST_HEAD:
+            self._give_up()
 
     def on_headers_complete(self) -> None:
         """It got there."""
@@ -100,6 +104,7 @@ def _serve_one(settings: Settings, place: socket.socket, service: Service | None
         timeout_keep_alive=int(IDLE),
         timeout_graceful_shutdown=max(int(settings.drain_seconds), 1),
     )
+    signal.signal(signal.SIGTERM, lambda *_: None)  # what uvicorn raises again once everybody is answered
     uvicorn.Server(config).run(sockets=[place])
 
 
