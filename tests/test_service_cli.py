@@ -98,7 +98,7 @@ def test_what_deploy_starts_is_what_the_command_line_takes():
 
 
 def test_a_champion_learns_beside_deciding_from_what_has_matured(tmp_path):
-    """A day's decisions and orders that one offer brings; the copy watches or decides, and the trail says who did it."""
+    """A day's decisions and orders that one offer brings; the copy watches or decides, and the trail says so."""
     world, days = world_of("coupon_trap"), [DAY]
     log = crl.simulate(world, "uniform", customers=60, seed=3)
     start = crl.save_policy(crl.train("lin_ts", log), tmp_path / "start.bundle", trained_on=world)
