@@ -469,7 +469,9 @@ def test_tables_in_another_encoding_are_assigned_and_read(tmp_path):
     assert isinstance(run(*words).exception, DataError)  # not UTF-8, and nobody said so
 
 
-@pytest.mark.parametrize(("ids", "said"), [(["a", "b", "a"], "given once"), (["a", ""], "there"), (None, "customer_id")])
+@pytest.mark.parametrize(
+    ("ids", "said"), [(["a", "b", "a"], "given once"), (["a", ""], "there"), (None, "customer_id")]
+)
 def test_customers_who_cannot_be_assigned_are_told_and_nothing_is_written(tmp_path, ids, said):
     trial_of().write(tmp_path / "t.json")
     frame = pd.DataFrame({"x": [1]}) if ids is None else pd.DataFrame({"customer_id": ids})

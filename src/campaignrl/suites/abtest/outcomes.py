@@ -44,9 +44,7 @@ def ids_to_assign(source: str | Path | pd.DataFrame | pa.Table, encoding: str | 
     return np.array(ids, dtype=object)
 
 
-def read_outcomes(
-    trial: Trial, source: str | Path | pd.DataFrame | pa.Table, encoding: str | None = None
-) -> Outcomes:
+def read_outcomes(trial: Trial, source: str | Path | pd.DataFrame | pa.Table, encoding: str | None = None) -> Outcomes:
     """The outcomes in a table (CSV, Parquet, frame); DataError with every finding at once."""
     table = arrow_table(source, encoding)
     where = str(source) if isinstance(source, str | Path) else "outcomes"
