@@ -14,9 +14,9 @@ ledger_run.py     One run of decisions on a ledger: what it starts from, what it
 limits.py         Budget, capacity and stock of one run of decisions, and what they leave of its sends
 plan.py           The plan of a run in figures: what goes where, what it costs, who gets nothing and why, what changed
                   since the last
-plan_reasons.py   Why each customer gets what a plan by value gives it, in a marketer's words
-reasons.py        Why each customer gets what it gets, in a marketer's words
+reasons.py        Why each customer gets what it gets, in a marketer's words: by lot, and by a plan of value
 recount.py        Each rule recomputed from what was decided: in how many rows it was broken, and the first of them
+stages.py         The three steps of a run: customers draw, what is scarce is shared, customers are told
 table_columns.py  Which columns a customers table must have for a world, with unit, levels, range and meaning
 value_plan.py     A run whose budget, capacity and stock go where they bring most: the plan by value, and a share that
                   explores
@@ -39,7 +39,7 @@ from campaignrl.send.plan import REWARDS as REWARDS
 from campaignrl.send.plan import Certificate as Certificate
 from campaignrl.send.plan import Plan as Plan
 from campaignrl.send.plan import plan_of as plan_of
-from campaignrl.send.plan_reasons import AT_LEAST as AT_LEAST
+from campaignrl.send.reasons import AT_LEAST as AT_LEAST
 from campaignrl.send.recount import Finding as Finding
 from campaignrl.send.recount import not_looked_at as not_looked_at
 from campaignrl.send.table_columns import TableColumn as TableColumn

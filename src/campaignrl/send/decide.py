@@ -12,17 +12,14 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from campaignrl import rng
 from campaignrl.arrays import UInt64
 from campaignrl.errors import ArtifactError, Problem, UsageError
 from campaignrl.ledger import EPOCH, Ledger, keep_aliases, known_as
-from campaignrl.policies import Policy, PolicyReference, doubts_of, load_policy, policy_hash, require_trained
+from campaignrl.policies import Policy, PolicyReference, load_policy, require_trained
 from campaignrl.policies.deep import Memory, require_memory
 from campaignrl.send.customers import Customers, Suppressed, read_customers
 from campaignrl.send.decisions import Decisions
-from campaignrl.send.draw import Drawn, draw
 from campaignrl.send.facts import clock_time, morning_of, one_an_address, require_fresh
 from campaignrl.send.ledger_run import (
     LedgerRun,
@@ -33,14 +30,11 @@ from campaignrl.send.ledger_run import (
     rows_of,
     run_id,
 )
-from campaignrl.send.limits import limits_of_run, serve
-from campaignrl.send.plan_reasons import plan_reasons
-from campaignrl.send.reasons import blocked_of, reasons_of
-from campaignrl.send.recount import SIMULATED
-from campaignrl.send.value_plan import Planned, expected_gain, planned, require_values
-from campaignrl.specs import World, WorldReference, load_world, world_hash
+from campaignrl.send.limits import limits_of_run
+from campaignrl.send.stages import Run, decisions_on, learned_until
+from campaignrl.send.value_plan import require_values
+from campaignrl.specs import World, WorldReference, load_world
 from campaignrl.tables import CustomerTable
-from campaignrl.tables.log import FACT, CustomerSketch
 
 
 def decide(
@@ -174,64 +168,11 @@ def _decided(
 ) -> Decisions:
     left = None if begun is None else begun.limits
     limits = limits_of_run(world, len(table), budget, capacity, left, at_least)
-    keys, today = rng.customer_keys(table.ids), (day - EPOCH).days
-    _meet(policy, memory, keys, day)
+    _meet(policy, memory, rng.customer_keys(table.ids), day)
     closed = None if begun is None else begun.standing.decided_today
     morning = morning_of(day, send_at, limits, world)
-    drawn = draw(policy, memory, table, world, today, seed, closed, progress, morning)
-    found = Decisions(
-        catalog=world.catalog,
-        day=day,
-        ids=table.ids,
-        action=drawn.action,
-        propensity=drawn.propensity,
-        propensity_before=drawn.propensity,
-        reason=drawn.blocked,
-        blocked=drawn.blocked,
-        policy=policy.name,
-        context=table.context,
-        eligible=drawn.eligible,
-        customers=table,
-        limits=limits,
-        morning=morning,
-        about={
-            **world.log_facts,
-            "seed": seed,
-            "limited": limits.bind,
-            "policy_hash": policy_hash(policy),
-            "world_hash": world_hash(world),
-        },
-        doubts=doubts_of(policy),
-        learned_until=learned_until(policy),
-        gain_unit=world.money.currency if "world" in getattr(policy, "trained_on", {}) else "",
-    )
-    if how:
-        made = planned(policy, world, table.context, drawn, limits, keys, today, seed, how[1])
-        return _by_value(found, drawn, made, how[1])
-    served = serve(world, drawn, limits, keys, today, seed)
-    return replace(
-        found,
-        action=served.action,
-        propensity=served.propensity,
-        reason=reasons_of(world.catalog, drawn, served, limits),
-        blocked=blocked_of(world.catalog, drawn, served),
-        expected_gain=expected_gain(policy, table.context, served.action),
-    )
-
-
-def _by_value(found: Decisions, drawn: Drawn, made: Planned, explore: float) -> Decisions:
-    reason, blocked = plan_reasons(found.catalog, drawn, made, found.limits)
-    return replace(
-        found,
-        action=made.action,
-        propensity=made.propensity,
-        propensity_before=made.before,
-        reason=reason,
-        blocked=blocked,
-        expected_gain=made.gains[np.arange(len(made.action)), made.action].astype(np.float64),
-        plan=made.plan,
-        about={**found.about, "allocation": "value", "explore": explore},
-    )
+    run = Run(policy, world, day, seed, limits, morning, how[1] if how else None)
+    return decisions_on(run, table, closed, memory, progress)
 
 
 def require_playable(policy: Policy, world: World) -> None:
@@ -240,13 +181,6 @@ def require_playable(policy: Policy, world: World) -> None:
         where, fix = f"policy {policy.name}", "Train it again in this world, or give the world it was trained in."
         raise ArtifactError(Problem(where, "catalog", policy.catalog.hash, f"that of {world.name}", fix))
     require_trained(policy, world.name)
-
-
-def learned_until(policy: Policy) -> datetime.date | None:
-    """Day of the last outcome that a policy has learned from; None: it did not from a log of days of the calendar."""
-    fact = getattr(policy, "trained_on", {}).get(FACT)
-    closed = 0 if fact is None else CustomerSketch.from_dict(fact, policy.name).closed
-    return EPOCH + datetime.timedelta(days=closed) if closed > SIMULATED else None
 
 
 def require_recent(policy: Policy, world: World, day: datetime.date) -> None:
