@@ -1,7 +1,7 @@
 """One decision for every customer of a table: guard, policy, draw, then what budget and capacity leave.
 
 Deterministic: the same customers, policy, day and seed give the same decisions, whatever the order of the rows. Not
-here: what is allowed (guard/), the draws (draw.py), the limits (limits.py), words (reasons.py).
+here: the steps of a run (stages.py), a table too big to hold (shards/), what is allowed (guard/), the draws (draw.py).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from campaignrl.policies import Policy, PolicyReference, load_policy, require_tr
 from campaignrl.policies.deep import Memory, require_memory
 from campaignrl.send.customers import Customers, Suppressed, read_customers
 from campaignrl.send.decisions import Decisions
-from campaignrl.send.facts import clock_time, morning_of, one_an_address, require_fresh
+from campaignrl.send.facts import clock_time, one_an_address, require_fresh
 from campaignrl.send.ledger_run import (
     LedgerRun,
     begin,
@@ -28,10 +28,9 @@ from campaignrl.send.ledger_run import (
     require_list,
     require_not_earlier,
     rows_of,
-    run_id,
 )
-from campaignrl.send.limits import limits_of_run
-from campaignrl.send.stages import Run, decisions_on, learned_until
+from campaignrl.send.run_name import run_id
+from campaignrl.send.stages import Settings, decisions_on, learned_until
 from campaignrl.send.value_plan import require_values
 from campaignrl.specs import World, WorldReference, load_world
 from campaignrl.tables import CustomerTable
@@ -116,26 +115,19 @@ def decide(
     require_values(policy, allocate, explore, at_least)
     require_fresh(table, world, day)
     require_recent(policy, world, day)
-    at, how = clock_time(send_at), () if allocate == "lot" else (allocate, explore)
-    decided = partial(
-        _decided,
-        policy,
-        world,
-        day,
-        how,
+    asked = Settings(
         seed=seed,
         budget=budget,
         capacity=capacity,
+        allocate=allocate,
+        explore=explore,
         at_least=at_least,
-        memory=memory,
-        send_at=at,
-        progress=progress,
+        send_at=clock_time(send_at),
     )
+    decided = partial(_decided, policy, world, day, asked, memory=memory, progress=progress)
     if kept is None:
         return decided(one_an_address(table), None)
-    more = [*(() if at is None else (at.isoformat(),)), *([sorted(at_least.items())] if at_least else ())]
-    named = (seed, budget, sorted((capacity or {}).items()), *how, *more)
-    run = run_id(policy, table, world, day, *named)
+    run = run_id(policy, table, world, day, *asked.named())
     with kept.lock():
         begun = begin(kept, table, world, day, run)
         before = kept.rows_of(run)
@@ -143,7 +135,7 @@ def decide(
         if before is not None:
             return decided_before(before, table.ids, found, world)
         require_not_earlier(begun, day)
-        require_list(begun)
+        require_list(kept, begun.customers.listed)
         if not dry_run:
             keep_aliases(kept)
             kept.append("decisions", rows_of(found, run, world, begun), run, begun.head)
@@ -154,24 +146,16 @@ def _decided(
     policy: Policy,
     world: World,
     day: datetime.date,
-    how: tuple[str, float] | tuple[()],
+    asked: Settings,
     table: CustomerTable,
     begun: LedgerRun | None,
     *,
-    seed: int,
-    budget: float | None,
-    capacity: Mapping[str, int] | None,
-    at_least: Mapping[str, float] | None,
     memory: Memory | None,
-    send_at: datetime.time | None,
     progress: Callable[[int, int], None] | None,
 ) -> Decisions:
-    left = None if begun is None else begun.limits
-    limits = limits_of_run(world, len(table), budget, capacity, left, at_least)
+    run = asked.run(policy, world, day, len(table), None if begun is None else begun.limits)
     _meet(policy, memory, rng.customer_keys(table.ids), day)
     closed = None if begun is None else begun.standing.decided_today
-    morning = morning_of(day, send_at, limits, world)
-    run = Run(policy, world, day, seed, limits, morning, how[1] if how else None)
     return decisions_on(run, table, closed, memory, progress)
 
 

@@ -9,7 +9,7 @@ n customers of a shard.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -23,8 +23,8 @@ from campaignrl.policies import Policy, doubts_of, policy_hash
 from campaignrl.policies.deep import Memory
 from campaignrl.send.decisions import Decisions
 from campaignrl.send.draw import Drawn, draw
-from campaignrl.send.facts import Morning
-from campaignrl.send.limits import Cuts, cuts_of_run, lots, serve_below
+from campaignrl.send.facts import Morning, clock_time, morning_of
+from campaignrl.send.limits import Cuts, cuts_of_run, limits_of_run, lots, serve_below
 from campaignrl.send.reasons import blocked_of, plan_reasons, reasons_of
 from campaignrl.send.recount import SIMULATED
 from campaignrl.send.value_plan import Planned, Terms, Wishes, expected_gain, planned_rows, terms_of, wishes_of
@@ -52,6 +52,32 @@ class Run:
     def today(self) -> int:
         """Days since 1970-01-01."""
         return (self.day - EPOCH).days
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a call asks for, beside policy, customers, rules and day; `decide` says what each of it is."""
+
+    seed: int = 0
+    budget: float | None = None
+    capacity: Mapping[str, int] | None = None
+    allocate: str = "lot"
+    explore: float = 0.0
+    at_least: Mapping[str, float] | None = None
+    send_at: datetime.time | str | None = None
+
+    def named(self) -> tuple[Any, ...]:
+        """What of it is in the name of a run."""
+        at, how = clock_time(self.send_at), () if self.allocate == "lot" else (self.allocate, self.explore)
+        more = [*(() if at is None else (at.isoformat(),))]
+        more += [sorted(self.at_least.items())] if self.at_least else []
+        return (self.seed, self.budget, sorted((self.capacity or {}).items()), *how, *more)
+
+    def run(self, policy: Policy, world: World, day: datetime.date, customers: int, left: Limits | None) -> Run:
+        """The run on so many customers. left: what a ledger says is left of the campaign; None: a day's share."""
+        limits = limits_of_run(world, customers, self.budget, self.capacity, left, self.at_least)
+        morning = morning_of(day, self.send_at, limits, world)
+        return Run(policy, world, day, self.seed, limits, morning, None if self.allocate == "lot" else self.explore)
 
 
 class Offered(NamedTuple):
