@@ -42,9 +42,7 @@ SETS = {
     "hillstrom": DataSet(
         "Hillstrom e-mail test, a random half",
         "github.com/carlosquintanillaa/Datasets, hillstrom.csv, 32,000 of its rows",
-        (
-            File("hillstrom_half.csv.gz", "737979410bd20c47"),
-        ),
+        (File("hillstrom_half.csv.gz", "737979410bd20c47"),),
     ),
     "obd": DataSet(
         "Open Bandit Dataset, small sample",
@@ -63,9 +61,7 @@ SETS = {
     "online_retail": DataSet(
         "Online Retail II, first year",
         "archive.ics.uci.edu, Online Retail II",
-        (
-            File("online_retail_2009_2010.parquet", "e92bcbbce1b7a104"),
-        ),
+        (File("online_retail_2009_2010.parquet", "e92bcbbce1b7a104"),),
     ),
     "starbucks": DataSet(
         "Starbucks rewards app, 12,000 persons",
@@ -92,16 +88,12 @@ SETS = {
     "lenta_sms": DataSet(
         "Lenta SMS test, 50,000 customers",
         "github.com/HirotakeIto/intro_to_impact_evaluation_with_python, data",
-        (
-            File("lenta_dataset.csv.gz", "a4e52512b6129bdf"),
-        ),
+        (File("lenta_dataset.csv.gz", "a4e52512b6129bdf"),),
     ),
     "telco_churn": DataSet(
         "Telco customer churn",
         "github.com/IBM/telco-customer-churn-on-icp4d, data",
-        (
-            File("Telco-Customer-Churn.csv.gz", "e4156e806b077b06"),
-        ),
+        (File("Telco-Customer-Churn.csv.gz", "e4156e806b077b06"),),
     ),
 }
 

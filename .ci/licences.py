@@ -1,6 +1,6 @@
 """LICENCES.md: every package that an installation brings, with its licence, read from what is installed.
 
-    python .ci/licences.py          # writes the file; `--check` says whether it would change, but for versions
+python .ci/licences.py          # writes the file; `--check` says whether it would change, but for versions
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from packaging.utils import canonicalize_name
 PAGE = Path(__file__).resolve().parents[1] / "LICENCES.md"
 TITLE = """# Licences of what an installation brings
 
-campaignrl itself is under Apache-2.0 ([LICENSE](LICENSE)). Made by `python .ci/licences.py` from the packages that are installed; a
-test holds the list against them. Nothing of them is copied into this repository but the shim of the site's search
+campaignrl itself is under Apache-2.0 ([LICENSE](LICENSE)). Made by `make licences` from the packages that are
+installed; a test holds the list against them. Nothing of them is copied into this repository but the shim of the site's search
 (`docs/site/assets/iframe-worker.js`, MIT).
 
 | package | asked for by | licence |
@@ -25,7 +25,12 @@ test holds the list against them. Nothing of them is copied into this repository
 """
 EXTRAS = ("", "text", "rl", "postgres")
 # What a package's own metadata leaves out or says at length.
-KNOWN = {"BSD": "BSD-3-Clause", "BSD License": "BSD-3-Clause", "MIT License": "MIT", "Apache Software License": "Apache-2.0"}
+KNOWN = {
+    "BSD": "BSD-3-Clause",
+    "BSD License": "BSD-3-Clause",
+    "MIT License": "MIT",
+    "Apache Software License": "Apache-2.0",
+}
 KNOWN |= {"Apache License 2.0": "Apache-2.0", "Apache 2.0": "Apache-2.0", "3-Clause BSD License": "BSD-3-Clause"}
 KNOWN |= {"Python Software Foundation License": "PSF-2.0", "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0"}
 
@@ -59,7 +64,9 @@ def licence(held: Distribution) -> str:
     about = held.metadata
     if said := about.get("License-Expression"):
         return said
-    classes = [each.rpartition(" :: ")[2] for each in about.get_all("Classifier") or () if each.startswith("License ::")]
+    classes = [
+        each.rpartition(" :: ")[2] for each in about.get_all("Classifier") or () if each.startswith("License ::")
+    ]
     text = (about.get("License") or "").strip().split("\n")[0]
     said = next((each for each in (*classes, text) if each and each != "OSI Approved"), "unknown")
     return KNOWN.get(said, said)
@@ -76,7 +83,11 @@ def page() -> str:
 
 def listed(text: str) -> dict[str, str]:
     """Package -> licence, as the file says."""
-    return {name: licence.strip() for name, licence in re.findall(r"^\| ([\w.-]+) \|[^|]*\| ([^|]+) \|$", text, re.M) if name != "package"}
+    return {
+        name: licence.strip()
+        for name, licence in re.findall(r"^\| ([\w.-]+) \|[^|]*\| ([^|]+) \|$", text, re.M)
+        if name != "package"
+    }
 
 
 if __name__ == "__main__":

@@ -21,23 +21,44 @@ ROOT = Path(__file__).resolve().parents[1]
 THEME = ROOT / "docs" / "site" / "theme"
 GENERATED = {"api": api.page, "commands": commands.page, "keys": keys.page, "tables": tables.page}
 SHIM = "https://unpkg.com/iframe-worker/shim"
-FOREIGN = re.compile(r"""<(?:script|img|iframe|source|link(?=[^>]*(?:stylesheet|preload|preconnect|icon)))\b[^>]*\b(?:src|href)=["']?(https?:)?//""")
+FOREIGN = re.compile(
+    r"""<(?:script|img|iframe|source|link(?=[^>]*(?:stylesheet|preload|preconnect|icon)))\b[^>]*\b(?:src|href)=["']?(https?:)?//"""
+)
 CODE = re.compile(r"(<pre\b[^>]*>(?:<span></span>)?<code)>")  # reached by keyboard, since wide blocks scroll
 SEARCH = {False: "Search", True: "搜索"}
 NAMES = {False: "campaignrl", True: "campaignrl 中文"}
 PALETTE = [
-    {"media": "(prefers-color-scheme: light)", "scheme": "default", "toggle": {"icon": "material/weather-night", "name": "Dark"}},
-    {"media": "(prefers-color-scheme: dark)", "scheme": "slate", "toggle": {"icon": "material/weather-sunny", "name": "Light"}},
+    {
+        "media": "(prefers-color-scheme: light)",
+        "scheme": "default",
+        "toggle": {"icon": "material/weather-night", "name": "Dark"},
+    },
+    {
+        "media": "(prefers-color-scheme: dark)",
+        "scheme": "slate",
+        "toggle": {"icon": "material/weather-sunny", "name": "Light"},
+    },
 ]
 EXTENSIONS = [
-    *("admonition", "tables", "attr_list", "md_in_html", "pymdownx.details", "pymdownx.highlight", "pymdownx.superfences"),
+    *(
+        "admonition",
+        "tables",
+        "attr_list",
+        "md_in_html",
+        "pymdownx.details",
+        "pymdownx.highlight",
+        "pymdownx.superfences",
+    ),
     {"toc": {"permalink": True}},
 ]
 
 
 def config(folder: Path, pages: list[str], chinese: bool, target: Path) -> dict[str, object]:
     """What mkdocs is told; JSON, which is YAML."""
-    python = {"paths": [str(ROOT / "src")], "options": {"docstring_style": "google", "show_source": False, "separate_signature": True}}
+    python = {
+        "paths": [str(ROOT / "src")],
+        "options": {"docstring_style": "google", "show_source": False, "separate_signature": True},
+    }
     return {
         "site_name": NAMES[chinese],
         "site_description": "Learn which offer to send to whom on which channel, prove it on logs, decide safely.",
@@ -54,7 +75,11 @@ def config(folder: Path, pages: list[str], chinese: bool, target: Path) -> dict[
             "palette": PALETTE,
             "features": ["navigation.indexes", "navigation.top", "content.code.copy", "search.suggest"],
         },
-        "plugins": [{"search": {"lang": ["en", "zh"] if chinese else "en"}}, "offline", {"mkdocstrings": {"handlers": {"python": python}}}],
+        "plugins": [
+            {"search": {"lang": ["en", "zh"] if chinese else "en"}},
+            "offline",
+            {"mkdocstrings": {"handlers": {"python": python}}},
+        ],
         "markdown_extensions": EXTENSIONS,
         "extra_css": ["assets/site.css"],
         "extra": {"generator": False, "chinese": chinese, "alternate": True},
@@ -87,7 +112,7 @@ def build(target: Path) -> None:
 
 
 def started(place: Path, chinese: bool) -> subprocess.Popen[str]:
-    """mkdocs at work on one language."""
+    """Mkdocs at work on one language."""
     language = "zh" if chinese else "en"
     told = config(place / language, stage(place / language, chinese), chinese, place / f"built-{language}")
     file = place / f"{language}.yml"
@@ -102,7 +127,9 @@ def keep_at_home(page: Path, root: Path) -> None:
     text = page.read_text(encoding="utf-8")
     own = os.path.relpath(root / "assets" / "iframe-worker.js", page.parent)
     text = CODE.sub(r'\1 tabindex="0">', text.replace(SHIM, own))
-    text = text.replace(' role="dialog">', f' role="dialog" aria-label="{SEARCH["zh" in page.relative_to(root).parts]}">')
+    text = text.replace(
+        ' role="dialog">', f' role="dialog" aria-label="{SEARCH["zh" in page.relative_to(root).parts]}">'
+    )
     if wrong := FOREIGN.search(text):
         sys.exit(f"{page.relative_to(root)} asks another host: {wrong[0]}")
     page.write_text(text, encoding="utf-8")

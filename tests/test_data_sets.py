@@ -1,13 +1,11 @@
 """.ci/data_sets.py: what is there is told from what is missing and what was changed."""
 
-import sys
 from pathlib import Path
 
+import data_sets
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / ".ci"))
-import data_sets
 
 
 def test_a_folder_without_them_says_where_they_are(tmp_path, capsys):
@@ -35,5 +33,9 @@ def test_those_beside_this_checkout_are_as_expected(shared_data):
 def test_what_studies_read_is_on_the_list(name):
     assert data_sets.SETS[name].files
     studies = [*(ROOT / "experiments").rglob("*"), *(ROOT / "tests").glob("*.py"), *(ROOT / "docs").glob("*.md")]
-    texts = (p.read_text(encoding="utf-8") for p in studies if p.suffix in (".py", ".toml", ".md") and p.name != "data_sets.py")
+    texts = (
+        p.read_text(encoding="utf-8")
+        for p in studies
+        if p.suffix in (".py", ".toml", ".md") and p.name != "data_sets.py"
+    )
     assert any(name in text for text in texts)

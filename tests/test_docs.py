@@ -6,10 +6,10 @@ compared with a small tolerance, because another machine's arithmetic may round 
 `make docs` writes the outputs again. Blocks fenced as `python` run from the first line to the last, each in a process
 of its own; what they print is not shown, so it is not compared.
 
-A block with a title, as in toml title="suite.toml", is a file of that name, written before what comes below it runs. On a
-page in a folder (tutorials/, how-to/) a block of python runs in its turn, in the folder of the page's commands. A block of
-TOML without a title is a part of a file: its keys are known to one of the models. What is Chinese holds the same blocks
-(tests/test_translation.py), so it is run here.
+A block with a title, as in toml title="suite.toml", is a file of that name, written before what comes below it runs. On
+a page in a folder (tutorials/, how-to/) a block of python runs in its turn, in the folder of the page's commands. A
+block of TOML without a title is a part of a file: its keys are known to one of the models. What is Chinese holds the
+same blocks (tests/test_translation.py), so it is run here.
 """
 
 import importlib
@@ -186,7 +186,13 @@ def _known(model: Any, tables: Any) -> bool:
         inner, how = site_keys()._model_in(fields[name].annotation)
         if inner is None:
             continue
-        held = value.values() if how == "named" and isinstance(value, dict) else value if isinstance(value, list) else [value]
+        held = (
+            value.values()
+            if how == "named" and isinstance(value, dict)
+            else value
+            if isinstance(value, list)
+            else [value]
+        )
         if not all(_known(inner, each) for each in held if isinstance(each, dict)):
             return False
     return True
@@ -201,8 +207,6 @@ def test_a_part_with_a_wrong_key_is_noticed() -> None:
 
 def site_keys() -> Any:
     """The part of the site's tools that knows the keys of every file."""
-    if str(ROOT / ".ci") not in sys.path:
-        sys.path.insert(0, str(ROOT / ".ci"))
     return importlib.import_module("site_pages.keys")
 
 

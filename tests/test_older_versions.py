@@ -50,7 +50,7 @@ def test_a_world_loads():
 def test_results_of_the_first_form_say_what_to_do(tmp_path):
     path = tmp_path / "main.json"
     path.write_text(json.dumps({"kind": "campaignrl benchmark results", "format": 1}), encoding="utf-8")
-    with pytest.raises(ArtifactError, match="run the benchmark again|Give a file written by"):
+    with pytest.raises(ArtifactError, match=r"run the benchmark again|Give a file written by"):
         read_results(path)
 
 

@@ -134,7 +134,9 @@ def test_every_package_that_an_installation_brings_is_listed_with_its_licence():
 
 def test_a_package_that_is_not_listed_is_noticed():
     licences = load("licences")
-    assert licences.listed("| package | asked for by | licence |\n| a-b | every installation | MIT |\n") == {"a-b": "MIT"}
+    assert licences.listed("| package | asked for by | licence |\n| a-b | every installation | MIT |\n") == {
+        "a-b": "MIT"
+    }
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +144,9 @@ def distributions(tmp_path_factory):
     """The sdist, and the wheel made of it."""
     pytest.importorskip("build")
     folder = tmp_path_factory.mktemp("dist")
-    subprocess.run([sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT], check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT], check=True, capture_output=True
+    )
     return folder
 
 

@@ -11,14 +11,11 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from site_pages import api, commands, keys, navigation, staging, tables
 
 import campaignrl
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / ".ci"))
-
-from site_pages import api, commands, keys, navigation, staging, tables
-
 NAMES = campaignrl.__all__
 
 
@@ -83,7 +80,11 @@ def test_meanings_written_apart_are_those_that_no_model_gives():
                 inner, _ = keys._model_in(field.annotation)
                 models += [inner] if inner is not None else []
     there = {(home.__name__, name) for home, name in homes}
-    said = {(home.__name__, name) for home, name in homes if keys._comments(home).get(name) or keys._in_docstring(home, name)}
+    said = {
+        (home.__name__, name)
+        for home, name in homes
+        if keys._comments(home).get(name) or keys._in_docstring(home, name)
+    }
     apart = {(model, name) for model, lines in keys.untold().items() for name in lines}
     assert apart - there == set(), "a key that is gone"
     assert apart & said == set(), "the model says it already"
@@ -130,12 +131,15 @@ def test_a_page_that_the_navigation_does_not_know_is_not_lost():
 
 def test_links_of_the_repository_become_links_of_the_site():
     where = {ROOT / "docs" / "loop.md": "loop.md", ROOT / "CONTRIBUTING.md": "CONTRIBUTING.md"}
-    text = "[a](../loop.md#what) [b](../../CONTRIBUTING.md) [c](../../src/campaignrl/rng.py) [d](https://e.org) [f](gone.md)"
+    text = "[a](../loop.md#what) [b](../../CONTRIBUTING.md) [c](../../src/campaignrl/rng.py)"
+    text += " [d](https://e.org) [f](gone.md)"
     page = ROOT / "docs" / "how-to" / "x.md"
     assert staging.linked(text, page, "how-to/x.md", where) == (
         "[a](../loop.md#what) [b](../CONTRIBUTING.md) c [d](https://e.org) [f](gone.md)"
     )
-    assert staging.linked("```\n[c](../../Makefile)\n```", page, "how-to/x.md", where) == "```\n[c](../../Makefile)\n```"
+    assert (
+        staging.linked("```\n[c](../../Makefile)\n```", page, "how-to/x.md", where) == "```\n[c](../../Makefile)\n```"
+    )
 
 
 def test_pictures_are_light():
@@ -177,7 +181,9 @@ def built(tmp_path_factory):
     words = [sys.executable, str(ROOT / ".ci" / "make_site.py"), str(target)]
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    return {p.relative_to(target).as_posix(): Page(p.read_text(encoding="utf-8")) for p in target.rglob("*.html")}, target
+    return {
+        p.relative_to(target).as_posix(): Page(p.read_text(encoding="utf-8")) for p in target.rglob("*.html")
+    }, target
 
 
 @pytest.mark.timeout(900)

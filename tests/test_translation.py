@@ -1,16 +1,12 @@
 """What is Chinese says what the English says: no page missing, no command or block that differs, the same headings."""
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / ".ci"))
-
 from site_pages.navigation import TRANSLATED
 
+ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 FENCE = re.compile(r"^```.*?^```$", re.M | re.S)
 PAIRS = {page: (DOCS / page, DOCS / "zh" / page) for page in TRANSLATED}

@@ -145,5 +145,13 @@ def test_one_comment_is_kept_and_edited_in_place(folder):
 def test_the_workflow_asks_for_no_more_than_it_needs():
     assert WORKFLOW["permissions"] == {"contents": "read", "pull-requests": "write"}
     assert set(STEPS) == {
-        *("Install the branch", "Play the branch", "Play main", "Compare", "Comment", "Keep the results", "Pass or fail"),
+        *(
+            "Install the branch",
+            "Play the branch",
+            "Play main",
+            "Compare",
+            "Comment",
+            "Keep the results",
+            "Pass or fail",
+        ),
     }

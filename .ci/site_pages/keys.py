@@ -1,7 +1,8 @@
-"""The page of every key that a TOML file may have: unit and range, default, meaning, read from the models themselves.
+"""The page of every key that a TOML file may have: unit and range, default, meaning, read from the models.
 
-A key's meaning is what the source says beside it: the comment on its line or above it, its place in the docstring of its
-model (`margin: share of ...`), or, for a table, the first line of the model inside. A key without any fails a test.
+A key's meaning is what the source says beside it: the comment on its line or above it, its place in the docstring of
+its model (`margin: share of ...`), for a table the first line of the model inside, else its line in
+docs/site/keys.toml. A key without any fails a test.
 """
 
 from __future__ import annotations
@@ -35,12 +36,15 @@ from campaignrl.tables.foreign.mapping import LogMapping
 
 TITLE = """# Every key of every TOML file
 
-Read from the models that check the files. An unknown key is an error that names the nearest known one. A default that is empty
-must be given; `[NAME]` stands for a name of one's own, `[[list]]` for a table that may come several times.
+Read from the models that check the files. An unknown key is an error that names the nearest known one. A key without a
+default must be given; `[NAME]` stands for a name of one's own, `[[list]]` for a table that may come several times.
 """
 FILES: Mapping[str, tuple[str, type[BaseModel]]] = {
     "A world": ("`envs/*.toml`; times in days, money in the currency's unit", World),
-    "campaign.toml": ("of a folder that `campaignrl init` begins; `[ids]`, `[currency]` and `[[source]]` as in a mapping of exports", CampaignSpec),
+    "campaign.toml": (
+        "of a folder that `campaignrl init` begins; `[ids]`, `[currency]` and `[[source]]` as in a mapping of exports",
+        CampaignSpec,
+    ),
     "A mapping of exports": ("`campaignrl profile build --mapping`", IntakeMapping),
     "A mapping of a log": ("`campaignrl evaluate --mapping`", LogMapping),
     "A mapping of answers": ("`campaignrl ledger add --mapping`", ColumnMapping),
@@ -71,7 +75,7 @@ def page() -> str:
         parts += _tables(keys(model), "###")
     parts.append("\n## A policy\n\n`policies/*.toml`: `kind`, and the settings of its kind.\n")
     for name in sorted(KINDS):
-        parts += _tables(policy_keys(name), "###", f"kind = \"{name}\"")
+        parts += _tables(policy_keys(name), "###", f'kind = "{name}"')
     return "\n".join(parts)
 
 
@@ -111,7 +115,7 @@ def meaning(model: type[BaseModel], name: str) -> str:
 
 def home_of(model: type[BaseModel], name: str) -> type[BaseModel]:
     """The class whose source declares a field."""
-    return next(c for c in model.__mro__ if issubclass(c, BaseModel) and name in c.__dict__.get("__annotations__", {}))
+    return next(c for c in model.__mro__ if issubclass(c, BaseModel) and name in inspect.get_annotations(c))
 
 
 @cache
@@ -127,7 +131,9 @@ def _first_line(model: type[BaseModel]) -> str:
 
 def _in_docstring(model: type[BaseModel], name: str) -> str:
     text = " ".join(inspect.cleandoc(model.__doc__ or "").split())
-    found = re.search(rf"(?:^|[\s.;,`]){re.escape(name)}`?(?:, `?\w+`?)*: (.*?)(?=[.;] `?\w+`?(?:, `?\w+`?)*: |\.?$|\. [A-Z])", text)
+    found = re.search(
+        rf"(?:^|[\s.;,`]){re.escape(name)}`?(?:, `?\w+`?)*: (.*?)(?=[.;] `?\w+`?(?:, `?\w+`?)*: |\.?$|\. [A-Z])", text
+    )
     return found[1].strip() if found else ""
 
 
@@ -147,7 +153,11 @@ def _comments(model: type[BaseModel]) -> dict[str, str]:
                 above = f"{above} {said}".strip()
             elif pending:
                 found[pending] = f"{found.get(pending, '')} {said}".strip()
-        elif token.type == tokenize.NAME and re.match(rf"{token.string} *:", line) and token.start[1] == _indent(text, token):
+        elif (
+            token.type == tokenize.NAME
+            and re.match(rf"{token.string} *:", line)
+            and token.start[1] == _indent(text, token)
+        ):
             pending = token.string
             if above:
                 found[pending], above = above, ""
@@ -199,7 +209,9 @@ def _said(annotation: Any, metadata: list[Any]) -> str:
         return "table"
     if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
         return ", ".join(f"`{each.value}`" for each in annotation)
-    name = {int: "whole number", float: "number", str: "text", bool: "true or false"}.get(annotation, getattr(annotation, "__name__", str(annotation)))
+    name = {int: "whole number", float: "number", str: "text", bool: "true or false"}.get(
+        annotation, getattr(annotation, "__name__", str(annotation))
+    )
     return (name + _range(metadata)).replace("|", "\\|")
 
 
@@ -249,5 +261,9 @@ def _tables(found: Any, depth: str, heading: str = "") -> list[str]:
         if table.endswith("[]") and not heading:
             name = f"[[{table.removesuffix('[]')}]]"
         parts.append(f"\n{depth} `{name}`\n\n| key | kind | default | meaning |\n|---|---|---|---|")
-        parts += [f"| `{k.name}` | {k.kind} | {k.default.replace('|', chr(92) + '|')} | {k.meaning.replace('|', chr(92) + '|')} |" for k in rows]
+        parts += [f"| `{k.name}` | {k.kind} | {_cell(k.default)} | {_cell(k.meaning)} |" for k in rows]
     return parts
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

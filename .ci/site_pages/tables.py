@@ -1,4 +1,4 @@
-"""The page of what has a fixed list in the code: exit codes, features, kinds of policy, estimators, measures, worlds, errors.
+"""The page of what has a fixed list in the code: exit codes, errors, features, worlds, policies, estimators, measures.
 
 Not here: what each of them does (their own pages).
 """
@@ -41,10 +41,22 @@ def page() -> str:
         _table("Errors", ("class", "code", "when"), _errors()),
         _table("Features of a customer, in the world `ecommerce`", ("feature", "unit", "values", "meaning"), features),
         "Those of another world: `campaignrl world features NAME`.\n",
-        _table("Worlds", ("name", "what it is"), [(f"`{n}`", campaignrl.load_world(n).title) for n in bundled_files("envs")]),
-        _table("Kinds of policy", ("kind", "what it is"), [(f"`{kind}`", _first(place)) for kind, place in sorted(KINDS.items())]),
+        _table(
+            "Worlds",
+            ("name", "what it is"),
+            [(f"`{n}`", campaignrl.load_world(n).title) for n in bundled_files("envs")],
+        ),
+        _table(
+            "Kinds of policy",
+            ("kind", "what it is"),
+            [(f"`{kind}`", _first(place)) for kind, place in sorted(KINDS.items())],
+        ),
         _table("Estimators", ("name", "formula and source"), [(f"`{n}`", _doc(e)) for n, e in ESTIMATORS.items()]),
-        _table("Measures of a benchmark", ("name", "unit", "formula"), [(f"`{n}`", m.unit, m.formula) for n, m in MEASURES.items()]),
+        _table(
+            "Measures of a benchmark",
+            ("name", "unit", "formula"),
+            [(f"`{n}`", m.unit, m.formula) for n, m in MEASURES.items()],
+        ),
     ]
     return "\n".join(parts)
 
@@ -76,5 +88,7 @@ def _values(feature: object) -> str:
 
 def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [f"\n## {title}\n", "| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
-    lines += ["| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in row) + " |" for row in rows]
+    lines += [
+        "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in row) + " |" for row in rows
+    ]
     return "\n".join([*lines, ""])
