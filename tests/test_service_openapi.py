@@ -51,7 +51,8 @@ LEAVES = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8)
 )
 LEAVES |= st.sampled_from(["c1", "sms", "*", "order", "sent", "sending", "2026-11-20", "uniform"])
-VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=6))
+ROWS = st.dictionaries(NAMES, LEAVES, max_size=6)
+VALUES = LEAVES | ROWS | st.lists(LEAVES | ROWS, max_size=3)
 POSTS = [path for path, method in PATHS if method == "post" and path != "/v1/halt"]
 
 
