@@ -7,23 +7,25 @@ here: what is allowed (guard/), the draws (draw.py), the limits (limits.py), wor
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from campaignrl import rng
-from campaignrl.arrays import UInt64
+from campaignrl.arrays import Bool, UInt64
 from campaignrl.errors import ArtifactError, Problem, UsageError
+from campaignrl.guard import Limits
 from campaignrl.ledger import EPOCH, Ledger, keep_aliases, known_as
 from campaignrl.policies import Policy, PolicyReference, doubts_of, load_policy, policy_hash, require_trained
 from campaignrl.policies.deep import Memory, require_memory
 from campaignrl.send.customers import Customers, Suppressed, read_customers
-from campaignrl.send.decisions import Decisions
+from campaignrl.send.decisions import Decisions, joined
 from campaignrl.send.draw import Drawn, draw
-from campaignrl.send.facts import clock_time, morning_of, one_an_address, require_fresh
+from campaignrl.send.facts import Morning, clock_time, morning_of, one_an_address, require_fresh
 from campaignrl.send.ledger_run import (
     LedgerRun,
     begin,
@@ -33,7 +35,7 @@ from campaignrl.send.ledger_run import (
     rows_of,
     run_id,
 )
-from campaignrl.send.limits import limits_of_run, serve
+from campaignrl.send.limits import Served, left_after, limits_of_run, serve, serve_in_turn
 from campaignrl.send.plan_reasons import plan_reasons
 from campaignrl.send.reasons import blocked_of, reasons_of
 from campaignrl.send.recount import SIMULATED
@@ -179,7 +181,75 @@ def _decided(
     closed = None if begun is None else begun.standing.decided_today
     morning = morning_of(day, send_at, limits, world)
     drawn = draw(policy, memory, table, world, today, seed, closed, progress, morning)
-    found = Decisions(
+    about = facts_about(policy, world, seed)
+    found = _as_drawn(policy, world, day, table, drawn, limits, morning, about)
+    if how:
+        made = planned(policy, world, table.context, drawn, limits, keys, today, seed, how[1])
+        return _by_value(found, drawn, made, how[1])
+    return _by_lot(found, policy, world, drawn, serve(world, drawn, limits, keys, today, seed))
+
+
+def facts_about(policy: Policy, world: World, seed: int) -> dict[str, Any]:
+    """What every decision of a policy in a world says of both."""
+    hashes = {"policy_hash": policy_hash(policy), "world_hash": world_hash(world)}
+    return {**world.log_facts, "seed": seed, "limited": False, **hashes}
+
+
+def decide_in_turn(
+    policy: Policy,
+    world: World,
+    table: CustomerTable,
+    limits: Limits,
+    turns: Sequence[slice],
+    *,
+    day: datetime.date,
+    about: Mapping[str, Any],
+    closed: Bool | None = None,
+    send_at: datetime.time | None = None,
+    ask_as: Policy | None = None,
+) -> Decisions:
+    """Several runs at once, each of which finds of the limits what those before it left: as one call of `decide` each.
+
+    Args:
+        policy: which decides; it remembers nothing.
+        world: whose rules hold.
+        table: n customers, each once, with what earlier runs left counted in.
+        limits: what the first run may send and spend.
+        turns: the runs, as rows of the table, one behind the other from the first row to the last.
+        day: of the decisions.
+        about: what `facts_about` says, which takes long to find out.
+        closed: (n,) who gets nothing more today.
+        send_at: hour of the sender's clock.
+        ask_as: the policy as it is asked for probabilities, where somebody stands between; None: itself.
+    """
+    keys, today = rng.customer_keys(table.ids), (day - EPOCH).days
+    seed, parts, left, waiting = about["seed"], [], limits, list(turns)
+    while waiting:
+        morning, rest = morning_of(day, send_at, left, world), slice(waiting[0].start, len(table))
+        some, shut = table.take(rest), None if closed is None else closed[rest]
+        drawn = draw(ask_as or policy, None, some, world, today, seed, shut, None, morning)
+        own = [slice(turn.start - rest.start, turn.stop - rest.start) for turn in waiting]
+        for run, served, had in serve_in_turn(world, drawn, left, own, keys[rest], today, seed):
+            found = _as_drawn(policy, world, day, some.take(run), drawn.take(run), had, morning, about)
+            parts.append(_by_lot(found, policy, world, drawn.take(run), served))
+            left = left_after(had, world.catalog, served.action)
+        done = sum(len(part.ids) for part in parts)
+        waiting = [turn for turn in waiting if turn.start >= done]
+    return parts[0] if len(parts) == 1 else joined(parts, table, limits)
+
+
+def _as_drawn(
+    policy: Policy,
+    world: World,
+    day: datetime.date,
+    table: CustomerTable,
+    drawn: Drawn,
+    limits: Limits,
+    morning: Morning,
+    about: Mapping[str, Any],
+) -> Decisions:
+    """What was drawn, before anything that ties customers together."""
+    return Decisions(
         catalog=world.catalog,
         day=day,
         ids=table.ids,
@@ -194,28 +264,21 @@ def _decided(
         customers=table,
         limits=limits,
         morning=morning,
-        about={
-            **world.log_facts,
-            "seed": seed,
-            "limited": limits.bind,
-            "policy_hash": policy_hash(policy),
-            "world_hash": world_hash(world),
-        },
+        about={**about, "limited": limits.bind},
         doubts=doubts_of(policy),
         learned_until=learned_until(policy),
         gain_unit=world.money.currency if "world" in getattr(policy, "trained_on", {}) else "",
     )
-    if how:
-        made = planned(policy, world, table.context, drawn, limits, keys, today, seed, how[1])
-        return _by_value(found, drawn, made, how[1])
-    served = serve(world, drawn, limits, keys, today, seed)
+
+
+def _by_lot(found: Decisions, policy: Policy, world: World, drawn: Drawn, served: Served) -> Decisions:
     return replace(
         found,
         action=served.action,
         propensity=served.propensity,
-        reason=reasons_of(world.catalog, drawn, served, limits),
+        reason=reasons_of(world.catalog, drawn, served, found.limits),
         blocked=blocked_of(world.catalog, drawn, served),
-        expected_gain=expected_gain(policy, table.context, served.action),
+        expected_gain=expected_gain(policy, found.context, served.action),
     )
 
 

@@ -78,16 +78,21 @@ def begin(ledger: Ledger, customers: CustomerTable, world: World, day: datetime.
     today, head = (day - EPOCH).days, ledger.head
     channels, address = list(world.channels), _addresses(ledger, customers)
     found = standing(ledger, today, customers.ids, channels, run, address)
-    spending = Spending(world, ledger.customers)
-    spending.book(found.spent, found.sends_of(list(world.offers)))
-    limits = spending.limits(min((day - ledger.start).days, world.horizon - 1))
-    limits = limits._replace(sends=np.maximum(limits.sends - found.sends_today, 0), money=max(limits.money, 0.0))
-    counted = _counted_in(customers, found, world, (day - ledger.start).days)
+    limits = limits_left(found, world, ledger.customers, (day - ledger.start).days)
+    counted = counted_in(customers, found, world, (day - ledger.start).days)
     suppressed = found.suppressed if counted.suppressed is None else counted.suppressed
     handed = handed_over(ledger)
     left = set(handed["decision_id"][handed["status"] == "sent"])  # which nobody can call back
     barred = tuple(one for one in found.barred_today(suppressed, counted.consent, channels) if one not in left)
     return LedgerRun(ledger, head, found, counted, limits, address, barred)
+
+
+def limits_left(found: Standing, world: World, customers: int, day: int) -> Limits:
+    """Money, sends and stock that earlier runs have left. customers: whom they are for; day: of the campaign."""
+    spending = Spending(world, customers)
+    spending.book(found.spent, found.sends_of(list(world.offers)))
+    limits = spending.limits(min(day, world.horizon - 1))
+    return limits._replace(sends=np.maximum(limits.sends - found.sends_today, 0), money=max(limits.money, 0.0))
 
 
 def _addresses(ledger: Ledger, customers: CustomerTable) -> Objects | None:
@@ -117,8 +122,11 @@ def require_list(run: LedgerRun) -> None:
 ERASED = "an id that was erased, of whom nothing is kept: take them out of the table"
 
 
-def _counted_in(customers: CustomerTable, found: Standing, world: World, day: int) -> CustomerTable:
-    """The customers with what the ledger knows: contacts are added, a permission that was taken away is gone."""
+def counted_in(customers: CustomerTable, found: Standing, world: World, day: int) -> CustomerTable:
+    """The customers with what earlier runs left: contacts are added, a permission that was taken away is gone.
+
+    day: of the campaign, from 0.
+    """
     contacts = {window: count + found.contacts(*window) for window, count in customers.contacts.items()}
     columns = dict(customers.context.columns)
     for feature in customers.context.schema.features:
@@ -184,8 +192,13 @@ def _plain(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return values.astype("U") if values.dtype == object else values
 
 
-def rows_of(found: Decisions, run: str, world: World, begun: LedgerRun | None = None) -> pa.Table:
-    """The decisions as rows of the ledger, in their order; without those of customers who were erased."""
+def rows_of(
+    found: Decisions, run: str, world: World, begun: LedgerRun | None = None, guard: str | None = None
+) -> pa.Table:
+    """The decisions as rows of the ledger, in their order; without those of customers who were erased.
+
+    guard: hash of the rules, where it is known already.
+    """
     n, day = len(found.ids), (found.day - EPOCH).days
     offers = np.array([*(o.name for o in found.catalog.offers), ""], dtype=object)
     channels = np.array([*(c.name for c in found.catalog.channels), ""], dtype=object)
@@ -208,7 +221,7 @@ def rows_of(found: Decisions, run: str, world: World, begun: LedgerRun | None = 
         "policy_id": [found.policy] * n,
         "policy_hash": [found.about["policy_hash"]] * n,
         "world_hash": [found.about["world_hash"]] * n,
-        "guard_hash": [guard_hash(world)] * n,
+        "guard_hash": [guard or guard_hash(world)] * n,
         "catalog_hash": [found.catalog.hash] * n,
         "seed": [found.about["seed"]] * n,
     }

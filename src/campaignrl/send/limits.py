@@ -9,7 +9,7 @@ here: the rule itself (guard/budget.py), words (reasons.py). n customers, c chan
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl import rng
-from campaignrl.actions import NONE
+from campaignrl.actions import NONE, Catalog
 from campaignrl.arrays import Bool, Float, UInt64
 from campaignrl.errors import Problem, UsageError, nearest
 from campaignrl.guard import (
@@ -26,6 +26,7 @@ from campaignrl.guard import (
     lanes_of,
     least_sends,
     propensity_after,
+    sends_by_offer,
     share_problems,
     stock_of,
     throttle,
@@ -125,3 +126,40 @@ def serve(world: World, drawn: Drawn, limits: Limits, keys: UInt64, day: int, se
         return Served(action, after, unserved & ~fits, unserved & fits)
     room = throttle(catalog, drawn.action, u, limits._replace(money=np.inf, stock=None)).action != NONE
     return Served(action, after, unserved & ~room, unserved & fits, room & ~fits)
+
+
+def left_after(limits: Limits, catalog: Catalog, action: npt.NDArray[np.int64]) -> Limits:
+    """What is left of limits after these sends."""
+    sent = np.bincount(catalog.channel_of[action] + 1, minlength=len(limits.sends) + 1)[1:]
+    stock = None if limits.stock is None else limits.stock - sends_by_offer(catalog, action)
+    money = limits.money - float(catalog.cost_of[action].sum())
+    return limits._replace(sends=limits.sends - sent, money=money, stock=stock)
+
+
+def serve_in_turn(
+    world: World, drawn: Drawn, limits: Limits, turns: Sequence[slice], keys: UInt64, day: int, seed: int
+) -> Iterator[tuple[slice, Served, Limits]]:
+    """Draws of several runs within limits that each leaves to the next: (rows, what is left, what there was).
+
+    All of them as one where nothing is scarce. It ends early where the stock of an offer is used up, since the guard
+    then refuses it to the runs to come.
+    """
+    after = left_after(limits, world.catalog, drawn.action)
+    if not limits.bind or (after.money >= 0 and (after.sends >= 0).all() and _as_stocked(limits, after)):
+        everybody = slice(0, len(drawn.action))
+        yield everybody, serve(world, drawn, limits, keys, day, seed), limits
+        return
+    for turn in turns:
+        served = serve(world, drawn.take(turn), limits, keys[turn], day, seed)
+        yield turn, served, limits
+        after = left_after(limits, world.catalog, served.action)
+        if not _as_stocked(limits, after):
+            return
+        limits = after
+
+
+def _as_stocked(before: Limits, after: Limits) -> bool:
+    """Whether the same offers still have a stock."""
+    if before.stock is None or after.stock is None:
+        return True
+    return bool(((before.stock < 1) == (after.stock < 1)).all())
