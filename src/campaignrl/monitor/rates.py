@@ -2,8 +2,8 @@
 
 Each of the last seven days begins a window of its own, with a confidence sequence that runs while it is looked at
 (restarts every day, so that a fault of yesterday is not averaged away; Shin, Ramdas & Rinaldo 2023, "E-detectors"). The
-band is what four earlier weeks bound, wider by what is tolerated: a fifth, or three times what those days differed among
-themselves beyond chance. An alarm is a window whose bounds lie outside the band. Where the rate stays within what is
+band is what four earlier weeks bound, wider by what is tolerated: a fifth, or three times what those days differed by
+beyond chance. An alarm is a window whose bounds lie outside the band. Where the rate stays within what is
 tolerated of its mean, a year of mornings raises one with chance `alpha` at most, over all that is counted together. Not
 here: the bounds themselves (ope/intervals), what is counted (series.py).
 """
@@ -107,15 +107,15 @@ def _spread(base: Series) -> float:
 
 
 def _furthest(fresh: Series, low: float, high: float, alpha: float) -> tuple[int, bool]:
-    """(first day, whether it is outside the band) of the window that says most: the furthest one out, else the longest."""
+    """(first day, whether it is outside the band) of the window that says most: the furthest out, else the longest."""
     out = []
     for since in np.unique(fresh.day):
         part = fresh.between(int(since), int(fresh.day[-1]) + 1)
         mean = float(part.value.mean())
         edge = low if mean < low else high
         if not low <= mean <= high and _is_beyond(part, edge, alpha):
-            out.append((abs(mean - edge), int(since)))
-    return (max(out)[1], True) if out else (int(fresh.day[0]), False)
+            out.append((abs(mean - edge), -int(since)))
+    return (-max(out)[1], True) if out else (int(fresh.day[0]), False)
 
 
 def _is_beyond(part: Series, edge: float, alpha: float) -> bool:

@@ -12,7 +12,6 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
     {
         "feed.ok": "{name}: newest row {silent} days before, at most {limit} is usual",
         "feed.alarm": "{name}: nothing for {silent} days, at most {limit} is usual; {usual} rows a day came before",
-        "feed.unknown": "{name}: too few rows to know its rhythm",
         "rate.ok": "{name} {now} lies in its band [{low}, {high}]",
         "rate.down": "{name} fell to {now} [{now_low}, {now_high}] since {since}; it was {base}, band [{low}, {high}]",
         "rate.up": "{name} rose to {now} [{now_low}, {now_high}] since {since}; it was {base}, band [{low}, {high}]",

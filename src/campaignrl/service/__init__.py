@@ -9,6 +9,7 @@ security.py      Who may do what: tokens, of which only a hash is kept, with one
 settings.py      What a running service is told at its start
 strict_json.py   JSON as it comes from outside: one object, no key twice, no NaN, no depth that breaks a parser
 api/             The routes
+console/         The console: pages at `/` of the service, for people
 deciding/        Requests come together in rounds, each one transaction
 store/           SQLite or PostgreSQL by the same code, one writer at a time, every answer on the disk first
 """

@@ -1,4 +1,4 @@
-"""A line of days as a small SVG: what it was, the band it should be in, where it left it. Drawn by hand, not matplotlib.
+"""A line of days as a small SVG: what it was, the band it should be in, where it left it; drawn by hand.
 
 Colours come from the page by class names, so that a page with a strict content policy can show it, in light and dark.
 Every text is escaped. Not here: larger pictures (base.py), the style sheet (charts.css).

@@ -20,7 +20,6 @@ from campaignrl.report.pages.benchmark import benchmark_page as benchmark_page
 from campaignrl.report.pages.data_quality import completeness as completeness
 from campaignrl.report.pages.data_quality import in_words as in_words
 from campaignrl.report.pages.data_quality import quality_page as quality_page
-from campaignrl.report.pages.monitor import lead as monitor_lead
 from campaignrl.report.pages.monitor import monitor_page as monitor_page
 from campaignrl.report.pages.monitor import rate_picture as rate_picture
 from campaignrl.report.pages.morning import morning_page as morning_page
