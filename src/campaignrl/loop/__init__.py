@@ -25,6 +25,7 @@ from campaignrl.loop.approval import release as release
 from campaignrl.loop.campaign_file import CampaignFile as CampaignFile
 from campaignrl.loop.campaign_file import confirm as confirm
 from campaignrl.loop.champion import Judged as Judged
+from campaignrl.loop.champion import campaign_policy as campaign_policy
 from campaignrl.loop.champion import judge as judge
 from campaignrl.loop.folder import halted as halted
 from campaignrl.loop.folder import read_state as read_state

@@ -47,9 +47,7 @@ def create_app(settings: Settings, service: Service | None = None) -> FastAPI:
         watch.cancel()
         await asyncio.to_thread(running.close)
 
-    app = FastAPI(
-        title="campaignrl", version=VERSION, description=ABOUT, lifespan=life, docs_url=None, redoc_url=None
-    )
+    app = FastAPI(title="campaignrl", version=VERSION, description=ABOUT, lifespan=life, docs_url=None, redoc_url=None)
     app.state.service = running
     for routes in ROUTES:
         app.include_router(routes)

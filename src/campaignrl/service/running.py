@@ -1,4 +1,4 @@
-"""One running worker: its store, its customers and policies in memory, its line; and what keeps them as the store has them.
+"""One running worker: its store, its customers and policies in memory, its line; and what keeps them up to date.
 
 Not here: the routes (api/), how a round decides (deciding/).
 """
@@ -18,7 +18,6 @@ from campaignrl.errors import CampaignError, Problem, UsageError
 from campaignrl.policies import ALWAYS
 from campaignrl.service.deciding import (
     Change,
-    Customers,
     Decider,
     Line,
     Parties,

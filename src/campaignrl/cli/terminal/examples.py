@@ -135,6 +135,38 @@ EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "campaignrl compare main.json candidate.json --margin 0.05",
             "campaignrl compare main.json --policy-base uniform --policy-cand lin_ts",
         ),
+        "serve": (
+            "campaignrl serve rules -w ecommerce -c customers.csv --ledger shop --check",
+            "campaignrl serve rules -w ecommerce --check --json",
+        ),
+        "store token": (
+            "campaignrl store token sqlite:///service.db app --role sender",
+            "campaignrl store token sqlite:///service.db --json",
+        ),
+        "store backup": (
+            "campaignrl store backup sqlite:///service.db -o copy.backup",
+            "campaignrl store backup sqlite:///service.db -o later.backup --json",
+        ),
+        "store restore": (
+            "campaignrl store restore sqlite:///again.db --from copy.backup",
+            "campaignrl store restore sqlite:///new.db --from copy.backup --json",
+        ),
+        "store flow": (
+            "campaignrl store flow sqlite:///service.db --ledger shop",
+            "campaignrl store flow sqlite:///service.db --ledger shop --json",
+        ),
+        "store learn": (
+            "campaignrl store learn sqlite:///service.db --ledger shop -o learned",
+            "campaignrl store learn sqlite:///service.db --ledger shop --json",
+        ),
+        "store trail": (
+            "campaignrl store trail sqlite:///service.db",
+            "campaignrl store trail sqlite:///service.db --last 5 --json",
+        ),
+        "store forget": (
+            "campaignrl store forget sqlite:///service.db --before 2026-11-01",
+            "campaignrl store forget sqlite:///again.db --before 2026-11-01 --json",
+        ),
         "abtest plan": (
             "campaignrl abtest plan spring --mean 4 --std 12 -o spring.json",
             "campaignrl abtest plan ab -w ecommerce -n 5000 --effect 0.1 -o ab.json",

@@ -41,7 +41,7 @@ def _one(
         return Told(STOP, "Sending was stopped."), False
     today, world = (day - EPOCH).days, service.settings.world
     status = why = ""
-    if 0.0 < row["expires"] < now or row["day"] < today:
+    if row["day"] < today:
         status, why = "expired", "The decision has expired: ask again."
     elif _withdrawn(service, con, row["customer_id"], row["channel"], today, any_erased):
         status, why = "withdrawn", "The permission was taken away since."

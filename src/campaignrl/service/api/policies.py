@@ -55,9 +55,7 @@ async def policies(request: Request) -> Response:
     return as_json(orjson.dumps({**await asyncio.to_thread(read), **more}))
 
 
-@router.post(
-    "/v1/policies/promote", response_model=None, responses=ANSWER, openapi_extra=body_schema(PolicyRequest)
-)
+@router.post("/v1/policies/promote", response_model=None, responses=ANSWER, openapi_extra=body_schema(PolicyRequest))
 async def promote(request: Request) -> Response:
     """Let a policy decide from now on; one that fails its check is refused, and the one before goes on."""
     service, caller = service_of(request), await let_in(request, "marketer")

@@ -31,7 +31,9 @@ def ledger_records(found: Decisions, world: World, ids: Sequence[str], guard: st
     """The rows that a ledger will hold, but for the run's own name. ids: of the decisions."""
     table = rows_of(found, "", world, None, guard).drop_columns(["decision_id", "run_id"])
     columns = [
-        column.to_pylist() if column.type.num_fields or column.null_count else column.to_numpy(zero_copy_only=False).tolist()
+        column.to_pylist()
+        if column.type.num_fields or column.null_count
+        else column.to_numpy(zero_copy_only=False).tolist()
         for column in (one.combine_chunks() for one in table.columns)
     ]
     names = table.column_names
@@ -53,7 +55,12 @@ def end_of_day(day: datetime.date) -> datetime.datetime:
 
 
 def told(
-    found: Decisions, records: Sequence[Mapping[str, Any]], i: int, fallback: bool, expires: str, ranking: list[Any] | None
+    found: Decisions,
+    records: Sequence[Mapping[str, Any]],
+    i: int,
+    fallback: bool,
+    expires: str,
+    ranking: list[Any] | None,
 ) -> dict[str, Any]:
     """One decision as a client reads it."""
     record, action = records[i], int(found.action[i])

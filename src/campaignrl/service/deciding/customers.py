@@ -103,6 +103,8 @@ def as_customers(store: Store, world: World, frame: pd.DataFrame, version: str) 
     if ADDRESS in table.known:
         said = table.known[ADDRESS].values
         addresses = np.array([*(store.address_hash(str(one)) for one in said), None], dtype=object)[:-1]
-        at = {str(key): list(rows) for key, rows in pd.Series(range(len(ids))).groupby(addresses).indices.items() if key}
+        at = {
+            str(key): list(rows) for key, rows in pd.Series(range(len(ids))).groupby(addresses).indices.items() if key
+        }
     place = {one: i for i, one in enumerate(ids)}
     return Customers(world, version, table, same_spelling(ids), addresses, place, at)

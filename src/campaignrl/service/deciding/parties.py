@@ -85,7 +85,12 @@ class InTime:
         except Exception as wrong:
             LOG.error("policy %s failed: %s", policy.name, type(wrong).__name__)
             raise Late("failed") from wrong
-        if p.shape != allowed.shape or not (np.abs(p.sum(axis=1) - 1.0) < SAME).all() or (p < 0).any() or p[~allowed].any():
+        if (
+            p.shape != allowed.shape
+            or not (np.abs(p.sum(axis=1) - 1.0) < SAME).all()
+            or (p < 0).any()
+            or p[~allowed].any()
+        ):
             raise Late("wrong")
         return p
 

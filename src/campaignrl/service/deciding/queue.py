@@ -148,4 +148,3 @@ def _wake(pairs: list[tuple[asyncio.Future[Any], Any]]) -> None:
 
 def _size(ticket: Ticket) -> int:
     return len(ticket.work.ids) if isinstance(ticket.work, Wish) else 1
-

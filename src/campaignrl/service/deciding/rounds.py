@@ -23,7 +23,6 @@ from campaignrl.arrays import Bool
 from campaignrl.errors import CampaignError
 from campaignrl.guard import ADDRESS, at_address_of
 from campaignrl.ledger import EPOCH, Standing
-from campaignrl.loop import halted as campaign_halted
 from campaignrl.send import Decisions, counted_in, decide_in_turn, limits_left
 from campaignrl.service.deciding.answers import as_text, end_of_day, ledger_records, ranking_of, run_of, told
 from campaignrl.service.deciding.customers import Customers
@@ -85,7 +84,9 @@ class Decider:
         seen: facts of the store as the last round found them.
     """
 
-    def __init__(self, store: Store, settings: Settings, metrics: Metrics, customers: Customers, parties: Parties) -> None:
+    def __init__(
+        self, store: Store, settings: Settings, metrics: Metrics, customers: Customers, parties: Parties
+    ) -> None:
         """All that a round needs."""
         self.store, self.settings, self.metrics = store, settings, metrics
         self.customers, self.parties = customers, parties
@@ -97,12 +98,14 @@ class Decider:
 
     def stopped(self, facts: Mapping[str, str]) -> Mapping[str, Any] | None:
         """Who stopped sending, here or in the campaign's folder; None: nobody."""
-        folder = self.settings.campaign
-        return halted(dict(facts)) or (None if folder is None else campaign_halted(Path(folder)))
+        told = halted(dict(facts))
+        if told is not None or self.settings.campaign is None:
+            return told
+        from campaignrl.loop import halted as campaign_halted  # slow to import, and only campaigns need it
 
-    def decide(
-        self, con: Connection, wishes: Sequence[Wish], day: datetime.date, now: float
-    ) -> list[Given | Refused]:
+        return campaign_halted(Path(self.settings.campaign))
+
+    def decide(self, con: Connection, wishes: Sequence[Wish], day: datetime.date, now: float) -> list[Given | Refused]:
         """An answer or a refusal to each wish; what was decided is written, and holds once the transaction does."""
         facts = self.seen = read_facts(con)
         stop, today = self.stopped(facts), (day - EPOCH).days
@@ -146,9 +149,12 @@ class Decider:
             elif stop is not None:
                 said = f"Sending was stopped by {stop.get('who')}: {stop.get('why')}."
                 found[i] = Refused(503, said, retry=60, halted=True)
-            elif wish.key in keys or not taken.isdisjoint(wish.ids) or (wish.table is not None and some):
-                later.append(i)
-            elif some and wishes[some[0]].table is not None:
+            elif (
+                wish.key in keys
+                or not taken.isdisjoint(wish.ids)
+                or (wish.table is not None and some)
+                or (some and wishes[some[0]].table is not None)
+            ):
                 later.append(i)
             else:
                 some.append(i)
@@ -191,12 +197,18 @@ class Decider:
         return [refused[i] if i in refused else results[i] for i in range(len(wishes))]
 
     def _counted(
-        self, con: Connection, places: list[int], own: CustomerTable | None, day: datetime.date, facts: Mapping[str, str]
+        self,
+        con: Connection,
+        places: list[int],
+        own: CustomerTable | None,
+        day: datetime.date,
+        facts: Mapping[str, str],
     ) -> tuple[CustomerTable, Standing]:
         """The table of the round with all that the store knows of it, and what stands."""
         people, asked = self.customers, len(places)
         if own is None:
-            assert people.table is not None and people.spelled is not None
+            assert people.table is not None
+            assert people.spelled is not None
             rows = np.array([*places, *people.beside(places)])
             table, spelled = people.table.take(rows), people.spelled[rows].tolist()
             addresses = None if people.addresses is None else people.addresses[rows].tolist()

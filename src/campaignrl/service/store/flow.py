@@ -71,7 +71,11 @@ def _require_same(store: Store, ledger: Ledger, world: World) -> None:
     ledger.require(world)
     store.require(world)
     pairs = (("start", store.start, ledger.start), ("customers", store.customers, ledger.customers))
-    wrong = [Problem("store flow", name, str(own), f"{theirs}, as of the ledger") for name, own, theirs in pairs if own != theirs]
+    wrong = [
+        Problem("store flow", name, str(own), f"{theirs}, as of the ledger")
+        for name, own, theirs in pairs
+        if own != theirs
+    ]
     if store.salt != ledger.salt:
         fix = "Begin the store beside its ledger: campaignrl serve ... --ledger LEDGER."
         wrong.append(Problem("store flow", "salt", "another", "the ledger's", fix))

@@ -106,8 +106,7 @@ def add_permissions(con: Connection, rows: Sequence[Mapping[str, Any]], today: i
 
 
 def add_handovers(con: Connection, rows: Sequence[Mapping[str, Any]], today: int) -> list[Told]:
-    """Add what became of sends; one that failed for good gives back what it had reserved, one that did not after all
-    counts again."""
+    """Add what became of sends: one that failed gives back what it had reserved, unless it is said to be sent."""
     ids = [row["decision_id"] for row in rows]
     there, said = _sent_ids(con, ids), _statuses(con, ids)
     found, fresh = [], []

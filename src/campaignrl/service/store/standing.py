@@ -76,9 +76,7 @@ def _sends(
     for i, address in enumerate(addresses or ()):
         if address:
             at[address].append(i)
-    found: dict[str, list[object]] = {
-        name: [] for name in ("customer", "day", "channel", "offer", "decision_id")
-    }
+    found: dict[str, list[object]] = {name: [] for name in ("customer", "day", "channel", "offer", "decision_id")}
     columns = [sends.c.customer_id, sends.c.address, sends.c.day, sends.c.channel, sends.c.offer, sends.c.decision_id]
     seen = set()
     for keys, shared in _questions(list(place), list(at)):
@@ -106,7 +104,9 @@ def _permissions(
     rows: list[tuple[object, ...]] = []
     keys = list(dict.fromkeys(spelled))
     for i in range(0, len(keys), AT_ONCE):
-        asked = select(*(permissions.c[name] for name in columns)).where(permissions.c.spelled.in_(keys[i : i + AT_ONCE]))
+        asked = select(*(permissions.c[name] for name in columns)).where(
+            permissions.c.spelled.in_(keys[i : i + AT_ONCE])
+        )
         rows += [tuple(row) for row in con.execute(asked).all()]
     if not rows:  # as of most customers
         return np.full((len(channels), len(ids)), -1, dtype=np.int8), np.zeros(len(ids), dtype=bool)

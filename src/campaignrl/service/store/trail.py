@@ -42,7 +42,7 @@ def read_trail(con: Connection, last: int = 100) -> list[Entry]:
 
 
 def broken_trail(con: Connection) -> int | None:
-    """seq of the first entry that is not as it was written, or does not follow the one before; None: all are whole."""
+    """Seq of the first entry that is not as it was written, or does not follow the one before; None: all are whole."""
     before = FIRST
     for row in con.execute(select(trail).order_by(trail.c.seq)).mappings():
         if row["before"] != before or _entry(dict(row)) != row["entry"]:
