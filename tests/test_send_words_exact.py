@@ -154,6 +154,21 @@ def test_a_tie_is_no_distance_and_nothing_has_to_change(small_world, table):  # 
     assert any(" 0.5 ahead" in line for line in told.lines())
 
 
+def test_a_lead_of_half_a_point_can_be_lost(small_world, table):  # noqa: F811
+    found = decide(uniform(small_world), table, small_world, day=DAY)
+    orders = found.context.columns["orders"]
+    row, most = int(np.argmin(orders)), float(orders.max())
+    close = scoring(small_world, lambda c: (0.0 * c["orders"], 1.0 * (c["orders"] >= most), 0.5 + 0.0 * c["orders"]))
+    told = explained(found_with(found, row, [0, 1, 2], 2), close, small_world, str(found.ids[row]))
+    assert (told.second, told.behind) == ("none", 0.5)
+    lost = scoring(
+        small_world, lambda c: (-1.0 + 0.0 * c["orders"], 1.0 * (c["orders"] >= most), 0.5 + 0.0 * c["orders"])
+    )
+    told = explained(found_with(found, row, [0, 1, 2], 2), lost, small_world, str(found.ids[row]))
+    assert (told.second, told.behind) == (small_world.catalog.names[1], 0.5)
+    assert told.would_change == (f"orders were {most:.4g}",)
+
+
 # ---- amounts that are no whole minor units
 
 
