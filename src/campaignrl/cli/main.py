@@ -79,6 +79,10 @@ VERBS: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "guard": ("sends.guard:guard", "The rules that every send must meet."),
         "audit": ("sends.audit:audit", "Recompute every rule from what was decided; exit code 1 where one was broken."),
+        "monitor": (
+            "sends.monitor:monitor",
+            "Look at what runs: feeds, rates, features, propensities; exit code 1 where an alarm is up.",
+        ),
         "erase": (
             "sends.erase:erase",
             "Erase a customer from a ledger; a keyed hash stays, so that they are suppressed ever after.",

@@ -22,6 +22,7 @@ standing.py     What a run must know of earlier ones: contacts, money, sends, pe
 from campaignrl.ledger.aliases import keep_aliases as keep_aliases
 from campaignrl.ledger.aliases import known_as as known_as
 from campaignrl.ledger.aliases import names_of as names_of
+from campaignrl.ledger.aliases import renamed as renamed
 from campaignrl.ledger.chain import CHAINED as CHAINED
 from campaignrl.ledger.chain import Tampered as Tampered
 from campaignrl.ledger.chain import sealed as sealed
@@ -48,6 +49,7 @@ from campaignrl.ledger.log_view import eligible_masks as eligible_masks
 from campaignrl.ledger.log_view import ledger_log as ledger_log
 from campaignrl.ledger.log_view import log_of_rows as log_of_rows
 from campaignrl.ledger.log_view import require_whole as require_whole
+from campaignrl.ledger.owners import with_customers as with_customers
 from campaignrl.ledger.permissions import consent_on as consent_on
 from campaignrl.ledger.permissions import in_order as in_order
 from campaignrl.ledger.schemas import ADDRESS as ADDRESS

@@ -26,8 +26,11 @@ from campaignrl.loop.approval import halt as halt
 from campaignrl.loop.approval import release as release
 from campaignrl.loop.campaign_file import CampaignFile as CampaignFile
 from campaignrl.loop.campaign_file import confirm as confirm
+from campaignrl.loop.champion import Judged as Judged
 from campaignrl.loop.champion import campaign_policy as campaign_policy
+from campaignrl.loop.champion import judge as judge
 from campaignrl.loop.folder import halted as halted
+from campaignrl.loop.folder import read_state as read_state
 from campaignrl.loop.morning import Today as Today
 from campaignrl.loop.morning import today as today
 from campaignrl.loop.new_campaign import NewCampaign as NewCampaign

@@ -36,7 +36,6 @@ from campaignrl.send.explain import Explanation as Explanation
 from campaignrl.send.explain import explained as explained
 from campaignrl.send.facts import clock_time as clock_time
 from campaignrl.send.facts import facts_of as facts_of
-from campaignrl.send.facts import morning_of as morning_of
 from campaignrl.send.facts import one_an_address as one_an_address
 from campaignrl.send.history import History as History
 from campaignrl.send.history import history_of as history_of
@@ -56,7 +55,6 @@ from campaignrl.send.shards import SHARD as SHARD
 from campaignrl.send.shards import InShards as InShards
 from campaignrl.send.shards import decide_in_shards as decide_in_shards
 from campaignrl.send.shards import is_typed as is_typed
-from campaignrl.send.stages import Run as Run
 from campaignrl.send.stages import Settings as Settings
 from campaignrl.send.stages import decide_in_turn as decide_in_turn
 from campaignrl.send.stages import facts_about as facts_about

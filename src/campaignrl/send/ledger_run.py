@@ -116,7 +116,7 @@ def begin(ledger: Ledger, customers: CustomerTable, world: World, day: datetime.
     return count_in(start(ledger, world, day, run), customers, world, day)
 
 
-def limits_left(found: Past | Standing, world: World, customers: int, day: int) -> Limits:
+def limits_left(found: Standing | Past, world: World, customers: int, day: int) -> Limits:
     """Money, sends and stock that earlier runs have left. customers: whom they are for; day: of the campaign."""
     spending = Spending(world, customers)
     spending.book(found.spent, found.sends_of(list(world.offers)))

@@ -161,7 +161,7 @@ def serve_below(world: World, drawn: Drawn, cuts: Cuts | None, u: Float) -> Serv
     return Served(action, after, unserved & ~room, unserved & fits, room & ~fits)
 
 
-def left_after(limits: Limits, catalog: Catalog, action: Int) -> Limits:
+def left_after(limits: Limits, catalog: Catalog, action: npt.NDArray[np.int64]) -> Limits:
     """What is left of limits after these sends."""
     sent = np.bincount(catalog.channel_of[action] + 1, minlength=len(limits.sends) + 1)[1:]
     stock = None if limits.stock is None else limits.stock - sends_by_offer(catalog, action)
@@ -169,12 +169,8 @@ def left_after(limits: Limits, catalog: Catalog, action: Int) -> Limits:
     return limits._replace(sends=limits.sends - sent, money=money, stock=stock)
 
 
-def is_room(left: Limits) -> bool:
-    """Whether nothing was passed."""
-    stock = left.stock is None or bool((left.stock >= 0).all())
-    return left.money >= 0 and bool((left.sends >= 0).all()) and stock
-
-
-def sold_out(limits: Limits) -> Bool | None:
-    """(o,) offers of which no stock is left; None where none has a stock."""
-    return None if limits.stock is None else limits.stock < 1
+def as_stocked(before: Limits, after: Limits) -> bool:
+    """Whether the same offers still have a stock."""
+    if before.stock is None or after.stock is None:
+        return True
+    return bool(((before.stock < 1) == (after.stock < 1)).all())

@@ -9,7 +9,7 @@ n customers of a shard.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ from campaignrl.policies.deep import Memory
 from campaignrl.send.decisions import Decisions, joined
 from campaignrl.send.draw import Drawn, draw
 from campaignrl.send.facts import Morning, clock_time, morning_of
-from campaignrl.send.limits import Cuts, cuts_of_run, is_room, left_after, limits_of_run, lots, serve_below, sold_out
+from campaignrl.send.limits import Cuts, as_stocked, cuts_of_run, left_after, limits_of_run, lots, serve_below
 from campaignrl.send.reasons import blocked_of, plan_reasons, reasons_of
 from campaignrl.send.recount import SIMULATED
 from campaignrl.send.value_plan import Planned, Terms, Wishes, expected_gain, planned_rows, terms_of, wishes_of
@@ -37,8 +37,8 @@ from campaignrl.tables.log import FACT, CustomerSketch
 class Run:
     """What holds of all customers of a run.
 
-    explore: share who draw beside a plan by value; None: served by lot; about: what `facts_about` says, where it is
-    known already.
+    explore: share who draw beside a plan by value; None: served by lot. about: what `facts_about` says, where it is
+    known already, since it takes long to find out.
     """
 
     policy: Policy
@@ -171,8 +171,8 @@ def facts_about(policy: Policy, world: World, seed: int) -> dict[str, Any]:
 
 
 def _about(run: Run) -> dict[str, Any]:
-    about = facts_about(run.policy, run.world, run.seed) if run.about is None else run.about
-    return {**about, "limited": run.limits.bind}
+    known = facts_about(run.policy, run.world, run.seed) if run.about is None else run.about
+    return {**known, "limited": run.limits.bind}
 
 
 def _by_value(run: Run, found: Decisions, keys: UInt64, offered: Offered, terms: Terms) -> Decisions:
@@ -217,37 +217,64 @@ def decisions_on(
 
 
 def decide_in_turn(
-    run: Run, table: CustomerTable, turns: Sequence[slice], closed: Bool, ask_as: Policy | None = None
+    policy: Policy,
+    world: World,
+    table: CustomerTable,
+    limits: Limits,
+    turns: Sequence[slice],
+    *,
+    day: datetime.date,
+    about: Mapping[str, Any],
+    closed: Bool | None = None,
+    send_at: datetime.time | None = None,
+    ask_as: Policy | None = None,
 ) -> Decisions:
-    """Several runs by lot, each of which finds of the limits what those before it left: as one call of `decide` each.
+    """Several runs at once, each of which finds of the limits what those before it left: as one call of `decide` each.
 
     Args:
-        run: what holds of the first of them.
+        policy: which decides; it remembers nothing.
+        world: whose rules hold.
         table: n customers, each once, with what earlier runs left counted in.
+        limits: what the first run may send and spend.
         turns: the runs, as rows of the table, one behind the other from the first row to the last.
+        day: of the decisions.
+        about: what `facts_about` says, which takes long to find out.
         closed: (n,) who gets nothing more today.
+        send_at: hour of the sender's clock.
         ask_as: the policy as it is asked for probabilities, where somebody stands between; None: itself.
     """
-    keys, catalog, parts, waiting = rng.customer_keys(table.ids), run.world.catalog, [], list(turns)
-    while waiting:  # again where the stock of an offer was used up, which the guard then refuses to those to come
-        start = waiting[0].start
-        rest, own = table.take(slice(start, None)), keys[start:]
-        drawn = offer(replace(run, policy=ask_as or run.policy), rest, own, closed[start:]).drawn
-        after = left_after(run.limits, catalog, drawn.action)
-        together = not run.limits.bind or (is_room(after) and _as_stocked(run.limits, after))
-        here = [slice(0, len(rest))] if together else [slice(t.start - start, t.stop - start) for t in waiting]
-        for turn in here:
-            shared = share(run, Asked(own[turn], drawn.action[turn]))
-            parts.append(tell(run, rest.take(turn), own[turn], Offered(drawn.take(turn), None), shared))
-            before, left = run.limits, left_after(run.limits, catalog, parts[-1].action)
-            run = replace(run, limits=left, morning=run.morning._replace(sold_out=sold_out(left)))
-            if not _as_stocked(before, left):
-                break
+    keys, parts, left, waiting = rng.customer_keys(table.ids), list[Decisions](), limits, list(turns)
+    while waiting:
+        rest = slice(waiting[0].start, len(table))
+        run = Run(policy, world, day, about["seed"], left, morning_of(day, send_at, left, world), about=about)
+        some, shut = table.take(rest), None if closed is None else closed[rest]
+        offered = offer(replace(run, policy=ask_as or policy), some, keys[rest], shut)
+        own = [slice(turn.start - rest.start, turn.stop - rest.start) for turn in waiting]
+        told = list(_told_in_turn(run, some, keys[rest], offered.drawn, own))
+        parts, left = [*parts, *told], told[-1].limits
+        left = left_after(left, world.catalog, told[-1].action)
         done = sum(len(part.ids) for part in parts)
         waiting = [turn for turn in waiting if turn.start >= done]
-    return parts[0] if len(parts) == 1 else joined(parts, table, parts[0].limits)
+    return parts[0] if len(parts) == 1 else joined(parts, table, limits)
 
 
-def _as_stocked(before: Limits, after: Limits) -> bool:
-    """Whether the same offers still have a stock."""
-    return before.stock is None or np.array_equal(sold_out(before), sold_out(after))  # type: ignore[arg-type]
+def _told_in_turn(
+    run: Run, table: CustomerTable, keys: UInt64, drawn: Drawn, turns: Sequence[slice]
+) -> Iterator[Decisions]:
+    """The decisions of each turn within the limits that the one before left; of all as one where nothing is scarce.
+
+    It ends early where the stock of an offer is used up, since the guard then refuses it to the runs to come.
+    """
+    catalog, limits = run.world.catalog, run.limits
+    after = left_after(limits, catalog, drawn.action)
+    if not limits.bind or (after.money >= 0 and (after.sends >= 0).all() and as_stocked(limits, after)):
+        turns = [slice(0, len(drawn.action))]
+    for rows in turns:
+        own, lot = drawn.take(rows), lots(keys[rows], run.seed, run.today)
+        cuts = cuts_of_run(run.world, own.action, lot, limits)
+        found = tell(replace(run, limits=limits), table.take(rows), keys[rows], Offered(own, None), cuts)
+        yield found
+        after = left_after(limits, catalog, found.action)
+        if not as_stocked(limits, after):
+            return
+        limits = after

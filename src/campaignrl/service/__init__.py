@@ -11,6 +11,7 @@ serving.py       Serving on a socket: one process or several over one store, and
 settings.py      What a running service is told at its start
 strict_json.py   JSON as it comes from outside: one object, no key twice, no NaN, no depth that breaks a parser
 api/             The routes
+console/         The console: pages at `/` of the service, for people
 deciding/        Requests come together in rounds, each one transaction
 store/           SQLite or PostgreSQL by the same code, one writer at a time, every answer on the disk first
 """

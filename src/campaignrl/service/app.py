@@ -19,6 +19,7 @@ except ImportError as missing:  # pragma: no cover
     raise MissingExtra("the service needs FastAPI: pip install 'campaignrl[serve]'") from missing
 
 from campaignrl.service.api import ROUTES, description, methods_of
+from campaignrl.service.console import install
 from campaignrl.service.gate import Gate
 from campaignrl.service.problems import Refused, problem
 from campaignrl.service.running import Service
@@ -50,6 +51,7 @@ def create_app(settings: Settings, service: Service | None = None) -> FastAPI:
     app.state.service = running
     for routes in ROUTES:
         app.include_router(routes)
+    install(app, running)
     app.openapi = lambda: description(app)  # type: ignore[method-assign]
     _answer_problems(app)
     app.add_middleware(Gate, service=running)

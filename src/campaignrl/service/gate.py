@@ -26,6 +26,7 @@ WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
 BURST = 10.0  # seconds' worth of requests at once
 LONGEST_PATH = 2_048
 JSON = b"application/json"
+FORM = b"application/x-www-form-urlencoded"  # of the console's pages
 OTHER = "other"
 
 
@@ -56,7 +57,7 @@ class Gate:
             if len(scope["path"]) > LONGEST_PATH:
                 raise Refused(404, "No path is that long.")
             if scope["method"] in WITH_BODY:
-                receive = _once(await self._body(headers, receive), receive)
+                receive = _once(await self._body(headers, receive, scope["path"].startswith("/console/")), receive)
             await self._app(scope, receive, counted)
         except Refused as wrong:
             await problem(wrong)(scope, receive, counted)
@@ -65,7 +66,7 @@ class Gate:
             self._service.metrics.requests.labels(route, str(status)).inc()
             self._service.metrics.seconds.labels(route).observe(time.perf_counter() - began)
 
-    async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+    async def _body(self, headers: dict[bytes, bytes], receive: Receive, console: bool = False) -> bytes:
         most, said = self._service.settings.largest_body, headers.get(b"content-length", b"")
         if said.isdigit() and int(said) > most:
             raise Refused(413, f"A body may have {most} bytes.")
@@ -74,7 +75,8 @@ class Gate:
                 body = await _read(receive, most)
         except TimeoutError:
             raise Refused(408, "The body did not arrive in time.") from None
-        if body and headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != JSON:
+        kinds = (JSON, FORM) if console else (JSON,)
+        if body and headers.get(b"content-type", b"").partition(b";")[0].strip().lower() not in kinds:
             raise Refused(415, "Send the body as application/json.")
         return body
 

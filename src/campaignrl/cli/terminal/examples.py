@@ -79,6 +79,10 @@ EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "campaignrl audit shop",
             "campaignrl audit shop --policy rules --json",
         ),
+        "monitor": (
+            "campaignrl monitor shop --as-of 2026-11-30",
+            "campaignrl monitor shop --as-of 2026-11-30 -o shop.html --json",
+        ),
         "erase": (
             "campaignrl erase 2 --ledger shop",
             "campaignrl erase 2 --ledger shop --json",

@@ -23,7 +23,7 @@ from campaignrl.arrays import Bool
 from campaignrl.errors import CampaignError
 from campaignrl.guard import ADDRESS, at_address_of
 from campaignrl.ledger import EPOCH, Standing
-from campaignrl.send import Decisions, Run, counted_in, decide_in_turn, limits_left, morning_of
+from campaignrl.send import Decisions, counted_in, decide_in_turn, limits_left
 from campaignrl.service.deciding.answers import as_text, end_of_day, ledger_records, ranking_of, run_of, told
 from campaignrl.service.deciding.customers import Customers
 from campaignrl.service.deciding.parties import InTime, Late, Parties, Party, Timed
@@ -281,10 +281,9 @@ class Decider:
         parties, why = self.parties, "" if self.parties.champion is not None else "missing"
 
         def by(party: Party, watched: bool) -> Decisions:
-            morning = morning_of(day, self.settings.send_at, limits, self._world)
-            own = party.policy, self._world, day, self.settings.seed, limits, morning
-            ask_as = Timed(party.policy, self._watch) if watched else None
-            return decide_in_turn(Run(*own, about=party.about), table, turns, closed, ask_as)
+            ask_as: Any = Timed(party.policy, self._watch) if watched else None
+            how = {"day": day, "about": party.about, "closed": closed, "send_at": self.settings.send_at}
+            return decide_in_turn(party.policy, self._world, table, limits, turns, ask_as=ask_as, **how)  # type: ignore[arg-type]
 
         if parties.champion is not None:
             try:
