@@ -23,7 +23,7 @@ installed; a test holds the list against them. Nothing of them is copied into th
 | package | asked for by | licence |
 |---|---|---|
 """
-EXTRAS = ("", "text", "rl", "postgres")
+EXTRAS = ("", "text", "rl", "serve", "postgres")
 # What a package's own metadata leaves out or says at length.
 KNOWN = {
     "BSD": "BSD-3-Clause",
