@@ -22,7 +22,7 @@ SUITE = """
 worlds = ["{world}"]
 seeds = {seeds}
 customers = {customers}
-horizon = 10
+horizon = {horizon}
 
 [[policy]]
 use = "{use}"
@@ -85,12 +85,12 @@ def played(tmp_path_factory):
     """Results of the main branch and of branches, by the workflow's own step."""
     place, found = tmp_path_factory.mktemp("played"), {}
     cases = {
-        "main": {"use": "none", "world": "coupon_trap", "seeds": 3, "customers": 150},
-        "equal": {"use": "none", "world": "coupon_trap", "seeds": 3, "customers": 150},
-        "worse": {"use": "always:coupon20@email", "world": "coupon_trap", "seeds": 3, "customers": 150},
-        "elsewhere": {"use": "none", "world": "no_memory", "seeds": 3, "customers": 150},
-        "few main": {"use": "none", "world": "no_memory", "seeds": 2, "customers": 20},
-        "few": {"use": "uniform", "world": "no_memory", "seeds": 2, "customers": 20},
+        "main": {"use": "none", "world": "coupon_trap", "seeds": 3, "customers": 300, "horizon": 60},
+        "equal": {"use": "none", "world": "coupon_trap", "seeds": 3, "customers": 300, "horizon": 60},
+        "worse": {"use": "always:coupon20@email", "world": "coupon_trap", "seeds": 3, "customers": 300, "horizon": 60},
+        "elsewhere": {"use": "none", "world": "no_memory", "seeds": 3, "customers": 300, "horizon": 60},
+        "few main": {"use": "none", "world": "no_memory", "seeds": 2, "customers": 20, "horizon": 10},
+        "few": {"use": "uniform", "world": "no_memory", "seeds": 2, "customers": 20, "horizon": 10},
     }
     for name, settings in cases.items():
         where = place / name.replace(" ", "_")
