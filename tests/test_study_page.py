@@ -196,7 +196,7 @@ def test_a_study_ends_in_a_page_where_one_is_asked_for(tmp_path, monkeypatch, sc
         )
         print("It is: 1 against 0.")
 
-    monkeypatch.setattr(sys, "argv", ["counting.py", "--page", str(tmp_path / "p.html")])
+    monkeypatch.setattr(sys, "argv", ["/somewhere/experiments/counting.py", "--page", str(tmp_path / "p.html")])
     run_study(script(main))
     text = (tmp_path / "p.html").read_text()
     checked(text)
