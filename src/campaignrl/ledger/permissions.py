@@ -51,7 +51,7 @@ class Permissions:
         known = pd.Index(ids)
         consent = np.full((len(channels), len(known)), -1, dtype=np.int8)
         suppressed = np.zeros(len(known), dtype=bool)
-        rows = self._rows.assign(customer_id=renamed(self._rows["customer_id"], self._ledger.aliases, [*known, *asked]))
+        rows = self._rows.assign(customer_id=renamed(self._rows["customer_id"], self._ledger.aliases, known, asked))
         rows = rows[rows["allowed"] & (rows["day"] <= day) | ~rows["allowed"] & (rows["arrived"] <= day)]
         for i, channel, allowed in _words(rows, known):
             if channel == ALL_CHANNELS:
