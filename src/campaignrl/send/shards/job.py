@@ -30,7 +30,7 @@ from campaignrl.tables.files import parquet_file, reading
 T = TypeVar("T")
 
 SUPPRESSED = "suppressed"
-SHARD = 65_536  # customers; what one worker holds at a time
+SHARD = 32_768  # customers; what one worker holds at a time
 
 
 class Shard(NamedTuple):
