@@ -22,6 +22,7 @@ standing.py     What a run must know of earlier ones: contacts, money, sends, pe
 from campaignrl.ledger.aliases import keep_aliases as keep_aliases
 from campaignrl.ledger.aliases import known_as as known_as
 from campaignrl.ledger.aliases import names_of as names_of
+from campaignrl.ledger.aliases import renamed as renamed
 from campaignrl.ledger.chain import CHAINED as CHAINED
 from campaignrl.ledger.chain import Tampered as Tampered
 from campaignrl.ledger.chain import sealed as sealed
@@ -41,12 +42,16 @@ from campaignrl.ledger.handovers import sent_after_all as sent_after_all
 from campaignrl.ledger.handovers import sent_against_a_word as sent_against_a_word
 from campaignrl.ledger.incoming import Added as Added
 from campaignrl.ledger.incoming import add as add
+from campaignrl.ledger.incoming import checked_rows as checked_rows
 from campaignrl.ledger.log_view import decided as decided
 from campaignrl.ledger.log_view import decision_context as decision_context
 from campaignrl.ledger.log_view import eligible_masks as eligible_masks
 from campaignrl.ledger.log_view import ledger_log as ledger_log
 from campaignrl.ledger.log_view import log_of_rows as log_of_rows
 from campaignrl.ledger.log_view import require_whole as require_whole
+from campaignrl.ledger.owners import with_customers as with_customers
+from campaignrl.ledger.permissions import consent_on as consent_on
+from campaignrl.ledger.permissions import in_order as in_order
 from campaignrl.ledger.schemas import ADDRESS as ADDRESS
 from campaignrl.ledger.schemas import RULE as RULE
 from campaignrl.ledger.schemas import SEEN as SEEN

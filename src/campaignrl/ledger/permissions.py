@@ -28,7 +28,7 @@ class Permissions:
         rows = pd.concat([ledger.read("permissions").to_pandas(), _left(ledger)], ignore_index=True)
         hashed = rows["customer_id"].str.startswith(HASHED).to_numpy(dtype=bool)
         self._erased, self._ledger = frozenset(rows["customer_id"][hashed]), ledger
-        self._rows = rows[~hashed].sort_values(["day", "allowed"], ascending=[True, False], kind="stable")
+        self._rows = in_order(rows[~hashed])
 
     def erased(self, ids: Objects) -> Bool:
         """(n,) whom the ledger was told to forget, on whatever day."""
@@ -49,16 +49,29 @@ class Permissions:
         asked: earlier names under which somebody else is asked for.
         """
         known = pd.Index(ids)
-        consent = np.full((len(channels), len(known)), -1, dtype=np.int8)
-        suppressed = np.zeros(len(known), dtype=bool)
         rows = self._rows.assign(customer_id=renamed(self._rows["customer_id"], self._ledger.aliases, known, asked))
-        rows = rows[rows["allowed"] & (rows["day"] <= day) | ~rows["allowed"] & (rows["arrived"] <= day)]
-        for i, channel, allowed in _words(rows, known):
-            if channel == ALL_CHANNELS:
-                suppressed[i] = not allowed
-            elif channel in channels:
-                consent[channels.index(channel), i] = allowed
+        consent, suppressed = consent_on(rows, day, known, channels)
         return consent, suppressed | self.erased(ids)  # last: no older word, whenever it comes in, may lift it
+
+
+def in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    """Words of permission as they count: the latest last, of two of one day the refusal."""
+    return rows.sort_values(["day", "allowed"], ascending=[True, False], kind="stable")
+
+
+def consent_on(
+    rows: pd.DataFrame, day: int, known: pd.Index[str], channels: list[str]
+) -> tuple[npt.NDArray[np.int8], Bool]:
+    """(c, n) consent as of a day (1, 0, -1: never heard of), and (n,) to whom all is closed, by words `in_order`."""
+    consent = np.full((len(channels), len(known)), -1, dtype=np.int8)
+    suppressed = np.zeros(len(known), dtype=bool)
+    rows = rows[rows["allowed"] & (rows["day"] <= day) | ~rows["allowed"] & (rows["arrived"] <= day)]
+    for i, channel, allowed in _words(rows, known):
+        if channel == ALL_CHANNELS:
+            suppressed[i] = not allowed
+        elif channel in channels:
+            consent[channels.index(channel), i] = allowed
+    return consent, suppressed
 
 
 def _left(ledger: Ledger) -> pd.DataFrame:

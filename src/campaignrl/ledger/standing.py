@@ -7,9 +7,10 @@ may be contacted (permissions.py), the rules that use these counts (guard/). n c
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +78,39 @@ class Standing:
         place = np.array([channels.index(name) for name in self._channel[sends]], dtype=np.int64)
         barred = suppressed[self._customer[sends]] | ~consent[place, self._customer[sends]]
         return sorted(set(self._decision[sends[barred]].tolist()))
+
+    @classmethod
+    def of_sends(
+        cls,
+        day: int,
+        sends: Mapping[str, Sequence[Any]],
+        *,
+        spent: int,
+        sends_today: Int,
+        sends_of: Mapping[str, int],
+        consent: npt.NDArray[np.int8],
+        suppressed: Bool,
+        erased: Bool,
+    ) -> Standing:
+        """What another keeper of the same facts than a ledger's folder knows.
+
+        sends: (m,) customer (place among the n), day, channel, offer and decision_id of those that count.
+        """
+        return cls(
+            day=day,
+            spent=spent,
+            sends_today=sends_today,
+            consent=consent,
+            suppressed=suppressed,
+            erased=erased,
+            last_day=None,
+            _customer=np.asarray(sends["customer"], dtype=np.int64),
+            _when=np.asarray(sends["day"], dtype=np.int64),
+            _channel=np.asarray(sends["channel"], dtype=object),
+            _offer=np.asarray(sends["offer"], dtype=object),
+            _decision=np.asarray(sends["decision_id"], dtype=object),
+            _sends_of=dict(sends_of),
+        )
 
     @cached_property
     def decided_today(self) -> Bool:

@@ -21,6 +21,7 @@ from campaignrl.ope.diagnostics import (
     Sensitivity,
     Sides,
     balance,
+    few_events,
     findings_of_facts,
     findings_of_never_tried,
     never_tried,
@@ -46,13 +47,14 @@ class Found(NamedTuple):
     beside: dict[str, Any]
 
 
-def of_sample(sample: LogSample, names: Sequence[str], meta: Mapping[str, Any], logged: bool) -> Found:
+def of_sample(sample: LogSample, rows: int, names: Sequence[str], meta: Mapping[str, Any], logged: bool) -> Found:
     """What the rows of a sample say, in memory and in passing alike.
 
-    names: (k,); meta: the log's facts; logged: the reference is the logged policy.
+    rows: of the whole log; names: (k,); meta: the log's facts; logged: the reference is the logged policy.
     """
     days, parts = over_time(sample, names, logged), never_tried(sample, names)
     said = (*balance(sample, names), *repeats(sample), *days.findings, *findings_of_never_tried(parts))
+    said += few_events(sample, rows)
     return Found((*said, *findings_of_facts(meta)), {"over_time": days.stretches, "never_tried": parts})
 
 
@@ -92,7 +94,7 @@ class RowChecks(NamedTuple):
         if alone or self.robust:
             mixed = rows.mixed(mix) if mix < 1.0 else rows
             beside = {"robust": robust_figures(mixed.weight, mixed.reward, mixed.clusters, self.alpha)}
-        found = of_sample(sample, used.catalog.names, used.meta, reference.logged)
+        found = of_sample(sample, len(used), used.catalog.names, used.meta, reference.logged)
         bias = self._hidden_bias(used, pair, lift, mix)
         return Found((*self._own_rows(), *of_rows, *found.findings), {**found.beside, **beside, "sensitivity": bias})
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import datetime
 import math
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -196,3 +196,10 @@ def rule_counts(texts: Mapping[str, int]) -> dict[str, int]:
         for rule in dict.fromkeys(filter(None, text.split("; "))):
             counts[rule] += many
     return dict(counts.most_common())
+
+
+def joined(parts: Sequence[Decisions], table: CustomerTable, limits: Limits) -> Decisions:
+    """Decisions of several runs of one day, policy and world as one. table: of all of them; limits: of the first."""
+    arrays = ("action", "propensity", "propensity_before", "reason", "blocked", "eligible", "expected_gain")
+    found = {name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays}
+    return replace(parts[0], ids=table.ids, context=table.context, customers=table, limits=limits, **found)

@@ -91,10 +91,7 @@ def start(ledger: Ledger, world: World, day: datetime.date, run: str = "") -> Le
     if day < ledger.start:
         raise UsageError(Problem("ledger", "day", day.isoformat(), f"{ledger.start}, when it begins, or later"))
     head, found = ledger.head, past(ledger, (day - EPOCH).days, list(world.channels), run)
-    spending = Spending(world, ledger.customers)
-    spending.book(found.spent, found.sends_of(list(world.offers)))
-    limits = spending.limits(min((day - ledger.start).days, world.horizon - 1))
-    limits = limits._replace(sends=np.maximum(limits.sends - found.sends_today, 0), money=max(limits.money, 0.0))
+    limits = limits_left(found, world, ledger.customers, (day - ledger.start).days)
     handed = handed_over(ledger)
     left = frozenset(handed["decision_id"][handed["status"] == "sent"])  # which nobody can call back
     return LedgerStart(found, head, limits, left)
@@ -107,7 +104,7 @@ def count_in(
     ledger, channels = begun.past.ledger, begun.past.channels
     address = _addresses(ledger, customers)
     found = standing_on(begun.past, customers.ids, address, asked)
-    counted = _counted_in(customers, found, world, (day - ledger.start).days)
+    counted = counted_in(customers, found, world, (day - ledger.start).days)
     suppressed = found.suppressed if counted.suppressed is None else counted.suppressed
     barred = found.barred_today(suppressed, counted.consent, channels)
     kept = tuple(one for one in barred if one not in begun.left)
@@ -117,6 +114,14 @@ def count_in(
 def begin(ledger: Ledger, customers: CustomerTable, world: World, day: datetime.date, run: str = "") -> LedgerRun:
     """Both at once, for customers who are all of a run."""
     return count_in(start(ledger, world, day, run), customers, world, day)
+
+
+def limits_left(found: Standing | Past, world: World, customers: int, day: int) -> Limits:
+    """Money, sends and stock that earlier runs have left. customers: whom they are for; day: of the campaign."""
+    spending = Spending(world, customers)
+    spending.book(found.spent, found.sends_of(list(world.offers)))
+    limits = spending.limits(min(day, world.horizon - 1))
+    return limits._replace(sends=np.maximum(limits.sends - found.sends_today, 0), money=max(limits.money, 0.0))
 
 
 def _addresses(ledger: Ledger, customers: CustomerTable) -> Objects | None:
@@ -150,8 +155,11 @@ def require_list(ledger: Ledger, there: Listed | None) -> None:
 ERASED = "an id that was erased, of whom nothing is kept: take them out of the table"
 
 
-def _counted_in(customers: CustomerTable, found: Standing, world: World, day: int) -> CustomerTable:
-    """The customers with what the ledger knows: contacts are added, a permission that was taken away is gone."""
+def counted_in(customers: CustomerTable, found: Standing, world: World, day: int) -> CustomerTable:
+    """The customers with what earlier runs left: contacts are added, a permission that was taken away is gone.
+
+    day: of the campaign, from 0.
+    """
     contacts = {window: count + found.contacts(*window) for window, count in customers.contacts.items()}
     columns = dict(customers.context.columns)
     for feature in customers.context.schema.features:
@@ -198,8 +206,13 @@ def _consent(said: Float, heard: npt.NDArray[np.int8]) -> Float:
     return np.where(heard == 0, 0.0, np.where((heard == 1) & np.isnan(said), 1.0, said))
 
 
-def rows_of(found: Decisions, run: str, world: World, begun: LedgerRun | None = None) -> pa.Table:
-    """The decisions as rows of the ledger, in their order; without those of customers who were erased."""
+def rows_of(
+    found: Decisions, run: str, world: World, begun: LedgerRun | None = None, guard: str | None = None
+) -> pa.Table:
+    """The decisions as rows of the ledger, in their order; without those of customers who were erased.
+
+    guard: hash of the rules, where it is known already.
+    """
     n, day = len(found.ids), (found.day - EPOCH).days
     offers = np.array([*(o.name for o in found.catalog.offers), ""], dtype=object)
     channels = np.array([*(c.name for c in found.catalog.channels), ""], dtype=object)
@@ -222,7 +235,7 @@ def rows_of(found: Decisions, run: str, world: World, begun: LedgerRun | None = 
         "policy_id": [found.policy] * n,
         "policy_hash": [found.about["policy_hash"]] * n,
         "world_hash": [found.about["world_hash"]] * n,
-        "guard_hash": [guard_hash(world)] * n,
+        "guard_hash": [guard or guard_hash(world)] * n,
         "catalog_hash": [found.catalog.hash] * n,
         "seed": [found.about["seed"]] * n,
     }

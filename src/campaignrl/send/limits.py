@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl import rng
-from campaignrl.actions import NONE
+from campaignrl.actions import NONE, Catalog
 from campaignrl.arrays import Bool, Float, Int, UInt64
 from campaignrl.errors import Problem, UsageError, nearest
 from campaignrl.guard import (
@@ -28,6 +28,7 @@ from campaignrl.guard import (
     lanes_of,
     least_sends,
     propensity_after,
+    sends_by_offer,
     share_problems,
     stock_of,
 )
@@ -158,3 +159,18 @@ def serve_below(world: World, drawn: Drawn, cuts: Cuts | None, u: Float) -> Serv
         return Served(action, after, unserved & ~fits, unserved & fits)
     room = below(cuts.by_capacity, drawn.action, u, lanes_of(catalog, None))
     return Served(action, after, unserved & ~room, unserved & fits, room & ~fits)
+
+
+def left_after(limits: Limits, catalog: Catalog, action: npt.NDArray[np.int64]) -> Limits:
+    """What is left of limits after these sends."""
+    sent = np.bincount(catalog.channel_of[action] + 1, minlength=len(limits.sends) + 1)[1:]
+    stock = None if limits.stock is None else limits.stock - sends_by_offer(catalog, action)
+    money = limits.money - float(catalog.cost_of[action].sum())
+    return limits._replace(sends=limits.sends - sent, money=money, stock=stock)
+
+
+def as_stocked(before: Limits, after: Limits) -> bool:
+    """Whether the same offers still have a stock."""
+    if before.stock is None or after.stock is None:
+        return True
+    return bool(((before.stock < 1) == (after.stock < 1)).all())

@@ -9,7 +9,7 @@ n customers of a shard.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -21,10 +21,10 @@ from campaignrl.guard import Limits
 from campaignrl.ledger import EPOCH
 from campaignrl.policies import Policy, doubts_of, policy_hash
 from campaignrl.policies.deep import Memory
-from campaignrl.send.decisions import Decisions
+from campaignrl.send.decisions import Decisions, joined
 from campaignrl.send.draw import Drawn, draw
 from campaignrl.send.facts import Morning, clock_time, morning_of
-from campaignrl.send.limits import Cuts, cuts_of_run, limits_of_run, lots, serve_below
+from campaignrl.send.limits import Cuts, as_stocked, cuts_of_run, left_after, limits_of_run, lots, serve_below
 from campaignrl.send.reasons import blocked_of, plan_reasons, reasons_of
 from campaignrl.send.recount import SIMULATED
 from campaignrl.send.value_plan import Planned, Terms, Wishes, expected_gain, planned_rows, terms_of, wishes_of
@@ -37,7 +37,8 @@ from campaignrl.tables.log import FACT, CustomerSketch
 class Run:
     """What holds of all customers of a run.
 
-    explore: share who draw beside a plan by value; None: served by lot.
+    explore: share who draw beside a plan by value; None: served by lot. about: what `facts_about` says, where it is
+    known already, since it takes long to find out.
     """
 
     policy: Policy
@@ -47,6 +48,7 @@ class Run:
     limits: Limits
     morning: Morning
     explore: float | None = None
+    about: Mapping[str, Any] | None = None
 
     @property
     def today(self) -> int:
@@ -162,10 +164,15 @@ def tell(run: Run, table: CustomerTable, keys: UInt64, offered: Offered, shared:
     )
 
 
+def facts_about(policy: Policy, world: World, seed: int) -> dict[str, Any]:
+    """What every decision of a policy in a world says of both."""
+    hashes = {"policy_hash": policy_hash(policy), "world_hash": world_hash(world)}
+    return {**world.log_facts, "seed": seed, "limited": False, **hashes}
+
+
 def _about(run: Run) -> dict[str, Any]:
-    world = run.world
-    hashes = {"policy_hash": policy_hash(run.policy), "world_hash": world_hash(world)}
-    return {**world.log_facts, "seed": run.seed, "limited": run.limits.bind, **hashes}
+    known = facts_about(run.policy, run.world, run.seed) if run.about is None else run.about
+    return {**known, "limited": run.limits.bind}
 
 
 def _by_value(run: Run, found: Decisions, keys: UInt64, offered: Offered, terms: Terms) -> Decisions:
@@ -207,3 +214,67 @@ def decisions_on(
     offered = offer(run, table, keys, closed, memory, progress)
     parts = [] if offered.wishes is None else [(offered.wishes.gains, offered.drawn.eligible)]
     return tell(run, table, keys, offered, share(run, Asked(keys, wanted(offered), parts)))
+
+
+def decide_in_turn(
+    policy: Policy,
+    world: World,
+    table: CustomerTable,
+    limits: Limits,
+    turns: Sequence[slice],
+    *,
+    day: datetime.date,
+    about: Mapping[str, Any],
+    closed: Bool | None = None,
+    send_at: datetime.time | None = None,
+    ask_as: Policy | None = None,
+) -> Decisions:
+    """Several runs at once, each of which finds of the limits what those before it left: as one call of `decide` each.
+
+    Args:
+        policy: which decides; it remembers nothing.
+        world: whose rules hold.
+        table: n customers, each once, with what earlier runs left counted in.
+        limits: what the first run may send and spend.
+        turns: the runs, as rows of the table, one behind the other from the first row to the last.
+        day: of the decisions.
+        about: what `facts_about` says, which takes long to find out.
+        closed: (n,) who gets nothing more today.
+        send_at: hour of the sender's clock.
+        ask_as: the policy as it is asked for probabilities, where somebody stands between; None: itself.
+    """
+    keys, parts, left, waiting = rng.customer_keys(table.ids), list[Decisions](), limits, list(turns)
+    while waiting:
+        rest = slice(waiting[0].start, len(table))
+        run = Run(policy, world, day, about["seed"], left, morning_of(day, send_at, left, world), about=about)
+        some, shut = table.take(rest), None if closed is None else closed[rest]
+        offered = offer(replace(run, policy=ask_as or policy), some, keys[rest], shut)
+        own = [slice(turn.start - rest.start, turn.stop - rest.start) for turn in waiting]
+        told = list(_told_in_turn(run, some, keys[rest], offered.drawn, own))
+        parts, left = [*parts, *told], told[-1].limits
+        left = left_after(left, world.catalog, told[-1].action)
+        done = sum(len(part.ids) for part in parts)
+        waiting = [turn for turn in waiting if turn.start >= done]
+    return parts[0] if len(parts) == 1 else joined(parts, table, limits)
+
+
+def _told_in_turn(
+    run: Run, table: CustomerTable, keys: UInt64, drawn: Drawn, turns: Sequence[slice]
+) -> Iterator[Decisions]:
+    """The decisions of each turn within the limits that the one before left; of all as one where nothing is scarce.
+
+    It ends early where the stock of an offer is used up, since the guard then refuses it to the runs to come.
+    """
+    catalog, limits = run.world.catalog, run.limits
+    after = left_after(limits, catalog, drawn.action)
+    if not limits.bind or (after.money >= 0 and (after.sends >= 0).all() and as_stocked(limits, after)):
+        turns = [slice(0, len(drawn.action))]
+    for rows in turns:
+        own, lot = drawn.take(rows), lots(keys[rows], run.seed, run.today)
+        cuts = cuts_of_run(run.world, own.action, lot, limits)
+        found = tell(replace(run, limits=limits), table.take(rows), keys[rows], Offered(own, None), cuts)
+        yield found
+        after = left_after(limits, catalog, found.action)
+        if not as_stocked(limits, after):
+            return
+        limits = after
