@@ -1,11 +1,12 @@
 """What `decide` takes from a Parquet of customers to send list and ledger: CPU seconds, seconds, peak memory.
 
-    python benchmarks/decide.py [-n 1000000] [--value] [--no-ledger] [--kills 0] [--folder FOLDER] [--json] [decide's options]
+    python benchmarks/decide.py [-n 1000000] [--value] [--no-ledger] [--kills 0] [--folder FOLDER] [--json] [OPTIONS]
 
 World `ecommerce` with offers on further channels, 40 actions in all, a budget of the campaign and caps; a `lin_ts`
 bundle trained in it. Customers are drawn once and kept in FOLDER; the command runs in a process of its own, whose peak
-memory is that of all its processes together, looked at twenty times a second. With --kills the run is made again, killed
-at so many random moments and gone on with: send list and rows of the ledger (but for their salts) must be the same.
+memory is that of all its processes together, looked at twenty times a second; OPTIONS are those of `decide`. With
+--kills the run is made again, killed at so many random moments and gone on with: send list and rows of the ledger (but
+for their salts) must be the same.
 """
 
 import argparse
