@@ -172,7 +172,7 @@ def evaluate(
     found = checks.found(used, (whole, other), lift, mix, folds, seed)
     facts = (_gap(used, curve), holdout_of(log), targets[0].learned_from)
     figures = figures_of(used, evidence, certain, dropped, chosen, facts)
-    verdict, reasons = diagnose(figures._replace(found=found.findings))
+    verdict, reasons = diagnose(figures._replace(found=found.findings, hardly_tried=found.hardly_tried))
     return Evaluation(
         policy=_mixture_name(targets[0].name, mix),
         log_policy=log.policy_id,
