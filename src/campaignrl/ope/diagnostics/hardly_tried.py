@@ -16,6 +16,8 @@ from campaignrl.ope.data import LogSample
 from campaignrl.ope.diagnostics.verdict import OFF_SUPPORT_REFUSE, Finding, Level
 from campaignrl.ope.estimators import CERTAIN
 
+UNHEARD = 10.0  # a weight from which on a row is more than others; up to that, that none was seen is chance
+
 
 def left_to_each(inverse: Float, eligible: Bool | None, k: int) -> Float:
     """(m,) chance of each action that was not taken if they shared evenly what was left. inverse: (m,) 1 / p."""
@@ -24,14 +26,14 @@ def left_to_each(inverse: Float, eligible: Bool | None, k: int) -> Float:
 
 
 def hardly_tried(sample: LogSample) -> float:
-    """Share of what the policy would do that would come with a weight beyond all that were seen."""
+    """Share of what the policy would do that would come with a weight beyond all that were seen, and `UNHEARD`."""
     free = sample.propensity < CERTAIN
     if sample.wanted is None or not free.any():
         return 0.0
     wanted, action = sample.wanted[free], sample.action[free]
     inverse, eligible = 1.0 / sample.propensity[free], None if sample.eligible is None else sample.eligible[free]
     chosen = wanted[np.arange(len(action)), action] * inverse
-    room = left_to_each(inverse, eligible, wanted.shape[1]) * max(float(chosen.max(initial=1.0)), 1.0)
+    room = left_to_each(inverse, eligible, wanted.shape[1]) * max(float(chosen.max()), UNHEARD)
     return float(beyond(wanted, action, room).sum(dtype=np.float64)) / len(sample.action)
 
 

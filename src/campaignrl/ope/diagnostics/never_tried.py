@@ -5,7 +5,8 @@ which it did not happen to come. But where an action never came at a whole end o
 many rows just before, that is no accident and no slowly falling propensity either; nor is a level in which it never
 came though it should have so often at its usual rate that a tenth of that would have shown. In rows in which what else
 was done left it hardly a chance its absence is no news (hardly_tried.py). Here: the largest such part of each action.
-Not here: actions that were never tried at all (said by the verdict), cells in which weights are off (balance.py). m rows.
+Not here: actions that were never tried at all (said by the verdict), cells in which weights are off (balance.py).
+m rows.
 """
 
 from __future__ import annotations
