@@ -39,6 +39,7 @@ ORDER = (
     ("ope",),
     ("proof",),
     ("suites",),
+    ("monitor",),
     ("report",),
     ("loop",),
     ("service",),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from campaignrl.errors import CampaignError, Problem, UsageError
@@ -16,11 +17,12 @@ from campaignrl.ledger import Ledger, ledger_log
 from campaignrl.loop.campaign_file import CampaignFile
 from campaignrl.ope import compare_on_log
 from campaignrl.ope.evaluate import evaluate
-from campaignrl.policies import NOTHING, Gain, Policy, Standing, build_policy, load_policy, policy_hash
+from campaignrl.policies import NOTHING, Gain, Policy, Standing, build_policy, load_policy, policy_hash, save_policy
 from campaignrl.proof import prove
 from campaignrl.specs import bundled_files, read_toml, world_hash
 from campaignrl.tables.log import DecisionLog
 
+SERVED = "served"  # bundles of champions that a service was started with
 FEWEST = 500  # matured decisions, below which nothing is read off the log
 
 
@@ -52,6 +54,14 @@ def policy_of(campaign: CampaignFile, named: str, explore: float = 0.0) -> Polic
             world = campaign.world
             return build_policy({**spec, "explore": explore}, world.catalog, world.features, name=path.stem)
     return load_policy(reference, campaign.world)
+
+
+def campaign_policy(campaign: CampaignFile) -> Path:
+    """The champion as it decides in mornings, as a bundle of its own in the campaign's folder."""
+    policy = policy_of(campaign, campaign.spec.policies.champion, campaign.spec.policies.explore)
+    path = campaign.folder / SERVED / f"{policy.name}-{policy_hash(policy)[:12]}.bundle"
+    path.parent.mkdir(exist_ok=True)
+    return path if path.is_file() else save_policy(policy, path)
 
 
 def require_not_losing(campaign: CampaignFile, policy: Policy, state: dict[str, Any]) -> str:

@@ -64,6 +64,8 @@ class SuiteFacts(Spec):
     customers: Count
     train: Training
     compare: Gate
+    # Learners taught on several numbers of customers: reference -> policy -> customers.
+    curves: dict[Label, dict[Label, Count]] = Field(default_factory=dict)
 
     @property
     def settings_hash(self) -> str:
@@ -142,6 +144,7 @@ def assemble(suite: Suite, identity: Identity, measured: dict[Run, Measured]) ->
         customers=suite.customers,
         train=train,
         compare=suite.compare,
+        curves=suite.curves,
     )
     return Results(
         made_with=made_with(),

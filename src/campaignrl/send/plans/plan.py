@@ -1,7 +1,7 @@
 """The plan of a run in figures: what goes where, what it costs, who gets nothing and why, what changed since the last.
 
-The terminal, the JSON answer and the page say the same figures, which are made here. Not here: the decisions
-(decide.py), the page (report/pages/plan.py). n customers.
+The terminal, the JSON answer and the page say the same figures, which are made here. Not here: the counts
+(figures.py), the decisions (decide.py), the page (report/pages/plan.py). n customers.
 """
 
 from __future__ import annotations
@@ -10,19 +10,15 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
-import pyarrow.compute as pc
 
 from campaignrl.actions import NONE
-from campaignrl.arrays import Objects
 from campaignrl.display import one_line
 from campaignrl.guard import least_shares
 from campaignrl.ledger import EPOCH, Ledger
-from campaignrl.send.decisions import Decisions
+from campaignrl.send.decisions import Decisions, rule_counts
+from campaignrl.send.plans.figures import Before, Figures, before, day_said, figures_of
 from campaignrl.specs import World
 
-NO_TAG = "(no tag)"
-SEGMENT = "segment"
 REWARDS = "unit of the rewards it learned from"
 SHOWN = 5  # decisions named
 OLD = 90  # days since the last outcome that a policy learned from
@@ -139,11 +135,13 @@ def plan_of(found: Decisions, world: World, ledger: Ledger | None = None) -> Pla
         world: whose rules held.
         ledger: the one it was decided with.
     """
-    action = found.listed()
-    frame = pd.DataFrame({"segment": _segments(found), "action": action})
-    sent = frame[frame["action"] != NONE]
+    then = None if ledger is None else before(ledger, (found.day - EPOCH).days, len(found.catalog))
+    return plan_of_figures(figures_of(found, then), found, world, then)
+
+
+def plan_of_figures(made: Figures, found: Decisions, world: World, then: Before | None) -> Plan:
+    """The plan of figures; found: decisions of the run on any customers, for all that holds of everybody."""
     catalog, money = found.catalog, found.limits.money
-    counts = Counter(zip(sent["segment"].astype(str), sent["action"].astype(int), strict=True))
     cells = [
         Cell(
             segment=segment,
@@ -152,11 +150,13 @@ def plan_of(found: Decisions, world: World, ledger: Ledger | None = None) -> Pla
             sends=many,
             cost=int(many * catalog.cost_of[a]),
         )
-        for (segment, a), many in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        for (segment, a), many in sorted(made.sends.items(), key=lambda item: (-item[1], item[0]))
     ]
-    sizes = Counter(frame["segment"].astype(str))
+    sizes: Counter[str] = Counter()
+    for (segment, _), many in made.listed.items():
+        sizes[segment] += many
     ranked = sorted(sizes.items(), key=lambda item: (-item[1], item[0]))
-    segments = tuple((name, many, int((sent["segment"] == name).sum())) for name, many in ranked)
+    segments = tuple((n, many, sum(m for (s, _), m in made.sends.items() if s == n)) for n, many in ranked)
     return Plan(
         world=world.name,
         policy=found.policy,
@@ -164,24 +164,24 @@ def plan_of(found: Decisions, world: World, ledger: Ledger | None = None) -> Pla
         run=found.run,
         currency=world.money.currency,
         minor_per_unit=world.money.minor_per_unit,
-        customers=len(found.ids),
-        sends=int((action != NONE).sum()),
-        cost=int(catalog.cost_of[action].sum()),
+        customers=made.customers,
+        sends=sum(made.sends.values()),
+        cost=sum(cell.cost for cell in cells),
         budget=None if np.isinf(money) else int(money),
-        gain=found.gain,
+        gain=made.gain,
         gain_unit=found.gain_unit or REWARDS,
         certificate=_certificate(found),
         channels=tuple(world.channels),
-        capacity=_capacity(found, world),
-        least=_least(found),
+        capacity=_capacity(made, found, world),
+        least=_least(made, found),
         cells=tuple(cells),
         segments=segments,
-        blocked=tuple(found.blocked_counts().items()),
-        nothing=_nothing(found),
-        words=tuple(_words(name, many, frame, found) for name, many, _ in segments),
-        change=None if ledger is None else _change(found, ledger),
-        left_out=_left_out(found),
-        limits=_limits(found, world),
+        blocked=tuple(rule_counts(made.blocked).items()),
+        nothing=tuple(sorted(made.nothing.items(), key=lambda item: (-item[1], item[0]))),
+        words=tuple(_words(name, many, made, found) for name, many, _ in segments),
+        change=None if then is None else _change(made, found, then),
+        left_out=(*made.withdrawn, *found.barred_today),
+        limits=_limits(made, found, world),
     )
 
 
@@ -192,28 +192,22 @@ def _certificate(found: Decisions) -> Certificate | None:
     return Certificate(made.value, made.bound, made.relative_gap, float(found.about["explore"]), made.prices)
 
 
-def _segments(found: Decisions) -> Objects:
-    """(n,) the segment tag; all in one where the world has no such tag."""
-    if SEGMENT not in found.context.columns:
-        return np.full(len(found.ids), "all", dtype=object)
-    tags = found.context.labels(SEGMENT).astype(object)
-    return np.where(tags == "", NO_TAG, tags)
-
-
-def _capacity(found: Decisions, world: World) -> tuple[tuple[str, int, int], ...]:
-    sent = np.bincount(found.catalog.channel_of[found.action] + 1, minlength=len(world.channels) + 1)[1:]
-    rows = zip(world.channels, sent, found.limits.sends, strict=True)
+def _capacity(made: Figures, found: Decisions, world: World) -> tuple[tuple[str, int, int], ...]:
+    sent = np.zeros(len(world.channels) + 1, dtype=np.int64)
+    np.add.at(sent, found.catalog.channel_of + 1, made.of_action(made.decided, len(found.catalog)))
+    rows = zip(world.channels, sent[1:], found.limits.sends, strict=True)
     return tuple((name, int(many), int(most)) for name, many, most in rows if np.isfinite(most))
 
 
-def _least(found: Decisions) -> tuple[tuple[str, int, int], ...]:
+def _least(made: Figures, found: Decisions) -> tuple[tuple[str, int, int], ...]:
     """What a plan by value was asked to send at least; the lot cannot heed it."""
     asked = (found.limits.at_least or {}) if _by_value(found) else {}
-    action, rows = found.listed(), []
+    listed, rows = made.listed_actions(len(found.catalog)), []
     for dimension, least in asked.items():
         names, of = found.catalog.dimensions[dimension]
-        sent = np.bincount(of[action] + 1, minlength=len(names) + 1)[1:]
-        rows += [(name, int(many), int(m)) for name, many, m in zip(names, sent, least, strict=True) if m]
+        sent = np.zeros(len(names) + 1, dtype=np.int64)
+        np.add.at(sent, np.asarray(of) + 1, listed)
+        rows += [(name, int(many), int(m)) for name, many, m in zip(names, sent[1:], least, strict=True) if m]
     return tuple(rows)
 
 
@@ -221,25 +215,17 @@ def _by_value(found: Decisions) -> bool:
     return found.about.get("allocation") == "value"
 
 
-def _nothing(found: Decisions) -> tuple[tuple[str, int], ...]:
-    """Why customers get nothing: the rule that left nothing, budget and capacity, or that nothing pays."""
-    counts: Counter[str] = Counter()
-    for text, many in Counter(found.reason[found.action == NONE].tolist()).items():
-        counts[str(text).split(":", 1)[0]] += many
-    return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-
-
-def _words(segment: str, customers: int, frame: pd.DataFrame, found: Decisions) -> str:
+def _words(segment: str, customers: int, made: Figures, found: Decisions) -> str:
     """What the policy does in a segment, in a sentence."""
-    own = frame["action"][frame["segment"] == segment]
-    sent = own[own != NONE]
-    if not len(sent):
+    own = Counter({action: many for (name, action), many in made.sends.items() if name == segment})
+    sent = sum(own.values())
+    if not sent:
         return f"{segment}: nobody of {customers:,} gets anything"
-    top = Counter(sent.astype(int)).most_common()
-    most = [f"{found.catalog.names[a]} {_share(many, len(sent))}" for a, many in top[:NAMED]]
+    top = own.most_common()
+    most = [f"{found.catalog.names[a]} {_share(many, sent)}" for a, many in top[:NAMED]]
     rest = "" if len(top) <= NAMED else f", {len(top) - NAMED} others the rest"
     said = "; ".join(most)
-    return f"{segment}: {_share(len(sent), customers)} of {customers:,} get something, of these {said}{rest}"
+    return f"{segment}: {_share(sent, customers)} of {customers:,} get something, of these {said}{rest}"
 
 
 def _share(part: int, whole: int) -> str:
@@ -247,12 +233,7 @@ def _share(part: int, whole: int) -> str:
     return "all" if part == whole else "under 1 %" if percent < 1 else f"{percent:.0f} %"
 
 
-def _left_out(found: Decisions) -> tuple[str, ...]:
-    mine = () if found.withdrawn is None else tuple(found.decision_id[found.withdrawn].tolist())
-    return (*mine, *found.barred_today)
-
-
-def _limits(found: Decisions, world: World) -> tuple[str, ...]:
+def _limits(made: Figures, found: Decisions, world: World) -> tuple[str, ...]:
     """What a reader must not take this plan for."""
     said = [f"Policy {found.policy}: {doubt}" for doubt in found.doubts]
     if world.provenance:
@@ -263,8 +244,8 @@ def _limits(found: Decisions, world: World) -> tuple[str, ...]:
     age = 0 if found.learned_until is None else (found.day - found.learned_until).days
     if age > OLD:
         said.append(f"The policy learned from nothing of the last {age:,} days: train it on.")
-    if found.withdrawn is not None and found.withdrawn.any():
-        said.append(f"{int(found.withdrawn.sum()):,} sends are left out: the permission was taken away since. {HELD}")
+    if made.withdrawn:
+        said.append(f"{len(made.withdrawn):,} sends are left out: the permission was taken away since. {HELD}")
     if found.barred_today:
         many, ids = len(found.barred_today), ", ".join(found.barred_today[:SHOWN])
         more = " ..." if many > SHOWN else ""
@@ -275,36 +256,27 @@ def _limits(found: Decisions, world: World) -> tuple[str, ...]:
         said.append("Every action of a plan is certain: its log values no other policy (--explore 0.05 would let it).")
     said += [
         f"{asked:,} sends of {name} were asked for, {many:,} can be had."
-        for name, many, asked in _least(found)
+        for name, many, asked in _least(made, found)
         if many < asked
     ]
     if found.limits.at_least and not _by_value(found):
         named = ", ".join(least_shares(world))
         said.append(f"The lot heeds no least share ({named}): a plan by value does (--allocate value).")
-    said += [f"{many:,} customers with {note}." for note, many in found.customers.notes.items()]
+    said += [f"{many:,} customers with {note}." for note, many in made.notes.items()]
     return tuple(said)
 
 
-def _change(found: Decisions, ledger: Ledger) -> Change | None:
+def _change(made: Figures, found: Decisions, then: Before) -> Change:
     """Against the last run of an earlier day."""
-    rows = ledger.read("decisions", ["day", "run_id", "policy_id", "customer_id", "action"])
-    rows = rows.filter(pc.less(rows["day"], (found.day - EPOCH).days))
-    if not len(rows):
-        return None
-    last = rows.filter(pc.equal(rows["day"], pc.max(rows["day"]))).to_pandas()
-    then = last[last["action"] != NONE].drop_duplicates("customer_id").set_index("customer_id")["action"]
-    now = found.listed()
-    before = then.reindex(pd.Index(found.ids)).fillna(NONE).to_numpy(dtype=np.int64)
-    was, names = np.bincount(last["action"], minlength=len(found.catalog)), found.catalog.names
-    actions = np.bincount(now, minlength=len(found.catalog))
+    was, names = then.was, found.catalog.names
+    actions = made.listed_actions(len(found.catalog))
     either = [a for a in np.argsort(-(was + actions), kind="stable") if a != NONE and was[a] + actions[a]]
-    gone = int((~then.index.isin(found.ids)).sum()) + int(((before != NONE) & (now == NONE)).sum())
     return Change(
-        day=(EPOCH + pd.Timedelta(days=int(last["day"].iloc[0]))).isoformat(),
-        policy=", ".join(sorted(set(last["policy_id"]))),
-        sends=int((last["action"] != NONE).sum()),
-        new=int(((before == NONE) & (now != NONE)).sum()),
-        gone=gone,
-        other=int(((before != NONE) & (now != NONE) & (before != now)).sum()),
+        day=day_said(then.day),
+        policy=", ".join(then.policies),
+        sends=int(was.sum() - was[NONE]),
+        new=made.new,
+        gone=len(then.action) - made.then + made.gone,
+        other=made.other,
         by_action=tuple((names[a], int(was[a]), int(actions[a])) for a in either),
     )
