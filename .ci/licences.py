@@ -23,7 +23,7 @@ search (`docs/site/assets/iframe-worker.js`, MIT).
 | package | asked for by | licence |
 |---|---|---|
 """
-EXTRAS = ("", "text", "rl", "postgres")
+EXTRAS = ("", "text", "rl", "serve", "postgres")
 # What a package's own metadata leaves out or says at length.
 KNOWN = {
     "BSD": "BSD-3-Clause",

@@ -46,6 +46,7 @@ SECTIONS = (
             "marketer.md",
             "loop.md",
             "gate.md",
+            "operate.md",
             "profiles.md",
         ),
     ),
