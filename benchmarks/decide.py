@@ -1,13 +1,16 @@
 """What `decide` takes from a Parquet of customers to send list and ledger: CPU seconds, seconds, peak memory.
 
-    python benchmarks/decide.py [-n 1000000] [--workers 1] [--value] [--ledger-only] [--folder FOLDER] [--json]
+    python benchmarks/decide.py [-n 1000000] [--value] [--no-ledger] [--kills 0] [--folder FOLDER] [--json] [OPTIONS]
 
 World `ecommerce` with offers on further channels, 40 actions in all, a budget of the campaign and caps; a `lin_ts`
 bundle trained in it. Customers are drawn once and kept in FOLDER; the command runs in a process of its own, whose peak
-memory is that of all its processes together, looked at twenty times a second.
+memory is that of all its processes together, looked at twenty times a second; OPTIONS are those of `decide`. With
+--kills the run is made again, killed at so many random moments and gone on with: send list and rows of the ledger (but
+for their salts) must be the same.
 """
 
 import argparse
+import hashlib
 import json
 import re
 import resource
@@ -23,7 +26,9 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from campaignrl import rng
 from campaignrl.envs import Panel, customers_frame
+from campaignrl.ledger import CHAINED, Ledger
 from campaignrl.specs import World, load_world
 
 SOURCE = Path(__file__).resolve().parents[1] / "envs" / "ecommerce.toml"
@@ -38,6 +43,7 @@ MORE = {  # channels of an offer beyond its own
 }
 BUDGET = "\n[guard.budget]\namount_per_1000_customers = 1500.0\n"
 AT_ONCE = 250_000  # customers drawn
+STARTING = 0.02  # of a run, before it does anything
 RUN = [sys.executable, "-m", "campaignrl"]
 
 
@@ -105,12 +111,35 @@ class Watched:
             time.sleep(0.05)
 
 
+def killed(words: list[str], times: int, seconds: float) -> int:
+    """Run a command that is killed so many times, each within a part of the seconds it takes; how often it was."""
+    chance, done = rng.generator(0, rng.Purpose.RESAMPLE), 0
+    for _ in range(times):
+        process = subprocess.Popen([*RUN, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(float(chance.uniform(0.0, 3.0 * seconds / times)) + STARTING * seconds)
+        done += process.poll() is None
+        process.kill()
+        process.wait()
+    subprocess.run([*RUN, *words], check=True, stdout=subprocess.DEVNULL)
+    return done
+
+
+def left(sends: Path, ledger: Path) -> tuple[str, str]:
+    """Digests of a send list and of a ledger's decisions, whatever their salts."""
+    rows = Ledger.open(ledger).read("decisions").drop_columns(list(CHAINED)).sort_by("customer_id")
+    body = hashlib.blake2b()
+    for batch in rows.combine_chunks().to_batches(65_536):
+        body.update(repr(batch.to_pydict()).encode())
+    return hashlib.blake2b(sends.read_bytes()).hexdigest(), body.hexdigest()
+
+
 def main() -> None:
     """Print one line, or one JSON object."""
     parser = argparse.ArgumentParser(description="decide: time and memory.")
     parser.add_argument("-n", type=int, default=1_000_000)
     parser.add_argument("--value", action="store_true", help="allocate by value instead of by lot")
     parser.add_argument("--no-ledger", action="store_true", help="write a decision log instead")
+    parser.add_argument("--kills", type=int, default=0, help="kill it at so many random moments, and compare")
     parser.add_argument("--folder", type=Path, help="keep customers and bundle here")
     parser.add_argument("--json", action="store_true")
     asked, more = parser.parse_known_args()
@@ -126,8 +155,17 @@ def main() -> None:
         begin = ["ledger", "create", ledger, "--world", world, "--customers", asked.n, "--start", DAY]
         subprocess.run([*RUN, *map(str, begin)], check=True, stdout=subprocess.DEVNULL)
         words += ["--ledger", ledger]
+        shutil.rmtree(folder / "fresh", ignore_errors=True)
+        shutil.copytree(ledger, folder / "fresh")
     run = Watched([str(word) for word in words])
     plan = json.loads(run.said)
+    if asked.kills:
+        right = left(sends, ledger)
+        shutil.rmtree(ledger)
+        shutil.copytree(folder / "fresh", ledger)
+        times = killed([str(word) for word in words], asked.kills, run.seconds)
+        assert left(sends, ledger) == right, "a run that was killed left something else"
+        print(f"killed {times} times, and the same in the end", file=sys.stderr)
     found = {
         "customers": asked.n,
         "sends": plan["sends"],

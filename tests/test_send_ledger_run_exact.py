@@ -9,7 +9,8 @@ from test_send_recount_exact import world_of
 
 from campaignrl.errors import DataError
 from campaignrl.send.facts import SHARES
-from campaignrl.send.ledger_run import _known, _over, _plain, _withdrawn, decided_before
+from campaignrl.send.ledger_run import _known, _over, _withdrawn, decided_before
+from campaignrl.send.run_name import _texts
 from campaignrl.tables import MILLIONTHS, Known
 
 CONSENT = np.array([[1, 0, -1], [0, -1, 1]], dtype=np.int8)  # of push and sms: given, withdrawn, never heard of
@@ -83,8 +84,8 @@ def test_values_of_then_stand_where_there_were_any():
     now = np.array(["x", "y", "z"], dtype=object)
     assert _over(now, there, np.array(["a", "b"], dtype=object)).tolist() == ["a", "y", "b"]
     assert now.tolist() == ["x", "y", "z"]
-    assert _plain(np.array(["a", "bc"], dtype=object)).dtype.kind == "U"
-    assert _plain(np.array([1, 2])).dtype.kind == "i"
+    texts = np.array(["a", "bc"], dtype=object)
+    assert b"".join(_texts(texts, pa.array([1, 0]))) == np.array(["bc", "a"]).tobytes()
 
 
 def test_sends_that_may_no_longer_leave(world):

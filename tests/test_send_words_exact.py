@@ -13,7 +13,7 @@ from campaignrl.guard import MONEY, Limits
 from campaignrl.send.decide import decide
 from campaignrl.send.explain import explained
 from campaignrl.send.limits import limits_of_run
-from campaignrl.send.plan_reasons import AT_LEAST, Wanted, _asked, _scarce, _words, plan_reasons
+from campaignrl.send.reasons import AT_LEAST, Wanted, _asked, _planned_words, _scarce, plan_reasons
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def test_words_of_each_kind_of_decision(catalog):
     wanted = Wanted(np.zeros(0, dtype=np.int64), ["no money"] * k, ["others pay more"] * k, asked)
 
     def said(action, best, explores=0):
-        return _words(catalog, wanted, 3, action, best, explores)
+        return _planned_words(catalog, wanted, 3, action, best, explores)
 
     assert said(push, sms, 1) == said(NONE, NONE, 1) == "exploring: drawn by lot, one of 3 allowed"
     assert said(push, push) == "best of 3 allowed"

@@ -50,6 +50,18 @@ SECTIONS = (
             "profiles.md",
         ),
     ),
+    Section(
+        "Notebooks",
+        "笔记本",
+        (
+            "notebooks/researcher.md",
+            "notebooks/estimates_and_truth.md",
+            "notebooks/bandits_and_rl.md",
+            "notebooks/hillstrom.md",
+            "notebooks/cdnow.md",
+            "notebooks/marketer.md",
+        ),
+    ),
     Section("One page to print", "一页打印版", ("one-page.md",)),
     Section(
         "Why and how well",

@@ -27,6 +27,7 @@ FIRST = ""  # before the first entry
 SEPARATOR = "\x1f"
 EPOCH = datetime.date(1970, 1, 1)
 SHOWN = 5
+AT_A_TIME = 16_384  # rows written out as text, of which each has a kilobyte or more
 
 
 class Tampered(NamedTuple):
@@ -72,6 +73,14 @@ def linked_parts(parts: Iterable[pa.Table], run_id: str, digests: bytes, before:
 
 def digests_of(rows: pa.Table, salts: Iterable[bytes | None]) -> list[bytes]:
     """A digest of each row and its salt; columns that hold nothing do not count, whatever their order."""
+    pairs = list(salts)
+    if len(pairs) != len(rows):
+        raise ValueError(f"{len(pairs)} salts of {len(rows)} rows")
+    starts = range(0, len(rows), AT_A_TIME)
+    return [one for i in starts for one in _digests(rows.slice(i, AT_A_TIME), pairs[i : i + AT_A_TIME])]
+
+
+def _digests(rows: pa.Table, salts: Iterable[bytes | None]) -> list[bytes]:
     names = sorted(set(rows.column_names) - set(CHAINED))
     texts = [_named(name, rows[name]) for name in names]
     joined = pc.binary_join_element_wise(*texts, "", null_handling="replace", null_replacement="")

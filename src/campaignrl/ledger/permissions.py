@@ -49,7 +49,7 @@ class Permissions:
         asked: earlier names under which somebody else is asked for.
         """
         known = pd.Index(ids)
-        rows = self._rows.assign(customer_id=renamed(self._rows["customer_id"], self._ledger.aliases, [*known, *asked]))
+        rows = self._rows.assign(customer_id=renamed(self._rows["customer_id"], self._ledger.aliases, known, asked))
         consent, suppressed = consent_on(rows, day, known, channels)
         return consent, suppressed | self.erased(ids)  # last: no older word, whenever it comes in, may lift it
 

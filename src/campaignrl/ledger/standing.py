@@ -187,7 +187,7 @@ def standing_on(known: Past, ids: Objects, address: Objects | None = None, asked
     """What the past says of some customers, each by itself; asked: earlier names of which there are others too."""
     sends = known.sends
     consent, suppressed = known.said.on(known.day, ids, known.channels, asked)
-    names = renamed(sends["customer_id"], known.ledger.aliases, [*ids, *asked])
+    names = renamed(sends["customer_id"], known.ledger.aliases, ids, asked)
     theirs_by_name = sends.assign(customer_id=names)
     row, customer = _pairs(theirs_by_name, ids, address)
     theirs = sends.iloc[row]

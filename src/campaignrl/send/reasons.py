@@ -22,12 +22,12 @@ def reasons_of(catalog: Catalog, drawn: Drawn, served: Served, limits: Limits) -
     """(n,) one text each: what was chosen among how many, or which rule, or the lack of money, left nothing."""
     options = drawn.eligible.sum(axis=1)
     texts = _chosen(drawn.action, drawn.propensity, drawn.is_best, options)
-    for i in np.flatnonzero(options == 1):
-        texts[i] = f"nothing may be sent: {drawn.blocked[i]}"
+    texts[options == 1] = [f"nothing may be sent: {rules}" for rules in drawn.blocked[options == 1]]
     lost = ((served.no_capacity, _full_channel), (_sold_out(served), _no_stock), (served.no_money, _no_money))
     for hit, why in lost:
-        for i in np.flatnonzero(hit):
-            texts[i] = why(catalog, int(drawn.action[i]), limits)
+        chosen = drawn.action[hit]
+        said = {int(action): why(catalog, int(action), limits) for action in np.unique(chosen)}
+        texts[hit] = [said[action] for action in chosen.tolist()]
     return texts
 
 

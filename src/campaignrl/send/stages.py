@@ -109,7 +109,7 @@ def offer(
     progress: Callable[[int, int], None] | None = None,
 ) -> Offered:
     """Guard, policy, draw. closed: (n,) who gets nothing more today."""
-    drawn = draw(run.policy, memory, table, run.world, run.today, run.seed, closed, progress, run.morning)
+    drawn = draw(run.policy, memory, table, run.world, run.today, run.seed, closed, progress, run.morning, keys)
     if run.explore is None:
         return Offered(drawn, None)
     return Offered(drawn, wishes_of(run.policy, table.context, drawn.eligible, keys, run.today, run.seed))

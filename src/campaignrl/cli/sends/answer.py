@@ -1,6 +1,6 @@
 """What `decide` leaves behind: its files, and the plan in words or as JSON.
 
-Not here: the figures (send/plan.py), the page (report/pages/plan.py).
+Not here: the figures (send/plans/plan.py), the page (report/pages/plan.py).
 """
 
 from __future__ import annotations

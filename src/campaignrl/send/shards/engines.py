@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib import import_module
 from typing import Any, TypeVar
 
 from campaignrl.errors import MissingExtra, Problem, UsageError
@@ -50,9 +49,10 @@ def here(do: Callable[[Item], Said], items: Sequence[Item]) -> Iterator[Said]:
 
 def _processes(workers: int) -> Engine:
     def over(do: Callable[[Item], Said], items: Sequence[Item]) -> Iterator[Said]:
-        joblib = import_module("joblib")
-        pool = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", pre_dispatch=2 * workers)
-        found: Iterator[Said] = pool(joblib.delayed(do)(item) for item in items)
+        from joblib import Parallel, delayed  # slow to import, and only several workers need it
+
+        pool = Parallel(n_jobs=workers, return_as="generator_unordered", pre_dispatch=2 * workers)
+        found: Iterator[Said] = pool(delayed(do)(item) for item in items)
         return found
 
     return over
@@ -61,14 +61,17 @@ def _processes(workers: int) -> Engine:
 @contextmanager
 def _dask(address: str, workers: int) -> Iterator[Engine]:
     """Work is given again to others where a worker dies; every shard's file is written whole, so twice is once."""
-    distributed = _loaded("distributed")
-    asked = {"address": address} if address else {"n_workers": workers, "threads_per_worker": 1}
-    quiet = {} if address else {"dashboard_address": None}
-    with distributed.Client(**asked, **quiet) as client:
+    try:
+        from distributed import Client, as_completed
+    except ImportError:
+        raise MissingExtra(f"--engine dask needs distributed, which is not here. {INSTALL}") from None
+    asked: dict[str, Any] = {"address": address} if address else {"n_workers": workers, "threads_per_worker": 1}
+    quiet: dict[str, Any] = {} if address else {"dashboard_address": None}
+    with Client(**asked, **quiet) as client:
 
         def over(do: Callable[[Item], Said], items: Sequence[Item]) -> Iterator[Said]:
             futures = client.map(do, list(items), pure=False, batch_size=workers)
-            for future in distributed.as_completed(futures):
+            for future in as_completed(futures):
                 yield future.result()
 
         yield over
@@ -76,10 +79,13 @@ def _dask(address: str, workers: int) -> Iterator[Engine]:
 
 @contextmanager
 def _ray(address: str, workers: int) -> Iterator[Engine]:
-    ray = _loaded("ray")
+    try:
+        import ray
+    except ImportError:
+        raise MissingExtra(f"--engine ray needs ray, which is not here. {INSTALL}") from None
     own = not ray.is_initialized()
     if own:
-        asked = {"address": address} if address else {"num_cpus": workers, "include_dashboard": False}
+        asked: dict[str, Any] = {"address": address} if address else {"num_cpus": workers, "include_dashboard": False}
         ray.init(**asked, log_to_driver=False, configure_logging=False)
     try:
 
@@ -98,10 +104,3 @@ def _ray(address: str, workers: int) -> Iterator[Engine]:
 
 def _call(do: Callable[[Item], Said], item: Item) -> Said:
     return do(item)
-
-
-def _loaded(name: str) -> Any:
-    try:
-        return import_module(name)
-    except ImportError:
-        raise MissingExtra(f"--engine needs {name}, which is not here. {INSTALL}") from None

@@ -30,7 +30,7 @@ from campaignrl.tables.files import parquet_file, reading
 T = TypeVar("T")
 
 SUPPRESSED = "suppressed"
-SHARD = 65_536  # customers; what one worker holds at a time
+SHARD = 32_768  # customers; what one worker holds at a time
 
 
 class Shard(NamedTuple):
@@ -91,19 +91,21 @@ class Job:
 
     def start(self) -> LedgerStart | None:
         """What the ledger holds of everybody, read once by every worker."""
-        return (
-            None
-            if self.ledger is None
-            else _once(("start", self.ledger.folder, self.versions, self.day, self.name), self._start)
-        )
+        return self._once("start", self._start)
 
     def before(self) -> Before | None:
         """The run before, read once by every worker."""
-        return (
-            None
-            if self.ledger is None
-            else _once(("before", self.ledger.folder, self.versions, self.day), self._before)
-        )
+        return self._once("before", self._before)
+
+    def _once(self, kind: str, read: Callable[[], T]) -> T | None:
+        """What was read of the ledger as it stood; of each kind a process keeps the last."""
+        if self.ledger is None:
+            return None
+        names = (self.ledger.folder, self.versions, self.day, self.name)
+        if kind not in _READ or _READ[kind][0] != names:
+            _READ[kind] = names, read()
+        found: T = _READ[kind][1]
+        return found
 
     def _start(self) -> LedgerStart:
         assert self.ledger is not None
@@ -114,16 +116,7 @@ class Job:
         return before(self.ledger, (self.day - EPOCH).days, len(self.world.catalog))
 
 
-_READ: dict[str, tuple[tuple[Any, ...], Any]] = {}  # by this process; of each kind the last
-
-
-def _once(names: tuple[Any, ...], read: Callable[[], T]) -> T:
-    """What was read under these names, which say all that it rests on."""
-    kind = str(names[0])
-    if kind not in _READ or _READ[kind][0] != names:
-        _READ[kind] = names, read()
-    found: T = _READ[kind][1]
-    return found
+_READ: dict[str, tuple[tuple[Any, ...], Any]] = {}
 
 
 def is_typed(source: Path, world: World) -> bool:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from campaignrl.errors import DataError
 from campaignrl.ledger import Ledger, keep_aliases, known_as
 from campaignrl.policies import Policy, policy_hash
 from campaignrl.send.decide import require_playable, require_recent
@@ -118,7 +119,11 @@ def decide_in_shards(
         job = Job(place, customers, policy, world, day, listed, kept, stands.versions, made)
         if spelled is not None:
             write_arrays(place.path / steps.LIST, {"ids": spelled})
-        return _decided(job, readings, settings, stands.committed, over, dry_run, progress)
+        try:
+            return _decided(job, readings, settings, stands.committed, over, dry_run, progress)
+        except DataError:  # another table is needed, and so another folder
+            place.forget()
+            raise
 
 
 def _decided(

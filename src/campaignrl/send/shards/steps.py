@@ -186,6 +186,7 @@ def make_told(job: Job, shard: Shard) -> int:
         note: dict[str, Any] = {"barred": found.barred_today, "quotes": _write_sends(job, shard, found)}
         figures = figures_of(found, job.before())
         write_arrays(path, {"gains": figures.gains[0]}, {**note, "figures": figures.to_dict()})
+        pa.default_memory_pool().release_unused()
     return shard.rows
 
 

@@ -120,11 +120,12 @@ def typed(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def neutralised(column: pd.Series[Any]) -> pd.Series[Any]:
     """Text cells that a spreadsheet would run as a formula get a leading quote; numbers are left alone."""
-    formulas = {cell for cell in {one for one in column if isinstance(one, str)} if FORMULA.match(cell)}  # each once
+    cells = column.to_numpy(dtype=object)
+    formulas = {cell for cell in {one for one in cells if isinstance(one, str)} if FORMULA.match(cell)}  # each once
     if not formulas:
         return column.astype(object)
-    cells = ["'" + cell if isinstance(cell, str) and cell in formulas else cell for cell in column]
-    return pd.Series(cells, index=column.index, dtype=object)
+    safe = ["'" + cell if isinstance(cell, str) and cell in formulas else cell for cell in cells]
+    return pd.Series(safe, index=column.index, dtype=object)
 
 
 def restored(column: pa.ChunkedArray) -> pa.ChunkedArray:
