@@ -361,6 +361,7 @@ def test_logs_and_metrics_name_no_customer(tmp_path, caplog):
     assert "example.org" not in told + shown
 
 
+@pytest.mark.timeout(900)
 def test_a_slow_and_a_hostile_client_cost_others_nothing(tmp_path):
     """Over a real socket: bodies that stop half way, heads that never end, and then an honest request."""
     world = world_of()

@@ -98,11 +98,13 @@ def killed_again_and_again(folder, url, kills, least):
     for turn in range(kills):
         server = Server(folder, *words)
         load = Load(server.address, answered, told, turn)
-        goal, until = len(answered) + least + turn % 7, time.monotonic() + 120
-        while len(answered) < goal and time.monotonic() < until and not load.faults:
-            time.sleep(0.01)
-        server.kill()
-        load.stop()
+        try:
+            goal, until = len(answered) + least + turn % 7, time.monotonic() + 120
+            while len(answered) < goal and time.monotonic() < until and not load.faults:
+                time.sleep(0.01)
+        finally:
+            server.kill()
+            load.stop()
         assert not load.faults, load.faults[:3]
     assert answered
     server = Server(folder, *words)
@@ -134,12 +136,14 @@ def as_toml(world):
     )
 
 
+@pytest.mark.timeout(900)
 @BOTH
 def test_what_was_answered_outlives_a_kill(tmp_path, url):
     assert killed_again_and_again(tmp_path, url, 1, 30)[0] >= 30
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(7200)
 @BOTH
 def test_what_was_answered_outlives_a_hundred_kills(tmp_path, url):
     assert killed_again_and_again(tmp_path, url, 100, 30)[0] >= 3_000

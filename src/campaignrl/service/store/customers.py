@@ -24,7 +24,7 @@ def replace_customers(con: Connection, frame: pd.DataFrame) -> int:
     """The table of a new morning in place of the old one; its version, which tells workers to read it."""
     version = count_up(con, CUSTOMERS)
     con.execute(delete(customers))
-    ids, rows = frame["customer_id"].astype(str), frame.to_dict("records")
+    ids, rows = frame["customer_id"].astype(str), _records(frame)
     made = [
         {"customer_id": one, "row": _text({**row, "customer_id": one}), "version": version}
         for one, row in zip(ids, rows, strict=True)
@@ -32,6 +32,10 @@ def replace_customers(con: Connection, frame: pd.DataFrame) -> int:
     for start in range(0, len(made), AT_ONCE):
         con.execute(insert(customers), made[start : start + AT_ONCE])
     return version
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): cell for name, cell in row.items()} for row in frame.to_dict("records")]
 
 
 def _text(row: Mapping[str, Any]) -> str:

@@ -194,8 +194,9 @@ def _back(store: Store, ledger: Ledger) -> int:
         set_counted(con, sorted(failed & own), False)
         heard, forgotten = _heard(ledger)
         remember_erased(con, forgotten)
-        for arrived, words in heard.groupby("arrived") if len(heard) else ():
-            add_permissions(con, words.to_dict("records"), int(arrived))
+        for arrived in sorted(set(heard["arrived"].astype(int))):
+            words = heard[heard["arrived"] == arrived].to_dict("records")
+            add_permissions(con, [{str(name): cell for name, cell in row.items()} for row in words], arrived)
     return len(made)
 
 
