@@ -68,7 +68,7 @@ def test_whatever_is_sent_is_answered_as_the_description_says(face, path, body):
 
 @pytest.mark.slow
 def test_schemathesis_finds_nothing(tmp_path):
-    """Over a socket, by an admin, with all its checks."""
+    """Over a socket, by an admin; what a body means (channels there are, days to come) no schema says."""
     pytest.importorskip("schemathesis", reason="schemathesis is not installed")
     world = world_of()
     frame_of(world).to_parquet(tmp_path / "c.parquet")
@@ -79,6 +79,7 @@ def test_schemathesis_finds_nothing(tmp_path):
     server = Server(tmp_path, "uniform", "-w", "tight_budget", "-c", "c.parquet", "--store", "sqlite:///s.db")
     command = [Path(sys.executable).parent / "schemathesis", "run", "openapi.json", "--url", server.address]
     command += ["--max-examples", "25", "--exclude-path", "/v1/halt", "-H", f"Authorization: Bearer {token}"]
+    command += ["--exclude-checks", "positive_data_acceptance"]
     done = subprocess.run(list(map(str, command)), cwd=tmp_path, capture_output=True, text=True, check=False)
     assert server.stop() == 0
     assert done.returncode == 0, done.stdout[-4_000:]
