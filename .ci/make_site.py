@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from site_pages import api, commands, keys, navigation, staging, tables
+from site_pages import api, commands, keys, navigation, notebooks, staging, tables
 
 ROOT = Path(__file__).resolve().parents[1]
 THEME = ROOT / "docs" / "site" / "theme"
@@ -90,11 +90,12 @@ def config(folder: Path, pages: list[str], chinese: bool, target: Path) -> dict[
 def stage(folder: Path, chinese: bool) -> list[str]:
     """Everything that mkdocs reads; the pages."""
     pages = staging.stage(folder, chinese)
-    for name, page in GENERATED.items():
-        path = folder / "reference" / f"{name}.md"
+    made = {f"reference/{name}.md": page() for name, page in GENERATED.items()} | notebooks.pages()
+    for name, text in made.items():
+        path = folder / name
         path.parent.mkdir(exist_ok=True)
-        path.write_text(page(), encoding="utf-8")
-    return sorted([*pages, *(f"reference/{name}.md" for name in GENERATED)])
+        path.write_text(text, encoding="utf-8")
+    return sorted([*pages, *made])
 
 
 def build(target: Path) -> None:

@@ -91,13 +91,8 @@ def study(
         rows = comparison(means, means, chance, margin).values()
         alarms += any(row.verdict == REGRESSION for row in rows)
         excluded += any(row.ci_high < 0.0 or row.ci_low > 0.0 for row in rows)
-    facts = {
-        "seeds": suite.seeds,
-        "first_seed": first,
-        "customers": suite.customers,
-        "teachings": teachings,
-        "comparisons": aa,
-    }
+    facts = {"seeds": suite.seeds, "first_seed": first, "customers": suite.customers}
+    facts |= {"teachings": teachings, "comparisons": aa}
     spreads = {policy: spread_of(of) for policy, of in means.items()}
     stated = [use.model_copy(update={"spread": spreads.get(use.name)}) for use in suite.policy]
     return {

@@ -13,7 +13,7 @@ import pandas as pd
 import uvicorn
 
 from campaignrl.ledger import Ledger, add
-from campaignrl.loop import new_campaign, today
+from campaignrl.loop import confirm, new_campaign, today
 from campaignrl.policies import load_policy
 from campaignrl.send.decide import decide
 from campaignrl.service import ROLES, Service, Settings, create_app, make_token
@@ -22,18 +22,32 @@ DAY = dt.date(2026, 11, 21)
 EVIL = "<script>alert(1)</script>"
 
 
-def campaign(folder, *, days=0, customers=300):
+def exports(folder, day, customers=300):
+    """Orders and members of a small shop, as its own files."""
+    folder.mkdir()
+    chance = np.random.default_rng(3)
+    ids, days = [str(i) for i in range(customers)], [day - dt.timedelta(days=1 + i % 50) for i in range(900)]
+    amounts = chance.gamma(2.0, 60.0, 900).round(2)
+    orders = {"order_id": [f"D{i}" for i in range(900)], "customer_id": chance.choice(ids, 900)}
+    stamps = [f"{one} 09:05:00" for one in days]
+    pd.DataFrame({**orders, "ordered_at": stamps, "amount": amounts}).to_csv(folder / "orders.csv", index=False)
+    said = {f"consent_{name}": chance.choice(["yes", "no"], customers) for name in ("push", "email", "sms")}
+    members = {"customer_id": ids, "joined": str(day - dt.timedelta(days=200)), "city_tier": "1"}
+    pd.DataFrame({**members, **said}).to_csv(folder / "members.csv", index=False)
+    return sorted(folder.iterdir())
+
+
+def campaign(folder, *, days=0):
     """A shop's folder with the plan of a morning; days: of decisions and orders before it."""
-    new_campaign(folder, start=DAY - dt.timedelta(days=days))
+    new_campaign(folder, exports=exports(folder.parent / "exported", DAY), start=DAY - dt.timedelta(days=days))
+    confirm(folder)
     path = folder / "campaign.toml"
-    path.write_text(path.read_text().replace("customers = 4000", "customers = 400"))
-    morning = DAY - dt.timedelta(days=days)
-    found = today(folder, day=morning)
+    path.write_text(path.read_text().replace("customers = 4000", "customers = 200"))
+    found = today(folder, day=DAY)
     ledger, frame = Ledger.open(folder / "ledger"), folder / "profiles" / "profiles.parquet"
-    world = ledger.form
+    world, table = ledger.form, pd.read_parquet(frame)
     for k in range(days):
-        day = morning + dt.timedelta(days=k)
-        table = pd.read_parquet(frame).head(customers)
+        day = DAY - dt.timedelta(days=days - k)
         decide(load_policy("uniform", world), table, world, day=day, ledger=ledger)
         _answer(folder, ledger, world, table["customer_id"], day, k)
     return found if not days else today(folder, day=DAY)

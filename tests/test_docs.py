@@ -122,6 +122,10 @@ def refreshed(block: str, folder: Path) -> str:
     return fresh
 
 
+def needs_data(block: str) -> bool:
+    return any("../shared/" in INSTALLED.get(command, command) for command, _ in shown(block))
+
+
 def check_commands(block: str, folder: Path) -> None:
     for command, output in shown(block):
         if not command.startswith(NOT_RUN):
@@ -147,7 +151,7 @@ def test_commands_print_what_the_page_shows(page: Path, workplace: Path, request
             (workplace / title).write_text(block, encoding="utf-8")
         elif kind == "python" and page.parent != DOCS and page.parent != ROOT:
             run_python(block, workplace, page)
-        elif kind != "console" or ("../shared/" in block and not (workplace.parent / "shared").is_dir()):
+        elif kind != "console" or (needs_data(block) and not (workplace.parent / "shared").is_dir()):
             continue
         elif refresh:
             text = text.replace(block, refreshed(block, workplace))

@@ -21,6 +21,7 @@ from campaignrl.monitor.rates import rate_of
 from campaignrl.monitor.series import Series, series_of
 from campaignrl.monitor.words import SENTENCES, figure
 from campaignrl.policies import load_policy, policy_hash
+from campaignrl.report.figures import day_line
 from campaignrl.report.pages import monitor_page
 from campaignrl.send.decide import decide
 from campaignrl.specs import load_world
@@ -350,3 +351,14 @@ def test_every_sentence_has_its_figures_and_numbers_are_readable(quiet):
     assert all("{" not in one.says for one in health.checks)
     assert [figure(v) for v in (0.123456, 12_345, 12_345.6, "x", True)] == ["0.1235", "12,345", "12,346", "x", "True"]
     assert EPOCH + dt.timedelta(days=START + DAY) == health.day
+
+
+def test_a_line_of_days_breaks_where_a_day_is_missing_and_escapes_its_words():
+    made = str(day_line([1.0, float("nan"), 2.0, 9.0], label="<x>", band=(0.0, 3.0), alarm_from=3, names=["<a>"] * 4))
+    assert "nan" not in made
+    assert "<x>" not in made
+    assert "<a>" not in made
+    path = next(part for part in made.split("<") if part.startswith('path class="line"'))
+    assert (path.count("M"), path.count("L")) == (2, 1)
+    assert made.count("dot out") == 1
+    assert day_line([], label="nothing").startswith("<svg")

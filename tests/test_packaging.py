@@ -23,7 +23,7 @@ GROUPS = {
 }
 ALL = [*NEEDS, *(r for needs in (*EXTRAS.values(), *GROUPS.values()) for r in needs)]
 # Imported under another name than that of the package, or part of a package that is needed anyway.
-PACKAGE_OF = {"sklearn": "scikit-learn", "markupsafe": "jinja2", "pydantic_core": "pydantic"}
+PACKAGE_OF = {"sklearn": "scikit-learn", "markupsafe": "jinja2", "pydantic_core": "pydantic", "mlflow": "mlflow-skinny"}
 # The compiled half of a package, which that one imports; and what uvicorn takes where it is there.
 BESIDE = {"psycopg-binary", "httptools", "uvloop"}
 SOURCES = {path: path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py")}

@@ -98,13 +98,14 @@ def test_what_deploy_starts_is_what_the_command_line_takes():
 
 
 def test_a_champion_learns_beside_deciding_from_what_has_matured(tmp_path):
-    """A day's decisions and orders that one offer brings; the copy watches or decides, and the trail says who did it."""
+    """A day's decisions and orders that one offer brings; the copy watches or decides, and the trail says so."""
     world, days = world_of("coupon_trap"), [DAY]
     log = crl.simulate(world, "uniform", customers=60, seed=3)
     start = crl.save_policy(crl.train("lin_ts", log), tmp_path / "start.bundle", trained_on=world)
     frame = frame_of(world, 600)
     ledger = Ledger.create(tmp_path / "led", world, start=DAY, customers=600)
-    with Face(tmp_path, world, frame, policy=str(start), clock=lambda: days[0], salt=ledger.salt, start=DAY) as face:
+    served = {"policy": str(start), "clock": lambda: days[0], "salt": ledger.salt, "start": DAY}
+    with Face(tmp_path, world, frame, horizon_customers=600, **served) as face:
         made = face.post("/v1/decide/batch", {"customer_ids": list(frame["customer_id"])}).json()["decisions"]
         how = {"today": DAY + datetime.timedelta(days=30), "promote": True, "customers": 200}
         store = face.service.store

@@ -12,6 +12,7 @@ FENCE = re.compile(r"^```.*?^```$", re.M | re.S)
 PAIRS = {page: (DOCS / page, DOCS / "zh" / page) for page in TRANSLATED}
 PAIRS["README.md"] = (ROOT / "README.md", ROOT / "README.zh.md")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
+NAMES = {"# campaignrl", "## MaskablePPO"}  # headings that are names
 INLINE = re.compile(r"`(campaignrl [^`]+|make \w+)`")
 
 
@@ -49,7 +50,7 @@ def test_a_chinese_page_is_chinese(page):
     """But for names, commands and code: every paragraph has Chinese in it."""
     text = FENCE.sub("", PAIRS[page][1].read_text(encoding="utf-8"))
     paragraphs = [p for p in re.split(r"\n\s*\n", text) if re.search(r"[A-Za-z]{4}", re.sub(r"`[^`]*`|\(.*?\)", "", p))]
-    assert [p for p in paragraphs if not CHINESE.search(p)] == []
+    assert [p for p in paragraphs if not CHINESE.search(p) and p not in NAMES] == []
 
 
 def test_no_chinese_page_is_alone_and_none_of_those_promised_is_missing():

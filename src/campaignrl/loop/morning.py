@@ -21,6 +21,7 @@ from campaignrl.loop.campaign_file import CampaignFile
 from campaignrl.loop.champion import challengers, judge, policy_of, require_not_losing
 from campaignrl.loop.folder import locked, read_state, require_going, write_state
 from campaignrl.loop.stations import PROFILES, data_alerts, make_profiles, open_ledger, sweep, take_in
+from campaignrl.monitor import health_of
 from campaignrl.report.pages import morning_page, plan_page
 from campaignrl.send import Decisions, Plan, plan_of
 from campaignrl.send.decide import decide
@@ -115,6 +116,7 @@ def today(folder: str | Path, *, day: datetime.date, watch: Watch | None = None)
             found.plan = plan_of(decisions, campaign.world, ledger)
             said.append(_sends(found.plan))
         _wait(found, campaign, state, list_digest(decisions))
+        found.alerts += [one.says for one in health_of(ledger, as_of=day, world=campaign.world).alarms]
         _write(found, campaign, decisions)
         write_state(place, state)
     return found

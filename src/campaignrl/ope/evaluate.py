@@ -172,7 +172,7 @@ def evaluate(
     found = checks.found(used, (whole, other), lift, mix, folds, seed)
     facts = (_gap(used, curve), holdout_of(log), targets[0].learned_from)
     figures = figures_of(used, evidence, certain, dropped, chosen, facts)
-    verdict, reasons = diagnose(figures._replace(found=found.findings))
+    verdict, reasons = diagnose(figures._replace(found=found.findings, hardly_tried=found.hardly_tried))
     return Evaluation(
         policy=_mixture_name(targets[0].name, mix),
         log_policy=log.policy_id,
@@ -237,12 +237,15 @@ def compare_on_log(
     _check_words((), 1.0, alpha, folds)
     used, given, predictions, _ = matured(log, (a, b), q)
     bounds, _ = reward_range_of(used, reward_range)
-    used, _, _ = propensities(used, None, (), folds, seed)
+    used, estimated, _ = propensities(used, None, (), folds, seed)
     fitted = fitted_model(used, predictions, bounds, folds, seed, model)
     first, second = gather(used, [target_policy_of(policy, used) for policy in given], fitted, bounds)
     certain = certain_share(used)
     silent = no_information(first, certain) or no_information(second, certain)
-    return NONE_HAD if silent else difference(first, second, alpha)
+    if silent:
+        return NONE_HAD
+    figures = ({}, difference(first, second, alpha))
+    return with_propensity_error(used, estimated, figures, {}, {}, (first, second), alpha)[1]
 
 
 def _opened(log: DecisionLog | str | Path) -> DecisionLog:

@@ -21,8 +21,7 @@ table_columns.py  Which columns a customers table must have for a world, with un
 value_plan.py     A run whose budget, capacity and stock go where they bring most: the plan by value, and a share that
                   explores
 plans/            The plan of a run: what is counted, shard by shard, and what is said of it
-shards/           Decisions on more customers than fit into memory, shard by shard, by one process, several, or a
-                  cluster
+shards/           Decisions on more customers than fit into memory, shard by shard, by one process, several or a cluster
 """
 
 from campaignrl.ledger import EPOCH as EPOCH

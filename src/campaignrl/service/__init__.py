@@ -35,5 +35,6 @@ from campaignrl.service.store import broken_trail as broken_trail
 from campaignrl.service.store import drop_answers as drop_answers
 from campaignrl.service.store import flow as flow
 from campaignrl.service.store import forget_what_flowed as forget_what_flowed
+from campaignrl.service.store import note as note
 from campaignrl.service.store import read_trail as read_trail
 from campaignrl.service.store import restore as restore

@@ -18,7 +18,7 @@ try:
 except ImportError as missing:  # pragma: no cover
     raise MissingExtra("the service needs FastAPI: pip install 'campaignrl[serve]'") from missing
 
-from campaignrl.service.api import ROUTES, description
+from campaignrl.service.api import ROUTES, description, methods_of
 from campaignrl.service.console import install
 from campaignrl.service.gate import Gate
 from campaignrl.service.problems import Refused, problem
@@ -75,5 +75,5 @@ def _answer_problems(app: FastAPI) -> None:
     @app.exception_handler(405)
     async def not_so(request: Request, wrong: Exception) -> Response:
         found = problem(Refused(405, f"{request.method[:10]} is not allowed at this path."))
-        found.headers.update(getattr(wrong, "headers", None) or {})
+        found.headers["Allow"] = ", ".join(methods_of(app, request.url.path)) or "GET"
         return found

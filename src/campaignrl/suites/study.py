@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from functools import partial
 from importlib import import_module
 from importlib.metadata import version
@@ -102,10 +102,12 @@ def run_study(main: Callable[[], int | None]) -> None:
     """
     began, told = time.time(), _Heard(sys.stdout)
     StudyWords.asked = None
+    heard = any(word.startswith("--page") for word in sys.argv[1:])
     try:
-        with redirect_stdout(told):
+        with redirect_stdout(told) if heard else nullcontext():
             code = main()
-        _end_in_a_page(main, told.getvalue(), began)
+        if heard:
+            _end_in_a_page(main, told.getvalue(), began)
     except CampaignError as wrong:
         sys.stderr.write(f"{wrong}\n")
         sys.exit(wrong.exit_code)
@@ -123,6 +125,9 @@ class _Heard(io.StringIO):
     def write(self, text: str) -> int:
         self._out.write(text)
         return super().write(text)
+
+    def flush(self) -> None:
+        self._out.flush()
 
 
 def _end_in_a_page(main: Callable[[], int | None], told: str, began: float) -> None:
@@ -148,7 +153,7 @@ def _made(argv: Sequence[str]) -> dict[str, str]:
         usage.ru_utime + usage.ru_stime
         for usage in (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     )
-    call = " ".join(["python", f"experiments/{Path(argv[0]).name}", *argv[1:]])
+    call = " ".join(["python", "/".join(Path(argv[0]).parts[-2:]), *argv[1:]])
     versions = {name: version(name) for name in ("campaignrl", "numpy")}
     return {"Call": call, "CPU": f"{took:,.0f} seconds", **versions, "python": platform.python_version()}
 

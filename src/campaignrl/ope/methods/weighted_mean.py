@@ -122,7 +122,7 @@ class Seen(NamedTuple):
         return self.events >= EVENTS or self._had_theirs(speaking) or not one_sided(self.residual)
 
     def _had_theirs(self, speaking: float) -> bool:
-        return speaking * self.events >= EVENTS * self.rows
+        return min(speaking, self.rows) * self.events >= EVENTS * self.rows
 
     def interval(self, alpha: float) -> Range | None:
         """The regression's, or None where the spread cannot be told."""

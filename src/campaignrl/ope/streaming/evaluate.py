@@ -220,8 +220,8 @@ def _answer(
     gained = NONE_HAD if both else _lift(sums, rows, bounds, alpha, _of_both(shape, rows))
     found, names = Found(findings_of_facts(meta), {}), stream.facts.catalog.names
     if whole is not None:
-        found = of_sample(whole, n, names, meta, question.reference is None)
-    verdict, reasons = diagnose(figures._replace(found=found.findings))
+        found = of_sample(whole, n, names, meta, question.reference is None, mix)
+    verdict, reasons = diagnose(figures._replace(found=found.findings, hardly_tried=found.hardly_tried))
     name, reference = (_name(policy) for policy in policies)
     return Evaluation(
         policy=name if mix >= 1.0 else f"{mix:g} {name} + {1 - mix:g} logged",

@@ -48,8 +48,7 @@ def learning_curves(panels: Sequence[tuple[str, Sequence[Line]]], unit: str) -> 
         _lines(ax, lines)
         if min(x for line in lines for x in line.x) > 0.0:
             ax.set_xscale("log")
-            ax.xaxis.set_major_formatter(lambda x, _: f"{x:,.6g}")
-            ax.xaxis.set_minor_formatter(lambda x, _: "")
+            _ticks_at(ax, [x for line in lines for x in line.x])
         ax.set_xlabel(safe(effort, 60), color=MUTED, parse_math=False)
     axes[0].set_ylabel(safe(unit, 60), color=MUTED, parse_math=False)
     _legend(figure, axes[0])
@@ -99,9 +98,9 @@ def estimates_against_truth(panels: Sequence[tuple[str, Sequence[Judged]]], unit
     for ax, (title, judged) in zip(axes, panels, strict=False):
         ax.patch.set_alpha(0.0)
         frame(ax, label_size=8)
-        ends = [value for one in judged for value in (one.low, one.high, one.truth) if np.isfinite(value)]
-        if ends:
-            ax.plot([min(ends), max(ends)], [min(ends), max(ends)], color=MUTED, lw=1, ls=(0, (3, 3)))
+        low, high = _span(judged)
+        ax.plot([low, high], [low, high], color=MUTED, lw=1, ls=(0, (3, 3)))
+        ax.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
         for one in judged:
             mark, colour = VERDICT_MARKS[one.verdict]
             ax.plot([one.truth, one.truth], [one.low, one.high], color=colour, lw=2, alpha=0.6)
@@ -113,6 +112,25 @@ def estimates_against_truth(panels: Sequence[tuple[str, Sequence[Judged]]], unit
     figure.supylabel("estimated from the log", fontsize=9, color=MUTED)
     _legend(figure, axes[0])
     return figure
+
+
+def _span(judged: Sequence[Judged]) -> tuple[float, float]:
+    """What a panel shows: all truths and estimates, and the intervals of what was not refused, which may be endless."""
+    known = [value for one in judged for value in (one.truth, one.estimate)]
+    known += [value for one in judged if one.verdict != "refuse" for value in (one.low, one.high)]
+    finite = [value for value in known if np.isfinite(value)] or [0.0]
+    low, high = min(finite), max(finite)
+    return (low, high) if high > low else (low - 1.0, high + 1.0)
+
+
+def _ticks_at(ax: Axes, values: Sequence[float]) -> None:
+    """Ticks of a logarithmic axis where there are points, those that would touch left out."""
+    ticks: list[float] = []
+    for value in sorted(set(values)):
+        if not ticks or value > 1.35 * ticks[-1]:
+            ticks.append(value)
+    ax.set_xticks(ticks, [f"{value:,.3g}" if value < 1_000 else f"{value:,.0f}" for value in ticks])
+    ax.set_xticks([], minor=True)
 
 
 def _side_by_side(panels: int, height: float) -> tuple[Figure, list[Axes]]:

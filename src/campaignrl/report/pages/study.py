@@ -10,7 +10,7 @@ import base64
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -79,8 +79,12 @@ class StudyPage:
 
     def html(self) -> str:
         """The page; the same content gives the same text."""
-        drawn = _Drawn()
-        return template("study.html.j2").render(style=style(), page=self, drawing=drawn)
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:
+        """Made once, for a figure that is drawn again is not the same to the last id."""
+        return template("study.html.j2").render(style=style(), page=self, drawing=_Drawn())
 
     def write(self, path: str | Path) -> None:
         """Write the page, whole or not at all; UsageError where it would be too large to hand on."""

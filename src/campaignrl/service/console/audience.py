@@ -100,7 +100,7 @@ def _searched(frame: pd.DataFrame, asked: str) -> Found:
     if hit.any():
         return Found(int(hit.sum()), 0, _rows(frame[hit].head(SHOWN), columns), columns)
     try:
-        found = search(asked, frame)
+        found = search(frame, asked)
     except CampaignError as wrong:
         return Found(0, 0, [], columns, str(wrong))
     return Found(found.customers, int(found.unknown.sum()), _rows(frame[found.yes].head(SHOWN), columns), columns)

@@ -255,6 +255,7 @@ class Decider:
         hashes = self._addresses(table)
         made, sent = [], []
         for key, record, address in zip(keys, records, hashes, strict=True):
+            record["reason"] = f"fallback, the champion was {why}: {record['reason']}" if why else record["reason"]
             made.append(_decision(record, key, bool(why), now))
             if record["action"] != NONE:
                 sent.append(_send(record, end.timestamp(), address))

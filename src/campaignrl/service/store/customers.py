@@ -67,13 +67,12 @@ def erased_among(con: Connection, hashes: Sequence[str]) -> set[str]:
     return set(con.execute(select(erased.c.hash).where(erased.c.hash.in_(list(hashes)))).scalars())
 
 
-def forget(con: Connection, customer: str, digest: str, day: int, *, flows: bool) -> None:
+def forget(con: Connection, customer: str, names: Sequence[str], digest: str, day: int, *, flows: bool) -> None:
     """Erase a customer: suppressed from the next decision on, and gone but for a keyed hash.
 
-    digest: the keyed hash; flows: a ledger still has to be told, and to be given what it has not; until then the id and
-    the rows of decisions stay, for it alone.
+    names: what `spellings_of` says; digest: the keyed hash; flows: a ledger still has to be told, and to be given what
+    it has not; until then the id and the rows of decisions stay, for it alone.
     """
-    names = _spellings(con, customer)
     if con.execute(select(erased.c.hash).where(erased.c.hash == digest)).scalar() is None:
         con.execute(insert(erased).values(hash=digest, customer_id=customer if flows else "", day=day))
     tell(con, ERASED, "yes")
@@ -83,6 +82,16 @@ def forget(con: Connection, customer: str, digest: str, day: int, *, flows: bool
         con.execute(delete(customers).where(customers.c.customer_id == one))
         if not flows:
             forget_rows(con, one)
+
+
+def remember_erased(con: Connection, hashes: Mapping[str, int]) -> None:
+    """Take over who was erased elsewhere: keyed hashes of the same salt, with the day."""
+    known = erased_among(con, list(hashes)) if hashes else set()
+    rows = [{"hash": one, "customer_id": "", "day": day} for one, day in hashes.items() if one not in known]
+    if rows:
+        con.execute(insert(erased), rows)
+        tell(con, ERASED, "yes")
+        count_up(con, CUSTOMERS)
 
 
 def forget_rows(con: Connection, customer: str) -> None:
@@ -99,15 +108,15 @@ def waiting_to_be_erased(con: Connection) -> list[str]:
     return list(con.execute(select(erased.c.customer_id).where(erased.c.customer_id != "")).scalars())
 
 
-def erased_there(con: Connection, customer: str) -> None:
+def erased_there(con: Connection, customer: str, names: Sequence[str]) -> None:
     """The ledger has forgotten a customer, and so does the store."""
-    for one in _spellings(con, customer):
+    for one in names:
         forget_rows(con, one)
     con.execute(update(erased).where(erased.c.customer_id == customer).values(customer_id=""))
 
 
-def _spellings(con: Connection, customer: str) -> Sequence[str]:
-    """The ids that are the customer's, however they are spelled."""
+def spellings_of(con: Connection, customer: str) -> list[str]:
+    """The ids that are the customer's, however they are spelled. It reads every row: not while others wait to write."""
     wanted = same_spelling([customer])[0]
     loose = [customers.c.customer_id, decisions.c.customer_id, permissions.c.customer_id, outcomes.c.customer_id]
     found = {customer}

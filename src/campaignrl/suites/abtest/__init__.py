@@ -37,6 +37,7 @@ from campaignrl.suites.abtest.simulated import Pool as Pool
 from campaignrl.suites.abtest.simulated import Simulated as Simulated
 from campaignrl.suites.abtest.simulated import pool_of as pool_of
 from campaignrl.suites.abtest.simulated import simulate_trials as simulate_trials
+from campaignrl.suites.abtest.split_check import ALARM as ALARM
 from campaignrl.suites.abtest.split_check import split_p_value as split_p_value
 from campaignrl.suites.abtest.trial import Guardrail as Guardrail
 from campaignrl.suites.abtest.trial import Trial as Trial
