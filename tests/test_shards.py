@@ -157,8 +157,9 @@ def test_a_run_that_was_killed_anywhere_goes_on_to_the_same_bytes(
         shutil.copytree(begun.folder, tmp_path / "ledger")
         ledger = Ledger.open(tmp_path / "ledger")
         with monkeypatch.context() as patch:
+            write = until(last)
             for module in files:
-                patch.setattr(module, "write_whole", until(last))
+                patch.setattr(module, "write_whole", write)
             with suppress(Killed):
                 sharded(policy, source, world, settings, tmp_path / "run", ledger=ledger, **more)
                 whole_runs += 1
