@@ -6,6 +6,7 @@ import re
 import socket
 import threading
 import time
+from contextlib import contextmanager
 
 import httpx
 import numpy as np
@@ -96,13 +97,14 @@ class Site:
         self.thread.join(30)
         self.socket.close()
 
+    @contextmanager
     def client(self, role=None):
         """A browser without its scripts, signed in."""
-        client = httpx.Client(base_url=self.address, follow_redirects=True, timeout=60)
-        if role:
-            done = client.post("/console/sign-in", data={"token": self.tokens[role], "next": "/"})
-            assert done.status_code == 200, done.text
-        return client
+        with httpx.Client(base_url=self.address, follow_redirects=True, timeout=300) as client:
+            if role:
+                done = client.post("/console/sign-in", data={"token": self.tokens[role], "next": "/"})
+                assert done.status_code == 200, done.text
+            yield client
 
 
 def form_key(page):

@@ -49,7 +49,11 @@ def browser(tmp_path_factory):
     options.binary_location = BROWSER
     words = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-extensions")
     # What Chromium itself would fetch (updates, safe browsing) is no request of a page; no name is ever looked up.
-    quiet = ("--disable-background-networking", "--disable-component-update", "--host-resolver-rules=MAP * ~NOTFOUND")
+    quiet = (
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    )
     for word in (*words, *quiet, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
         options.add_argument(word)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})

@@ -17,7 +17,7 @@ from campaignrl.ledger import Ledger
 from campaignrl.monitor import ALPHA, OK, OLDEST, Health, health_of
 from campaignrl.policies import load_policy
 from campaignrl.report.pages import monitor_page
-from campaignrl.specs import load_world
+from campaignrl.specs import World, load_world
 from campaignrl.tables.files import write_whole
 
 
@@ -60,7 +60,7 @@ def monitor(
     raise typer.Exit(1 if found.alarms else 0 if found.is_known else 4)
 
 
-def _known(world: object) -> object:
+def _known(world: World | None) -> World:
     if world is None:
         raise UsageError("monitor: the ledger keeps no rules. Give the world that they are of: --world FILE.")
     return world

@@ -85,5 +85,11 @@ class WatchCollector(Collector):
     def __init__(self, watch: Watch) -> None:
         """watch: whose figures."""
         self.watch = watch
-        self.collect = watch.collect
-        self.describe = watch.describe
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """What was found last."""
+        return self.watch.collect()
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Names alone."""
+        return self.watch.describe()
