@@ -24,7 +24,7 @@ SHIM = "https://unpkg.com/iframe-worker/shim"
 FOREIGN = re.compile(
     r"""<(?:script|img|iframe|source|link(?=[^>]*(?:stylesheet|preload|preconnect|icon)))\b[^>]*\b(?:src|href)=["']?(https?:)?//"""
 )
-CODE = re.compile(r"(<pre\b[^>]*>(?:<span></span>)?<code)>")  # reached by keyboard, since wide blocks scroll
+CODE = re.compile(r"<pre>(?=(?:<span></span>)?<code>)")  # reached by keyboard, since wide blocks scroll
 SEARCH = {False: "Search", True: "搜索"}
 NAMES = {False: "campaignrl", True: "campaignrl 中文"}
 PALETTE = [
@@ -127,7 +127,7 @@ def keep_at_home(page: Path, root: Path) -> None:
     """The search of pages opened from a disk by our own copy of its shim; an exit for a page that asks another host."""
     text = page.read_text(encoding="utf-8")
     own = os.path.relpath(root / "assets" / "iframe-worker.js", page.parent)
-    text = CODE.sub(r'\1 tabindex="0">', text.replace(SHIM, own))
+    text = CODE.sub('<pre tabindex="0">', text.replace(SHIM, own))
     text = text.replace(
         ' role="dialog">', f' role="dialog" aria-label="{SEARCH["zh" in page.relative_to(root).parts]}">'
     )
