@@ -190,7 +190,7 @@ def test_packages_import_each_other_one_way():
         visit(package)
 
 
-# Loaded only with what they need: torch, stable-baselines3, mlflow. A package that re-exported them would load it always.
+# Loaded only with what they need: torch, stable-baselines3, mlflow. A package that re-exported them would always do.
 ON_DEMAND = {
     "envs.sb3",
     "policies.bandits.neural_features",

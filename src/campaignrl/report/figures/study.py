@@ -7,7 +7,7 @@ Not here: the figures behind them (facts/), the page (pages/study.py).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from campaignrl.report.figures.base import CARD, INK, MUTED, RULE, SERIES, WIDTH, frame, safe
 
 DASHES = ("-", "--", "-.", ":")
+MOST_MARKS = 6  # of a line, about
 MARKS = ("o", "s", "^", "D", "v", "P")
 VERDICT_MARKS = {"trust": ("o", SERIES[2]), "caution": ("s", SERIES[4]), "refuse": ("X", SERIES[1])}
 
@@ -58,7 +59,7 @@ def learning_curves(panels: Sequence[tuple[str, Sequence[Line]]], unit: str) -> 
 def over_time(lines: Sequence[Line], units: tuple[str, str]) -> Figure:
     """Lines over time, such as the contacts of each week. units: of x and of y."""
     figure, (ax,) = _side_by_side(1, 3.4)
-    _lines(ax, lines, marks=False)
+    _lines(ax, lines)
     ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
     ax.set_xlabel(safe(units[0], 60), color=MUTED, parse_math=False)
     ax.set_ylabel(safe(units[1], 60), color=MUTED, parse_math=False)
@@ -144,14 +145,19 @@ def _side_by_side(panels: int, height: float) -> tuple[Figure, list[Axes]]:
     return figure, axes
 
 
-def _lines(ax: Axes, lines: Sequence[Line], marks: bool = True) -> None:
+def _lines(ax: Axes, lines: Sequence[Line]) -> None:
     for i, line in enumerate(lines):
         colour, dash = SERIES[i % len(SERIES)], DASHES[(i // len(SERIES) + i) % len(DASHES)]
         x, low, high = (np.asarray(values, dtype=float) for values in (line.x, line.low, line.high))
         if np.isfinite(low).all():
             ax.fill_between(x, low, high, color=colour, alpha=0.12, lw=0)
-        mark = MARKS[i % len(MARKS)] if marks else ""
-        ax.plot(x, line.y, color=colour, lw=2, ls=dash, marker=mark, ms=6, mec=CARD, label=safe(line.label, 30))
+        marks: dict[str, Any] = {
+            "marker": MARKS[i % len(MARKS)],
+            "markevery": max(len(x) // MOST_MARKS, 1),
+            "ms": 6,
+            "mec": CARD,
+        }
+        ax.plot(x, line.y, color=colour, lw=2, ls=dash, label=safe(line.label, 30), **marks)
 
 
 def _legend(figure: Figure, ax: Axes) -> None:

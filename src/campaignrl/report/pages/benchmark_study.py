@@ -119,8 +119,8 @@ def _pressure(results: Results, world: str) -> Drawing | None:
         weeks = [row.weeks.get("sends") for row in results.rows if (row.world, row.policy) == (world, policy)]
         known = np.array([week for week in weeks if week])
         if known.size and known.any():
-            mean: Float = known.mean(axis=0)
-            mean[-1] *= 7 / ((results.suite.worlds[world].horizon - 1) % 7 + 1)  # the last week may be a short one
+            whole = max(results.suite.worlds[world].horizon // 7, 1)  # a short last week would look like a fall
+            mean: Float = known.mean(axis=0)[:whole]
             blank = [math.nan] * len(mean)
             lines.append(Line(policy, range(1, len(mean) + 1), mean.tolist(), blank, blank))
     if not lines:

@@ -43,7 +43,7 @@ def written(results: Results, where: str | Path, artifacts: Sequence[Path] = ())
 def _written(client: MlflowClient, results: Results, artifacts: Sequence[Path]) -> str:
     suite = results.suite
     experiment = _experiment(client, suite.name)
-    whole = client.create_run(experiment, run_name=suite.name).info.run_id
+    whole = str(client.create_run(experiment, run_name=suite.name).info.run_id)
     with _ending(client, whole):
         _log_params(client, whole, {**_settings(results), **results.made_with})
         with TemporaryDirectory() as folder:
