@@ -1,10 +1,11 @@
 """What a day writes down: how often each customer was sent an offer that a rule counts, day by day."""
 
 import numpy as np
+from scipy import stats
 
 from campaignrl import rng
 from campaignrl.dynamics.advance import advance
-from campaignrl.dynamics.customers import draw_customers
+from campaignrl.dynamics.customers import _large_poisson_quantile, draw_customers
 from campaignrl.dynamics.memory import days_with
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.specs.world import load_world
@@ -28,3 +29,9 @@ def test_sends_of_each_counted_offer_are_written_down_by_day(tables):
     assert state.sent_offers.tolist() == wanted.tolist()
     assert days_with(state.sent_offers[0], 4).tolist() == sent[2:, 0].sum(axis=0).tolist()
     assert days_with(state.sent_offers[1], 2).tolist() == sent[4:, 1].sum(axis=0).tolist()
+
+
+def test_the_least_draw_is_no_order_at_all():
+    assert _large_poisson_quantile(np.zeros(2), np.array([100.5, 700.0])).tolist() == [0.0, 0.0]
+    u, mean = np.array([0.1, 0.5, 0.999]), np.full(3, 150.0)
+    assert _large_poisson_quantile(u, mean).tolist() == stats.poisson.ppf(u, mean).tolist()
