@@ -2,6 +2,8 @@
 
 aliases.py      Customers who turned out to be one: earlier names of a customer, as a profile folder learned them later
 chain.py        The chain over runs: shows that rows of decisions were changed, added or removed behind its back
+customer_sums.py    What each customer brought, cost and said over a span of days: the measures of a test on live
+                customers
 erase_files.py  Erasure in files: a customer's rows go from lists, logs, tables and profile folders; a search proves it
 erasure.py      Erasure: everything a ledger holds of one customer goes, and a keyed hash stays
 folder.py       The folder: transactional tables, what they are of, appends that happen exactly once
@@ -24,6 +26,8 @@ from campaignrl.ledger.aliases import names_of as names_of
 from campaignrl.ledger.chain import CHAINED as CHAINED
 from campaignrl.ledger.chain import Tampered as Tampered
 from campaignrl.ledger.chain import tampered as tampered
+from campaignrl.ledger.customer_sums import SUMS as SUMS
+from campaignrl.ledger.customer_sums import customer_sums as customer_sums
 from campaignrl.ledger.erase_files import ErasedFile as ErasedFile
 from campaignrl.ledger.erase_files import erase_in_files as erase_in_files
 from campaignrl.ledger.erase_files import still_found as still_found

@@ -32,7 +32,9 @@ LEAST = 6  # digits of a policy's hash that name it
 NEVER = -(1 << 31)  # day before any: of outcomes nothing was ever told
 
 
-def ledger_log(ledger: Ledger, world: World, *, as_of: datetime.date, policy: str | None = None) -> DecisionLog:
+def ledger_log(
+    ledger: Ledger, world: World, *, as_of: datetime.date, policy: str | None = None, every: bool = False
+) -> DecisionLog:
     """The log that `evaluate` and `train` take as it is.
 
     Args:
@@ -40,6 +42,7 @@ def ledger_log(ledger: Ledger, world: World, *, as_of: datetime.date, policy: st
         world: whose catalog, features and outcome window.
         as_of: the morning on which it is read: outcomes of earlier days are known.
         policy: only decisions of the policy of this name or content hash; None: of the one policy that decided.
+        every: decisions of all policies; each row has the propensity of its own.
 
     Raises:
         SupportError: there is no decision, or several policies made them and none is named.
@@ -51,7 +54,7 @@ def ledger_log(ledger: Ledger, world: World, *, as_of: datetime.date, policy: st
     outcomes = with_customers(ledger, outcomes[outcomes["day"] < today])
     outcomes["customer_id"] = renamed(outcomes["customer_id"], ledger.aliases)
     outcomes = outcomes[outcomes["customer_id"] != ""]  # the others are of a decision that is not here (yet)
-    rows = _of_policy(everything, policy, ledger)
+    rows = everything if every and len(everything) else _of_policy(everything, policy, ledger)
     daily = _daily(everything[~everything["decision_id"].isin(not_sent(ledger))], outcomes, world)
     return log_of_rows(rows, world, daily, min(today, told))
 

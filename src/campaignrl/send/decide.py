@@ -18,7 +18,16 @@ from campaignrl import rng
 from campaignrl.arrays import UInt64
 from campaignrl.errors import ArtifactError, Problem, UsageError
 from campaignrl.ledger import EPOCH, Ledger, keep_aliases, known_as
-from campaignrl.policies import Policy, PolicyReference, doubts_of, load_policy, policy_hash, require_trained
+from campaignrl.policies import (
+    Policy,
+    PolicyReference,
+    Split,
+    doubts_of,
+    load_policy,
+    parts_of,
+    policy_hash,
+    require_trained,
+)
 from campaignrl.policies.deep import Memory, require_memory
 from campaignrl.send.customers import Customers, Suppressed, read_customers
 from campaignrl.send.decisions import Decisions
@@ -71,7 +80,8 @@ def decide(
     all, customers are served by lot, and propensities count that; or, by value, those for whom it brings most.
 
     Args:
-        policy: a Policy, a bundle, a spec, a bundled name, `always:ACTION`; a learner must have learned.
+        policy: a Policy, a bundle, a spec, a bundled name, `always:ACTION`, or a Split: several policies, each for its
+            share of the customers; a learner must have learned.
         customers: a frame, a file, or what `read_customers` gave; n rows.
         world: whose rules hold: a World, its name, path or dict.
         day: a date, or its text, 2026-11-21.
@@ -201,7 +211,9 @@ def _decided(
             "policy_hash": policy_hash(policy),
             "world_hash": world_hash(world),
         },
-        doubts=doubts_of(policy),
+        doubts=tuple(doubt for part in parts_of(policy) for doubt in doubts_of(part)),
+        deciders=tuple((part.name, policy_hash(part)) for part in parts_of(policy)),
+        decider=policy.of(keys) if isinstance(policy, Split) else None,
         learned_until=learned_until(policy),
         gain_unit=world.money.currency if "world" in getattr(policy, "trained_on", {}) else "",
     )
@@ -215,7 +227,7 @@ def _decided(
         propensity=served.propensity,
         reason=reasons_of(world.catalog, drawn, served, limits),
         blocked=blocked_of(world.catalog, drawn, served),
-        expected_gain=expected_gain(policy, table.context, served.action),
+        expected_gain=expected_gain(policy, table.context, served.action, keys),
     )
 
 
@@ -236,14 +248,21 @@ def _by_value(found: Decisions, drawn: Drawn, made: Planned, explore: float) -> 
 
 def require_playable(policy: Policy, world: World) -> None:
     """A policy for the world's own catalog that has learned what it needs."""
-    if policy.catalog.hash != world.catalog.hash:
-        where, fix = f"policy {policy.name}", "Train it again in this world, or give the world it was trained in."
-        raise ArtifactError(Problem(where, "catalog", policy.catalog.hash, f"that of {world.name}", fix))
-    require_trained(policy, world.name)
+    for part in parts_of(policy):
+        if part.catalog.hash != world.catalog.hash:
+            where, fix = f"policy {part.name}", "Train it again in this world, or give the world it was trained in."
+            raise ArtifactError(Problem(where, "catalog", part.catalog.hash, f"that of {world.name}", fix))
+        require_trained(part, world.name)
 
 
 def learned_until(policy: Policy) -> datetime.date | None:
-    """Day of the last outcome that a policy has learned from; None: it did not from a log of days of the calendar."""
+    """Day of the last outcome that a policy has learned from; None: it did not from a log of days of the calendar.
+
+    Of several policies, of the one that learned longest ago.
+    """
+    if isinstance(policy, Split):
+        days = [day for day in map(learned_until, policy.policies) if day is not None]
+        return min(days, default=None)
     fact = getattr(policy, "trained_on", {}).get(FACT)
     closed = 0 if fact is None else CustomerSketch.from_dict(fact, policy.name).closed
     return EPOCH + datetime.timedelta(days=closed) if closed > SIMULATED else None
