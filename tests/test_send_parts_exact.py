@@ -23,9 +23,10 @@ from campaignrl.send.audit import _of_chances, audit
 from campaignrl.send.customers import contact_window, without_contacts
 from campaignrl.send.decide import decide
 from campaignrl.send.explain import Explanation, _together, _would_change, explained
-from campaignrl.send.ledger_run import _consent, _counted_in, begin, require_not_earlier, run_id
+from campaignrl.send.ledger_run import _consent, _counted_in, begin, require_not_earlier
 from campaignrl.send.limits import limits_of_run, serve
 from campaignrl.send.recount import Finding, SentAfterAll, finding, of_one, of_windows
+from campaignrl.send.run_name import run_id
 from campaignrl.specs.world import load_world
 
 # ---- audits

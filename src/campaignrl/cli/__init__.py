@@ -14,6 +14,7 @@ train.py           `campaignrl train`: teach a learner from a log or in a world,
 world.py           `campaignrl world`: which worlds there are, what is in one, and every mistake in a file
 world_features.py  `campaignrl world features`: the columns of a customers table, and a template of it
 profiles/          `campaignrl profile`: customers from their events, shown, searched, cut into segments, kept live
+service/           The decision service: serve, store
 sends/             Today's sends: decide, ledger, guard, audit, erase
 terminal/          What all verbs share and nothing heavy: how they talk, options with one wording, examples of help
                    pages

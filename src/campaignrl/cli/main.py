@@ -69,8 +69,20 @@ VERBS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "sends.ledger:ledger",
             "What was decided, handed over and came of it: begin a ledger, add to it, show it, read its log.",
         ),
+        "serve": (
+            "service.serve:serve",
+            "Answer decisions over HTTP, by the guard, the policies and the ledger of `campaignrl decide`.",
+        ),
+        "store": (
+            "service.store:store",
+            "The store of a service: tokens, backup and restore, the flow into a ledger, learning, the audit trail.",
+        ),
         "guard": ("sends.guard:guard", "The rules that every send must meet."),
         "audit": ("sends.audit:audit", "Recompute every rule from what was decided; exit code 1 where one was broken."),
+        "monitor": (
+            "sends.monitor:monitor",
+            "Look at what runs: feeds, rates, features, propensities; exit code 1 where an alarm is up.",
+        ),
         "erase": (
             "sends.erase:erase",
             "Erase a customer from a ledger; a keyed hash stays, so that they are suppressed ever after.",

@@ -61,6 +61,7 @@ from campaignrl.effects.season import Event as Event
 from campaignrl.effects.season import Season as Season
 from campaignrl.effects.season import SeasonEffect as SeasonEffect
 from campaignrl.effects.season import Wave as Wave
+from campaignrl.effects.season import season_factors as season_factors
 from campaignrl.effects.stockpile import Stockpile as Stockpile
 from campaignrl.effects.stockpile import StockpileEffect as StockpileEffect
 from campaignrl.toml import Spec

@@ -30,7 +30,9 @@ from campaignrl.guard.budget import Lanes as Lanes
 from campaignrl.guard.budget import Limits as Limits
 from campaignrl.guard.budget import Spending as Spending
 from campaignrl.guard.budget import Throttled as Throttled
+from campaignrl.guard.budget import below as below
 from campaignrl.guard.budget import by_lane as by_lane
+from campaignrl.guard.budget import cuts_of as cuts_of
 from campaignrl.guard.budget import lanes_of as lanes_of
 from campaignrl.guard.budget import propensity_after as propensity_after
 from campaignrl.guard.budget import sends_by_offer as sends_by_offer
@@ -54,6 +56,7 @@ from campaignrl.guard.least_shares import least_sends as least_sends
 from campaignrl.guard.least_shares import least_shares as least_shares
 from campaignrl.guard.least_shares import share_problems as share_problems
 from campaignrl.guard.quiet_hours import quiet_for as quiet_for
+from campaignrl.guard.rules import Block as Block
 from campaignrl.guard.rules import Rules as Rules
 from campaignrl.guard.rules import allowed as allowed
 from campaignrl.guard.rules import blocks as blocks

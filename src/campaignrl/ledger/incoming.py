@@ -96,7 +96,7 @@ def add(
         table = mapped(table, reading, where)
     needed = [c for c in COLUMNS[what] if not (what == "outcomes" and c == "customer_id")]
     require_columns(where, needed, table.column_names)
-    everything = _READ[what](table, where, world)
+    everything = checked_rows(what, table, where, world)
     if past_only:
         _require_past(everything, where, today)
     with ledger.lock():
@@ -112,6 +112,15 @@ def add(
         against = _against_a_word(ledger, frame, list(world.channels)) if what == "handovers" else ()
     erased = len(everything) - len(frame)
     return Added(len(everything), len(found), len(frame) - len(found), unknown, erased, against)
+
+
+def checked_rows(what: str, table: pa.Table, where: str, world: World) -> pd.DataFrame:
+    """Rows of `handovers`, `outcomes` or `permissions` from the columns that `add` names, as the ledger keeps them.
+
+    Raises:
+        DataError: rows that cannot be understood, all of them at once.
+    """
+    return _READ[what](table, where, world)
 
 
 def _of_erased(ledger: Ledger, rows: pd.DataFrame) -> Bool:

@@ -40,6 +40,7 @@ from campaignrl.loop.stations import (
     take_in,
     world_alerts,
 )
+from campaignrl.monitor import health_of
 from campaignrl.policies import Policy
 from campaignrl.report.pages import morning_page, plan_page
 from campaignrl.send import Decisions, Plan, plan_of
@@ -150,6 +151,7 @@ def today(folder: str | Path, *, day: datetime.date, watch: Watch | None = None)
         with found.station("apprentice", watch, quiet=not apprentices) as said:
             said += [beside(campaign, ledger, day, one, decisions) for one in apprentices]
         _wait(found, campaign, state, decisions)
+        found.alerts += [one.says for one in health_of(ledger, as_of=day, world=campaign.world).alarms]
         _write(found, campaign, decisions)
         write_state(place, state)
     return found

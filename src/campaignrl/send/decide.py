@@ -1,7 +1,7 @@
 """One decision for every customer of a table: guard, policy, draw, then what budget and capacity leave.
 
 Deterministic: the same customers, policy, day and seed give the same decisions, whatever the order of the rows. Not
-here: what is allowed (guard/), the draws (draw.py), the limits (limits.py), words (reasons.py).
+here: the steps of a run (stages.py), a table too big to hold (shards/), what is allowed (guard/), the draws (draw.py).
 """
 
 from __future__ import annotations
@@ -12,27 +12,15 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from campaignrl import rng
 from campaignrl.arrays import UInt64
 from campaignrl.errors import ArtifactError, Problem, UsageError
 from campaignrl.ledger import EPOCH, Ledger, keep_aliases, known_as
-from campaignrl.policies import (
-    Policy,
-    PolicyReference,
-    Split,
-    doubts_of,
-    load_policy,
-    parts_of,
-    policy_hash,
-    require_trained,
-)
+from campaignrl.policies import Policy, PolicyReference, load_policy, parts_of, require_trained
 from campaignrl.policies.deep import Memory, require_memory
 from campaignrl.send.customers import Customers, Suppressed, read_customers
 from campaignrl.send.decisions import Decisions
-from campaignrl.send.draw import Drawn, draw
-from campaignrl.send.facts import clock_time, morning_of, one_an_address, require_fresh
+from campaignrl.send.facts import clock_time, one_an_address, require_fresh
 from campaignrl.send.ledger_run import (
     LedgerRun,
     begin,
@@ -40,16 +28,12 @@ from campaignrl.send.ledger_run import (
     require_list,
     require_not_earlier,
     rows_of,
-    run_id,
 )
-from campaignrl.send.limits import limits_of_run, serve
-from campaignrl.send.plan_reasons import plan_reasons
-from campaignrl.send.reasons import blocked_of, reasons_of
-from campaignrl.send.recount import SIMULATED
-from campaignrl.send.value_plan import Planned, expected_gain, planned, require_values
-from campaignrl.specs import World, WorldReference, load_world, world_hash
+from campaignrl.send.run_name import run_id
+from campaignrl.send.stages import Settings, decisions_on, learned_until
+from campaignrl.send.value_plan import require_values
+from campaignrl.specs import World, WorldReference, load_world
 from campaignrl.tables import CustomerTable
-from campaignrl.tables.log import FACT, CustomerSketch
 
 
 def decide(
@@ -132,26 +116,19 @@ def decide(
     require_values(policy, allocate, explore, at_least)
     require_fresh(table, world, day)
     require_recent(policy, world, day)
-    at, how = clock_time(send_at), () if allocate == "lot" else (allocate, explore)
-    decided = partial(
-        _decided,
-        policy,
-        world,
-        day,
-        how,
+    asked = Settings(
         seed=seed,
         budget=budget,
         capacity=capacity,
+        allocate=allocate,
+        explore=explore,
         at_least=at_least,
-        memory=memory,
-        send_at=at,
-        progress=progress,
+        send_at=clock_time(send_at),
     )
+    decided = partial(_decided, policy, world, day, asked, memory=memory, progress=progress)
     if kept is None:
         return decided(one_an_address(table), None)
-    more = [*(() if at is None else (at.isoformat(),)), *([sorted(at_least.items())] if at_least else ())]
-    named = (seed, budget, sorted((capacity or {}).items()), *how, *more)
-    run = run_id(policy, table, world, day, *named)
+    run = run_id(policy, table, world, day, *asked.named())
     with kept.lock():
         begun = begin(kept, table, world, day, run)
         before = kept.rows_of(run)
@@ -159,7 +136,7 @@ def decide(
         if before is not None:
             return decided_before(before, table.ids, found, world)
         require_not_earlier(begun, day)
-        require_list(begun)
+        require_list(kept, begun.customers.listed)
         if not dry_run:
             keep_aliases(kept)
             kept.append("decisions", rows_of(found, run, world, begun), run, begun.head)
@@ -170,80 +147,17 @@ def _decided(
     policy: Policy,
     world: World,
     day: datetime.date,
-    how: tuple[str, float] | tuple[()],
+    asked: Settings,
     table: CustomerTable,
     begun: LedgerRun | None,
     *,
-    seed: int,
-    budget: float | None,
-    capacity: Mapping[str, int] | None,
-    at_least: Mapping[str, float] | None,
     memory: Memory | None,
-    send_at: datetime.time | None,
     progress: Callable[[int, int], None] | None,
 ) -> Decisions:
-    left = None if begun is None else begun.limits
-    limits = limits_of_run(world, len(table), budget, capacity, left, at_least)
-    keys, today = rng.customer_keys(table.ids), (day - EPOCH).days
-    _meet(policy, memory, keys, day)
+    run = asked.run(policy, world, day, len(table), None if begun is None else begun.limits)
+    _meet(policy, memory, rng.customer_keys(table.ids), day)
     closed = None if begun is None else begun.standing.decided_today
-    morning = morning_of(day, send_at, limits, world)
-    drawn = draw(policy, memory, table, world, today, seed, closed, progress, morning)
-    found = Decisions(
-        catalog=world.catalog,
-        day=day,
-        ids=table.ids,
-        action=drawn.action,
-        propensity=drawn.propensity,
-        propensity_before=drawn.propensity,
-        reason=drawn.blocked,
-        blocked=drawn.blocked,
-        policy=policy.name,
-        context=table.context,
-        eligible=drawn.eligible,
-        customers=table,
-        limits=limits,
-        morning=morning,
-        about={
-            **world.log_facts,
-            "seed": seed,
-            "limited": limits.bind,
-            "policy_hash": policy_hash(policy),
-            "world_hash": world_hash(world),
-        },
-        doubts=tuple(doubt for part in parts_of(policy) for doubt in doubts_of(part)),
-        deciders=tuple((part.name, policy_hash(part)) for part in parts_of(policy)),
-        decider=policy.of(keys) if isinstance(policy, Split) else None,
-        learned_until=learned_until(policy),
-        gain_unit=world.money.currency if "world" in getattr(policy, "trained_on", {}) else "",
-    )
-    if how:
-        made = planned(policy, world, table.context, drawn, limits, keys, today, seed, how[1])
-        return _by_value(found, drawn, made, how[1])
-    served = serve(world, drawn, limits, keys, today, seed)
-    return replace(
-        found,
-        action=served.action,
-        propensity=served.propensity,
-        reason=reasons_of(world.catalog, drawn, served, limits),
-        blocked=blocked_of(world.catalog, drawn, served),
-        expected_gain=expected_gain(policy, table.context, served.action, keys),
-    )
-
-
-def _by_value(found: Decisions, drawn: Drawn, made: Planned, explore: float) -> Decisions:
-    reason, blocked = plan_reasons(found.catalog, drawn, made, found.limits)
-    return replace(
-        found,
-        action=made.action,
-        propensity=made.propensity,
-        propensity_before=made.before,
-        reason=reason,
-        blocked=blocked,
-        expected_gain=made.gains[np.arange(len(made.action)), made.action].astype(np.float64),
-        plan=made.plan,
-        about={**found.about, "allocation": "value", "explore": explore},
-    )
+    return decisions_on(run, table, closed, memory, progress)
 
 
 def require_playable(policy: Policy, world: World) -> None:
@@ -253,19 +167,6 @@ def require_playable(policy: Policy, world: World) -> None:
             where, fix = f"policy {part.name}", "Train it again in this world, or give the world it was trained in."
             raise ArtifactError(Problem(where, "catalog", part.catalog.hash, f"that of {world.name}", fix))
         require_trained(part, world.name)
-
-
-def learned_until(policy: Policy) -> datetime.date | None:
-    """Day of the last outcome that a policy has learned from; None: it did not from a log of days of the calendar.
-
-    Of several policies, of the one that learned longest ago.
-    """
-    if isinstance(policy, Split):
-        days = [day for day in map(learned_until, policy.policies) if day is not None]
-        return min(days, default=None)
-    fact = getattr(policy, "trained_on", {}).get(FACT)
-    closed = 0 if fact is None else CustomerSketch.from_dict(fact, policy.name).closed
-    return EPOCH + datetime.timedelta(days=closed) if closed > SIMULATED else None
 
 
 def require_recent(policy: Policy, world: World, day: datetime.date) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import datetime
 import math
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -196,7 +197,20 @@ class Decisions:
 
     def blocked_counts(self) -> dict[str, int]:
         """Customers hit by each rule, most frequent first."""
-        counts: Counter[str] = Counter()
-        for text, many in Counter(self.blocked.tolist()).items():  # few texts, of many customers
-            counts.update(dict.fromkeys(filter(None, text.split("; ")), many))
-        return dict(counts.most_common())
+        return rule_counts(Counter(self.blocked.tolist()))
+
+
+def rule_counts(texts: Mapping[str, int]) -> dict[str, int]:
+    """Customers hit by each rule, most frequent first. texts: how often each refusal, "; " between rules, was told."""
+    counts: Counter[str] = Counter()
+    for text, many in texts.items():  # few texts, of many customers
+        for rule in dict.fromkeys(filter(None, text.split("; "))):
+            counts[rule] += many
+    return dict(counts.most_common())
+
+
+def joined(parts: Sequence[Decisions], table: CustomerTable, limits: Limits) -> Decisions:
+    """Decisions of several runs of one day, policy and world as one. table: of all of them; limits: of the first."""
+    arrays = ("action", "propensity", "propensity_before", "reason", "blocked", "eligible", "expected_gain")
+    found = {name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays}
+    return replace(parts[0], ids=table.ids, context=table.context, customers=table, limits=limits, **found)

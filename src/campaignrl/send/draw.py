@@ -16,8 +16,8 @@ import pandas as pd
 
 from campaignrl import rng
 from campaignrl.actions import NONE
-from campaignrl.arrays import Bool, Float, Objects
-from campaignrl.guard import Facts, Rules, allowed, blocks, by_lane, lanes_of, rules_of, stock_of
+from campaignrl.arrays import Bool, Float, Objects, UInt64
+from campaignrl.guard import Block, Facts, Rules, allowed, blocks, by_lane, lanes_of, rules_of, stock_of
 from campaignrl.policies import Policy, Split, sample
 from campaignrl.policies.deep import Memory, ask
 from campaignrl.rng import Purpose
@@ -26,6 +26,7 @@ from campaignrl.specs import World
 from campaignrl.tables import CustomerTable
 
 ROWS_AT_A_TIME = 65_536
+FEW = 64  # customers of whom no two are likely to be refused the same
 SENT_TODAY = "already sent to today"  # by an earlier run
 
 
@@ -51,6 +52,18 @@ class Drawn:
     is_best: Bool
     blocked: Objects
 
+    def take(self, rows: slice) -> Drawn:
+        """Those of some of the customers."""
+        return Drawn(
+            eligible=self.eligible[rows],
+            action=self.action[rows],
+            propensity=self.propensity[rows],
+            none=self.none[rows],
+            by_channel=self.by_channel[rows],
+            is_best=self.is_best[rows],
+            blocked=self.blocked[rows],
+        )
+
 
 def draw(
     policy: Policy,
@@ -62,13 +75,15 @@ def draw(
     closed: Bool | None = None,
     progress: Callable[[int, int], None] | None = None,
     morning: Morning | None = None,
+    keys: UInt64 | None = None,
 ) -> Drawn:
     """Ask the policy about every customer, block by block.
 
     day: since 1970-01-01; closed: (n,) who gets nothing more today, since an earlier run sends to them; morning: what
-    the rules know of the day, None: the day alone.
+    the rules know of the day, None: the day alone; keys: (n,) of the customers, where they are known already.
     """
-    rules, keys, n = rules_of(world), rng.customer_keys(customers.ids), len(customers)
+    rules, n = rules_of(world), len(customers)
+    keys = rng.customer_keys(customers.ids) if keys is None else keys
     held_out = rng.uniform(keys, world.guard.holdout_salt, 0, Purpose.HOLDOUT) < world.guard.holdout
     u = rng.uniform(keys, seed, day, Purpose.ACTION)
     lanes = lanes_of(world.catalog, stock_of(world))
@@ -114,9 +129,15 @@ def _blocked(rules: Rules, facts: Facts) -> Objects:
     """Which rules refuse something to each customer, "; " between them; one text per distinct pattern."""
     found = blocks(rules, facts)
     refused = np.array([block.refused for block in found]).T  # (n, rules)
+    if len(refused) <= FEW:
+        return np.array([*map(_refusals(found), refused), None], dtype=object)[:-1]
     pattern = np.zeros(len(refused), dtype=np.int64)  # by its number in the order in which patterns come
     for eight in np.packbits(refused, axis=1).T:
         pattern = pd.factorize(pattern * 256 + eight)[0]
     first = np.flatnonzero(~pd.Series(pattern).duplicated().to_numpy())
-    texts = ["; ".join(block.reason for block, hit in zip(found, refused[i], strict=True) if hit) for i in first]
-    return np.array(texts, dtype=object)[pattern]
+    return np.array([*map(_refusals(found), refused[first]), None], dtype=object)[:-1][pattern]
+
+
+def _refusals(found: list[Block]) -> Callable[[Bool], str]:
+    """Words of one customer's refusals."""
+    return lambda hits: "; ".join(block.reason for block, hit in zip(found, hits.tolist(), strict=True) if hit)

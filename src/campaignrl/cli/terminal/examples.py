@@ -79,6 +79,10 @@ EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "campaignrl audit shop",
             "campaignrl audit shop --policy rules --json",
         ),
+        "monitor": (
+            "campaignrl monitor shop --as-of 2026-11-30",
+            "campaignrl monitor shop --as-of 2026-11-30 -o shop.html --json",
+        ),
         "erase": (
             "campaignrl erase 2 --ledger shop",
             "campaignrl erase 2 --ledger shop --json",
@@ -130,6 +134,42 @@ EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "compare": (
             "campaignrl compare main.json candidate.json --margin 0.05",
             "campaignrl compare main.json --policy-base uniform --policy-cand lin_ts",
+        ),
+        "serve": (
+            "campaignrl serve rules -w ecommerce -c customers.csv --ledger shop --check",
+            "campaignrl serve rules -w ecommerce --check --json",
+        ),
+        "store token": (
+            "campaignrl store token sqlite:///service.db app --role sender",
+            "campaignrl store token sqlite:///service.db --json",
+        ),
+        "store backup": (
+            "campaignrl store backup sqlite:///service.db -o copy.backup",
+            "campaignrl store backup sqlite:///service.db -o later.backup --json",
+        ),
+        "store restore": (
+            "campaignrl store restore sqlite:///again.db --from copy.backup",
+            "campaignrl store restore sqlite:///new.db --from copy.backup --json",
+        ),
+        "store flow": (
+            "campaignrl store flow sqlite:///service.db --ledger shop",
+            "campaignrl store flow sqlite:///service.db --ledger shop --json",
+        ),
+        "store rules": (
+            "campaignrl store rules sqlite:///service.db -w ecommerce --by Ann",
+            "campaignrl store rules sqlite:///service.db -w ecommerce --json",
+        ),
+        "store learn": (
+            "campaignrl store learn sqlite:///service.db --ledger shop -o learned",
+            "campaignrl store learn sqlite:///service.db --ledger shop --json",
+        ),
+        "store trail": (
+            "campaignrl store trail sqlite:///service.db",
+            "campaignrl store trail sqlite:///service.db --last 5 --json",
+        ),
+        "store forget": (
+            "campaignrl store forget sqlite:///service.db --before 2026-11-01",
+            "campaignrl store forget sqlite:///again.db --before 2026-11-01 --json",
         ),
         "abtest plan": (
             "campaignrl abtest plan spring --mean 4 --std 12 -o spring.json",

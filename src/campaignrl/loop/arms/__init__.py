@@ -12,6 +12,8 @@ rule.py       The rule by which a challenger becomes champion, stays one, or is 
 """
 
 from campaignrl.loop.arms.champion import Challenger as Challenger
+from campaignrl.loop.arms.champion import Judged as Judged
+from campaignrl.loop.arms.champion import campaign_policy as campaign_policy
 from campaignrl.loop.arms.champion import challengers as challengers
 from campaignrl.loop.arms.champion import champion_of as champion_of
 from campaignrl.loop.arms.champion import judge as judge

@@ -10,11 +10,12 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from campaignrl.errors import CampaignError, Problem, UsageError
 from campaignrl.ledger import Ledger, ledger_log
-from campaignrl.loop.arms.kept import crowned, kept
+from campaignrl.loop.arms.kept import crowned, keep, kept
 from campaignrl.loop.folder import CampaignFile
 from campaignrl.ope import compare_on_log
 from campaignrl.ope.evaluate import evaluate
@@ -62,6 +63,11 @@ def champion_of(campaign: CampaignFile) -> Policy:
     if last:
         return kept(campaign, last["bundle"])
     return policy_of(campaign, campaign.spec.policies.champion, campaign.spec.policies.explore)
+
+
+def campaign_policy(campaign: CampaignFile) -> Path:
+    """The champion as it decides in mornings, as a bundle of its own in the campaign's folder."""
+    return campaign.folder / keep(campaign, champion_of(campaign))
 
 
 def require_not_losing(campaign: CampaignFile, policy: Policy, state: dict[str, Any]) -> str:
@@ -118,11 +124,15 @@ def standing_of(campaign: CampaignFile, policy: Policy, state: dict[str, Any]) -
 
 
 def judge(
-    campaign: CampaignFile, ledger: Ledger, day: datetime.date, champion: Policy, against: Sequence[Policy]
+    campaign: CampaignFile,
+    ledger: Ledger,
+    day: datetime.date,
+    champion: Policy,
+    against: Sequence[Policy] | None = None,
 ) -> list[Judged | str]:
     """Champion against sending nothing and each challenger against the champion, on the ledger's log.
 
-    A text stands where the log cannot say.
+    A text stands where the log cannot say. against: challengers; None: those that campaign.toml names.
     """
     if all(run["day"] >= day.isoformat() for run in ledger.runs()):
         return ["nothing was decided before today: the log cannot say what it earns"]
@@ -134,6 +144,8 @@ def judge(
     if matured < FEWEST:
         return [f"the log holds {matured:,} decisions whose outcome is known, too few to say ({FEWEST:,})"]
     none = load_policy("none", campaign.world)
+    if against is None:
+        against = [policy_of(campaign, named) for named in campaign.spec.policies.challengers]
     return [
         _judged(log, champion, none, "sending nothing"),
         *(_judged(log, policy, champion, "the champion") for policy in against),

@@ -25,5 +25,11 @@ def style() -> Markup:
     return Markup(_text("page.css"))
 
 
+@cache
+def charts_style() -> Markup:
+    """The style sheet of lines of days (figures/day_line.py)."""
+    return Markup(_text("charts.css"))
+
+
 def _text(name: str) -> str:
     return resources.files("campaignrl.report").joinpath(name).read_text(encoding="utf-8")

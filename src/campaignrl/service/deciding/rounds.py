@@ -1,0 +1,369 @@
+"""One round: everything that waits, decided in one transaction.
+
+A round is what `decide` does for one table, with what the store knows in place of a ledger. Requests of a round are
+runs that follow each other; a customer who is asked about twice is decided twice, the second time after the first. Not
+here: who waits (queue.py), what is answered (answers.py).
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from sqlalchemy import Connection
+
+from campaignrl.actions import NONE
+from campaignrl.arrays import Bool
+from campaignrl.errors import CampaignError
+from campaignrl.guard import ADDRESS, at_address_of
+from campaignrl.ledger import EPOCH, Standing
+from campaignrl.send import Decisions, counted_in, decide_in_turn, limits_left
+from campaignrl.service.deciding.answers import as_text, end_of_day, ledger_records, ranking_of, run_of, told
+from campaignrl.service.deciding.customers import Customers
+from campaignrl.service.deciding.parties import InTime, Late, Parties, Party, Timed
+from campaignrl.service.deciding.windows import longest_window
+from campaignrl.service.metrics import Metrics
+from campaignrl.service.problems import Refused
+from campaignrl.service.settings import Settings
+from campaignrl.service.store import (
+    ERASED,
+    LAST_DAY,
+    Answer,
+    Store,
+    answers_to,
+    halted,
+    keep,
+    keep_answers,
+    keep_shadows,
+    read_facts,
+    standing_of,
+    tell,
+)
+from campaignrl.specs import guard_hash
+from campaignrl.tables import CustomerTable, same_spelling
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One request for decisions.
+
+    key: what makes it the same when it comes again; body_hash: of what it says; ids: whom it is about, each once;
+    table: of one customer who came with features; channels: open now, None: all; ranking: how many of what was allowed
+    shall be named; many: answered as a list.
+    """
+
+    key: str
+    body_hash: str
+    ids: tuple[str, ...]
+    table: CustomerTable | None = None
+    channels: tuple[str, ...] | None = None
+    ranking: int = 0
+    many: bool = False
+
+
+@dataclass(frozen=True)
+class Given:
+    """An answer. replayed: it had been given before."""
+
+    status: int
+    body: bytes
+    replayed: bool = False
+
+
+class Decider:
+    """Decides wishes within a transaction of the store.
+
+    Attributes:
+        customers, parties: of whom and by whom; replaced as a whole when the store has newer ones.
+        seen: facts of the store as the last round found them.
+    """
+
+    def __init__(
+        self, store: Store, settings: Settings, metrics: Metrics, customers: Customers, parties: Parties
+    ) -> None:
+        """All that a round needs."""
+        self.store, self.settings, self.metrics = store, settings, metrics
+        self.customers, self.parties = customers, parties
+        self.seen: Mapping[str, str] = {}
+        self._world = settings.world
+        self._watch = InTime(settings.policy_seconds)
+        self._days, self._guard = longest_window(self._world), guard_hash(self._world)
+        self._channels, self._offers = list(self._world.channels), list(self._world.offers)
+
+    def stopped(self, facts: Mapping[str, str]) -> Mapping[str, Any] | None:
+        """Who stopped sending, here or in the campaign's folder; None: nobody."""
+        told = halted(dict(facts))
+        if told is not None or self.settings.campaign is None:
+            return told
+        from campaignrl.loop import halted as campaign_halted  # slow to import, and only campaigns need it
+
+        return campaign_halted(Path(self.settings.campaign))
+
+    def decide(self, con: Connection, wishes: Sequence[Wish], day: datetime.date, now: float) -> list[Given | Refused]:
+        """An answer or a refusal to each wish; what was decided is written, and holds once the transaction does."""
+        facts = self.seen = read_facts(con)
+        stop, today = self.stopped(facts), (day - EPOCH).days
+        last = int(facts.get(LAST_DAY, today))
+        if today < last:  # windows that had closed would open again
+            stop = {"who": "the service", "why": "the clock went back behind the last day decided"}
+        elif today > last or LAST_DAY not in facts:
+            tell(con, LAST_DAY, str(today))
+        self.metrics.halted.set(stop is not None)
+        found: dict[int, Given | Refused] = {}
+        before = answers_to(con, {wish.key for wish in wishes})
+        waiting = list(range(len(wishes)))
+        while waiting:
+            some, later = self._apart(wishes, waiting, before, found, stop)
+            if some:
+                made = self._round(con, [wishes[i] for i in some], day, now, facts)
+                for i, answer in zip(some, made, strict=True):
+                    found[i] = answer if isinstance(answer, Refused) else Given(answer.status, answer.body)
+                    if isinstance(answer, Answer):
+                        before[wishes[i].key] = answer
+            waiting = later
+        return [found[i] for i in range(len(wishes))]
+
+    def _apart(
+        self,
+        wishes: Sequence[Wish],
+        waiting: list[int],
+        before: Mapping[str, Answer],
+        found: dict[int, Given | Refused],
+        stop: Mapping[str, Any] | None,
+    ) -> tuple[list[int], list[int]]:
+        """Wishes that can be decided at once, of different customers; and those that come after them."""
+        some: list[int] = []
+        later: list[int] = []
+        taken: set[str] = set()
+        keys: set[str] = set()
+        for i in waiting:
+            wish = wishes[i]
+            if wish.key in before:
+                found[i] = self._again(wish, before[wish.key])
+            elif stop is not None:
+                said = f"Sending was stopped by {stop.get('who')}: {stop.get('why')}."
+                found[i] = Refused(503, said, retry=60, halted=True)
+            elif (
+                wish.key in keys
+                or not taken.isdisjoint(wish.ids)
+                or (wish.table is not None and some)
+                or (some and wishes[some[0]].table is not None)
+            ):
+                later.append(i)
+            else:
+                some.append(i)
+            taken.update(wish.ids)
+            keys.add(wish.key)
+        return some, later
+
+    def _again(self, wish: Wish, answer: Answer) -> Given | Refused:
+        if answer.body_hash != wish.body_hash:
+            return Refused(422, "This Idempotency-Key was used for another request, which stands as it was answered.")
+        self.metrics.replayed.inc()
+        if answer.status == 410:
+            return Refused(410, "What was answered is gone: a customer of it was erased.")
+        return Given(answer.status, answer.body, replayed=True)
+
+    def _round(
+        self, con: Connection, wishes: list[Wish], day: datetime.date, now: float, facts: Mapping[str, str]
+    ) -> list[Answer | Refused]:
+        """Wishes of different customers, decided as runs that follow each other."""
+        refused: dict[int, Refused] = {}
+        places: list[int] = []
+        turns: list[slice] = []
+        kept: list[int] = []
+        own = wishes[0].table
+        for i, wish in enumerate(wishes):
+            try:
+                new = [] if own is not None else self.customers.places(wish.ids)
+            except Refused as wrong:
+                refused[i] = wrong
+                continue
+            turns.append(slice(turns[-1].stop if turns else 0, (turns[-1].stop if turns else 0) + len(wish.ids)))
+            places += new
+            kept.append(i)
+        if kept:
+            chosen = [wishes[i] for i in kept]
+            table, standing = self._counted(con, places, own, day, facts)
+            table = _open_now(table, chosen, turns, self._channels)
+            answers = self._written(con, chosen, turns, table, standing, day, now)
+        results = dict(zip(kept, answers, strict=True)) if kept else {}
+        return [refused[i] if i in refused else results[i] for i in range(len(wishes))]
+
+    def _counted(
+        self,
+        con: Connection,
+        places: list[int],
+        own: CustomerTable | None,
+        day: datetime.date,
+        facts: Mapping[str, str],
+    ) -> tuple[CustomerTable, Standing]:
+        """The table of the round with all that the store knows of it, and what stands."""
+        people, asked = self.customers, len(places)
+        if own is None:
+            assert people.table is not None
+            assert people.spelled is not None
+            rows = np.array([*places, *people.beside(places)])
+            table, spelled = people.table.take(rows), people.spelled[rows].tolist()
+            addresses = None if people.addresses is None else people.addresses[rows].tolist()
+        else:
+            asked, table = 1, own
+            spelled = list(same_spelling([str(one) for one in own.ids]))
+            said = own.known.get(ADDRESS)
+            addresses = None if said is None else [self.store.address_hash(str(one)) for one in said.values]
+        ids = [str(one) for one in table.ids]
+        standing = standing_of(
+            con,
+            (day - EPOCH).days,
+            ids,
+            spelled,
+            hashes=self.store.hashes_of(ids) if facts.get(ERASED) else None,
+            addresses=addresses,
+            channels=self._channels,
+            offers=self._offers,
+            days=self._days,
+        )
+        counted = counted_in(table, standing, self._world, (day - self.store.start).days)
+        if ADDRESS in counted.known and counted.suppressed is not None:
+            barred = at_address_of(counted.suppressed, counted.known[ADDRESS].values)
+            counted = replace(counted, suppressed=barred)
+        return counted if len(counted) == asked else counted.take(np.arange(asked)), standing
+
+    def _written(
+        self,
+        con: Connection,
+        wishes: list[Wish],
+        turns: list[slice],
+        table: CustomerTable,
+        standing: Standing,
+        day: datetime.date,
+        now: float,
+    ) -> list[Answer]:
+        """Decided, written, and what to answer."""
+        found, party, why = self._found(turns, table, standing, day)
+        runs = [run_of(self.store, wish.key) for wish in wishes]
+        ids = [f"{run}-{one}" for run, wish in zip(runs, wishes, strict=True) for one in wish.ids]
+        keys = [wish.key for wish in wishes for _ in wish.ids]
+        records = ledger_records(found, self._world, ids, self._guard)
+        end = end_of_day(day)
+        hashes = self._addresses(table)
+        made, sent = [], []
+        for key, record, address in zip(keys, records, hashes, strict=True):
+            record["reason"] = f"fallback, the champion was {why}: {record['reason']}" if why else record["reason"]
+            made.append(_decision(record, key, bool(why), now))
+            if record["action"] != NONE:
+                sent.append(_send(record, end.timestamp(), address))
+                if address:
+                    record["rule.address"] = address
+            made[-1]["record"] = as_text(record)
+        keep(con, made, sent)
+        answers = self._answers(wishes, turns, found, records, bool(why), end.isoformat(), party)
+        keep_answers(con, {wish.key: answer for wish, answer in zip(wishes, answers, strict=True)}, now)
+        self._watch_shadows(con, found, records)
+        self._count(found, party, why)
+        return answers
+
+    def _addresses(self, table: CustomerTable) -> list[str]:
+        said = table.known.get(ADDRESS)
+        return [""] * len(table) if said is None else [self.store.address_hash(str(one)) for one in said.values]
+
+    def _found(
+        self, turns: list[slice], table: CustomerTable, standing: Standing, day: datetime.date
+    ) -> tuple[Decisions, Party, str]:
+        """(decisions, who made them, why it was the fallback or "")."""
+        limits = limits_left(standing, self._world, self.store.customers, (day - self.store.start).days)
+        closed: Bool = standing.decided_today[: len(table)]
+        parties, why = self.parties, "" if self.parties.champion is not None else "missing"
+
+        def by(party: Party, watched: bool) -> Decisions:
+            ask_as: Any = Timed(party.policy, self._watch) if watched else None
+            how = {"day": day, "about": party.about, "closed": closed, "send_at": self.settings.send_at}
+            return decide_in_turn(party.policy, self._world, table, limits, turns, ask_as=ask_as, **how)  # type: ignore[arg-type]
+
+        if parties.champion is not None:
+            try:
+                return by(parties.champion, True), parties.champion, ""
+            except Late as wrong:
+                why = wrong.why
+        return by(parties.fallback, False), parties.fallback, why
+
+    def _answers(
+        self,
+        wishes: list[Wish],
+        turns: list[slice],
+        found: Decisions,
+        records: list[dict[str, Any]],
+        fallback: bool,
+        expires: str,
+        party: Party,
+    ) -> list[Answer]:
+        ranked = any(wish.ranking for wish in wishes)
+        p = party.policy.probabilities(found.context, found.eligible) if ranked else None
+        answers = []
+        for wish, turn in zip(wishes, turns, strict=True):
+            rows = range(turn.start, turn.stop)
+            lists = [None if p is None or not wish.ranking else ranking_of(found, p[i], i, wish.ranking) for i in rows]
+            said = [told(found, records, i, fallback, expires, one) for i, one in zip(rows, lists, strict=True)]
+            body = orjson.dumps({"decisions": said} if wish.many else said[0])
+            answers.append(Answer(wish.body_hash, 200, body))
+        return answers
+
+    def _watch_shadows(self, con: Connection, found: Decisions, records: list[dict[str, Any]]) -> None:
+        """What each shadow would have done; one that fails is left out, and stops nothing."""
+        n = np.arange(len(found.ids))
+        for shadow in self.parties.shadows:
+            try:
+                p = shadow.policy.probabilities(found.context, found.eligible)
+            except (CampaignError, ValueError, ArithmeticError):
+                self.metrics.refused_policies.inc()
+                continue
+            own, chance = p.argmax(axis=1), p[n, found.action]
+            rows = [
+                {"decision_id": record["decision_id"], "policy": shadow.name, "action": int(a), "chance": float(c)}
+                for record, a, c in zip(records, own, chance, strict=True)
+            ]
+            keep_shadows(con, rows)
+            same = int((own == found.action).sum())
+            self.metrics.shadows.labels(shadow.name, "yes").inc(same)
+            self.metrics.shadows.labels(shadow.name, "no").inc(len(own) - same)
+
+    def _count(self, found: Decisions, party: Party, why: str) -> None:
+        channels = [*(channel.name for channel in found.catalog.channels), "none"]
+        for place, many in Counter(found.catalog.channel_of[found.action].tolist()).items():
+            self.metrics.decisions.labels(party.name, channels[place]).inc(many)
+        self.metrics.blocked.inc(int((found.eligible.sum(axis=1) == 1).sum()))
+        if why:
+            self.metrics.fallbacks.labels(why).inc(len(found.ids))
+
+    def close(self) -> None:
+        """Wait for no policy any more."""
+        self._watch.close()
+
+
+def _open_now(
+    table: CustomerTable, wishes: Sequence[Wish], turns: Sequence[slice], channels: list[str]
+) -> CustomerTable:
+    """The table where channels that a request leaves out are closed to its customers, as without a permission."""
+    if all(wish.channels is None for wish in wishes):
+        return table
+    consent = table.consent.copy()
+    for wish, turn in zip(wishes, turns, strict=True):
+        if wish.channels is not None:
+            consent[[name not in wish.channels for name in channels], turn] = False
+    return replace(table, consent=consent)
+
+
+def _decision(record: Mapping[str, Any], key: str, fallback: bool, now: float) -> dict[str, Any]:
+    own = ("decision_id", "customer_id", "day", "action", "policy_id")
+    return {**{name: record[name] for name in own}, "at": now, "key": key, "fallback": fallback}
+
+
+def _send(record: Mapping[str, Any], expires: float, address: str) -> dict[str, Any]:
+    own = ("decision_id", "customer_id", "day", "channel", "offer", "cost")
+    return {**{name: record[name] for name in own}, "counted": True, "expires": expires, "address": address}

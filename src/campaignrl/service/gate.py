@@ -1,0 +1,124 @@
+"""What every request passes before any route: its size, its speed, its type, its share; and what is counted of it.
+
+A body is read whole, up to the limit and within the time, before anybody looks at it; a slow or huge one costs no more
+than that. Not here: who may do what (security.py), what a body says (api/).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import math
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from campaignrl.service.problems import Refused, problem
+from campaignrl.service.running import Service
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
+BURST = 10.0  # seconds' worth of requests at once
+LONGEST_PATH = 2_048
+JSON = b"application/json"
+FORM = b"application/x-www-form-urlencoded"  # of the console's pages
+OTHER = "other"
+
+
+class Gate:
+    """ASGI middleware around the whole app."""
+
+    def __init__(self, app: App, service: Service) -> None:
+        """app: what lies behind."""
+        self._app, self._service = app, service
+        self._shares: dict[bytes, tuple[float, float]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or the app's own start and end."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, status = time.perf_counter(), 500
+
+        async def counted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            headers = dict(scope["headers"])
+            self._require_share(headers.get(b"authorization", b""))
+            if len(scope["path"]) > LONGEST_PATH:
+                raise Refused(404, "No path is that long.")
+            if scope["method"] in WITH_BODY:
+                receive = _once(await self._body(headers, receive, scope["path"].startswith("/console/")), receive)
+            await self._app(scope, receive, counted)
+        except Refused as wrong:
+            await problem(wrong)(scope, receive, counted)
+        finally:
+            route = getattr(scope.get("route"), "path", OTHER)
+            self._service.metrics.requests.labels(route, str(status)).inc()
+            self._service.metrics.seconds.labels(route).observe(time.perf_counter() - began)
+
+    async def _body(self, headers: dict[bytes, bytes], receive: Receive, console: bool = False) -> bytes:
+        most, said = self._service.settings.largest_body, headers.get(b"content-length", b"")
+        if said.isdigit() and int(said) > most:
+            raise Refused(413, f"A body may have {most} bytes.")
+        try:
+            async with asyncio.timeout(self._service.settings.body_seconds):
+                body = await _read(receive, most)
+        except TimeoutError:
+            raise Refused(408, "The body did not arrive in time.") from None
+        kinds = (JSON, FORM) if console else (JSON,)
+        if body and headers.get(b"content-type", b"").partition(b";")[0].strip().lower() not in kinds:
+            raise Refused(415, "Send the body as application/json.")
+        return body
+
+    def _require_share(self, token: bytes) -> None:
+        """Refused (429) for a token that asks more often than it may. Buckets that fill up again."""
+        rate = self._service.settings.per_second
+        if math.isinf(rate):
+            return
+        key, now = hashlib.blake2b(token, digest_size=16).digest(), time.monotonic()
+        left, then = self._shares.get(key, (rate * BURST, now))
+        left = min(left + (now - then) * rate, rate * BURST)
+        if len(self._shares) > 10_000:  # forged tokens
+            self._shares.clear()
+        self._shares[key] = (left - 1.0 if left >= 1.0 else left), now
+        if left < 1.0:
+            raise Refused(429, "More requests than this token may send.", retry=max(1, math.ceil((1.0 - left) / rate)))
+
+
+async def _read(receive: Receive, most: int) -> bytes:
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refused(400, "The connection ended within the body.")
+        part = message.get("body", b"")
+        size += len(part)
+        if size > most:
+            raise Refused(413, f"A body may have {most} bytes.")
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def _once(body: bytes, receive: Receive) -> Receive:
+    """The body that was read already, then what comes."""
+    told = False
+
+    async def again() -> Message:
+        nonlocal told
+        if told:
+            return await receive()
+        told = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again

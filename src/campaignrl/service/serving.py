@@ -1,0 +1,148 @@
+"""Serving on a socket: one process or several over one store, what a slow client may cost, and a quiet end.
+
+The parent of several workers starts those that die again, and on SIGTERM lets all of them finish what is under way.
+Not here: the application (app.py).
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import signal
+import socket
+import sys
+import time
+from dataclasses import replace
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from campaignrl.errors import MissingExtra, Problem, UsageError
+from campaignrl.service.app import create_app
+from campaignrl.service.running import Service
+from campaignrl.service.settings import Settings
+
+try:
+    import uvicorn
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+except ImportError as missing:  # pragma: no cover
+    raise MissingExtra("the service needs uvicorn and httptools: pip install 'campaignrl[serve]'") from missing
+
+LOG = logging.getLogger("campaignrl.service")
+IDLE = 15.0  # seconds for which a connection may say nothing
+LARGEST_HEAD = 65_536  # bytes of a request before its body
+BACKLOG = 1_024
+SWITCH = 0.0005  # seconds after which threads take turns; by default a round waits ten times as long
+PAUSE = 1.0  # seconds before a worker that died is started again
+
+
+class Impatient(HttpToolsProtocol):
+    """Closes a connection whose request does not get as far as its body within the time."""
+
+    def connection_made(self, transport: Any) -> None:
+        """The clock starts."""
+        super().connection_made(transport)
+        self._hurry, self._head = self.loop.call_later(IDLE, self._give_up), 0
+
+    def data_received(self, data: bytes) -> None:
+        """A further request on the same connection has as long as the first, and no head is endless."""
+        if self._hurry.cancelled() and (self.cycle is None or self.cycle.response_complete):
+            self._hurry, self._head = self.loop.call_later(IDLE, self._give_up), 0
+        super().data_received(data)
+        self._head += len(data)
+        if not self._hurry.cancelled() and self._head > LARGEST_HEAD:
+            self._give_up()
+
+    def on_headers_complete(self) -> None:
+        """It got there."""
+        self._hurry.cancel()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing to wait for."""
+        self._hurry.cancel()
+        super().connection_lost(exc)
+
+    def _give_up(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.close()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; UsageError where it cannot."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((host, port))
+    except (OSError, OverflowError) as wrong:
+        found.close()
+        fix = "Take another --port, or stop what listens there."
+        raise UsageError(Problem("serve", "address", f"{host}:{port}", f"free: {wrong}", fix)) from None
+    found.listen(BACKLOG)
+    found.set_inheritable(True)
+    return found
+
+
+def serve(settings: Settings, place: socket.socket, workers: int, service: Service) -> None:
+    """Serve until SIGTERM or Ctrl-C. service: opened already; it serves alone, or has opened the way for several."""
+    if workers == 1:
+        _serve_one(settings, place, service)
+        return
+    service.decider.close()
+    service.store.close()
+    _serve_several(replace(settings, customers=None), place, workers)
+
+
+def _serve_one(settings: Settings, place: socket.socket, service: Service | None = None) -> None:
+    sys.setswitchinterval(SWITCH)
+    app = create_app(settings, service)
+    config = uvicorn.Config(
+        app,
+        http=Impatient,
+        ws="none",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=int(IDLE),
+        timeout_graceful_shutdown=max(int(settings.drain_seconds), 1),
+    )
+    signal.signal(signal.SIGTERM, lambda *_: None)  # what uvicorn raises again once everybody is answered
+    uvicorn.Server(config).run(sockets=[place])
+
+
+def _worker(settings: Settings, place: socket.socket) -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    _serve_one(settings, place)
+
+
+def _serve_several(settings: Settings, place: socket.socket, workers: int) -> None:
+    spawn, stopping = multiprocessing.get_context("spawn"), False
+
+    def stop(*_: Any) -> None:
+        nonlocal stopping
+        stopping = True
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, stop)
+
+    def begun() -> BaseProcess:
+        process = spawn.Process(target=_worker, args=(settings, place), daemon=False)
+        process.start()
+        return process
+
+    running = [begun() for _ in range(workers)]
+    while not stopping:
+        time.sleep(PAUSE / 5)
+        for i, process in enumerate(running):
+            if not process.is_alive() and not stopping:
+                LOG.error("a worker ended with code %s and is started again", process.exitcode)
+                time.sleep(PAUSE)
+                running[i] = begun()
+    for process in running:
+        process.terminate()
+    until = time.monotonic() + settings.drain_seconds + 5.0
+    for process in running:
+        process.join(max(until - time.monotonic(), 0.1))
+        if process.is_alive():
+            process.kill()

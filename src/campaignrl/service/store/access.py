@@ -1,0 +1,53 @@
+"""What was answered to a key, so that the same request gets the same bytes and nothing happens twice.
+
+Written in the transaction that decided. Not here: which requests need a key (api/).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from campaignrl.service.store.schema import answers, decisions
+
+ERASED = b""
+
+
+class Answer(NamedTuple):
+    """What was answered: the hash of the question, a status, bytes."""
+
+    body_hash: str
+    status: int
+    body: bytes
+
+
+def hash_of_body(body: bytes) -> str:
+    """Of a request's body."""
+    return hashlib.blake2b(body, digest_size=16).hexdigest()
+
+
+def answers_to(con: Connection, keys: Iterable[str]) -> dict[str, Answer]:
+    """What was answered to each of these keys before."""
+    rows = con.execute(select(answers).where(answers.c.key.in_(list(keys)))).mappings()
+    return {row["key"]: Answer(row["body_hash"], row["status"], bytes(row["body"])) for row in rows}
+
+
+def keep_answers(con: Connection, given: dict[str, Answer], at: float) -> None:
+    """Remember what is about to be answered."""
+    rows = [{"key": key, **answer._asdict(), "at": at} for key, answer in given.items()]
+    if rows:
+        con.execute(insert(answers), rows)
+
+
+def forget_answers(con: Connection, customer: str) -> None:
+    """Take what was answered of a customer away; the keys stay, so that nothing is decided for them again."""
+    keys = select(decisions.c.key).where(decisions.c.customer_id == customer)
+    con.execute(update(answers).where(answers.c.key.in_(keys)).values(status=410, body=ERASED))
+
+
+def drop_answers(con: Connection, before: float) -> int:
+    """Forget keys of long ago; how many."""
+    return con.execute(delete(answers).where(answers.c.at < before)).rowcount

@@ -1,0 +1,143 @@
+"""The database: connections, one writer at a time, and what is said when it is down.
+
+Every change is made by `writing`, which waits for its turn among all processes: SQLite by its own lock on the file,
+PostgreSQL by an advisory lock. So what is read in it stands still until it is committed, and a commit is on the disk
+(SQLite: WAL, synchronous FULL). Not here: what is written (the other files).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from campaignrl.errors import CampaignError, MissingExtra, Problem, UsageError
+
+try:
+    from sqlalchemy import Connection, Engine, create_engine, event, text
+    from sqlalchemy.engine import URL, make_url
+    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+    from sqlalchemy.pool import QueuePool
+except ImportError as missing:  # pragma: no cover
+    raise MissingExtra("the service needs SQLAlchemy: pip install 'campaignrl[serve]'") from missing
+
+PATIENCE = 5.0  # seconds to wait for one's turn
+TURN = 7_201_318_442_017  # of the advisory lock; any number that nobody else uses
+
+
+class StoreDown(CampaignError):
+    """The store cannot be written or read now: nothing was decided."""
+
+    exit_code = 1
+
+
+class Database:
+    """Connections to one store."""
+
+    def __init__(self, url: str, patience: float = PATIENCE) -> None:
+        """url: sqlite:///FILE or postgresql://USER@HOST/NAME.
+
+        Raises:
+            UsageError: it is none of these.
+        """
+        self.url, self.patience, self._turn = _url(url), patience, threading.Lock()
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._engine = _sqlite(self.url, patience) if self.is_sqlite else _postgresql(self.url, patience)
+
+    @property
+    def shown(self) -> str:
+        """The URL without its password."""
+        return self.url.render_as_string(hide_password=True)
+
+    @property
+    def file(self) -> Path:
+        """The file of a SQLite store."""
+        return Path(str(self.url.database))
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that nobody else's change comes between; committed at its end, or nothing of it happened.
+
+        Raises:
+            StoreDown: the database is locked, full, read-only or not there.
+        """
+        if not self._turn.acquire(timeout=self.patience):
+            raise StoreDown("the store is busy: its turn did not come.")
+        try:
+            with self._said_down(), self._engine.connect() as con:
+                if self.is_sqlite:
+                    con.exec_driver_sql("BEGIN IMMEDIATE")
+                else:
+                    con.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": TURN})
+                try:
+                    yield con
+                    con.commit()
+                except BaseException:
+                    con.rollback()
+                    raise
+        finally:
+            self._turn.release()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that sees one state and changes nothing.
+
+        Raises:
+            StoreDown: the database cannot be read.
+        """
+        with self._said_down(), self._engine.connect() as con:
+            if self.is_sqlite:
+                con.exec_driver_sql("BEGIN")
+            try:
+                yield con
+            finally:
+                con.rollback()
+
+    @contextmanager
+    def _said_down(self) -> Iterator[None]:
+        try:
+            yield
+        except SQLAlchemyError as wrong:
+            said = str(getattr(wrong, "orig", None) or wrong).splitlines()
+            raise StoreDown(f"the store {self.shown} does not answer: {(said or ['no reason given'])[0]}") from wrong
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._engine.dispose()
+
+
+def _url(url: str) -> URL:
+    try:
+        found = make_url(url)
+    except ArgumentError:
+        found = None
+    backend = None if found is None else found.get_backend_name()
+    if found is None or backend not in ("sqlite", "postgresql") or (backend == "sqlite" and not found.database):
+        fix = "Write sqlite:///service.db or postgresql://USER@HOST/NAME."
+        shown = "..." if found is None else found.render_as_string(hide_password=True)
+        raise UsageError(Problem("store", "url", shown, "the address of a SQLite file or a PostgreSQL server", fix))
+    return found.set(drivername="postgresql+psycopg") if backend == "postgresql" else found
+
+
+def _sqlite(url: URL, patience: float) -> Engine:
+    options: dict[str, Any] = {"check_same_thread": False, "timeout": patience, "isolation_level": None}
+    engine = create_engine(url, connect_args=options, poolclass=QueuePool, pool_size=8, max_overflow=24)
+
+    @event.listens_for(engine, "connect")
+    def _durable(connection: Any, _: Any) -> None:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={patience * 1e3:.0f}"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+def _postgresql(url: URL, patience: float) -> Engine:
+    try:
+        import psycopg as psycopg
+    except ImportError as missing:
+        raise MissingExtra("a store on PostgreSQL needs psycopg: pip install 'campaignrl[postgres]'") from missing
+    waits = f"-c lock_timeout={patience * 1e3:.0f} -c statement_timeout={max(patience, 30.0) * 1e3:.0f}"
+    options = {"connect_timeout": max(int(patience), 1), "options": waits}
+    return create_engine(url, connect_args=options, pool_size=8, max_overflow=24, pool_pre_ping=True)

@@ -1,0 +1,124 @@
+"""What a decision must know of earlier ones, read by the customers it is about.
+
+The same `Standing` that a ledger gives a batch, from rows found by key. A send counts until its hand-over is said to
+be refused, withdrawn or expired. Not here: what the guard makes of it (guard/). n customers, c channels.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sqlalchemy import Connection, or_, select
+
+from campaignrl.arrays import Bool
+from campaignrl.ledger import Standing, consent_on, in_order
+from campaignrl.service.store.schema import erased, permissions, sends, totals
+
+SPENT, ON_DAY, OF_OFFER = "spent", "day", "offer"
+AT_ONCE = 500  # keys of one question; SQLite takes no more than some thousands
+
+
+def total_names(day: int, channels: Sequence[str], offers: Sequence[str]) -> list[str]:
+    """The totals that a decision of a day reads."""
+    return [SPENT, *(f"{ON_DAY}:{day}:{c}" for c in channels), *(f"{OF_OFFER}:{o}" for o in offers)]
+
+
+def standing_of(
+    con: Connection,
+    day: int,
+    ids: Sequence[str],
+    spelled: Sequence[str],
+    *,
+    hashes: Sequence[str] | None,
+    addresses: Sequence[str] | None,
+    channels: list[str],
+    offers: list[str],
+    days: int,
+) -> Standing:
+    """What stands of n customers on a day.
+
+    spelled: what all spellings of each id have in common; hashes: that stand for each where anybody was erased; None:
+    nobody ever was; addresses: keyed hashes, "" of none; days: the longest window that a rule or feature looks back.
+    """
+    told = _totals(con, total_names(day, channels, offers))
+    consent, suppressed = _permissions(con, day, ids, spelled, channels)
+    gone = _erased(con, ids, hashes)
+    by_day = [told.get(f"{ON_DAY}:{day}:{channel}", 0) for channel in channels]
+    return Standing.of_sends(
+        day,
+        _sends(con, day - days, ids, addresses),
+        spent=told.get(SPENT, 0),
+        sends_today=np.array(by_day, dtype=np.int64),
+        sends_of={offer: told.get(f"{OF_OFFER}:{offer}", 0) for offer in offers},
+        consent=consent,
+        suppressed=suppressed | gone,
+        erased=gone,
+    )
+
+
+def _totals(con: Connection, names: list[str]) -> dict[str, int]:
+    rows = con.execute(select(totals.c.name, totals.c.value).where(totals.c.name.in_(names)))
+    return {name: int(value) for name, value in rows.all()}
+
+
+def _sends(
+    con: Connection, after: int, ids: Sequence[str], addresses: Sequence[str] | None
+) -> Mapping[str, Sequence[object]]:
+    """Sends that count, to these customers or to their addresses; to whom they are by place."""
+    place: dict[str, list[int]] = defaultdict(list)
+    for i, one in enumerate(ids):
+        place[one].append(i)
+    at: dict[str, list[int]] = defaultdict(list)
+    for i, address in enumerate(addresses or ()):
+        if address:
+            at[address].append(i)
+    found: dict[str, list[object]] = {name: [] for name in ("customer", "day", "channel", "offer", "decision_id")}
+    columns = [sends.c.customer_id, sends.c.address, sends.c.day, sends.c.channel, sends.c.offer, sends.c.decision_id]
+    seen = set()
+    for keys, shared in _questions(list(place), list(at)):
+        whose = sends.c.customer_id.in_(keys)
+        whose = or_(whose, sends.c.address.in_(shared)) if shared else whose
+        rows = con.execute(select(*columns).where(whose, sends.c.counted, sends.c.day > after))
+        for customer, address, *rest in rows.all():
+            for i in dict.fromkeys([*place.get(customer, ()), *at.get(address, ())]):
+                if (i, rest[-1]) not in seen:
+                    seen.add((i, rest[-1]))
+                    for name, value in zip(found, (i, *rest), strict=True):
+                        found[name].append(value)
+    return found
+
+
+def _questions(ids: list[str], addresses: list[str]) -> list[tuple[list[str], list[str]]]:
+    parts = range(0, max(len(ids), len(addresses)), AT_ONCE)
+    return [(ids[i : i + AT_ONCE], addresses[i : i + AT_ONCE]) for i in parts]
+
+
+def _permissions(
+    con: Connection, day: int, ids: Sequence[str], spelled: Sequence[str], channels: list[str]
+) -> tuple[npt.NDArray[np.int8], Bool]:
+    columns = ("seq", "customer_id", "channel", "allowed", "day", "arrived")
+    rows: list[tuple[object, ...]] = []
+    keys = list(dict.fromkeys(spelled))
+    for i in range(0, len(keys), AT_ONCE):
+        asked = select(*(permissions.c[name] for name in columns)).where(
+            permissions.c.spelled.in_(keys[i : i + AT_ONCE])
+        )
+        rows += [tuple(row) for row in con.execute(asked).all()]
+    if not rows:  # as of most customers
+        return np.full((len(channels), len(ids)), -1, dtype=np.int8), np.zeros(len(ids), dtype=bool)
+    frame = pd.DataFrame(rows, columns=list(columns)).sort_values("seq").astype({"allowed": bool})
+    return consent_on(in_order(frame), day, pd.Index(ids), channels)
+
+
+def _erased(con: Connection, ids: Sequence[str], hashes: Sequence[str] | None) -> Bool:
+    if hashes is None:
+        return np.zeros(len(ids), dtype=bool)
+    gone: set[str] = set()
+    for i in range(0, len(hashes), AT_ONCE):
+        asked = select(erased.c.hash).where(erased.c.hash.in_(list(hashes[i : i + AT_ONCE])))
+        gone |= set(con.execute(asked).scalars())
+    return np.array([one in gone for one in hashes], dtype=bool)
