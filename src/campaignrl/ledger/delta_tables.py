@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 Filters = Sequence[tuple[str, str, Any]]
+ROW_GROUP = 65_536  # rows; a group is held until it is full
 BACK = "Bring the folder back from a copy; no other program may change it."
 
 
@@ -101,13 +102,16 @@ def is_committed(table: DeltaTable, run_id: str) -> bool:
 
 def add_rows(table: DeltaTable, rows: pa.Table | pa.RecordBatchReader, run_id: str, where: Path) -> None:
     """Add rows, all or none; LedgerMoved where another run committed in between."""
-    from deltalake import CommitProperties, Transaction, write_deltalake
+    from deltalake import CommitProperties, Transaction, WriterProperties, write_deltalake
     from deltalake.exceptions import CommitFailedError, DeltaError
 
     marks = [Transaction(f"run:{run_id}", 1), Transaction("sequence", int(table.version()) + 1)]
     commit = CommitProperties(app_transactions=marks)
+    layout = WriterProperties(compression="SNAPPY", max_row_group_size=ROW_GROUP)
     try:
-        write_deltalake(table, rows, mode="append", schema_mode="merge", commit_properties=commit)
+        write_deltalake(
+            table, rows, mode="append", schema_mode="merge", commit_properties=commit, writer_properties=layout
+        )
     except CommitFailedError as wrong:
         raise LedgerMoved(f"{where}: another run committed in between. Run it again.") from wrong
     except (DeltaError, OSError) as wrong:

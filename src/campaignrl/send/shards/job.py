@@ -60,7 +60,7 @@ class Job:
     Attributes:
         folder, source: where the shards' files and the customers lie.
         policy, world, day: of the run.
-        listed: the suppression list, which lies in the folder where it has any ids.
+        listed, list_file: the suppression list, and what it lies in, of which no other one has the name.
         ledger, versions: of the campaign, and how its tables stood; None: none.
         run: what is known once all were looked at; None: before that.
         name: of the run in the ledger; "" without one.
@@ -81,6 +81,7 @@ class Job:
     ledger: Ledger | None
     versions: tuple[int, ...]
     made: Mapping[str, str]
+    list_file: str = ""
     run: Run | None = None
     name: str = ""
     asked: tuple[str, ...] = ()
@@ -101,7 +102,8 @@ class Job:
         """What was read of the ledger as it stood; of each kind a process keeps the last."""
         if self.ledger is None:
             return None
-        names = (self.ledger.folder, self.versions, self.day, self.name)
+        aliases = hash(frozenset(self.ledger.aliases.items()))
+        names = (self.ledger.folder, self.ledger.salt, self.versions, aliases, self.day, self.name)
         if kind not in _READ or _READ[kind][0] != names:
             _READ[kind] = names, read()
         found: T = _READ[kind][1]

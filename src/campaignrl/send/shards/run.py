@@ -118,7 +118,8 @@ def decide_in_shards(
         place = WorkFolder.open(folder, {"asked": digest(asked), "ledger": list(stands.versions)})
         job = Job(place, customers, policy, world, day, listed, kept, stands.versions, made)
         if spelled is not None:
-            write_arrays(place.path / steps.LIST, {"ids": spelled})
+            job = replace(job, list_file=f"list-{digest(list(spelled))}.arrow")
+            write_arrays(place.path / job.list_file, {"ids": spelled})
         try:
             return _decided(job, readings, settings, stands.committed, over, dry_run, progress)
         except DataError:  # another table is needed, and so another folder

@@ -39,7 +39,7 @@ from campaignrl.tables.files import csv_bytes, needs_quotes, parquet_file, readi
 from campaignrl.tables.log import log_rows
 
 LOOKED, OFFERED, TOLD, SENDS, ROWS, LOG = "looked", "offered", "told", "sends", "rows", "log"
-LIST, MARKS, PLAN, BEFORE = "list.arrow", "marks.arrow", "plan.arrow", "before"
+MARKS, PLAN, BEFORE = "marks.arrow", "plan.arrow", "before"
 ON_LIST, BARRED, WANTED = "on list", "barred", "wanted"
 
 
@@ -65,7 +65,7 @@ def _look(job: Job, shard: Shard, rows: pa.Table) -> list[Problem]:
         return list(wrong.problems)
     found = {**arrays_of(table), KEYS: rng.customer_keys(table.ids)}
     if job.listed.size:
-        place = pd.Index(_listed(job.folder.path / LIST)).get_indexer(pd.Index(same_spelling(table.ids)))
+        place = pd.Index(_listed(job.folder.path / job.list_file)).get_indexer(pd.Index(same_spelling(table.ids)))
         on = place >= 0
         table = replace(table, suppressed=on if table.suppressed is None else table.suppressed | on)
         found |= {**arrays_of(table), ON_LIST: place}
