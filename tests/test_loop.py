@@ -1,9 +1,12 @@
 """The closed loop, as a marketing team walks it: a folder, mornings, approvals, and what may go wrong between them."""
 
 import datetime as dt
+import html
 import json
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +17,20 @@ from typer.testing import CliRunner
 from campaignrl.choices import actions_of_day
 from campaignrl.cli.main import app
 from campaignrl.envs import Panel, play_history
+from campaignrl.envs.truth import live
 from campaignrl.errors import DataError, UnknownName, UsageError
-from campaignrl.ledger import Ledger
+from campaignrl.ledger import EPOCH, Ledger, ledger_log
 from campaignrl.loop import CampaignFile, confirm, new_campaign
 from campaignrl.loop.approval import approve, halt, release
+from campaignrl.loop.arms import champion_of
 from campaignrl.loop.example_exports import exports_of
-from campaignrl.loop.guesses import read_exports
+from campaignrl.loop.first_reading import read_exports
 from campaignrl.loop.morning import today
-from campaignrl.policies import load_policy
+from campaignrl.ope import compare_on_log
+from campaignrl.policies import load_policy, paired_gain, policy_hash
 from campaignrl.send import audit_ledger
 from campaignrl.specs import load_world
+from campaignrl.true_value import acting
 
 DAY = dt.date(2026, 11, 21)
 NOW = dt.datetime(2026, 11, 21, 8, 30)
@@ -64,13 +71,15 @@ def begun(tmp_path_factory):
     """A folder from the shop's template, as it is on the first morning."""
     place = tmp_path_factory.mktemp("loop") / "shop"
     new_campaign(place, start=DAY)
+    path = place / "campaign.toml"
+    path.write_text(
+        path.read_text().replace("customers = 4000", "customers = 600")
+    )  # a smaller proof; it must not lose
     return place
 
 
 @pytest.fixture
 def shop(begun, tmp_path):
-    import shutil
-
     place = tmp_path / "shop"
     shutil.copytree(begun, place)
     return place
@@ -283,7 +292,7 @@ def test_a_plan_that_no_longer_holds_is_not_approved(shop):
 def test_a_champion_that_loses_does_not_decide(shop):
     text = (shop / "campaign.toml").read_text()
     changed = text.replace('world = "ecommerce"', 'world = "coupon_trap"')
-    changed = changed.replace("customers = 4000", "customers = 1000")
+    changed = changed.replace("customers = 600", "customers = 1000")
     changed = changed.replace('champion = "rules"', 'champion = "always:coupon20@email"')
     (shop / "campaign.toml").write_text(changed)
     world = load_world("coupon_trap")
@@ -396,30 +405,57 @@ class Life:
         self.sent[self.before + day] = action
 
 
-def mornings(place, life, days, *, kill_on=(), late_on=(), repeat_on=()):
-    place.mkdir()
-    (place / "exports").mkdir()
-    life.write(place / "exports", 0)
-    scratch = place.parent / "begun"
-    new_campaign(scratch, exports=sorted((place / "exports").iterdir()), start=DAY)
-    confirm(scratch)
-    place = scratch
+def begin_life(folder, life, changed=None):
+    """A campaign's folder from what the world wrote before its first day; changed: texts of campaign.toml."""
+    (folder / "before").mkdir(parents=True)
+    life.write(folder / "before", 0)
+    place = folder / "shop"
+    new_campaign(place, exports=sorted((folder / "before").iterdir()), start=DAY)
+    confirm(place)
+    path = place / "campaign.toml"
+    text = path.read_text()
+    for old, new in {"customers = 4000": "customers = 1000", **(changed or {})}.items():
+        assert old in text
+        text = text.replace(old, new)
+    path.write_text(text)
+    return place
+
+
+def killed(words, moment):
+    """Run a verb, and kill it at a moment, in seconds; whether it was still running."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "campaignrl", *map(str, words)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        process.wait(moment)
+    except subprocess.TimeoutExpired:
+        process.kill()
+    return process.wait() != 0
+
+
+def mornings(place, life, days, *, kill_on=(), late_on=(), repeat_on=(), noon_on=()):
+    """The mornings of a campaign; who opted out at noon, and when."""
+    chance, lasted, gone = np.random.default_rng(5), 10.0, {}
     for k in range(days):
         day = DAY + dt.timedelta(days=k)
         if k not in late_on and k not in repeat_on:
             life.write(place / "exports", k)
         if k in kill_on:
-            words = [sys.executable, "-m", "campaignrl", "today", str(place), "--as-of", str(day)]
-            process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            try:
-                process.wait(2.5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        today(place, day=day)
+            killed(["today", place, "--as-of", day], chance.uniform(0.2, 1.0) * lasted)
+        started = time.monotonic()
+        found = today(place, day=day)
+        lasted = time.monotonic() - started
+        if k in noon_on:
+            one = pd.read_csv(found.list_path, dtype=str)["customer_id"].iloc[0]
+            gone[one] = k
+            word = f"customer_id,channel,allowed,day\n{one},*,no,{day}\n"
+            (place / "answers" / f"permissions_{k}.csv").write_text(word)
+        if k in kill_on:
+            killed(["approve", place, "--as-of", day, "--by", "Ann"], chance.uniform(0.2, 1.0) * lasted)
         done = approve(place, day=day, who="Ann", now=NOW)
+        assert done.lost == (1 if k in noon_on else 0)
         life.take(done.path, k)
-    return place
+    return gone
 
 
 def check_mornings(place, life, days):
@@ -428,8 +464,10 @@ def check_mornings(place, life, days):
     many, broken = audit_ledger(ledger, world)
     assert many == life.customers * days
     assert not broken, broken
+    for path in sorted((place / "policies").glob("*.bundle")):
+        assert not audit_ledger(ledger, world, load_policy(path, world))[1], path
     life.write(place / "exports", days)
-    today(place, day=DAY + dt.timedelta(days=days))
+    found = today(place, day=DAY + dt.timedelta(days=days))
     truth = life.history(days).events
     since = truth[(truth["kind"] == "order") & (truth["ts"] >= pd.Timestamp(DAY))]
     told = ledger.read("outcomes", ["outcome_id", "kind", "margin"]).to_pandas()
@@ -439,19 +477,158 @@ def check_mornings(place, life, days):
     decisions = ledger.read("decisions", ["action"]).to_pandas()
     sent = sum(int((action != 0).sum()) for action in life.sent.values())
     assert int((decisions["action"] != 0).sum()) == sent
+    return found
 
 
 def test_five_mornings_that_a_world_answers(tmp_path):
     life = Life()
-    place = mornings(tmp_path / "start", life, 5, late_on=(2,), repeat_on=(3,))
+    place = begin_life(tmp_path, life)
+    gone = mornings(place, life, 5, late_on=(2,), repeat_on=(3,), noon_on=(1,))
     check_mornings(place, life, 5)
+    assert not sent_after(place, gone)
+
+
+def sent_after(place, gone):
+    """Sends to customers who had opted out, on the day itself or later."""
+    rows = Ledger.open(place / "ledger").read("decisions", ["customer_id", "day", "action"]).to_pandas()
+    first = rows["customer_id"].map({one: (DAY - EPOCH).days + k for one, k in gone.items()})
+    return int(((rows["action"] != 0) & (rows["day"] >= first)).sum())
+
+
+def gain_in_truth(life, decided_on, customers):
+    """What a day's sends brought over none on that day, all else as it was: mean of 7 days, a customer and decision."""
+    cost = np.append(life.world.catalog.cost_of, 0)[:-1] / life.world.money.minor_per_unit
+
+    def brought(first):
+        events = life.history(first + 7).events
+        orders = events[(events["kind"] == "order") & (events["ts"] >= pd.Timestamp(DAY) + pd.Timedelta(days=first))]
+        total = orders.groupby(orders["customer_id"].astype(int))["amount"].sum() * 0.3
+        return total.reindex(range(life.customers)).fillna(0.0).to_numpy()
+
+    gains = []
+    for k in decided_on:
+        actual, sends = brought(k), life.sent[life.before + k]
+        life.sent[life.before + k] = np.zeros_like(sends)
+        gains.append((actual - brought(k) - cost[sends])[customers])
+        life.sent[life.before + k] = sends
+    return float(np.mean(gains))
+
+
+TRIED = {
+    'mode = "apprentice"': 'mode = "trial"',
+    "days = 7 }, { share = 0.5, days = 83 }": "days = 5 }, { share = 0.5, days = 20 }",
+    "watched = 13": "watched = 3",
+    '# policy = "lin_ts"': 'policy = "lin_ts"',
+    "challengers = []": 'challengers = ["pretrained/ecommerce"]',
+}
 
 
 @pytest.mark.slow
-def test_thirty_mornings_with_faults(tmp_path):
+@pytest.mark.timeout(7_200)
+def test_thirty_mornings_with_faults(tmp_path, capsys):
     life = Life(customers=2_000)
-    place = mornings(tmp_path / "start", life, 30, kill_on=(7, 19), late_on=(11,), repeat_on=(15,))
-    check_mornings(place, life, 30)
+    place = begin_life(tmp_path, life, TRIED)
+    campaign = CampaignFile(place)
+    first = champion_of(campaign)
+    gone = mornings(place, life, 30, kill_on=(7, 19), late_on=(11,), repeat_on=(15,), noon_on=(9,))
+    found = check_mornings(place, life, 30)
+    assert not sent_after(place, gone)
+    last, ledger, as_of = champion_of(campaign), Ledger.open(place / "ledger"), DAY + dt.timedelta(days=30)
+
+    log = ledger_log(ledger, life.world, as_of=as_of, policy=policy_hash(first))
+    told = compare_on_log(log, first, load_policy("none", life.world))
+    days = np.unique(log.day[log.matured]) - (DAY - EPOCH).days
+    truth = gain_in_truth(life, days.tolist(), np.unique(log.customers.astype(int)[log.customer]))
+    with capsys.disabled():
+        print(f"\nlog: {told.value:+.4f} [{told.ci_low:+.4f}, {told.ci_high:+.4f}] a decision; truth {truth:+.4f}")
+    assert told.ci_low <= truth <= told.ci_high
+
+    said = [s.said for s in found.stations if s.name in ("champion", "challenger", "learn")]
+    ids = (1 << 45) + np.arange(4_000)
+    ours, theirs = (live(life.world, acting(p, life.world), customers=ids, seed=1, expects=True) for p in (last, first))
+    gain = paired_gain(ours["expected"], theirs["expected"])
+    with capsys.disabled():
+        print(f"champion of day 30 ({last.name}) over that of day 1 ({first.name}): {gain}", *said, sep="\n")
+    if policy_hash(last) == policy_hash(first):
+        assert not (place / "champions.jsonl").exists(), "nobody was shown to be better, and nobody was made champion"
+    else:
+        assert gain.low > 0.0
+
+
+def test_a_morning_killed_at_a_random_moment_goes_on_where_it_was(shop, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(shop, other)
+    started = time.monotonic()
+    whole = today(other, day=DAY)
+    moment = np.random.default_rng(11).uniform(0.3, 1.2) * (time.monotonic() - started)
+    assert killed(["today", shop, "--as-of", DAY], moment) or moment > 0
+    found = today(shop, day=DAY)
+    assert not list(shop.glob(".profiles-*"))
+    assert found.list_path.read_bytes() == whole.list_path.read_bytes()
+    assert (shop / "profiles" / "profiles.parquet").read_bytes() == (other / "profiles/profiles.parquet").read_bytes()
+    assert Ledger.open(shop / "ledger").counts()["decisions"] == 0
+    killed(["approve", shop, "--as-of", DAY, "--by", "Ann"], moment)
+    done, straight = (approve(place, day=DAY, who="Ann", now=NOW) for place in (shop, other))
+    assert done.path.read_bytes() == straight.path.read_bytes()
+    assert Ledger.open(shop / "ledger").counts() == Ledger.open(other / "ledger").counts()
+
+
+def test_an_opt_out_after_the_release_is_said_and_taken_off(shop):
+    today(shop, day=DAY)
+    done = approve(shop, day=DAY, who="Ann", now=NOW)
+    before = pd.read_csv(done.path, dtype=str)
+    gone = before["customer_id"].iloc[3]
+    (shop / "answers" / "permissions_late.csv").write_text(f"customer_id,channel,allowed,day\n{gone},*,no,{DAY}\n")
+    again = today(shop, day=DAY)
+    assert "1 on the released list may no longer be contacted" in again.alerts[0]
+    done = approve(shop, day=DAY, who="Bob", now=NOW)
+    assert done.lost == 1
+    left = pd.read_csv(done.path, dtype=str)
+    assert left.equals(before[before["customer_id"] != gone].reset_index(drop=True))
+    lines = [json.loads(line) for line in (shop / "approvals.jsonl").read_text().splitlines()]
+    assert lines[1]["taken off"] == 1
+    assert not any("no longer" in alert for alert in today(shop, day=DAY).alerts)
+
+
+def test_a_corrected_amount_is_told_by_its_difference(shop):
+    today(shop, day=DAY)
+    approve(shop, day=DAY, who="Ann", now=NOW)
+    path = shop / "exports" / "orders.csv"
+    old = path.read_text()
+    for amount, margins in (("100.00", [3_000]), ("80.00", [3_000, -600]), ("130.00", [3_000, -600, 1_500])):
+        path.write_text(f"{old}1,{DAY} 12:00:00,{amount},0.0\n")
+        for _ in range(2):
+            today(shop, day=DAY + dt.timedelta(days=1))
+        told = Ledger.open(shop / "ledger").read("outcomes", ["outcome_id", "margin"]).to_pandas()
+        assert sorted(told["margin"]) == sorted(margins)
+
+
+def test_what_comes_from_the_future_is_refused_and_what_nobody_knows_is_counted_apart(shop):
+    today(shop, day=DAY)
+    head = "outcome_id,customer_id,kind,day,margin\n"
+    late = shop / "answers" / "outcomes_1.csv"
+    late.write_text(f"{head}a,1,order,{DAY + dt.timedelta(days=3)},5\n")
+    with pytest.raises(DataError, match="when it arrives, or before"):
+        today(shop, day=DAY)
+    late.unlink()
+    (shop / "answers" / "handovers_1.csv").write_text(f"decision_id,status,day\nnobody-1,sent,{DAY}\n")
+    said = next(s.said for s in today(shop, day=DAY).stations if s.name == "outcomes")
+    assert said == "1 of decisions that nobody knows, kept apart"
+
+
+def test_what_the_exports_do_not_say_stays_unknown_to_the_plan(shop):
+    """From exports to the plan's page: without a file of contacts nobody knows of any, and that is not none."""
+    (shop / "exports" / "sends.csv").unlink()
+    path = shop / "campaign.toml"
+    head, *parts = path.read_text().split("[[source]]")
+    kept = [part for part in parts if 'file = "sends.csv"' not in part]
+    path.write_text("[[source]]".join([head, *kept]))
+    found = today(shop, day=DAY)
+    frame = pd.read_parquet(shop / "profiles" / "profiles.parquet")
+    assert frame["contacts_7d"].isna().all()
+    assert any("contact" in limit for limit in found.plan.limits), found.plan.limits
+    page = (shop / "plans" / f"{DAY}.html").read_text()
+    assert all(limit.split(":")[0][:30] in html.unescape(page) for limit in found.plan.limits)
 
 
 def test_verbs_say_what_they_did(tmp_path):
@@ -466,6 +643,7 @@ def test_verbs_say_what_they_did(tmp_path):
     assert [s["name"] for s in facts["stations"]] == [
         "profiles",
         "outcomes",
+        "world",
         "champion",
         "champion",
         "challenger",

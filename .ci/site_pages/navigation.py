@@ -44,6 +44,7 @@ SECTIONS = (
             "how-to/plan-an-ab-test.md",
             "how-to/erase-a-customer.md",
             "marketer.md",
+            "first-hour.md",
             "loop.md",
             "gate.md",
             "operate.md",

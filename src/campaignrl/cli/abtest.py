@@ -64,7 +64,12 @@ def plan(
     guardrail: Annotated[
         list[str] | None, typer.Option(help="+COLUMN or -COLUMN (less is better), =MARGIN; may be given again.")
     ] = None,
-    looks: Annotated[str, typer.Option(help="any: read it when you like; once: at the planned size only.")] = "any",
+    looks: Annotated[
+        str,
+        typer.Option(
+            help="any: read it when you like; late: so, but most of alpha is kept for the end; once: then alone."
+        ),
+    ] = "any",
     alpha: Annotated[float, typer.Option(help="How often a test without a difference may stop.")] = 0.05,
     power: Annotated[float, typer.Option(help="How often the effect is to be found.")] = 0.8,
     salt: Annotated[str | None, typer.Option(help="Of the hash that assigns; default: the name.")] = None,
@@ -166,12 +171,11 @@ def _arms(share: float, holdout: float) -> dict[str, float]:
     return {**arms, "holdout": holdout} if holdout else arms
 
 
-def _looks(text: str) -> Literal["any time", "once"]:
-    if text == "once":
-        return "once"
-    if text != "any":
-        raise UsageError(Problem("abtest plan", "--looks", text, "any or once"))
-    return "any time"
+def _looks(text: str) -> Literal["any time", "once", "late"]:
+    known: dict[str, Literal["any time", "once", "late"]] = {"any": "any time", "once": "once", "late": "late"}
+    if text not in known:
+        raise UsageError(Problem("abtest plan", "--looks", text, "any, late or once"))
+    return known[text]
 
 
 def _guardrail(text: str) -> Guardrail:

@@ -14,7 +14,7 @@ import typer
 from campaignrl.cli.inputs import day_of
 from campaignrl.cli.terminal import Json, say, say_json, talk
 from campaignrl.errors import UsageError
-from campaignrl.loop import STUDY, Today, confirm, new_campaign, new_study, release
+from campaignrl.loop import STUDY, Approved, Today, confirm, new_campaign, new_study, release
 from campaignrl.loop import approve as approve_plan
 from campaignrl.loop import halt as halt_campaign
 from campaignrl.loop import today as do_today
@@ -87,18 +87,29 @@ def _confirm(folder: Path, files: list[Path], as_json: bool) -> None:
     say(f"next: campaignrl today {folder}" if found else f"{folder}: nothing was left to confirm")
 
 
-def today(folder: Folder, as_of: AsOf = None, as_json: Json = False) -> None:
+def today(
+    folder: Folder,
+    as_of: AsOf = None,
+    auto: Annotated[
+        str | None, typer.Option("--auto", help="Release the plan at once, by the name of who answers for it.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Do this morning's work: exports to profiles, what came back, who may decide, the plan. It sends nothing."""
     found = do_today(folder, day=day_of(as_of), watch=_tell)
+    done = None if auto is None else approve_plan(folder, day=found.day, who=auto, now=datetime.datetime.now())
     if as_json:
-        say_json(_facts(found))
+        say_json({**_facts(found), **({} if done is None else {"waits_for": "", "list": str(done.path)})})
         return
     for one in found.stations:
         say(f"{one.name:<10} {one.said}")
     for alert in found.alerts:
         say(f"! {alert}")
     say(f"page       {found.page}")
-    say(f"plan       {found.list_path}" + (f"     waits for: {found.waits_for}" if found.waits_for else ""))
+    waits = f"     waits for: {found.waits_for}" if found.waits_for and done is None else ""
+    say(f"plan       {found.list_path}{waits}")
+    if done is not None:
+        say(f"approve    {_released(done)}")
 
 
 def _tell(name: str, seconds: float) -> None:
@@ -121,8 +132,12 @@ def approve(folder: Folder, by: By, as_of: AsOf = None, as_json: Json = False) -
         facts = {"day": found.day.isoformat(), "list": str(found.path), "sends": found.sends, "lost": found.lost}
         say_json({**facts, "by": found.who})
         return
+    say(_released(found))
+
+
+def _released(found: Approved) -> str:
     lost = f" ({found.lost:,} fewer than planned: no longer allowed)" if found.lost else ""
-    say(f"{found.sends:,} sends released by {found.who}{lost}: {found.path}")
+    return f"{found.sends:,} sends released by {found.who}{lost}: {found.path}"
 
 
 def halt(

@@ -43,6 +43,8 @@ from campaignrl.ledger.handovers import sent_against_a_word as sent_against_a_wo
 from campaignrl.ledger.incoming import Added as Added
 from campaignrl.ledger.incoming import add as add
 from campaignrl.ledger.incoming import checked_rows as checked_rows
+from campaignrl.ledger.log_view import SUMS as SUMS
+from campaignrl.ledger.log_view import customer_sums as customer_sums
 from campaignrl.ledger.log_view import decided as decided
 from campaignrl.ledger.log_view import decision_context as decision_context
 from campaignrl.ledger.log_view import eligible_masks as eligible_masks

@@ -67,6 +67,7 @@ def add(
     today: datetime.date,
     mapping: str | Path | None = None,
     encoding: str | None = None,
+    past_only: bool = False,
 ) -> Added:
     """Add the rows of a file to `handovers`, `outcomes` or `permissions`, each once.
 
@@ -81,6 +82,7 @@ def add(
         today: when it arrives; a withdrawal counts from then on, and outcomes of the days before are known then.
         mapping: TOML file that says how another tool's export reads as these columns (mapping.py).
         encoding: of a CSV that is not UTF-8.
+        past_only: refuse rows of days that have not come yet, which are mistakes.
 
     Raises:
         DataError: rows that cannot be understood, all of them at once; nothing is added.
@@ -95,6 +97,8 @@ def add(
     needed = [c for c in COLUMNS[what] if not (what == "outcomes" and c == "customer_id")]
     require_columns(where, needed, table.column_names)
     everything = checked_rows(what, table, where, world)
+    if past_only:
+        _require_past(everything, where, today)
     with ledger.lock():
         frame = everything[~_of_erased(ledger, everything)].reset_index(drop=True)
         found, withdrawn = _new(ledger, what, frame, today, where), None
@@ -162,6 +166,15 @@ def _new(ledger: Ledger, what: str, frame: pd.DataFrame, today: datetime.date, w
     fresh = np.array([row not in known for row in rows], dtype=bool)  # of no row a list would select columns
     kept = frame[fresh].sort_values(key, kind="stable").reset_index(drop=True)
     return kept.assign(arrived=(today - EPOCH).days)
+
+
+def _require_past(rows: pd.DataFrame, where: str, today: datetime.date) -> None:
+    """DataError for rows of days that have not come yet."""
+    later = (rows["day"] > (today - EPOCH).days).to_numpy()
+    said = np.array([(EPOCH + datetime.timedelta(days=int(day))).isoformat() for day in rows["day"]], dtype=object)
+    problems = row_problems(later, "day", said, f"{today}, when it arrives, or before", "", where)
+    if problems:
+        raise DataError(problems)
 
 
 def _withdrawals(outcomes: pd.DataFrame, today: datetime.date) -> pd.DataFrame:

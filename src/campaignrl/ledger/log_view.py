@@ -3,7 +3,8 @@
 As in a simulated log, the reward of a row is all that the customer brought from the day of the decision on, over the
 world's outcome window: margins of orders less refunds, lost permissions and the cost of sends. A row has matured once
 its window has passed and outcomes have come in since: what nobody has told yet is not nothing. The same ledger gives
-the same log, whatever the order its rows came in. Not here: the tables (folder.py).
+the same log, whatever the order its rows came in. Beside it what each customer brought over a span of days, which
+tests on live customers measure. Not here: the tables (folder.py).
 """
 
 from __future__ import annotations
@@ -27,12 +28,15 @@ from campaignrl.specs import World
 from campaignrl.tables.files import category_codes
 from campaignrl.tables.log import DecisionLog
 
+SUMS = ("value", "margin", "spend", "unsubscribed")  # of `customer_sums`
 WHOLE = ("customer_id", "run_id", "decision_id", "action", "eligible", "propensity", "propensity_before", "cost")
 LEAST = 6  # digits of a policy's hash that name it
 NEVER = -(1 << 31)  # day before any: of outcomes nothing was ever told
 
 
-def ledger_log(ledger: Ledger, world: World, *, as_of: datetime.date, policy: str | None = None) -> DecisionLog:
+def ledger_log(
+    ledger: Ledger, world: World, *, as_of: datetime.date, policy: str | None = None, every: bool = False
+) -> DecisionLog:
     """The log that `evaluate` and `train` take as it is.
 
     Args:
@@ -40,6 +44,7 @@ def ledger_log(ledger: Ledger, world: World, *, as_of: datetime.date, policy: st
         world: whose catalog, features and outcome window.
         as_of: the morning on which it is read: outcomes of earlier days are known.
         policy: only decisions of the policy of this name or content hash; None: of the one policy that decided.
+        every: decisions of all policies; each row has the propensity of its own.
 
     Raises:
         SupportError: there is no decision, or several policies made them and none is named.
@@ -51,7 +56,7 @@ def ledger_log(ledger: Ledger, world: World, *, as_of: datetime.date, policy: st
     outcomes = with_customers(ledger, outcomes[outcomes["day"] < today])
     outcomes["customer_id"] = renamed(outcomes["customer_id"], ledger.aliases)
     outcomes = outcomes[outcomes["customer_id"] != ""]  # the others are of a decision that is not here (yet)
-    rows = _of_policy(everything, policy, ledger)
+    rows = everything if every and len(everything) else _of_policy(everything, policy, ledger)
     daily = _daily(everything[~everything["decision_id"].isin(not_sent(ledger))], outcomes, world)
     return log_of_rows(rows, world, daily, min(today, told))
 
@@ -182,3 +187,38 @@ def eligible_masks(eligible: pd.Series, k: int, n: int) -> Bool:
     if n:
         mask[np.repeat(np.arange(n), lengths), np.concatenate(eligible.to_list()).astype(np.int64)] = True
     return mask
+
+
+def customer_sums(ledger: Ledger, world: World, since: datetime.date, until: datetime.date) -> pd.DataFrame:
+    """One row a customer of whom anything is known from `since` on, up to the evening before `until`.
+
+    value: margins less refunds, cost of sends and lost permissions, in the world's currency; margin: of orders less
+    refunds; spend: cost of sends; unsubscribed: how often. By customer_id, under the names of today.
+    """
+    first, last = (since - EPOCH).days, (until - EPOCH).days
+    told = with_customers(ledger, ledger.read("outcomes").to_pandas())
+    told = told[(told["day"] >= first) & (told["day"] < last) & (told["customer_id"] != "")]
+    sent = ledger.read("decisions", ["decision_id", "customer_id", "day", "action", "cost"]).to_pandas()
+    sent = sent[(sent["day"] >= first) & (sent["day"] < last) & (sent["action"] != NONE)]
+    sent = sent[~sent["decision_id"].isin(not_sent(ledger))]
+    unit, left = world.money.minor_per_unit, (told["kind"] == "unsubscribe").to_numpy()
+    rows = pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "customer_id": told["customer_id"],
+                    "margin": np.where(left, 0, told["margin"]) / unit,
+                    "spend": 0.0,
+                    "unsubscribed": left.astype(np.float64),
+                }
+            ),
+            pd.DataFrame(
+                {"customer_id": sent["customer_id"], "margin": 0.0, "spend": sent["cost"] / unit, "unsubscribed": 0.0}
+            ),
+        ],
+        ignore_index=True,
+    )
+    rows["customer_id"] = renamed(rows["customer_id"], ledger.aliases)
+    summed = rows.groupby("customer_id")[["margin", "spend", "unsubscribed"]].sum()
+    lost = summed["unsubscribed"] * world.money.unsubscribe
+    return summed.assign(value=summed["margin"] - summed["spend"] - lost)[list(SUMS)]

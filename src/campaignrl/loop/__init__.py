@@ -1,34 +1,34 @@
 """The closed loop: one folder that a marketing team lives in, and what happens there every morning.
 
 approval.py         Releasing a plan, and the kill switch: who, when, which plan
-campaign_file.py    `campaign.toml`: where the exports lie and what they mean, whose rules hold, which policies decide
-champion.py         Who may decide: the champion as its file names it, and what world and ledger say of it and of its
-                    challengers
 example_exports.py  Small example exports of a shop, bank, chain or travel house: what `campaignrl init --template`
                     begins with
-first_rows.py       The first rows of an export as intake would read it, every cell as text
-folder.py           The folder of a campaign on disk: what is remembered from morning to morning, the lock, the kill
-                    switch
-guesses.py          A first reading of exports nobody has described: which file is what, which column means what, and
-                    how sure that is
-headers.py          What people call the columns of their exports, in English and Chinese, and which words name a
-                    channel
 morning.py          A morning: exports to profiles, what came back to the ledger, who may decide, what would be sent;
                     and the page
 new_campaign.py     A new folder: from a template with example exports, or from a marketer's own files
-stations.py         What happens at each station of a morning: exports to profiles, what came back to the ledger
 study_folder.py     A researcher's folder: a world to change, a suite of policies to compare in it, a script from log to
                     truth
+arms/               Who decides: champion, challengers, and the trial by which one becomes the other
+first_reading/      A first reading of exports that nobody has described
+folder/             The folder of a campaign: its file, and what is remembered there from morning to morning
+stations/           The stations of a morning that take something in
 """
 
+from campaignrl.loop.approval import Approved as Approved
 from campaignrl.loop.approval import approve as approve
 from campaignrl.loop.approval import halt as halt
 from campaignrl.loop.approval import release as release
-from campaignrl.loop.campaign_file import CampaignFile as CampaignFile
-from campaignrl.loop.campaign_file import confirm as confirm
-from campaignrl.loop.champion import Judged as Judged
-from campaignrl.loop.champion import campaign_policy as campaign_policy
-from campaignrl.loop.champion import judge as judge
+from campaignrl.loop.arms import Judged as Judged
+from campaignrl.loop.arms import Verdict as Verdict
+from campaignrl.loop.arms import campaign_policy as campaign_policy
+from campaignrl.loop.arms import cohort_of as cohort_of
+from campaignrl.loop.arms import judge as judge
+from campaignrl.loop.arms import planned_step as planned_step
+from campaignrl.loop.arms import read_step as read_step
+from campaignrl.loop.arms import verdict as verdict
+from campaignrl.loop.folder import CampaignFile as CampaignFile
+from campaignrl.loop.folder import TrialSpec as TrialSpec
+from campaignrl.loop.folder import confirm as confirm
 from campaignrl.loop.folder import halted as halted
 from campaignrl.loop.folder import read_state as read_state
 from campaignrl.loop.morning import Today as Today

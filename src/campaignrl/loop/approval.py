@@ -1,7 +1,8 @@
 """Releasing a plan, and the kill switch: who, when, which plan.
 
 What was approved is what is sent: the list is decided once more as the ledger stands now, and may only have lost
-customers since (an opt-out at noon). Anything else needs a new look. Not here: the plan (morning.py).
+customers since (an opt-out at noon). Anything else needs a new look. Asked again before the list is handed over, it
+takes off those who may no longer be contacted. Not here: the plan (morning.py).
 """
 
 from __future__ import annotations
@@ -13,9 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from campaignrl.errors import Problem, UsageError
-from campaignrl.loop.campaign_file import CampaignFile
-from campaignrl.loop.folder import APPROVALS, HALT, append_line, halted, locked, read_state, require_going, write_state
-from campaignrl.loop.morning import PLANS, decided, list_digest
+from campaignrl.ledger import Ledger
+from campaignrl.loop.arms import decided, list_digest, no_longer
+from campaignrl.loop.folder import (
+    APPROVALS,
+    HALT,
+    CampaignFile,
+    append_line,
+    halted,
+    locked,
+    read_state,
+    require_going,
+    write_state,
+)
+from campaignrl.loop.morning import PLANS
 from campaignrl.loop.stations import open_ledger, profiles_key, take_in
 from campaignrl.tables.files import frame_writer, read_frame, write_whole
 
@@ -37,7 +49,7 @@ class Approved:
 def approve(folder: str | Path, *, day: datetime.date, who: str, now: datetime.datetime) -> Approved:
     """Release the plan of a day: the decisions go to the ledger, the list to FOLDER/sends.
 
-    Again, it gives what it gave.
+    Again, it gives what it gave, without customers whose permission was taken away since.
 
     Raises:
         UsageError: there is no plan of that day, guesses are not confirmed, the campaign is halted, nobody signs, or
@@ -53,7 +65,11 @@ def approve(folder: str | Path, *, day: datetime.date, who: str, now: datetime.d
         path = place / SENDS / f"{day}.csv"
         before = state.get("approved", {})
         if before.get("day") == day.isoformat() and path.exists():
-            return Approved(day, path, len(read_frame(path, ["customer_id"])), int(before["lost"]), before["who"])
+            take_in(campaign, ledger, day, state)
+            lost = _take_off(campaign, ledger, day, path, who, now)
+            before["lost"] = int(before["lost"]) + lost
+            write_state(place, {**state, "approved": before})
+            return Approved(day, path, len(read_frame(path, ["customer_id"])), before["lost"], before["who"])
         _require_plan(campaign, state, day)
         take_in(campaign, ledger, day, state)  # an opt-out at noon
         planned = read_frame(place / PLANS / f"{day}.csv", text=["customer_id"])
@@ -73,6 +89,20 @@ def approve(folder: str | Path, *, day: datetime.date, who: str, now: datetime.d
         state["approved"] = {**facts, "list": str(path)}
         write_state(place, state)
     return Approved(day, path, len(found.sends()), lost, who)
+
+
+def _take_off(
+    campaign: CampaignFile, ledger: Ledger, day: datetime.date, path: Path, who: str, now: datetime.datetime
+) -> int:
+    """Take customers off a released list who may no longer be contacted; how many."""
+    listed = read_frame(path, text=["customer_id", "decision_id"])
+    gone = listed["decision_id"].isin(no_longer(decided(campaign, ledger, day, commit=False)))
+    if gone.any():
+        left = listed[~gone].reset_index(drop=True)
+        write_whole(path, frame_writer(left, path))
+        facts = {"day": day.isoformat(), "who": who, "when": now.isoformat(timespec="seconds")}
+        append_line(campaign.folder / APPROVALS, {**facts, "taken off": int(gone.sum()), "list": str(path)})
+    return int(gone.sum())
 
 
 def _require_plan(campaign: CampaignFile, state: dict[str, Any], day: datetime.date) -> None:

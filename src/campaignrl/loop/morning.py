@@ -7,9 +7,8 @@ one that was killed goes on where it was. Not here: each station's work (station
 from __future__ import annotations
 
 import datetime
-import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,15 +16,35 @@ from typing import Any
 
 from campaignrl.errors import Problem, UsageError
 from campaignrl.ledger import Ledger
-from campaignrl.loop.campaign_file import CampaignFile
-from campaignrl.loop.champion import challengers, judge, policy_of, require_not_losing
-from campaignrl.loop.folder import locked, read_state, require_going, write_state
-from campaignrl.loop.stations import PROFILES, data_alerts, make_profiles, open_ledger, sweep, take_in
+from campaignrl.loop.arms import (
+    beside,
+    challengers,
+    champion_of,
+    course_of,
+    decided,
+    judge,
+    list_digest,
+    move_on,
+    no_longer,
+    require_not_losing,
+)
+from campaignrl.loop.folder import CampaignFile, locked, read_state, require_going, write_state
+from campaignrl.loop.stations import (
+    data_alerts,
+    hold_world,
+    learn_on,
+    learned_bundle,
+    make_profiles,
+    open_ledger,
+    sweep,
+    take_in,
+    world_alerts,
+)
 from campaignrl.monitor import health_of
+from campaignrl.policies import Policy
 from campaignrl.report.pages import morning_page, plan_page
 from campaignrl.send import Decisions, Plan, plan_of
-from campaignrl.send.decide import decide
-from campaignrl.tables.files import Writer, frame_writer, write_together
+from campaignrl.tables.files import Writer, frame_writer, read_frame, write_together
 
 PLANS, PAGE = "plans", "morning.html"
 NOTHING_NEW = "nothing new"
@@ -64,12 +83,15 @@ class Today:
     alerts: list[str] = field(default_factory=list)
 
     @contextmanager
-    def station(self, name: str, watch: Watch | None = None) -> Iterator[list[str]]:
-        """Time a station; what it appends to the list is what it says."""
+    def station(self, name: str, watch: Watch | None = None, *, quiet: bool = False) -> Iterator[list[str]]:
+        """Time a station; what it appends to the list is what it says. quiet: it is not even mentioned."""
         started, said = time.monotonic(), list[str]()
         yield said
         seconds = time.monotonic() - started
-        self.stations += [Station(name, line, seconds) for line in said or [NOTHING_NEW]]
+        if quiet:
+            return
+        lines = said or [NOTHING_NEW]
+        self.stations += [Station(name, line, seconds if i == 0 else 0.0) for i, line in enumerate(lines)]
         if watch is not None:
             watch(name, seconds)
 
@@ -104,18 +126,31 @@ def today(folder: str | Path, *, day: datetime.date, watch: Watch | None = None)
         with found.station("outcomes", watch) as said:
             said += _some(take_in(campaign, ledger, day, state))
         write_state(place, state)
-        champion = policy_of(campaign, campaign.spec.policies.champion, campaign.spec.policies.explore)
+        champion = champion_of(campaign)
+        with found.station("world", watch) as said:
+            said.append(hold_world(campaign, champion, day, state))
+        write_state(place, state)
+        with found.station("learn", watch, quiet=campaign.spec.learn.policy is None) as said:
+            said += _some(learn_on(campaign, ledger, day, state))
+        write_state(place, state)
+        tried = challengers(campaign, learned_bundle(state), state)
         with found.station("champion", watch) as said:
             said.append(require_not_losing(campaign, champion, state))
-            said += [str(one) for one in judge(campaign, ledger, day, champion)]
-        with found.station("challenger", watch) as said:
-            said += challengers(campaign, state)
+            others = [one.policy for one in tried if one.policy is not None]
+            said += [str(one) for one in judge(campaign, ledger, day, champion, others)]
         write_state(place, state)
+        with found.station("challenger", watch) as said:
+            said += [one.said for one in tried] or ["none"]
+            may = [one.policy for one in tried if one.policy is not None and one.is_better]
+            said += move_on(campaign, ledger, day, champion, may)
         with found.station("decide", watch) as said:
             decisions = decided(campaign, ledger, day, commit=False)
             found.plan = plan_of(decisions, campaign.world, ledger)
             said.append(_sends(found.plan))
-        _wait(found, campaign, state, list_digest(decisions))
+        apprentices = _apprentices(campaign, state, others, day)
+        with found.station("apprentice", watch, quiet=not apprentices) as said:
+            said += [beside(campaign, ledger, day, one, decisions) for one in apprentices]
+        _wait(found, campaign, state, decisions)
         found.alerts += [one.says for one in health_of(ledger, as_of=day, world=campaign.world).alarms]
         _write(found, campaign, decisions)
         write_state(place, state)
@@ -132,45 +167,43 @@ def _require_day(campaign: CampaignFile, ledger: Ledger, day: datetime.date) -> 
         )
 
 
-def decided(campaign: CampaignFile, ledger: Ledger, day: datetime.date, *, commit: bool) -> Decisions:
-    """The champion's decisions of a day, given profiles and ledger as they stand."""
-    policies, sends = campaign.spec.policies, campaign.spec.sends
-    return decide(
-        policy_of(campaign, policies.champion, policies.explore),
-        campaign.folder / PROFILES / "profiles.parquet",
-        campaign.world,
-        day=day,
-        budget=sends.budget,
-        capacity=sends.capacity,
-        ledger=ledger,
-        dry_run=not commit,
-        send_at=sends.at,
-    )
+def _apprentices(
+    campaign: CampaignFile, state: dict[str, Any], others: Sequence[Policy], day: datetime.date
+) -> list[Policy]:
+    """Challengers that decide beside: all but the one that is on trial, until the list of the day is released."""
+    if campaign.spec.trial.mode == "off" or state.get("approved", {}).get("day") == day.isoformat():
+        return []
+    busy = course_of(campaign).challenger
+    return [one for one in others if one.name != busy]
 
 
-def list_digest(decisions: Decisions) -> str:
-    """Of what would be sent to whom: equal digests, equal lists."""
-    frame = decisions.sends()[["customer_id", "offer", "channel"]].sort_values(["customer_id"], kind="stable")
-    return hashlib.blake2b(frame.to_csv(index=False).encode(), digest_size=16).hexdigest()
-
-
-def _wait(found: Today, campaign: CampaignFile, state: dict[str, Any], digest: str) -> None:
+def _wait(found: Today, campaign: CampaignFile, state: dict[str, Any], decisions: Decisions) -> None:
     """What stands between the plan and the sends."""
     assert found.plan is not None
     approved = state.get("approved", {})
     if approved.get("day") == found.day.isoformat():
         found.alerts.append(f"{found.day}: released by {approved['who']}; the list is {approved['list']}")
+        gone = len(no_longer(decisions) & _listed(approved["list"]))
+        if gone:
+            fix = f"campaignrl approve {found.folder} --by NAME, once more, takes them off"
+            found.alerts.insert(0, f"{gone:,} on the released list may no longer be contacted: {fix}")
         return
     guesses = campaign.spec.guess
-    found.alerts += data_alerts(campaign, state)
+    found.alerts += [*world_alerts(state), *data_alerts(campaign, state)]
     found.alerts += [f"to be confirmed: {guess.says} ({guess.file})" for guess in guesses]
     if not found.plan.sends:
         why = ", ".join(f"{why} ({many:,})" for why, many in found.plan.nothing[:3])
         found.alerts.append(f"nobody gets anything: {why or 'no customers'}")
-    state["plan"] = {"day": found.day.isoformat(), "list": digest, "sends": found.plan.sends}
+    state["plan"] = {"day": found.day.isoformat(), "list": list_digest(decisions), "sends": found.plan.sends}
     found.waits_for = (
         f"campaignrl init {found.folder} --confirm" if guesses else f"campaignrl approve {found.folder} --by NAME"
     )
+
+
+def _listed(path: str) -> set[str]:
+    """Decisions on a released list, by their ids."""
+    place = Path(path)
+    return set(read_frame(place, text=["decision_id"])["decision_id"]) if place.is_file() else set()
 
 
 def _write(found: Today, campaign: CampaignFile, decisions: Decisions) -> None:

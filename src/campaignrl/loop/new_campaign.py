@@ -13,9 +13,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from campaignrl.errors import Problem, UsageError, unknown
-from campaignrl.loop.campaign_file import FILE, campaign_text
 from campaignrl.loop.example_exports import example_exports
-from campaignrl.loop.guesses import Guess, Reading, read_exports
+from campaignrl.loop.first_reading import Guess, Reading, read_exports
+from campaignrl.loop.folder import FILE, campaign_text
 from campaignrl.policies import business_as_usual
 from campaignrl.specs import load_world
 from campaignrl.tables.files import write_together, write_whole

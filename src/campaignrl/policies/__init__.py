@@ -14,6 +14,7 @@ loading.py           Building a policy from its name, its spec or its file
 registry.py          Which kinds of policy exist. The table is literal: no spec and no bundle ever decides what is
                      imported
 row_products.py      Products of rows with a matrix in which a row's result never depends on its place in the batch
+split.py             Several policies at once, each with its own customers: a share of them by a stable hash
 standing.py          How a policy stands against sending nothing, business as usual and the best fixed action: the
                      record in its bundle
 tensor_file.py       Tensors and a few texts in one file, in the safetensors format: a length, a JSON header, raw
@@ -56,6 +57,9 @@ from campaignrl.policies.registry import KINDS as KINDS
 from campaignrl.policies.registry import kinds as kinds
 from campaignrl.policies.registry import policy_class as policy_class
 from campaignrl.policies.registry import register_policy as register_policy
+from campaignrl.policies.split import Split as Split
+from campaignrl.policies.split import arm_numbers as arm_numbers
+from campaignrl.policies.split import parts_of as parts_of
 from campaignrl.policies.standing import PROOF as PROOF
 from campaignrl.policies.standing import Gain as Gain
 from campaignrl.policies.standing import Standing as Standing

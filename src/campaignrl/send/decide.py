@@ -16,7 +16,7 @@ from campaignrl import rng
 from campaignrl.arrays import UInt64
 from campaignrl.errors import ArtifactError, Problem, UsageError
 from campaignrl.ledger import EPOCH, Ledger, keep_aliases, known_as
-from campaignrl.policies import Policy, PolicyReference, load_policy, require_trained
+from campaignrl.policies import Policy, PolicyReference, load_policy, parts_of, require_trained
 from campaignrl.policies.deep import Memory, require_memory
 from campaignrl.send.customers import Customers, Suppressed, read_customers
 from campaignrl.send.decisions import Decisions
@@ -64,7 +64,8 @@ def decide(
     all, customers are served by lot, and propensities count that; or, by value, those for whom it brings most.
 
     Args:
-        policy: a Policy, a bundle, a spec, a bundled name, `always:ACTION`; a learner must have learned.
+        policy: a Policy, a bundle, a spec, a bundled name, `always:ACTION`, or a Split: several policies, each for its
+            share of the customers; a learner must have learned.
         customers: a frame, a file, or what `read_customers` gave; n rows.
         world: whose rules hold: a World, its name, path or dict.
         day: a date, or its text, 2026-11-21.
@@ -161,10 +162,11 @@ def _decided(
 
 def require_playable(policy: Policy, world: World) -> None:
     """A policy for the world's own catalog that has learned what it needs."""
-    if policy.catalog.hash != world.catalog.hash:
-        where, fix = f"policy {policy.name}", "Train it again in this world, or give the world it was trained in."
-        raise ArtifactError(Problem(where, "catalog", policy.catalog.hash, f"that of {world.name}", fix))
-    require_trained(policy, world.name)
+    for part in parts_of(policy):
+        if part.catalog.hash != world.catalog.hash:
+            where, fix = f"policy {part.name}", "Train it again in this world, or give the world it was trained in."
+            raise ArtifactError(Problem(where, "catalog", part.catalog.hash, f"that of {world.name}", fix))
+        require_trained(part, world.name)
 
 
 def require_recent(policy: Policy, world: World, day: datetime.date) -> None:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from campaignrl.actions import NONE, Catalog
-from campaignrl.arrays import Bool, Float, Objects
+from campaignrl.arrays import Bool, Float, Int, Objects
 from campaignrl.display import html_table, one_line
 from campaignrl.features import Context
 from campaignrl.guard import Allocation, Limits
@@ -53,6 +53,8 @@ class Decisions:
         gain_unit: of expected gains: the currency, where the policy learned in a world; "" where it does not say.
         plan: the certificate of a plan by value, of everybody, exploring ones too; None: served by lot, or repeated.
         withdrawn: (n,) of a run that is repeated, whose permission was taken away since; None: nobody's.
+        deciders: name and content hash of each policy that decided.
+        decider: (n,) which of them decided for each customer; None: the only one.
         doubts: what the policy's bundle says is not shown of it, such as that it brings more than sending nothing.
         barred_today: decisions of earlier runs of the day to send to somebody who may no longer be contacted.
         about: plain JSON facts: world, seed, currency, outcome window, holdout, hashes of policy and world.
@@ -88,6 +90,8 @@ class Decisions:
     gain_unit: str = ""
     plan: Allocation | None = None
     doubts: tuple[str, ...] = ()
+    deciders: tuple[tuple[str, str], ...] = ()
+    decider: Int | None = None
 
     def to_frame(self) -> pd.DataFrame:
         """Every decision, also to send nothing, in the order of the customers."""
@@ -104,11 +108,18 @@ class Decisions:
                 "blocked": self.blocked,
                 "cost": self.catalog.cost_of[self.action] / self.about["minor_per_unit"],
                 "expected_gain": self.gains().round(6),
-                "policy_id": self.policy,
+                "policy_id": self.by_decider(0),
                 "catalog_hash": self.catalog.hash,
                 "decision_id": self.decision_id,
             }
         )
+
+    def by_decider(self, part: int) -> Objects:
+        """(n,) who decided for each customer: part 0 of `deciders`, the name, or 1, the content hash."""
+        if self.decider is None:
+            alone = self.policy if part == 0 else self.about["policy_hash"]
+            return np.full(len(self.ids), alone, dtype=object)
+        return np.array([one[part] for one in self.deciders], dtype=object)[self.decider]
 
     @property
     def decision_id(self) -> Objects:

@@ -18,7 +18,7 @@ from campaignrl import rng
 from campaignrl.actions import NONE
 from campaignrl.arrays import Bool, Float, Objects, UInt64
 from campaignrl.guard import Block, Facts, Rules, allowed, blocks, by_lane, lanes_of, rules_of, stock_of
-from campaignrl.policies import Policy, sample
+from campaignrl.policies import Policy, Split, sample
 from campaignrl.policies.deep import Memory, ask
 from campaignrl.rng import Purpose
 from campaignrl.send.facts import Morning, facts_of
@@ -95,7 +95,10 @@ def draw(
         if closed is not None:
             mask[closed[part], 1:] = False
         found.eligible[part] = mask
-        p = ask(policy, memory, keys[part], day, facts.context, mask)
+        if isinstance(policy, Split):
+            p = policy.probabilities_of(keys[part], facts.context, mask)
+        else:
+            p = ask(policy, memory, keys[part], day, facts.context, mask)
         action = found.action[part] = sample(p, u[part])
         found.propensity[part] = p[np.arange(len(mask)), action]
         found.none[part] = p[:, NONE]

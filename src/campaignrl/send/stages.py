@@ -19,7 +19,7 @@ from campaignrl import rng
 from campaignrl.arrays import Bool, Float32, Int64, UInt64
 from campaignrl.guard import Limits
 from campaignrl.ledger import EPOCH
-from campaignrl.policies import Policy, doubts_of, policy_hash
+from campaignrl.policies import Policy, Split, doubts_of, parts_of, policy_hash
 from campaignrl.policies.deep import Memory
 from campaignrl.send.decisions import Decisions, joined
 from campaignrl.send.draw import Drawn, draw
@@ -147,7 +147,9 @@ def tell(run: Run, table: CustomerTable, keys: UInt64, offered: Offered, shared:
         limits=run.limits,
         morning=run.morning,
         about=_about(run),
-        doubts=doubts_of(policy),
+        doubts=tuple(doubt for part in parts_of(policy) for doubt in doubts_of(part)),
+        deciders=_deciders(policy),
+        decider=policy.of(keys) if isinstance(policy, Split) else None,
         learned_until=learned_until(policy),
         gain_unit=world.money.currency if "world" in getattr(policy, "trained_on", {}) else "",
     )
@@ -160,8 +162,13 @@ def tell(run: Run, table: CustomerTable, keys: UInt64, offered: Offered, shared:
         propensity=served.propensity,
         reason=reasons_of(world.catalog, drawn, served, run.limits),
         blocked=blocked_of(world.catalog, drawn, served),
-        expected_gain=expected_gain(policy, table.context, served.action),
+        expected_gain=expected_gain(policy, table.context, served.action, keys),
     )
+
+
+def _deciders(policy: Policy) -> tuple[tuple[str, str], ...]:
+    """Names and hashes of the parts of a split; of one policy `about` says them already."""
+    return tuple((part.name, policy_hash(part)) for part in policy.policies) if isinstance(policy, Split) else ()
 
 
 def facts_about(policy: Policy, world: World, seed: int) -> dict[str, Any]:
@@ -196,7 +203,13 @@ def _by_value(run: Run, found: Decisions, keys: UInt64, offered: Offered, terms:
 
 
 def learned_until(policy: Policy) -> datetime.date | None:
-    """Day of the last outcome that a policy has learned from; None: it did not from a log of days of the calendar."""
+    """Day of the last outcome that a policy has learned from; None: it did not from a log of days of the calendar.
+
+    Of several policies, of the one that learned longest ago.
+    """
+    if isinstance(policy, Split):
+        days = [day for day in map(learned_until, policy.policies) if day is not None]
+        return min(days, default=None)
     fact = getattr(policy, "trained_on", {}).get(FACT)
     closed = 0 if fact is None else CustomerSketch.from_dict(fact, policy.name).closed
     return EPOCH + datetime.timedelta(days=closed) if closed > SIMULATED else None

@@ -32,7 +32,7 @@ from campaignrl.guard import (
     shared_limits,
 )
 from campaignrl.ledger import EPOCH
-from campaignrl.policies import Policy, sample, stated_gains
+from campaignrl.policies import Policy, Split, sample, stated_gains
 from campaignrl.rng import Purpose
 from campaignrl.send.decisions import Decisions
 from campaignrl.send.draw import ROWS_AT_A_TIME
@@ -111,12 +111,13 @@ def gains_of(policy: Policy, context: Context) -> Float32 | None:
     return np.concatenate(blocks)
 
 
-def expected_gain(policy: Policy, context: Context, action: Int64) -> Float:
+def expected_gain(policy: Policy, context: Context, action: Int64, keys: UInt64) -> Float:
     """(n,) what each action taken is expected to bring over `none`; NaN where the policy does not say."""
     found = np.full(len(action), np.nan)
     for start in range(0, len(action), ROWS_AT_A_TIME):
         rows = slice(start, start + ROWS_AT_A_TIME)
-        gains = stated_gains(policy, context.take(rows))
+        seen = context.take(rows)
+        gains = policy.gains_of(keys[rows], seen) if isinstance(policy, Split) else stated_gains(policy, seen)
         if gains is None:
             break
         found[rows] = gains[np.arange(len(gains)), action[rows]]

@@ -2,6 +2,8 @@
 
 classifier_two_sample.py  Can a classifier tell real customers from simulated ones? The area under its ROC curve,
                           cross-validated
+recent_days.py            Is a world still like what new exports say? Orders and revenue of the last days,
+                          against what it expects of them
 scorecard.py              How close simulated customers come to real ones: one row a figure, each with its
                           tolerance, and why it was missed
 summaries.py              What customers did in a window of time, as arrays in which real and simulated ones can be
@@ -12,6 +14,9 @@ untreated_scorecard.py    The scorecard of a calibrated world on what no campaig
                           of simulated customers
 """
 
+from campaignrl.calibration.realism.recent_days import Held as Held
+from campaignrl.calibration.realism.recent_days import expected_of as expected_of
+from campaignrl.calibration.realism.recent_days import hold as hold
 from campaignrl.calibration.realism.scorecard import Scorecard as Scorecard
 from campaignrl.calibration.realism.scorecard import scorecard as scorecard
 from campaignrl.calibration.realism.summaries import CustomerSummaries as CustomerSummaries

@@ -22,6 +22,8 @@ from campaignrl.ope.intervals.asymptotic_sequences import FIRST as FIRST
 from campaignrl.ope.intervals.asymptotic_sequences import anytime_multiple as anytime_multiple
 from campaignrl.ope.intervals.asymptotic_sequences import horizon_inflation as horizon_inflation
 from campaignrl.ope.intervals.asymptotic_sequences import horizon_multiple as horizon_multiple
+from campaignrl.ope.intervals.asymptotic_sequences import late_inflation as late_inflation
+from campaignrl.ope.intervals.asymptotic_sequences import late_multiple as late_multiple
 from campaignrl.ope.intervals.betting import betting_interval as betting_interval
 from campaignrl.ope.intervals.bootstrap import RESAMPLES as RESAMPLES
 from campaignrl.ope.intervals.bootstrap import percentile_interval as percentile_interval

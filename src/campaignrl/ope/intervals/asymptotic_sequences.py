@@ -4,8 +4,9 @@ mean +- SE x sqrt(2 (n r + 1) / (n r) x log(sqrt(n r + 1) / alpha)), r the tunin
 (Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas 2024, Annals of Statistics 52:2613, theorem 2.2). The error at all looks
 together tends to alpha where looking starts once a central limit theorem holds; narrowest near the n it is tuned for.
 Where nobody looks beyond a horizon, the same curve may be drawn closer until all looks up to there share alpha
-(Brownian limit, as in group-sequential tests). Not here: bounds that hold exactly, for outcomes of a known range
-(confidence_sequences.py).
+(Brownian limit, as in group-sequential tests). `late_multiple` keeps
+most of alpha for the end (O'Brien & Fleming 1979, Biometrics 35:549). Not here: bounds that hold exactly, for outcomes
+of a known range (confidence_sequences.py).
 """
 
 from __future__ import annotations
@@ -43,6 +44,33 @@ def horizon_multiple(n: Float | float, alpha: float, horizon: float) -> Float:
     """The same where the last look is at `horizon` and the first at FIRST of it; a late last one counts as if there."""
     at = np.minimum(np.asarray(n, dtype=np.float64), horizon)
     return anytime_multiple(at, alpha, horizon) * _drawn_closer(alpha)
+
+
+def late_multiple(n: Float | float, alpha: float, horizon: float) -> Float:
+    """Standard errors at n of `horizon`: wide at first, near those of one look at the end, and never outside of alpha.
+
+    The boundary is level for the Brownian motion behind it, which passes it with twice the chance of its end point.
+    """
+    part = np.minimum(np.asarray(n, dtype=np.float64) / horizon, 1.0)
+    found: Float = stats.norm.isf(alpha / 4.0) / np.sqrt(np.maximum(part, 1e-12))
+    return found
+
+
+@cache
+def late_inflation(alpha: float, power: float) -> float:
+    """As `horizon_inflation`, for `late_multiple`, in the right direction: the chance is known exactly."""
+    edge = float(stats.norm.isf(alpha / 4.0))
+
+    def found(drift: float) -> float:
+        beyond = 2.0 * drift * edge + float(stats.norm.logcdf(-edge - drift))
+        return float(stats.norm.cdf(drift - edge)) + math.exp(min(beyond, 0.0))
+
+    low, high = 0.0, 20.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if found(middle) < power else (low, middle)
+    once = stats.norm.isf(alpha / 2) + stats.norm.ppf(power)
+    return float((high / once) ** 2)
 
 
 @cache

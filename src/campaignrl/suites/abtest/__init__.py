@@ -31,6 +31,11 @@ from campaignrl.suites.abtest.outcomes import read_outcomes as read_outcomes
 from campaignrl.suites.abtest.power import customers_needed as customers_needed
 from campaignrl.suites.abtest.power import plan_trial as plan_trial
 from campaignrl.suites.abtest.power import power_of as power_of
+from campaignrl.suites.abtest.reading import BETTER as BETTER
+from campaignrl.suites.abtest.reading import BROKEN as BROKEN
+from campaignrl.suites.abtest.reading import GO_ON as GO_ON
+from campaignrl.suites.abtest.reading import HARMED as HARMED
+from campaignrl.suites.abtest.reading import WORSE as WORSE
 from campaignrl.suites.abtest.reading import Reading as Reading
 from campaignrl.suites.abtest.reading import read_trial as read_trial
 from campaignrl.suites.abtest.simulated import Pool as Pool

@@ -6,20 +6,17 @@ of each other and of the guard's holdout. Not here: the shares (trial.py), wheth
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from campaignrl.arrays import Int, Int64
-from campaignrl.rng import Purpose, customer_keys, uniform
+from campaignrl.policies import arm_numbers
+from campaignrl.rng import customer_keys
 from campaignrl.suites.abtest.trial import Trial
 
 
 def arms_of(trial: Trial, ids: Int | Sequence[str] | npt.NDArray[np.object_]) -> Int64:
     """(n,) number of each customer's arm, in the order of `trial.arms`."""
-    salt = int.from_bytes(hashlib.blake2b(trial.salt.encode(), digest_size=7).digest(), "little")
-    u = uniform(customer_keys(ids), salt, 0, Purpose.TRIAL)
-    ends = np.cumsum(list(trial.arms.values()))[:-1]
-    return np.searchsorted(ends, u, side="right").astype(np.int64)
+    return arm_numbers(customer_keys(ids), trial.salt, tuple(trial.arms.values()))

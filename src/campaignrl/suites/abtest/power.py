@@ -13,11 +13,11 @@ from typing import Any, Literal
 
 from scipy import stats
 
-from campaignrl.ope.intervals import horizon_inflation
+from campaignrl.ope.intervals import horizon_inflation, late_inflation
 from campaignrl.specs import check
 from campaignrl.suites.abtest.trial import Guardrail, Trial
 
-Looks = Literal["any time", "once"]
+Looks = Literal["any time", "once", "late"]
 
 
 def customers_needed(
@@ -29,7 +29,8 @@ def customers_needed(
     """
     reach = stats.norm.isf(alpha / 2) + stats.norm.ppf(power)
     once: float = (reach * std / effect) ** 2 * sum(1.0 / share for share in shares)
-    return math.ceil(once * (horizon_inflation(alpha, power) if looks == "any time" else 1.0))
+    cost = {"any time": horizon_inflation, "late": late_inflation}
+    return math.ceil(once * (1.0 if looks == "once" else cost[looks](alpha, power)))
 
 
 def power_of(effect: float, std: float, shares: tuple[float, float], alpha: float, customers: int) -> float:

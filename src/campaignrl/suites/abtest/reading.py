@@ -1,7 +1,7 @@
 """What a test says now, and whether to stop: the split, the guardrails, then the measure.
 
-Intervals of a test with `looks = "any time"` hold at every look up to the planned size at once; those of a test with
-one look are read at the planned size and not before. Guardrails are always read at any time. Not here: the
+Intervals of a test with `looks = "any time"` or "late" hold at every look up to the planned size at once; those of a
+test with one look are read at the planned size and not before. Guardrails are always read at any time. Not here: the
 differences (cuped.py), the table (outcomes.py).
 """
 
@@ -15,7 +15,7 @@ from scipy import stats
 
 from campaignrl.arrays import Float
 from campaignrl.errors import UsageError
-from campaignrl.ope.intervals import FIRST, horizon_multiple
+from campaignrl.ope.intervals import FIRST, horizon_multiple, late_multiple
 from campaignrl.suites.abtest.cuped import Difference, difference
 from campaignrl.suites.abtest.outcomes import Outcomes
 from campaignrl.suites.abtest.split_check import ALARM, split_p_value
@@ -120,8 +120,12 @@ class Reading:
         return "\n".join(lines)
 
 
-def read_trial(trial: Trial, outcomes: Outcomes) -> Reading:
-    """Read a test. UsageError where an arm has fewer than two customers."""
+def read_trial(trial: Trial, outcomes: Outcomes, seen: float | None = None) -> Reading:
+    """Read a test. UsageError where an arm has fewer than two customers.
+
+    seen: where all its customers are there from the first day on and are watched for a time, the share of that time
+    that has passed; None: customers come one after the other, and those whose outcome is in say how far it is.
+    """
     counts = np.bincount(outcomes.arm, minlength=len(trial.arms))
     if counts.min() < 2:
         few = [name for name, many in zip(trial.arms, counts, strict=True) if many < 2]
@@ -129,41 +133,54 @@ def read_trial(trial: Trial, outcomes: Outcomes) -> Reading:
     p = split_p_value(counts, np.array(list(trial.arms.values())))
     by_name = dict(zip(trial.arms, counts.tolist(), strict=True))
     broken = p <= ALARM or outcomes.crossed > CROSSED * len(outcomes.arm)
-    arms = tuple(_arm(trial, outcomes, number, broken) for number in range(1, len(trial.arms)))
+    arms = tuple(_arm(trial, outcomes, number, broken, seen) for number in range(1, len(trial.arms)))
     champion = float(outcomes.measure[outcomes.arm == 0].mean())
     return Reading(trial, len(outcomes.arm), by_name, p, outcomes.crossed, champion, arms)
 
 
-def _arm(trial: Trial, outcomes: Outcomes, number: int, broken: bool) -> Arm:
+def _arm(trial: Trial, outcomes: Outcomes, number: int, broken: bool, seen: float | None) -> Arm:
     rows = (outcomes.arm == 0) | (outcomes.arm == number)
     challenger = outcomes.arm[rows] == number
     share = len(challenger) / len(outcomes.arm)
     found = difference(outcomes.measure[rows], challenger, outcomes.covariates[rows])
     planned = trial.customers * share
-    low, high = interval(trial, found, planned)
+    at = float(found.customers) if seen is None else seen * planned
+    low, high = interval(trial, found, at, planned)
     scale = abs(found.champion) or abs(trial.mean)
     guarded = tuple(
-        _guarded(trial, rail, outcomes.guardrails[rows, place], challenger, planned)
+        _guarded(trial, rail, outcomes.guardrails[rows, place], challenger, at, planned)
         for place, rail in enumerate(trial.guardrails)
     )
-    decision = _decision(trial, low, high, len(outcomes.arm), guarded, broken)
+    many = len(outcomes.arm) if seen is None else round(seen * trial.customers)
+    decision = _decision(trial, low, high, many, guarded, broken)
     name, gain = list(trial.arms)[number], found.value / scale
-    many = int(challenger.sum())
-    return Arm(name, many, found.challenger, gain, low / scale, high / scale, found.variance_saved, decision, guarded)
+    return Arm(
+        name,
+        int(challenger.sum()),
+        found.challenger,
+        gain,
+        low / scale,
+        high / scale,
+        found.variance_saved,
+        decision,
+        guarded,
+    )
 
 
-def interval(trial: Trial, found: Difference, planned: float) -> tuple[float, float]:
-    """Of the difference: at every look at once, or at the one look. planned: customers of these two arms."""
+def interval(trial: Trial, found: Difference, at: float, planned: float) -> tuple[float, float]:
+    """Of the difference: at every look at once, or at the one look. at, planned: customers of these two arms."""
     if trial.looks == "any time":
-        multiple = float(horizon_multiple(float(found.customers), trial.level, planned))
+        multiple = float(horizon_multiple(at, trial.level, planned))
+    elif trial.looks == "late":
+        multiple = float(late_multiple(at, trial.level, planned))
     else:
         multiple = float(stats.norm.isf(trial.level / 2))
     return found.value - multiple * found.std_error, found.value + multiple * found.std_error
 
 
-def _guarded(trial: Trial, rail: Guardrail, values: Float, challenger: Any, planned: float) -> Guarded:
+def _guarded(trial: Trial, rail: Guardrail, values: Float, challenger: Any, at: float, planned: float) -> Guarded:
     found = difference(values, challenger)
-    multiple = float(horizon_multiple(float(found.customers), trial.level, planned))
+    multiple = float(horizon_multiple(at, trial.level, planned))
     scale = abs(found.champion) or 1.0
     harm, half = -rail.better * found.value / scale, multiple * found.std_error / scale
     return Guarded(rail.column, harm, harm - half, harm + half, rail.margin)

@@ -15,7 +15,7 @@ from scipy import stats
 from campaignrl.arrays import Float
 from campaignrl.campaign import run_campaign
 from campaignrl.envs import Panel
-from campaignrl.ope.intervals import FIRST, horizon_multiple
+from campaignrl.ope.intervals import FIRST, horizon_multiple, late_multiple
 from campaignrl.policies import PolicyReference
 from campaignrl.specs import WorldReference, load_world
 from campaignrl.suites.abtest.cuped import adjusted
@@ -88,6 +88,8 @@ def simulate_trials(
         z = _statistic(np.where(treated, challenger[who], champion[who]), treated, looks)
         if trial.looks == "any time":
             edge = horizon_multiple(looks.astype(float), trial.level, float(n))
+        elif trial.looks == "late":
+            edge = late_multiple(looks.astype(float), trial.level, float(n))
         else:
             edge = np.full(len(looks), stats.norm.isf(trial.level / 2))
         out = np.flatnonzero(np.abs(z) > edge)

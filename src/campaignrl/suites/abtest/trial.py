@@ -44,7 +44,7 @@ class Trial(Spec):
     measure: Name = "value"  # column of the outcomes that the test is about; more is better
     covariates: list[Name] = Field(default_factory=list)  # columns known before the test starts
     guardrails: list[Guardrail] = Field(default_factory=list)
-    looks: Literal["any time", "once"] = "any time"
+    looks: Literal["any time", "once", "late"] = "any time"  # late: any time, most of alpha kept for the end
     alpha: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.05
     power: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.8
     effect: Positive  # smallest effect worth finding, a share of the champion's mean

@@ -8,21 +8,22 @@ shown to lose. Not here: the trial itself (proof/), the valuation (ope/).
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from campaignrl.errors import CampaignError, Problem, UsageError
 from campaignrl.ledger import Ledger, ledger_log
-from campaignrl.loop.campaign_file import CampaignFile
+from campaignrl.loop.arms.kept import crowned, keep, kept
+from campaignrl.loop.folder import CampaignFile
 from campaignrl.ope import compare_on_log
 from campaignrl.ope.evaluate import evaluate
-from campaignrl.policies import NOTHING, Gain, Policy, Standing, build_policy, load_policy, policy_hash, save_policy
+from campaignrl.policies import NOTHING, Gain, Policy, Standing, build_policy, load_policy, policy_hash
 from campaignrl.proof import prove
 from campaignrl.specs import bundled_files, read_toml, world_hash
 from campaignrl.tables.log import DecisionLog
 
-SERVED = "served"  # bundles of champions that a service was started with
 FEWEST = 500  # matured decisions, below which nothing is read off the log
 
 
@@ -56,12 +57,17 @@ def policy_of(campaign: CampaignFile, named: str, explore: float = 0.0) -> Polic
     return load_policy(reference, campaign.world)
 
 
+def champion_of(campaign: CampaignFile) -> Policy:
+    """Who decides: whom a trial made champion, while campaign.toml names the one that it named then; else that one."""
+    last = crowned(campaign)
+    if last:
+        return kept(campaign, last["bundle"])
+    return policy_of(campaign, campaign.spec.policies.champion, campaign.spec.policies.explore)
+
+
 def campaign_policy(campaign: CampaignFile) -> Path:
     """The champion as it decides in mornings, as a bundle of its own in the campaign's folder."""
-    policy = policy_of(campaign, campaign.spec.policies.champion, campaign.spec.policies.explore)
-    path = campaign.folder / SERVED / f"{policy.name}-{policy_hash(policy)[:12]}.bundle"
-    path.parent.mkdir(exist_ok=True)
-    return path if path.is_file() else save_policy(policy, path)
+    return campaign.folder / keep(campaign, champion_of(campaign))
 
 
 def require_not_losing(campaign: CampaignFile, policy: Policy, state: dict[str, Any]) -> str:
@@ -80,19 +86,29 @@ def require_not_losing(campaign: CampaignFile, policy: Policy, state: dict[str, 
     return f"{policy.name} {gain.said(unit)} over sending nothing in the world: {shown}"
 
 
-def challengers(campaign: CampaignFile, state: dict[str, Any]) -> list[str]:
-    """What the world says of each challenger; one that is shown better may be made champion, by whoever signs."""
-    said = []
-    for named in campaign.spec.policies.challengers:
+class Challenger(NamedTuple):
+    """A challenger as its name reads; policy None: it cannot be read, and `said` says why."""
+
+    named: str
+    policy: Policy | None
+    is_better: bool
+    said: str
+
+
+def challengers(campaign: CampaignFile, learned: str | None, state: dict[str, Any]) -> list[Challenger]:
+    """What the world says of each challenger, and of what learned on; who is not shown better is tried on nobody."""
+    found = []
+    for named in (*campaign.spec.policies.challengers, *(() if learned is None else (learned,))):
         try:
             policy = policy_of(campaign, named)
             stands = standing_of(campaign, policy, state)
         except CampaignError as wrong:
-            said.append(f"{named}: {str(wrong).partition(chr(10))[0]}")
+            found.append(Challenger(named, None, False, f"{named}: {str(wrong).partition(chr(10))[0]}"))
             continue
-        may = "may become champion" if stands.is_better else "stays: " + " ".join(stands.doubts)
-        said.append(f"{policy.name} {stands.over[NOTHING].said(stands.unit)} over sending nothing in the world: {may}")
-    return said or ["none"]
+        may = "may be tried" if stands.is_better else "stays: " + " ".join(stands.doubts)
+        gain = f"{policy.name} {stands.over[NOTHING].said(stands.unit)} over sending nothing in the world: {may}"
+        found.append(Challenger(named, policy, stands.is_better, gain))
+    return found
 
 
 def standing_of(campaign: CampaignFile, policy: Policy, state: dict[str, Any]) -> Standing:
@@ -107,25 +123,33 @@ def standing_of(campaign: CampaignFile, policy: Policy, state: dict[str, Any]) -
     return Standing.of(facts["on"], facts["unit"], over, facts["verdict"])
 
 
-def judge(campaign: CampaignFile, ledger: Ledger, day: datetime.date, champion: Policy) -> list[Judged | str]:
+def judge(
+    campaign: CampaignFile,
+    ledger: Ledger,
+    day: datetime.date,
+    champion: Policy,
+    against: Sequence[Policy] | None = None,
+) -> list[Judged | str]:
     """Champion against sending nothing and each challenger against the champion, on the ledger's log.
 
-    A text stands where the log cannot say.
+    A text stands where the log cannot say. against: challengers; None: those that campaign.toml names.
     """
     if all(run["day"] >= day.isoformat() for run in ledger.runs()):
         return ["nothing was decided before today: the log cannot say what it earns"]
     try:
-        log = ledger_log(ledger, campaign.world, as_of=day)
+        log = ledger_log(ledger, campaign.world, as_of=day, every=True)
     except CampaignError as wrong:
         return [str(wrong).partition("\n")[0]]
     matured = int(log.matured.sum())
     if matured < FEWEST:
         return [f"the log holds {matured:,} decisions whose outcome is known, too few to say ({FEWEST:,})"]
     none = load_policy("none", campaign.world)
-    found = [_judged(log, champion, none, "sending nothing")]
-    for named in campaign.spec.policies.challengers:
-        found.append(_judged(log, policy_of(campaign, named), champion, "the champion"))
-    return found
+    if against is None:
+        against = [policy_of(campaign, named) for named in campaign.spec.policies.challengers]
+    return [
+        _judged(log, champion, none, "sending nothing"),
+        *(_judged(log, policy, champion, "the champion") for policy in against),
+    ]
 
 
 def _judged(log: DecisionLog, policy: Policy, other: Policy, against: str) -> Judged | str:

@@ -1,14 +1,12 @@
-"""What happens at each station of a morning: exports to profiles, what came back to the ledger.
+"""Exports to profiles: the first station of a morning, which does its work anew or not at all.
 
-A station does its work anew or not at all: one that was cut off is done again, one with nothing new is skipped. Not
-here: the order of the stations (morning.py), who may decide (champion.py).
+Not here: what came back from sending (came_back.py), the order of the stations (morning.py).
 """
 
 from __future__ import annotations
 
 import datetime
 import fnmatch
-import hashlib
 import shutil
 import tempfile
 from pathlib import Path
@@ -18,22 +16,18 @@ import numpy as np
 import pandas as pd
 
 from campaignrl.errors import DataError, Problem
-from campaignrl.ledger import EPOCH, Ledger, add, not_sent
-from campaignrl.loop.campaign_file import CampaignFile
-from campaignrl.loop.folder import digest_of
+from campaignrl.ledger import EPOCH, Ledger, not_sent
+from campaignrl.loop.folder import CampaignFile, digest_of
 from campaignrl.profiles.events import newest_day
 from campaignrl.profiles.intake import IntakeResult
 from campaignrl.profiles.intake.intake import intake
 from campaignrl.profiles.store import build_folder
 from campaignrl.report.pages import quality_page
 from campaignrl.tables import ID, read_events, write_events
-from campaignrl.tables.files import write_frame
 
 PROFILES, LEDGER = "profiles", "ledger"
 FEWER = 0.8  # of the orders of the morning before, below which somebody should look
 HIDDEN = (".", "_", "~$")
-OUTCOMES = {"order": "order", "refund": "refund", "opened": "open", "clicked": "click", "unsubscribed": "unsubscribe"}
-COMES_BACK = ("handovers", "outcomes", "permissions")
 
 
 def open_ledger(campaign: CampaignFile) -> Ledger:
@@ -88,7 +82,7 @@ def make_profiles(campaign: CampaignFile, ledger: Ledger, day: datetime.date, st
 
 def profiles_key(campaign: CampaignFile, day: datetime.date) -> str:
     """What the profiles of a morning are made of: the day, every export, campaign.toml."""
-    exports = _files(campaign.exports)
+    exports = files_of(campaign.exports)
     if not exports:
         fix = "Put the exports there, as the mapping names them."
         raise DataError(Problem("profiles", "exports", str(campaign.exports), "a folder with files", fix))
@@ -98,8 +92,8 @@ def profiles_key(campaign: CampaignFile, day: datetime.date) -> str:
 def data_alerts(campaign: CampaignFile, state: dict[str, Any]) -> list[str]:
     """What somebody should look at in the exports: files that nothing reads, orders that are gone."""
     patterns = [source.file for source in campaign.mapping.source]
-    read = [name for name in _files(campaign.exports) if any(_reads(pattern, name) for pattern in patterns)]
-    unread = [name for name in _files(campaign.exports) if name not in read]
+    read = [name for name in files_of(campaign.exports) if any(_reads(pattern, name) for pattern in patterns)]
+    unread = [name for name in files_of(campaign.exports) if name not in read]
     said = [f"{name} lies in {campaign.spec.data.exports}/, and no [[source]] reads it" for name in unread]
     counts = state.get("orders", {})
     now, before = int(counts.get("now", 0)), int(counts.get("before", 0))
@@ -110,62 +104,6 @@ def data_alerts(campaign: CampaignFile, state: dict[str, Any]) -> list[str]:
 
 def _reads(pattern: str, name: str) -> bool:
     return fnmatch.fnmatch(name, pattern) or name.startswith(pattern.rstrip("/") + "/")
-
-
-def take_in(campaign: CampaignFile, ledger: Ledger, day: datetime.date, state: dict[str, Any]) -> str | None:
-    """What came back, from answers/ and from the exports, into the ledger; None where nothing is new."""
-    counts = dict.fromkeys(COMES_BACK, 0)
-    known = state.setdefault("answers", {})
-    for name, path in _files(campaign.answers).items():
-        what = next((table for table in COMES_BACK if path.name.lower().startswith(table)), None)
-        if what is None:
-            allowed = "named handovers*, outcomes* or permissions*"
-            raise DataError(Problem("answers", "file", name, allowed, "Rename it, or take it away."))
-        seen = digest_of({name: path})
-        if known.get(name) != seen:
-            mapping = getattr(campaign.spec.answers, what)
-            found = add(
-                ledger,
-                what,
-                path,
-                campaign.world,
-                today=day,
-                mapping=None if mapping is None else campaign.place(mapping),
-            )
-            counts[what] += found.new
-            known[name] = seen
-    counts["outcomes"] += _outcomes_of_exports(campaign, ledger, day)
-    if not any(counts.values()):
-        return None
-    return " · ".join(f"{many:,} {what}" for what, many in counts.items() if many)
-
-
-def _outcomes_of_exports(campaign: CampaignFile, ledger: Ledger, day: datetime.date) -> int:
-    """Orders, refunds, answers and opt-outs of the exports since the campaign's start, each once."""
-    events = read_events(campaign.folder / PROFILES / "events.parquet")
-    since = events["kind"].isin(list(OUTCOMES)) & (events["ts"] >= pd.Timestamp(campaign.spec.start))
-    rows = events[since & (events["ts"] < pd.Timestamp(day))]
-    if not len(rows):
-        return 0
-    named = rows[[ID, "ts", "kind", "amount"]].astype(object).fillna("").astype(str)
-    nth = named.groupby(list(named.columns)).cumcount()
-    texts = ["\0".join(row) for row in named.assign(nth=nth.astype(str)).itertuples(index=False)]
-    money = rows["kind"].isin(["order", "refund"])
-    channel = rows["channel"].where(rows["channel"].isin(list(campaign.world.channels)), "")
-    found = pd.DataFrame(
-        {
-            "outcome_id": ["export:" + hashlib.blake2b(t.encode(), digest_size=12).hexdigest() for t in texts],
-            "customer_id": rows[ID].to_numpy(),
-            "kind": rows["kind"].map(OUTCOMES).to_numpy(),
-            "day": rows["ts"].dt.strftime("%Y-%m-%d").to_numpy(),
-            "margin": np.where(money, rows["amount"].fillna(0.0) * campaign.spec.data.margin, 0.0),
-            "channel": channel.fillna("").to_numpy(),
-        }
-    )
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "outcomes.parquet"
-        write_frame(found, path)
-        return add(ledger, "outcomes", path, campaign.world, today=day).new
 
 
 def _leave_out_own_sends(path: Path, ledger: Ledger) -> None:
@@ -206,7 +144,8 @@ def _require_understood(taken: IntakeResult) -> None:
         raise DataError([problem._replace(fix=fix) for problem in problems])
 
 
-def _files(folder: Path) -> dict[str, Path]:
+def files_of(folder: Path) -> dict[str, Path]:
+    """Files under a folder by their place in it, but for hidden ones."""
     if not folder.is_dir():
         return {}
     found = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(HIDDEN))

@@ -16,8 +16,16 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from campaignrl.errors import DataError, Problem, UsageError
-from campaignrl.loop.first_rows import first_rows
-from campaignrl.loop.headers import CONTACTS, channel_in, column_of, folded, is_void, kind_of, permission_of
+from campaignrl.loop.first_reading.first_rows import first_rows
+from campaignrl.loop.first_reading.headers import (
+    CONTACTS,
+    channel_in,
+    column_of,
+    folded,
+    is_void,
+    kind_of,
+    permission_of,
+)
 
 LOOKED_AT = 100_000  # rows of each file
 STATUSES = 20  # values of a status; of more it is something else

@@ -5,6 +5,8 @@
     plans/          a page and a list for each morning              sends/               approved lists, for the tool
     morning.html    the newest morning                              state.json           what each station has seen
     approvals.jsonl who released which plan                         halt.json            there while nothing may be sent
+    trial.json      which challenger is on trial, and since when    champions.jsonl      who became champion, and why
+    policies/       every policy that decided, as it was            learned/             what learned on from the log
 
 Not here: what happens in the morning (morning.py, approval.py).
 """
@@ -29,21 +31,29 @@ PATIENCE = 60.0  # seconds to wait for another run
 
 def read_state(folder: Path) -> dict[str, Any]:
     """What each station has seen; empty before the first morning."""
-    path = folder / STATE
-    if not path.exists():
-        return {}
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        fix = "Take it away: the next morning does everything anew, and the ledger still holds every send once."
-        raise ArtifactError(Problem(str(path), "content", "unreadable", "the JSON it was", fix)) from None
-    return dict(found) if isinstance(found, dict) else {}
+    fix = "Take it away: the next morning does everything anew, and the ledger still holds every send once."
+    return read_json(folder / STATE, fix)
 
 
 def write_state(folder: Path, state: Mapping[str, Any]) -> None:
     """Remember what the stations have seen."""
-    text = json.dumps(state, indent=1, sort_keys=True, ensure_ascii=False).encode()
-    write_whole(folder / STATE, lambda out: out.write(text))
+    write_json(folder / STATE, state)
+
+
+def read_json(path: Path, fix: str) -> dict[str, Any]:
+    """An object that `write_json` wrote, empty where there is no file; ArtifactError where it cannot be read."""
+    if not path.exists():
+        return {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        raise ArtifactError(Problem(str(path), "content", "unreadable", "the JSON it was", fix)) from None
+
+
+def write_json(path: Path, facts: Mapping[str, Any]) -> None:
+    """An object, whole or not at all."""
+    text = json.dumps(facts, indent=1, sort_keys=True, ensure_ascii=False).encode()
+    write_whole(path, lambda out: out.write(text))
 
 
 def halted(folder: Path) -> dict[str, str] | None:

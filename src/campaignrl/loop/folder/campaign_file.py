@@ -9,10 +9,13 @@
     [policies]             champion, challengers, explore (share of the champion's customers who draw at random)
     [proof]                customers and seed on which a policy is held against sending nothing before it may decide
     [sends]                at (when the list goes out), budget (of a day), capacity (by channel, of a day)
+    [world_check]          days, most, stop: is the world still like the exports?
+    [learn]                policy, every, least: who learns on from the ledger's log
+    [trial]                mode, ramp and what ends it: how a challenger becomes champion
     [ids], [currency], [[source]]    as in a mapping of profile exports (profiles/intake/mapping.py)
     [[guess]]              what, file, says: concluded, not told; while one is left, nothing may be sent
 
-Here: the model and the file as text. Not here: what happens in the morning (morning.py).
+Here: the file as text. Not here: what each key means, with units (settings.py), what happens then (morning.py).
 """
 
 from __future__ import annotations
@@ -21,89 +24,20 @@ import datetime
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from pydantic import Field
 
 from campaignrl.errors import ArtifactError, Problem, SpecError, UsageError
-from campaignrl.loop.guesses import Guess
+from campaignrl.loop.first_reading import Guess
+from campaignrl.loop.folder.settings import CampaignSpec, GuessSpec
 from campaignrl.profiles.intake import IntakeMapping, parse_intake_mapping
-from campaignrl.specs import Spec, World, bundled_files, check, load_world, quoted, read_toml
+from campaignrl.specs import World, bundled_files, check, load_world, quoted, read_toml
 from campaignrl.tables.files import write_whole
 
 FILE = "campaign.toml"
 MAPPING_KEYS = ("ids", "currency", "source")
 GUESSES = "# Guesses. Nothing is sent while one is left: look at each, then `campaignrl init FOLDER --confirm`."
-
-
-class Data(Spec):
-    """Exports of shop and tools.
-
-    margin: share of an order's amount that is earned, before any offer's cost. max_age_days: nobody is sent anything
-    on data whose newest event is older.
-    """
-
-    exports: str = "exports"
-    tags: str = "shop"
-    never_contacted: bool = False
-    max_age_days: Annotated[int, Field(ge=1)] = 14
-    margin: Annotated[float, Field(gt=0, le=1)] = 0.3
-
-
-class Answers(Spec):
-    """What came back from sending: a folder, and mapping files where columns have other names."""
-
-    folder: str = "answers"
-    handovers: str | None = None
-    outcomes: str | None = None
-    permissions: str | None = None
-
-
-class Policies(Spec):
-    """Who decides. explore: share of uniform mixed into a champion of rules, so that its log can teach."""
-
-    champion: str
-    challengers: tuple[str, ...] = ()
-    explore: Annotated[float, Field(ge=0, le=1)] = 0.05
-
-
-class Proof(Spec):
-    """How large a trial is."""
-
-    customers: Annotated[int, Field(ge=200)] = 4_000
-    seed: int = 0
-
-
-class Sends(Spec):
-    """How a list goes out. budget: money of a day, in the world's currency; capacity: sends of a day by channel."""
-
-    at: str | None = None
-    budget: Annotated[float, Field(ge=0)] | None = None
-    capacity: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
-
-
-class GuessSpec(Spec):
-    """Something concluded from files, not yet confirmed by anybody."""
-
-    what: str
-    file: str
-    says: str
-
-
-class CampaignSpec(Spec):
-    """A campaign, but for the meaning of its exports."""
-
-    name: str
-    world: str
-    start: datetime.date
-    customers: Annotated[int, Field(ge=1)]
-    data: Data = Data()
-    answers: Answers = Answers()
-    policies: Policies
-    proof: Proof = Proof()
-    sends: Sends = Sends()
-    guess: tuple[GuessSpec, ...] = ()
 
 
 class CampaignFile:
@@ -146,7 +80,11 @@ class CampaignFile:
     def _read_world(self) -> None:
         if hasattr(self, "spec"):
             named = self.spec.world
-            self.world: World = load_world(named if named in bundled_files("envs") else self.place(named))
+            world = load_world(named if named in bundled_files("envs") else self.place(named))
+            holdout = self.spec.trial.holdout
+            if holdout is not None:
+                world = world.model_copy(update={"guard": world.guard.model_copy(update={"holdout": holdout})})
+            self.world: World = world
 
     @property
     def path(self) -> Path:
@@ -173,7 +111,9 @@ def campaign_text(facts: Mapping[str, Any], mapping: Mapping[str, Any], guesses:
 
     facts: about, name, world, start, customers, tags, never_contacted, champion, at; mapping: of the exports.
     """
-    place = Environment(loader=PackageLoader("campaignrl.loop", "."), trim_blocks=True, undefined=StrictUndefined)
+    place = Environment(
+        loader=PackageLoader("campaignrl.loop.folder", "."), trim_blocks=True, undefined=StrictUndefined
+    )
     place.filters["toml"], place.filters["key"] = _toml, _key
     return place.get_template("campaign.toml.j2").render(**facts, mapping=mapping, guesses=guesses, mark=GUESSES)
 

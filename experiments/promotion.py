@@ -1,0 +1,147 @@
+"""Which challengers does the champion's rule of `campaignrl today` promote, and when?
+
+20,000 customers of a world live under its business as usual: first days that are known beforehand, then a trial with
+the steps that `campaign.toml` has if nobody changes them, 90 days up to a promotion, read every morning. The
+challenger's customers bring what they would have brought the champion, times 0.95, 1 or 1.1, so that its true gain is
+known. Each run has customers and luck of its own.
+
+    python experiments/promotion.py --runs 50
+"""
+
+import json
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+import campaignrl as crl
+from campaignrl.choices import actions_of_day
+from campaignrl.envs import Panel
+from campaignrl.loop import TrialSpec, cohort_of, planned_step, read_step, verdict
+from campaignrl.policies import business_as_usual
+from campaignrl.suites import run_study, study_words
+from campaignrl.suites.abtest import Trial, arms_of
+
+GAINS = (-0.05, 0.0, 0.1)
+ENDS = ("promoted", "promoted, then rolled back", "stay", "roll back")
+BEFORE = 60  # days that are known before the trial begins
+FIRST_ID = 1 << 44
+NUMBERS = ("orders", "tenure_days", "basket_mean")
+DAY_ZERO = pd.Timestamp("2026-01-01")
+
+Array = np.ndarray
+
+
+class Life(NamedTuple):
+    """What n customers did: up to each day of the trial (n, d), and what was known of them before."""
+
+    known: pd.DataFrame
+    margin: Array
+    spend: Array
+    left: Array
+    value: Array
+
+
+def life_of(world: crl.World, customers: int, days: int, run: int, seed: int) -> Life:
+    """A world's customers under business as usual."""
+    panel = Panel(world, FIRST_ID + np.arange(run * customers, (run + 1) * customers), seed + run)
+    rules, ids = business_as_usual(world), np.array([f"c{i:06d}" for i in range(customers)], dtype=object)
+    orders, sums = [], np.zeros((4, customers, days))
+    for day in range(BEFORE + days):
+        if day == BEFORE:
+            seen = panel.observe()
+            about = {"customer_id": ids, "segment": seen.labels("segment"), **{n: seen.columns[n] for n in NUMBERS}}
+            history = pd.concat(orders, ignore_index=True)
+            known = cohort_of(pd.DataFrame(about), history, DAY_ZERO + pd.Timedelta(days=BEFORE))
+        out = panel.step(actions_of_day(panel, rules))
+        if day < BEFORE:
+            rows = np.flatnonzero(out.bought)
+            ts = np.full(len(rows), DAY_ZERO + pd.Timedelta(days=day))
+            orders.append(pd.DataFrame({"customer_id": ids[rows], "ts": ts, "amount": out.revenue[rows]}))
+            continue
+        lost, value, cost = (part.astype(np.float64) for part in (out.unsubscribed, out.reward, out.cost))
+        sums[:, :, day - BEFORE] = value + cost + lost * world.money.unsubscribe, cost, lost, value
+    return Life(known, *(np.cumsum(part, axis=1) for part in sums))
+
+
+def sums_of(life: Life, gain: float, theirs: Array, first: int, until: int) -> pd.DataFrame:
+    """What each customer brought from day `first` to the evening before `until`; of a challenger's, with its gain."""
+    margin, spend, left, value = (part[:, until - 1] - (part[:, first - 1] if first else 0.0) for part in life[1:])
+    more = np.where(theirs, gain * value, 0.0)
+    columns = {"value": value + more, "margin": margin + more, "spend": spend, "unsubscribed": left}
+    return pd.DataFrame(columns, index=life.known["customer_id"])
+
+
+def played(life: Life, spec: TrialSpec, gain: float, salt: str, every: int = 1) -> tuple[str, int]:
+    """How a trial ends, and on which of its days it is promoted or sent away."""
+    step, first, promoted = 0, 0, 0
+    trial = planned_step(spec, step, salt, life.known)
+    theirs = arm_of(trial, life)
+    for day in range(1, life.value.shape[1] + 1):
+        seen = day - first
+        if seen % every and seen < spec.steps[step].days:
+            continue
+        sums = sums_of(life, gain, theirs, first, day)
+        found = verdict(spec, step, read_step(trial, life.known, sums, seen / spec.steps[step].days), seen)
+        if found.move == "go on":
+            continue
+        if found.move in ("next step", "promote"):
+            promoted = day if found.move == "promote" else promoted
+            step, first = len(spec.ramp) if found.move == "promote" else step + 1, day
+            trial = planned_step(spec, step, salt, life.known)
+            theirs = arm_of(trial, life)
+            continue
+        back = "promoted, then rolled back" if found.move == "roll back" else "promoted"
+        return (back, promoted) if promoted else (found.move, day)
+    return ("promoted", promoted) if promoted else ("stay", life.value.shape[1])
+
+
+def arm_of(trial: Trial, life: Life) -> Array:
+    """(n,) who is the challenger's."""
+    return arms_of(trial, life.known["customer_id"].to_numpy(dtype=object)) == 1
+
+
+def study(runs: int, customers: int, world: str, spec: TrialSpec, seed: int, every: int = 1) -> dict[str, object]:
+    """By gain: how trials ended, and the days of promotion."""
+    found, days = crl.load_world(world), sum(step.days for step in spec.steps)
+    long = crl.load_world(found, horizon=max(found.horizon, BEFORE + days))
+    ends: dict[float, list[tuple[str, int]]] = {gain: [] for gain in GAINS}
+    for run in range(runs):
+        life = life_of(long, customers, days, run, seed)
+        for gain in GAINS:
+            ends[gain].append(played(life, spec, gain, f"run {run}", every))
+        print(f"run {run}: " + ", ".join(f"{g:+.0%} {e[-1][0]} on day {e[-1][1]}" for g, e in ends.items()), flush=True)
+    told = {}
+    for gain, found_ends in ends.items():
+        when = sorted(day for how, day in found_ends if how.startswith("promoted"))
+        quartiles = [float(np.quantile(when, q)) for q in (0.25, 0.5, 0.75)] if when else []
+        counts = {how: sum(one == how for one, _ in found_ends) for how in ENDS}
+        told[f"{gain:+.0%}"] = {**counts, "days to promotion, quartiles": quartiles}
+    return {
+        "runs": runs,
+        "customers": customers,
+        "world": world,
+        "days": days,
+        "looks every": every,
+        "alpha": spec.alpha,
+        "gains": told,
+    }
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Read the words of the call, run, and say what came out."""
+    words = study_words(__doc__, "runs/promotion")
+    words.add_argument("--runs", type=int, default=50, help="of each gain")
+    words.add_argument("--customers", type=int, default=20_000)
+    words.add_argument("--world", default="ecommerce")
+    words.add_argument("--every", type=int, default=1, help="days from one look to the next")
+    words.add_argument("--seed", type=int, default=0)
+    chosen = words.parse_args(argv)
+    result = study(chosen.runs, chosen.customers, chosen.world, TrialSpec(), chosen.seed, chosen.every)
+    print(json.dumps(result, indent=1))
+    chosen.output.mkdir(parents=True, exist_ok=True)
+    (chosen.output / "promotion.json").write_text(json.dumps(result, indent=2), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run_study(main)
