@@ -6,8 +6,8 @@ Not here: a marketer's folder (new_campaign.py), what the files mean (specs/, su
 from __future__ import annotations
 
 from collections.abc import Callable
-from io import BufferedWriter
 from pathlib import Path
+from typing import BinaryIO
 
 from campaignrl.errors import Problem, UsageError
 from campaignrl.specs import bundled_files
@@ -77,10 +77,10 @@ def new_study(folder: str | Path) -> list[Path]:
         raise UsageError(Problem("init", "folder", str(place), "new or empty", "Give a new folder."))
     world = bundled_files("envs")[WORLD].read_text(encoding="utf-8")
     texts = {"README.md": README, "world.toml": world, "suite.toml": SUITE, "study.py": SCRIPT}
-    files = {place / name: _writer(text) for name, text in texts.items()}
-    write_together({path: write for path, write in files.items()})
-    return list(files)
+    files: dict[str | Path, Callable[[BinaryIO], object]] = {place / n: _writer(text) for n, text in texts.items()}
+    write_together(files)
+    return [Path(path) for path in files]
 
 
-def _writer(text: str) -> Callable[[BufferedWriter], object]:
+def _writer(text: str) -> Callable[[BinaryIO], object]:
     return lambda out: out.write(text.encode())

@@ -54,6 +54,7 @@ def rate_of(series: Series, today: int, alpha: float) -> Rate:
     base = series.between(today - FRESH_DAYS - BASE_DAYS, today - FRESH_DAYS)
     fresh = series.between(today - FRESH_DAYS, today)
     daily = by_day(series.between(today - FRESH_DAYS - BASE_DAYS, today))
+    days, means, many = daily
     if len(by_day(base)[0]) < FEWEST_DAYS:
         return _unknown(series.name, daily, today)
     low, high = _band(base, alpha / 2)
@@ -72,7 +73,9 @@ def rate_of(series: Series, today: int, alpha: float) -> Rate:
         *_bounds(told, alpha / 2),
         since,
         _shows_in(base, low, alpha / 2),
-        *daily,
+        days,
+        means,
+        many,
     )
 
 

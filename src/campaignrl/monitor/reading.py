@@ -60,7 +60,7 @@ class Window:
     @property
     def seen(self) -> list[str]:
         """Columns of what the policy saw."""
-        return [name for name in self.decisions if name.startswith(SEEN)]
+        return [name for name in map(str, self.decisions) if name.startswith(SEEN)]
 
 
 def read_window(ledger: Ledger, today: int, world: World | None = None) -> Window:

@@ -86,7 +86,7 @@ def _run(told: dict[str, Any], host: str, port: int, workers: int, check: bool, 
         say(json.dumps(create_app(settings, service).openapi(), indent=1, sort_keys=True))
         return
     parties = service.decider.parties
-    facts = {
+    facts: dict[str, Any] = {
         "world": settings.world.name,
         "policy": None if parties.champion is None else parties.champion.name,
         "fallback": parties.fallback.name,
@@ -98,7 +98,10 @@ def _run(told: dict[str, Any], host: str, port: int, workers: int, check: bool, 
         facts["wrong"] = service.ready()
         service.decider.close()
         service.store.close()
-        say_json(facts) if as_json else [say(f"{name:<10} {value}") for name, value in facts.items()]
+        if as_json:
+            say_json(facts)
+        for name, value in () if as_json else facts.items():
+            say(f"{name:<10} {value}")
         if facts["wrong"]:
             raise typer.Exit(1)
         return

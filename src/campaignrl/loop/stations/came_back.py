@@ -107,4 +107,5 @@ def _not_told(said: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
     names = changed["outcome_id"] + "#" + sums["size"].to_numpy()[known & (change != 0)].astype(np.int64).astype(str)
     moved = change[known & (change != 0)]
     changed = changed.assign(outcome_id=names, margin=moved, kind=np.where(moved < 0, "refund", "order"))
-    return pd.concat([fresh, changed], ignore_index=True)
+    both: pd.DataFrame = pd.concat([fresh, changed], ignore_index=True)
+    return both

@@ -55,4 +55,5 @@ def learn_on(campaign: CampaignFile, ledger: Ledger, day: datetime.date, state: 
 
 def learned_bundle(state: dict[str, Any]) -> str | None:
     """The newest bundle that learned on, by its place in the folder."""
-    return state.get(LEARNED, {}).get("bundle")
+    bundle: str | None = state.get(LEARNED, {}).get("bundle")
+    return bundle

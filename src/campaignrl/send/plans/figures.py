@@ -91,7 +91,7 @@ class Figures:
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any], gains: Float) -> Figures:
         """Inverse of `to_dict`."""
-        counters = {name: Counter(dict(plain[name])) for name in ("decided", "blocked", "nothing")}
+        counters: dict[str, Any] = {name: Counter(dict(plain[name])) for name in ("decided", "blocked", "nothing")}
         listed = Counter({(segment, action): many for segment, action, many in plain["listed"]})
         rest = {name: plain[name] for name in ("customers", "withdrawn", "notes", "then", "new", "gone", "other")}
         return cls(listed=listed, gains=[gains], **counters, **rest)

@@ -113,7 +113,7 @@ def decide_in_shards(
         asked = [FORMAT, policy_hash(policy), world_hash(world), day.isoformat(), settings.allocate, settings.named()]
         asked += [_of_file(customers), dict(made), dry_run, None if kept is None else str(kept.folder.resolve())]
         asked += [digest([] if spelled is None else list(spelled)), least_known, _aliases(kept)]
-        asked += [[list(shard) for reading in readings for shard in reading.shards]]
+        asked += [[[one.index, one.first, one.rows] for reading in readings for one in reading.shards]]
         stands = _stands(folder, kept)
         place = WorkFolder.open(folder, {"asked": digest(asked), "ledger": list(stands.versions)})
         job = Job(place, customers, policy, world, day, listed, kept, stands.versions, made)
@@ -141,16 +141,16 @@ def _decided(
     wrong = [problem for found in over(partial(steps.look, job), readings) for problem in found]
     repaired = between.require_sound(job, shards, wrong)
     job = replace(job, asked=between.asked_names(job, shards), marked=between.mark_addresses(job, shards))
-    begun = None
-    if job.ledger is not None:
+    begun, ledger = None, job.ledger
+    if ledger is not None:
         content = between.content_of(job, shards)
         job = replace(job, name=run_id_of(job.policy, content, job.world, job.day, *settings.named()))
         begun = job.start()
-        job = replace(job, repeated=not committed and job.ledger.has_run(job.name))
+        job = replace(job, repeated=not committed and ledger.has_run(job.name))
         if not job.repeated and not committed:
             assert begun is not None
             require_later(begun.past.last_day, job.day)
-            require_list(job.ledger, job.listed)
+            require_list(ledger, job.listed)
     left = None if begun is None else begun.limits
     job = replace(job, run=settings.run(job.policy, job.world, job.day, between.rows_of_all(shards), left))
     work.do(steps.make_offer, job, 1)

@@ -170,7 +170,7 @@ def shard_table(job: Job, shard: Shard) -> CustomerTable:
 def _some(offered: Offered, rows: slice) -> Offered:
     drawn = Drawn(**{name: values[rows] for name, values in offered.drawn.__dict__.items()})
     wishes = offered.wishes
-    return Offered(drawn, None if wishes is None else Wishes(*(values[rows] for values in wishes)))
+    return Offered(drawn, None if wishes is None else Wishes(wishes.gains[rows], wishes.tried[rows]))
 
 
 def make_told(job: Job, shard: Shard) -> int:

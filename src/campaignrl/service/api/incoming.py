@@ -118,8 +118,8 @@ def _checked(service: Service, what: str, given: list[dict[str, Any]], day: date
     except CampaignError as wrong:
         raise refused(wrong) from None
     whole = {"day": int, "margin": int, "arrived": int}
-    rows: list[dict[str, Any]] = frame.to_dict("records")
-    return [{k: whole[k](v) if k in whole else v for k, v in row.items()} for row in rows]
+    rows = frame.to_dict("records")
+    return [{str(k): whole[str(k)](v) if k in whole else v for k, v in row.items()} for row in rows]
 
 
 def _change(service: Service, rows: list[dict[str, Any]], add: Add) -> Callable[..., list[Told]]:

@@ -38,7 +38,9 @@ def service_of(request: Request) -> Service:
 async def let_in(request: Request, role: str) -> Caller:
     """Who asks; Refused (401, 403) where nobody known does, or the role does not allow it."""
     door, header = service_of(request).door, request.headers.get("authorization")
-    caller = door.known(header) or await asyncio.to_thread(door.caller, header)
+    caller = door.known(header)
+    if caller is None:
+        caller = await asyncio.to_thread(door.caller, header)
     caller.require(role)
     return caller
 

@@ -5,6 +5,8 @@ None of its paths is part of the OpenAPI description, which is for machines. Not
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
 
@@ -94,7 +96,7 @@ async def choose(request: Request, language: str) -> Response:
 async def static(request: Request, name: str) -> Response:
     """Style, script, icon."""
     service_of(request)
-    files = {
+    files: dict[str, tuple[Callable[[], str], str]] = {
         "console.css": (style_sheet, "text/css; charset=utf-8"),
         "console.js": (script, "text/javascript; charset=utf-8"),
         "icon.svg": (lambda: ICON, "image/svg+xml"),

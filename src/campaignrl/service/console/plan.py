@@ -63,7 +63,10 @@ def _planned(folder: Path) -> dict[str, Any]:
     cells, rows = [], []
     if frame is not None and len(frame):
         counted = frame.groupby(["offer", "channel"]).size().sort_values(ascending=False)
-        cells = [(str(offer), str(channel), int(many)) for (offer, channel), many in counted.items()]
+        cells = [
+            (str(offer), str(channel), int(many))
+            for offer, channel, many in counted.reset_index().itertuples(index=False)
+        ]
         columns = [name for name in ("customer_id", "offer", "channel", "reason") if name in frame]
         rows = frame[columns].head(SHOWN).astype(str).to_dict("records")
     approved = state.get("approved")

@@ -69,7 +69,7 @@ def days_of(watch: Watch) -> list[tuple[str, int, float]]:
     place = watch.ledger
     if place is None:
         return []
-    ledger, found = Ledger.open(place), defaultdict(lambda: [0, 0])
+    ledger, found = Ledger.open(place), defaultdict[str, list[int]](lambda: [0, 0])
     for run in ledger.runs():
         found[run["day"]][0] += run["sends"]
         found[run["day"]][1] += run["cost_minor"]
