@@ -18,7 +18,7 @@ from campaignrl.arrays import Objects
 from campaignrl.errors import CampaignError
 from campaignrl.guard import ADDRESS
 from campaignrl.send import one_an_address, read_customers
-from campaignrl.service.problems import Refused
+from campaignrl.service.ground import Refused
 from campaignrl.service.store import Store, read_rows
 from campaignrl.specs import World
 from campaignrl.tables import ID, CustomerTable, same_spelling
