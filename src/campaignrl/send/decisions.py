@@ -201,5 +201,5 @@ def rule_counts(texts: Mapping[str, int]) -> dict[str, int]:
 def joined(parts: Sequence[Decisions], table: CustomerTable, limits: Limits) -> Decisions:
     """Decisions of several runs of one day, policy and world as one. table: of all of them; limits: of the first."""
     arrays = ("action", "propensity", "propensity_before", "reason", "blocked", "eligible", "expected_gain")
-    found = {name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays}
+    found: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays}
     return replace(parts[0], ids=table.ids, context=table.context, customers=table, limits=limits, **found)

@@ -46,8 +46,8 @@ def serve(
     start: Annotated[str | None, typer.Option(help="First day of the campaign, YYYY-MM-DD; default: today.")] = None,
     send_at: Annotated[str | None, typer.Option(help="When sends go out, as 09:30, in the world's zone.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0: any that is free.")] = 8080,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes over the one store.")] = 1,
+    port: Annotated[int, typer.Option(min=0, help="Port; 0: any that is free.")] = 8080,
+    workers: Annotated[int, typer.Option(min=1, help="Processes over the one store.")] = 1,
     rate: Annotated[
         float | None, typer.Option(help="Requests a second for each token; default: without limit.")
     ] = None,
@@ -86,7 +86,7 @@ def _run(told: dict[str, Any], host: str, port: int, workers: int, check: bool, 
         say(json.dumps(create_app(settings, service).openapi(), indent=1, sort_keys=True))
         return
     parties = service.decider.parties
-    facts = {
+    facts: dict[str, Any] = {
         "world": settings.world.name,
         "policy": None if parties.champion is None else parties.champion.name,
         "fallback": parties.fallback.name,
@@ -98,7 +98,11 @@ def _run(told: dict[str, Any], host: str, port: int, workers: int, check: bool, 
         facts["wrong"] = service.ready()
         service.decider.close()
         service.store.close()
-        say_json(facts) if as_json else [say(f"{name:<10} {value}") for name, value in facts.items()]
+        if as_json:
+            say_json(facts)
+        else:
+            for name, value in facts.items():
+                say(f"{name:<10} {value}")
         if facts["wrong"]:
             raise typer.Exit(1)
         return

@@ -118,7 +118,7 @@ def _checked(service: Service, what: str, given: list[dict[str, Any]], day: date
     except CampaignError as wrong:
         raise refused(wrong) from None
     whole = {"day": int, "margin": int, "arrived": int}
-    rows: list[dict[str, Any]] = frame.to_dict("records")
+    rows = [{str(name): cell for name, cell in row.items()} for row in frame.to_dict("records")]
     return [{k: whole[k](v) if k in whole else v for k, v in row.items()} for row in rows]
 
 

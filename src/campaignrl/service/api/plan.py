@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,8 +41,8 @@ def plan_of_today(service: Service) -> dict[str, Any]:
     today = (day - EPOCH).days
     with service.store.reading() as con:
         told, figures = read_facts(con), figures_of_day(con, today)
-        none = {"hashes": None, "addresses": None, "days": 1}
-        found = standing_of(con, today, [], [], channels=channels, offers=offers, **none)
+        nobody = partial(standing_of, hashes=None, addresses=None, days=1)
+        found = nobody(con, today, [], [], channels=channels, offers=offers)
     left = limits_left(found, world, service.store.customers, (day - service.store.start).days)
     stock = np.full(len(offers), np.inf) if left.stock is None else left.stock
     money = None if math.isinf(left.money) else left.money / world.money.minor_per_unit

@@ -36,7 +36,8 @@ def service_of(request: Request) -> Service:
 async def let_in(request: Request, role: str) -> Caller:
     """Who asks; Refused (401, 403) where nobody known does, or the role does not allow it."""
     door, header = service_of(request).door, request.headers.get("authorization")
-    caller = door.known(header) or await asyncio.to_thread(door.caller, header)
+    known = door.known(header)
+    caller = known if known is not None else await asyncio.to_thread(door.caller, header)
     caller.require(role)
     return caller
 

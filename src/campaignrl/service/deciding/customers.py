@@ -78,7 +78,7 @@ class Customers:
         known: dict[str, Any] = {}
         if self.table is not None and customer in self._place:
             row = self.table.take(np.array([self._place[customer]]))
-            known = row.to_frame().iloc[0].to_dict()
+            known = {str(name): cell for name, cell in row.to_frame().iloc[0].to_dict().items()}
         try:
             frame = pd.DataFrame([{**known, **features, ID: customer}])
             return read_customers(frame, self.world, ledger=True)
