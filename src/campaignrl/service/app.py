@@ -21,9 +21,8 @@ except ImportError as missing:  # pragma: no cover
 from campaignrl.service.api import ROUTES, description, methods_of
 from campaignrl.service.console import install
 from campaignrl.service.gate import Gate
-from campaignrl.service.problems import Refused, problem
-from campaignrl.service.running import Service
-from campaignrl.service.settings import Settings
+from campaignrl.service.ground import Refused, Settings, problem
+from campaignrl.service.worker import Service
 
 VERSION = "1"
 ABOUT = "Decisions in milliseconds, by the same guard, policies and ledger as `campaignrl decide`."

@@ -18,8 +18,8 @@ from typing import Any
 
 from campaignrl.errors import MissingExtra, Problem, UsageError
 from campaignrl.service.app import create_app
-from campaignrl.service.running import Service
-from campaignrl.service.settings import Settings
+from campaignrl.service.ground import Settings
+from campaignrl.service.worker import Service
 
 try:
     import uvicorn

@@ -46,8 +46,8 @@ def serve(
     start: Annotated[str | None, typer.Option(help="First day of the campaign, YYYY-MM-DD; default: today.")] = None,
     send_at: Annotated[str | None, typer.Option(help="When sends go out, as 09:30, in the world's zone.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0: any that is free.")] = 8080,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes over the one store.")] = 1,
+    port: Annotated[int, typer.Option(min=0, help="Port; 0: any that is free.")] = 8080,
+    workers: Annotated[int, typer.Option(min=1, help="Processes over the one store.")] = 1,
     rate: Annotated[
         float | None, typer.Option(help="Requests a second for each token; default: without limit.")
     ] = None,
@@ -100,8 +100,9 @@ def _run(told: dict[str, Any], host: str, port: int, workers: int, check: bool, 
         service.store.close()
         if as_json:
             say_json(facts)
-        for name, value in () if as_json else facts.items():
-            say(f"{name:<10} {value}")
+        else:
+            for name, value in facts.items():
+                say(f"{name:<10} {value}")
         if facts["wrong"]:
             raise typer.Exit(1)
         return

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from campaignrl.ledger import EPOCH
 from campaignrl.service.api.models import Facts
 from campaignrl.service.api.requests import PROBLEMS, as_json, let_in, service_of
-from campaignrl.service.problems import Refused
+from campaignrl.service.ground import Refused
 from campaignrl.service.store import erased_among, forget, history_of_one, note, row_of, spellings_of
 
 router = APIRouter(tags=["customers"])

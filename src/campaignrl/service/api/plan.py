@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,8 @@ from campaignrl.ledger import EPOCH
 from campaignrl.send import limits_left
 from campaignrl.service.api.models import Facts
 from campaignrl.service.api.requests import PROBLEMS, as_json, let_in, service_of
-from campaignrl.service.running import Service
 from campaignrl.service.store import broken_trail, figures_of_day, read_facts, read_trail, standing_of
+from campaignrl.service.worker import Service
 
 router = APIRouter(tags=["plan"])
 ANSWER: dict[int | str, dict[str, Any]] = {200: {"model": Facts}, **PROBLEMS}
@@ -40,8 +41,8 @@ def plan_of_today(service: Service) -> dict[str, Any]:
     today = (day - EPOCH).days
     with service.store.reading() as con:
         told, figures = read_facts(con), figures_of_day(con, today)
-        nobody: dict[str, Any] = {"hashes": None, "addresses": None, "days": 1}
-        found = standing_of(con, today, [], [], channels=channels, offers=offers, **nobody)
+        nobody = partial(standing_of, hashes=None, addresses=None, days=1)
+        found = nobody(con, today, [], [], channels=channels, offers=offers)
     left = limits_left(found, world, service.store.customers, (day - service.store.start).days)
     stock = np.full(len(offers), np.inf) if left.stock is None else left.stock
     money = None if math.isinf(left.money) else left.money / world.money.minor_per_unit

@@ -14,10 +14,8 @@ from pydantic import ValidationError
 
 from campaignrl.errors import CampaignError
 from campaignrl.service.api.models import Body, Problem
-from campaignrl.service.problems import MEDIA, Refused
-from campaignrl.service.running import Service
-from campaignrl.service.security import Caller
-from campaignrl.service.strict_json import read_json
+from campaignrl.service.ground import MEDIA, Refused, read_json
+from campaignrl.service.worker import Caller, Service
 
 KEY = "idempotency-key"
 LONGEST_KEY = 128
@@ -38,9 +36,8 @@ def service_of(request: Request) -> Service:
 async def let_in(request: Request, role: str) -> Caller:
     """Who asks; Refused (401, 403) where nobody known does, or the role does not allow it."""
     door, header = service_of(request).door, request.headers.get("authorization")
-    caller = door.known(header)
-    if caller is None:
-        caller = await asyncio.to_thread(door.caller, header)
+    known = door.known(header)
+    caller = known if known is not None else await asyncio.to_thread(door.caller, header)
     caller.require(role)
     return caller
 

@@ -18,7 +18,7 @@ from campaignrl.arrays import Objects
 from campaignrl.errors import CampaignError
 from campaignrl.guard import ADDRESS
 from campaignrl.send import one_an_address, read_customers
-from campaignrl.service.problems import Refused
+from campaignrl.service.ground import Refused
 from campaignrl.service.store import Store, read_rows
 from campaignrl.specs import World
 from campaignrl.tables import ID, CustomerTable, same_spelling
@@ -78,7 +78,7 @@ class Customers:
         known: dict[str, Any] = {}
         if self.table is not None and customer in self._place:
             row = self.table.take(np.array([self._place[customer]]))
-            known = {str(name): value for name, value in row.to_frame().iloc[0].items()}
+            known = {str(name): cell for name, cell in row.to_frame().iloc[0].to_dict().items()}
         try:
             frame = pd.DataFrame([{**known, **features, ID: customer}])
             return read_customers(frame, self.world, ledger=True)

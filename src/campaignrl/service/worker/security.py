@@ -15,7 +15,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, insert, select, update
 
 from campaignrl.errors import Problem, UsageError, nearest
-from campaignrl.service.problems import Refused
+from campaignrl.service.ground import Refused
 from campaignrl.service.store import Store, note, tokens
 
 ROLES = ("viewer", "sender", "marketer", "admin")

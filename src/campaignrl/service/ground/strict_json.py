@@ -9,7 +9,7 @@ import json
 import math
 from typing import Any
 
-from campaignrl.service.problems import Refused
+from campaignrl.service.ground.problems import Refused
 
 DEEPEST = 32  # levels; a real request has four
 

@@ -28,10 +28,7 @@ from campaignrl.service.deciding import (
     load_party,
     try_party,
 )
-from campaignrl.service.metrics import Metrics
-from campaignrl.service.problems import Refused
-from campaignrl.service.security import Door
-from campaignrl.service.settings import Settings
+from campaignrl.service.ground import Metrics, Refused, Settings
 from campaignrl.service.store import (
     CHAMPION,
     CUSTOMERS,
@@ -46,6 +43,7 @@ from campaignrl.service.store import (
     read_facts,
     replace_customers,
 )
+from campaignrl.service.worker.security import Door
 from campaignrl.specs import bundled_files, pretrained_files
 from campaignrl.tables.files import read_frame
 
