@@ -61,4 +61,4 @@ def _trials(day: Int, hit: Float, expected: Float) -> Iterator[tuple[Int, Float]
         many = int(bundle[-1])
         if many:
             counted = np.bincount(bundle, weights=hit[low:high], minlength=many + 1)[:many]
-            yield np.full(many, one), counted
+            yield np.full(many, one, dtype=np.int64), counted.astype(np.float64)
