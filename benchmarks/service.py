@@ -143,7 +143,7 @@ def main():
     world = crl.load_world("ecommerce")
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        log = crl.simulate(world, "uniform", customers=2_000, seed=7)
+        log = crl.simulate(world, "uniform", customers=400, seed=7)
         crl.save_policy(crl.train("lin_ts", log), folder / "lin_ts.bundle", trained_on=world)
         frame = customers_frame(Panel(world, asked.customers, 3))
         frame.to_parquet(folder / "c.parquet")

@@ -77,19 +77,22 @@ def comparison(
     return {row.policy: row for row in judged(pairings, {"contribution": margin}, ALPHA)}
 
 
-def study(suite: Suite, teachings: int, workers: int = 1, aa: int = AA, spoilt: int = SPOILT) -> dict[str, Any]:
-    """All figures: spreads, false alarms, power by loss, and variance paired and unpaired."""
+def study(
+    suite: Suite, teachings: int, workers: int = 1, aa: int = AA, spoilt: int = SPOILT, first: int = 0
+) -> dict[str, Any]:
+    """All figures: spreads, false alarms, power by loss, and variance paired and unpaired; seeds from `first` on."""
     (world,), margin = suite.worlds, suite.compare.margin
-    cells = run_cells(partial(cell, suite, world, teachings), range(suite.seeds), workers)
+    cells = run_cells(partial(cell, suite, world, teachings), range(first, first + suite.seeds), workers)
     values = {policy: np.array([one[policy] for one in cells]) for policy in suite.policies}
     means = {policy: of.mean(axis=2) for policy, of in values.items() if policy != "none"}
-    chance = generator(0, Purpose.RESAMPLE)
+    chance = generator(first, Purpose.RESAMPLE)
     alarms, excluded = 0, 0
     for _ in range(aa):
         rows = comparison(means, means, chance, margin).values()
         alarms += any(row.verdict == REGRESSION for row in rows)
         excluded += any(row.ci_high < 0.0 or row.ci_low > 0.0 for row in rows)
-    facts = {"seeds": suite.seeds, "customers": suite.customers, "teachings": teachings, "comparisons": aa}
+    facts = {"seeds": suite.seeds, "first_seed": first, "customers": suite.customers}
+    facts |= {"teachings": teachings, "comparisons": aa}
     spreads = {policy: spread_of(of) for policy, of in means.items()}
     stated = [use.model_copy(update={"spread": spreads.get(use.name)}) for use in suite.policy]
     return {
@@ -152,6 +155,7 @@ def main(argv: list[str] | None = None) -> int:
     words = study_words(__doc__, "runs/gate", json=True, workers=1)
     words.add_argument("--suite", default="smoke")
     words.add_argument("--seeds", type=int, help="instead of the suite's own")
+    words.add_argument("--first-seed", type=int, default=0, help="of so many that follow each other")
     words.add_argument("--customers", type=int, help="evaluated per run, instead of the suite's own")
     words.add_argument("--teach", type=int, help="customers a learner is taught on, instead of the suite's own")
     words.add_argument("--teachings", type=int, default=TEACHINGS, help="of each learner for each seed")
@@ -159,7 +163,7 @@ def main(argv: list[str] | None = None) -> int:
     suite = load_suite(asked.suite, seeds=asked.seeds)
     train = suite.train.model_copy(update={"customers": asked.teach or suite.train.customers})
     suite = suite.model_copy(update={"customers": asked.customers or suite.customers, "train": train})
-    found = study(suite, asked.teachings, asked.workers)
+    found = study(suite, asked.teachings, asked.workers, first=asked.first_seed)
     text = json.dumps(found, indent=2)
     write_files(asked.output, {"gate.json": text})
     print(text if asked.json else told(found))

@@ -14,10 +14,16 @@ from campaignrl.cli.abtest import abtest as app
 from campaignrl.errors import ArtifactError, DataError, SpecError, UsageError
 from campaignrl.ope.intervals import anytime_multiple, horizon_inflation, horizon_multiple
 from campaignrl.suites.abtest import (
+    KEEP,
+    PROMOTE,
+    RETIRE,
+    VOID,
+    WAIT,
     Guardrail,
     Pool,
     Trial,
     arms_of,
+    champion_rule,
     customers_needed,
     plan_trial,
     pool_of,
@@ -266,6 +272,54 @@ def test_a_holdout_is_an_arm_and_alpha_is_shared():
     assert found.arms[1].gain == pytest.approx(-0.5, abs=0.05)
 
 
+# ------------------------------------------------------------------ champion and challenger
+
+
+def test_the_champion_gives_way_to_what_is_shown_better_and_to_nothing_else():
+    trial = trial_of()
+    rulings = {
+        PROMOTE: table_of(trial, 12_000, gain=0.6),
+        RETIRE: table_of(trial, 12_000, gain=-0.6),
+        KEEP: table_of(trial, trial.customers),
+        WAIT: table_of(trial, trial.customers // 2),
+        VOID: table_of(trial, 12_000, gain=0.6, lost=0.1),
+    }
+    for decision, table in rulings.items():
+        (ruling,) = champion_rule(trial, table)
+        assert (ruling.challenger, ruling.champion, ruling.decision) == ("challenger", "champion", decision)
+        assert ruling.why in str(ruling)
+        assert (ruling.customers_left > 0) == (decision == WAIT)
+        assert np.isnan(ruling.gain) == (decision == VOID)
+    (waiting,) = champion_rule(trial, read_outcomes(trial, rulings[WAIT]))
+    left = trial.customers - trial.customers // 2
+    assert (waiting.customers_left, waiting.days_left(100.0)) == (left, -(-left // 100))
+    assert waiting.days_left(0.0) is None
+    assert champion_rule(trial, rulings[KEEP])[0].days_left(0.0) == 0
+
+
+def test_a_gain_with_an_open_guardrail_promotes_nobody_and_a_breached_one_retires():
+    calm = (np.random.default_rng(9).random(40_000) < 0.1).astype(float)
+    for margin, decision in ((0.02, KEEP), (0.9, PROMOTE)):
+        trial = trial_of(guardrails=[Guardrail(column="left", better=-1, margin=margin)])
+        n = trial.customers
+        (ruling,) = champion_rule(trial, table_of(trial, n, gain=0.6, left=calm[:n]))
+        assert ruling.decision == decision, ruling
+    ids = [f"c{i}" for i in range(n)]
+    harmed = np.where(arms_of(trial, ids) == 1, 1.0, calm[:n])
+    assert champion_rule(trial, table_of(trial, n, gain=0.6, left=harmed))[0].decision == RETIRE
+
+
+def test_an_equal_challenger_is_promoted_in_at_most_the_promised_share_though_asked_every_morning():
+    chance, trial, promoted = np.random.default_rng(12), trial_of(effect=0.2), 0
+    for run in range(100):
+        table = table_of(trial, trial.customers, seed=1_000 + run)
+        table["customer_id"] = [f"r{run}-{i}" for i in range(len(table))]
+        order = chance.permutation(len(table))
+        mornings = (table.iloc[order[: round(part * len(table))]] for part in np.linspace(0.1, 1.0, 10))
+        promoted += any(champion_rule(trial, seen)[0].decision == PROMOTE for seen in mornings)
+    assert promoted <= 7  # 2.5 % promised for one side: eight or more of a hundred have a chance of 0.3 %
+
+
 # ------------------------------------------------------------------ the split
 
 
@@ -390,6 +444,7 @@ def test_a_plan_in_a_world_tells_its_power(tmp_path):
     "words",
     [
         ("plan", "s"),
+        ("plan", "s", "--mean", 1, "--std", 1, "--simulate", 10),
         ("plan", "s", "--mean", 1, "--std", 1, "--share", 1.0),
         ("plan", "s", "--mean", 1, "--std", 1, "--share", 0.6, "--holdout", 0.4),
         ("plan", "s", "--mean", 1, "--std", 1, "--looks", "often"),
@@ -398,3 +453,30 @@ def test_a_plan_in_a_world_tells_its_power(tmp_path):
 )
 def test_words_that_do_not_fit_together_are_told(tmp_path, words):
     assert isinstance(run(*words, "-o", tmp_path / "t.json").exception, UsageError)
+
+
+def test_tables_in_another_encoding_are_assigned_and_read(tmp_path):
+    trial = trial_of(looks="once", covariates=["访问"])
+    trial.write(tmp_path / "t.json")
+    table = table_of(trial, 400).assign(访问=1.0)
+    table["customer_id"] = [f"会员{i}" for i in range(400)]
+    table.to_csv(tmp_path / "gb.csv", index=False, encoding="gb18030")
+    words = ("assign", tmp_path / "t.json", tmp_path / "gb.csv", "-o", tmp_path / "arms.csv")
+    assert run(*words, "--encoding", "gb18030").exit_code == 0
+    arms = pd.read_csv(tmp_path / "arms.csv")
+    assert arms["customer_id"].tolist() == table["customer_id"].tolist()
+    assert run("read", tmp_path / "t.json", tmp_path / "gb.csv", "--encoding", "gb18030").exit_code == 0
+    assert isinstance(run(*words).exception, DataError)  # not UTF-8, and nobody said so
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"), [(["a", "b", "a"], "given once"), (["a", ""], "there"), (None, "customer_id")]
+)
+def test_customers_who_cannot_be_assigned_are_told_and_nothing_is_written(tmp_path, ids, said):
+    trial_of().write(tmp_path / "t.json")
+    frame = pd.DataFrame({"x": [1]}) if ids is None else pd.DataFrame({"customer_id": ids})
+    frame.to_csv(tmp_path / "c.csv", index=False)
+    wrong = run("assign", tmp_path / "t.json", tmp_path / "c.csv", "-o", tmp_path / "arms.csv").exception
+    assert isinstance(wrong, DataError)
+    assert said in str(wrong)
+    assert not (tmp_path / "arms.csv").exists()

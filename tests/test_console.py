@@ -177,7 +177,7 @@ def test_a_viewer_sees_and_changes_nothing(site):
         key = client.cookies.get("crl_form")
         assert key
         from campaignrl.service.console.session import Visitor
-        from campaignrl.service.security import Caller
+        from campaignrl.service.worker import Caller
 
         own = Visitor(Caller(EVIL, "viewer"), site.tokens["viewer"], key).form_key
         body = {"policy": "uniform", "why": "x", "sure": "yes", "form_key": own}

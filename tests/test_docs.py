@@ -5,28 +5,41 @@ fails) and, for a failing command, a line `exit N`. `...` alone on a line stands
 compared with a small tolerance, because another machine's arithmetic may round a decision differently.
 `make docs` writes the outputs again. Blocks fenced as `python` run from the first line to the last, each in a process
 of its own; what they print is not shown, so it is not compared.
+
+A block with a title, as in toml title="suite.toml", is a file of that name, written before what comes below it runs. On
+a page in a folder (tutorials/, how-to/) a block of python runs in its turn, in the folder of the page's commands. A
+block of TOML without a title is a part of a file: its keys are known to one of the models. What is Chinese holds the
+same blocks (tests/test_translation.py), so it is run here.
 """
 
+import importlib
 import math
 import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = ROOT / "docs"
+NOT_OURS = ("zh", "site")  # Chinese, which holds the same blocks; the theme
+ALL = [p for p in sorted(DOCS.rglob("*.md")) if p.relative_to(DOCS).parts[0] not in NOT_OURS]
+PAGES = [ROOT / "README.md", *ALL]
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.M | re.S)
 PYTHON = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)
+STEP = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.M | re.S)
+PART = re.compile(r"^```toml\n(.*?)^```$", re.M | re.S)
 FENCE = re.compile(r"^```(\w*)$", re.M)
+EXTRA = ("stable_baselines3", "sb3_contrib", "torch")  # a page whose blocks name one of these needs the extra `rl`
 NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?")
 TOLERANCE = 0.02
 # What the README says to a newcomer, and what that runs once everything is installed.
-INSTALLED = {"make demo": "campaignrl demo"}
-NOT_RUN = ("git clone", "make test", "make setup", "pip install")
+INSTALLED = {"make demo": "campaignrl demo", "make data": f"python {ROOT}/.ci/data_sets.py ../shared/data"}
+NOT_RUN = ("git clone", "make test", "make setup", "make wheel", "pip install")
 
 
 class Shown(NamedTuple):
@@ -62,7 +75,7 @@ def workplace(tmp_path: Path) -> Path:
     """A folder like the checkout, with the data sets beside it where they are."""
     folder = tmp_path / "campaignrl"
     folder.mkdir()
-    for name in ("experiments", "envs", "policies"):
+    for name in ("experiments", "envs", "policies", "docs"):
         (folder / name).symlink_to(ROOT / name)
     if (ROOT.parent / "shared").is_dir():
         (tmp_path / "shared").symlink_to(ROOT.parent / "shared")
@@ -98,36 +111,107 @@ def assert_as_shown(expected: str, actual: str, command: str) -> None:
     assert not rest, f"`{command}` printed more than the page shows: {rest[:3]}"
 
 
+def refreshed(block: str, folder: Path) -> str:
+    """A block of commands with what they print now; one with lines left out stays as it is."""
+    fresh = block
+    for command, output in shown(block):
+        actual = "" if command.startswith(NOT_RUN) else run(command, folder)
+        if "..." not in output.splitlines() and not command.startswith(NOT_RUN):
+            old = f"$ {command}\n{output}\n" if output else f"$ {command}\n"
+            fresh = fresh.replace(old, f"$ {command}\n{actual}\n" if actual else f"$ {command}\n")
+    return fresh
+
+
+def needs_data(block: str) -> bool:
+    return any("../shared/" in INSTALLED.get(command, command) for command, _ in shown(block))
+
+
+def check_commands(block: str, folder: Path) -> None:
+    for command, output in shown(block):
+        if not command.startswith(NOT_RUN):
+            assert_as_shown(output, run(command, folder), command)
+
+
+def run_python(block: str, folder: Path, page: Path) -> None:
+    command = [sys.executable, "-W", "error", "-c", block]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{page.name}: {done.stderr}"
+
+
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_commands_print_what_the_page_shows(page: Path, workplace: Path, request: pytest.FixtureRequest) -> None:
     text = page.read_text(encoding="utf-8")
+    if any(f"import {name}" in text or f"from {name}" in text for name in EXTRA):
+        pytest.importorskip("sb3_contrib", reason="needs the extra `rl`")
     refresh = request.config.getoption("--refresh-docs")
-    for block in BLOCK.findall(text):
-        fresh = block
-        for command, output in shown(block):
-            if command.startswith(NOT_RUN) or ("../shared/" in block and not (workplace.parent / "shared").is_dir()):
-                continue
-            actual = run(command, workplace)
-            if refresh and "..." not in output.splitlines():
-                old = f"$ {command}\n{output}\n" if output else f"$ {command}\n"
-                fresh = fresh.replace(old, f"$ {command}\n{actual}\n" if actual else f"$ {command}\n")
-            elif not refresh:
-                assert_as_shown(output, actual, command)
-        text = text.replace(block, fresh)
+    for kind, title, block in STEP.findall(text):
+        if title:
+            (workplace / title).parent.mkdir(parents=True, exist_ok=True)
+            (workplace / title).write_text(block, encoding="utf-8")
+        elif kind == "python" and page.parent != DOCS and page.parent != ROOT:
+            run_python(block, workplace, page)
+        elif kind != "console" or (needs_data(block) and not (workplace.parent / "shared").is_dir()):
+            continue
+        elif refresh:
+            text = text.replace(block, refreshed(block, workplace))
+        else:
+            check_commands(block, workplace)
     if refresh:
         page.write_text(text, encoding="utf-8")
 
 
-PROGRAMS = [(page, block) for page in PAGES for block in PYTHON.findall(page.read_text(encoding="utf-8"))]
+TOP = [page for page in PAGES if page.parent in (DOCS, ROOT)]
+PROGRAMS = [(page, block) for page in TOP for block in PYTHON.findall(page.read_text(encoding="utf-8"))]
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(("page", "block"), PROGRAMS, ids=[f"{p.name}-{i}" for i, (p, _) in enumerate(PROGRAMS)])
 def test_python_blocks_run(page: Path, block: str, workplace: Path) -> None:
-    command = [sys.executable, "-W", "error", "-c", block]
-    done = subprocess.run(command, cwd=workplace, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{page.name}: {done.stderr}"
+    run_python(block, workplace, page)
+
+
+PARTS = [(page, block) for page in PAGES for block in PART.findall(page.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize(("page", "block"), PARTS, ids=[f"{p.name}-{i}" for i, (p, _) in enumerate(PARTS)])
+def test_parts_of_toml_files_hold_known_keys(page: Path, block: str) -> None:
+    tables = tomllib.loads(block)
+    models = site_keys().FILES.values()
+    assert any(_known(model, tables) for _, model in models), f"{page.name}: no file has all of {list(tables)}"
+
+
+def _known(model: Any, tables: Any) -> bool:
+    """Whether every key, at every depth, is one of the model's."""
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
+    if not set(tables) <= set(fields):
+        return False
+    for name, value in tables.items():
+        inner, how = site_keys()._model_in(fields[name].annotation)
+        if inner is None:
+            continue
+        held = (
+            value.values()
+            if how == "named" and isinstance(value, dict)
+            else value
+            if isinstance(value, list)
+            else [value]
+        )
+        if not all(_known(inner, each) for each in held if isinstance(each, dict)):
+            return False
+    return True
+
+
+def test_a_part_with_a_wrong_key_is_noticed() -> None:
+    from campaignrl.specs import World
+
+    assert _known(World, {"guard": {"holdout": 0.1}})
+    assert not _known(World, {"guard": {"holdowt": 0.1}})
+
+
+def site_keys() -> Any:
+    """The part of the site's tools that knows the keys of every file."""
+    return importlib.import_module("site_pages.keys")
 
 
 def test_every_fence_of_the_readme_is_of_a_kind_that_is_run() -> None:

@@ -190,13 +190,14 @@ def test_packages_import_each_other_one_way():
         visit(package)
 
 
-# Loaded only with what they need: torch, stable-baselines3. A package that re-exported them would load it always.
+# Loaded only with what they need: torch, stable-baselines3, mlflow. A package that re-exported them would load it always.
 ON_DEMAND = {
     "envs.sb3",
     "policies.bandits.neural_features",
     "policies.deep.sb3_models",
     "policies.deep.trainer",
     "policies.deep.weight_export",
+    "suites.export.mlflow_store",
 }
 
 

@@ -11,7 +11,8 @@ import campaignrl as crl
 from campaignrl.actions import NONE
 from campaignrl.errors import ArtifactError, DataError, UsageError
 from campaignrl.ledger import Ledger, add, ledger_log, standing
-from campaignrl.ledger.folder import EPOCH, _short
+from campaignrl.ledger.delta_tables import _short
+from campaignrl.ledger.folder import EPOCH
 from campaignrl.ledger.incoming import COLUMNS, _days, _outcomes, _permissions, with_customers
 from campaignrl.ledger.log_view import _windowed, eligible_masks
 from campaignrl.ledger.standing import Standing, not_sent

@@ -23,7 +23,7 @@ GROUPS = {
 }
 ALL = [*NEEDS, *(r for needs in (*EXTRAS.values(), *GROUPS.values()) for r in needs)]
 # Imported under another name than that of the package, or part of a package that is needed anyway.
-PACKAGE_OF = {"sklearn": "scikit-learn", "markupsafe": "jinja2", "pydantic_core": "pydantic"}
+PACKAGE_OF = {"sklearn": "scikit-learn", "markupsafe": "jinja2", "pydantic_core": "pydantic", "mlflow": "mlflow-skinny"}
 # The compiled half of a package, which that one imports; and what uvicorn takes where it is there.
 BESIDE = {"psycopg-binary", "httptools", "uvloop"}
 SOURCES = {path: path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py")}
@@ -71,9 +71,10 @@ def test_the_lowest_versions_are_the_lower_bounds():
 
 def test_the_makefile_installs_the_groups():
     """Again by hand, since the pip that comes with Python 3.11 knows no groups."""
-    said = dict(re.findall(r"^(TESTS|DEV) +:= (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    said = dict(re.findall(r"^(TESTS|SITE|DEV) +:= (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
     assert said["TESTS"].split() == [r.name for r in GROUPS["test"]]
-    assert set(said["DEV"].split()) == {"$(TESTS)", "build", *(r.name for r in GROUPS["lint"])}
+    assert said["SITE"].split() == [r.name for r in GROUPS["site"]]
+    assert set(said["DEV"].split()) == {"$(TESTS)", "$(SITE)", "build", *(r.name for r in GROUPS["lint"])}
 
 
 @pytest.fixture
@@ -104,3 +105,69 @@ def test_a_python_is_found_where_it_runs_and_nowhere_else(matrix, tmp_path, monk
     monkeypatch.setenv("PATH", f"{stand_in}:{real}")
     assert matrix.interpreter(version) == real / f"python{version}"
     assert matrix.interpreter("2.9") is None
+
+
+def test_one_version_stands_everywhere():
+    import campaignrl
+
+    assert PROJECT["version"] == campaignrl.__version__
+    assert f"version: {PROJECT['version']}" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"## [{PROJECT['version']}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def load(name):
+    spec = spec_from_file_location(name, ROOT / ".ci" / f"{name}.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_package_that_an_installation_brings_is_listed_with_its_licence():
+    """Of those that are installed here; what only another machine needs may stand there too."""
+    licences = load("licences")
+    listed = licences.listed((ROOT / "LICENCES.md").read_text(encoding="utf-8"))
+    assert set(licences.needed()) <= set(listed)
+    assert {canonicalize_name(r.name) for r in NEEDS} <= set(listed)
+    assert [name for name, said in listed.items() if said in ("", "unknown", "UNKNOWN")] == []
+    copyleft = {name for name, said in listed.items() if "GPL" in said}
+    assert copyleft <= {"psycopg", "psycopg-binary"}, "asked for by an extra alone, and never shipped"
+
+
+def test_a_package_that_is_not_listed_is_noticed():
+    licences = load("licences")
+    assert licences.listed("| package | asked for by | licence |\n| a-b | every installation | MIT |\n") == {
+        "a-b": "MIT"
+    }
+
+
+@pytest.fixture(scope="module")
+def distributions(tmp_path_factory):
+    """The sdist, and the wheel made of it."""
+    pytest.importorskip("build")
+    folder = tmp_path_factory.mktemp("dist")
+    subprocess.run(
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT], check=True, capture_output=True
+    )
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_the_wheel_alone_works_in_an_empty_environment(distributions, tmp_path):
+    import venv
+    import zipfile
+
+    wheel = next(distributions.glob("*.whl"))
+    names = zipfile.ZipFile(wheel).namelist()
+    assert any(name.endswith("_data/envs/ecommerce.toml") for name in names)
+    assert not [name for name in names if not name.startswith(("campaignrl/", "campaignrl-"))]
+    venv.create(tmp_path / "empty", with_pip=True)
+    python = tmp_path / "empty" / "bin" / "python"
+    words = [python, "-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt", wheel]
+    subprocess.run(words, check=True, capture_output=True)
+    verb = tmp_path / "empty" / "bin" / "campaignrl"
+    for call in ("demo -n 600 -o demo", "init shop --start 2026-11-21", "today shop --as-of 2026-11-21"):
+        done = subprocess.run([verb, *call.split()], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, f"{call}: {done.stderr}"
+    assert (tmp_path / "demo" / "report.html").is_file()
+    assert (tmp_path / "shop" / "plans" / "2026-11-21.csv").is_file()

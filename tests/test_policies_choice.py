@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from campaignrl.errors import SHOWN, DataError
-from campaignrl.policies.choice import best_of, certainly, require_choice, uniform_over, with_floor
+from campaignrl.policies.choice import (
+    ROWS_IN_CACHE,
+    best_of,
+    certainly,
+    in_cache,
+    require_choice,
+    uniform_over,
+    with_floor,
+)
 
 INF = np.inf
 
@@ -62,3 +70,12 @@ def test_every_row_without_a_choice_is_counted(choose):
     allowed[3:] = True
     with pytest.raises(DataError, match=r"^row 2: allowed actions"):
         choose(allowed)
+
+
+def test_rows_are_taken_a_cache_full_at_a_time_and_each_once():
+    assert in_cache(0) == [slice(0, 0)]
+    assert in_cache(1) == [slice(0, 1)]
+    assert in_cache(2 * ROWS_IN_CACHE - 1) == [slice(0, 2 * ROWS_IN_CACHE - 1)]
+    assert in_cache(2 * ROWS_IN_CACHE) == [slice(0, ROWS_IN_CACHE), slice(ROWS_IN_CACHE, 2 * ROWS_IN_CACHE)]
+    thirds = in_cache(3 * ROWS_IN_CACHE + 2)
+    assert [(rows.start, rows.stop) for rows in thirds] == [(0, 2_048), (2_048, 4_097), (4_097, 6_146)]

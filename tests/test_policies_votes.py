@@ -56,7 +56,7 @@ def test_a_rows_votes_do_not_depend_on_the_batch(seed):
 def test_batches_hold_each_row_once_and_a_mask_that_many_have_alone(runs):
     masks = np.array([[n & 1, n & 2, n & 4, n & 8, n & 16, n & 32] for n in range(64)], dtype=bool)
     may = np.repeat(masks[: len(runs)], runs, axis=0).T
-    batches = _batches(may)
+    batches = _batches(may, ROWS_AT_ONCE)
     rows = np.concatenate([np.arange(may.shape[1])[batch] for batch in batches])
     assert rows.tolist() == list(range(may.shape[1]))
     assert max(batch.stop - batch.start for batch in batches) <= ROWS_AT_ONCE

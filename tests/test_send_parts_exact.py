@@ -23,9 +23,10 @@ from campaignrl.send.audit import _of_chances, audit
 from campaignrl.send.customers import contact_window, without_contacts
 from campaignrl.send.decide import decide
 from campaignrl.send.explain import Explanation, _together, _would_change, explained
-from campaignrl.send.ledger_run import _consent, _counted_in, begin, require_not_earlier, run_id
+from campaignrl.send.ledger_run import _consent, begin, counted_in, require_not_earlier
 from campaignrl.send.limits import limits_of_run, serve
 from campaignrl.send.recount import Finding, SentAfterAll, finding, of_one, of_windows
+from campaignrl.send.run_name import run_id
 from campaignrl.specs.world import load_world
 
 # ---- audits
@@ -398,7 +399,7 @@ def test_what_the_ledger_counts_is_added_to_the_table(small_world, table):  # no
         suppressed=np.arange(N) == 7,
         erased=np.zeros(N, dtype=bool),
     )
-    found = _counted_in(table, stand, world, 3)
+    found = counted_in(table, stand, world, 3)
     for window, before in table.contacts.items():
         assert (found.contacts[window] - before).tolist() == np.where(
             np.arange(N) == 4, 2 if window[0] is None else 1, 0
@@ -406,13 +407,13 @@ def test_what_the_ledger_counts_is_added_to_the_table(small_world, table):  # no
     seen = found.context.columns["contacts_7d"]
     assert seen.tolist() == np.clip(table.context.columns["contacts_7d"] + 2 * (np.arange(N) == 4), 0, 7).tolist()
     assert found.context.columns["days_to_go"].tolist() == [9.0] * N
-    assert _counted_in(table, stand, world, 12).context.columns["days_to_go"][0] == 0.0
-    assert _counted_in(table, stand, world, 20).context.columns["days_to_go"][0] == 0.0
+    assert counted_in(table, stand, world, 12).context.columns["days_to_go"][0] == 0.0
+    assert counted_in(table, stand, world, 20).context.columns["days_to_go"][0] == 0.0
     assert not found.consent[0, 0]
     assert found.consent[0, 1] == table.consent[0, 1]
     assert np.flatnonzero(found.suppressed).tolist() == [7]
     barred = replace(table, suppressed=np.arange(N) == 2)
-    assert np.flatnonzero(_counted_in(barred, stand, world, 3).suppressed).tolist() == [2, 7]
+    assert np.flatnonzero(counted_in(barred, stand, world, 3).suppressed).tolist() == [2, 7]
 
 
 def test_a_run_has_the_money_of_its_day_and_no_day_after_the_last_has_more(tmp_path):

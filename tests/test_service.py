@@ -1,4 +1,4 @@
-"""The decision service: equal to `decide`, once for one key, one send under a cap of one, exactly once in the ledger."""
+"""The decision service: equal to `decide`, one answer for one key, one send under a cap of one."""
 
 import datetime
 import json
@@ -8,7 +8,7 @@ import pytest
 from service_face import CAPPED, Face, frame_of, world_of
 
 import campaignrl as crl
-from campaignrl.ledger import Ledger, add, ledger_log
+from campaignrl.ledger import Ledger, add, erase, ledger_log
 from campaignrl.send import audit_ledger
 from campaignrl.send.decide import decide
 from campaignrl.service import Store, flow
@@ -71,6 +71,25 @@ def test_a_decision_of_the_service_is_that_of_decide(tmp_path, policy):
     for left, right in zip(served["expected_gain"], decided["expected_gain"], strict=True):
         assert left == pytest.approx(right, rel=1e-5, nan_ok=True)
     assert audit_ledger(own) == (60, [])
+
+
+def test_who_asks_together_and_in_which_order_changes_nothing(tmp_path):
+    """A batch, the same customers one by one the other way round, and another service of its own."""
+    world = world_of("coupon_trap")
+    frame, found = frame_of(world, 20), []
+    for turn in range(2):
+        folder = tmp_path / str(turn)
+        folder.mkdir()
+        with Face(folder, world, frame, clock=clock) as face:
+            ids = list(frame["customer_id"])
+            if turn:
+                rows = [
+                    one.json() for one in face.all(*(face.posting("/v1/decide", {"customer_id": i}) for i in ids[::-1]))
+                ]
+            else:
+                rows = face.post("/v1/decide/batch", {"customer_ids": ids}).json()["decisions"]
+        found.append({row["customer_id"]: (row["action"], row["propensity"], row["reason"]) for row in rows})
+    assert found[0] == found[1]
 
 
 def test_a_key_is_answered_once_with_the_same_bytes(face):
@@ -252,8 +271,10 @@ def test_what_a_morning_sent_counts_in_the_service(tmp_path):
     world = world_of(**CAPPED)
     frame, ledger = frame_of(world), ledger_for(tmp_path, world)
     sent = decide("always:coupon15@sms", frame.iloc[:5], world, day=DAY, ledger=ledger)
+    erase(ledger, "c50", today=DAY)
     with Face(tmp_path, world, frame, policy="always:coupon15@sms", clock=clock, salt=ledger.salt) as face:
         assert flow(face.service.store, ledger, world, DAY).taken == len(sent.sends()) > 0
         for customer in sent.sends()["customer_id"]:
             assert not face.decide(customer).json()["send"]
+        assert "suppressed" in face.decide("c50").json()["blocked"]
         assert flow(face.service.store, ledger, world, DAY).taken == 0

@@ -2,11 +2,13 @@
 
 import datetime
 import logging
+import socket
 import time
 
 import httpx
 import pytest
 from service_face import CAPPED, Face, Server, frame_of, world_of
+from sqlalchemy import event
 
 import campaignrl as crl
 from campaignrl.service import Store, list_tokens, make_token, revoke_token
@@ -184,6 +186,27 @@ def test_a_store_that_is_locked_gives_503_and_no_send_and_recovers(tmp_path):
         assert len(face.get("/v1/customers/c1").json()["decisions"]) == 1
 
 
+def test_a_disk_that_is_full_gives_503_and_no_send_and_recovers(tmp_path):
+    world, most = world_of(), [0]
+    with Face(tmp_path, world, frame_of(world), clock=clock) as face:
+        engine = face.service.store.database._engine
+
+        def limited(connection, _):
+            pages = connection.execute("PRAGMA page_count").fetchone()[0]
+            connection.execute(f"PRAGMA max_page_count={pages + most[0]}")
+
+        event.listen(engine, "connect", limited)
+        engine.dispose()
+        found = [face.post("/v1/decide/batch", {"customer_ids": [f"c{i}" for i in range(60)]}) for _ in range(3)]
+        assert found[-1].status_code == 503, found[-1].text
+        before = face.get("/v1/plan").json()["decisions"]
+        assert before == 60 * sum(one.status_code == 200 for one in found)
+        most[0] = 10_000
+        engine.dispose()
+        assert face.decide("c1").status_code == 200
+        assert face.get("/v1/plan").json()["decisions"] == before + 1
+
+
 class Slow:
     """A policy that takes its time, fails, or gives no probabilities."""
 
@@ -338,10 +361,9 @@ def test_logs_and_metrics_name_no_customer(tmp_path, caplog):
     assert "example.org" not in told + shown
 
 
+@pytest.mark.timeout(900)
 def test_a_slow_and_a_hostile_client_cost_others_nothing(tmp_path):
     """Over a real socket: bodies that stop half way, heads that never end, and then an honest request."""
-    import socket
-
     world = world_of()
     frame_of(world).to_parquet(tmp_path / "c.parquet")
     words = ["uniform", "-w", "tight_budget", "-c", "c.parquet", "--no-tokens", "--store", "sqlite:///s.db"]

@@ -15,7 +15,7 @@ SOURCE = ROOT / "src" / "campaignrl"
 STUDIES = sorted((ROOT / "experiments").glob("*.py"))
 BENCHMARKS = sorted((ROOT / "benchmarks").glob("*.py"))
 HELD_BY_A_STUDY = {
-    *("bounds_tables", "ceiling_models", "learners_tables", "ranking_waves"),
+    *("bounds_tables", "ceiling_models", "full_tables", "learners_tables", "ranking_waves"),
     *("starbucks_campaign", "starbucks_log"),
 }
 NAMED_TUPLE = {"_make", "_replace", "_asdict", "_fields"}  # public in spite of their names

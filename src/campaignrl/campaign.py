@@ -17,7 +17,7 @@ from campaignrl import rng
 from campaignrl.arrays import Float, Float32, Int
 from campaignrl.choices import Choice, actions_of_day, decide_day
 from campaignrl.display import html_table, one_line
-from campaignrl.dynamics import Outcome
+from campaignrl.dynamics import Outcome, expected_margin, parameters
 from campaignrl.envs import BLOCK, Panel
 from campaignrl.envs.clock import Hours, run_clock
 from campaignrl.guard import Spending, Throttled, lanes_of, propensity_after, stock_of
@@ -31,6 +31,7 @@ from campaignrl.tables.log import DecisionLog
 Progress = Callable[[int, int], None]  # (days done, days in all)
 
 FLAGS = ("sent", "delivered", "opened", "clicked", "unsubscribed", "bought", "redeemed")  # of Outcome; the rest:
+ANSWERS = ("delivered", "opened", "clicked", "unsubscribed")  # of a send, kept by action
 OF_ORDERS = ("revenue", "margin", "discount")  # 0 without an order
 AMOUNTS = (*OF_ORDERS, "cost", "reward")
 GROUPS = 50  # of customers, for the spread of daily sums without keeping every customer's every day
@@ -66,6 +67,8 @@ class Campaign:
     action_counts: Float  # (segments, k) decisions by true segment
     reward_by_group: Float  # (T, groups) daily reward of each group of customers; a customer's group is its place
     log: DecisionLog | None = None
+    answers: dict[str, Float] | None = None  # by ANSWERS, (k,) of the sends of each action on the day they went out
+    year_after: Float | None = None  # (n,) margin that the year after the last day would bring, nothing sent, latent
     satisfaction: Float32 | None = None  # (n,) log-odds above their level at the end, latent; None: the world has none
 
     @property
@@ -204,6 +207,8 @@ def run_campaign(
         sums.action_counts,
         sums.grouped,
         recorder.log() if recorder is not None else None,
+        sums.answers,
+        expected_margin(panel.traits, panel.state.alive, parameters(world)),
         panel.state.stock("satisfaction").copy() if world.satisfaction is not None else None,
     )
 
@@ -266,6 +271,7 @@ class _Sums:
         self._shape = (len(world.segments), len(world.catalog))
         self._cell = panel.traits.segment.astype(np.int64) * self._shape[1]
         self._counts = np.zeros(self._shape[0] * self._shape[1], dtype=np.int64)
+        self.answers = {name: np.zeros(self._shape[1]) for name in ANSWERS}
         self._flags = {name: np.zeros(n, dtype=np.uint8) for name in FLAGS}
         self._days = 0
 
@@ -276,6 +282,10 @@ class _Sums:
             flags = getattr(outcome, name)
             count += flags.view(np.uint8)
             self.daily[name][day] = np.count_nonzero(flags)
+        sends = outcome.sent.nonzero()[0]
+        to = action[sends]
+        for name, by_action in self.answers.items():
+            by_action += np.bincount(to[getattr(outcome, name)[sends]], minlength=len(by_action))
         rows = outcome.bought.nonzero()[0]
         for name in AMOUNTS:
             values = getattr(outcome, name)

@@ -101,7 +101,12 @@ def _text_keys(ids: list[str]) -> UInt64:
     numbers, plain = texts.filter(mask).cast(pa.uint64()).to_numpy(), mask.to_numpy(zero_copy_only=False)
     keys = np.empty(len(ids), dtype=np.uint64)
     keys[plain] = mix(numbers + np.uint64(_GOLDEN))
-    keys[~plain] = [_text_key(ids[i]) for i in np.flatnonzero(~plain)]
+    others = [ids[i] for i in np.flatnonzero(~plain)]
+    if any(map(str.isdigit, others)):  # numbers of twenty digits, of which some fit 64 bits
+        keys[~plain] = [_text_key(text) for text in others]
+    elif others:
+        hashed = b"".join([hashlib.blake2b(text.encode(), digest_size=8).digest() for text in others])
+        keys[~plain] = np.frombuffer(hashed, dtype="<u8")
     return keys
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import typer
 
-from campaignrl.cli.terminal import Json, Output, say, say_json
+from campaignrl.cli.terminal import Encoding, Json, Output, say, say_json
 from campaignrl.errors import Problem, UsageError
 from campaignrl.rng import Purpose, generator
 from campaignrl.suites.abtest import (
@@ -20,6 +20,7 @@ from campaignrl.suites.abtest import (
     Pool,
     Trial,
     arms_of,
+    ids_to_assign,
     plan_trial,
     pool_of,
     read_outcomes,
@@ -27,8 +28,8 @@ from campaignrl.suites.abtest import (
     read_trial_file,
     simulate_trials,
 )
-from campaignrl.tables import ID, arrow_table
-from campaignrl.tables.files import as_text, require_columns, write_frame
+from campaignrl.tables import ID
+from campaignrl.tables.files import write_frame
 
 abtest = typer.Typer(
     help="A/B tests of policies: plan one, assign customers, read it.", no_args_is_help=True, rich_markup_mode=None
@@ -77,6 +78,9 @@ def plan(
     what covariates would explain. --simulate plays the whole test in it.
     """
     pool = None if world is None else pool_of(world, champion, challenger, customers=customers, seed=seed)
+    if pool is None and simulate:
+        fix = "Give the world that the tests are to be played in: -w ecommerce."
+        raise UsageError(Problem("abtest plan", "--simulate", simulate, "possible without a --world", fix))
     found = (float(pool.champion.mean()), float(pool.champion.std(ddof=1))) if pool else (mean, std)
     if found[0] is None or found[1] is None:
         raise UsageError("abtest plan: give a --world, or --mean and --std.")
@@ -107,12 +111,12 @@ def assign(
     trial: TrialFile,
     customers: Annotated[Path, typer.Argument(help="Table with a column customer_id.")],
     output: Output,
+    encoding: Encoding = None,
     as_json: Json = False,
 ) -> None:
     """Write the arm of every customer: the same for ever, whoever else is in the table."""
-    test, table = read_trial_file(trial), arrow_table(customers)
-    require_columns(customers, [ID], table.column_names)
-    ids = np.array(as_text(table.column(ID)).to_pylist(), dtype=object)
+    test = read_trial_file(trial)
+    ids = ids_to_assign(customers, encoding)
     arm = np.array(list(test.arms), dtype=object)[arms_of(test, ids)]
     write_frame(pd.DataFrame({ID: ids, "arm": arm}), output)
     counts = {name: int((arm == name).sum()) for name in test.arms}
@@ -125,11 +129,12 @@ def assign(
 def read(
     trial: TrialFile,
     outcomes: Annotated[Path, typer.Argument(help="Table: customer_id, the measure, covariates, guardrails; arm.")],
+    encoding: Encoding = None,
     as_json: Json = False,
 ) -> None:
     """Say what the test shows now, and whether to stop. Exit code 1: the split is broken or a guardrail breached."""
     test = read_trial_file(trial)
-    found = read_trial(test, read_outcomes(test, outcomes))
+    found = read_trial(test, read_outcomes(test, outcomes, encoding))
     say_json(found.to_dict()) if as_json else say(str(found))
     raise typer.Exit(found.exit_code)
 

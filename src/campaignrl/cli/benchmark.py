@@ -17,6 +17,7 @@ from campaignrl.report.pages import benchmark_page, trend_page
 from campaignrl.suites import ALPHA, CONTRIBUTION, FAIL_ON, Comparison, read_results, to_junit, write_files
 from campaignrl.suites import benchmark as run_benchmark
 from campaignrl.suites.compare import compare as compare_results
+from campaignrl.suites.export import require_mlflow, to_mlflow
 from campaignrl.suites.history import (
     Commit,
     accept,
@@ -46,6 +47,9 @@ def benchmark(
     history: History = None,
     commit: CommitId = None,
     report: Annotated[Path | None, typer.Option("--report", help="Page (.html): pictures and every measure.")] = None,
+    mlflow: Annotated[
+        str | None, typer.Option("--mlflow", help="Also write the results to this MLflow: a folder, or a URI.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Play every policy of SUITE in every world, for every seed, on the same customers.
@@ -54,6 +58,8 @@ def benchmark(
     are kept in that folder under the commit, and its page (SUITE.html) shows what each policy was worth over time.
     """
     at = None if history is None else commit_of(commit)  # before anything runs
+    if mlflow is not None:
+        require_mlflow()
     with progress(f"benchmark {suite}") as tell:
         results = run_benchmark(suite, out=output, seeds=seeds, workers=workers, progress=tell, resume=not fresh)
     if report is not None:
@@ -62,6 +68,8 @@ def benchmark(
         add_entry(history, results, at)
         page = trend_page(entries_of(history, results.suite.name), accepted(history))
         write_files(history, {f"{folder_name(results.suite.name)}.html": page})
+    if mlflow is not None:
+        to_mlflow(results, mlflow, [] if report is None else [report])
     say(results.to_json().rstrip("\n") if as_json else str(results))
 
 

@@ -14,7 +14,7 @@ import typer
 from campaignrl.cli.inputs import day_of
 from campaignrl.cli.terminal import Json, say, say_json, talk
 from campaignrl.errors import UsageError
-from campaignrl.loop import Today, confirm, new_campaign, release
+from campaignrl.loop import STUDY, Today, confirm, new_campaign, new_study, release
 from campaignrl.loop import approve as approve_plan
 from campaignrl.loop import halt as halt_campaign
 from campaignrl.loop import today as do_today
@@ -33,7 +33,10 @@ def init(
     own: Annotated[
         list[Path] | None, typer.Option("--from", help="One of one's own exports; more may follow as words.")
     ] = None,
-    template: Annotated[str, typer.Option(help="Whose world, tags and rules: shop, bank, retail, travel.")] = "shop",
+    template: Annotated[
+        str,
+        typer.Option(help="Whose world, tags and rules: shop, bank, retail, travel; or study: a researcher's folder."),
+    ] = "shop",
     start: Annotated[str | None, typer.Option(help="First day of the campaign, YYYY-MM-DD; default: today.")] = None,
     confirmed: Annotated[
         bool, typer.Option("--confirm", help="Of a folder that is there: its guesses were looked at, and are right.")
@@ -45,6 +48,9 @@ def init(
         _confirm(folder, [*(own or []), *(exports or [])], as_json)
         return
     files = [*(own or []), *(exports or [])]
+    if template == STUDY:
+        _study(folder, files, as_json)
+        return
     made = new_campaign(folder, template=template, exports=files, start=day_of(start, "--start"))
     if as_json:
         facts = {"folder": str(folder), "files": list(made.lines), "guesses": [g._asdict() for g in made.guesses]}
@@ -56,6 +62,17 @@ def init(
         say(f"  to confirm: {guess.says} ({guess.file})")
     say(f"wrote {folder / 'campaign.toml'}" + (f": {len(made.guesses)} guesses to confirm" if made.guesses else ""))
     say(f"next: campaignrl today {folder}")
+
+
+def _study(folder: Path, files: list[Path], as_json: bool) -> None:
+    if files:
+        raise UsageError("--template study goes with a new folder, and no files.")
+    made = new_study(folder)
+    if as_json:
+        say_json({"folder": str(folder), "files": [str(path) for path in made]})
+        return
+    say(f"wrote {', '.join(str(path) for path in made)}")
+    say(f"next: cd {folder} && python study.py")
 
 
 def _confirm(folder: Path, files: list[Path], as_json: bool) -> None:

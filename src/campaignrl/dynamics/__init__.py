@@ -8,6 +8,7 @@ purchase.py      buying, redeeming, order value, dropping out; whose hazards nee
 memory.py        what a day leaves behind in any world: usable offers, contact and order history
 money.py         revenue, margin, discount, cost, reward
 advance.py       one day: the above in order, with their draws; pure, and in place
+lifetime.py      what customers are worth afterwards, in closed form
 visits.py        who comes to the shop, drawn only where it is asked for
 observe.py       what a policy may see
 """
@@ -23,6 +24,7 @@ from campaignrl.dynamics.customers import draw_customers as draw_customers
 from campaignrl.dynamics.customers import observed_tags as observed_tags
 from campaignrl.dynamics.funnel import answers as answers
 from campaignrl.dynamics.funnel import wanted as wanted
+from campaignrl.dynamics.lifetime import expected_margin as expected_margin
 from campaignrl.dynamics.memory import days_with as days_with
 from campaignrl.dynamics.parameters import Parameters as Parameters
 from campaignrl.dynamics.parameters import parameters as parameters

@@ -30,7 +30,9 @@ from campaignrl.guard.budget import Lanes as Lanes
 from campaignrl.guard.budget import Limits as Limits
 from campaignrl.guard.budget import Spending as Spending
 from campaignrl.guard.budget import Throttled as Throttled
+from campaignrl.guard.budget import below as below
 from campaignrl.guard.budget import by_lane as by_lane
+from campaignrl.guard.budget import cuts_of as cuts_of
 from campaignrl.guard.budget import lanes_of as lanes_of
 from campaignrl.guard.budget import propensity_after as propensity_after
 from campaignrl.guard.budget import sends_by_offer as sends_by_offer

@@ -10,7 +10,7 @@ k actions, c channels, o offers.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -164,6 +164,43 @@ class Planner:
         self._limits, self._cost, self._keys = limits, catalog.cost_of, mix(keys)
         self._gains = _gains(values, allowed, single)
         self._demand: Demand | None = None
+
+    @classmethod
+    def of_parts(
+        cls,
+        catalog: Catalog,
+        parts: Iterable[tuple[npt.NDArray[np.floating[Any]], Bool]],
+        keys: UInt64,
+        limits: SharedLimits,
+    ) -> Planner:
+        """Of customers who come in parts, values and what is allowed, in the order of `keys`; held once, all of them.
+
+        Raises:
+            DataError: there are more of them, or fewer, than keys, or a part does not fit.
+        """
+        made, done = (
+            cls(
+                catalog,
+                np.zeros((0, len(catalog)), dtype=np.float32),
+                np.zeros((0, len(catalog)), bool),
+                keys[:0],
+                limits,
+            ),
+            0,
+        )
+        gains: npt.NDArray[np.floating[Any]] | None = None
+        for values, allowed in parts:
+            one = cls(catalog, values, allowed, keys[done : done + len(values)], limits)._gains
+            if len(one) == len(keys):
+                gains = one
+            else:
+                gains = np.empty((len(keys), len(catalog)), dtype=one.dtype) if gains is None else gains
+                gains[done : done + len(one)] = one
+            done += len(values)
+        if done != len(keys):
+            raise DataError(Problem("allocate", "customers", done, f"as many as keys, {len(keys)}"))
+        made._keys, made._gains = mix(keys), made._gains if gains is None else gains
+        return made
 
     def plan(self, money: int | None = None) -> Allocation:
         """The plan within the limits; money: minor units, instead of the limit's own and no more than it."""

@@ -139,29 +139,37 @@ def throttle(catalog: Catalog, action: Int, u: Float, limits: Limits) -> Throttl
     A channel's cut is the u of the first customer who is not served; an offer's cut likewise, of those whose channel
     serves them; the budget's cut lies below all of them.
     """
-    channel, cost = catalog.channel_of[action], catalog.cost_of[action]
+    cut = cuts_of(catalog, action, u, limits)
+    kept = below(cut, action, u, lanes_of(catalog, limits.stock))
+    return Throttled(np.where(kept, action, NONE), cut, int(catalog.cost_of[action[kept]].sum()))
+
+
+def below(cut: Float, action: Int, u: Float, lanes: Lanes) -> Bool:
+    """(n,) whose send is served at these cuts (l,): each customer by itself, whoever else there is."""
+    return np.asarray((action != NONE) & (u < np.append(cut, 0.0)[lanes.of[action]]))  # lane -1 is that of `none`
+
+
+def cuts_of(catalog: Catalog, action: Int, u: Float, limits: Limits) -> Float:
+    """(l,) below which u a send is served, by lane: all that customers have to know of each other."""
+    channel, cost = catalog.channel_of[action], catalog.cost_of
     cut = np.ones(len(catalog.channels))
     for c, most in enumerate(limits.sends):
-        waiting = np.sort(u[channel == c])
+        waiting = u[channel == c] if np.isfinite(most) else u[:0]
         if len(waiting) > most:
-            cut[c] = waiting[int(most)]
-    kept = (action != NONE) & (u < cut[channel])  # channel -1 is that of `none` alone
+            cut[c] = np.partition(waiting, int(most))[int(most)]
     lanes = lanes_of(catalog, limits.stock)
     cut = cut[lanes.channel]
     for offer, most in () if limits.stock is None else enumerate(limits.stock):
-        mine = kept & (catalog.offer_of[action] == offer)
-        waiting = np.sort(u[mine])
+        waiting = u[below(cut, action, u, lanes) & (catalog.offer_of[action] == offer)]
         if len(waiting) > most:
-            own, last = lanes.offer == offer, waiting[int(most)]
-            cut[own] = np.minimum(cut[own], last)
-            kept &= ~mine | (u < last)
-    if cost[kept].sum() > limits.money:
+            own = lanes.offer == offer
+            cut[own] = np.minimum(cut[own], np.partition(waiting, int(most))[int(most)])
+    kept = below(cut, action, u, lanes)
+    if cost[action[kept]].sum() > limits.money:
         order = np.flatnonzero(kept)[np.argsort(u[kept], kind="stable")]
-        over = int(np.searchsorted(np.cumsum(cost[order]), limits.money, side="right"))
+        over = int(np.searchsorted(np.cumsum(cost[action[order]]), limits.money, side="right"))
         cut = np.minimum(cut, u[order[over]])
-        kept &= u < u[order[over]]
-    served = np.where(kept, action, NONE)
-    return Throttled(served, cut, int(cost[kept].sum()))
+    return cut
 
 
 def propensity_after(

@@ -2,6 +2,7 @@
 
 aliases.py      Customers who turned out to be one: earlier names of a customer, as a profile folder learned them later
 chain.py        The chain over runs: shows that rows of decisions were changed, added or removed behind its back
+delta_tables.py  Delta tables on disk: begun, opened, read by columns, and added to exactly once
 erase_files.py  Erasure in files: a customer's rows go from lists, logs, tables and profile folders; a search proves it
 erasure.py      Erasure: everything a ledger holds of one customer goes, and a keyed hash stays
 folder.py       The folder: transactional tables, what they are of, appends that happen exactly once
@@ -24,7 +25,9 @@ from campaignrl.ledger.aliases import names_of as names_of
 from campaignrl.ledger.aliases import renamed as renamed
 from campaignrl.ledger.chain import CHAINED as CHAINED
 from campaignrl.ledger.chain import Tampered as Tampered
+from campaignrl.ledger.chain import sealed as sealed
 from campaignrl.ledger.chain import tampered as tampered
+from campaignrl.ledger.delta_tables import LedgerMoved as LedgerMoved
 from campaignrl.ledger.erase_files import ErasedFile as ErasedFile
 from campaignrl.ledger.erase_files import erase_in_files as erase_in_files
 from campaignrl.ledger.erase_files import still_found as still_found
@@ -33,7 +36,6 @@ from campaignrl.ledger.erasure import erase as erase
 from campaignrl.ledger.folder import EPOCH as EPOCH
 from campaignrl.ledger.folder import FACTS as FACTS
 from campaignrl.ledger.folder import Ledger as Ledger
-from campaignrl.ledger.folder import LedgerMoved as LedgerMoved
 from campaignrl.ledger.handovers import handed_over as handed_over
 from campaignrl.ledger.handovers import not_sent as not_sent
 from campaignrl.ledger.handovers import sent_after_all as sent_after_all
@@ -55,5 +57,8 @@ from campaignrl.ledger.schemas import RULE as RULE
 from campaignrl.ledger.schemas import SEEN as SEEN
 from campaignrl.ledger.schemas import TABLES as TABLES
 from campaignrl.ledger.schemas import schema_of as schema_of
+from campaignrl.ledger.standing import Past as Past
 from campaignrl.ledger.standing import Standing as Standing
+from campaignrl.ledger.standing import past as past
 from campaignrl.ledger.standing import standing as standing
+from campaignrl.ledger.standing import standing_on as standing_on

@@ -91,9 +91,9 @@ def erased_hashes(ledger: Ledger) -> set[str]:
     return {str(one) for one in ids if str(one).startswith(HASHED)}
 
 
-def renamed(ids: pd.Series[Any], aliases: Mapping[str, str], known: Iterable[str] = ()) -> pd.Series[Any]:
+def renamed(ids: pd.Series[Any], aliases: Mapping[str, str], *known: Iterable[str]) -> pd.Series[Any]:
     """Ids by the names of today; `known`: those of whom somebody asks by an earlier name, which keep it."""
-    asked = set(known) if aliases else set()
+    asked = {name for names in known for name in names} if aliases else set()
     moved = {name: now for name, now in aliases.items() if name not in asked}
     return ids.map(lambda one: moved.get(one, one)) if moved else ids
 

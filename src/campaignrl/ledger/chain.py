@@ -14,8 +14,10 @@ import hashlib
 import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -25,6 +27,7 @@ FIRST = ""  # before the first entry
 SEPARATOR = "\x1f"
 EPOCH = datetime.date(1970, 1, 1)
 SHOWN = 5
+AT_A_TIME = 16_384  # rows written out as text, of which each has a kilobyte or more
 
 
 class Tampered(NamedTuple):
@@ -37,24 +40,47 @@ class Tampered(NamedTuple):
 
 def linked(rows: pa.Table, run_id: str, before: str) -> pa.Table:
     """Rows of one run with salts, digests and the run's entry. before: the entry it follows."""
+    made, digests = sealed(rows)
+    return linked_parts([made], run_id, digests, before).read_all()
+
+
+def sealed(rows: pa.Table) -> tuple[pa.Table, bytes]:
+    """Some rows of a run with salts and digests, and their digests one after the other: all that the chain needs."""
     rows = rows.drop_columns([name for name in CHAINED if name in rows.column_names])
     random = secrets.token_bytes(SIZE * len(rows))
     salts = [random[i : i + SIZE] for i in range(0, len(random), SIZE)]
     digests = digests_of(rows, salts)
-    entry = entry_of(run_id, digests, before)
-    made: dict[str, pa.Array] = {
-        "row_salt": pa.array(salts, pa.binary()),
-        "row_digest": pa.array(digests, pa.binary()),
-        "chain": pa.array([entry] * len(rows), pa.string()),
-        "chain_before": pa.array([before] * len(rows), pa.string()),
-    }
-    for name, values in made.items():
-        rows = rows.append_column(name, values)
-    return rows
+    rows = rows.append_column("row_salt", pa.array(salts, pa.binary()))
+    return rows.append_column("row_digest", pa.array(digests, pa.binary())), b"".join(digests)
+
+
+def linked_parts(parts: Iterable[pa.Table], run_id: str, digests: bytes, before: str) -> pa.RecordBatchReader:
+    """The sealed rows of one run with its entry, part by part. digests: of all rows, one after the other."""
+    tables = iter(parts)
+    first = next(tables)
+    in_order = np.sort(np.frombuffer(digests, dtype=f"S{SIZE}")).tobytes()
+    entry = _entry(run_id, [in_order], before)
+    schema = first.schema.append(pa.field("chain", pa.string())).append(pa.field("chain_before", pa.string()))
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for table in chain((first,), tables):
+            links = [pa.repeat(pa.scalar(text, pa.string()), len(table)) for text in (entry, before)]
+            whole = table.append_column("chain", links[0]).append_column("chain_before", links[1])
+            yield from whole.cast(schema).to_batches()
+
+    return pa.RecordBatchReader.from_batches(schema, batches())
 
 
 def digests_of(rows: pa.Table, salts: Iterable[bytes | None]) -> list[bytes]:
     """A digest of each row and its salt; columns that hold nothing do not count, whatever their order."""
+    pairs = list(salts)
+    if len(pairs) != len(rows):
+        raise ValueError(f"{len(pairs)} salts of {len(rows)} rows")
+    starts = range(0, len(rows), AT_A_TIME)
+    return [one for i in starts for one in _digests(rows.slice(i, AT_A_TIME), pairs[i : i + AT_A_TIME])]
+
+
+def _digests(rows: pa.Table, salts: Iterable[bytes | None]) -> list[bytes]:
     names = sorted(set(rows.column_names) - set(CHAINED))
     texts = [_named(name, rows[name]) for name in names]
     joined = pc.binary_join_element_wise(*texts, "", null_handling="replace", null_replacement="")
@@ -64,9 +90,13 @@ def digests_of(rows: pa.Table, salts: Iterable[bytes | None]) -> list[bytes]:
 
 def entry_of(run_id: str, digests: Iterable[bytes], before: str) -> str:
     """The entry of a run: 32 hex digits of its id, its rows' digests in any order, and the entry before."""
+    return _entry(run_id, sorted(one or b"" for one in digests), before)
+
+
+def _entry(run_id: str, in_order: Iterable[bytes], before: str) -> str:
     body = hashlib.blake2b(digest_size=SIZE)
     body.update(SEPARATOR.join((before or "", run_id or "")).encode())
-    for digest in sorted(one or b"" for one in digests):
+    for digest in in_order:
         body.update(digest)
     return body.hexdigest()
 

@@ -1,8 +1,7 @@
 """The folder: transactional tables, what they are of, appends that happen exactly once.
 
-An append carries the id of its run and the version it rests on: a second one of the same run is refused, and of two
-that rest on the same version one wins. Beside that, who decides holds a lock, which the system frees when a process
-dies. Not here: what the rows say (schemas.py), counts (standing.py), files that come in (incoming.py).
+Who decides holds a lock, which the system frees when a process dies. Not here: the tables as files (delta_tables.py),
+what the rows say (schemas.py), counts (standing.py), files that come in (incoming.py).
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,12 +22,24 @@ from typing import TYPE_CHECKING, Any, TextIO
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from campaignrl.errors import ArtifactError, CampaignError, Problem, UsageError
-from campaignrl.features import FeatureSchema
+from campaignrl.errors import ArtifactError, Problem, UsageError
 from campaignrl.ledger import chain
 from campaignrl.ledger.aliases import read_aliases
+from campaignrl.ledger.delta_tables import (
+    Filters,
+    LedgerMoved,
+    add_rows,
+    batches_of,
+    count_rows,
+    create_table,
+    distinct_rows,
+    is_committed,
+    open_table,
+    read_rows,
+    rewrite,
+)
 from campaignrl.ledger.forms import keep_form, kept_form
-from campaignrl.ledger.schemas import HASHED, NO_STATISTICS, PARTITIONS, TABLES, schema_of
+from campaignrl.ledger.schemas import HASHED, TABLES
 from campaignrl.specs import World, world_hash
 from campaignrl.tables import same_spelling
 from campaignrl.tables.files import write_whole
@@ -41,12 +52,6 @@ SALT = 16  # bytes
 FACTS, LOCK = "ledger.json", ".lock"
 EPOCH = datetime.date(1970, 1, 1)
 PATIENCE = 60.0  # seconds to wait for another run
-
-
-class LedgerMoved(CampaignError):
-    """Another run committed in between: what this one counted is no longer true. Run it again."""
-
-    exit_code = 1
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ class Ledger:
         facts |= {"salt": secrets.token_hex(SALT)}
         try:
             for name in TABLES:
-                _create(place / name, name, world.features)
+                create_table(place / name, name, world.features)
         except OSError as wrong:
             raise UsageError(f"{place}: cannot be written: {wrong}.") from wrong
         keep_form(place, world)
@@ -214,98 +219,86 @@ class Ledger:
 
     def table(self, name: str) -> DeltaTable:
         """A table as it stands now."""
-        from deltalake import DeltaTable  # slow to import, and only ledgers need it
-        from deltalake.exceptions import DeltaError
-
-        try:
-            return DeltaTable(str(self.folder / name))
-        except (DeltaError, OSError, ValueError) as wrong:
-            fix = "Bring the folder back from a copy; no other program may change it."
-            raise ArtifactError(
-                Problem(str(self.folder / name), "table", _short(wrong), "a whole table", fix)
-            ) from None
+        return open_table(self.folder / name)
 
     @property
     def head(self) -> int:
         """Version of `decisions`."""
         return int(self.table("decisions").version())
 
+    def versions(self) -> dict[str, int]:
+        """How often each table was written: as long as they stand, whatever is counted stays as it is."""
+        return {name: int(self.table(name).version()) for name in TABLES}
+
     @property
     def chain_head(self) -> str:
         """The last entry of the chain over runs and erasures; "" before the first."""
-        links = ["chain", "chain_before"]
-        return chain.head_of(self.read("decisions", links), self.read("erasures"))
+        links = distinct_rows(self.folder / "decisions", ["chain", "chain_before"])
+        return chain.head_of(links, self.read("erasures"))
 
-    def read(self, name: str, columns: Sequence[str] | None = None, *more: str, **equal: Any) -> pa.Table:
-        """Rows of a table; more: columns that it may have by now; equal: only those whose columns have these values."""
-        filters = [(column, "=", value) for column, value in equal.items()] or None
-        table = self.table(name)
-        there = {field.name for field in table.schema().fields} if more else set()
-        names = None if columns is None else [*columns, *(one for one in more if one in there)]
-        try:
-            return table.to_pyarrow_table(columns=names, filters=filters)
-        except (OSError, pa.ArrowException) as wrong:
-            fix = "Bring the folder back from a copy; no other program may change it."
-            raise ArtifactError(Problem(str(self.folder / name), "rows", _short(wrong), "all there", fix)) from None
+    def read(
+        self, name: str, columns: Sequence[str] | None = None, *more: str, among: Filters = (), **equal: Any
+    ) -> pa.Table:
+        """Rows of a table; more: columns that it may have by now; equal: only those whose columns have these values.
+
+        among: (column, operator, value), of which all have to hold.
+        """
+        filters = [*among, *((column, "=", value) for column, value in equal.items())]
+        return read_rows(self.folder / name, columns, more, filters)
+
+    def has_run(self, run_id: str) -> bool:
+        """Whether a run of this id has decided."""
+        return is_committed(self.table("decisions"), run_id)
 
     def rows_of(self, run_id: str) -> pa.Table | None:
         """What a run wrote, in its order; None where there was no such run."""
-        if self.table("decisions").transaction_version(f"run:{run_id}") is None:
-            return None
-        return self.read("decisions", run_id=run_id)
+        return self.read("decisions", run_id=run_id) if self.has_run(run_id) else None
+
+    def batches_of(self, run_id: str) -> Iterator[pa.RecordBatch]:
+        """What a run wrote, in its order, a batch at a time."""
+        return batches_of(self.folder / "decisions", "run_id", run_id)
 
     def append(self, name: str, rows: pa.Table, run_id: str, head: int | None = None) -> bool:
         """Add rows once: False where a run of this id has added them before.
 
         head: the version of the table that the rows rest on; another one in between is LedgerMoved.
         """
-        from deltalake import CommitProperties, Transaction, write_deltalake
-        from deltalake.exceptions import CommitFailedError, DeltaError
-
-        table = self.table(name)
-        if table.transaction_version(f"run:{run_id}") is not None:
+        table = self._open_for(name, run_id, head)
+        if table is None:
             return False
-        version = int(table.version())
-        if head is not None and version != head:
-            raise LedgerMoved(f"{self.folder}: another run committed in between. Run it again.")
         if name == "decisions":
             rows = chain.linked(rows, run_id, self.chain_head)
-        marks = [Transaction(f"run:{run_id}", 1), Transaction("sequence", version + 1)]
-        try:
-            write_deltalake(
-                table,
-                rows,
-                mode="append",
-                schema_mode="merge",
-                commit_properties=CommitProperties(app_transactions=marks),
-            )
-        except CommitFailedError as wrong:
-            raise LedgerMoved(f"{self.folder}: another run committed in between. Run it again.") from wrong
-        except (DeltaError, OSError) as wrong:
-            raise UsageError(f"{self.folder}: cannot be written: {wrong}") from wrong
+        add_rows(table, rows, run_id, self.folder)
         return True
+
+    def append_sealed(self, parts: Iterable[pa.Table], digests: bytes, run_id: str, head: int) -> bool:
+        """Add decisions that were sealed part by part (`chain.sealed`), in one commit and with bounded memory.
+
+        parts: of one schema, in order; digests: of all of their rows, one after the other.
+        """
+        table = self._open_for("decisions", run_id, head)
+        if table is None:
+            return False
+        linked = chain.linked_parts(parts, run_id, digests, self.chain_head)
+        add_rows(table, linked, run_id, self.folder)
+        return True
+
+    def _open_for(self, name: str, run_id: str, head: int | None) -> DeltaTable | None:
+        """The table to add to; None where the run did."""
+        table = self.table(name)
+        if is_committed(table, run_id):
+            return None
+        if head is not None and int(table.version()) != head:
+            raise LedgerMoved(f"{self.folder}: another run committed in between. Run it again.")
+        return table
 
     def replace(self, name: str, rows: pa.Table) -> None:
         """Write a table anew with these rows alone, and remove every file that held others."""
-        from deltalake import write_deltalake
-        from deltalake.exceptions import DeltaError
-
-        try:
-            write_deltalake(self.table(name), rows, mode="overwrite")
-            self.table(name).vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
-        except (DeltaError, OSError) as wrong:
-            raise UsageError(f"{self.folder}: cannot be written: {wrong}") from wrong
+        rewrite(self.folder / name, rows, self.folder)
 
     def counts(self) -> dict[str, int]:
         """Rows by table."""
-        return {name: self._count(name) for name in TABLES}
-
-    def _count(self, name: str) -> int:
-        try:
-            return int(self.table(name).to_pyarrow_dataset().count_rows())
-        except (OSError, pa.ArrowException) as wrong:
-            fix = "Bring the folder back from a copy; no other program may change it."
-            raise ArtifactError(Problem(str(self.folder / name), "rows", _short(wrong), "all there", fix)) from None
+        return {name: count_rows(self.folder / name) for name in TABLES}
 
     def runs(self) -> list[dict[str, Any]]:
         """Every run: day, policy, decisions, sends and cost in minor units, in the order of days."""
@@ -325,21 +318,6 @@ class Ledger:
             for row in found
         ]
         return sorted(rows, key=lambda row: (row["day"], str(row["run"])))
-
-
-def _create(path: Path, name: str, features: FeatureSchema) -> None:
-    from deltalake import DeltaTable
-
-    path.mkdir(parents=True, exist_ok=True)
-    schema = schema_of(name, features)
-    counted = [f.name for f in schema if f.name not in NO_STATISTICS and not pa.types.is_list(f.type)]
-    about = {"delta.dataSkippingStatsColumns": ",".join(f"`{c}`" if "." in c else c for c in counted if "." not in c)}
-    DeltaTable.create(str(path), schema, partition_by=PARTITIONS[name] or None, configuration=about)
-
-
-def _short(wrong: Exception, limit: int = 120) -> str:
-    """The first line of what a library says."""
-    return str(wrong).splitlines()[0][:limit] if str(wrong) else type(wrong).__name__
 
 
 def _locked(handle: int) -> bool:

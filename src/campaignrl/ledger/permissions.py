@@ -6,7 +6,7 @@ customers table says (tables/), contacts and money (standing.py). n customers, c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -41,10 +41,15 @@ class Permissions:
         ]
         return own | np.asarray(pd.Index(ids).isin(gone))
 
-    def on(self, day: int, ids: Objects, channels: list[str]) -> tuple[npt.NDArray[np.int8], Bool]:
-        """(c, n) consent as of a day (1, 0, -1: never heard of), and (n,) who is suppressed."""
+    def on(
+        self, day: int, ids: Objects, channels: list[str], asked: Collection[str] = ()
+    ) -> tuple[npt.NDArray[np.int8], Bool]:
+        """(c, n) consent as of a day (1, 0, -1: never heard of), and (n,) who is suppressed.
+
+        asked: earlier names under which somebody else is asked for.
+        """
         known = pd.Index(ids)
-        rows = self._rows.assign(customer_id=renamed(self._rows["customer_id"], self._ledger.aliases, known))
+        rows = self._rows.assign(customer_id=renamed(self._rows["customer_id"], self._ledger.aliases, known, asked))
         consent, suppressed = consent_on(rows, day, known, channels)
         return consent, suppressed | self.erased(ids)  # last: no older word, whenever it comes in, may lift it
 
@@ -81,9 +86,13 @@ def _left(ledger: Ledger) -> pd.DataFrame:
 
 def _words(rows: pd.DataFrame, known: pd.Index[str]) -> Iterator[tuple[Int, str, bool]]:
     """(customers, channel, allowed) of each row: a yes is of the very id, a no of every spelling of it."""
+    if not len(rows):
+        return
     exact, spelled = known.get_indexer(pd.Index(rows["customer_id"])), same_spelling(known)
+    words = same_spelling(rows["customer_id"])
+    ours = (exact >= 0) | pd.Series(words).isin(spelled).to_numpy()  # few, where these are few of many customers
     alike = pd.Series(np.arange(len(known))).groupby(spelled).indices
-    keys = zip(exact, same_spelling(rows["customer_id"]), rows["channel"], rows["allowed"], strict=True)
+    keys = zip(exact[ours], words[ours], rows["channel"][ours], rows["allowed"][ours], strict=True)
     for own, key, channel, allowed in keys:
         if not allowed and key in alike:
             yield np.asarray(alike[key]), channel, False

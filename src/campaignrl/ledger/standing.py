@@ -7,7 +7,7 @@ may be contacted (permissions.py), the rules that use these counts (guard/). n c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -118,6 +118,61 @@ class Standing:
         return self.contacts(None, 1) > 0
 
 
+@dataclass(frozen=True)
+class Past:
+    """What a ledger holds of everybody on the morning of a day, read once for any number of shards of customers.
+
+    Attributes:
+        ledger, day: of it, since 1970-01-01.
+        channels: of the world.
+        last_day: on which anything was decided; None: never.
+        sends: every send that counts: planned, handed over, of unknown fate.
+        gone: sends of customers who were erased: what one cost was spent all the same.
+        said: permissions.
+    """
+
+    ledger: Ledger
+    day: int
+    channels: list[str]
+    last_day: int | None
+    sends: pd.DataFrame
+    gone: pd.DataFrame
+    said: Permissions
+
+    @cached_property
+    def spent(self) -> int:
+        """Of the whole campaign, minor units."""
+        return int(self.sends["cost"].sum() + self.gone["cost"].sum())
+
+    @cached_property
+    def sends_today(self) -> Int:
+        """(c,) of earlier runs of the day, by channel."""
+        today = self.sends["channel"].to_numpy(dtype=object)[self.sends["day"].to_numpy() == self.day]
+        gone = self.gone["channel"][self.gone["decision_day"] == self.day]
+        return np.array([int((today == n).sum() + (gone == n).sum()) for n in self.channels], dtype=np.int64)
+
+    @cached_property
+    def by_offer(self) -> dict[str, int]:
+        """Sends by offer in the whole campaign."""
+        counts = pd.concat([self.sends["offer"], self.gone["offer"]]).value_counts()
+        return {str(offer): int(many) for offer, many in counts.items()}
+
+    def sends_of(self, offers: list[str]) -> Int:
+        """(o,) sends of these offers in the whole campaign, to anybody."""
+        return np.array([self.by_offer.get(offer, 0) for offer in offers], dtype=np.int64)
+
+
+def past(ledger: Ledger, day: int, channels: list[str], without: str = "") -> Past:
+    """Read what a ledger holds. without: a run that does not count, since it is repeated."""
+    columns = ["decision_id", "customer_id", "day", "channel", "offer", "cost"]
+    last = pc.max(ledger.read("decisions", ["day"])["day"]).as_py()
+    among = (("action", "!=", 0), ("run_id", "!=", without))
+    sends = ledger.read("decisions", columns, ADDRESS, among=among).to_pandas()
+    kept: pd.DataFrame = sends[~sends["decision_id"].isin(not_sent(ledger))]
+    gone = ledger.read("erasures", ["decision_day", "channel", "offer", "cost"]).to_pandas()
+    return Past(ledger, day, channels, None if last is None else int(last), kept, gone, Permissions(ledger))
+
+
 def standing(
     ledger: Ledger, day: int, ids: Objects, channels: list[str], without: str = "", address: Objects | None = None
 ) -> Standing:
@@ -125,41 +180,32 @@ def standing(
 
     without: a run that does not count, since it is repeated; address: (n,) keyed hashes of their addresses, "" of none.
     """
-    sends, last_day = _sends(ledger, without)
-    today, channel = sends["day"].to_numpy() == day, sends["channel"].to_numpy(dtype=object)
-    gone = ledger.read("erasures", ["decision_day", "channel", "offer", "cost"]).to_pandas()
-    offers = pd.concat([sends["offer"], gone["offer"]]).value_counts()
-    gone_today = gone["channel"][gone["decision_day"] == day]
-    by_channel = [int((today & (channel == name)).sum() + (gone_today == name).sum()) for name in channels]
-    said = Permissions(ledger)
-    consent, suppressed = said.on(day, ids, channels)
-    row, customer = _pairs(sends.assign(customer_id=renamed(sends["customer_id"], ledger.aliases, ids)), ids, address)
+    return standing_on(past(ledger, day, channels, without), ids, address)
+
+
+def standing_on(known: Past, ids: Objects, address: Objects | None = None, asked: Collection[str] = ()) -> Standing:
+    """What the past says of some customers, each by itself; asked: earlier names of which there are others too."""
+    sends = known.sends
+    consent, suppressed = known.said.on(known.day, ids, known.channels, asked)
+    names = renamed(sends["customer_id"], known.ledger.aliases, ids, asked)
+    theirs_by_name = sends.assign(customer_id=names)
+    row, customer = _pairs(theirs_by_name, ids, address)
     theirs = sends.iloc[row]
     return Standing(
-        day=day,
-        spent=int(sends["cost"].sum() + gone["cost"].sum()),  # what an erased customer cost was spent all the same
-        sends_today=np.array(by_channel, dtype=np.int64),
+        day=known.day,
+        spent=known.spent,
+        sends_today=known.sends_today,
         consent=consent,
         suppressed=suppressed,
-        erased=said.erased(ids),
-        last_day=last_day,
+        erased=known.said.erased(ids),
+        last_day=known.last_day,
         _customer=customer,
         _when=theirs["day"].to_numpy(),
         _channel=theirs["channel"].to_numpy(dtype=object),
         _offer=theirs["offer"].to_numpy(dtype=object),
         _decision=theirs["decision_id"].to_numpy(dtype=object),
-        _sends_of={str(offer): int(many) for offer, many in offers.items()},
+        _sends_of=known.by_offer,
     )
-
-
-def _sends(ledger: Ledger, without: str) -> tuple[pd.DataFrame, int | None]:
-    """Every send that counts (planned, handed over, of unknown fate), and the last day with a decision."""
-    columns = ["decision_id", "customer_id", "day", "channel", "offer", "cost", "action", "run_id"]
-    table = ledger.read("decisions", columns, ADDRESS)
-    last = pc.max(table["day"]).as_py()
-    sends = table.filter(pc.and_(pc.not_equal(table["action"], 0), pc.not_equal(table["run_id"], without))).to_pandas()
-    kept: pd.DataFrame = sends[~sends["decision_id"].isin(not_sent(ledger))]
-    return kept, None if last is None else int(last)
 
 
 def _pairs(sends: pd.DataFrame, ids: Objects, address: Objects | None) -> tuple[Int, Int]:

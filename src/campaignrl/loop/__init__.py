@@ -17,6 +17,8 @@ morning.py          A morning: exports to profiles, what came back to the ledger
                     and the page
 new_campaign.py     A new folder: from a template with example exports, or from a marketer's own files
 stations.py         What happens at each station of a morning: exports to profiles, what came back to the ledger
+study_folder.py     A researcher's folder: a world to change, a suite of policies to compare in it, a script from log to
+                    truth
 """
 
 from campaignrl.loop.approval import approve as approve
@@ -33,3 +35,5 @@ from campaignrl.loop.morning import Today as Today
 from campaignrl.loop.morning import today as today
 from campaignrl.loop.new_campaign import NewCampaign as NewCampaign
 from campaignrl.loop.new_campaign import new_campaign as new_campaign
+from campaignrl.loop.study_folder import STUDY as STUDY
+from campaignrl.loop.study_folder import new_study as new_study

@@ -13,7 +13,7 @@ from pathlib import Path
 from campaignrl.arrays import Rows
 from campaignrl.errors import Problem, UsageError, unknown
 from campaignrl.ope.data import LOGGED, PolicyLike, target_policy_of
-from campaignrl.ope.diagnostics import Finding, check_apart, deciders, diagnose, holdout_of
+from campaignrl.ope.diagnostics import check_apart, diagnose, holdout_of
 from campaignrl.ope.episodes import SEQUENTIAL, evaluate_episodes
 from campaignrl.ope.estimated_propensities import with_propensity_error
 from campaignrl.ope.figures import figures_of, told
@@ -32,7 +32,6 @@ from campaignrl.ope.methods import (
     T,
     asked,
     certain_share,
-    deciding,
     difference,
     difference_with_interval,
     estimate,
@@ -167,13 +166,13 @@ def evaluate(
     took, views = selected(estimators, choice, views, chosen)
     usual = _estimates(views, without, certain, alpha, chosen, checks.at)
     estimates = with_interval(interval, used, views, chosen, usual, alpha, seed)
-    lift, few = _lift(evidence, other, certain, alpha, checks.at)
+    lift = _lift(evidence, other, certain, alpha, checks.at)
     lift = difference_with_interval(interval, used, evidence, other, lift, alpha, seed)
     estimates, lift = with_propensity_error(used, estimated, (estimates, lift), views, chosen, (evidence, other), alpha)
     found = checks.found(used, (whole, other), lift, mix, folds, seed)
     facts = (_gap(used, curve), holdout_of(log), targets[0].learned_from)
     figures = figures_of(used, evidence, certain, dropped, chosen, facts)
-    verdict, reasons = diagnose(figures._replace(found=(*found.findings, *few)))
+    verdict, reasons = diagnose(figures._replace(found=found.findings, hardly_tried=found.hardly_tried))
     return Evaluation(
         policy=_mixture_name(targets[0].name, mix),
         log_policy=log.policy_id,
@@ -215,14 +214,10 @@ def _needs_model(estimators: Sequence[str]) -> bool:
     return any(ESTIMATORS[name].model for name in estimators)
 
 
-def _lift(
-    evidence: Evidence, other: Evidence, certain: float, alpha: float, at: Rows
-) -> tuple[Estimate, tuple[Finding, ...]]:
-    """What the target earns over the reference, and whether few customers decide; nothing where the log is blind."""
-    if no_information(evidence, certain) or no_information(other, certain):
-        return NONE_HAD, ()
-    few = deciders(*deciding(evidence, other, at), len(evidence.clusters))
-    return difference(evidence, other, alpha, at), few
+def _lift(evidence: Evidence, other: Evidence, certain: float, alpha: float, at: Rows) -> Estimate:
+    """What the target earns over the reference; nothing where the log is blind."""
+    silent = no_information(evidence, certain) or no_information(other, certain)
+    return NONE_HAD if silent else difference(evidence, other, alpha, at)
 
 
 def compare_on_log(
@@ -242,12 +237,15 @@ def compare_on_log(
     _check_words((), 1.0, alpha, folds)
     used, given, predictions, _ = matured(log, (a, b), q)
     bounds, _ = reward_range_of(used, reward_range)
-    used, _, _ = propensities(used, None, (), folds, seed)
+    used, estimated, _ = propensities(used, None, (), folds, seed)
     fitted = fitted_model(used, predictions, bounds, folds, seed, model)
     first, second = gather(used, [target_policy_of(policy, used) for policy in given], fitted, bounds)
     certain = certain_share(used)
     silent = no_information(first, certain) or no_information(second, certain)
-    return NONE_HAD if silent else difference(first, second, alpha)
+    if silent:
+        return NONE_HAD
+    figures = ({}, difference(first, second, alpha))
+    return with_propensity_error(used, estimated, figures, {}, {}, (first, second), alpha)[1]
 
 
 def _opened(log: DecisionLog | str | Path) -> DecisionLog:

@@ -21,8 +21,11 @@ from campaignrl.ope.diagnostics import (
     Sensitivity,
     Sides,
     balance,
+    few_events,
     findings_of_facts,
+    findings_of_hardly_tried,
     findings_of_never_tried,
+    hardly_tried,
     never_tried,
     outlier,
     over_time,
@@ -44,16 +47,21 @@ class Found(NamedTuple):
 
     findings: tuple[Finding, ...]
     beside: dict[str, Any]
+    hardly_tried: float = 0.0
 
 
-def of_sample(sample: LogSample, names: Sequence[str], meta: Mapping[str, Any], logged: bool) -> Found:
+def of_sample(
+    sample: LogSample, rows: int, names: Sequence[str], meta: Mapping[str, Any], logged: bool, mix: float
+) -> Found:
     """What the rows of a sample say, in memory and in passing alike.
 
-    names: (k,); meta: the log's facts; logged: the reference is the logged policy.
+    rows: of the whole log; names: (k,); meta: the log's facts; logged: the reference is the logged policy; mix: how
+    often the policy is followed, and the logged one otherwise.
     """
-    days, parts = over_time(sample, names, logged), never_tried(sample, names)
+    days, parts, hardly = over_time(sample, names, logged), never_tried(sample, names), mix * hardly_tried(sample)
     said = (*balance(sample, names), *repeats(sample), *days.findings, *findings_of_never_tried(parts))
-    return Found((*said, *findings_of_facts(meta)), {"over_time": days.stretches, "never_tried": parts})
+    said += (*few_events(sample, rows), *findings_of_hardly_tried(hardly))
+    return Found((*said, *findings_of_facts(meta)), {"over_time": days.stretches, "never_tried": parts}, hardly)
 
 
 def _gain(policy: Evidence, reference: Evidence, at: Rows) -> Float:
@@ -92,9 +100,10 @@ class RowChecks(NamedTuple):
         if alone or self.robust:
             mixed = rows.mixed(mix) if mix < 1.0 else rows
             beside = {"robust": robust_figures(mixed.weight, mixed.reward, mixed.clusters, self.alpha)}
-        found = of_sample(sample, used.catalog.names, used.meta, reference.logged)
+        found = of_sample(sample, len(used), used.catalog.names, used.meta, reference.logged, mix)
         bias = self._hidden_bias(used, pair, lift, mix)
-        return Found((*self._own_rows(), *of_rows, *found.findings), {**found.beside, **beside, "sensitivity": bias})
+        findings = (*self._own_rows(), *of_rows, *found.findings)
+        return Found(findings, {**found.beside, **beside, "sensitivity": bias}, found.hardly_tried)
 
     def _hidden_bias(self, used: DecisionLog, pair: Pair, lift: Estimate, mix: float) -> Sensitivity:
         """How far the propensities may be off."""

@@ -10,16 +10,18 @@ explain.py        Why one customer gets what it gets: what speaks for it, what c
 facts.py          What the guard needs to know of the customers of a table, on the morning of a decision
 history.py        What a ledger says of one customer: every decision and why, its hand-over, what came of it, what was
                   allowed since
-ledger_run.py     One run of decisions on a ledger: what it starts from, what it is called, what it leaves there
+ledger_run.py     One run of decisions on a ledger: what it starts from, what it leaves there
 limits.py         Budget, capacity and stock of one run of decisions, and what they leave of its sends
-plan.py           The plan of a run in figures: what goes where, what it costs, who gets nothing and why, what changed
-                  since the last
-plan_reasons.py   Why each customer gets what a plan by value gives it, in a marketer's words
-reasons.py        Why each customer gets what it gets, in a marketer's words
+reasons.py        Why each customer gets what it gets, in a marketer's words: by lot, and by a plan of value
 recount.py        Each rule recomputed from what was decided: in how many rows it was broken, and the first of them
+run_name.py       What a run on a ledger is called: a hash of everything it rests on, so that the same inputs are the
+                  same run
+stages.py         The three steps of a run: customers draw, what is scarce is shared, customers are told
 table_columns.py  Which columns a customers table must have for a world, with unit, levels, range and meaning
 value_plan.py     A run whose budget, capacity and stock go where they bring most: the plan by value, and a share that
                   explores
+plans/            The plan of a run: what is counted, shard by shard, and what is said of it
+shards/           Decisions on more customers than fit into memory, shard by shard, by one process, several or a cluster
 """
 
 from campaignrl.ledger import EPOCH as EPOCH
@@ -27,8 +29,6 @@ from campaignrl.send.audit import audit_ledger as audit_ledger
 from campaignrl.send.audit import forms_of as forms_of
 from campaignrl.send.audit import other_forms as other_forms
 from campaignrl.send.customers import read_customers as read_customers
-from campaignrl.send.decide import decide_in_turn as decide_in_turn
-from campaignrl.send.decide import facts_about as facts_about
 from campaignrl.send.decide import require_playable as require_playable
 from campaignrl.send.decide import require_recent as require_recent
 from campaignrl.send.decisions import Decisions as Decisions
@@ -43,14 +43,21 @@ from campaignrl.send.ledger_run import counted_in as counted_in
 from campaignrl.send.ledger_run import limits_left as limits_left
 from campaignrl.send.ledger_run import rows_of as rows_of
 from campaignrl.send.limits import limits_of_run as limits_of_run
-from campaignrl.send.plan import NO_TAG as NO_TAG
-from campaignrl.send.plan import REWARDS as REWARDS
-from campaignrl.send.plan import Certificate as Certificate
-from campaignrl.send.plan import Plan as Plan
-from campaignrl.send.plan import plan_of as plan_of
-from campaignrl.send.plan_reasons import AT_LEAST as AT_LEAST
+from campaignrl.send.plans import NO_TAG as NO_TAG
+from campaignrl.send.plans import REWARDS as REWARDS
+from campaignrl.send.plans import Certificate as Certificate
+from campaignrl.send.plans import Plan as Plan
+from campaignrl.send.plans import plan_of as plan_of
+from campaignrl.send.reasons import AT_LEAST as AT_LEAST
 from campaignrl.send.recount import Finding as Finding
 from campaignrl.send.recount import not_looked_at as not_looked_at
+from campaignrl.send.shards import SHARD as SHARD
+from campaignrl.send.shards import InShards as InShards
+from campaignrl.send.shards import decide_in_shards as decide_in_shards
+from campaignrl.send.shards import is_typed as is_typed
+from campaignrl.send.stages import Settings as Settings
+from campaignrl.send.stages import decide_in_turn as decide_in_turn
+from campaignrl.send.stages import facts_about as facts_about
 from campaignrl.send.table_columns import TableColumn as TableColumn
 from campaignrl.send.table_columns import example_customers as example_customers
 from campaignrl.send.table_columns import table_columns as table_columns

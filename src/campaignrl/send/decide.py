@@ -1,31 +1,26 @@
 """One decision for every customer of a table: guard, policy, draw, then what budget and capacity leave.
 
 Deterministic: the same customers, policy, day and seed give the same decisions, whatever the order of the rows. Not
-here: what is allowed (guard/), the draws (draw.py), the limits (limits.py), words (reasons.py).
+here: the steps of a run (stages.py), a table too big to hold (shards/), what is allowed (guard/), the draws (draw.py).
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from campaignrl import rng
-from campaignrl.arrays import Bool, UInt64
+from campaignrl.arrays import UInt64
 from campaignrl.errors import ArtifactError, Problem, UsageError
-from campaignrl.guard import Limits
 from campaignrl.ledger import EPOCH, Ledger, keep_aliases, known_as
-from campaignrl.policies import Policy, PolicyReference, doubts_of, load_policy, policy_hash, require_trained
+from campaignrl.policies import Policy, PolicyReference, load_policy, require_trained
 from campaignrl.policies.deep import Memory, require_memory
 from campaignrl.send.customers import Customers, Suppressed, read_customers
-from campaignrl.send.decisions import Decisions, joined
-from campaignrl.send.draw import Drawn, draw
-from campaignrl.send.facts import Morning, clock_time, morning_of, one_an_address, require_fresh
+from campaignrl.send.decisions import Decisions
+from campaignrl.send.facts import clock_time, one_an_address, require_fresh
 from campaignrl.send.ledger_run import (
     LedgerRun,
     begin,
@@ -33,16 +28,12 @@ from campaignrl.send.ledger_run import (
     require_list,
     require_not_earlier,
     rows_of,
-    run_id,
 )
-from campaignrl.send.limits import Served, left_after, limits_of_run, serve, serve_in_turn
-from campaignrl.send.plan_reasons import plan_reasons
-from campaignrl.send.reasons import blocked_of, reasons_of
-from campaignrl.send.recount import SIMULATED
-from campaignrl.send.value_plan import Planned, expected_gain, planned, require_values
-from campaignrl.specs import World, WorldReference, load_world, world_hash
+from campaignrl.send.run_name import run_id
+from campaignrl.send.stages import Settings, decisions_on, learned_until
+from campaignrl.send.value_plan import require_values
+from campaignrl.specs import World, WorldReference, load_world
 from campaignrl.tables import CustomerTable
-from campaignrl.tables.log import FACT, CustomerSketch
 
 
 def decide(
@@ -124,26 +115,19 @@ def decide(
     require_values(policy, allocate, explore, at_least)
     require_fresh(table, world, day)
     require_recent(policy, world, day)
-    at, how = clock_time(send_at), () if allocate == "lot" else (allocate, explore)
-    decided = partial(
-        _decided,
-        policy,
-        world,
-        day,
-        how,
+    asked = Settings(
         seed=seed,
         budget=budget,
         capacity=capacity,
+        allocate=allocate,
+        explore=explore,
         at_least=at_least,
-        memory=memory,
-        send_at=at,
-        progress=progress,
+        send_at=clock_time(send_at),
     )
+    decided = partial(_decided, policy, world, day, asked, memory=memory, progress=progress)
     if kept is None:
         return decided(one_an_address(table), None)
-    more = [*(() if at is None else (at.isoformat(),)), *([sorted(at_least.items())] if at_least else ())]
-    named = (seed, budget, sorted((capacity or {}).items()), *how, *more)
-    run = run_id(policy, table, world, day, *named)
+    run = run_id(policy, table, world, day, *asked.named())
     with kept.lock():
         begun = begin(kept, table, world, day, run)
         before = kept.rows_of(run)
@@ -151,7 +135,7 @@ def decide(
         if before is not None:
             return decided_before(before, table.ids, found, world)
         require_not_earlier(begun, day)
-        require_list(begun)
+        require_list(kept, begun.customers.listed)
         if not dry_run:
             keep_aliases(kept)
             kept.append("decisions", rows_of(found, run, world, begun), run, begun.head)
@@ -162,139 +146,17 @@ def _decided(
     policy: Policy,
     world: World,
     day: datetime.date,
-    how: tuple[str, float] | tuple[()],
+    asked: Settings,
     table: CustomerTable,
     begun: LedgerRun | None,
     *,
-    seed: int,
-    budget: float | None,
-    capacity: Mapping[str, int] | None,
-    at_least: Mapping[str, float] | None,
     memory: Memory | None,
-    send_at: datetime.time | None,
     progress: Callable[[int, int], None] | None,
 ) -> Decisions:
-    left = None if begun is None else begun.limits
-    limits = limits_of_run(world, len(table), budget, capacity, left, at_least)
-    keys, today = rng.customer_keys(table.ids), (day - EPOCH).days
-    _meet(policy, memory, keys, day)
+    run = asked.run(policy, world, day, len(table), None if begun is None else begun.limits)
+    _meet(policy, memory, rng.customer_keys(table.ids), day)
     closed = None if begun is None else begun.standing.decided_today
-    morning = morning_of(day, send_at, limits, world)
-    drawn = draw(policy, memory, table, world, today, seed, closed, progress, morning)
-    about = facts_about(policy, world, seed)
-    found = _as_drawn(policy, world, day, table, drawn, limits, morning, about)
-    if how:
-        made = planned(policy, world, table.context, drawn, limits, keys, today, seed, how[1])
-        return _by_value(found, drawn, made, how[1])
-    return _by_lot(found, policy, world, drawn, serve(world, drawn, limits, keys, today, seed))
-
-
-def facts_about(policy: Policy, world: World, seed: int) -> dict[str, Any]:
-    """What every decision of a policy in a world says of both."""
-    hashes = {"policy_hash": policy_hash(policy), "world_hash": world_hash(world)}
-    return {**world.log_facts, "seed": seed, "limited": False, **hashes}
-
-
-def decide_in_turn(
-    policy: Policy,
-    world: World,
-    table: CustomerTable,
-    limits: Limits,
-    turns: Sequence[slice],
-    *,
-    day: datetime.date,
-    about: Mapping[str, Any],
-    closed: Bool | None = None,
-    send_at: datetime.time | None = None,
-    ask_as: Policy | None = None,
-) -> Decisions:
-    """Several runs at once, each of which finds of the limits what those before it left: as one call of `decide` each.
-
-    Args:
-        policy: which decides; it remembers nothing.
-        world: whose rules hold.
-        table: n customers, each once, with what earlier runs left counted in.
-        limits: what the first run may send and spend.
-        turns: the runs, as rows of the table, one behind the other from the first row to the last.
-        day: of the decisions.
-        about: what `facts_about` says, which takes long to find out.
-        closed: (n,) who gets nothing more today.
-        send_at: hour of the sender's clock.
-        ask_as: the policy as it is asked for probabilities, where somebody stands between; None: itself.
-    """
-    keys, today = rng.customer_keys(table.ids), (day - EPOCH).days
-    seed, parts, left, waiting = about["seed"], [], limits, list(turns)
-    while waiting:
-        morning, rest = morning_of(day, send_at, left, world), slice(waiting[0].start, len(table))
-        some, shut = table.take(rest), None if closed is None else closed[rest]
-        drawn = draw(ask_as or policy, None, some, world, today, seed, shut, None, morning)
-        own = [slice(turn.start - rest.start, turn.stop - rest.start) for turn in waiting]
-        for run, served, had in serve_in_turn(world, drawn, left, own, keys[rest], today, seed):
-            found = _as_drawn(policy, world, day, some.take(run), drawn.take(run), had, morning, about)
-            parts.append(_by_lot(found, policy, world, drawn.take(run), served))
-            left = left_after(had, world.catalog, served.action)
-        done = sum(len(part.ids) for part in parts)
-        waiting = [turn for turn in waiting if turn.start >= done]
-    return parts[0] if len(parts) == 1 else joined(parts, table, limits)
-
-
-def _as_drawn(
-    policy: Policy,
-    world: World,
-    day: datetime.date,
-    table: CustomerTable,
-    drawn: Drawn,
-    limits: Limits,
-    morning: Morning,
-    about: Mapping[str, Any],
-) -> Decisions:
-    """What was drawn, before anything that ties customers together."""
-    return Decisions(
-        catalog=world.catalog,
-        day=day,
-        ids=table.ids,
-        action=drawn.action,
-        propensity=drawn.propensity,
-        propensity_before=drawn.propensity,
-        reason=drawn.blocked,
-        blocked=drawn.blocked,
-        policy=policy.name,
-        context=table.context,
-        eligible=drawn.eligible,
-        customers=table,
-        limits=limits,
-        morning=morning,
-        about={**about, "limited": limits.bind},
-        doubts=doubts_of(policy),
-        learned_until=learned_until(policy),
-        gain_unit=world.money.currency if "world" in getattr(policy, "trained_on", {}) else "",
-    )
-
-
-def _by_lot(found: Decisions, policy: Policy, world: World, drawn: Drawn, served: Served) -> Decisions:
-    return replace(
-        found,
-        action=served.action,
-        propensity=served.propensity,
-        reason=reasons_of(world.catalog, drawn, served, found.limits),
-        blocked=blocked_of(world.catalog, drawn, served),
-        expected_gain=expected_gain(policy, found.context, served.action),
-    )
-
-
-def _by_value(found: Decisions, drawn: Drawn, made: Planned, explore: float) -> Decisions:
-    reason, blocked = plan_reasons(found.catalog, drawn, made, found.limits)
-    return replace(
-        found,
-        action=made.action,
-        propensity=made.propensity,
-        propensity_before=made.before,
-        reason=reason,
-        blocked=blocked,
-        expected_gain=made.gains[np.arange(len(made.action)), made.action].astype(np.float64),
-        plan=made.plan,
-        about={**found.about, "allocation": "value", "explore": explore},
-    )
+    return decisions_on(run, table, closed, memory, progress)
 
 
 def require_playable(policy: Policy, world: World) -> None:
@@ -303,13 +165,6 @@ def require_playable(policy: Policy, world: World) -> None:
         where, fix = f"policy {policy.name}", "Train it again in this world, or give the world it was trained in."
         raise ArtifactError(Problem(where, "catalog", policy.catalog.hash, f"that of {world.name}", fix))
     require_trained(policy, world.name)
-
-
-def learned_until(policy: Policy) -> datetime.date | None:
-    """Day of the last outcome that a policy has learned from; None: it did not from a log of days of the calendar."""
-    fact = getattr(policy, "trained_on", {}).get(FACT)
-    closed = 0 if fact is None else CustomerSketch.from_dict(fact, policy.name).closed
-    return EPOCH + datetime.timedelta(days=closed) if closed > SIMULATED else None
 
 
 def require_recent(policy: Policy, world: World, day: datetime.date) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -186,10 +186,16 @@ class Decisions:
 
     def blocked_counts(self) -> dict[str, int]:
         """Customers hit by each rule, most frequent first."""
-        counts: Counter[str] = Counter()
-        for text, many in Counter(self.blocked.tolist()).items():  # few texts, of many customers
-            counts.update(dict.fromkeys(filter(None, text.split("; ")), many))
-        return dict(counts.most_common())
+        return rule_counts(Counter(self.blocked.tolist()))
+
+
+def rule_counts(texts: Mapping[str, int]) -> dict[str, int]:
+    """Customers hit by each rule, most frequent first. texts: how often each refusal, "; " between rules, was told."""
+    counts: Counter[str] = Counter()
+    for text, many in texts.items():  # few texts, of many customers
+        for rule in dict.fromkeys(filter(None, text.split("; "))):
+            counts[rule] += many
+    return dict(counts.most_common())
 
 
 def joined(parts: Sequence[Decisions], table: CustomerTable, limits: Limits) -> Decisions:

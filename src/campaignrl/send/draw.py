@@ -16,7 +16,7 @@ import pandas as pd
 
 from campaignrl import rng
 from campaignrl.actions import NONE
-from campaignrl.arrays import Bool, Float, Objects
+from campaignrl.arrays import Bool, Float, Objects, UInt64
 from campaignrl.guard import Block, Facts, Rules, allowed, blocks, by_lane, lanes_of, rules_of, stock_of
 from campaignrl.policies import Policy, sample
 from campaignrl.policies.deep import Memory, ask
@@ -75,13 +75,15 @@ def draw(
     closed: Bool | None = None,
     progress: Callable[[int, int], None] | None = None,
     morning: Morning | None = None,
+    keys: UInt64 | None = None,
 ) -> Drawn:
     """Ask the policy about every customer, block by block.
 
     day: since 1970-01-01; closed: (n,) who gets nothing more today, since an earlier run sends to them; morning: what
-    the rules know of the day, None: the day alone.
+    the rules know of the day, None: the day alone; keys: (n,) of the customers, where they are known already.
     """
-    rules, keys, n = rules_of(world), rng.customer_keys(customers.ids), len(customers)
+    rules, n = rules_of(world), len(customers)
+    keys = rng.customer_keys(customers.ids) if keys is None else keys
     held_out = rng.uniform(keys, world.guard.holdout_salt, 0, Purpose.HOLDOUT) < world.guard.holdout
     u = rng.uniform(keys, seed, day, Purpose.ACTION)
     lanes = lanes_of(world.catalog, stock_of(world))

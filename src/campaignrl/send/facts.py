@@ -145,10 +145,17 @@ def stale_rows(customers: CustomerTable, world: World, day: int) -> Bool | None:
 
 def require_fresh(customers: CustomerTable, world: World, day: datetime.date) -> None:
     """DataError where more of the rows are too old than there may be: it is the table of another day."""
-    stale, most = stale_rows(customers, world, (day - EPOCH).days), world.guard.max_stale_share
+    stale = stale_rows(customers, world, (day - EPOCH).days)
+    if stale is not None:
+        require_few_stale(int(stale.sum()), len(stale), world, day)
+
+
+def require_few_stale(stale: int, rows: int, world: World, day: datetime.date) -> None:
+    """The same of rows that were counted."""
+    most = world.guard.max_stale_share
     most = STALE_SHARE if most is None else most
-    if stale is not None and stale.sum() > most * len(stale):
+    if stale > most * rows:
         allowed = f"at most {world.guard.max_age_days} days old in {1 - most:.0%} of the rows or more"
         fix = f"Export it again; {AS_OF} is the day on which a row was true."
-        value = f"older, to come or unknown on {day.isoformat()} in {int(stale.sum()):,} of {len(stale):,} rows"
+        value = f"older, to come or unknown on {day.isoformat()} in {stale:,} of {rows:,} rows"
         raise DataError(Problem("customers", AS_OF, value, allowed, fix))

@@ -1,14 +1,15 @@
-"""One run of decisions on a ledger: what it starts from, what it is called, what it leaves there.
+"""One run of decisions on a ledger: what it starts from, what it leaves there.
 
 The customers table says who they are and what they allow; contacts, money and what came back are counted from the
 ledger, and columns of the table can only add to them. A run of the same inputs is the same run: what it decided stands
-in the ledger already and is read from there. Not here: the tables (ledger/), the decisions (decide.py). n customers.
+in the ledger already and is read from there. Not here: the tables (ledger/), the decisions (decide.py), what a run is
+called (run_name.py). n customers.
 """
 
 from __future__ import annotations
 
 import datetime
-import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,19 +29,20 @@ from campaignrl.ledger import (
     RULE,
     SEEN,
     Ledger,
+    Past,
     Standing,
     decision_context,
     eligible_masks,
     handed_over,
+    past,
     schema_of,
-    standing,
+    standing_on,
 )
-from campaignrl.policies import Policy, policy_hash
 from campaignrl.send.customers import contact_window
 from campaignrl.send.decisions import Decisions
 from campaignrl.send.recount import LISTED, SEND_AT
-from campaignrl.specs import World, digest, guard_hash, offer_column, world_hash
-from campaignrl.tables import AT_THE_START, CustomerTable, Known
+from campaignrl.specs import World, guard_hash, offer_column
+from campaignrl.tables import AT_THE_START, CustomerTable, Known, Listed
 from campaignrl.tables.log import id_lists
 
 
@@ -66,7 +68,20 @@ class LedgerRun:
     barred_today: tuple[str, ...]
 
 
-def begin(ledger: Ledger, customers: CustomerTable, world: World, day: datetime.date, run: str = "") -> LedgerRun:
+@dataclass(frozen=True)
+class LedgerStart:
+    """A run before it looks at any customer: all that a ledger holds of everybody.
+
+    past: what earlier runs left; head: the version it rests on; limits: left to it; left: decisions that went out.
+    """
+
+    past: Past
+    head: int
+    limits: Limits
+    left: frozenset[str]
+
+
+def start(ledger: Ledger, world: World, day: datetime.date, run: str = "") -> LedgerStart:
     """Read the ledger for a run; what a run of this name did before, which is repeated then, does not count against it.
 
     Raises:
@@ -75,19 +90,33 @@ def begin(ledger: Ledger, customers: CustomerTable, world: World, day: datetime.
     ledger.require(world)
     if day < ledger.start:
         raise UsageError(Problem("ledger", "day", day.isoformat(), f"{ledger.start}, when it begins, or later"))
-    today, head = (day - EPOCH).days, ledger.head
-    channels, address = list(world.channels), _addresses(ledger, customers)
-    found = standing(ledger, today, customers.ids, channels, run, address)
+    head, found = ledger.head, past(ledger, (day - EPOCH).days, list(world.channels), run)
     limits = limits_left(found, world, ledger.customers, (day - ledger.start).days)
+    handed = handed_over(ledger)
+    left = frozenset(handed["decision_id"][handed["status"] == "sent"])  # which nobody can call back
+    return LedgerStart(found, head, limits, left)
+
+
+def count_in(
+    begun: LedgerStart, customers: CustomerTable, world: World, day: datetime.date, asked: Collection[str] = ()
+) -> LedgerRun:
+    """The run as some customers see it, each by itself; asked: earlier names of customers of whom others ask too."""
+    ledger, channels = begun.past.ledger, begun.past.channels
+    address = _addresses(ledger, customers)
+    found = standing_on(begun.past, customers.ids, address, asked)
     counted = counted_in(customers, found, world, (day - ledger.start).days)
     suppressed = found.suppressed if counted.suppressed is None else counted.suppressed
-    handed = handed_over(ledger)
-    left = set(handed["decision_id"][handed["status"] == "sent"])  # which nobody can call back
-    barred = tuple(one for one in found.barred_today(suppressed, counted.consent, channels) if one not in left)
-    return LedgerRun(ledger, head, found, counted, limits, address, barred)
+    barred = found.barred_today(suppressed, counted.consent, channels)
+    kept = tuple(one for one in barred if one not in begun.left)
+    return LedgerRun(ledger, begun.head, found, counted, begun.limits, address, kept)
 
 
-def limits_left(found: Standing, world: World, customers: int, day: int) -> Limits:
+def begin(ledger: Ledger, customers: CustomerTable, world: World, day: datetime.date, run: str = "") -> LedgerRun:
+    """Both at once, for customers who are all of a run."""
+    return count_in(start(ledger, world, day, run), customers, world, day)
+
+
+def limits_left(found: Standing | Past, world: World, customers: int, day: int) -> Limits:
     """Money, sends and stock that earlier runs have left. customers: whom they are for; day: of the campaign."""
     spending = Spending(world, customers)
     spending.book(found.spent, found.sends_of(list(world.offers)))
@@ -102,21 +131,25 @@ def _addresses(ledger: Ledger, customers: CustomerTable) -> Objects | None:
 
 def require_not_earlier(run: LedgerRun, day: datetime.date) -> None:
     """UsageError for a day before the last one decided: its windows would not count what was sent since."""
-    last = run.standing.last_day
+    require_later(run.standing.last_day, day)
+
+
+def require_later(last: int | None, day: datetime.date) -> None:
+    """UsageError for a day before the last one decided, of days since 1970-01-01."""
     if last is not None and (day - EPOCH).days < last:
         stands = EPOCH + datetime.timedelta(days=last)
         fix = "A ledger only moves forward; a run that is in it already may be repeated."
         raise UsageError(Problem("ledger", "day", day.isoformat(), f"{stands}, the last one decided, or later", fix))
 
 
-def require_list(run: LedgerRun) -> None:
+def require_list(ledger: Ledger, there: Listed | None) -> None:
     """DataError for a suppression list that shrank, or went away, since the last run that had one."""
-    there, table = run.customers.listed, run.ledger.table("decisions")
-    if there is None or RULE + LISTED not in {f.name for f in table.schema().fields}:
+    column = RULE + LISTED
+    if there is None or column not in {f.name for f in ledger.table("decisions").schema().fields}:
         return
-    rows = run.ledger.read("decisions", ["day", RULE + LISTED]).to_pandas().dropna()
+    rows = ledger.read("decisions", ["day", column]).group_by(["day", column]).aggregate([]).to_pandas().dropna()
     if len(rows):
-        there.require(int(rows[RULE + LISTED][rows["day"] == rows["day"].max()].max()))
+        there.require(int(rows[column][rows["day"] == rows["day"].max()].max()))
 
 
 ERASED = "an id that was erased, of whom nothing is kept: take them out of the table"
@@ -171,25 +204,6 @@ def _consent(said: Float, heard: npt.NDArray[np.int8]) -> Float:
     A withdrawal holds until the ledger is told of a new permission, whatever the table says.
     """
     return np.where(heard == 0, 0.0, np.where((heard == 1) & np.isnan(said), 1.0, said))
-
-
-def run_id(policy: Policy, customers: CustomerTable, world: World, day: datetime.date, *how: Any) -> str:
-    """32 hex digits of everything a run rests on; the order of the rows does not count. how: seed and limits."""
-    order = np.argsort(customers.ids.astype(str), kind="stable")
-    body = hashlib.blake2b(digest_size=16)
-    body.update("\x00".join(customers.ids[order].astype(str)).encode())
-    names = sorted(customers.context.columns)
-    arrays = [customers.context.columns[name] for name in names] + [*customers.consent, *customers.contacts.values()]
-    arrays += [] if customers.suppressed is None else [customers.suppressed]
-    arrays += [_plain(known.values) for _, known in sorted(customers.known.items())]
-    for values in arrays:
-        body.update(np.ascontiguousarray(np.asarray(values)[order]).tobytes())
-    return digest([policy_hash(policy), world_hash(world), day.isoformat(), body.hexdigest(), list(how)])
-
-
-def _plain(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Texts as bytes of one length; their addresses in memory say nothing."""
-    return values.astype("U") if values.dtype == object else values
 
 
 def rows_of(

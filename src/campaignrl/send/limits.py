@@ -9,7 +9,7 @@ here: the rule itself (guard/budget.py), words (reasons.py). n customers, c chan
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -18,18 +18,19 @@ import numpy.typing as npt
 
 from campaignrl import rng
 from campaignrl.actions import NONE, Catalog
-from campaignrl.arrays import Bool, Float, UInt64
+from campaignrl.arrays import Bool, Float, Int, UInt64
 from campaignrl.errors import Problem, UsageError, nearest
 from campaignrl.guard import (
     Limits,
     Spending,
+    below,
+    cuts_of,
     lanes_of,
     least_sends,
     propensity_after,
     sends_by_offer,
     share_problems,
     stock_of,
-    throttle,
 )
 from campaignrl.rng import Purpose
 from campaignrl.send.draw import Drawn
@@ -108,23 +109,55 @@ def _problems(world: World, budget: float | None, capacity: Mapping[str, int]) -
     return problems
 
 
+class Cuts(NamedTuple):
+    """Below which lots a send is served; all that the customers of a run have to know of each other.
+
+    served: (l,) by all limits; without_money: (l,) by capacity and stock; by_capacity: (c,).
+    """
+
+    served: Float
+    without_money: Float
+    by_capacity: Float
+
+
 def serve(world: World, drawn: Drawn, limits: Limits, keys: UInt64, day: int, seed: int) -> Served:
     """Draws within the limits, by lot where they are too many. day: since 1970-01-01."""
-    nobody = np.zeros(len(drawn.action), dtype=bool)
+    u = lots(keys, seed, day)
+    return serve_below(world, drawn, cuts_of_run(world, drawn.action, u, limits), u)
+
+
+def lots(keys: UInt64, seed: int, day: int) -> Float:
+    """(n,) each customer's own lot, whoever else there is."""
+    return rng.uniform(keys, seed, day, Purpose.THROTTLE)
+
+
+def cuts_of_run(world: World, action: Int, u: Float, limits: Limits) -> Cuts | None:
+    """The cuts of everybody's draws (n,) and lots (n,); None where nothing is limited."""
     if not limits.bind:
+        return None
+    catalog, free = world.catalog, limits._replace(money=np.inf)
+    served = cuts_of(catalog, action, u, limits)
+    fits = served if np.isinf(limits.money) else cuts_of(catalog, action, u, free)
+    room = fits if limits.stock is None else cuts_of(catalog, action, u, free._replace(stock=None))
+    return Cuts(served, fits, room)
+
+
+def serve_below(world: World, drawn: Drawn, cuts: Cuts | None, u: Float) -> Served:
+    """What the cuts leave of the draws of some customers, each by itself."""
+    nobody = np.zeros(len(drawn.action), dtype=bool)
+    if cuts is None:
         return Served(drawn.action, drawn.propensity, nobody, nobody)
-    catalog = world.catalog
-    u = rng.uniform(keys, seed, day, Purpose.THROTTLE)
-    found = throttle(catalog, drawn.action, u, limits)
-    unserved = found.action != drawn.action
+    catalog, stock = world.catalog, stock_of(world)
+    lanes = lanes_of(catalog, stock)
+    sends = drawn.action != NONE
+    served = below(cuts.served, drawn.action, u, lanes)
+    action, unserved = np.where(served, drawn.action, NONE).astype(np.int64), sends & ~served
     before = np.where(unserved, drawn.none, drawn.propensity)
-    lanes = lanes_of(catalog, stock_of(world))
-    after = propensity_after(before, drawn.by_channel, drawn.none, found.action, catalog, found.served, lanes)
-    fits = throttle(catalog, drawn.action, u, limits._replace(money=np.inf)).action != NONE
-    action = found.action.astype(np.int64)
-    if limits.stock is None:
+    after = propensity_after(before, drawn.by_channel, drawn.none, action, catalog, cuts.served, lanes)
+    fits = below(cuts.without_money, drawn.action, u, lanes)
+    if stock is None:
         return Served(action, after, unserved & ~fits, unserved & fits)
-    room = throttle(catalog, drawn.action, u, limits._replace(money=np.inf, stock=None)).action != NONE
+    room = below(cuts.by_capacity, drawn.action, u, lanes_of(catalog, None))
     return Served(action, after, unserved & ~room, unserved & fits, room & ~fits)
 
 
@@ -136,29 +169,7 @@ def left_after(limits: Limits, catalog: Catalog, action: npt.NDArray[np.int64]) 
     return limits._replace(sends=limits.sends - sent, money=money, stock=stock)
 
 
-def serve_in_turn(
-    world: World, drawn: Drawn, limits: Limits, turns: Sequence[slice], keys: UInt64, day: int, seed: int
-) -> Iterator[tuple[slice, Served, Limits]]:
-    """Draws of several runs within limits that each leaves to the next: (rows, what is left, what there was).
-
-    All of them as one where nothing is scarce. It ends early where the stock of an offer is used up, since the guard
-    then refuses it to the runs to come.
-    """
-    after = left_after(limits, world.catalog, drawn.action)
-    if not limits.bind or (after.money >= 0 and (after.sends >= 0).all() and _as_stocked(limits, after)):
-        everybody = slice(0, len(drawn.action))
-        yield everybody, serve(world, drawn, limits, keys, day, seed), limits
-        return
-    for turn in turns:
-        served = serve(world, drawn.take(turn), limits, keys[turn], day, seed)
-        yield turn, served, limits
-        after = left_after(limits, world.catalog, served.action)
-        if not _as_stocked(limits, after):
-            return
-        limits = after
-
-
-def _as_stocked(before: Limits, after: Limits) -> bool:
+def as_stocked(before: Limits, after: Limits) -> bool:
     """Whether the same offers still have a stock."""
     if before.stock is None or after.stock is None:
         return True

@@ -3,13 +3,14 @@
 The plan is certain, so a log of it alone values no other policy. A share of the customers, drawn by their keys, may
 explore: they draw among all that is allowed to them, and are served by lot within what the plan leaves of the limits.
 Then every propensity is exact given the cuts of that lot: (1 - share) on the planned action, and share on what draw and
-lot make of it. Not here: the plan itself (guard/allocation.py), words (plan_reasons.py), service by lot alone
-(limits.py). n customers, k actions.
+lot make of it. Customers ask by themselves (`wishes_of`), the limits are shared once (`terms_of`), and again each by
+itself is told what it gets (`planned_rows`). Not here: the plan itself (guard/allocation.py), words (reasons.py),
+service by lot alone (limits.py). n customers, k actions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -19,12 +20,22 @@ from campaignrl.actions import NONE, Catalog
 from campaignrl.arrays import Bool, Float, Float32, Int64, UInt64
 from campaignrl.errors import Problem, UsageError
 from campaignrl.features import Context
-from campaignrl.guard import Allocation, CurvePoint, Limits, Planner, lanes_of, sends_by_offer, shared_limits, throttle
+from campaignrl.guard import (
+    Allocation,
+    CurvePoint,
+    Limits,
+    Planner,
+    below,
+    cuts_of,
+    lanes_of,
+    sends_by_offer,
+    shared_limits,
+)
 from campaignrl.ledger import EPOCH
 from campaignrl.policies import Policy, sample, stated_gains
 from campaignrl.rng import Purpose
 from campaignrl.send.decisions import Decisions
-from campaignrl.send.draw import ROWS_AT_A_TIME, Drawn
+from campaignrl.send.draw import ROWS_AT_A_TIME
 from campaignrl.specs import World
 
 HOW = ("lot", "value")
@@ -45,6 +56,20 @@ class Planned(NamedTuple):
     explores: Bool
     gains: Float32
     plan: Allocation
+
+
+class Wishes(NamedTuple):
+    """What customers ask for: gains (n, k) over `none`, and what each tries, (n,), where it explores."""
+
+    gains: Float32
+    tried: Int64
+
+
+class Terms(NamedTuple):
+    """What customers have to know of each other: the plan, and the cuts (l,) of the lot for those who explore."""
+
+    plan: Allocation
+    cut: Float
 
 
 def require_values(policy: Policy, allocate: str, explore: float, at_least: Mapping[str, float] | None = None) -> None:
@@ -98,33 +123,61 @@ def expected_gain(policy: Policy, context: Context, action: Int64) -> Float:
     return found
 
 
-def planned(
-    policy: Policy,
-    world: World,
-    context: Context,
-    drawn: Drawn,
+def wishes_of(policy: Policy, context: Context, eligible: Bool, keys: UInt64, day: int, seed: int) -> Wishes:
+    """What customers ask for, each by itself. eligible: (n, k) what the guard allowed; day: since 1970-01-01."""
+    tried = _any_allowed(eligible, rng.uniform(keys, seed, day, Purpose.ALLOCATION, 1))
+    return Wishes(_gains(policy, context), tried)
+
+
+def explorers(keys: UInt64, day: int, seed: int, explore: float) -> Bool:
+    """(n,) who draws among all allowed."""
+    return np.asarray(rng.uniform(keys, seed, day, Purpose.ALLOCATION) < explore)
+
+
+def terms_of(
+    catalog: Catalog,
+    parts: Iterable[tuple[Float32, Bool]],
+    tried: Int64,
     limits: Limits,
     keys: UInt64,
     day: int,
     seed: int,
     explore: float = 0.0,
-) -> Planned:
-    """The plan of most value within the limits, and beside it what the exploring share draws.
+) -> Terms:
+    """The plan of most value within the limits, and how far what it leaves goes for those who explore.
 
-    drawn: what the guard allowed; day: since 1970-01-01; explore: share in [0, 1].
+    parts: gains and what the guard allowed, of the customers of `keys` in their order; tried: (n,) what each would try.
     """
-    catalog, gains = world.catalog, _gains(policy, context)
-    plan = _planner(catalog, gains, drawn.eligible, limits, keys, day, seed).plan()
-    explores = rng.uniform(keys, seed, day, Purpose.ALLOCATION) < explore
-    tried = np.where(explores, _any_allowed(drawn.eligible, rng.uniform(keys, seed, day, Purpose.ALLOCATION, 1)), NONE)
-    kept = np.where(explores, NONE, plan.action)
-    served = throttle(catalog, tried, rng.uniform(keys, seed, day, Purpose.THROTTLE), _left(catalog, limits, kept))
-    action = np.where(explores, served.action, kept).astype(np.int64)
-    lanes = lanes_of(catalog, limits.stock)
-    cut = np.append(served.served, 0.0)[lanes.of]  # (k,) chance of being served; of `none` not read
-    exploring = _after_lot(drawn.eligible, action, cut)
+    plan = _planner(catalog, parts, limits, keys, day, seed).plan()
+    explores = explorers(keys, day, seed, explore)
+    left = _left(catalog, limits, np.where(explores, NONE, plan.action))
+    lots = rng.uniform(keys, seed, day, Purpose.THROTTLE)
+    return Terms(plan, cuts_of(catalog, np.where(explores, tried, NONE), lots, left))
+
+
+def planned_rows(
+    policy: Policy,
+    catalog: Catalog,
+    context: Context,
+    eligible: Bool,
+    wishes: Wishes,
+    terms: Terms,
+    limits: Limits,
+    keys: UInt64,
+    day: int,
+    seed: int,
+    explore: float,
+) -> Planned:
+    """What these customers get, each by itself; terms: with the plan's actions of these alone."""
+    explores, plan = explorers(keys, day, seed, explore), terms.plan
+    lanes, u = lanes_of(catalog, limits.stock), rng.uniform(keys, seed, day, Purpose.THROTTLE)
+    served = np.where(below(terms.cut, wishes.tried, u, lanes), wishes.tried, NONE)
+    action = np.where(explores, served, plan.action).astype(np.int64)
+    cut = np.append(terms.cut, 0.0)[lanes.of]  # (k,) chance of being served; of `none` not read
+    exploring = _after_lot(eligible, action, cut)
     propensity = (1.0 - explore) * (action == plan.action) + explore * exploring
-    return Planned(action, propensity, _own_chance(policy, context, drawn.eligible, action), explores, gains, plan)
+    before = _own_chance(policy, context, eligible, action)
+    return Planned(action, propensity, before, explores, wishes.gains, plan)
 
 
 def what_if_budget(policy: Policy, found: Decisions, world: World) -> list[CurvePoint]:
@@ -138,7 +191,8 @@ def what_if_budget(policy: Policy, found: Decisions, world: World) -> list[Curve
     catalog, gains, keys = world.catalog, _gains(policy, found.context), rng.customer_keys(found.ids)
     most = float(max(len(keys), 1) * int(catalog.cost_of.max(initial=0)))
     day, seed = (found.day - EPOCH).days, int(found.about["seed"])
-    planner = _planner(catalog, gains, found.eligible, found.limits._replace(money=most), keys, day, seed)
+    limits = found.limits._replace(money=most)
+    planner = _planner(catalog, [(gains, found.eligible)], limits, keys, day, seed)
     pays = planner.plan().cost
     budgets = np.append(np.linspace(0, pays, POINTS).round(), min(found.limits.money, pays))
     return planner.curve(np.unique(budgets.astype(np.int64)).tolist())
@@ -152,12 +206,12 @@ def _gains(policy: Policy, context: Context) -> Float32:
 
 
 def _planner(
-    catalog: Catalog, gains: Float32, eligible: Bool, limits: Limits, keys: UInt64, day: int, seed: int
+    catalog: Catalog, parts: Iterable[tuple[Float32, Bool]], limits: Limits, keys: UInt64, day: int, seed: int
 ) -> Planner:
     """Equal customers come by turns: their order is drawn anew each day."""
     (order,) = rng.hashes(keys, seed, day, Purpose.ALLOCATION, 1)
     shared = shared_limits(catalog, limits, limits.stock, limits.at_least)
-    return Planner(catalog, gains, eligible, order, shared)
+    return Planner.of_parts(catalog, parts, order, shared)
 
 
 def _left(catalog: Catalog, limits: Limits, action: Int64) -> Limits:

@@ -18,12 +18,11 @@ try:
 except ImportError as missing:  # pragma: no cover
     raise MissingExtra("the service needs FastAPI: pip install 'campaignrl[serve]'") from missing
 
-from campaignrl.service.api import ROUTES, description
+from campaignrl.service.api import ROUTES, description, methods_of
 from campaignrl.service.console import install
 from campaignrl.service.gate import Gate
-from campaignrl.service.problems import Refused, problem
-from campaignrl.service.running import Service
-from campaignrl.service.settings import Settings
+from campaignrl.service.ground import Refused, Settings, problem
+from campaignrl.service.worker import Service
 
 VERSION = "1"
 ABOUT = "Decisions in milliseconds, by the same guard, policies and ledger as `campaignrl decide`."
@@ -75,5 +74,5 @@ def _answer_problems(app: FastAPI) -> None:
     @app.exception_handler(405)
     async def not_so(request: Request, wrong: Exception) -> Response:
         found = problem(Refused(405, f"{request.method[:10]} is not allowed at this path."))
-        found.headers.update(getattr(wrong, "headers", None) or {})
+        found.headers["Allow"] = ", ".join(methods_of(app, request.url.path)) or "GET"
         return found

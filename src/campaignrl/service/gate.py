@@ -13,8 +13,8 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from campaignrl.service.problems import Refused, problem
-from campaignrl.service.running import Service
+from campaignrl.service.ground import Refused, problem
+from campaignrl.service.worker import Service
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -18,7 +18,7 @@ from campaignrl.specs import World
 from campaignrl.tables.log import FACT, sketch_of
 
 FEWEST = 500  # matured decisions, below which nothing is learned
-CHECKS = ("world", "log")
+CUSTOMERS = 4_000
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,21 @@ class Learned:
 
 
 def learn_once(
-    store: Store, ledger: Ledger, world: World, folder: Path, *, today: datetime.date, promote: bool, seed: int = 0
+    store: Store,
+    ledger: Ledger,
+    world: World,
+    folder: Path,
+    *,
+    today: datetime.date,
+    promote: bool,
+    seed: int = 0,
+    customers: int = CUSTOMERS,
 ) -> Learned:
     """Flow, teach a copy of the champion what has matured, prove it, write it to a folder, and promote it by rule.
 
     The rule: it is shown to be better than sending nothing, and not shown to lose against business as usual or the best
-    fixed action, in its world and by the log; otherwise it watches as a shadow. promote: whether it may be promoted.
+    fixed action, in its world and by the log; otherwise it watches as a shadow. promote: whether it may be promoted;
+    customers: of the world, on whom it is held against the others.
     """
     from campaignrl.proof import copy_of, proof_of_training, prove  # slow to import, and only learning needs it
 
@@ -59,7 +68,7 @@ def learn_once(
     candidate.update(log)
     if policy_hash(candidate) == policy_hash(policy):
         return Learned("nothing", "the outcomes taught nothing new", rows)
-    in_world = prove(candidate, world, seed=seed)
+    in_world = prove(candidate, world, customers=customers, seed=seed)
     by_log = proof_of_training(candidate, before, log, seed)
     facts = {"world": world.name, FACT: sketch_of(log).to_dict(), PROOF: in_world.to_dict()}
     bundle = folder / f"{policy.name}-{policy_hash(candidate)[:12]}.bundle"

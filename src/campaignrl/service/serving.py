@@ -10,6 +10,7 @@ import logging
 import multiprocessing
 import signal
 import socket
+import sys
 import time
 from dataclasses import replace
 from multiprocessing.process import BaseProcess
@@ -17,8 +18,8 @@ from typing import Any
 
 from campaignrl.errors import MissingExtra, Problem, UsageError
 from campaignrl.service.app import create_app
-from campaignrl.service.running import Service
-from campaignrl.service.settings import Settings
+from campaignrl.service.ground import Settings
+from campaignrl.service.worker import Service
 
 try:
     import uvicorn
@@ -28,7 +29,9 @@ except ImportError as missing:  # pragma: no cover
 
 LOG = logging.getLogger("campaignrl.service")
 IDLE = 15.0  # seconds for which a connection may say nothing
+LARGEST_HEAD = 65_536  # bytes of a request before its body
 BACKLOG = 1_024
+SWITCH = 0.0005  # seconds after which threads take turns; by default a round waits ten times as long
 PAUSE = 1.0  # seconds before a worker that died is started again
 
 
@@ -38,13 +41,16 @@ class Impatient(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """The clock starts."""
         super().connection_made(transport)
-        self._hurry = self.loop.call_later(IDLE, self._give_up)
+        self._hurry, self._head = self.loop.call_later(IDLE, self._give_up), 0
 
     def data_received(self, data: bytes) -> None:
-        """A further request on the same connection has as long as the first."""
+        """A further request on the same connection has as long as the first, and no head is endless."""
         if self._hurry.cancelled() and (self.cycle is None or self.cycle.response_complete):
-            self._hurry = self.loop.call_later(IDLE, self._give_up)
+            self._hurry, self._head = self.loop.call_later(IDLE, self._give_up), 0
         super().data_received(data)
+        self._head += len(data)
+        if not self._hurry.cancelled() and self._head > LARGEST_HEAD:
+            self._give_up()
 
     def on_headers_complete(self) -> None:
         """It got there."""
@@ -88,6 +94,7 @@ def serve(settings: Settings, place: socket.socket, workers: int, service: Servi
 
 
 def _serve_one(settings: Settings, place: socket.socket, service: Service | None = None) -> None:
+    sys.setswitchinterval(SWITCH)
     app = create_app(settings, service)
     config = uvicorn.Config(
         app,
@@ -100,6 +107,7 @@ def _serve_one(settings: Settings, place: socket.socket, service: Service | None
         timeout_keep_alive=int(IDLE),
         timeout_graceful_shutdown=max(int(settings.drain_seconds), 1),
     )
+    signal.signal(signal.SIGTERM, lambda *_: None)  # what uvicorn raises again once everybody is answered
     uvicorn.Server(config).run(sockets=[place])
 
 

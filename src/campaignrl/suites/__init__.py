@@ -17,6 +17,7 @@ junit.py        the same as JUnit XML
 side_by_side.py      plain tables for a terminal
 study.py        what every study script does around its science: words of the call, cells in parallel, what is kept
 abtest/         tests of policies on live customers: planned, assigned by hash, read at any time
+export/         results for tools that others keep their experiments in
 history/        what benchmarks found, commit by commit, and what changed when
 statistics/     intervals of a difference over seeds, robust aggregates, and how many seeds it takes
 """
@@ -42,5 +43,7 @@ from campaignrl.suites.study import run_cells as run_cells
 from campaignrl.suites.study import run_study as run_study
 from campaignrl.suites.study import study_words as study_words
 from campaignrl.suites.study import write_files as write_files
+from campaignrl.suites.suite import PolicyUse as PolicyUse
 from campaignrl.suites.suite import Suite as Suite
 from campaignrl.suites.suite import load_suite as load_suite
+from campaignrl.suites.timings import read_timings as read_timings

@@ -40,12 +40,13 @@ def identify(suite: Suite) -> Identity:
         if world is None:
             continue
         worlds[label] = world
-        for name, use in suite.policies.items():
+        for name in suite.policies:
+            use = suite.reference(label, name)
             load = partial(load_policy, use, world.catalog, world.features)
             found = _tried(problems, f"{place} [[policy]] use", use, load)
             if found is not None:
                 policies[label, name] = policy_hash(found)
-                problems += _training_problems(suite, world, found)
+                problems += _training_problems(suite, world, name, found)
         explore = suite.train.explore
         load = partial(load_policy, explore, world.catalog, world.features)
         first = _tried(problems, f"{place} [train] explore", explore, load)
@@ -81,10 +82,11 @@ def code_hash() -> str:
     return found.hexdigest()
 
 
-def _training_problems(suite: Suite, world: World, policy: Policy) -> list[Problem]:
-    rows = suite.train.customers * world.horizon
+def _training_problems(suite: Suite, world: World, name: str, policy: Policy) -> list[Problem]:
+    customers = suite.training(name).customers
+    rows = customers * world.horizon
     if not isinstance(policy, Learner) or is_trained(policy) or rows <= MAX_LOG_ROWS:
         return []
     fix = f"At most {MAX_LOG_ROWS // world.horizon} customers of {world.horizon} days, in more rounds."
     where = f"suite {suite.name} [train]"
-    return [Problem(where, "customers", suite.train.customers, "few enough for one log in memory", fix)]
+    return [Problem(where, "customers", customers, "few enough for one log in memory", fix)]

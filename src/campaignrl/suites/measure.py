@@ -7,11 +7,13 @@ here: which runs there are (plan.py), the measures made of the counts (measure_d
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from campaignrl.arrays import Bool, Float
 from campaignrl.campaign import Campaign, run_campaign
@@ -24,6 +26,7 @@ from campaignrl.suites.suite import Label, Suite, Training
 from campaignrl.training import train
 
 FIRST_EVALUATED = 1 << 40  # id; training customers count up from 0, so no customer is in both
+WEEKLY = {"sends": "sent", "contribution": "reward"}
 TOP = 5  # one in so many customers is of the top: the fifth with the most orders before the campaign
 
 
@@ -37,6 +40,9 @@ class Measured(Spec):
     quantities: dict[Label, float]
     segments: dict[str, dict[Label, float]]  # the same of each true segment; empty ones are left out
     sends: dict[str, float]  # by action
+    answers: dict[str, dict[str, float]] = Field(default_factory=dict)  # delivered, opened ... sends by action
+    profile: dict[str, dict[str, float]] = Field(default_factory=dict)  # sends a customer of each segment, by action
+    weeks: dict[str, list[float]] = Field(default_factory=dict)  # sends and contribution of each week of seven days
 
 
 class Timed(NamedTuple):
@@ -50,7 +56,9 @@ def measure(suite: Suite, run: Run) -> Timed:
     """Play one run of the plan; the same quantities in any process."""
     start = time.process_time()
     world = suite_world(suite, suite.world_of[run.world])
-    campaign = play(world, suite.policies[run.policy], run.seed, suite.customers, suite.train)
+    campaign = play(
+        world, suite.reference(run.world, run.policy), run.seed, suite.customers, suite.training(run.policy)
+    )
     return Timed(figures(campaign, run), time.process_time() - start)
 
 
@@ -82,13 +90,33 @@ def figures(campaign: Campaign, run: Run) -> Measured:
     names = list(campaign.world.segments)
     groups = {name: campaign.segment == code for code, name in enumerate(names)}
     sends = campaign.action_counts.sum(axis=0) / len(campaign.segment)
+    own_action = partial(_by_action, campaign)
     return Measured(
         **run._asdict(),
         value_std=float(campaign.value.std(ddof=1)),
         quantities={**_means(values), **fixed},
         segments={name: {**_means(values, own), **fixed} for name, own in groups.items() if own.any()},
         sends=dict(zip(campaign.world.catalog.names[1:], sends[1:].tolist(), strict=True)),
+        answers={name: own_action(counts, len(campaign.segment)) for name, counts in (campaign.answers or {}).items()},
+        profile={
+            name: own_action(campaign.action_counts[code], int(own.sum()))
+            for code, (name, own) in enumerate(groups.items())
+            if own.any()
+        },
+        weeks={name: _weekly(campaign.daily[of], len(campaign.segment)) for name, of in WEEKLY.items()},
     )
+
+
+def _by_action(campaign: Campaign, counts: Float, customers: int) -> dict[str, float]:
+    """Counts (k,) of a campaign's actions per customer; actions that were never sent are left out."""
+    names = campaign.world.catalog.names[1:]
+    return {name: float(n) / customers for name, n in zip(names, counts[1:].tolist(), strict=True) if n}
+
+
+def _weekly(daily: Float, customers: int) -> list[float]:
+    """Sums (w,) of days (T,) by week, per customer; the last one may be short."""
+    sums: list[float] = (np.add.reduceat(daily, np.arange(0, len(daily), 7)) / customers).tolist()
+    return sums
 
 
 def quantities_of(campaign: Campaign) -> dict[str, float]:
@@ -113,6 +141,8 @@ def _by_customer(campaign: Campaign) -> dict[str, Float]:
         "top_end": start & end & top,
         "marketing_new": (totals["cost"] + totals["discount"]) * never,
     }
+    if campaign.year_after is not None:
+        counted["year_after"] = campaign.year_after
     if campaign.satisfaction is not None:
         counted["satisfaction"] = campaign.satisfaction
     return {**totals, **{name: values.astype(np.float64) for name, values in counted.items()}}

@@ -64,6 +64,9 @@ _ALL = (
     ),
     Measure("gain", "money per customer", "contribution - contribution of the twin", 1, _extra("reward")),
     Measure("extra_margin", "money per customer", "margin - margin of the twin", 1, _extra("margin")),
+    Measure("clv", "money per customer", "contribution + expected margin of the year after, nothing sent (latent)", 1,
+            lambda own, twin: own["reward"] + own.get("year_after", math.nan),
+            "Pareto/NBD rates, Schmittlein et al. 1987"),
     Measure("revenue", "money per customer", "orders at full price", 0, _mean("revenue")),
     Measure("discount", "money per customer", "discounts given", 0, _mean("discount")),
     Measure("cost", "money per customer", "price of the sends", 0, _mean("cost")),
@@ -112,6 +115,32 @@ GATED: Mapping[str, Measure] = MappingProxyType({m.id: m for m in _ALL if m.bett
 def measure_fix(name: str) -> str:
     """What to write instead of a measure that nobody knows or that has no better."""
     return nearest(name, GATED) or f"Measures that can gate: {', '.join(GATED)}."
+
+
+# Of the sends by one channel, or of one offer: from sends, cost and answers per customer of all.
+OF_SENDS: Mapping[str, Measure] = MappingProxyType({
+    m.id: m
+    for m in (
+        Measure("sends", "per customer", "messages sent", 0, _mean("sent")),
+        Measure("cost", "money per customer", "price of the sends", 0, _mean("cost")),
+        MEASURES["ctr"],
+        MEASURES["cost_per_reach"],
+        MEASURES["unsubscribes"],
+    )
+})  # fmt: skip
+
+
+def measured_sends(own: Quantities) -> dict[str, float | None]:
+    """The measures of the sends by a channel or of an offer; None where it cannot be had."""
+    found = {name: measure.of(own, own) for name, measure in OF_SENDS.items()}
+    return {name: value if math.isfinite(value) else None for name, value in found.items()}
+
+
+def measures_table() -> str:
+    """Every measure as a table in Markdown, as docs/gate.md shows it."""
+    better = {1: "more", -1: "less", 0: "-"}
+    rows = [f"| {m.id} | {m.unit} | {m.formula} | {better[m.better]} | {m.source} |" for m in MEASURES.values()]
+    return "\n".join(["| measure | unit | formula | better | source |", "|---|---|---|---|---|", *rows])
 
 
 def measured(own: Quantities, twin: Quantities) -> dict[str, float | None]:

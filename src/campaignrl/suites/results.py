@@ -31,6 +31,12 @@ from campaignrl.tables.files import write_whole
 FORMAT = 2
 KIND = "campaignrl benchmark"
 MAX_BYTES = 64 << 20
+# Which interval stands where: a row's own says less than one that holds together with all others.
+INTERVALS = {
+    "printed by benchmark": "each row alone, 95 %, paired t over seeds",
+    "page of benchmark": "the rows of a world together, 95 % (Bonferroni), paired t over seeds",
+    "compare": "all rows together, 95 % (Bonferroni), paired t over seeds",
+}
 SHOWN = (CONTRIBUTION, "gain", "sends", "orders")  # in the table for people
 
 Count = Annotated[int, Field(ge=1)]
@@ -64,6 +70,8 @@ class SuiteFacts(Spec):
     customers: Count
     train: Training
     compare: Gate
+    # Learners taught on several numbers of customers: reference -> policy -> customers.
+    curves: dict[Label, dict[Label, Count]] = Field(default_factory=dict)
 
     @property
     def settings_hash(self) -> str:
@@ -83,6 +91,7 @@ class Results(Spec):
     # By policy, the loss that is called a regression, share of the base's value; None: its spread is not known.
     detectable: dict[Short, float | None] = Field(default_factory=dict)
     measures: dict[Label, MeasureFacts] = Field(default_factory=dict)
+    intervals: dict[Short, Short] = Field(default_factory=lambda: dict(INTERVALS))
     rows: list[Row]
 
     def to_json(self) -> str:
@@ -103,10 +112,11 @@ class Results(Spec):
     def __str__(self) -> str:
         suite, gate = self.suite, self.suite.compare.baseline
         head = f"{suite.name}: {suite.customers:,} customers, {suite.seeds} seeds, value = contribution per customer"
-        title = ("world", "policy", "value", f"against {gate}", "95 % interval", "over none", "sends", "orders")
+        title = ("world", "policy", "value", f"against {gate}", "95 % alone", "over none", "sends", "orders")
         rows = [title, *(self._line(world, policy) for world in suite.worlds for policy in suite.policies)]
         plan = [said] if (said := planned_sentence(self.detectable, suite)) else []
-        return "\n\n".join(["\n".join([*plan, head]), side_by_side(rows, right=range(2, len(title)))])
+        foot = "Intervals are of each row alone; on the page and in `compare` they are wider and hold together."
+        return "\n\n".join(["\n".join([*plan, head]), side_by_side(rows, right=range(2, len(title))), foot])
 
     def _line(self, world: str, policy: str) -> tuple[str, ...]:
         values = {name: list(self.values(world, policy, name).values()) for name in SHOWN}
@@ -142,6 +152,7 @@ def assemble(suite: Suite, identity: Identity, measured: dict[Run, Measured]) ->
         customers=suite.customers,
         train=train,
         compare=suite.compare,
+        curves=suite.curves,
     )
     return Results(
         made_with=made_with(),

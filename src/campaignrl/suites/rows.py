@@ -14,7 +14,7 @@ from pydantic import Field
 
 from campaignrl.specs import Spec, World
 from campaignrl.suites.measure import Measured
-from campaignrl.suites.measure_definitions import CONTRIBUTION, measured
+from campaignrl.suites.measure_definitions import CONTRIBUTION, measured, measured_sends
 from campaignrl.suites.plan import Run
 from campaignrl.suites.suite import NONE, Label, Suite
 
@@ -28,8 +28,10 @@ class Row(Spec):
     value_std: float  # of the contribution between customers, currency
     measures: dict[Label, float | None]  # by id; None: cannot be had
     segments: dict[str, dict[Label, float | None]] = Field(default_factory=dict)  # measures by true segment
-    channels: dict[str, dict[Label, float]] = Field(default_factory=dict)  # sends and cost per customer, by channel
-    offers: dict[str, dict[Label, float]] = Field(default_factory=dict)  # and by offer
+    channels: dict[str, dict[Label, float | None]] = Field(default_factory=dict)  # measures of its sends, by channel
+    offers: dict[str, dict[Label, float | None]] = Field(default_factory=dict)  # and by offer
+    profile: dict[str, dict[str, float]] = Field(default_factory=dict)  # sends a customer, by segment and action
+    weeks: dict[str, list[float]] = Field(default_factory=dict)  # sends and contribution per customer, week by week
 
     @property
     def value(self) -> float:
@@ -52,7 +54,6 @@ def _row(own: Measured, twin: Measured, best: Measured, suite: Suite, worlds: Ma
     beside = {"best": best.quantities["reward"]}
     if own.world in suite.ceilings:
         beside["ceiling"] = suite.ceilings[own.world]
-    by_channel, by_offer = _sends(own.sends, worlds[own.world])
     return Row(
         world=own.world,
         policy=own.policy,
@@ -60,8 +61,10 @@ def _row(own: Measured, twin: Measured, best: Measured, suite: Suite, worlds: Ma
         value_std=own.value_std,
         measures=measured({**own.quantities, **beside}, twin.quantities),
         segments={name: measured(of, twin.segments[name]) for name, of in own.segments.items()},
-        channels=by_channel,
-        offers=by_offer,
+        channels=_sends(own, worlds[own.world], "channel"),
+        offers=_sends(own, worlds[own.world], "offer"),
+        profile=own.profile,
+        weeks=own.weeks,
     )
 
 
@@ -73,16 +76,13 @@ def _best(suite: Suite, runs: Iterable[Measured]) -> dict[str, str]:
     return {world: max(of, key=lambda policy: float(np.mean(of[policy]))) for world, of in values.items()}
 
 
-def _sends(
-    by_action: Mapping[str, float], world: World
-) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, float]]]:
-    """Sends and their price per customer, by channel and by offer."""
+def _sends(own: Measured, world: World, part: str) -> dict[str, dict[str, float | None]]:
+    """The measures of the sends, part by part of the catalog: by "channel" or by "offer"."""
     catalog, unit = world.catalog, float(world.minor(1.0))
-    channels: dict[str, dict[str, float]] = defaultdict(lambda: {"sends": 0.0, "cost": 0.0})
-    offers: dict[str, dict[str, float]] = defaultdict(lambda: {"sends": 0.0, "cost": 0.0})
+    found: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for action, cost in zip(catalog.actions[1:], catalog.cost_of[1:], strict=True):
-        sent = by_action.get(action.name, 0.0)
-        for cell in (channels[str(action.channel)], offers[str(action.offer)]):
-            cell["sends"] += sent
-            cell["cost"] += sent * float(cost) / unit
-    return dict(channels), dict(offers)
+        sent, cell = own.sends.get(action.name, 0.0), found[str(getattr(action, part))]
+        answers = {name: counts.get(action.name, 0.0) for name, counts in own.answers.items()}
+        for name, value in {"sent": sent, "cost": sent * float(cost) / unit, **answers}.items():
+            cell[name] += value
+    return {name: measured_sends(of) for name, of in found.items()}

@@ -38,7 +38,7 @@ class Store:
 
     def path(self, run: Run) -> Path:
         """Where a run is kept; the name is a hash of everything its figures depend on."""
-        policy, explore = self._identity.policies[run.world, run.policy], self._suite.train.model_dump()
+        policy, explore = self._identity.policies[run.world, run.policy], self._suite.training(run.policy).model_dump()
         key = [code_hash(), run.world, self._worlds[run.world], run.policy, policy, run.seed]
         return self.folder / f"{digest([*key, self._suite.customers, explore])}.json"
 

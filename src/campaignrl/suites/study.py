@@ -8,11 +8,18 @@ benchmarks of many policies over seeds (run.py).
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import platform
+import resource
 import sys
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext, redirect_stdout
 from functools import partial
+from importlib import import_module
+from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -22,6 +29,21 @@ from campaignrl.tables.files import write_whole
 
 Cell = TypeVar("Cell")
 Answer = TypeVar("Answer")
+
+# Draws what a study printed; by import path, for pages stand above and only `--page` asks for one.
+PAGE = "campaignrl.report.pages:told_page"
+
+
+class StudyWords(argparse.ArgumentParser):
+    """The words of a study's call; remembers what was asked."""
+
+    asked: argparse.Namespace | None = None  # of the call that this process is
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does, and remembered for the study's end."""
+        found = super().parse_known_args(args, namespace)
+        StudyWords.asked = found[0]
+        return found
 
 
 def study_words(
@@ -33,7 +55,8 @@ def study_words(
     given; None: the study writes nothing. json: whether --json prints one JSON object instead of
     tables. workers: how many processes, unless --workers says.
     """
-    words = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words = StudyWords(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--page", type=Path, help="also write what was found as one HTML page")
     if output is not None:
         words.add_argument("-o", "--output", "--out", type=Path, default=Path(output), help="folder of what is written")
     if json:
@@ -73,14 +96,66 @@ def write_files(folder: str | Path, files: Mapping[str, bytes | str]) -> None:
 
 
 def run_study(main: Callable[[], int | None]) -> None:
-    """Run a study's `main` and leave with the exit code it returns, if any; an error of ours is told in its words."""
+    """Run a study's `main` and leave with the exit code it returns, if any; an error of ours is told in its words.
+
+    With --page FILE, what it printed and the pictures it wrote become one page, unless the study has written its own.
+    """
+    began, told = time.time(), _Heard(sys.stdout)
+    StudyWords.asked = None
+    heard = any(word.startswith("--page") for word in sys.argv[1:])
     try:
-        code = main()
+        with redirect_stdout(told) if heard else nullcontext():
+            code = main()
+        if heard:
+            _end_in_a_page(main, told.getvalue(), began)
     except CampaignError as wrong:
         sys.stderr.write(f"{wrong}\n")
         sys.exit(wrong.exit_code)
     if code is not None:
         sys.exit(code)
+
+
+class _Heard(io.StringIO):
+    """What is printed, which is passed on as well."""
+
+    def __init__(self, out: Any) -> None:
+        super().__init__()
+        self._out = out
+
+    def write(self, text: str) -> int:
+        self._out.write(text)
+        return super().write(text)
+
+    def flush(self) -> None:
+        self._out.flush()
+
+
+def _end_in_a_page(main: Callable[[], int | None], told: str, began: float) -> None:
+    asked = StudyWords.asked
+    page = getattr(asked, "page", None)
+    if page is None or (page.exists() and page.stat().st_mtime >= began):
+        return
+    module, _, name = PAGE.partition(":")
+    draw = getattr(import_module(module), name)
+    about = sys.modules[main.__module__].__doc__ or page.stem
+    draw(about, told, _pictures(getattr(asked, "output", None), began), _made(sys.argv)).write(page)
+
+
+def _pictures(folder: Path | None, began: float) -> Sequence[Path]:
+    """PNG files that were written there since."""
+    found = [] if folder is None or not folder.is_dir() else sorted(folder.rglob("*.png"))
+    return [path for path in found if path.stat().st_mtime >= began - 1.0]  # some file systems count whole seconds
+
+
+def _made(argv: Sequence[str]) -> dict[str, str]:
+    """How the figures came about: the call, versions, and what it took."""
+    took = sum(
+        usage.ru_utime + usage.ru_stime
+        for usage in (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    )
+    call = " ".join(["python", "/".join(Path(argv[0]).parts[-2:]), *argv[1:]])
+    versions = {name: version(name) for name in ("campaignrl", "numpy")}
+    return {"Call": call, "CPU": f"{took:,.0f} seconds", **versions, "python": platform.python_version()}
 
 
 def _put(out: BinaryIO, data: bytes) -> None:

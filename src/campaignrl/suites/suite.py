@@ -27,6 +27,9 @@ class PolicyUse(Spec):
 
     use: Annotated[str, StringConstraints(min_length=1)]  # bundled name, TOML file, bundle, `always:ACTION`
     label: Label | None = None  # its name in the results; not given: the name or the stem of the file
+    # By world, what plays there instead: a shop's own rules, its own best fixed action.
+    by_world: dict[Label, Annotated[str, StringConstraints(min_length=1)]] = Field(default_factory=dict)
+    customers: Annotated[int, Field(ge=1)] | None = None  # a learner is taught on so many; not given: as [train] says
     # Standard deviation between seeds of the difference between two versions that are equally good, a share of the
     # value, as experiments/gate.py measures it; what can be detected follows from it before anything runs.
     spread: Annotated[float, Field(ge=0.0)] | None = None
@@ -80,6 +83,24 @@ class Suite(Spec):
         """Label -> reference, in the order of the file, `none` first."""
         return {NONE: NONE, **{entry.name: entry.use for entry in self.policy}}
 
+    def reference(self, world: str, policy: str) -> str:
+        """What plays under this label in this world."""
+        own = next((entry.by_world.get(world) for entry in self.policy if entry.name == policy), None)
+        return own or self.policies[policy]
+
+    def training(self, policy: str) -> Training:
+        """How this policy is taught, if it learns."""
+        own = next((entry.customers for entry in self.policy if entry.name == policy), None)
+        return self.train if own is None else self.train.model_copy(update={"customers": own})
+
+    @property
+    def curves(self) -> dict[str, dict[str, int]]:
+        """Learners that the suite teaches on several numbers of customers: reference -> label -> customers."""
+        found: dict[str, dict[str, int]] = {}
+        for entry in self.policy:
+            found.setdefault(_stem(entry.use), {})[entry.name] = self.training(entry.name).customers
+        return {use: sizes for use, sizes in found.items() if len(set(sizes.values())) > 1}
+
     @property
     def world_of(self) -> dict[str, str]:
         """Label -> reference of the worlds, in the order of the file."""
@@ -98,7 +119,16 @@ def load_suite(reference: str | Path | Suite, *, seeds: int | None = None) -> Su
         return check(Suite, {**reference.model_dump(), **changes}, reference.name) if changes else reference
     path = find_file("experiments", reference, "suite")
     suite, folder = check(Suite, {"name": path.stem, **read_toml(path), **changes}, path.name), path.parent
-    uses = [PolicyUse(use=_beside(folder, entry.use), label=entry.name, spread=entry.spread) for entry in suite.policy]
+    uses = [
+        entry.model_copy(
+            update={
+                "use": _beside(folder, entry.use),
+                "label": entry.name,
+                "by_world": {world: _beside(folder, use) for world, use in entry.by_world.items()},
+            }
+        )
+        for entry in suite.policy
+    ]
     train = suite.train.model_copy(update={"explore": _beside(folder, suite.train.explore)})
     return suite.model_copy(
         update={"worlds": [_beside(folder, world) for world in suite.worlds], "policy": uses, "train": train}
@@ -124,6 +154,12 @@ def _suite_problems(suite: Suite) -> list[Problem]:
     ]
     if len(suite.world_of) < len(suite.worlds):
         problems.append(Problem("(whole)", "worlds", suite.worlds, "a list of different names"))
+    problems += [
+        Problem(f"[[policy]] {entry.name}", "by_world", name, "a world of this suite", nearest(name, suite.world_of))
+        for entry in suite.policy
+        for name in entry.by_world
+        if name not in suite.world_of
+    ]
     problems += [
         Problem("[compare] margins", "measure", name, "a measure with a better and a worse", measure_fix(name))
         for name in suite.compare.margins

@@ -6,12 +6,13 @@ CPU seconds rather than those of the clock, which others on the machine stretch.
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from campaignrl.suites.plan import Run
 from campaignrl.tables.files import write_whole
@@ -32,14 +33,32 @@ def write_timings(out: str | Path, seconds: Mapping[Run, float]) -> None:
     write_whole(timings_path(out), partial(_write, text=text))
 
 
+def read_timings(out: str | Path) -> dict[str, float]:
+    """CPU seconds by run (`world/policy/seed`); empty where there are none to be read."""
+    found = _read(out)
+    runs = found.get("runs") if found else None
+    if not isinstance(runs, dict):
+        return {}
+    return {run: float(took) for run, took in runs.items() if isinstance(took, int | float) and math.isfinite(took)}
+
+
 def seconds_per_seed(out: str | Path, seeds: int) -> float | None:
     """CPU seconds that all runs of one seed took; None where there are no timings to be read."""
+    found = _read(out)
+    try:
+        seconds = float(found["cpu_seconds"]) if found else None
+    except (ValueError, TypeError, KeyError):
+        return None
+    return None if seconds is None or not 0.0 <= seconds < float("inf") else seconds / seeds
+
+
+def _read(out: str | Path) -> dict[str, Any] | None:
+    """The file, or None: it is for information only, without it the answer stands."""
     try:
         found = json.loads(timings_path(out).read_bytes())
-        seconds = float(found["cpu_seconds"]) if found.get("kind") == KIND else None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return None  # for information only: without it the answer stands
-    return None if seconds is None or not 0.0 <= seconds < float("inf") else seconds / seeds
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and found.get("kind") == KIND else None
 
 
 def _write(out: BinaryIO, text: str) -> None:

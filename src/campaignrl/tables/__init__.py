@@ -39,4 +39,6 @@ from campaignrl.tables.rule_columns import RuleColumn as RuleColumn
 from campaignrl.tables.suppression import LEAST_KNOWN as LEAST_KNOWN
 from campaignrl.tables.suppression import Listed as Listed
 from campaignrl.tables.suppression import column_says as column_says
+from campaignrl.tables.suppression import require_known as require_known
 from campaignrl.tables.suppression import same_spelling as same_spelling
+from campaignrl.tables.suppression import spelled_list as spelled_list

@@ -106,14 +106,17 @@ def read_customers(
     rules: Sequence[RuleColumn] = (),
     least_known: float = LEAST_KNOWN,
     encoding: str | None = None,
+    where: str | None = None,
+    all_notes: bool = False,
 ) -> CustomerTable:
     """Customers from a file, a frame or an Arrow table; every bad row and missing column is reported at once.
 
     schema: the features that policy and rules need; windows: those of the frequency caps; suppressed: ids never to
     be contacted; rules: the columns of other rules; least_known: share of `suppressed` that must be in the table;
-    encoding: of a CSV that is not UTF-8.
+    encoding: of a CSV that is not UTF-8; where: what errors call them; all_notes: also those that count nobody, so
+    that notes of several tables add up in one order.
     """
-    where = str(source) if isinstance(source, str | Path) else TABLE
+    where = where or (str(source) if isinstance(source, str | Path) else TABLE)
     table = arrow_table(source, encoding)
     features = [f.name for f in schema.features if f.name != AT_THE_START]
     asked = [rule.name for rule in rules if rule.needed != "no"]
@@ -148,7 +151,8 @@ def read_customers(
         raise DataError(problems)
     context = Context(schema, columns, count=len(ids))
     there = Listed.of(suppressed or (), least_known)
-    return CustomerTable(ids, context, consent, contacts, barred, notes, known, there)
+    said = notes if all_notes else {text: many for text, many in notes.items() if many}
+    return CustomerTable(ids, context, consent, contacts, barred, said, known, there)
 
 
 def arrow_table(source: str | Path | pd.DataFrame | pa.Table, encoding: str | None = None) -> pa.Table:
@@ -228,5 +232,4 @@ def _outside(values: npt.NDArray[Any], feature: Feature) -> Bool:
 
 
 def _note(notes: dict[str, int], text: str, hit: Bool) -> None:
-    if hit.any():
-        notes[text] = int(hit.sum())
+    notes[text] = int(hit.sum())

@@ -146,8 +146,7 @@ def _texts(column: pa.ChunkedArray) -> npt.NDArray[np.object_]:
 
 
 def _note(notes: dict[str, int], text: str, hit: Bool) -> None:
-    if hit.any():
-        notes[text] = int(hit.sum())
+    notes[text] = int(hit.sum())
 
 
 _READERS = {

@@ -54,19 +54,29 @@ def listed(ids: Objects, suppressed: Collection[str], where: str, least_known: f
         DataError: the list is empty, or less than `least_known` of it, a share, is among the ids.
         UsageError: `least_known` is no share.
     """
+    spelled = spelled_list(suppressed, least_known)
+    own = same_spelling(ids)
+    require_known(int(pd.Series(spelled).isin(own).sum()), len(spelled), where, least_known)
+    return pd.Series(own).isin(spelled).to_numpy()
+
+
+def spelled_list(suppressed: Collection[str], least_known: float) -> Objects:
+    """(m,) the ids of a list, each once, however they are spelled; raises where it is empty or the share is none."""
     if not 0.0 <= least_known <= 1.0:
         raise UsageError(Problem("suppression list", "least known share", least_known, "from 0 to 1"))
-    spelled = pd.unique(same_spelling(suppressed))
+    spelled: Objects = np.asarray(pd.unique(same_spelling(suppressed)), dtype=object)
     if not len(spelled):
         fix = "An empty list is more often a failed export than nobody suppressed; leave it out if it is meant."
         raise DataError(Problem("suppression list", "customer_id", "no rows", "at least one row", fix))
-    own = same_spelling(ids)
-    known = int(pd.Series(spelled).isin(own).sum())
-    if known < least_known * len(spelled):
+    return spelled
+
+
+def require_known(known: int, size: int, where: str, least_known: float) -> None:
+    """DataError for a list of so many ids of which fewer than this share are known."""
+    if known < least_known * size:
         fix = "Check that both have ids of one kind; for a list of other customers too, lower the least known share."
         allowed = f"at least {least_known:.0%} of them among those of {where}"
-        raise DataError(Problem("suppression list", "customer_id", f"{known} of {len(spelled)} ids", allowed, fix))
-    return pd.Series(own).isin(spelled).to_numpy()
+        raise DataError(Problem("suppression list", "customer_id", f"{known} of {size} ids", allowed, fix))
 
 
 def same_spelling(ids: Collection[str]) -> Objects:

@@ -1,12 +1,13 @@
 """What `decide` leaves behind: its files, and the plan in words or as JSON.
 
-Not here: the figures (send/plan.py), the page (report/pages/plan.py).
+Not here: the figures (send/plans/plan.py), the page (report/pages/plan.py).
 """
 
 from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -17,7 +18,6 @@ from campaignrl.policies.deep import Memory, memory_writer
 from campaignrl.profiles.items import WithItems
 from campaignrl.report.pages import plan_page
 from campaignrl.send import NO_TAG, Certificate, Decisions, Plan
-from campaignrl.tables import CustomerTable
 from campaignrl.tables.files import Writer, frame_writer, write_together, write_whole
 from campaignrl.tables.log import log_writers
 
@@ -73,7 +73,7 @@ class Outputs(NamedTuple):
         """Write them together or not at all, the list last; of a dry run the plan alone, where it was asked for."""
         if self.nothing or self.send_list is None:
             if self.plan is not None:
-                write_whole(self.plan, _page(plan))
+                write_whole(self.plan, page_writer(plan))
             return
         files: dict[str | Path, Writer] = {}
         if self.decisions is not None:
@@ -81,14 +81,15 @@ class Outputs(NamedTuple):
         if memory is not None and self.memory is not None:
             files[self.memory] = memory_writer(memory, self.memory)
         if self.plan is not None:
-            files[self.plan] = _page(plan)
+            files[self.plan] = page_writer(plan)
         if shown is not None and self.items is not None:
             files[self.items] = frame_writer(shown.shown, self.items)
         sends = found.sends() if shown is None else shown.sends
         write_together({**files, self.send_list: frame_writer(sends, self.send_list)})
 
 
-def _page(plan: Plan) -> Writer:
+def page_writer(plan: Plan) -> Writer:
+    """What writes the plan as a page."""
     text = plan_page(plan).encode("utf-8", errors="replace")
 
     def write(out: BinaryIO) -> None:
@@ -97,7 +98,7 @@ def _page(plan: Plan) -> Writer:
     return write
 
 
-def say_plan(plan: Plan, table: CustomerTable, made: Outputs, as_json: bool) -> None:
+def say_plan(plan: Plan, repaired: Mapping[str, int], made: Outputs, as_json: bool) -> None:
     """What will be sent, what it costs of what may be spent, who was refused."""
     for limit in plan.limits:
         talk(limit)
@@ -118,7 +119,7 @@ def say_plan(plan: Plan, table: CustomerTable, made: Outputs, as_json: bool) -> 
         }
         change = None if plan.change is None else asdict(plan.change)
         blocked = dict(plan.blocked)
-        say_json({**facts, "blocked": blocked, "repaired": table.notes, **said, "change": change, **files})
+        say_json({**facts, "blocked": blocked, "repaired": dict(repaired), **said, "change": change, **files})
         return
     of = "" if plan.budget is None else f" of {plan.budget / plan.minor_per_unit:,.2f}"
     cost = f"{plan.cost / plan.minor_per_unit:,.2f}{of} {plan.currency}"

@@ -1,6 +1,7 @@
 """`campaignrl decide`: today's send list for a customers table.
 
-Not here: its options (cli/terminal/decide_options.py), what they ask for (request.py), what is answered (answer.py).
+Not here: its options (cli/terminal/decide_options.py), what they ask for (request.py), what is answered (answer.py), a
+table too long to hold (in_shards.py).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from campaignrl.cli.sends.answer import Outputs, say_plan
+from campaignrl.cli.sends.in_shards import ShardRun
 from campaignrl.cli.sends.request import Request
 from campaignrl.cli.sends.what_if import say_what_if
 from campaignrl.cli.terminal import Encoding, Json, Seed, progress, say, say_json
@@ -16,7 +18,7 @@ from campaignrl.cli.terminal import decide_options as opt
 from campaignrl.errors import Problem, UsageError
 from campaignrl.ledger import Ledger
 from campaignrl.profiles.items import with_items
-from campaignrl.send import Explanation, History, explained, history_of, plan_of
+from campaignrl.send import SHARD, Explanation, History, explained, history_of, plan_of
 from campaignrl.tables import LEAST_KNOWN
 
 
@@ -43,6 +45,9 @@ def decide(
     explain: opt.Explain = None,
     what_if: opt.WhatIf = None,
     items: opt.Items = None,
+    workers: opt.Workers = 1,
+    shard: opt.ShardRows = SHARD,
+    engine: opt.By = "local",
     encoding: Encoding = None,
     seed: Seed = 0,
     as_json: Json = False,
@@ -74,8 +79,17 @@ def decide(
         encoding=encoding,
         seed=seed,
         made=made,
+        workers=workers,
+        shard=shard,
+        engine=engine,
+        explains=explain is not None,
     )
     run = asked.read()
+    if isinstance(run, ShardRun):
+        with progress(f"decide    {run.policy.name}") as step:
+            plan_found = run.write(step)
+        say_plan(plan_found.plan, plan_found.repaired, made, as_json)
+        return
     with progress(f"decide    {run.policy.name}") as step:
         found = run.decide(step)
     if explain is not None:
@@ -86,7 +100,7 @@ def decide(
         answer = plan_of(found, run.world, run.ledger)
         shown = None if run.items is None else with_items(found.sends(), run.items, run.world)
         asked.made.write(found, answer, run.memory, shown)
-        say_plan(answer, run.table, asked.made, as_json)
+        say_plan(answer, run.table.notes, asked.made, as_json)
 
 
 def _from_ledger(policy: str | None, ledger: Path | None, explain: str | None) -> History:

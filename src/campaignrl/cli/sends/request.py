@@ -15,23 +15,32 @@ import pandas as pd
 
 from campaignrl.cli.inputs import Inputs, day_of, policy_name
 from campaignrl.cli.sends.answer import Outputs
+from campaignrl.cli.sends.in_shards import ShardRun
 from campaignrl.errors import Problem, UsageError
 from campaignrl.ledger import Ledger, known_as
 from campaignrl.policies import Policy, load_policy, read_manifest
 from campaignrl.policies.deep import Memory, open_memory
 from campaignrl.profiles.items import ITEM
-from campaignrl.send import Decisions, limits_of_run, read_customers, require_values
+from campaignrl.send import (
+    SHARD,
+    Decisions,
+    Settings,
+    is_typed,
+    limits_of_run,
+    read_customers,
+    require_values,
+)
 from campaignrl.send.decide import decide as decide_for
 from campaignrl.specs import World, bundled_files, load_world
 from campaignrl.tables import ID, CustomerTable
-from campaignrl.tables.files import column_names, read_frame, require_apart
+from campaignrl.tables.files import column_names, is_parquet, parquet_file, read_frame, reading, require_apart
 
 Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """The words of a call; `made`: where its answers go."""
+    """The words of a call; `made`: where its answers go; `explains`: it asks why one customer gets what it gets."""
 
     policy: str
     customers: Path
@@ -53,8 +62,12 @@ class Request:
     encoding: str | None
     seed: int
     made: Outputs
+    workers: int = 1
+    shard: int = SHARD
+    engine: str = "local"
+    explains: bool = False
 
-    def read(self) -> Run:
+    def read(self) -> Run | ShardRun:
         """Everything it rests on; one error for all that is wrong."""
         inputs = Inputs()
         day = inputs.read(lambda: day_of(self.as_of))
@@ -68,11 +81,28 @@ class Request:
         least = inputs.read(lambda: SHARES.read(self.at_least))
         inputs.read(lambda: require_values(playing.value, how, self.explore, least.value))
         inputs.read(lambda: limits_of_run(world.value, 0, self.budget, capacity.value, at_least=least.value))
-        table = inputs.read(lambda: self._customers(world.value))
+        listed = inputs.read(self._listed)
+        in_shards = inputs.read(lambda: self._in_shards(world.value))
+        table = inputs.read(lambda: None if in_shards.value else self._customers(world.value, listed.value))
         shown = inputs.read(self._items)
         inputs.read(lambda: _require_output(self.made))
         inputs.read(lambda: require_apart({**self.made.by_option(), "--what-if": self.what_if}, self._given()))
         inputs.check()
+        if table.value is None:
+            return ShardRun(
+                policy=playing.value,
+                customers=self.customers,
+                world=world.value,
+                settings=self._settings(capacity.value, least.value),
+                day=day.value,
+                made=self.made,
+                suppressed=listed.value,
+                least_known=self.least_known,
+                ledger=kept.value,
+                engine=self.engine,
+                workers=self.workers,
+                shard=self.shard,
+            )
         known = None if self.memory is None else open_memory(playing.value, self.memory)
         return Run(
             self,
@@ -90,10 +120,35 @@ class Request:
     def _items(self) -> pd.DataFrame | None:
         return None if self.items is None else read_frame(self.items, text=[ID, ITEM], encoding=self.encoding)
 
-    def _customers(self, world: World) -> CustomerTable:
-        listed = None
-        if self.suppress is not None:
-            listed = frozenset(read_frame(self.suppress, [ID], text=[ID], encoding=self.encoding)[ID])
+    def _in_shards(self, world: World) -> bool:
+        """Whether the table is longer than a shard, and nothing is asked for that needs all of it at once."""
+        whole = self.memory is not None or self.items is not None or self.what_if is not None or self.dedupe
+        files = [(self.made.decisions, (".parquet", ".pq")), (self.made.send_list, (".parquet", ".pq", ".csv", ".tsv"))]
+        fits = all(path is None or path.name.lower().endswith(ends) for path, ends in files)
+        if whole or self.explains or not fits or not is_parquet(self.customers):
+            return False
+        with reading(self.customers), parquet_file(self.customers) as file:
+            rows = file.metadata.num_rows
+        return rows > self.shard and is_typed(self.customers, world)
+
+    def _settings(self, capacity: dict[str, int], least: dict[str, float]) -> Settings:
+        return Settings(
+            seed=self.seed,
+            budget=self.budget,
+            capacity=capacity,
+            allocate=self.allocate,
+            explore=self.explore,
+            at_least=least,
+            send_at=self.send_at,
+        )
+
+    def _listed(self) -> frozenset[str] | None:
+        """The suppression list; None: there is none."""
+        if self.suppress is None:
+            return None
+        return frozenset(read_frame(self.suppress, [ID], text=[ID], encoding=self.encoding)[ID])
+
+    def _customers(self, world: World, listed: frozenset[str] | None) -> CustomerTable:
         return read_customers(
             self.customers,
             world,

@@ -15,9 +15,10 @@ import typer
 
 from campaignrl.cli.inputs import day_of
 from campaignrl.cli.service.learn import learn
-from campaignrl.cli.terminal import Json, Output, say, say_json, say_table, talk
+from campaignrl.cli.terminal import Json, Output, WorldName, say, say_json, say_table, talk
 from campaignrl.errors import CampaignError, Problem, UsageError
 from campaignrl.ledger import Ledger
+from campaignrl.specs import load_world
 
 store = typer.Typer(
     help="The store of a service: tokens, backup and restore, the flow into a ledger, learning, the audit trail.",
@@ -129,6 +130,21 @@ def flow(
         if every is None:
             return
         time.sleep(every)
+
+
+@store.command()
+def rules(url: Url, world: WorldName, by: By = "", as_json: Json = False) -> None:
+    """Give a store its world's changed rules; it serves them once it is started again."""
+    from campaignrl.service import Store, note
+
+    given, opened = load_world(world), Store.open(url)
+    changed = opened.accept(given)
+    with changed.writing() as con:
+        note(con, by or getpass.getuser(), "rules changed", time.time(), {"world_hash": changed.world_hash})
+    if as_json:
+        say_json({"world": changed.world, "world_hash": changed.world_hash})
+        return
+    say(f"{changed.world}: rules {changed.world_hash[:12]} hold from the next start")
 
 
 @store.command()

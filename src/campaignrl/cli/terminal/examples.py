@@ -155,6 +155,10 @@ EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "campaignrl store flow sqlite:///service.db --ledger shop",
             "campaignrl store flow sqlite:///service.db --ledger shop --json",
         ),
+        "store rules": (
+            "campaignrl store rules sqlite:///service.db -w ecommerce --by Ann",
+            "campaignrl store rules sqlite:///service.db -w ecommerce --json",
+        ),
         "store learn": (
             "campaignrl store learn sqlite:///service.db --ledger shop -o learned",
             "campaignrl store learn sqlite:///service.db --ledger shop --json",

@@ -3,10 +3,12 @@
 balance.py      Do a log's actions come as often as its propensities say, and among whom not?
 cells.py        What rows of a log have in common, in words: a number in its lowest quarter, a level, a wave, a
                 stretch of days
-deciders.py     How many customers decide a figure: where it is a handful, another log would have others, and
-                another figure
 evidence.py     Evidence against a mean of 0, by betting: a test that holds at any sample size, however rare what is
                 looked for
+few_events.py   Whether enough happened in a log: where a few rewards are most of what no model foretells, others
+                may be missing
+hardly_tried.py What a policy wants where the logging policy hardly ever did it, as the log itself says by what
+                else it did there
 holdout.py      Is the holdout what was planned, and is what a policy learned on apart from what it is judged on?
 influence.py    What one row does to an estimate: a typing error of a reward, named with its row and what the value
                 is without it
@@ -25,7 +27,9 @@ verdict.py      Whether the log can answer at all: trust, caution or refuse, wit
 """
 
 from campaignrl.ope.diagnostics.balance import balance as balance
-from campaignrl.ope.diagnostics.deciders import deciders as deciders
+from campaignrl.ope.diagnostics.few_events import few_events as few_events
+from campaignrl.ope.diagnostics.hardly_tried import findings_of_hardly_tried as findings_of_hardly_tried
+from campaignrl.ope.diagnostics.hardly_tried import hardly_tried as hardly_tried
 from campaignrl.ope.diagnostics.holdout import Holdout as Holdout
 from campaignrl.ope.diagnostics.holdout import check_apart as check_apart
 from campaignrl.ope.diagnostics.holdout import holdout_of as holdout_of

@@ -5,8 +5,9 @@ eligible number, give or take chance; and so among the rows of any part of the c
 The same holds with the valued policy's probabilities on top (its weights against its own mass), which tells what
 is wrong where it matters. The mean weight alone sees one number of all these: two waves of 10 % and 90 % pooled as 50 %
 have a mean weight of 1. More than propensities allow proves a fault, as an action may be impossible in some rows
-but never more than certain; less than that is a fault only where the policy wants the action. Tests by betting
-(evidence.py) over sums of customers; together, of all actions and cells, they alarm once in a thousand sound logs.
+but never more than certain; less than that is a fault only where the policy wants the action and the log does not
+say itself that it had hardly a chance there (hardly_tried.py). Tests by betting (evidence.py) over sums of customers;
+together, of all actions and cells, they alarm once in a thousand sound logs.
 
 Here: the tests and their words. Not here: cells and their names (cells.py), which rows are looked at
 (data/log_sample.py). m rows, k actions, J cells of all columns.
@@ -24,6 +25,7 @@ from campaignrl.arrays import Array, Bool, Float, Float32
 from campaignrl.ope.data import LogSample
 from campaignrl.ope.diagnostics.cells import Cells, CellSums, cells_of
 from campaignrl.ope.diagnostics.evidence import log_wealth, wealthy
+from campaignrl.ope.diagnostics.hardly_tried import beyond, left_to_each
 from campaignrl.ope.diagnostics.verdict import MEAN_WEIGHT_REFUSE, P_ALARM, Finding, Level
 from campaignrl.ope.estimators import CERTAIN
 from campaignrl.ope.intervals import numbered
@@ -53,6 +55,7 @@ class Chances(NamedTuple):
     eligible: Array | None
     wanted: Float32 | None  # (m, k) the valued policy's mass that the log can speak of
     weight: Float | None  # (m,)
+    left: Float  # (m,) even share of the chance that was left to what was not done
     columns: list[Cells]  # the first is all rows
     sums: CellSums
     k: int
@@ -88,7 +91,8 @@ def _chances(sample: LogSample, k: int) -> Chances:
     columns = [everybody, *(c._replace(cell=c.cell[rows]) for c in cells_of(sample))]
     eligible = None if sample.eligible is None else sample.eligible[rows]
     sums = CellSums(columns, action, k)
-    return Chances(sample.customer[rows], action, inverse, eligible, wanted, weight, columns, sums, k)
+    left = left_to_each(inverse, eligible, k)
+    return Chances(sample.customer[rows], action, inverse, eligible, wanted, weight, left, columns, sums, k)
 
 
 def _taken_too_often(c: Chances) -> list[Imbalance]:
@@ -136,10 +140,12 @@ def _wanted_and_missing(c: Chances) -> list[Imbalance]:
     bar, found = math.log(2 * c.k / (P_ALARM / 3)), []
     for sign, most in ((1.0, np.ones(c.k)), (-1.0, np.maximum(heaviest, 1.0))):
         for (action,) in wealthy(bar, sign * total, squares, most).tolist():
-            gap = (c.action == action) * c.weight - c.wanted[:, action]
+            gap, mass = (c.action == action) * c.weight - c.wanted[:, action], c.wanted[:, action]
+            if sign < 0.0:
+                gap += np.where((mass > most[action] * c.left) & (c.action != action), mass, 0.0)
             evidence = _by_customers(c, gap, slice(None), float(most[action]), sign)
             if evidence > bar:
-                ratio, off = 1.0 + total[action] / due[action], abs(total[action]) / len(gap)
+                ratio, off = 1.0 + gap.sum() / due[action], abs(gap.sum()) / len(gap)
                 found.append(Imbalance(action, "", float(ratio), float(off), evidence))
     return found
 
@@ -150,15 +156,20 @@ def _off_weights(c: Chances) -> list[Imbalance]:
         return []
     mass = np.einsum("ij->i", c.wanted).astype(np.float64)
     gap, heaviest, found = c.weight - mass, float(c.weight.max(initial=1.0)), []
+    spared: Float | None = None
     total, squares = c.sums.of(gap), c.sums.of(gap * gap)
     bar = math.log(2 * len(total) / (P_ALARM / 3))
     for sign, most in ((1.0, 1.0), (-1.0, max(heaviest, 1.0))):
         for (j,) in (wealthy(bar, sign * total[1:], squares[1:], most) + 1).tolist():
             column, cell = c.sums.cells[j]
             here = column.cell == cell
-            evidence = _by_customers(c, gap, here, most, sign)
+            if sign < 0.0 and spared is None:
+                spared = beyond(c.wanted, c.action, most * c.left).sum(axis=1, dtype=np.float64)
+            claimed = gap if spared is None or sign > 0.0 else gap + spared
+            evidence = _by_customers(c, claimed, here, most, sign)
             if evidence > bar:
-                off, ratio = float(abs(total[j])) / len(gap), float(1.0 + total[j] / float(mass[here].sum()))
+                off = float(claimed[here].sum())
+                off, ratio = abs(off) / len(gap), 1.0 + off / float(mass[here].sum())
                 found.append(Imbalance(-1, column.called[cell], ratio, off, evidence, column.name))
     return found
 

@@ -3,9 +3,10 @@
 A log's propensities of actions that were not taken are unknown, so rows in which one was impossible look like rows in
 which it did not happen to come. But where an action never came at a whole end of a column, while it came often in as
 many rows just before, that is no accident and no slowly falling propensity either; nor is a level in which it never
-came though it should have so often at its usual rate that a tenth of that would have shown. Here: the largest such part
-of each action. Not here: actions that were never tried at all (said by the verdict), cells in which weights are off
-(balance.py). m rows.
+came though it should have so often at its usual rate that a tenth of that would have shown. In rows in which what else
+was done left it hardly a chance its absence is no news (hardly_tried.py). Here: the largest such part of each action.
+Not here: actions that were never tried at all (said by the verdict), cells in which weights are off (balance.py).
+m rows.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 
 from campaignrl.arrays import Array, Bool, Float, Rows
 from campaignrl.ope.data import LogSample
+from campaignrl.ope.diagnostics.hardly_tried import left_to_each
 from campaignrl.ope.diagnostics.verdict import OFF_SUPPORT_REFUSE, Finding, Level
 
 CHANCE = 1e-6  # of such an end by accident, before it is divided among all columns and actions
@@ -44,12 +46,16 @@ def never_tried(sample: LogSample, names: Sequence[str]) -> tuple[NeverTried, ..
         return ()
     # As many rows beside an end have the action so often: each time the chance is a half that it is not at the end; and
     # twice that, as a propensity may fall towards the end.
-    beside = 2 * math.ceil(-math.log2(CHANCE / (2 * k * len(sample.columns))))
+    parts_looked_at = 2 * k * len(sample.columns)
+    beside = 2 * math.ceil(-math.log2(CHANCE / parts_looked_at))
+    # Of rows whose other actions left it only so much in all, that it never came is no news.
+    left, due = left_to_each(1.0 / sample.propensity, sample.eligible, k), -math.log(CHANCE / parts_looked_at)
     orders = {f.name: _ordered(sample.columns[f.name]) for f in sample.schema.features if not f.levels}
     found = []
     for action in np.flatnonzero(np.bincount(sample.action, minlength=k)).tolist():
         allowed = np.ones(m, dtype=bool) if sample.eligible is None else sample.eligible[:, action]
         parts = _parts(sample, orders, sample.action == action, allowed, beside)
+        parts = [(where, here) for where, here in parts if float(left[here].sum()) >= due]
         if parts:
             where, here = max(parts, key=lambda part: int(part[1].sum()))
             wanted = 0.0 if sample.wanted is None else float(sample.wanted[here, action].sum(dtype=np.float64)) / m

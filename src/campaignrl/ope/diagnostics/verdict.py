@@ -54,6 +54,7 @@ class Figures(NamedTuple):
     calibration_gap: float | None = None  # of estimated propensities; None: they are known
     holdout: Holdout | None = None  # None: none was planned, or the log does not say
     learned_from: float = 0.0  # about which share of these customers the policy has learned from
+    hardly_tried: float = 0.0  # of what the policy would do, the share that the log hardly had a chance to show
     found: tuple[Finding, ...] = ()  # by checks that look at rows: balance.py and others
 
 
@@ -116,7 +117,7 @@ def _customers(f: Figures) -> Finding | None:
 
 
 def _mean_weight(f: Figures) -> Finding | None:
-    if f.mean_weight_p >= P_ALARM or f.ess == 0.0:
+    if f.mean_weight_p >= P_ALARM or f.ess == 0.0 or f.mean_weight < 1.0 <= f.mean_weight + f.hardly_tried:
         return None
     level = Level.REFUSE if abs(f.mean_weight - 1.0) > MEAN_WEIGHT_REFUSE else Level.CAUTION
     cause = "the propensities or the eligible sets do not belong to this log"
@@ -216,7 +217,8 @@ def learned_from(share: float) -> Finding:
 
 
 def _disagreement(f: Figures) -> Finding | None:
-    if f.disagreement_p >= P_ALARM:
+    # What was hardly tried the model guesses and snips leaves out: they differ, and nothing is wrong.
+    if f.disagreement_p >= P_ALARM or f.hardly_tried > OFF_SUPPORT_REFUSE:
         return None
     figures = f"with the model the value is {f.dr:.4g}, without it {f.snips:.4g}"
     return Finding(Level.CAUTION, f"{figures}, and chance does not explain that: check the propensities.")

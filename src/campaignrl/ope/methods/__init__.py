@@ -43,7 +43,6 @@ from campaignrl.ope.methods.registry import HEAVY as HEAVY
 from campaignrl.ope.methods.registry import STREAMED as STREAMED
 from campaignrl.ope.methods.registry import USUAL as USUAL
 from campaignrl.ope.methods.registry import DecisionRows as DecisionRows
-from campaignrl.ope.methods.registry import deciding as deciding
 from campaignrl.ope.methods.registry import difference as difference
 from campaignrl.ope.methods.registry import estimate as estimate
 from campaignrl.ope.methods.registry import setting_of as setting_of
@@ -59,7 +58,6 @@ from campaignrl.ope.methods.weight_histogram import WeightHistogram as WeightHis
 from campaignrl.ope.methods.weight_histogram import histogram_sums as histogram_sums
 from campaignrl.ope.methods.weight_histogram import weight_histogram_from as weight_histogram_from
 from campaignrl.ope.methods.weight_histogram import weight_histogram_of as weight_histogram_of
-from campaignrl.ope.methods.weighted_mean import SPEAKING as SPEAKING
 from campaignrl.ope.methods.weighted_mean import LikelihoodInputs as LikelihoodInputs
 from campaignrl.ope.methods.weighted_mean import Seen as Seen
 from campaignrl.ope.methods.weighted_mean import Weighted as Weighted

@@ -30,13 +30,11 @@ from campaignrl.ope.intervals import (
 )
 from campaignrl.ope.methods.shrinkage import FIXED, GRID, choose
 from campaignrl.ope.methods.weighted_mean import (
-    SPEAKING,
     Weighted,
     around,
     difference_within,
     interval_of_difference,
     interval_of_value,
-    seen,
     within,
 )
 from campaignrl.ope.methods.weighted_rows import Evidence, Range
@@ -201,8 +199,8 @@ def estimate(
     if not estimator.likelihood:
         return clustered_t(point, evidence.clusters, alpha, estimator.t_interval)
     part = _part(name, evidence)
-    enough = estimator.model and effective_sample_size(evidence.weight) >= SPEAKING
-    ends, made_by = interval_of_value(part, evidence.clusters, alpha, enough, at)
+    speaking = effective_sample_size(evidence.weight) if estimator.model else 0.0
+    ends, made_by = interval_of_value(part, evidence.clusters, alpha, speaking, at)
     low, high = around(point.value, within(ends, evidence.reward_range))
     return Estimate(point.value, std_error(point.influence, evidence.clusters), low, high, made_by)
 
@@ -224,13 +222,6 @@ def _apart(a: Evidence, b: Evidence) -> Weighted:
     return Weighted(a.expected - b.expected, 1.0 + a.weight - b.weight, bounds, residual, residual_range, offset=1.0)
 
 
-def deciding(evidence: Evidence, other: Evidence, at: Rows | None = None) -> tuple[float, float]:
-    """How many customers decide the value by dr, and the difference; infinite where there is none."""
-    parts = (_part("dr", evidence), _apart(evidence, other))
-    value, apart = (seen(part, evidence.clusters, at).deciding() for part in parts)
-    return value, apart
-
-
 def difference(a: Evidence, b: Evidence, alpha: float, at: Rows | None = None) -> Estimate:
     """Value of a less value of b on the same rows, doubly robust, paired by customer.
 
@@ -245,8 +236,8 @@ def difference(a: Evidence, b: Evidence, alpha: float, at: Rows | None = None) -
     if not (differ and terms.any()):
         return Estimate(0.0, 0.0, 0.0, 0.0, EMPIRICAL_LIKELIHOOD)
     span = a.reward_range[1] - a.reward_range[0]
-    enough = all(effective_sample_size(each.weight) >= SPEAKING for each in (a, b))
-    ends, made_by = interval_of_difference(part, a.clusters, alpha, enough, at)
+    speaking = min(effective_sample_size(each.weight) for each in (a, b))
+    ends, made_by = interval_of_difference(part, a.clusters, alpha, speaking, at)
     return difference_within(value, error, ends, span, made_by)
 
 

@@ -67,6 +67,13 @@ class Bounds(NamedTuple):
     all_ones_lift: bool
 
 
+class Shape(NamedTuple):
+    """Rows from which the shape of a spread is read, and how many effective ones the log has."""
+
+    sample: LogSample
+    speaking: float
+
+
 class ColumnTerms(NamedTuple):
     """An estimator's `RowTerms` as combinations of columns, by name."""
 
@@ -154,8 +161,8 @@ def error(influence: Float, sums: CustomerSums) -> float:
     return math.sqrt(sums.customers / (sums.customers - 1) * square) / float(sums.totals[AT["one"]])
 
 
-def estimate(name: str, sums: CustomerSums, bounds: Bounds, alpha: float, sample: LogSample | None = None) -> Estimate:
-    """`methods.estimate`. sample: rows from which the shape of the spread is read; None: too few speak."""
+def estimate(name: str, sums: CustomerSums, bounds: Bounds, alpha: float, shape: Shape | None = None) -> Estimate:
+    """`methods.estimate`. shape: None where there is no sample, and the wide interval stands."""
     found = combination(name, sums)
     spread = error(found.influence, sums)
     if not ESTIMATORS[name].likelihood:
@@ -165,8 +172,7 @@ def estimate(name: str, sums: CustomerSums, bounds: Bounds, alpha: float, sample
     terms, middle = ("dr", _mean(sums, "expected")) if model else ("earned", 0.0)
     residual = _residual(bounds) if model else bounds.reward
     weights = (1.0, 1.0) if bounds.all_ones else bounds.weight
-    told = seen(sums, sample, "value") if model and sample is not None else None
-    sharp, made_by = told.interval(alpha) if told is not None and told.happened else None, REGRESSION_T
+    sharp, made_by = _sharp_value(sums, shape, alpha) if model and shape is not None else None, REGRESSION_T
     if sharp is None:
         sharp = _likelihood(sums, int(model), terms, middle, weights, residual, 0.0, alpha)
         made_by = EMPIRICAL_LIKELIHOOD
@@ -174,17 +180,21 @@ def estimate(name: str, sums: CustomerSums, bounds: Bounds, alpha: float, sample
     return Estimate(found.value, spread, low, high, made_by)
 
 
-def lift(
-    sums: CustomerSums, reference_expected: float, bounds: Bounds, alpha: float, sample: LogSample | None
-) -> Estimate:
+def _sharp_value(sums: CustomerSums, shape: Shape, alpha: float) -> Range | None:
+    told = seen(sums, shape.sample, "value")
+    return told.interval(alpha) if told.tells_value(shape.speaking) else None
+
+
+def lift(sums: CustomerSums, reference_expected: float, bounds: Bounds, alpha: float, shape: Shape | None) -> Estimate:
     """`methods.difference` over the reference, whose model expects `reference_expected` per row.
 
-    sample: rows from which the shape of the spread is read; None: too few speak, and the wide interval stands.
+    shape: None where there is no sample, and the wide interval stands.
     """
     found = _combined(ColumnTerms({"lift": 1.0}), sums)
-    told = None if sample is None else seen(sums, sample, "lift")
-    ends, made_by = None if told is None else told.interval(alpha), REGRESSION_T
-    if told is None or ends is None or not told.happened:
+    told = None if shape is None else seen(sums, shape.sample, "lift")
+    speaking = 0.0 if shape is None else shape.speaking  # effective rows, of the policy that has fewer
+    ends, made_by = told.interval(alpha) if told is not None and told.speaks(speaking) else None, REGRESSION_T
+    if told is None or ends is None or not told.tells_value(speaking):
         middle = _mean(sums, "expected") - reference_expected
         weights = (1.0, 1.0) if bounds.all_ones_lift else bounds.lift_weight
         likely = _likelihood(sums, 2, "lift", middle, weights, _residual(bounds), 1.0, alpha)

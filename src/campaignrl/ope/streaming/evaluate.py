@@ -19,12 +19,11 @@ import numpy as np
 from campaignrl.arrays import Array
 from campaignrl.errors import DataError, Problem, SupportError, UsageError, unknown
 from campaignrl.ope.data import LOGGED, TABLES, LogSample, joined_samples
-from campaignrl.ope.diagnostics import deciders, diagnose, findings_of_facts
+from campaignrl.ope.diagnostics import diagnose, findings_of_facts
 from campaignrl.ope.figures import told
 from campaignrl.ope.intervals import EMPIRICAL_LIKELIHOOD, NOT_TO_BE_HAD, Estimate
 from campaignrl.ope.methods import (
     ESTIMATORS,
-    SPEAKING,
     STREAMED,
     USUAL,
     Evaluation,
@@ -34,7 +33,7 @@ from campaignrl.ope.methods import (
 )
 from campaignrl.ope.nuisance import ESTIMATE
 from campaignrl.ope.row_checks import Found, of_sample
-from campaignrl.ope.streaming.estimates import Bounds, estimate, lift, seen
+from campaignrl.ope.streaming.estimates import Bounds, Shape, estimate, lift
 from campaignrl.ope.streaming.figures import bounds_of, figures_of, hidden_bias, off_support, reward_range_of
 from campaignrl.ope.streaming.model import SAMPLE, GivenModel, SampledRidge, StreamedModel, fit_sampled_ridge
 from campaignrl.ope.streaming.rows import Part, Question, part_of
@@ -212,19 +211,17 @@ def _answer(
     figures = figures_of(sums, rows, first, bounds, off, certain, stream.rows)
     silent = _no_information(float(rows.largest["weight"]), certain, off)
     whole = joined_samples(sample)
-    speaking = whole if figures.ess >= SPEAKING else None
+    shape = None if whole is None else Shape(whole, figures.ess)
     estimates = {
-        name: NONE_HAD if silent and ESTIMATORS[name].weights else estimate(name, sums, bounds, alpha, speaking)
+        name: NONE_HAD if silent and ESTIMATORS[name].weights else estimate(name, sums, bounds, alpha, shape)
         for name in estimators
     }
     both = silent or _no_information(float(rows.largest["weight of b"]), certain, off_other)
-    gained = NONE_HAD if both else _lift(sums, rows, bounds, alpha, whole if _speak(rows, figures.ess) else None)
+    gained = NONE_HAD if both else _lift(sums, rows, bounds, alpha, _of_both(shape, rows))
     found, names = Found(findings_of_facts(meta), {}), stream.facts.catalog.names
     if whole is not None:
-        found = of_sample(whole, names, meta, question.reference is None)
-    decide = None if whole is None or both else [seen(sums, whole, what).deciding() for what in ("value", "lift")]
-    few = () if decide is None else deciders(decide[0], decide[1], sums.customers)
-    verdict, reasons = diagnose(figures._replace(found=(*found.findings, *few)))
+        found = of_sample(whole, n, names, meta, question.reference is None, mix)
+    verdict, reasons = diagnose(figures._replace(found=found.findings, hardly_tried=found.hardly_tried))
     name, reference = (_name(policy) for policy in policies)
     return Evaluation(
         policy=name if mix >= 1.0 else f"{mix:g} {name} + {1 - mix:g} logged",
@@ -266,16 +263,17 @@ def _no_information(heaviest: float, certain: float, off: float) -> bool:
     return heaviest <= 0.0 or (certain == 1.0 and off > 1e-9)
 
 
-def _speak(rows: Tally, ess: float) -> bool:
-    """Whether enough rows speak for both policies; `ess`: of the first."""
+def _of_both(shape: Shape | None, rows: Tally) -> Shape | None:
+    """The shape with as many effective rows as the policy has of which fewer speak."""
     square = float(rows.added["weight_square of b"])
-    return ess >= SPEAKING and square > 0.0 and float(rows.added["weight of b"]) ** 2 / square >= SPEAKING
+    other = float(rows.added["weight of b"]) ** 2 / square if square > 0.0 else 0.0
+    return None if shape is None else shape._replace(speaking=min(shape.speaking, other))
 
 
-def _lift(sums: CustomerSums, rows: Tally, bounds: Bounds, alpha: float, sample: LogSample | None) -> Estimate:
+def _lift(sums: CustomerSums, rows: Tally, bounds: Bounds, alpha: float, shape: Shape | None) -> Estimate:
     if not rows.largest["differs"]:
         return Estimate(0.0, 0.0, 0.0, 0.0, EMPIRICAL_LIKELIHOOD)
-    return lift(sums, rows.added["reference_expected"] / float(sums.totals[AT["one"]]), bounds, alpha, sample)
+    return lift(sums, rows.added["reference_expected"] / float(sums.totals[AT["one"]]), bounds, alpha, shape)
 
 
 def _described(model: StreamedModel | Array | None, n: int) -> str:

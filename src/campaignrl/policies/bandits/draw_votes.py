@@ -33,7 +33,8 @@ def vote_shares(coefficients: Float32, phi: Float32, allowed: Bool) -> Float:
     votes = winning_draws(coefficients, phi, allowed).T
     shares = np.empty(votes.shape)
     for rows in in_cache(len(phi)):
-        np.divide(votes[:, rows], votes[:, rows].sum(axis=0, dtype=np.float64), out=shares[:, rows])
+        some = votes[:, rows]
+        np.divide(some, some.sum(axis=0, dtype=np.uint16), out=shares[:, rows], dtype=np.float64)
     return shares.T
 
 
@@ -47,11 +48,12 @@ def winning_draws(coefficients: Float32, phi: Float32, allowed: Bool) -> Votes:
 
     coefficients: (S, k, D), S <= 255; phi: (n, D). A row with nothing allowed has no votes.
     """
-    votes = np.zeros((coefficients.shape[1], len(phi)), dtype=np.uint8)
-    left = np.arange(len(phi))
-    for dtype in dict.fromkeys((np.float32, even_dtype())):
-        if len(left):
-            left = _clear_votes(np.ascontiguousarray(coefficients.transpose(1, 0, 2), dtype), phi, allowed, left, votes)
+    exact = np.ascontiguousarray(coefficients.transpose(1, 0, 2))
+    votes, clear = _clear_votes(exact, phi, allowed)
+    left = np.flatnonzero(~clear)
+    if len(left) and even_dtype() is not np.float32:
+        votes[:, left], clear = _clear_votes(exact.astype(even_dtype()), phi[left], allowed[left])
+        left = left[~clear]
     for start in range(0, len(left), CHUNK):
         rows = left[start : start + CHUNK]
         padded = np.concatenate([rows, np.repeat(rows[:1], CHUNK - len(rows))])
@@ -59,19 +61,20 @@ def winning_draws(coefficients: Float32, phi: Float32, allowed: Bool) -> Votes:
     return votes.T
 
 
-def _clear_votes(by_action: Array, phi: Float32, allowed: Bool, rows: Rows, votes: Votes) -> Rows:
-    """Fill `votes` (k, n) at these rows, and return those in which some draw is too close to tell.
+def _clear_votes(by_action: Array, phi: Float32, allowed: Bool) -> tuple[Votes, Bool]:
+    """(k, n) votes, none in rows where some draw is too close to tell; and (n,) which rows are not.
 
     by_action: (k, S, D) in the precision to score in.
     """
     k, S, D = by_action.shape
-    turn = _by_mask(allowed[rows])
-    order = rows[turn]
-    x = phi.T.take(order, axis=1).astype(by_action.dtype, copy=False)  # (D, m), rows of a mask side by side
-    slack, may = _slack(by_action, x), np.ascontiguousarray(allowed[order].T)
-    found, clear = np.zeros((k, len(order)), dtype=np.uint8), np.zeros(len(order), dtype=bool)
-    scores, coefficients, used = np.empty(k * S * ROWS_AT_ONCE, by_action.dtype), by_action, np.arange(k)
-    for at, some, others, partly in _batches_with_actions(may):
+    turn = _by_mask(allowed)  # rows of a mask side by side
+    x = (phi.T if turn is None else phi.T.take(turn, axis=1)).astype(by_action.dtype, copy=False)  # (D, n)
+    largest, at_once = np.abs(by_action).max(axis=(0, 1)), _rows_at_once(k * S)
+    may = allowed[:1].T if turn is None else np.ascontiguousarray(allowed[turn].T)
+    batches = _alike(allowed, at_once) if turn is None else _batches_with_actions(may, at_once)
+    found, clear = np.zeros((k, len(phi)), dtype=np.uint8), np.zeros(len(phi), dtype=bool)
+    scores, coefficients, used = np.empty(k * S * at_once, by_action.dtype), by_action, np.arange(k)
+    for at, some, others, partly in batches:
         if others:  # than the batch before had
             used = np.flatnonzero(some)
             coefficients = by_action if len(used) == k else by_action[used]
@@ -86,18 +89,29 @@ def _clear_votes(by_action: Array, phi: Float32, allowed: Bool, rows: Rows, vote
             open_ = may[used, at]
             for i in np.flatnonzero(~open_.all(axis=1)):
                 score[i] += np.where(open_[i], score.dtype.type(0.0), score.dtype.type(-np.inf))
-        won = _counted(score, slack[at])
-        np.equal(won.sum(axis=0, dtype=np.int64), S, out=clear[at])
-        found[used, at] = won
-    found *= clear
+        won = _counted(score, _slack(largest, x[:, at]))
+        np.equal(won.sum(axis=0, dtype=np.uint16), S, out=clear[at])
+        won *= clear[at]
+        found[slice(None) if len(used) == k else used, at] = won
+    if turn is None:
+        return found, clear
     back = np.empty_like(turn)
     back[turn] = np.arange(len(turn))
-    votes[:, rows] = found.take(back, axis=1)
-    left: Rows = np.sort(order[~clear])
-    return left
+    return found.take(back, axis=1), clear[back]
 
 
-def _batches(may: Bool) -> list[slice]:
+def _rows_at_once(scores: int) -> int:
+    """Rows of one mask whose scores of all draws stay in the second-level cache, a power of two."""
+    return max(ROWS_AT_ONCE, min(CHUNK, 1 << int(np.log2(SCORES_AT_ONCE / scores))))
+
+
+def _alike(allowed: Bool, at_once: int) -> Iterator[tuple[slice, Bool, bool, bool]]:
+    """As `_batches_with_actions`, of rows (n, k) that all have one mask."""
+    for start in range(0, len(allowed), at_once):
+        yield slice(start, min(start + at_once, len(allowed))), allowed[0], not start, False
+
+
+def _batches(may: Bool, at_once: int) -> list[slice]:
     """Columns of (k, m) to be scored at once: of one mask where many in a row have it, else some of several masks."""
     m = may.shape[1]
     changes = np.flatnonzero((may[:, 1:] != may[:, :-1]).any(axis=0)) + 1
@@ -108,15 +122,15 @@ def _batches(may: Bool) -> list[slice]:
             cuts.append(start)
             begin = start
         if many:
-            parts = -(-(end - start) // ROWS_AT_ONCE)
+            parts = -(-(end - start) // at_once)
             cuts += [start + (end - start) * i // parts for i in range(1, parts + 1)]
             begin = end
     return [slice(start, end) for start, end in pairwise([*cuts, m]) if end > start]
 
 
-def _batches_with_actions(may: Bool) -> Iterator[tuple[slice, Bool, bool, bool]]:
+def _batches_with_actions(may: Bool, at_once: int) -> Iterator[tuple[slice, Bool, bool, bool]]:
     """Batches of (k, m): which actions (k,) any row has, if the one before had others, if some row has fewer."""
-    batches = _batches(may)
+    batches = _batches(may, at_once)
     starts = [at.start for at in batches]
     some = np.logical_or.reduceat(may, starts, axis=1).T
     every = np.logical_and.reduceat(may, starts, axis=1).T
@@ -137,23 +151,26 @@ def _counted(score: Array, slack: Array | None) -> Votes:
     return np.asarray(np.add.reduce(np.add.reduce(few, axis=1, dtype=np.uint8), axis=1, dtype=np.uint8))
 
 
-def _slack(by_action: Array, x: Array) -> Array:
+def _slack(largest: Array, x: Array) -> Array:
     """(m,) by how much the best score has to lead: the bound of the rounding of both scores, here and as they decide.
 
     A sum of d products, in any order, fused or not, is within d u / (1 - d u) of the sum of their sizes (Higham 2002,
-    Accuracy and Stability of Numerical Algorithms, 3.1); products that are exactly 0 do not count. x: (D, m).
+    Accuracy and Stability of Numerical Algorithms, 3.1); products that are exactly 0 do not count.
+    largest: (D,) size of a coefficient of any draw; x: (D, m).
     """
-    dtype = by_action.dtype
+    dtype = largest.dtype
     scores = 4.0 if dtype == even_dtype() else 2.001  # those that decide are rounded a billion times finer
     d = 1.0 + np.add.reduce((x != 0.0).view(np.uint8), axis=0, dtype=np.min_scalar_type(len(x)))
     unit = float(np.finfo(dtype).eps) / 2.0
-    size = (np.abs(by_action).max(axis=(0, 1)) @ np.abs(x)).astype(np.float64)  # its own rounding is in the 1.01
+    size = (largest @ np.abs(x)).astype(np.float64)  # its own rounding is in the 1.01
     bound: Array = (1.01 * scores * size * d * unit / (1.0 - d * unit)).astype(dtype)
     return np.asarray(np.nextafter(bound, dtype.type(np.inf)))
 
 
-def _by_mask(allowed: Bool) -> Rows:
-    """(m,) the rows in an order in which equal masks stand together."""
+def _by_mask(allowed: Bool) -> Rows | None:
+    """(n,) the rows in an order in which equal masks stand together; None where all are equal."""
+    if not len(allowed) or (allowed == allowed[0]).all():
+        return None
     packed = np.packbits(allowed, axis=1)
     words = np.zeros((len(packed), -(-packed.shape[1] // 8) * 8), dtype=np.uint8)
     words[:, : packed.shape[1]] = packed

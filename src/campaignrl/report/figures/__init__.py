@@ -22,6 +22,8 @@ profiles.py                Pictures of segments: how many customers each has and
                            where between two dates
 published.py               The picture of realism tables: every judged figure as a dot against its band, one column
                            a world
+study.py                   The pictures of a study: what learning costs and brings, pressure on customers, budgets, and
+                           estimates against truth
 svg_inline.py              An SVG file -> an <svg> element for a page: the page's colours and fonts, ids that clash
                            with no other picture
 training.py                The picture of a training: the curve, what is sent to whom, and which features speak for
@@ -36,6 +38,7 @@ from campaignrl.report.figures.base import SERIES as SERIES
 from campaignrl.report.figures.base import ForestRow as ForestRow
 from campaignrl.report.figures.base import forest as forest
 from campaignrl.report.figures.base import png_bytes as png_bytes
+from campaignrl.report.figures.base import send_shares as send_shares
 from campaignrl.report.figures.base import svg_bytes as svg_bytes
 from campaignrl.report.figures.budget_curve import budget_curve as budget_curve
 from campaignrl.report.figures.calibration import realism as realism
@@ -51,6 +54,12 @@ from campaignrl.report.figures.profiles import heat as heat
 from campaignrl.report.figures.profiles import migration_picture as migration_picture
 from campaignrl.report.figures.profiles import segment_picture as segment_picture
 from campaignrl.report.figures.published import published_figure as published_figure
+from campaignrl.report.figures.study import Judged as Judged
+from campaignrl.report.figures.study import Line as Line
+from campaignrl.report.figures.study import estimates_against_truth as estimates_against_truth
+from campaignrl.report.figures.study import gain_by_budget as gain_by_budget
+from campaignrl.report.figures.study import learning_curves as learning_curves
+from campaignrl.report.figures.study import over_time as over_time
 from campaignrl.report.figures.svg_inline import inline_svg as inline_svg
 from campaignrl.report.figures.training import training_figure as training_figure
 from campaignrl.report.figures.world import world_figure as world_figure

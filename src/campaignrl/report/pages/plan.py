@@ -1,7 +1,7 @@
 """The plan of a run on one page: what will be sent, to how many, what it costs, who gets nothing, what changed.
 
-Made from the figures of send/plan.py alone; the same plan gives the same text. Not here: those figures, the layout
-(plan.html.j2).
+Made from the figures of send/plans/plan.py alone; the same plan gives the same text. Not here: those figures, the page
+as it is laid out (plan.html.j2).
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from campaignrl.service.api.decide import router as decide_routes
 from campaignrl.service.api.health import router as health_routes
 from campaignrl.service.api.incoming import router as incoming_routes
 from campaignrl.service.api.openapi import description as description
+from campaignrl.service.api.openapi import methods_of as methods_of
 from campaignrl.service.api.plan import plan_of_today as plan_of_today
 from campaignrl.service.api.plan import router as plan_routes
 from campaignrl.service.api.policies import router as policies_routes

@@ -17,8 +17,8 @@ from sqlalchemy import Connection
 from campaignrl.ledger import EPOCH
 from campaignrl.service.api.models import Facts
 from campaignrl.service.api.requests import PROBLEMS, as_json, let_in, service_of
-from campaignrl.service.problems import Refused
-from campaignrl.service.store import erased_among, forget, history_of_one, note, row_of
+from campaignrl.service.ground import Refused
+from campaignrl.service.store import erased_among, forget, history_of_one, note, row_of, spellings_of
 
 router = APIRouter(tags=["customers"])
 CustomerId = Annotated[str, Path(min_length=1, max_length=256)]
@@ -59,8 +59,14 @@ async def erase(request: Request, customer_id: CustomerId) -> Response:
     _whole(customer_id)
     digest, flows = service.store.hash_of(customer_id), bool(service.settings.salt)
 
+    def read() -> list[str]:
+        with service.store.reading() as con:
+            return spellings_of(con, customer_id)
+
+    names = await asyncio.to_thread(read)
+
     def change(con: Connection, day: datetime.date, now: float) -> bool:
-        forget(con, customer_id, digest, (day - EPOCH).days, flows=flows)
+        forget(con, customer_id, names, digest, (day - EPOCH).days, flows=flows)
         note(con, caller.name, "customer erased", now, {"customer": digest})
         return True
 

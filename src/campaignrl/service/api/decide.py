@@ -13,9 +13,9 @@ from fastapi.responses import Response
 from campaignrl.service.api.models import BatchRequest, DecideRequest, Decision, Decisions
 from campaignrl.service.api.requests import KEYED, PROBLEMS, as_json, body_schema, key_of, let_in, parsed, service_of
 from campaignrl.service.deciding import Given, Wish
-from campaignrl.service.problems import Refused
-from campaignrl.service.running import Service
+from campaignrl.service.ground import Refused
 from campaignrl.service.store import hash_of_body
+from campaignrl.service.worker import Service
 
 router = APIRouter(tags=["decide"])
 

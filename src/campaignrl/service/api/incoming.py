@@ -22,8 +22,7 @@ from campaignrl.ledger import EPOCH, checked_rows
 from campaignrl.service.api.leave import ask_leave
 from campaignrl.service.api.models import HandedOverRequest, OutcomesRequest, PermissionsRequest, Rows
 from campaignrl.service.api.requests import PROBLEMS, as_json, body_schema, let_in, parsed, refused, service_of
-from campaignrl.service.problems import Refused
-from campaignrl.service.running import Service
+from campaignrl.service.ground import Refused
 from campaignrl.service.store import (
     ERASED,
     Told,
@@ -33,6 +32,7 @@ from campaignrl.service.store import (
     erased_among,
     read_facts,
 )
+from campaignrl.service.worker import Service
 
 router = APIRouter(tags=["what comes back"])
 Add = Callable[[Connection, Sequence[dict[str, Any]], int], list[Told]]

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, select
 
 from campaignrl.guard import is_valid
 from campaignrl.ledger import EPOCH
-from campaignrl.service.running import Service
 from campaignrl.service.store import ERASED, Told, add_handovers, note, read_facts, sends, standing_of
+from campaignrl.service.worker import Service
 from campaignrl.tables import same_spelling
 
 GO, STOP = "go", "stop"

@@ -78,7 +78,7 @@ class Outcome(Body):
     customer_id: Text = ""
     kind: Literal["open", "click", "order", "refund", "unsubscribe"]
     day: Day | None = Field(None, description="on which it happened; null: today")
-    margin: Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False, strict=False)] | None = Field(
+    margin: Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)] | None = Field(
         None, description="of an order or refund, in the world's currency"
     )
     channel: Text = ""

@@ -5,6 +5,7 @@ Written to docs/openapi.json by `campaignrl serve openapi`; a test compares. Not
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fastapi import FastAPI
@@ -30,3 +31,12 @@ def description(app: FastAPI) -> dict[str, Any]:
                 operation["security"] = [] if path in OPEN else [{"token": []}]
         app.openapi_schema = found
     return app.openapi_schema
+
+
+def methods_of(app: FastAPI, path: str) -> list[str]:
+    """What may be asked at a path, in capitals."""
+    found: set[str] = set()
+    for template, operations in description(app)["paths"].items():
+        if re.fullmatch(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template)), path):
+            found |= {method.upper() for method in operations}
+    return sorted(found)

@@ -19,8 +19,8 @@ from campaignrl.ledger import EPOCH
 from campaignrl.send import limits_left
 from campaignrl.service.api.models import Facts
 from campaignrl.service.api.requests import PROBLEMS, as_json, let_in, service_of
-from campaignrl.service.running import Service
 from campaignrl.service.store import broken_trail, figures_of_day, read_facts, read_trail, standing_of
+from campaignrl.service.worker import Service
 
 router = APIRouter(tags=["plan"])
 ANSWER: dict[int | str, dict[str, Any]] = {200: {"model": Facts}, **PROBLEMS}

@@ -19,9 +19,7 @@ from campaignrl.policies import doubts_of
 from campaignrl.service.api.models import Facts, PolicyRequest, WhyRequest
 from campaignrl.service.api.requests import PROBLEMS, as_json, body_schema, let_in, parsed, service_of
 from campaignrl.service.deciding import Party
-from campaignrl.service.problems import Refused
-from campaignrl.service.running import Service
-from campaignrl.service.security import Caller
+from campaignrl.service.ground import Refused
 from campaignrl.service.store import (
     CHAMPION,
     SHADOW,
@@ -35,6 +33,7 @@ from campaignrl.service.store import (
     release,
     shadow_matches,
 )
+from campaignrl.service.worker import Caller, Service
 
 router = APIRouter(tags=["policies"])
 ANSWER: dict[int | str, dict[str, Any]] = {200: {"model": Facts}, **PROBLEMS}

@@ -14,10 +14,8 @@ from pydantic import ValidationError
 
 from campaignrl.errors import CampaignError
 from campaignrl.service.api.models import Body, Problem
-from campaignrl.service.problems import MEDIA, Refused
-from campaignrl.service.running import Service
-from campaignrl.service.security import Caller
-from campaignrl.service.strict_json import read_json
+from campaignrl.service.ground import MEDIA, Refused, read_json
+from campaignrl.service.worker import Caller, Service
 
 KEY = "idempotency-key"
 LONGEST_KEY = 128

@@ -14,7 +14,7 @@ from campaignrl.service.console.language import COOKIE, LANGUAGES, language_of, 
 from campaignrl.service.console.page import HEADERS, own_path, script, shown, style_sheet, to
 from campaignrl.service.console.session import SESSION, caller_of, fields_of, remember
 from campaignrl.service.console.watch import Watch, WatchCollector
-from campaignrl.service.running import Service
+from campaignrl.service.worker import Service
 
 ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#0072b2"/>'

@@ -17,7 +17,7 @@ from fastapi.responses import Response, StreamingResponse
 from campaignrl.service.api import plan_of_today, service_of
 from campaignrl.service.console.page import HEADERS
 from campaignrl.service.console.session import visitor_of
-from campaignrl.service.running import Service
+from campaignrl.service.worker import Service
 
 EVERY, ROUNDS = 2.0, 5  # seconds; figures of one stream
 

@@ -21,7 +21,7 @@ from campaignrl.report.pages import charts_style, style
 from campaignrl.service.api import service_of
 from campaignrl.service.console.language import LANGUAGES, language_of, said
 from campaignrl.service.console.session import FIELD, FORM, Visitor, fields_of, remember, require_own_form, visitor_of
-from campaignrl.service.problems import Refused
+from campaignrl.service.ground import Refused
 
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "

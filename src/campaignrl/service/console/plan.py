@@ -18,7 +18,7 @@ from campaignrl.loop import CampaignFile, approve, read_state
 from campaignrl.service.api import service_of
 from campaignrl.service.console.page import changing, shown, signed_in, to
 from campaignrl.service.console.session import Visitor
-from campaignrl.service.problems import Refused
+from campaignrl.service.ground import Refused
 from campaignrl.tables.files import read_frame
 
 SHOWN = 25

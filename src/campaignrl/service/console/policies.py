@@ -22,8 +22,8 @@ from campaignrl.service.console.inside import Told, ask
 from campaignrl.service.console.page import changing, shown, signed_in, to
 from campaignrl.service.console.session import Visitor
 from campaignrl.service.console.watch import Watch
-from campaignrl.service.problems import Refused
-from campaignrl.service.running import Service
+from campaignrl.service.ground import Refused
+from campaignrl.service.worker import Service
 
 
 @signed_in

@@ -2,7 +2,7 @@
 
 The session's cookie holds the service's own token, so that a revoked one is out at once and every worker knows it.
 A form holds a keyed hash of a random cookie, which no other site can read or make. Not here: what a role may do
-(service/security.py).
+(service/worker/security.py).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from campaignrl.service.api import service_of
-from campaignrl.service.problems import Refused
-from campaignrl.service.security import ROLES, Caller
+from campaignrl.service.ground import Refused
+from campaignrl.service.worker import ROLES, Caller
 
 SESSION, FORM = "crl_session", "crl_form"
 HOURS = 12

@@ -24,7 +24,7 @@ from campaignrl.service.console.page import changing, shown, signed_in, to
 from campaignrl.service.console.session import Visitor
 from campaignrl.service.console.today import alarm
 from campaignrl.service.console.watch import Watch
-from campaignrl.service.problems import Refused
+from campaignrl.service.ground import Refused
 
 
 @signed_in

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from campaignrl.ledger import FACTS, Ledger
 from campaignrl.loop import Judged
 from campaignrl.monitor import ALARM, OK, UNKNOWN, Health, health_of
-from campaignrl.service.settings import Settings
+from campaignrl.service.ground import Settings
 
 LOG = logging.getLogger("campaignrl.service")
 AGAIN = 300.0  # seconds

@@ -12,9 +12,9 @@ from campaignrl.errors import CampaignError
 from campaignrl.ledger import EPOCH
 from campaignrl.send import Explanation, counted_in, decide_in_turn, explained, limits_left
 from campaignrl.service.deciding import Party
-from campaignrl.service.problems import Refused
-from campaignrl.service.running import Service
+from campaignrl.service.ground import Refused
 from campaignrl.service.store import ERASED, read_facts, standing_of
+from campaignrl.service.worker import Service
 
 OTHERS = 60  # customers it is held against
 LONGEST = 400  # days of contacts that are counted, more than any rule looks back

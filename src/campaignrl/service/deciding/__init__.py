@@ -5,6 +5,7 @@ customers.py   The customers in memory: the checked table, whom a request is abo
 parties.py     Who decides: champion, fallback and shadows, loaded and checked before they may
 rounds.py      One round: everything that waits, decided in one transaction
 queue.py       The line of requests: one thread that takes all who wait into the next round
+wishes.py      What is asked for, and what is given
 windows.py     How far back the rules and features of a world look
 """
 
@@ -19,5 +20,5 @@ from campaignrl.service.deciding.parties import try_party as try_party
 from campaignrl.service.deciding.queue import Change as Change
 from campaignrl.service.deciding.queue import Line as Line
 from campaignrl.service.deciding.rounds import Decider as Decider
-from campaignrl.service.deciding.rounds import Given as Given
-from campaignrl.service.deciding.rounds import Wish as Wish
+from campaignrl.service.deciding.wishes import Given as Given
+from campaignrl.service.deciding.wishes import Wish as Wish

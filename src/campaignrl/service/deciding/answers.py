@@ -94,3 +94,15 @@ def ranking_of(found: Decisions, p: Float, row: int, many: int) -> list[dict[str
     order = np.argsort(-p, kind="stable")
     allowed = [int(k) for k in order if found.eligible[row, k]][:many]
     return [{"action": found.catalog.names[k], "probability": float(p[k])} for k in allowed]
+
+
+def decision_row(record: Mapping[str, Any], key: str, fallback: bool, now: float) -> dict[str, Any]:
+    """Of the store. fallback: whether it decided."""
+    own = ("decision_id", "customer_id", "day", "action", "policy_id")
+    return {**{name: record[name] for name in own}, "at": now, "key": key, "fallback": fallback}
+
+
+def send_row(record: Mapping[str, Any], expires: float, address: str) -> dict[str, Any]:
+    """What a send has reserved. address: keyed hash, "" of none."""
+    own = ("decision_id", "customer_id", "day", "channel", "offer", "cost")
+    return {**{name: record[name] for name in own}, "counted": True, "expires": expires, "address": address}

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from campaignrl.arrays import Objects
 from campaignrl.errors import CampaignError
 from campaignrl.guard import ADDRESS
 from campaignrl.send import one_an_address, read_customers
-from campaignrl.service.problems import Refused
+from campaignrl.service.ground import Refused
 from campaignrl.service.store import Store, read_rows
 from campaignrl.specs import World
 from campaignrl.tables import ID, CustomerTable, same_spelling
@@ -78,12 +79,14 @@ class Customers:
         if self.table is not None and customer in self._place:
             row = self.table.take(np.array([self._place[customer]]))
             known = row.to_frame().iloc[0].to_dict()
-        frame = pd.DataFrame([{**known, **features, ID: customer}])
         try:
+            frame = pd.DataFrame([{**known, **features, ID: customer}])
             return read_customers(frame, self.world, ledger=True)
         except CampaignError as wrong:
             said = [str(one) for one in wrong.problems] or [str(wrong)]
             raise Refused(422, "The features do not make a customer.", errors=said[:20]) from None
+        except (ValueError, TypeError, ArithmeticError, pa.ArrowException):  # cells that no table can hold
+            raise Refused(422, "The features do not make a customer: a value is no text or number.") from None
 
 
 def load_customers(store: Store, world: World, version: str) -> Customers:

@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from campaignrl.service.deciding.rounds import Decider, Wish
-from campaignrl.service.problems import Refused
+from campaignrl.service.deciding.rounds import Decider
+from campaignrl.service.deciding.wishes import Wish
+from campaignrl.service.ground import Refused
 from campaignrl.service.store import StoreDown
 
 LOG = logging.getLogger("campaignrl.service")

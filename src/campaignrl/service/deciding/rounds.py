@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,21 @@ from campaignrl.errors import CampaignError
 from campaignrl.guard import ADDRESS, at_address_of
 from campaignrl.ledger import EPOCH, Standing
 from campaignrl.send import Decisions, counted_in, decide_in_turn, limits_left
-from campaignrl.service.deciding.answers import as_text, end_of_day, ledger_records, ranking_of, run_of, told
+from campaignrl.service.deciding.answers import (
+    as_text,
+    decision_row,
+    end_of_day,
+    ledger_records,
+    ranking_of,
+    run_of,
+    send_row,
+    told,
+)
 from campaignrl.service.deciding.customers import Customers
 from campaignrl.service.deciding.parties import InTime, Late, Parties, Party, Timed
 from campaignrl.service.deciding.windows import longest_window
-from campaignrl.service.metrics import Metrics
-from campaignrl.service.problems import Refused
-from campaignrl.service.settings import Settings
+from campaignrl.service.deciding.wishes import Given, Wish, open_now
+from campaignrl.service.ground import Metrics, Refused, Settings
 from campaignrl.service.store import (
     ERASED,
     LAST_DAY,
@@ -47,33 +55,6 @@ from campaignrl.service.store import (
 )
 from campaignrl.specs import guard_hash
 from campaignrl.tables import CustomerTable, same_spelling
-
-
-@dataclass(frozen=True)
-class Wish:
-    """One request for decisions.
-
-    key: what makes it the same when it comes again; body_hash: of what it says; ids: whom it is about, each once;
-    table: of one customer who came with features; channels: open now, None: all; ranking: how many of what was allowed
-    shall be named; many: answered as a list.
-    """
-
-    key: str
-    body_hash: str
-    ids: tuple[str, ...]
-    table: CustomerTable | None = None
-    channels: tuple[str, ...] | None = None
-    ranking: int = 0
-    many: bool = False
-
-
-@dataclass(frozen=True)
-class Given:
-    """An answer. replayed: it had been given before."""
-
-    status: int
-    body: bytes
-    replayed: bool = False
 
 
 class Decider:
@@ -191,7 +172,7 @@ class Decider:
         if kept:
             chosen = [wishes[i] for i in kept]
             table, standing = self._counted(con, places, own, day, facts)
-            table = _open_now(table, chosen, turns, self._channels)
+            table = open_now(table, chosen, turns, self._channels)
             answers = self._written(con, chosen, turns, table, standing, day, now)
         results = dict(zip(kept, answers, strict=True)) if kept else {}
         return [refused[i] if i in refused else results[i] for i in range(len(wishes))]
@@ -256,9 +237,9 @@ class Decider:
         made, sent = [], []
         for key, record, address in zip(keys, records, hashes, strict=True):
             record["reason"] = f"fallback, the champion was {why}: {record['reason']}" if why else record["reason"]
-            made.append(_decision(record, key, bool(why), now))
+            made.append(decision_row(record, key, bool(why), now))
             if record["action"] != NONE:
-                sent.append(_send(record, end.timestamp(), address))
+                sent.append(send_row(record, end.timestamp(), address))
                 if address:
                     record["rule.address"] = address
             made[-1]["record"] = as_text(record)
@@ -344,26 +325,3 @@ class Decider:
     def close(self) -> None:
         """Wait for no policy any more."""
         self._watch.close()
-
-
-def _open_now(
-    table: CustomerTable, wishes: Sequence[Wish], turns: Sequence[slice], channels: list[str]
-) -> CustomerTable:
-    """The table where channels that a request leaves out are closed to its customers, as without a permission."""
-    if all(wish.channels is None for wish in wishes):
-        return table
-    consent = table.consent.copy()
-    for wish, turn in zip(wishes, turns, strict=True):
-        if wish.channels is not None:
-            consent[[name not in wish.channels for name in channels], turn] = False
-    return replace(table, consent=consent)
-
-
-def _decision(record: Mapping[str, Any], key: str, fallback: bool, now: float) -> dict[str, Any]:
-    own = ("decision_id", "customer_id", "day", "action", "policy_id")
-    return {**{name: record[name] for name in own}, "at": now, "key": key, "fallback": fallback}
-
-
-def _send(record: Mapping[str, Any], expires: float, address: str) -> dict[str, Any]:
-    own = ("decision_id", "customer_id", "day", "channel", "offer", "cost")
-    return {**{name: record[name] for name in own}, "counted": True, "expires": expires, "address": address}

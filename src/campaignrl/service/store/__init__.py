@@ -30,6 +30,7 @@ from campaignrl.service.store.customers import forget as forget
 from campaignrl.service.store.customers import read_rows as read_rows
 from campaignrl.service.store.customers import replace_customers as replace_customers
 from campaignrl.service.store.customers import row_of as row_of
+from campaignrl.service.store.customers import spellings_of as spellings_of
 from campaignrl.service.store.database import Database as Database
 from campaignrl.service.store.database import StoreDown as StoreDown
 from campaignrl.service.store.decided import keep as keep

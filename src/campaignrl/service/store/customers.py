@@ -24,7 +24,7 @@ def replace_customers(con: Connection, frame: pd.DataFrame) -> int:
     """The table of a new morning in place of the old one; its version, which tells workers to read it."""
     version = count_up(con, CUSTOMERS)
     con.execute(delete(customers))
-    ids, rows = frame["customer_id"].astype(str), frame.to_dict("records")
+    ids, rows = frame["customer_id"].astype(str), _records(frame)
     made = [
         {"customer_id": one, "row": _text({**row, "customer_id": one}), "version": version}
         for one, row in zip(ids, rows, strict=True)
@@ -32,6 +32,10 @@ def replace_customers(con: Connection, frame: pd.DataFrame) -> int:
     for start in range(0, len(made), AT_ONCE):
         con.execute(insert(customers), made[start : start + AT_ONCE])
     return version
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): cell for name, cell in row.items()} for row in frame.to_dict("records")]
 
 
 def _text(row: Mapping[str, Any]) -> str:
@@ -67,13 +71,12 @@ def erased_among(con: Connection, hashes: Sequence[str]) -> set[str]:
     return set(con.execute(select(erased.c.hash).where(erased.c.hash.in_(list(hashes)))).scalars())
 
 
-def forget(con: Connection, customer: str, digest: str, day: int, *, flows: bool) -> None:
+def forget(con: Connection, customer: str, names: Sequence[str], digest: str, day: int, *, flows: bool) -> None:
     """Erase a customer: suppressed from the next decision on, and gone but for a keyed hash.
 
-    digest: the keyed hash; flows: a ledger still has to be told, and to be given what it has not; until then the id and
-    the rows of decisions stay, for it alone.
+    names: what `spellings_of` says; digest: the keyed hash; flows: a ledger still has to be told, and to be given what
+    it has not; until then the id and the rows of decisions stay, for it alone.
     """
-    names = _spellings(con, customer)
     if con.execute(select(erased.c.hash).where(erased.c.hash == digest)).scalar() is None:
         con.execute(insert(erased).values(hash=digest, customer_id=customer if flows else "", day=day))
     tell(con, ERASED, "yes")
@@ -83,6 +86,16 @@ def forget(con: Connection, customer: str, digest: str, day: int, *, flows: bool
         con.execute(delete(customers).where(customers.c.customer_id == one))
         if not flows:
             forget_rows(con, one)
+
+
+def remember_erased(con: Connection, hashes: Mapping[str, int]) -> None:
+    """Take over who was erased elsewhere: keyed hashes of the same salt, with the day."""
+    known = erased_among(con, list(hashes)) if hashes else set()
+    rows = [{"hash": one, "customer_id": "", "day": day} for one, day in hashes.items() if one not in known]
+    if rows:
+        con.execute(insert(erased), rows)
+        tell(con, ERASED, "yes")
+        count_up(con, CUSTOMERS)
 
 
 def forget_rows(con: Connection, customer: str) -> None:
@@ -99,15 +112,15 @@ def waiting_to_be_erased(con: Connection) -> list[str]:
     return list(con.execute(select(erased.c.customer_id).where(erased.c.customer_id != "")).scalars())
 
 
-def erased_there(con: Connection, customer: str) -> None:
+def erased_there(con: Connection, customer: str, names: Sequence[str]) -> None:
     """The ledger has forgotten a customer, and so does the store."""
-    for one in _spellings(con, customer):
+    for one in names:
         forget_rows(con, one)
     con.execute(update(erased).where(erased.c.customer_id == customer).values(customer_id=""))
 
 
-def _spellings(con: Connection, customer: str) -> Sequence[str]:
-    """The ids that are the customer's, however they are spelled."""
+def spellings_of(con: Connection, customer: str) -> list[str]:
+    """The ids that are the customer's, however they are spelled. It reads every row: not while others wait to write."""
     wanted = same_spelling([customer])[0]
     loose = [customers.c.customer_id, decisions.c.customer_id, permissions.c.customer_id, outcomes.c.customer_id]
     found = {customer}

@@ -21,12 +21,17 @@ from sqlalchemy import Connection, Table, delete, func, insert, select, update
 from campaignrl.errors import Problem, UsageError
 from campaignrl.features import FeatureSchema
 from campaignrl.ledger import CHAINED, EPOCH, Ledger, erase, not_sent, schema_of
-from campaignrl.service.store.customers import erased_there, waiting_to_be_erased
+from campaignrl.service.store.customers import (
+    erased_there,
+    remember_erased,
+    spellings_of,
+    waiting_to_be_erased,
+)
 from campaignrl.service.store.decided import add_to_totals, set_counted
 from campaignrl.service.store.incoming import add_permissions
 from campaignrl.service.store.schema import decisions, flows, handovers, outcomes, permissions, sends
 from campaignrl.service.store.standing import OF_OFFER, ON_DAY, SPENT
-from campaignrl.service.store.store import Store
+from campaignrl.service.store.store import HASHED, Store
 from campaignrl.specs import World
 
 MOST = 100_000  # rows of one append
@@ -62,8 +67,10 @@ def flow(store: Store, ledger: Ledger, world: World, today: datetime.date) -> Fl
         leaving = waiting_to_be_erased(con)
     for customer in leaving:  # each takes the ledger's lock
         erase(ledger, customer, today=today)
+        with store.reading() as con:
+            names = spellings_of(con, customer)
         with store.writing() as con:
-            erased_there(con, customer)
+            erased_there(con, customer, names)
     return Flowed(**told, erased=len(leaving), taken=taken)
 
 
@@ -185,18 +192,21 @@ def _back(store: Store, ledger: Ledger) -> int:
                 changes[f"{OF_OFFER}:{row['offer']}"] = changes.get(f"{OF_OFFER}:{row['offer']}", 0) + 1
             add_to_totals(con, changes)
         set_counted(con, sorted(failed & own), False)
-        heard = _heard(ledger)
-        for arrived, words in heard.groupby("arrived") if len(heard) else ():
-            add_permissions(con, words.to_dict("records"), int(arrived))
+        heard, forgotten = _heard(ledger)
+        remember_erased(con, forgotten)
+        for arrived in sorted(set(heard["arrived"].astype(int))):
+            words = heard[heard["arrived"] == arrived].to_dict("records")
+            add_permissions(con, [{str(name): cell for name, cell in row.items()} for row in words], arrived)
     return len(made)
 
 
-def _heard(ledger: Ledger) -> pd.DataFrame:
-    """Words of permission that the ledger has, of customers who were not erased."""
+def _heard(ledger: Ledger) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Words of permission that the ledger has, and the keyed hash of everybody it forgot, with the day."""
     rows = ledger.read("permissions").to_pandas()
-    rows = rows[~rows["customer_id"].str.startswith("hash:")]
-    found: pd.DataFrame = rows.assign(source=TAKEN).astype({"day": int, "allowed": bool})
-    return found
+    hashed = rows["customer_id"].str.startswith(HASHED)
+    forgotten = dict(zip(rows["customer_id"][hashed], rows["day"][hashed].astype(int), strict=True))
+    found: pd.DataFrame = rows[~hashed].assign(source=TAKEN).astype({"day": int, "allowed": bool})
+    return found, {str(one): int(day) for one, day in forgotten.items()}
 
 
 def _as_send(row: Mapping[str, Any], counted: bool) -> dict[str, Any]:

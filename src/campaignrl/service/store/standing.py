@@ -80,9 +80,8 @@ def _sends(
     columns = [sends.c.customer_id, sends.c.address, sends.c.day, sends.c.channel, sends.c.offer, sends.c.decision_id]
     seen = set()
     for keys, shared in _questions(list(place), list(at)):
-        whose = sends.c.customer_id.in_(keys)
-        whose = or_(whose, sends.c.address.in_(shared)) if shared else whose
-        rows = con.execute(select(*columns).where(whose, sends.c.counted, sends.c.day > after))
+        asked = [sends.c.customer_id.in_(keys), *([sends.c.address.in_(shared)] if shared else [])]
+        rows = con.execute(select(*columns).where(or_(*asked), sends.c.counted, sends.c.day > after))
         for customer, address, *rest in rows.all():
             for i in dict.fromkeys([*place.get(customer, ()), *at.get(address, ())]):
                 if (i, rest[-1]) not in seen:

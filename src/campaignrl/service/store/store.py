@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select
+import orjson
+from sqlalchemy import Connection, insert, select, update
 
 from campaignrl.errors import ArtifactError, Problem, UsageError
 from campaignrl.service.store.database import PATIENCE, Database
 from campaignrl.service.store.migrations import migrate
-from campaignrl.service.store.schema import facts
+from campaignrl.service.store.schema import decisions, facts
 from campaignrl.specs import World, world_hash
 from campaignrl.tables import same_spelling
 
@@ -102,8 +103,24 @@ class Store:
         """UsageError where the world is another one, or its rules changed since the store was begun."""
         if self.world != world.name or self.world_hash != world_hash(world):
             said = world.name if self.world != world.name else f"{world.name}, changed"
-            fix = "Give the world it was begun for, or let the store flow into its ledger and begin another."
+            fix = "If its rules were meant to change: campaignrl store rules STORE --world FILE."
             raise UsageError(Problem("serve", "world", said, f"{self.world}, as the store knows it", fix))
+
+    def accept(self, world: World) -> Store:
+        """The store with the world's changed rules, from now on.
+
+        Raises:
+            UsageError: it is another world, or has other actions or costs than its decisions were made with.
+        """
+        if self.world != world.name:
+            self.require(world)
+        with self.database.writing() as con:
+            last = con.execute(select(decisions.c.record).order_by(decisions.c.seq.desc()).limit(1)).scalar()
+            if last is not None and orjson.loads(last)["catalog_hash"] != world.catalog.hash:
+                fix = "Begin another store for them."
+                raise UsageError(Problem("store rules", "actions", "others, or at other costs", "as they were", fix))
+            con.execute(update(facts).where(facts.c.name == "world_hash").values(value=world_hash(world)))
+        return self._read(self.database)
 
     def hash_of(self, customer: str) -> str:
         """The keyed hash that stands for an erased customer, as a ledger of the same salt writes it."""

@@ -2,9 +2,11 @@
 
 assignment.py   Which arm of a test a customer is in: by hash of the salt and the id, so the same for ever, on every
                 machine
+champion_rule.py  May the challenger take the champion's place this morning? One word for each, and the figures it
+                rests on
 cuped.py        Differences between two arms, with what was known before the test taken out of the noise
-outcomes.py     The table that a test is read from: one row a customer whose outcome is in, with the arm the hash
-                gives them
+outcomes.py     The tables of a test: customers to assign, and what it is read from, one row a customer whose outcome
+                is in
 power.py        How many customers a test needs, by formula: normal means, unequal shares, covariates, one look or any
                 number
 reading.py      What a test says now, and whether to stop: the split, the guardrails, then the measure
@@ -16,7 +18,15 @@ trial.py        What an A/B test is, as a JSON file: arms and their shares, the 
 """
 
 from campaignrl.suites.abtest.assignment import arms_of as arms_of
+from campaignrl.suites.abtest.champion_rule import KEEP as KEEP
+from campaignrl.suites.abtest.champion_rule import PROMOTE as PROMOTE
+from campaignrl.suites.abtest.champion_rule import RETIRE as RETIRE
+from campaignrl.suites.abtest.champion_rule import VOID as VOID
+from campaignrl.suites.abtest.champion_rule import WAIT as WAIT
+from campaignrl.suites.abtest.champion_rule import Ruling as Ruling
+from campaignrl.suites.abtest.champion_rule import champion_rule as champion_rule
 from campaignrl.suites.abtest.outcomes import Outcomes as Outcomes
+from campaignrl.suites.abtest.outcomes import ids_to_assign as ids_to_assign
 from campaignrl.suites.abtest.outcomes import read_outcomes as read_outcomes
 from campaignrl.suites.abtest.power import customers_needed as customers_needed
 from campaignrl.suites.abtest.power import plan_trial as plan_trial
@@ -27,6 +37,7 @@ from campaignrl.suites.abtest.simulated import Pool as Pool
 from campaignrl.suites.abtest.simulated import Simulated as Simulated
 from campaignrl.suites.abtest.simulated import pool_of as pool_of
 from campaignrl.suites.abtest.simulated import simulate_trials as simulate_trials
+from campaignrl.suites.abtest.split_check import ALARM as ALARM
 from campaignrl.suites.abtest.split_check import split_p_value as split_p_value
 from campaignrl.suites.abtest.trial import Guardrail as Guardrail
 from campaignrl.suites.abtest.trial import Trial as Trial

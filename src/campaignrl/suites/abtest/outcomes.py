@@ -1,4 +1,4 @@
-"""The table that a test is read from: one row a customer whose outcome is in, with the arm the hash gives them.
+"""The tables of a test: customers to assign, and what it is read from, one row a customer whose outcome is in.
 
 Not here: what is made of it (reading.py).
 """
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
@@ -17,7 +18,7 @@ from campaignrl.errors import DataError, Problem, nearest
 from campaignrl.suites.abtest.assignment import arms_of
 from campaignrl.suites.abtest.trial import Trial
 from campaignrl.tables import ID, arrow_table
-from campaignrl.tables.files import as_text, numbers
+from campaignrl.tables.files import as_text, numbers, require_columns
 
 ARM = "arm"  # optional column: where the customer really was
 
@@ -32,9 +33,20 @@ class Outcomes(NamedTuple):
     crossed: int = 0  # customers who were in another arm than theirs
 
 
-def read_outcomes(trial: Trial, source: str | Path | pd.DataFrame | pa.Table) -> Outcomes:
+def ids_to_assign(source: str | Path | pd.DataFrame | pa.Table, encoding: str | None = None) -> npt.NDArray[np.object_]:
+    """(n,) ids of a customers table, each there once; DataError with every finding at once."""
+    where = str(source) if isinstance(source, str | Path) else "customers"
+    table = arrow_table(source, encoding)
+    require_columns(where, [ID], table.column_names)
+    ids = as_text(table.column(ID)).to_pylist()
+    if problems := _id_problems(ids, where):
+        raise DataError(dict.fromkeys(problems))
+    return np.array(ids, dtype=object)
+
+
+def read_outcomes(trial: Trial, source: str | Path | pd.DataFrame | pa.Table, encoding: str | None = None) -> Outcomes:
     """The outcomes in a table (CSV, Parquet, frame); DataError with every finding at once."""
-    table = arrow_table(source)
+    table = arrow_table(source, encoding)
     where = str(source) if isinstance(source, str | Path) else "outcomes"
     guarded = [rail.column for rail in trial.guardrails]
     wanted = [ID, trial.measure, *trial.covariates, *guarded]

@@ -22,7 +22,9 @@ from campaignrl.tables.files.columns import whole_numbers as whole_numbers
 from campaignrl.tables.files.containers import Found as Found
 from campaignrl.tables.files.containers import files_under as files_under
 from campaignrl.tables.files.csv_text import MISSING as MISSING
+from campaignrl.tables.files.csv_text import csv_bytes as csv_bytes
 from campaignrl.tables.files.csv_text import found_separator as found_separator
+from campaignrl.tables.files.csv_text import needs_quotes as needs_quotes
 from campaignrl.tables.files.encodings import found_encoding as found_encoding
 from campaignrl.tables.files.expressions import Expression as Expression
 from campaignrl.tables.files.expressions import compile_expression as compile_expression
@@ -42,10 +44,12 @@ from campaignrl.tables.files.whole_files import parquet_note as parquet_note
 from campaignrl.tables.files.whole_files import parquet_writer as parquet_writer
 from campaignrl.tables.files.whole_files import read_frame as read_frame
 from campaignrl.tables.files.whole_files import read_table as read_table
+from campaignrl.tables.files.whole_files import regrouped as regrouped
 from campaignrl.tables.files.whole_files import require_apart as require_apart
 from campaignrl.tables.files.whole_files import require_columns as require_columns
 from campaignrl.tables.files.whole_files import write_frame as write_frame
 from campaignrl.tables.files.whole_files import write_parquet as write_parquet
+from campaignrl.tables.files.whole_files import write_parquet_parts as write_parquet_parts
 from campaignrl.tables.files.whole_files import write_together as write_together
 from campaignrl.tables.files.whole_files import write_whole as write_whole
 from campaignrl.tables.files.workbooks import WORKBOOKS as WORKBOOKS

@@ -10,9 +10,9 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Sequence
-from csv import QUOTE_NONNUMERIC
+from csv import QUOTE_MINIMAL, QUOTE_NONNUMERIC
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import pandas as pd
 import pyarrow as pa
@@ -120,11 +120,12 @@ def typed(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def neutralised(column: pd.Series[Any]) -> pd.Series[Any]:
     """Text cells that a spreadsheet would run as a formula get a leading quote; numbers are left alone."""
-    formulas = {cell for cell in {one for one in column if isinstance(one, str)} if FORMULA.match(cell)}  # each once
+    cells = column.to_numpy(dtype=object)
+    formulas = {cell for cell in {one for one in cells if isinstance(one, str)} if FORMULA.match(cell)}  # each once
     if not formulas:
         return column.astype(object)
-    cells = ["'" + cell if isinstance(cell, str) and cell in formulas else cell for cell in column]
-    return pd.Series(cells, index=column.index, dtype=object)
+    safe = ["'" + cell if isinstance(cell, str) and cell in formulas else cell for cell in cells]
+    return pd.Series(safe, index=column.index, dtype=object)
 
 
 def restored(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -134,15 +135,25 @@ def restored(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def write_csv(frame: pd.DataFrame, path: Path, out: BinaryIO) -> None:
     """Write the bytes of `path` to `out`: the same frame gives the same bytes, compressed or not."""
+    data = csv_bytes(frame, path)
+    data = csv_bytes(frame, path, quoted=True) if needs_quotes(data) else data
+    out.write(gzip.compress(data, compresslevel=6, mtime=0) if path.suffix == ".gz" else data)
+
+
+def csv_bytes(frame: pd.DataFrame, path: Path, *, quoted: bool = False, header: bool = True) -> bytes:
+    """A frame as text, the rows of which are the same whatever other rows there are; quoted: all that is no number."""
     safe = frame.copy(deep=False)
     for name in (n for n in frame.columns if _may_hold_text(frame[n])):
         safe[name] = neutralised(frame[name].astype(object))
     safe.columns = neutralised(pd.Series(frame.columns, dtype=object)).to_list()
-    text = safe.to_csv(index=False, sep=delimiter_of(path), lineterminator="\n")
-    if "\r" in text:  # the csv module leaves a lone carriage return bare, and readers take it for a new row
-        text = safe.to_csv(index=False, sep=delimiter_of(path), lineterminator="\n", quoting=QUOTE_NONNUMERIC)
-    data = _encoded(text, path)
-    out.write(gzip.compress(data, compresslevel=6, mtime=0) if path.suffix == ".gz" else data)
+    quoting: Literal[0, 2] = QUOTE_NONNUMERIC if quoted else QUOTE_MINIMAL  # type: ignore[assignment]
+    text = safe.to_csv(index=False, sep=delimiter_of(path), lineterminator="\n", quoting=quoting, header=header)
+    return _encoded(text, path)
+
+
+def needs_quotes(data: bytes) -> bool:
+    """Whether a text must be quoted: the csv module leaves a lone carriage return bare, and readers see a new row."""
+    return b"\r" in data
 
 
 def _parsing(path: Path, separator: str | None) -> csv.ParseOptions:

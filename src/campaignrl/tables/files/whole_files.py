@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO
@@ -97,6 +98,29 @@ def write_parquet(table: pa.Table, out: BinaryIO) -> None:
     """One table as Parquet with the settings all our files share."""
     with parquet_writer(table.schema, out) as writer:
         writer.write_table(table, row_group_size=ROW_GROUP)
+
+
+def write_parquet_parts(parts: Iterable[pa.Table], out: BinaryIO) -> None:
+    """One table, which comes in parts of whatever length: the bytes are those of `write_parquet` of all of them."""
+    groups = regrouped(parts, ROW_GROUP)
+    first = next(groups)
+    with parquet_writer(first.schema, out) as writer:
+        for group in chain((first,), groups):
+            writer.write_table(group, row_group_size=ROW_GROUP)
+
+
+def regrouped(parts: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
+    """The same rows in tables of so many, the last one of what is left."""
+    waiting = list[pa.Table]()
+    for part in parts:
+        waiting.append(part)
+        while sum(map(len, waiting)) >= rows:
+            table = pa.concat_tables(waiting)
+            yield table.slice(0, rows).unify_dictionaries().combine_chunks()
+            waiting = [table.slice(rows)]
+    rest = pa.concat_tables(waiting)
+    if len(rest):
+        yield rest.unify_dictionaries().combine_chunks()
 
 
 def parquet_writer(

@@ -23,7 +23,9 @@ from campaignrl.tables.log.decision_log import PER_ROW as PER_ROW
 from campaignrl.tables.log.decision_log import DecisionLog as DecisionLog
 from campaignrl.tables.log.decision_log import repeated as repeated
 from campaignrl.tables.log.files import is_own_log as is_own_log
+from campaignrl.tables.log.files import log_rows as log_rows
 from campaignrl.tables.log.files import log_writers as log_writers
+from campaignrl.tables.log.files import parts_writer as parts_writer
 from campaignrl.tables.log.files import read_own_log as read_own_log
 from campaignrl.tables.log.files import write_log as write_log
 from campaignrl.tables.log.rows import built as built

@@ -7,7 +7,9 @@ Here: writing and reading our own logs, and sending foreign ones to their mappin
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from campaignrl.tables.files import (
     read_table,
     reading,
     refuse_foreign,
+    regrouped,
     row_problems,
     write_together,
 )
@@ -71,14 +74,37 @@ def log_writers(log: DecisionLog, path: str | Path) -> dict[str | Path, Writer]:
     twice = repeated(log.customer, log.step)
     if twice.any():
         raise DataError(row_problems(twice, "step", log.step, "used once by each customer"))
-    head = _head(log)
+    head = _head(log.catalog, log.context.schema, log.meta, len(log))
     if is_parquet(target):
         schema = coded(log_schema(log, {KEY: head}))
-        return {target: lambda out: _write_parquet(log, schema, out)}
+        return {
+            target: lambda out: _write_parquet(schema, log.context.schema, log_batches(log, schema, ROW_GROUP), out)
+        }
     rows = BytesIO()
     csvfile.write_csv(_text_frame(log), target, rows)
     # The sidecar last: while the rows are replaced, none may vouch for them.
     return {target: lambda out: out.write(rows.getvalue()), sidecar(target): lambda out: out.write(head + b"\n")}
+
+
+def log_rows(log: DecisionLog) -> pa.Table:
+    """The rows of a part of a log, as its file keeps them."""
+    schema = coded(log_schema(log))
+    return pa.Table.from_batches(log_batches(log, schema, max(len(log), 1)))
+
+
+def parts_writer(log: DecisionLog, rows: int, parts: Callable[[], Iterable[pa.Table]]) -> Writer:
+    """What writes a Parquet log of so many rows that come in parts; log: some of it, for all that holds of every row.
+
+    The bytes are those of the whole log.
+    """
+    schema = coded(log_schema(log, {KEY: _head(log.catalog, log.context.schema, log.meta, rows)}))
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for group in regrouped(parts(), ROW_GROUP):
+            (batch,) = group.to_batches()
+            yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
+
+    return lambda out: _write_parquet(schema, log.context.schema, batches(), out)
 
 
 def read_own_log(path: str | Path, *, encoding: str | None = None) -> DecisionLog:
@@ -112,13 +138,13 @@ def sidecar(path: Path) -> Path:
     return path.with_name(path.name + ".meta.json")
 
 
-def _head(log: DecisionLog) -> bytes:
+def _head(catalog: Catalog, features: FeatureSchema, meta: Mapping[str, Any], rows: int) -> bytes:
     facts = {
         "format": FORMAT,
-        "rows": len(log),
-        "catalog": log.catalog.to_dict(),
-        "features": log.context.schema.to_list(),
-        "meta": log.meta,
+        "rows": rows,
+        "catalog": catalog.to_dict(),
+        "features": features.to_list(),
+        "meta": meta,
     }
     try:
         text = json.dumps(facts, sort_keys=True, allow_nan=False, ensure_ascii=True)
@@ -127,20 +153,22 @@ def _head(log: DecisionLog) -> bytes:
     return text.encode()
 
 
-def _write_parquet(log: DecisionLog, schema: pa.Schema, out: Any) -> None:
-    with parquet_writer(schema, out, **_layout(log, schema)) as writer:
+def _write_parquet(schema: pa.Schema, features: FeatureSchema, batches: Iterable[pa.RecordBatch], out: Any) -> None:
+    rest = iter(batches)
+    first = next(rest)
+    with parquet_writer(schema, out, **_layout(schema, features, first)) as writer:
         writer.add_key_value_metadata(schema.metadata)
-        for batch in log_batches(log, schema, ROW_GROUP):
+        for batch in chain((first,), rest):
             writer.write_batch(batch, row_group_size=ROW_GROUP)
 
 
-def _layout(log: DecisionLog, schema: pa.Schema) -> dict[str, Any]:
+def _layout(schema: pa.Schema, features: FeatureSchema, first: pa.RecordBatch) -> dict[str, Any]:
     """How the columns lie in the file: texts by zstd, numbers as they are by LZ4, which takes half the time.
 
     Numbers of the context that differ from row to row, as days since something, are cut into bytes, most of which
     repeat. Arrow's own schema is left out, so that codes are read back as the texts that they stand for.
     """
-    differing = _differing(log)
+    differing = _differing(features, first)
     lz4 = [f.name for f in schema if f.type not in (CODED, pa.string()) and f.name not in differing]
     return {
         "plain": [f.name for f in schema if f.type != CODED],
@@ -152,10 +180,10 @@ def _layout(log: DecisionLog, schema: pa.Schema) -> dict[str, Any]:
     }
 
 
-def _differing(log: DecisionLog) -> list[str]:
+def _differing(features: FeatureSchema, first: pa.RecordBatch) -> list[str]:
     """Columns of context numbers that differ from the row before in most of the first rows."""
-    features, columns = log.context.schema.features, log.context.columns
-    numbers = {context_column(f.name): columns[f.name][:LOOKED_AT] for f in features if not f.levels}
+    names = [context_column(f.name) for f in features.features if not f.levels]
+    numbers = {name: first.column(name).slice(0, LOOKED_AT).to_numpy(zero_copy_only=False) for name in names}
     return [name for name, some in numbers.items() if (some[1:] != some[:-1]).sum() > len(some) / 2]
 
 

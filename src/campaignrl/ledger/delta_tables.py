@@ -1,0 +1,135 @@
+"""Delta tables on disk: begun, opened, read by columns, and added to exactly once.
+
+An append carries the id of its run and the version it rests on: a second one of the same run is refused, and of two
+that rest on the same version one wins. Not here: what the rows say (schemas.py), the folder they lie in (folder.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from campaignrl.errors import ArtifactError, CampaignError, Problem, UsageError
+from campaignrl.features import FeatureSchema
+from campaignrl.ledger.schemas import NO_STATISTICS, PARTITIONS, schema_of
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+Filters = Sequence[tuple[str, str, Any]]
+ROW_GROUP = 65_536  # rows; a group is held until it is full
+BACK = "Bring the folder back from a copy; no other program may change it."
+
+
+class LedgerMoved(CampaignError):
+    """Another run committed in between: what this one counted is no longer true. Run it again."""
+
+    exit_code = 1
+
+
+def create_table(path: Path, name: str, features: FeatureSchema) -> None:
+    """Begin an empty table of a ledger."""
+    from deltalake import DeltaTable
+
+    path.mkdir(parents=True, exist_ok=True)
+    schema = schema_of(name, features)
+    counted = [f.name for f in schema if f.name not in NO_STATISTICS and not pa.types.is_list(f.type)]
+    about = {"delta.dataSkippingStatsColumns": ",".join(f"`{c}`" if "." in c else c for c in counted if "." not in c)}
+    DeltaTable.create(str(path), schema, partition_by=PARTITIONS[name] or None, configuration=about)
+
+
+def open_table(path: Path) -> DeltaTable:
+    """A table as it stands now; ArtifactError where it is damaged."""
+    from deltalake import DeltaTable  # slow to import, and only ledgers need it
+    from deltalake.exceptions import DeltaError
+
+    try:
+        return DeltaTable(str(path))
+    except (DeltaError, OSError, ValueError) as wrong:
+        raise ArtifactError(Problem(str(path), "table", _short(wrong), "a whole table", BACK)) from None
+
+
+def read_rows(path: Path, columns: Sequence[str] | None, more: Sequence[str], filters: Filters) -> pa.Table:
+    """Rows of a table; more: columns that it may have by now; filters: (column, operator, value), all of which hold."""
+    table = open_table(path)
+    there = {field.name for field in table.schema().fields} if more else set()
+    names = None if columns is None else [*columns, *(one for one in more if one in there)]
+    try:
+        return table.to_pyarrow_table(columns=names, filters=list(filters) or None)
+    except (OSError, pa.ArrowException) as wrong:
+        raise ArtifactError(Problem(str(path), "rows", _short(wrong), "all there", BACK)) from None
+
+
+def distinct_rows(path: Path, columns: list[str]) -> pa.Table:
+    """The different rows of some columns, in bounded memory."""
+    data = open_table(path).to_pyarrow_dataset()
+    try:
+        batches = (pa.Table.from_batches([batch]) for batch in data.to_batches(columns=columns))
+        found = [batch.group_by(columns).aggregate([]) for batch in batches]
+    except (OSError, pa.ArrowException) as wrong:
+        raise ArtifactError(Problem(str(path), "rows", _short(wrong), "all there", BACK)) from None
+    schema = pa.schema([data.schema.field(name) for name in columns])
+    return (
+        pa.concat_tables([schema.empty_table(), *(one.cast(schema) for one in found)]).group_by(columns).aggregate([])
+    )
+
+
+def batches_of(path: Path, column: str, value: str) -> Iterator[pa.RecordBatch]:
+    """The rows in which a column has a value, in their order and bounded memory."""
+    import pyarrow.dataset as ds  # slow to import
+
+    try:
+        yield from open_table(path).to_pyarrow_dataset().to_batches(filter=ds.field(column) == value)
+    except (OSError, pa.ArrowException) as wrong:
+        raise ArtifactError(Problem(str(path), "rows", _short(wrong), "all there", BACK)) from None
+
+
+def count_rows(path: Path) -> int:
+    """How many rows a table has."""
+    try:
+        return int(open_table(path).to_pyarrow_dataset().count_rows())
+    except (OSError, pa.ArrowException) as wrong:
+        raise ArtifactError(Problem(str(path), "rows", _short(wrong), "all there", BACK)) from None
+
+
+def is_committed(table: DeltaTable, run_id: str) -> bool:
+    """Whether a run has added its rows to a table."""
+    return table.transaction_version(f"run:{run_id}") is not None
+
+
+def add_rows(table: DeltaTable, rows: pa.Table | pa.RecordBatchReader, run_id: str, where: Path) -> None:
+    """Add rows, all or none; LedgerMoved where another run committed in between."""
+    from deltalake import CommitProperties, Transaction, WriterProperties, write_deltalake
+    from deltalake.exceptions import CommitFailedError, DeltaError
+
+    marks = [Transaction(f"run:{run_id}", 1), Transaction("sequence", int(table.version()) + 1)]
+    commit = CommitProperties(app_transactions=marks)
+    layout = WriterProperties(compression="SNAPPY", max_row_group_size=ROW_GROUP)
+    try:
+        write_deltalake(
+            table, rows, mode="append", schema_mode="merge", commit_properties=commit, writer_properties=layout
+        )
+    except CommitFailedError as wrong:
+        raise LedgerMoved(f"{where}: another run committed in between. Run it again.") from wrong
+    except (DeltaError, OSError) as wrong:
+        raise UsageError(f"{where}: cannot be written: {wrong}") from wrong
+
+
+def rewrite(path: Path, rows: pa.Table, where: Path) -> None:
+    """Write a table anew with these rows alone, and remove every file that held others."""
+    from deltalake import write_deltalake
+    from deltalake.exceptions import DeltaError
+
+    try:
+        write_deltalake(open_table(path), rows, mode="overwrite")
+        open_table(path).vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
+    except (DeltaError, OSError) as wrong:
+        raise UsageError(f"{where}: cannot be written: {wrong}") from wrong
+
+
+def _short(wrong: Exception, limit: int = 120) -> str:
+    """The first line of what a library says."""
+    return str(wrong).splitlines()[0][:limit] if str(wrong) else type(wrong).__name__

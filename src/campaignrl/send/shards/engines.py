@@ -1,0 +1,106 @@
+"""Who does the work: this process, others of this machine, or a cluster that sees the same folders.
+
+Every engine calls one pure function on each item and gives back what it says, in whatever order it comes; what a run
+decides does not depend on it. Dask and Ray are loaded only where they are asked for. Not here: the function (steps.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from campaignrl.errors import MissingExtra, Problem, UsageError
+
+Item = TypeVar("Item")
+Said = TypeVar("Said")
+Engine = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Any]]
+NAMES = ("local", "dask", "ray")
+INSTALL = 'Install it: pip install "campaignrl[scale]".'
+
+
+@contextmanager
+def engine(name: str = "local", workers: int = 1) -> Iterator[Engine]:
+    """An engine by name: local, dask or ray, with so many workers; `dask:ADDRESS`, `ray:ADDRESS` for a cluster's own.
+
+    Raises:
+        UsageError: there is no such engine, or fewer than one worker.
+        MissingExtra: what it needs is not installed.
+    """
+    kind, _, address = name.partition(":")
+    if kind not in NAMES:
+        raise UsageError(Problem("decide", "engine", name, " or ".join(NAMES), "A cluster is named as dask:ADDRESS."))
+    if workers < 1:
+        raise UsageError(Problem("decide", "workers", workers, "at least 1"))
+    if kind == "local":
+        yield here if workers == 1 else _processes(workers)
+    elif kind == "dask":
+        with _dask(address, workers) as found:
+            yield found
+    else:
+        with _ray(address, workers) as found:
+            yield found
+
+
+def here(do: Callable[[Item], Said], items: Sequence[Item]) -> Iterator[Said]:
+    """One after the other, in this process."""
+    return map(do, items)
+
+
+def _processes(workers: int) -> Engine:
+    def over(do: Callable[[Item], Said], items: Sequence[Item]) -> Iterator[Said]:
+        from joblib import Parallel, delayed  # slow to import, and only several workers need it
+
+        pool = Parallel(n_jobs=workers, return_as="generator_unordered", pre_dispatch=2 * workers)
+        found: Iterator[Said] = pool(delayed(do)(item) for item in items)
+        return found
+
+    return over
+
+
+@contextmanager
+def _dask(address: str, workers: int) -> Iterator[Engine]:
+    """Work is given again to others where a worker dies; every shard's file is written whole, so twice is once."""
+    try:
+        from distributed import Client, as_completed
+    except ImportError:
+        raise MissingExtra(f"--engine dask needs distributed, which is not here. {INSTALL}") from None
+    asked: dict[str, Any] = {"address": address} if address else {"n_workers": workers, "threads_per_worker": 1}
+    quiet: dict[str, Any] = {} if address else {"dashboard_address": None}
+    with Client(**asked, **quiet) as client:
+
+        def over(do: Callable[[Item], Said], items: Sequence[Item]) -> Iterator[Said]:
+            futures = client.map(do, list(items), pure=False, batch_size=workers)
+            for future in as_completed(futures):
+                yield future.result()
+
+        yield over
+
+
+@contextmanager
+def _ray(address: str, workers: int) -> Iterator[Engine]:
+    try:
+        import ray
+    except ImportError:
+        raise MissingExtra(f"--engine ray needs ray, which is not here. {INSTALL}") from None
+    own = not ray.is_initialized()
+    if own:
+        asked: dict[str, Any] = {"address": address} if address else {"num_cpus": workers, "include_dashboard": False}
+        ray.init(**asked, log_to_driver=False, configure_logging=False)
+    try:
+
+        def over(do: Callable[[Item], Said], items: Sequence[Item]) -> Iterator[Said]:
+            task, kept = ray.remote(_call), ray.put(do)
+            waiting = [task.remote(kept, item) for item in items]
+            while waiting:
+                done, waiting = ray.wait(waiting)
+                yield from ray.get(done)
+
+        yield over
+    finally:
+        if own:
+            ray.shutdown()
+
+
+def _call(do: Callable[[Item], Said], item: Item) -> Said:
+    return do(item)

@@ -1,0 +1,211 @@
+"""One running worker: its store, its customers and policies in memory, its line; and what keeps them up to date.
+
+Not here: the routes (api/), how a round decides (deciding/).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from campaignrl.errors import CampaignError, Problem, UsageError
+from campaignrl.policies import ALWAYS
+from campaignrl.service.deciding import (
+    Change,
+    Decider,
+    Line,
+    Parties,
+    Party,
+    Wish,
+    as_customers,
+    load_customers,
+    load_party,
+    try_party,
+)
+from campaignrl.service.ground import Metrics, Refused, Settings
+from campaignrl.service.store import (
+    CHAMPION,
+    CUSTOMERS,
+    POLICIES,
+    SHADOW,
+    Store,
+    StoreDown,
+    champion,
+    note,
+    place,
+    places,
+    read_facts,
+    replace_customers,
+)
+from campaignrl.service.worker.security import Door
+from campaignrl.specs import bundled_files, pretrained_files
+from campaignrl.tables.files import read_frame
+
+LOG = logging.getLogger("campaignrl.service")
+LOOK = 0.5  # seconds between looks at what the store has
+SPARE = 20.0  # times as long as the last reading of customers took before they are read again
+
+
+@dataclass
+class Service:
+    """What the routes of one worker share."""
+
+    settings: Settings
+    store: Store
+    metrics: Metrics
+    door: Door
+    decider: Decider
+    line: Line
+    _read_again: float = 0.0
+
+    @classmethod
+    def begin(cls, settings: Settings) -> Service:
+        """Open the store, take in customers that are given, load who decides.
+
+        Raises:
+            CampaignError: store, customers, fallback or, in a new store, the policy cannot be used.
+        """
+        frame = None if settings.customers is None else read_frame(settings.customers, text=["customer_id"])
+        store, metrics = _store(settings, frame), Metrics()
+        if frame is not None:
+            as_customers(store, settings.world, frame, "")  # every fault is told before anything changes
+            with store.writing() as con:
+                replace_customers(con, frame)
+        _first_champion(store, settings)
+        with store.reading() as con:
+            told = read_facts(con)
+        customers = load_customers(store, settings.world, told.get(CUSTOMERS, ""))
+        parties = load_parties(store, settings, told.get(POLICIES, ""), None)
+        decider = Decider(store, settings, metrics, customers, parties)
+        door = Door(store, open_without_token=settings.open_without_token)
+        metrics.customers.set(len(customers))
+        return cls(settings, store, metrics, door, decider, Line(decider, waiting=settings.waiting))
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self.line.start()
+
+    async def ask(self, work: Wish | Change) -> Any:
+        """What comes of a wish or a change, once it is on the disk; a Refused is raised."""
+        return await self.line.ask(work)
+
+    async def keep_up(self) -> None:
+        """Read customers and policies again whenever the store has others."""
+        while True:
+            await asyncio.sleep(LOOK)
+            try:
+                await asyncio.to_thread(self.catch_up)
+            except StoreDown:
+                continue
+            except Exception:
+                LOG.exception("what the store has could not be read")
+
+    def catch_up(self) -> None:
+        """Once; what is broken is told, and what was there goes on."""
+        with self.store.reading() as con:
+            told = read_facts(con)
+        if told.get(POLICIES, "") != self.decider.parties.version:
+            self.decider.parties = load_parties(self.store, self.settings, told.get(POLICIES, ""), self.decider.parties)
+            if self.decider.parties.why:
+                self.metrics.refused_policies.inc()
+        self.decider.seen = told
+        self.metrics.halted.set(self.decider.stopped(told) is not None)
+        if told.get(CUSTOMERS, "") != self.decider.customers.version and time.monotonic() >= self._read_again:
+            began = time.monotonic()
+            self.decider.customers = load_customers(self.store, self.settings.world, told.get(CUSTOMERS, ""))
+            self._read_again = time.monotonic() + SPARE * (time.monotonic() - began)
+            self.metrics.customers.set(len(self.decider.customers))
+
+    def reference(self, name: str) -> str:
+        """A policy's name as it may come from outside: bundled, `always:ACTION`, or a file of the folder of policies.
+
+        Refused (404) for anything else; no file outside is ever looked at.
+        """
+        if name.startswith(ALWAYS) or name in {*bundled_files("policies"), *pretrained_files()}:
+            return name
+        with self.store.reading() as con:
+            if name in {str(one["name"]) for one in places(con)}:
+                return name
+        folder = self.settings.policies
+        path = None if folder is None else (folder / name).resolve()
+        inside = path is not None and folder is not None and path.is_relative_to(folder.resolve())
+        if path is None or not inside or not path.is_file():
+            raise Refused(404, "No policy goes by that name here.")
+        return str(path)
+
+    def checked(self, name: str) -> Party:
+        """A policy that may decide; Refused (422) where its check fails, and nothing changes."""
+        try:
+            return load_party(self.reference(name), self.settings.world, self.settings.seed, self.settings.clock())
+        except CampaignError as wrong:
+            self.metrics.refused_policies.inc()
+            raise Refused(422, f"The policy fails its check: {str(wrong).partition(chr(10))[0]}") from None
+
+    def ready(self) -> list[str]:
+        """What keeps it from deciding; empty where nothing does."""
+        wrong = []
+        try:
+            with self.store.writing() as con:
+                told = read_facts(con)
+            if self.decider.stopped(told) is not None:
+                wrong.append("sending was stopped")
+        except StoreDown:
+            wrong.append("the store does not answer")
+        if self.decider.parties.champion is None:
+            wrong.append(f"the champion cannot be used, the fallback decides: {self.decider.parties.why}")
+        return wrong
+
+    def close(self) -> None:
+        """Answer who waits, then let go."""
+        if not self.line.close(self.settings.drain_seconds):
+            LOG.error("what was under way took longer than %s s", self.settings.drain_seconds)
+        self.decider.close()
+        self.store.close()
+
+
+def _store(settings: Settings, frame: pd.DataFrame | None) -> Store:
+    many = settings.horizon_customers or (len(frame) if frame is not None else 0)
+    if not many:
+        try:
+            found = Store.open(settings.store)
+        except UsageError:
+            fix = "Give them: --customers FILE, or say whom budget and capacity are for: --for N."
+            raise UsageError(Problem("serve", "customers", "not known", "given for a new store", fix)) from None
+        found.require(settings.world)
+        return found
+    start = settings.start or settings.clock()
+    return Store.begin(settings.store, settings.world, start=start, customers=many, salt=settings.salt)
+
+
+def _first_champion(store: Store, settings: Settings) -> None:
+    """The policy of the call decides in a store that has none yet; later ones come by promotion."""
+    with store.reading() as con:
+        if champion(con) is not None:
+            return
+    party = load_party(settings.policy, settings.world, settings.seed, settings.clock())
+    with store.writing() as con:
+        if champion(con) is None:
+            name = str(Path(settings.policy).resolve()) if Path(settings.policy).is_file() else settings.policy
+            place(con, name, party.hash, CHAMPION, time.time())
+            note(con, "start", "policy promoted", time.time(), {"policy": party.policy.name, "hash": party.hash})
+
+
+def load_parties(store: Store, settings: Settings, version: str, before: Parties | None) -> Parties:
+    """Who decides by the store; where the new champion is broken, the one before goes on."""
+    with store.reading() as con:
+        rows = places(con)
+    day, seed, world = settings.clock(), settings.seed, settings.world
+    fallback = load_party(settings.fallback, world, seed, day) if before is None else before.fallback
+    named = next((str(row["name"]) for row in rows if row["role"] == CHAMPION), None)
+    found, why = (None, "none was promoted") if named is None else try_party(named, world, seed, day)
+    if found is None:
+        LOG.error("champion refused: %s", why)
+        found = None if before is None else before.champion
+    shadows = [try_party(str(row["name"]), world, seed, day)[0] for row in rows if row["role"] == SHADOW]
+    return Parties(version, found, fallback, tuple(one for one in shadows if one is not None), why)

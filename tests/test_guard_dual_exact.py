@@ -1,0 +1,52 @@
+"""Parts of the plan by value that a whole plan would forgive: each by hand."""
+
+import numpy as np
+import pytest
+
+from campaignrl.guard.dual_prices import INFLATION, Demand, Taken, _lowest_of_cuts, _tightest, bound_at
+from campaignrl.guard.integral_plan import _needed
+
+
+def demand_of(*gains, weights=((0, 1),)):
+    return Demand(np.array(gains, dtype=np.float64), np.array(weights, dtype=np.int64))
+
+
+def taken_at(price, surplus, *counts):
+    return Taken(np.array([price]), surplus, np.array(counts))
+
+
+def test_a_bound_is_rounded_up_by_surplus_and_worth_of_the_limits():
+    bound = bound_at(taken_at(2.0, 3.0, 0, 0), np.array([5]))
+    assert bound == 13.0 + INFLATION * 13.0
+    assert bound > 13.0
+
+
+@pytest.mark.parametrize(("gains", "largest"), [([0.0, -5.0], 5.0), ([0.0, 0.5], 0.5), ([0.0, -np.inf], None)])
+def test_the_size_of_gains_counts_losses_and_no_barred_action(gains, largest):
+    found = demand_of(gains).largest
+    assert found == largest if largest else 0.0 < found < 1e-6
+
+
+def test_the_tightest_cut_is_the_one_that_promises_most_surplus_at_these_prices():
+    demand = demand_of([0.0, 4.0])
+    low, high = taken_at(0.0, 4.0, 0, 1), taken_at(8.0, 1.0, 1, 0)
+    demand.found += [high, low]
+    # At price 2 the answer at 0 says 4 - 2 = 2, that at 8 says 1; at price 3.5 it is .5 and 1.
+    assert _tightest(demand, np.array([2.0])) == [low, high]
+    assert _tightest(demand, np.array([3.5])) == [high, low]
+    steep = taken_at(6.0, 0.5, 1, 1)  # 0.5 + 4 at price 2
+    demand.found.append(steep)
+    assert _tightest(demand, np.array([2.0])) == [steep, low, high]
+
+
+def test_no_price_is_looked_for_above_the_highest():
+    demand, cut = demand_of([0.0, 4.0]), taken_at(0.0, 4.0, 0, 1)
+    found = _lowest_of_cuts(demand, [cut], np.zeros(1), np.array([0.9]), np.array([0.5]), np.array([8.0]))
+    assert found.point == pytest.approx([1.0])
+    assert not found.at_edge.any()
+
+
+def test_only_those_who_ask_for_what_must_be_sent_are_served_first():
+    demand = demand_of([0.0, 1.0, 9.0], [0.0, 1.0, 9.0], [0.0, 1.0, 9.0], weights=((0, -1, 0),))
+    asked, margin, keys = np.array([2, 1, 0]), np.array([8.0, 0.5, 7.0]), np.arange(3, dtype=np.uint64)
+    assert _needed(demand, asked, margin, np.array([-1]), keys).tolist() == [False, True, False]

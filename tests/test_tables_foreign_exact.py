@@ -1,0 +1,152 @@
+"""Foreign tables by hand: rows that stand twice, damaged texts, texts in expressions, days of a moment."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from campaignrl.tables.files.encodings import SOUND, found_encoding
+from campaignrl.tables.files.expressions import compile_expression
+from campaignrl.tables.foreign.repeated_rows import (
+    ALIKE,
+    ALIKE_OF_MANY,
+    FEW,
+    TELLING,
+    _pairs_with_a_reward,
+    once_each,
+    repeated_rows,
+    row_keys,
+)
+from campaignrl.tables.logs import read_log
+
+# ---- rows that stand twice
+
+
+def noted(who, reward):
+    """What is noted of rows of these customers, all with one arm."""
+    table = pa.table({"who": list(who), "r": [str(r) for r in reward]})
+    return repeated_rows(table, ("r",), np.array(reward, dtype=np.float64))
+
+
+def test_repeats_of_few_rewards_are_noted_from_nine_tenths_on():
+    """Rewards of 1 beside the usual 0: ten pairs that tell, of which nine agree."""
+    others = [(f"x{i}", 0.0) for i in range(40)]
+    pairs = [(f"c{i}", 1.0) for i in range(10)]
+    again = [(f"c{i}", 1.0) for i in range(9)]
+
+    def of(*rows):
+        return noted(*zip(*rows, strict=True))
+
+    assert of(*others, *pairs, *again, ("c9", 0.0)) == {
+        "repeated_rows": {"rows": 9, "reward": 1.0, "others": 1.0 / 42}  # of c9's two rows one is 1
+    }
+    assert of(*others, *pairs, *again[:8], ("c8", 0.0), ("c9", 0.0)) == {}
+    five = [(f"c{i}", 1.0) for i in range(5)]
+    assert of(*others, *five, *five)["repeated_rows"] == {"rows": 5, "reward": 1.0, "others": 0.0}
+    assert of(*others, *five[:4], *five[:4]) == {}  # four pairs tell too little
+    assert of(*others, *others, *five) == {}  # pairs without a reward tell nothing
+    assert of(*others) == {}
+    assert repeated_rows(pa.table({"who": [], "r": []}), ("r",), np.zeros(0)) == {}
+
+
+def test_where_every_row_stands_twice_there_are_no_others():
+    rows = [(f"c{i}", float(i % 3)) for i in range(12)]
+    found = noted(*zip(*rows, *rows, strict=True))
+    assert found == {"repeated_rows": {"rows": 12, "reward": 1.0}}
+
+
+def test_amounts_that_agree_by_chance_hardly_ever_are_noted_from_a_fifth_on():
+    """Eleven amounts and more: five pairs that tell, of which one agrees."""
+    singles = [(f"x{i}", 0.0) for i in range(30)] + [(f"y{i}", 100.0 + i) for i in range(8)]
+    apart = [row for i in range(4) for row in ((f"c{i}", 0.0), (f"c{i}", 10.0 + i))]
+    twin = [("c9", 7.0), ("c9", 7.0)]
+    found = noted(*zip(*singles, *apart, *twin, strict=True))
+    others = (sum(100.0 + i for i in range(8)) + 46.0) / (38 + 8)
+    assert found == {"repeated_rows": {"rows": 1, "reward": 7.0, "others": pytest.approx(others)}}
+    more = [("c4", 0.0), ("c4", 14.0)]  # one of six is less than a fifth
+    assert noted(*zip(*singles, *apart, *twin, *more, strict=True)) == {}
+    ten = [row for row in singles if row[1] < 104.0]  # 0, four of these, four apart, 7: ten values are few
+    assert noted(*zip(*ten, *apart, *twin, strict=True)) == {}
+    eleven = [row for row in singles if row[1] < 105.0]
+    assert noted(*zip(*eleven, *apart, *twin, strict=True))["repeated_rows"]["rows"] == 1
+    assert (TELLING, ALIKE, ALIKE_OF_MANY, FEW) == (5, 0.9, 0.2, 10)
+
+
+def test_pairs_that_tell_something():
+    keys = np.array([1, 1, 1, 2, 2, 3, 4], dtype=np.uint64)
+    reward = np.array([0.0, 5.0, 5.0, 0.0, 0.0, 5.0, 0.0])  # 0 is the usual one
+    assert _pairs_with_a_reward(keys, reward) == (2, 1)
+
+
+def test_ids_in_two_ways_and_ids_that_are_missing():
+    table = pa.table({"id": ["a", "b", "a", "", "b"], "r": ["1", "2", "1", "3", "9"]})
+    kept, left_out, problems = once_each(table, "id", "log.csv")
+    assert kept["r"].to_pylist() == ["1", "2", "3"]
+    assert left_out == 2
+    assert [(p.where, p.value) for p in problems] == [("log.csv row 4", "b"), ("log.csv row 3", None)]
+    whole = table.slice(0, 2)
+    assert once_each(whole, "id", "log.csv") == (whole, 0, [])
+
+
+def test_a_missing_cell_is_not_an_empty_one():
+    keys = row_keys(pa.table({"a": ["", None, "", None]}))
+    assert keys[0] == keys[2] != keys[1] == keys[3]
+
+
+# ---- texts
+
+
+@pytest.mark.parametrize(("letters", "found"), [(4, "utf-8"), (3, "gb18030")])
+def test_a_damaged_byte_among_four_letters_leaves_a_text_what_it_is(letters, found):
+    """Among three it is none: bytes in pairs are taken for Chinese."""
+    text = "\n".join("é" * letters).encode() + b"\n\xff\n"
+    assert found_encoding(text) == found
+    assert SOUND == 4
+
+
+def test_texts_that_an_expression_compares():
+    equal = compile_expression('(kind == "a") * x', "here")
+    assert (equal.columns, equal.texts) == (("x", "kind"), ("kind",))
+    other = compile_expression('kind != "a"', "here")
+    assert other.texts == ("kind",)
+    assert other.of({"kind": np.array(["a", "b"], dtype=object)}).tolist() == [0.0, 1.0]
+    assert compile_expression("x == 1", "here").texts == ()
+    assert compile_expression("x > 1", "here").texts == ()
+
+
+# ---- days of a moment
+
+
+MAPPING = """
+[customer]
+column = "who"
+[time]
+column = "at"
+[action]
+column = "arm"
+none_offered = false
+[propensity]
+constant = 0.5
+[reward]
+column = "r"
+[matured]
+after_days = 2
+"""
+
+
+def test_an_outcome_is_known_by_whole_days_whatever_the_hour(tmp_path):
+    at = [
+        "2026-01-05T00:30:00",
+        "2026-01-03T23:59:00",
+        "2026-01-03T00:00:00",
+        "2026-01-04T00:00:00",
+        "2026-01-01T12:00:00",
+    ]
+    pd.DataFrame({"who": list("abcde"), "at": at, "arm": list("ABABA"), "r": [1, 2, 3, 4, 5]}).to_csv(
+        tmp_path / "log.csv", index=False
+    )
+    (tmp_path / "m.toml").write_text(MAPPING)
+    log = read_log(tmp_path / "log.csv", tmp_path / "m.toml")
+    assert (log.day - log.day.min()).tolist() == [4, 2, 2, 3, 0]
+    assert log.matured.tolist() == [False, True, True, False, True]
+    assert log.reward.tolist() == [0.0, 2.0, 3.0, 0.0, 5.0]
