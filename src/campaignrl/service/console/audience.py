@@ -22,7 +22,7 @@ from campaignrl.service.api import service_of
 from campaignrl.service.console.page import shown, signed_in
 from campaignrl.service.console.session import Visitor
 from campaignrl.service.console.why import why_now
-from campaignrl.service.problems import Refused
+from campaignrl.service.ground import Refused
 from campaignrl.service.store import erased_among, history_of_one, read_rows, row_of
 from campaignrl.service.worker import Service
 from campaignrl.tables import ID
