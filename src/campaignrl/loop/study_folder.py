@@ -5,13 +5,11 @@ Not here: a marketer's folder (new_campaign.py), what the files mean (specs/, su
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from io import BufferedWriter
 from pathlib import Path
 
 from campaignrl.errors import Problem, UsageError
 from campaignrl.specs import bundled_files
-from campaignrl.tables.files import write_together
+from campaignrl.tables.files import Writer, write_together
 
 STUDY = "study"
 WORLD = "coupon_trap"
@@ -77,10 +75,10 @@ def new_study(folder: str | Path) -> list[Path]:
         raise UsageError(Problem("init", "folder", str(place), "new or empty", "Give a new folder."))
     world = bundled_files("envs")[WORLD].read_text(encoding="utf-8")
     texts = {"README.md": README, "world.toml": world, "suite.toml": SUITE, "study.py": SCRIPT}
-    files = {place / name: _writer(text) for name, text in texts.items()}
-    write_together({path: write for path, write in files.items()})
-    return list(files)
+    files: dict[str | Path, Writer] = {place / name: _writer(text) for name, text in texts.items()}
+    write_together(files)
+    return [place / name for name in texts]
 
 
-def _writer(text: str) -> Callable[[BufferedWriter], object]:
+def _writer(text: str) -> Writer:
     return lambda out: out.write(text.encode())
