@@ -5,13 +5,12 @@ Not here: a marketer's folder (new_campaign.py), what the files mean (specs/, su
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 from campaignrl.errors import Problem, UsageError
 from campaignrl.specs import bundled_files
-from campaignrl.tables.files import write_together
+from campaignrl.tables.files import Writer, write_together
 
 STUDY = "study"
 WORLD = "coupon_trap"
@@ -77,10 +76,10 @@ def new_study(folder: str | Path) -> list[Path]:
         raise UsageError(Problem("init", "folder", str(place), "new or empty", "Give a new folder."))
     world = bundled_files("envs")[WORLD].read_text(encoding="utf-8")
     texts = {"README.md": README, "world.toml": world, "suite.toml": SUITE, "study.py": SCRIPT}
-    files: dict[str | Path, Callable[[BinaryIO], object]] = {place / n: _writer(text) for n, text in texts.items()}
+    files: dict[str | Path, Writer] = {place / name: _writer(text) for name, text in texts.items()}
     write_together(files)
-    return [Path(path) for path in files]
+    return [place / name for name in texts]
 
 
-def _writer(text: str) -> Callable[[BinaryIO], object]:
+def _writer(text: str) -> Writer:
     return lambda out: out.write(text.encode())
