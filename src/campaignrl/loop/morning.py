@@ -10,7 +10,7 @@ import datetime
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from campaignrl.loop.arms import (
     list_digest,
     move_on,
     no_longer,
+    of_others_unknown,
     require_not_losing,
 )
 from campaignrl.loop.folder import CampaignFile, locked, read_state, require_going, write_state
@@ -145,7 +146,8 @@ def today(folder: str | Path, *, day: datetime.date, watch: Watch | None = None)
             said += move_on(campaign, ledger, day, champion, may)
         with found.station("decide", watch) as said:
             decisions = decided(campaign, ledger, day, commit=False)
-            found.plan = plan_of(decisions, campaign.world, ledger)
+            plan = plan_of(decisions, campaign.world, ledger)
+            found.plan = replace(plan, limits=(*plan.limits, *of_others_unknown(campaign)))
             said.append(_sends(found.plan))
         apprentices = _apprentices(campaign, state, others, day)
         with found.station("apprentice", watch, quiet=not apprentices) as said:

@@ -26,6 +26,7 @@ from campaignrl.loop.arms.decisions import beside as beside
 from campaignrl.loop.arms.decisions import decided as decided
 from campaignrl.loop.arms.decisions import list_digest as list_digest
 from campaignrl.loop.arms.decisions import no_longer as no_longer
+from campaignrl.loop.arms.decisions import of_others_unknown as of_others_unknown
 from campaignrl.loop.arms.rule import CHALLENGER as CHALLENGER
 from campaignrl.loop.arms.rule import CHAMPION as CHAMPION
 from campaignrl.loop.arms.rule import Verdict as Verdict

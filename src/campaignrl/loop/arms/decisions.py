@@ -20,6 +20,7 @@ from campaignrl.loop.folder import CampaignFile
 from campaignrl.policies import Policy, parts_of
 from campaignrl.send import Decisions
 from campaignrl.send.decide import decide
+from campaignrl.tables.files import read_frame
 
 TABLE = Path("profiles") / "profiles.parquet"
 
@@ -58,6 +59,14 @@ def beside(
     many, cost = int((found.action != NONE).sum()), campaign.world.money
     money = f"{found.cost / cost.minor_per_unit:,.2f} {cost.currency}"
     return f"{apprentice.name} decides beside: {many:,} sends for {money}, the same for {same:.1%} of the customers"
+
+
+def of_others_unknown(campaign: CampaignFile) -> tuple[str, ...]:
+    """What a plan must say where the exports tell of no contacts: those by others are unknown, which is not none."""
+    profiles = read_frame(campaign.folder / TABLE)
+    names = [name for name in profiles if name.startswith("contacts_") and profiles[name].isna().all()]
+    said = f"The exports tell of no contacts ({', '.join(names)}): only what this ledger sent counts against the caps."
+    return (said,) if names else ()
 
 
 def no_longer(found: Decisions) -> set[str]:
