@@ -90,7 +90,8 @@ def _ray(address: str, workers: int) -> Iterator[Engine]:
     try:
 
         def over(do: Callable[[Item], Said], items: Sequence[Item]) -> Iterator[Said]:
-            task, kept = ray.remote(_call), ray.put(do)
+            task: Any = ray.remote(_call)
+            kept = ray.put(do)
             waiting = [task.remote(kept, item) for item in items]
             while waiting:
                 done, waiting = ray.wait(waiting)

@@ -146,7 +146,7 @@ def csv_bytes(frame: pd.DataFrame, path: Path, *, quoted: bool = False, header: 
     for name in (n for n in frame.columns if _may_hold_text(frame[n])):
         safe[name] = neutralised(frame[name].astype(object))
     safe.columns = neutralised(pd.Series(frame.columns, dtype=object)).to_list()
-    quoting: Literal[0, 2] = QUOTE_NONNUMERIC if quoted else QUOTE_MINIMAL  # type: ignore[assignment]
+    quoting: Literal[0, 2] = QUOTE_NONNUMERIC if quoted else QUOTE_MINIMAL
     text = safe.to_csv(index=False, sep=delimiter_of(path), lineterminator="\n", quoting=quoting, header=header)
     return _encoded(text, path)
 
