@@ -285,6 +285,7 @@ def lethal(job, shard):
     return make_offer(job, shard)
 
 
+@pytest.mark.slow  # on a machine so busy that no new worker starts within a minute, Dask waits for one for ever
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_a_dask_worker_that_dies_costs_no_customer_and_none_twice(policy, source, world, tmp_path, monkeypatch):
     pytest.importorskip("distributed")

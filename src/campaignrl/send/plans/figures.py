@@ -91,10 +91,20 @@ class Figures:
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any], gains: Float) -> Figures:
         """Inverse of `to_dict`."""
-        counters: dict[str, Any] = {name: Counter(dict(plain[name])) for name in ("decided", "blocked", "nothing")}
-        listed = Counter({(segment, action): many for segment, action, many in plain["listed"]})
-        rest = {name: plain[name] for name in ("customers", "withdrawn", "notes", "then", "new", "gone", "other")}
-        return cls(listed=listed, gains=[gains], **counters, **rest)
+        return cls(
+            customers=plain["customers"],
+            listed=Counter({(segment, action): many for segment, action, many in plain["listed"]}),
+            decided=Counter(dict(plain["decided"])),
+            blocked=Counter(dict(plain["blocked"])),
+            nothing=Counter(dict(plain["nothing"])),
+            withdrawn=list(plain["withdrawn"]),
+            gains=[gains],
+            notes=dict(plain["notes"]),
+            then=plain["then"],
+            new=plain["new"],
+            gone=plain["gone"],
+            other=plain["other"],
+        )
 
 
 def together(parts: Iterable[Figures]) -> Figures:

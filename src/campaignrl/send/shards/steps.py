@@ -7,6 +7,7 @@ leaves the same (but for the salts of a ledger's rows, which are random). Not he
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -48,14 +49,19 @@ def look(job: Job, part: Reading) -> list[Problem]:
     if all(job.folder.has(LOOKED, shard.index) for shard in part.shards):
         return []
     wrong, shards, rest = list[Problem](), list(part.shards), list[pa.RecordBatch]()
-    with reading(job.source), parquet_file(job.source) as file:
-        for batch in file.iter_batches(part.shards[0].rows, list(part.groups), use_threads=False):
-            rest.append(batch)
-            while shards and sum(map(len, rest)) >= shards[0].rows:
-                table = pa.Table.from_batches(rest)
-                wrong += _look(job, shards[0], table.slice(0, shards[0].rows))
-                rest = table.slice(shards.pop(0).rows).to_batches()
+    for batch in _batches(job, part):
+        rest.append(batch)
+        while shards and sum(map(len, rest)) >= shards[0].rows:
+            table = pa.Table.from_batches(rest)
+            wrong += _look(job, shards[0], table.slice(0, shards[0].rows))
+            rest = table.slice(shards.pop(0).rows).to_batches()
     return wrong
+
+
+def _batches(job: Job, part: Reading) -> Iterator[pa.RecordBatch]:
+    """The rows of some row groups, at most a shard at a time."""
+    with reading(job.source), parquet_file(job.source) as file:
+        yield from file.iter_batches(part.shards[0].rows, list(part.groups), use_threads=False)
 
 
 def _look(job: Job, shard: Shard, rows: pa.Table) -> list[Problem]:
