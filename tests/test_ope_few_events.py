@@ -11,7 +11,7 @@ from tests.test_ope_balance import Honest, drawn, log_of, softmax
 from campaignrl.features import Feature, FeatureSchema
 from campaignrl.ope.data.log_sample import LogSample
 from campaignrl.ope.diagnostics.few_events import FEW, few_events
-from campaignrl.ope.diagnostics.hardly_tried import beyond, hardly_tried, left_to_each
+from campaignrl.ope.diagnostics.hardly_tried import beyond, hardly_tried, left_over
 from campaignrl.ope.diagnostics.verdict import Level
 from campaignrl.ope.evaluate import evaluate
 from campaignrl.ope.intervals.empirical_likelihood import EMPIRICAL_LIKELIHOOD, PairSums
@@ -127,24 +127,23 @@ def sample_of(action, propensity, wanted, eligible=None):
 
 
 def test_what_is_left_to_others_by_hand():
-    inverse = 1.0 / np.array([0.7, 0.7, 0.9])
-    assert left_to_each(inverse, None, 4) == pytest.approx([0.1, 0.1, 0.1 / 3])
-    eligible = np.array([[1, 1, 0, 0], [1, 1, 1, 1], [1, 0, 0, 0]], dtype=bool)
-    assert left_to_each(inverse, eligible, 4) == pytest.approx([0.3, 0.1, 0.1])
+    assert left_over(1.0 / np.array([0.7, 0.9995])) == pytest.approx([0.3, 0.0005])
     mass = beyond(np.array([[0.5, 0.3, 0.2]], dtype=np.float32), np.array([0]), np.array([0.25]))
     assert mass.tolist() == [[0.0, pytest.approx(0.3), 0.0]]
 
 
 def test_mass_on_what_had_hardly_a_chance_by_hand():
     wanted = np.tile([0.9, 0.08, 0.02], (10, 1))
-    never = sample_of(np.zeros(10, int), np.full(10, 0.998), wanted)  # a thousandth is left to each other one
+    never = sample_of(np.zeros(10, int), np.full(10, 0.998), wanted)  # two thousandths are left
     assert hardly_tried(never) == pytest.approx(0.1)
     once = sample_of(np.r_[np.zeros(9, int), 1], np.r_[np.full(9, 0.998), 0.0009], wanted)  # a weight of 89 was seen
     assert hardly_tried(once) == pytest.approx(0.0)
-    rather = sample_of(np.zeros(10, int), np.full(10, 0.99), wanted)  # weights of 16 and 4: one of them is unheard of
+    rather = sample_of(np.zeros(10, int), np.full(10, 0.99), wanted)  # weights of 8 and 2 at least
     assert hardly_tried(rather) == pytest.approx(0.08)
     often = sample_of(np.zeros(10, int), np.full(10, 0.5), wanted)
     assert hardly_tried(often) == 0.0
+    even = sample_of(np.zeros(10, int), np.full(10, 0.1), np.tile([0.0, 1.0, 0.0], (10, 1)))
+    assert hardly_tried(even) == 0.0  # what was left to it may have been all of 0.9
     assert hardly_tried(sample_of(np.zeros(10, int), np.ones(10), wanted)) == 0.0
     assert hardly_tried(sample_of(np.zeros(10, int), np.full(10, 0.998), None)) == 0.0
 

@@ -25,7 +25,7 @@ from campaignrl.arrays import Array, Bool, Float, Float32
 from campaignrl.ope.data import LogSample
 from campaignrl.ope.diagnostics.cells import Cells, CellSums, cells_of
 from campaignrl.ope.diagnostics.evidence import log_wealth, wealthy
-from campaignrl.ope.diagnostics.hardly_tried import beyond, left_to_each
+from campaignrl.ope.diagnostics.hardly_tried import beyond, left_over
 from campaignrl.ope.diagnostics.verdict import MEAN_WEIGHT_REFUSE, P_ALARM, Finding, Level
 from campaignrl.ope.estimators import CERTAIN
 from campaignrl.ope.intervals import numbered
@@ -55,7 +55,7 @@ class Chances(NamedTuple):
     eligible: Array | None
     wanted: Float32 | None  # (m, k) the valued policy's mass that the log can speak of
     weight: Float | None  # (m,)
-    left: Float  # (m,) even share of the chance that was left to what was not done
+    left: Float  # (m,) chance that was left to what was not done
     columns: list[Cells]  # the first is all rows
     sums: CellSums
     k: int
@@ -91,8 +91,8 @@ def _chances(sample: LogSample, k: int) -> Chances:
     columns = [everybody, *(c._replace(cell=c.cell[rows]) for c in cells_of(sample))]
     eligible = None if sample.eligible is None else sample.eligible[rows]
     sums = CellSums(columns, action, k)
-    left = left_to_each(inverse, eligible, k)
-    return Chances(sample.customer[rows], action, inverse, eligible, wanted, weight, left, columns, sums, k)
+    customer, left = sample.customer[rows], left_over(inverse)
+    return Chances(customer, action, inverse, eligible, wanted, weight, left, columns, sums, k)
 
 
 def _taken_too_often(c: Chances) -> list[Imbalance]:

@@ -11,18 +11,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from campaignrl.arrays import Array, Bool, Float, Float32
+from campaignrl.arrays import Array, Float, Float32
 from campaignrl.ope.data import LogSample
 from campaignrl.ope.diagnostics.verdict import OFF_SUPPORT_REFUSE, Finding, Level
 from campaignrl.ope.estimators import CERTAIN
 
-UNHEARD = 10.0  # a weight from which on a row is more than others; up to that, that none was seen is chance
+UNHEARD = 5.0  # a weight from which on a row is more than others; up to that, that none was seen is chance
 
 
-def left_to_each(inverse: Float, eligible: Bool | None, k: int) -> Float:
-    """(m,) chance of each action that was not taken if they shared evenly what was left. inverse: (m,) 1 / p."""
-    others = np.full(len(inverse), k - 1.0) if eligible is None else eligible.sum(axis=1) - 1.0
-    return np.asarray((1.0 - 1.0 / inverse) / np.maximum(others, 1.0))
+def left_over(inverse: Float) -> Float:
+    """(m,) chance of all that was not done: no action among it had more. inverse: (m,) 1 / p."""
+    return np.asarray(1.0 - 1.0 / inverse)
 
 
 def hardly_tried(sample: LogSample) -> float:
@@ -31,9 +30,9 @@ def hardly_tried(sample: LogSample) -> float:
     if sample.wanted is None or not free.any():
         return 0.0
     wanted, action = sample.wanted[free], sample.action[free]
-    inverse, eligible = 1.0 / sample.propensity[free], None if sample.eligible is None else sample.eligible[free]
+    inverse = 1.0 / sample.propensity[free]
     chosen = wanted[np.arange(len(action)), action] * inverse
-    room = left_to_each(inverse, eligible, wanted.shape[1]) * max(float(chosen.max()), UNHEARD)
+    room = left_over(inverse) * max(float(chosen.max()), UNHEARD)
     return float(beyond(wanted, action, room).sum(dtype=np.float64)) / len(sample.action)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from campaignrl.arrays import Array, Bool, Float, Rows
 from campaignrl.ope.data import LogSample
-from campaignrl.ope.diagnostics.hardly_tried import left_to_each
+from campaignrl.ope.diagnostics.hardly_tried import left_over
 from campaignrl.ope.diagnostics.verdict import OFF_SUPPORT_REFUSE, Finding, Level
 
 CHANCE = 1e-6  # of such an end by accident, before it is divided among all columns and actions
@@ -49,7 +49,7 @@ def never_tried(sample: LogSample, names: Sequence[str]) -> tuple[NeverTried, ..
     parts_looked_at = 2 * k * len(sample.columns)
     beside = 2 * math.ceil(-math.log2(CHANCE / parts_looked_at))
     # Of rows whose other actions left it only so much in all, that it never came is no news.
-    left, due = left_to_each(1.0 / sample.propensity, sample.eligible, k), -math.log(CHANCE / parts_looked_at)
+    left, due = left_over(1.0 / sample.propensity), -math.log(CHANCE / parts_looked_at)
     orders = {f.name: _ordered(sample.columns[f.name]) for f in sample.schema.features if not f.levels}
     found = []
     for action in np.flatnonzero(np.bincount(sample.action, minlength=k)).tolist():
