@@ -256,3 +256,19 @@ def test_a_window_ends_before_its_last_day_and_is_of_the_customer_alone():
     customers, customer, day = np.array(["a", "b"], dtype=object), np.array([0, 0, 0, 1, 1]), np.array([5, 4, 6, 5, 6])
     assert _windowed(daily, customers, customer, day, 2).tolist() == [1.0, 1.0, 2.0, 8.0, 0.0]
     assert _windowed(daily, customers, customer, day, 3).tolist() == [3.0, 1.0, 2.0, 8.0, 0.0]
+
+
+# ---- files beside a ledger
+
+
+def test_an_id_with_a_space_is_one_id_among_those_of_a_cell(tmp_path):
+    import re
+
+    import pyarrow.parquet as pq
+
+    from campaignrl.ledger.erase_files import _holds
+
+    path = tmp_path / "links.parquet"
+    pq.write_table(pa.table({"customer_id": ["anna b | carl", "dora"]}), path)
+    names = ("anna b", "carl", "dora", "anna", "b", "|")
+    assert [_holds(path, name, re.compile(re.escape(name).encode())) for name in names] == [True] * 3 + [False] * 3

@@ -332,6 +332,16 @@ def test_a_multinomial_model_knows_what_it_has_not_seen():
     assert not Multinomial(X[:0], action[:0], 4).probabilities(X[:1]).any()
 
 
+def test_an_action_that_was_never_taken_has_a_chance_whose_inverse_is_a_number():
+    log = make_log(300, rows=2)
+    log = replace(log, action=np.where(log.action == 2, 1, log.action))
+    found = EstimatedPropensities(log, 3, 1)
+    never = found.probabilities(slice(0, 300))[:, 2]
+    assert (never > 0.0).all()
+    assert (never < 1e-290).all()
+    assert np.isfinite(1.0 / never).all()
+
+
 def test_estimated_propensities_are_of_models_that_have_not_seen_the_customer():
     log = make_log(300, rows=2, eligible=True)
     found = EstimatedPropensities(log, 3, 1)

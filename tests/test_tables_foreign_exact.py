@@ -1,12 +1,20 @@
 """Foreign tables by hand: rows that stand twice, damaged texts, texts in expressions, days of a moment."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
+from campaignrl.errors import SpecError
+from campaignrl.tables.databases.address import Address
+from campaignrl.tables.databases.statements import table_among
+from campaignrl.tables.files.containers import _is_export
 from campaignrl.tables.files.encodings import SOUND, found_encoding
 from campaignrl.tables.files.expressions import compile_expression
+from campaignrl.tables.foreign.as_written import plain_numbers
 from campaignrl.tables.foreign.repeated_rows import (
     ALIKE,
     ALIKE_OF_MANY,
@@ -17,7 +25,9 @@ from campaignrl.tables.foreign.repeated_rows import (
     repeated_rows,
     row_keys,
 )
+from campaignrl.tables.log.files import _named_by_text
 from campaignrl.tables.logs import read_log
+from campaignrl.tables.rule_columns import FULL, _depth
 
 # ---- rows that stand twice
 
@@ -150,3 +160,61 @@ def test_an_outcome_is_known_by_whole_days_whatever_the_hour(tmp_path):
     assert (log.day - log.day.min()).tolist() == [4, 2, 2, 3, 0]
     assert log.matured.tolist() == [False, True, True, False, True]
     assert log.reward.tolist() == [0.0, 2.0, 3.0, 0.0, 5.0]
+
+
+# ---- names, numbers and what is unpacked
+
+
+def test_names_in_a_log_s_file_are_texts():
+    def facts(**changed):
+        names = {"offers": ["a"], "channels": ["b"], "creatives": ["c"], "slots": ["d"], "features": ["e"], **changed}
+        parts = {name: [SimpleNamespace(name=n, levels=("x",)) for n in names[name]] for name in names}
+        features = SimpleNamespace(features=parts.pop("features"), names=names["features"])
+        return SimpleNamespace(catalog=SimpleNamespace(names=["none", "a@b"], **parts), features=features)
+
+    assert _named_by_text(facts())
+    for part in ("offers", "channels", "creatives", "slots", "features"):
+        assert not _named_by_text(facts(**{part: ["a", 7]}))
+
+
+def test_numbers_with_points_stay_as_they_are():
+    def read(*cells, decimal=None):
+        column, turned = plain_numbers(pa.chunked_array([list(cells)]), decimal)
+        return column.to_pylist(), turned
+
+    assert read("1.5", "2") == (["1.5", "2"], False)
+    assert read("1,5", "2.5") == (["1,5", "2.5"], False)  # nobody knows which
+    assert read("1.234,5", "2") == (["1234.5", "2"], True)
+    assert read("1,5", decimal=".") == (["1,5"], False)
+    assert read("yes", "No", "") == (["1", "0", ""], False)
+
+
+def test_a_comparison_is_one_level_deep():
+    for text in ("a == {}a", "{}a == a"):
+        compile_expression(text.format("-" * 49), "here")
+        with pytest.raises(SpecError, match="levels deep"):
+            compile_expression(text.format("-" * 50), "here")
+
+
+def test_what_a_folder_of_another_system_brings_is_no_export():
+    names = ("a.csv", "in/a.csv", "__MACOSX/a.csv", "in/.hidden.csv")
+    assert [_is_export(name) for name in names] == [True, True, False, False]
+
+
+def test_a_table_of_the_first_schema_needs_no_schema():
+    def sql(wanted, *tables):
+        return table_among(Address("postgresql://host/db", wanted), tables)
+
+    both = (("public", "t"), ("other", "t"))
+    assert sql("t", *both) == '"public"."t"'
+    assert sql("other.t", *both) == '"other"."t"'
+    assert sql("a.b", ("public", "a.b"), ("a", "b")) == '"public"."a.b"'
+    assert sql("t", ("t",), ("u",)) == '"t"'
+    assert Address("sqlite:///in/shop.db").path(Path("root")) == Path("root/in/shop.db")
+
+
+def test_a_depth_that_is_missing_or_endless_is_full():
+    column = pa.chunked_array([["0.25", "", "inf", "0"]])
+    values, problems = _depth(column, "depth", "here", {})
+    assert values.tolist() == [250_000, FULL, FULL, 0]
+    assert problems == []
