@@ -21,8 +21,7 @@ from campaignrl.monitor.rates import rate_of
 from campaignrl.monitor.series import Series, series_of
 from campaignrl.monitor.words import SENTENCES, figure
 from campaignrl.policies import load_policy, policy_hash
-from campaignrl.report.figures import day_line
-from campaignrl.report.pages import monitor_page
+from campaignrl.report.pages import day_line, monitor_page
 from campaignrl.send.decide import decide
 from campaignrl.specs import load_world
 

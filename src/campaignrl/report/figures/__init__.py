@@ -7,8 +7,6 @@ calibration.py             Pictures of a calibration: purchase models against wh
                            a realism scorecard
 captions.py                The pictures of a report: what of its content each one shows, and its caption
 channel_load.py            The load of channels over time: who waits, how long, and how busy the servers are
-day_line.py                A line of days as a small SVG: what it was, the band it should be in, where it left it;
-                           drawn by hand
 doubts.py                  Pictures of what may be wrong with a lift: its bounds if propensities are off, and how it
                            goes over the days
 effective_size_by_step.py  The picture of a sequential evaluation: how the evidence thins out from step to step
@@ -44,7 +42,6 @@ from campaignrl.report.figures.budget_curve import budget_curve as budget_curve
 from campaignrl.report.figures.calibration import realism as realism
 from campaignrl.report.figures.captions import Picture as Picture
 from campaignrl.report.figures.channel_load import channel_load as channel_load
-from campaignrl.report.figures.day_line import day_line as day_line
 from campaignrl.report.figures.effective_size_by_step import ess_by_step as ess_by_step
 from campaignrl.report.figures.estimates import Panel as Panel
 from campaignrl.report.figures.estimates import Spot as Spot

@@ -6,6 +6,7 @@ benchmark_study.py  A benchmark as a study's page: a world at a time, what each 
                  whom it sends what
 data_quality.py  The data-quality page: what came in, what stayed, what was refused and why, how complete columns and
                  tags are
+day_line.py      A line of days as a small SVG: what it was, the band it should be in, where it left it; drawn by hand
 monitor.py       The page of a monitor: what is wrong, what cannot be known, each rate as a line of days with its
                  band
 morning.py       The page of a morning: what would be sent, what it waits for, what to look at, what each station did
@@ -29,6 +30,7 @@ from campaignrl.report.pages.benchmark_study import world_part as world_part
 from campaignrl.report.pages.data_quality import completeness as completeness
 from campaignrl.report.pages.data_quality import in_words as in_words
 from campaignrl.report.pages.data_quality import quality_page as quality_page
+from campaignrl.report.pages.day_line import day_line as day_line
 from campaignrl.report.pages.monitor import monitor_page as monitor_page
 from campaignrl.report.pages.monitor import rate_picture as rate_picture
 from campaignrl.report.pages.morning import morning_page as morning_page

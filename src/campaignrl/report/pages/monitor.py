@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from campaignrl.ledger import EPOCH
 from campaignrl.monitor import ALARM, OK, UNKNOWN, Check, Health, Rate
-from campaignrl.report.figures import day_line
+from campaignrl.report.pages.day_line import day_line
 from campaignrl.report.pages.template import charts_style, style, template
 
 

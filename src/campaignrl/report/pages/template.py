@@ -27,7 +27,7 @@ def style() -> Markup:
 
 @cache
 def charts_style() -> Markup:
-    """The style sheet of lines of days (figures/day_line.py)."""
+    """The style sheet of lines of days (day_line.py)."""
     return Markup(_text("charts.css"))
 
 

@@ -15,8 +15,7 @@ from markupsafe import Markup
 
 from campaignrl.ledger import Ledger
 from campaignrl.monitor import UNKNOWN, Check, Health, sentence
-from campaignrl.report.figures import day_line
-from campaignrl.report.pages import rate_picture
+from campaignrl.report.pages import day_line, rate_picture
 from campaignrl.service.api import service_of
 from campaignrl.service.console.inside import ask
 from campaignrl.service.console.language import catalogue, language_of, said

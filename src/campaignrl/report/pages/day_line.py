@@ -1,7 +1,7 @@
 """A line of days as a small SVG: what it was, the band it should be in, where it left it; drawn by hand.
 
 Colours come from the page by class names, so that a page with a strict content policy can show it, in light and dark.
-Every text is escaped. Not here: larger pictures (base.py), the style sheet (charts.css).
+Every text is escaped. Not here: larger pictures (figures/), the style sheet (charts.css).
 """
 
 from __future__ import annotations
