@@ -244,8 +244,9 @@ def compare_on_log(
     silent = no_information(first, certain) or no_information(second, certain)
     if silent:
         return NONE_HAD
-    figures = ({}, difference(first, second, alpha))
-    return with_propensity_error(used, estimated, figures, {}, {}, (first, second), alpha)[1]
+    estimates: dict[str, Estimate] = {}
+    found = (estimates, difference(first, second, alpha))
+    return with_propensity_error(used, estimated, found, {}, {}, (first, second), alpha)[1]
 
 
 def _opened(log: DecisionLog | str | Path) -> DecisionLog:
