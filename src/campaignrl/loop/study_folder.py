@@ -6,7 +6,6 @@ Not here: a marketer's folder (new_campaign.py), what the files mean (specs/, su
 from __future__ import annotations
 
 from pathlib import Path
-from typing import BinaryIO
 
 from campaignrl.errors import Problem, UsageError
 from campaignrl.specs import bundled_files

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from campaignrl.arrays import Rows
 from campaignrl.errors import Problem, UsageError, unknown
@@ -245,8 +244,9 @@ def compare_on_log(
     silent = no_information(first, certain) or no_information(second, certain)
     if silent:
         return NONE_HAD
-    figures: tuple[dict[str, Any], Any] = ({}, difference(first, second, alpha))
-    return with_propensity_error(used, estimated, figures, {}, {}, (first, second), alpha)[1]
+    estimates: dict[str, Estimate] = {}
+    found = (estimates, difference(first, second, alpha))
+    return with_propensity_error(used, estimated, found, {}, {}, (first, second), alpha)[1]
 
 
 def _opened(log: DecisionLog | str | Path) -> DecisionLog:

@@ -69,6 +69,8 @@ CUSTOMERS_REFUSE, CUSTOMERS_CAUTION = 30, 50
 P_ALARM, MEAN_WEIGHT_REFUSE = 0.001, 0.10
 # Untried mass shifts the value by up to mass x reward range, whatever the sample size.
 OFF_SUPPORT_REFUSE = 0.01
+# So much of a mean weight below 1 is explained by what was hardly tried: what had a little more room rarely came.
+EXPLAINS = 2.0
 FEW_OUTCOMES = 30  # below this the spread of an outcome is itself hardly known
 DROPPED_CAUTION = 0.20  # a fifth of the rows left out: what is left is older customers and older days
 CLIPPED_CAUTION = 0.05  # of the weight cut away: ips_clip is then low by about as much
@@ -117,7 +119,7 @@ def _customers(f: Figures) -> Finding | None:
 
 
 def _mean_weight(f: Figures) -> Finding | None:
-    if f.mean_weight_p >= P_ALARM or f.ess == 0.0 or f.mean_weight < 1.0 <= f.mean_weight + f.hardly_tried:
+    if f.mean_weight_p >= P_ALARM or f.ess == 0.0 or f.mean_weight < 1.0 <= f.mean_weight + EXPLAINS * f.hardly_tried:
         return None
     level = Level.REFUSE if abs(f.mean_weight - 1.0) > MEAN_WEIGHT_REFUSE else Level.CAUTION
     cause = "the propensities or the eligible sets do not belong to this log"
