@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 OF_THE_PROJECT = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md", "LICENCES.md")
+GENERATED = ("reference", "notebooks")  # folders of the site whose pages are made, not copied
 PICTURES = (".svg", ".png", ".yml", ".html")
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 FENCED = re.compile(r"^(```|~~~).*?^\1", re.M | re.S)
@@ -62,8 +63,9 @@ def _links(text: str, path: Path, page: str, where: dict[Path, str]) -> str:
         if not name or "://" in name or name.startswith("mailto:"):
             return found[0]
         file = (path.parent / name).resolve()
+        made = file.parent.parent == DOCS and file.parent.name in GENERATED and file.suffix == ".md"
         words = _links(words, path, page, where) if "](" in words else words
-        if file in where or (file.suffix in PICTURES and file.is_relative_to(DOCS) and file.is_file()):
+        if made or file in where or (file.suffix in PICTURES and file.is_relative_to(DOCS) and file.is_file()):
             to = where.get(file) or _site_path(file)
             there = os.path.relpath(to, PurePosixPath(page).parent)
             return f"{mark}[{words}]({there}{'#' * bool(anchor)}{anchor})"
