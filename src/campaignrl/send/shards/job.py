@@ -36,7 +36,7 @@ SHARD = 32_768  # customers; what one worker holds at a time
 class Shard(NamedTuple):
     """Consecutive rows of the customers. first: the number of its first row."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # of a tuple nobody asks for a value's place
     first: int
     rows: int
 
@@ -137,7 +137,7 @@ def is_typed(source: Path, world: World) -> bool:
 def _is_text(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def readings_of(source: Path, rows: int = SHARD) -> list[Reading]:
