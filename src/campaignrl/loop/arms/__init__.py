@@ -4,11 +4,11 @@ champion.py   Who may decide: the champion as its file names it, and what world 
               challengers
 cohort.py     Whom a step of a trial watches, and what is known of them beforehand, which takes noise out of the
               comparison
-course.py     The course of a trial over mornings: who is on trial, in which step, since when; promotion and roll-back
 decisions.py  The decisions of a day, by whoever decides: the champion, or champion and challenger with their shares
 kept.py       Every policy that decides is kept in the folder as it was, so that an audit and a roll-back need no other
               file
 rule.py       The rule by which a challenger becomes champion, stays one, or is sent away: that of an A/B test
+trial.py      The course of a trial over mornings: who is on trial, in which step, since when; promotion and roll-back
 """
 
 from campaignrl.loop.arms.champion import Challenger as Challenger
@@ -20,8 +20,6 @@ from campaignrl.loop.arms.champion import judge as judge
 from campaignrl.loop.arms.champion import policy_of as policy_of
 from campaignrl.loop.arms.champion import require_not_losing as require_not_losing
 from campaignrl.loop.arms.cohort import cohort_of as cohort_of
-from campaignrl.loop.arms.course import course_of as course_of
-from campaignrl.loop.arms.course import move_on as move_on
 from campaignrl.loop.arms.decisions import beside as beside
 from campaignrl.loop.arms.decisions import decided as decided
 from campaignrl.loop.arms.decisions import list_digest as list_digest
@@ -33,3 +31,5 @@ from campaignrl.loop.arms.rule import Verdict as Verdict
 from campaignrl.loop.arms.rule import planned_step as planned_step
 from campaignrl.loop.arms.rule import read_step as read_step
 from campaignrl.loop.arms.rule import verdict as verdict
+from campaignrl.loop.arms.trial import course_of as course_of
+from campaignrl.loop.arms.trial import move_on as move_on

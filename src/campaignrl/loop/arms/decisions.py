@@ -1,7 +1,7 @@
 """The decisions of a day, by whoever decides: the champion, or champion and challenger with their shares.
 
 Beside them, in apprentice mode, what a challenger would have decided, of which nothing is sent. Not here: who decides
-(champion.py, course.py), how (send/).
+(champion.py, trial.py), how (send/).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from campaignrl.actions import NONE
 from campaignrl.errors import CampaignError
 from campaignrl.ledger import Ledger
 from campaignrl.loop.arms.champion import champion_of
-from campaignrl.loop.arms.course import deciding
 from campaignrl.loop.arms.kept import keep
+from campaignrl.loop.arms.trial import deciding
 from campaignrl.loop.folder import CampaignFile
 from campaignrl.policies import Policy, parts_of
 from campaignrl.send import Decisions
@@ -64,7 +64,7 @@ def beside(
 def of_others_unknown(campaign: CampaignFile) -> tuple[str, ...]:
     """What a plan must say where the exports tell of no contacts: those by others are unknown, which is not none."""
     profiles = read_frame(campaign.folder / TABLE)
-    names = [name for name in profiles if name.startswith("contacts_") and profiles[name].isna().all()]
+    names = [name for name in map(str, profiles) if name.startswith("contacts_") and profiles[name].isna().all()]
     said = f"The exports tell of no contacts ({', '.join(names)}): only what this ledger sent counts against the caps."
     return (said,) if names else ()
 

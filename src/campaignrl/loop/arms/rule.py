@@ -2,7 +2,7 @@
 
 A step of a trial is a test (suites/abtest/) on the customers who were known when it began, all watched from its first
 day to its last; it may be read every morning. Only the last step of the ramp can promote. Here: pure functions of what
-customers brought. Not here: where that is kept (course.py), the test itself.
+customers brought. Not here: where that is kept (trial.py), the test itself.
 """
 
 from __future__ import annotations
