@@ -37,7 +37,7 @@ SHARD = 32_768  # customers; what one worker holds at a time
 class Shard:
     """Consecutive rows of the customers. first: the number of its first row."""
 
-    index: int  # type: ignore[assignment]  # of a tuple nobody asks for a value's place
+    index: int
     first: int
     rows: int
 
