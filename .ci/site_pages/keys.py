@@ -25,7 +25,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from campaignrl.ledger.mapping import ColumnMapping
-from campaignrl.loop.campaign_file import CampaignSpec
+from campaignrl.loop.folder.settings import CampaignSpec
 from campaignrl.policies.registry import KINDS
 from campaignrl.profiles.intake.mapping import IntakeMapping
 from campaignrl.profiles.segments.rules import RuleSet
