@@ -72,8 +72,8 @@ def test_a_function_that_no_test_calls_has_survivors_until_one_does(toy):
 
 PICKED = [
     "budget.py:*: day + 1 -> day - 1",
-    "budget.py:*: cost[[]kept].sum() > limits.money -> *",
-    "budget.py:*: u < u[[]order[[]over]] -> *",
+    "budget.py:*: cost[[]action[[]kept]].sum() > limits.money -> *",
+    "budget.py:*: u < np.append(*)[[]lanes.of[[]action]] -> *",
     "budget.py:*: 1.0 - served -> *",
     "checks.py:*: facts.contacts(channel, cap.per_days) < cap.at_most -> *",
     "rules.py:*: start + 8 -> start - 8",

@@ -13,9 +13,8 @@ from campaignrl.ope.diagnostics.cells import _of_numbers
 from campaignrl.ope.diagnostics.log_facts import findings_of_facts
 from campaignrl.ope.diagnostics.over_time import Days
 from campaignrl.ope.diagnostics.repeats import _context_keys, repeats
-from campaignrl.ope.intervals.regression_t import EVENTS, has_events
+from campaignrl.ope.intervals.regression_t import events_of
 from campaignrl.ope.methods import ESTIMATORS
-from campaignrl.ope.methods.weighted_mean import Seen
 from campaignrl.ope.nuisance.propensity_features import _edges, _waves
 from campaignrl.ope.streaming import estimates
 from campaignrl.ope.streaming.estimates import ColumnTerms, own_columns, terms_of
@@ -76,27 +75,10 @@ def test_a_context_is_the_columns_the_day_and_the_wave():
 
 
 def test_events_are_counted_as_so_many_equal_ones():
-    some = np.r_[np.ones(10), np.zeros(90)]
-    assert has_events(some, EVENTS * 10.0)  # 10 of 100 rows: a tenth of the rows
-    assert not has_events(some, EVENTS * 10.0 - 1.0)
-    two = np.r_[2.0 * np.ones(10), np.zeros(90)]
-    assert has_events(two, EVENTS * 10.0)
-    assert not has_events(two, EVENTS * 10.0 - 1.0)
-    assert not has_events(np.zeros(10), 1e9)
-
-
-def test_over_how_many_customers_a_spread_is_spread():
-    def deciding(weight, outcome, n):
-        return Seen.deciding(
-            SimpleNamespace(weight=np.array(weight), outcome=np.array(outcome), sums=SimpleNamespace(n=n))
-        )
-
-    w, y = [0.0, 1.0, 4.0, 1.0], [1.0, 5.0, 2.0, 0.0]
-    x, z = np.array(w) - 1.5, np.array(y) - 2.0
-    gap = z - (x @ z) / (x @ x) * x
-    assert deciding(w, y, 8) == pytest.approx((gap**2).sum() ** 2 / (gap**4).sum() * 2.0)
-    assert deciding([1.0] * 4, y, 4) == pytest.approx((z**2).sum() ** 2 / (z**4).sum())
-    assert deciding(w, [3.0] * 4, 4) == float("inf")
+    for size in (1.0, 2.0):  # ten of a hundred rows: a tenth of those that count
+        assert events_of(np.r_[size * np.ones(10), np.zeros(90)], 300.0) == pytest.approx(30.0)
+    assert events_of(np.r_[3.0, np.ones(9), np.zeros(90)], 100.0) == pytest.approx(18.0**2 / 90.0)  # one is half of all
+    assert events_of(np.zeros(10), 1e9) == 0.0
 
 
 def test_a_target_policy_knows_nothing_of_the_log_unless_it_says_so():

@@ -124,6 +124,7 @@ def killed_again_and_again(folder, url, kills, least):
     flow(store, ledger, world, datetime.date.today())
     assert audit_ledger(ledger) == (len(keys), [])
     assert set(ledger.read("outcomes")["outcome_id"].to_pylist()) == known
+    store.close()
     return len(answered), len(told)
 
 
