@@ -9,7 +9,8 @@ of its own; what they print is not shown, so it is not compared.
 A block with a title, as in toml title="suite.toml", is a file of that name, written before what comes below it runs. On
 a page in a folder (tutorials/, how-to/) a block of python runs in its turn, in the folder of the page's commands. A
 block of TOML without a title is a part of a file: its keys are known to one of the models. What is Chinese holds the
-same blocks (tests/test_translation.py), so it is run here.
+same blocks (tests/test_translation.py), so it is run here. Pages of LONG take 10 to 70 seconds each and are run by
+`make slow`; all others always.
 """
 
 import importlib
@@ -43,7 +44,12 @@ TOLERANCE = 0.02
 INSTALLED = {"make demo": "campaignrl demo", "make data": f"python {ROOT}/.ci/data_sets.py ../shared/data"}
 MADE = {"first-hour.md": write_exports}  # what a page finds in exports/
 FIRST_HOUR = 300.0  # seconds of machine time, from exports to an approved list
+LONG = (
+    *("failures.md", "first-hour.md", "operate.md", "scale.md", "first-study.md", "first-month.md", "own-world.md"),
+    *("send-list-from-excel.md", "spend-a-budget.md", "erase-a-customer.md"),
+)
 NOT_RUN = ("git clone", "make test", "make setup", "make wheel", "pip install")
+MARKED = [pytest.param(page, marks=pytest.mark.slow) if page.name in LONG else page for page in PAGES]
 
 
 class Shown(NamedTuple):
@@ -143,7 +149,7 @@ def run_python(block: str, folder: Path, page: Path) -> None:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("page", MARKED, ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_commands_print_what_the_page_shows(page: Path, workplace: Path, request: pytest.FixtureRequest) -> None:
     text = page.read_text(encoding="utf-8")
     if any(f"import {name}" in text or f"from {name}" in text for name in EXTRA):
