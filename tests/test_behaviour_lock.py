@@ -340,7 +340,19 @@ def customers(folder, world=SMALL):
 
 def timeless(value):
     """A benchmark's results without what differs from run to run and from version to version of the code."""
-    gone = {"seconds", "created", "machine", "code", "versions", "timings", "version", "python", "started", "finished"}
+    gone = {
+        "seconds",
+        "created",
+        "machine",
+        "code",
+        "versions",
+        "timings",
+        "version",
+        "python",
+        "started",
+        "finished",
+        "campaignrl",
+    }
     if isinstance(value, dict):
         return {key: timeless(v) for key, v in value.items() if key not in gone}
     return [timeless(v) for v in value] if isinstance(value, list) else value
