@@ -1,6 +1,7 @@
 """Bad inputs of `decide` as a caller meets them: said in words or decided safely, never a stack trace or a guess."""
 
 import datetime
+import sys
 
 import numpy as np
 import pandas as pd
@@ -9,11 +10,12 @@ from typer.testing import CliRunner
 
 import campaignrl as crl
 from campaignrl.actions import NONE
+from campaignrl.cli import main as cli
 from campaignrl.cli.main import app
 from campaignrl.envs import Panel, customers_frame
 from campaignrl.errors import DataError, SpecError, UsageError
 from campaignrl.guard import rules_said
-from campaignrl.send import plan_of
+from campaignrl.send import example_customers, plan_of
 
 
 @pytest.fixture(scope="module")
@@ -163,3 +165,18 @@ def test_an_old_policy_is_said_to_be_old_and_refused_beyond_the_limit(frame, wor
     assert {rule.rule for rule in rules_said(strict)} - {rule.rule for rule in rules_said(world)} == {
         "age of the policy"
     }
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [(["--engine", "spark"], "local or dask or ray"), (["--workers", "0"], "1")]
+)
+def test_an_engine_nobody_knows_is_refused_for_a_small_table_too(words, said, tmp_path, monkeypatch, capsys):
+    table = tmp_path / "c.csv"
+    example_customers(crl.load_world("coupon_trap")).to_csv(table, index=False)
+    call = ["campaignrl", "decide", "uniform", str(table), "-w", "coupon_trap", "-o", str(tmp_path / "s.csv"), *words]
+    monkeypatch.setattr(sys, "argv", call)
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    told = capsys.readouterr().err
+    assert (end.value.code, words[0].strip("-") in told, said in told) == (2, True, True)
+    assert not (tmp_path / "s.csv").exists()

@@ -16,6 +16,7 @@ from campaignrl.errors import Problem, UsageError, unknown
 from campaignrl.loop.example_exports import example_exports
 from campaignrl.loop.first_reading import Guess, Reading, read_exports
 from campaignrl.loop.folder import FILE, campaign_text
+from campaignrl.loop.study_folder import STUDY
 from campaignrl.policies import business_as_usual
 from campaignrl.specs import load_world
 from campaignrl.tables.files import write_together, write_whole
@@ -53,7 +54,7 @@ def new_campaign(
     """
     place = Path(folder)
     if template not in TEMPLATES:
-        raise unknown("template", template, TEMPLATES)
+        raise unknown("template", template, [*TEMPLATES, STUDY])
     if place.exists() and (not place.is_dir() or any(place.iterdir())):
         fix = "Give a new folder; a campaign that was begun goes on with `campaignrl today`."
         raise UsageError(Problem("init", "folder", str(place), "new or empty", fix))

@@ -55,6 +55,7 @@ from campaignrl.send.shards import SHARD as SHARD
 from campaignrl.send.shards import InShards as InShards
 from campaignrl.send.shards import decide_in_shards as decide_in_shards
 from campaignrl.send.shards import is_typed as is_typed
+from campaignrl.send.shards import require_engine as require_engine
 from campaignrl.send.stages import Settings as Settings
 from campaignrl.send.stages import decide_in_turn as decide_in_turn
 from campaignrl.send.stages import facts_about as facts_about

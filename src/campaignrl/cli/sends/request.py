@@ -28,6 +28,7 @@ from campaignrl.send import (
     is_typed,
     limits_of_run,
     read_customers,
+    require_engine,
     require_values,
 )
 from campaignrl.send.decide import decide as decide_for
@@ -81,6 +82,7 @@ class Request:
         least = inputs.read(lambda: SHARES.read(self.at_least))
         inputs.read(lambda: require_values(playing.value, how, self.explore, least.value))
         inputs.read(lambda: limits_of_run(world.value, 0, self.budget, capacity.value, at_least=least.value))
+        inputs.read(lambda: require_engine(self.engine))
         listed = inputs.read(self._listed)
         in_shards = inputs.read(lambda: self._in_shards(world.value))
         table = inputs.read(lambda: None if in_shards.value else self._customers(world.value, listed.value))

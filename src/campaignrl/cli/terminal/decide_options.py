@@ -77,9 +77,9 @@ WhatIf = Annotated[
 Items = Annotated[
     Path | None, typer.Option(help="Items by customer, of `profile recommend`: what content offers show.")
 ]
-Workers = Annotated[int, typer.Option(help="How many work at a table that is decided in shards.")]
+Workers = Annotated[int, typer.Option(min=1, help="How many work at a table that is decided in shards.")]
 ShardRows = Annotated[
-    int, typer.Option("--shard", help="Customers held at a time; a longer Parquet table is decided in shards.")
+    int, typer.Option("--shard", min=1, help="Customers held at a time; a longer Parquet table is decided in shards.")
 ]
 By = Annotated[
     str, typer.Option("--engine", help="Who works at shards: local, dask or ray, or a cluster, as dask:ADDRESS.")

@@ -20,6 +20,7 @@ work_folder.py     The folder of a run in shards: what is done stays done, so th
 
 from campaignrl.send.shards.engines import Engine as Engine
 from campaignrl.send.shards.engines import engine as engine
+from campaignrl.send.shards.engines import require_engine as require_engine
 from campaignrl.send.shards.job import SHARD as SHARD
 from campaignrl.send.shards.job import is_typed as is_typed
 from campaignrl.send.shards.run import InShards as InShards

@@ -19,6 +19,12 @@ NAMES = ("local", "dask", "ray")
 INSTALL = 'Install it: pip install "campaignrl[scale]".'
 
 
+def require_engine(name: str) -> None:
+    """UsageError where there is no such engine."""
+    if name.partition(":")[0] not in NAMES:
+        raise UsageError(Problem("decide", "engine", name, " or ".join(NAMES), "A cluster is named as dask:ADDRESS."))
+
+
 @contextmanager
 def engine(name: str = "local", workers: int = 1) -> Iterator[Engine]:
     """An engine by name: local, dask or ray, with so many workers; `dask:ADDRESS`, `ray:ADDRESS` for a cluster's own.
@@ -28,8 +34,7 @@ def engine(name: str = "local", workers: int = 1) -> Iterator[Engine]:
         MissingExtra: what it needs is not installed.
     """
     kind, _, address = name.partition(":")
-    if kind not in NAMES:
-        raise UsageError(Problem("decide", "engine", name, " or ".join(NAMES), "A cluster is named as dask:ADDRESS."))
+    require_engine(name)
     if workers < 1:
         raise UsageError(Problem("decide", "workers", workers, "at least 1"))
     if kind == "local":
