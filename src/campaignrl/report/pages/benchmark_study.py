@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from campaignrl.arrays import Float
 from campaignrl.report.figures import ForestRow, Line, forest, learning_curves, over_time, send_shares
@@ -66,7 +66,7 @@ def mean_interval(values: Sequence[float], alpha: float = ALPHA) -> tuple[float,
     mean = float(np.mean(values))
     if len(values) < 2:
         return mean, math.nan, math.nan
-    half = float(stats.t.isf(alpha / 2, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values)))
+    half = -float(special.stdtrit(len(values) - 1, alpha / 2) * np.std(values, ddof=1) / math.sqrt(len(values)))
     return mean, mean - half, mean + half
 
 
