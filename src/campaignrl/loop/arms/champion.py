@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from campaignrl.errors import CampaignError, Problem, UsageError
+from campaignrl.errors import CampaignError, Problem, SpecError, UsageError
 from campaignrl.ledger import Ledger, ledger_log
 from campaignrl.loop.arms.kept import crowned, keep, kept
 from campaignrl.loop.folder import CampaignFile
@@ -62,7 +62,21 @@ def champion_of(campaign: CampaignFile) -> Policy:
     last = crowned(campaign)
     if last:
         return kept(campaign, last["bundle"])
-    return policy_of(campaign, campaign.spec.policies.champion, campaign.spec.policies.explore)
+    named = campaign.spec.policies.champion
+    try:
+        return policy_of(campaign, named, campaign.spec.policies.explore)
+    except SpecError as wrong:
+        raise SpecError([_cannot_play(campaign, named), *wrong.problems]) from None
+
+
+def _cannot_play(campaign: CampaignFile, named: str) -> Problem:
+    """That a champion reads what the world does not know, and how another is made that does not."""
+    world, bundle = campaign.place(campaign.spec.world), campaign.folder / "first.bundle"
+    fix = (
+        f"Train one: campaignrl train dr_uplift --world {world if world.is_file() else campaign.spec.world} "
+        f'-o {bundle}, then champion = "{bundle.name}".'
+    )
+    return Problem("campaign.toml", "champion", named, f"a policy that plays in {campaign.spec.world}", fix)
 
 
 def campaign_policy(campaign: CampaignFile) -> Path:

@@ -33,11 +33,18 @@ HIDDEN = (".", "_", "~$")
 def open_ledger(campaign: CampaignFile) -> Ledger:
     """The campaign's ledger, begun on the first morning."""
     place, spec = campaign.folder / LEDGER, campaign.spec
+    if (place / "ledger.json").exists() and _is_untouched(place) and Ledger.open(place).world != campaign.world.name:
+        shutil.rmtree(place)  # nothing was entered, so another world may still be chosen
     if not (place / "ledger.json").exists():
         return Ledger.create(place, campaign.world, start=spec.start, customers=spec.customers)
     found = Ledger.open(place)
     found.require(campaign.world)
     return found
+
+
+def _is_untouched(place: Path) -> bool:
+    """Whether a ledger holds nothing at all: no decision, hand-over, outcome, permission or erasure."""
+    return not any(Ledger.open(place).counts().values())
 
 
 def make_profiles(campaign: CampaignFile, ledger: Ledger, day: datetime.date, state: dict[str, Any]) -> str | None:
