@@ -292,7 +292,7 @@ def test_a_plan_that_no_longer_holds_is_not_approved(shop):
 def test_a_champion_that_loses_does_not_decide(shop):
     text = (shop / "campaign.toml").read_text()
     changed = text.replace('world = "ecommerce"', 'world = "coupon_trap"')
-    changed = changed.replace("customers = 600", "customers = 1000")
+    changed = changed.replace("customers = 600", "customers = 1000").replace('currency = "CNY"', 'currency = "EUR"')
     changed = changed.replace('champion = "rules"', 'champion = "always:coupon20@email"')
     (shop / "campaign.toml").write_text(changed)
     world = load_world("coupon_trap")
