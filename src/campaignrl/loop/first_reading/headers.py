@@ -48,6 +48,7 @@ CHANNELS = _words(
     }
 )
 CONSENT = ("consent", "optin", "permission", "maycontact", "allowed", "授权", "同意", "许可", "订阅", "允许", "接收")
+NAMED = {"newsletter": "email", **{f"{word}ok": name for name, words in CHANNELS.items() for word in words}}
 REFUSALS = ("optout", "unsubscribe", "donot", "no_", "not", "stop", "取消", "退订", "拒绝", "不", "勿", "禁止")
 KINDS = _words(  # of contacts, in the words of sending tools
     {
@@ -119,6 +120,8 @@ def consent_to(column: str, known: Iterable[str]) -> str | None:
     if column.startswith("consent_") and column.removeprefix("consent_") in channels:
         return column.removeprefix("consent_")
     plain = folded(column)
+    if plain in NAMED:
+        return NAMED[plain] if NAMED[plain] in channels else None
     found = channel_in(plain) if any(word in plain for word in CONSENT) else None
     return found if found in channels else None
 
