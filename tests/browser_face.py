@@ -1,7 +1,7 @@
 """A headless Chromium for tests of pages: what a page shows, asks for and complains of, at each width and colour.
 
-Pictures go to the folder of `CAMPAIGNRL_PICTURES`, where it is set. axe-core is no part of the project: it is used where
-`CAMPAIGNRL_AXE` names its axe.min.js, or `npm install --no-save axe-core` put it into this checkout.
+Pictures go to the folder of `CAMPAIGNRL_PICTURES`, where it is set. axe-core is no part of the project: it is used
+where `CAMPAIGNRL_AXE` names its axe.min.js, or `npm install --no-save axe-core` put it into this checkout.
 """
 
 import json
@@ -18,25 +18,36 @@ AXE = Path(os.environ.get("CAMPAIGNRL_AXE") or ROOT / "node_modules" / "axe-core
 NO_AXE = "axe-core is not beside: npm install --no-save axe-core, or CAMPAIGNRL_AXE=axe.min.js"
 WIDE, NARROW = (1280, 900), (390, 844)
 
-# Elements whose words end beyond the screen, or are cut off by an element around them that neither scrolls nor shows more.
+# Words that end beyond the screen, or that an element around them cuts off, which neither scrolls nor shows more.
 CUT = """
-const wide = document.documentElement.clientWidth, found = [];
-const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-const seen = one => !one.closest('.hidden,.skip,[hidden],dialog:not([open]),[data-md-component=toast],.md-search,.md-nav,.md-clipboard,.md-dialog,.md-top');
-while (walker.nextNode()) {
-  const text = walker.currentNode, own = text.parentElement;
-  if (!text.textContent.trim() || !seen(own) || !own.checkVisibility({checkVisibilityCSS: true, checkOpacity: true})) continue;
+const apart = '.hidden,.skip,[hidden],dialog:not([open]),.md-search,.md-nav,.md-dialog,.md-top';
+const shown = {checkVisibilityCSS: true, checkOpacity: true};
+const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = [];
+
+function place(text) {
   const range = document.createRange();
   range.selectNodeContents(text);
-  const box = range.getBoundingClientRect();
-  if (!box.width) continue;
-  let left = 0, right = wide, scrolls = false;
-  for (let up = own; up && up !== document.body && !scrolls; up = up.parentElement) {
+  return range.getBoundingClientRect();
+}
+
+function room(own) {
+  let left = 0, right = document.documentElement.clientWidth;
+  for (let up = own; up && up !== document.body; up = up.parentElement) {
     const flow = getComputedStyle(up).overflowX, frame = up.getBoundingClientRect();
-    if (flow === 'auto' || flow === 'scroll') scrolls = true;
-    else if (flow !== 'visible' && !(up instanceof SVGElement)) { left = Math.max(left, frame.left); right = Math.min(right, frame.right); }
+    if (flow === 'auto' || flow === 'scroll') return null;
+    if (flow === 'visible' || up instanceof SVGElement) continue;
+    left = Math.max(left, frame.left);
+    right = Math.min(right, frame.right);
   }
-  if (!scrolls && (box.left < left - 1 || box.right > right + 1)) found.push(text.textContent.trim().slice(0, 60));
+  return [left, right];
+}
+
+while (words.nextNode()) {
+  const text = words.currentNode, own = text.parentElement;
+  if (!text.textContent.trim() || own.closest(apart) || !own.checkVisibility(shown)) continue;
+  const box = place(text), limits = room(own);
+  if (box.width && limits && (box.left < limits[0] - 1 || box.right > limits[1] + 1))
+    found.push(text.textContent.trim().slice(0, 60));
 }
 return found;
 """
