@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +29,7 @@ from campaignrl.loop.first_reading.headers import (
     kind_of,
     permission_of,
 )
+from campaignrl.tables.files import WORKBOOKS, filled_sheets
 
 LOOKED_AT = 100_000  # rows of each file
 STATUSES = 20  # values of a status; of more it is something else
@@ -48,7 +49,7 @@ class Guess(NamedTuple):
 
 @dataclass(frozen=True)
 class Reading:
-    """One file as it was understood.
+    """One file, or one sheet of a workbook, as it was understood.
 
     source: a `[[source]]` of a mapping; guesses: of it; line: for the terminal; customers: among the rows looked at.
     """
@@ -60,20 +61,20 @@ class Reading:
     currency: str | None = None
 
 
-def read_exports(paths: Sequence[Path], channels: Sequence[str]) -> list[Reading]:
-    """Each file as it was understood; every file that says nothing is in one error.
+def read_exports(paths: Sequence[Path], channels: Sequence[str], currency: str = "") -> list[Reading]:
+    """Each file as it was understood, a workbook sheet by sheet; every file that says nothing is in one error.
 
-    channels: of the world, for consents.
+    channels: of the world, for consents. currency: what amounts are taken for where no sign says it.
 
     Raises:
         UsageError: no file holds orders, or some file is no table of customers.
     """
     readings, wrong = [], []
     for path in paths:
-        try:
-            readings.append(_reading(path, channels))
-        except DataError as fault:
-            wrong += list(fault.problems) or [Problem(path.name, "file", path.name, f"readable: {fault}")]
+        found, faults = _sheets_read(path, channels, currency)
+        readings += found
+        if not found:
+            wrong += list(faults[0].problems) or [Problem(path.name, "file", path.name, f"readable: {faults[0]}")]
     if wrong:
         raise UsageError(wrong)
     if not any("amount" in reading.source for reading in readings):
@@ -88,14 +89,32 @@ def _without_orders(paths: Sequence[Path], readings: Sequence[Reading]) -> list[
         "(order_date) and what was paid (amount)."
     )
     read = [
-        Problem(path.name, "as read", " ".join(one.line.partition(" rows   ")[2].split()), "orders")
-        for path, one in zip(paths, readings, strict=True)
+        Problem(one.source["file"], "as read", " ".join(one.line.partition(" rows   ")[2].split()), "orders")
+        for one in readings
     ]
     return [Problem("init", "--from", ", ".join(path.name for path in paths), "with a file of orders", fix), *read]
 
 
-def _reading(path: Path, channels: Sequence[str]) -> Reading:
-    frame, facts, rows = first_rows(path, LOOKED_AT)
+def _sheets_read(path: Path, channels: Sequence[str], currency: str) -> tuple[list[Reading], list[DataError]]:
+    """What was understood of a file, and why a sheet of it was not."""
+    found, faults, left = [], [], []
+    try:
+        sheets = filled_sheets(path) if path.suffix.lower() in WORKBOOKS else []
+    except DataError as fault:
+        return [], [fault]
+    for sheet in sheets if len(sheets) > 1 else [None]:
+        try:
+            found.append(_reading(path, channels, currency, sheet))
+        except DataError as fault:
+            faults.append(fault)
+            left.append(f"{path.name:<16} sheet {sheet}: left out, no column tells the customer")
+    if found:
+        found[-1] = replace(found[-1], line="\n".join([found[-1].line, *left]))
+    return found, faults
+
+
+def _reading(path: Path, channels: Sequence[str], usual: str, sheet: str | None) -> Reading:
+    frame, facts, rows = first_rows(path, LOOKED_AT, sheet)
     columns = list(frame.columns)
     customer = column_of("customer", columns) or _ids(frame)
     if customer is None:
@@ -103,11 +122,14 @@ def _reading(path: Path, channels: Sequence[str]) -> Reading:
         raise DataError(Problem(path.name, "columns", ", ".join(columns[:8]), "with one that tells the customer", fix))
     moment, amount = _fitting("ts", frame, MOMENT), _paid(frame)
     source: dict[str, Any] = {"name": path.stem, "file": path.name, "customer": customer}
+    if sheet is not None:
+        source |= {"name": f"{path.stem} {sheet}", "sheet": sheet}
     seen = _as_seen(path, facts, rows)
-    who = Guess("ids", path.name, f"{customer} tells the customer")
+    who = Guess("ids", path.name if sheet is None else f"{path.name}, sheet {sheet}", f"{customer} tells the customer")
     if amount and moment:
-        return _orders(source, frame, who, moment, amount, seen)
-    named = channel_in(path.stem) if any(word in folded(path.stem) for word in CONTACTS) else None
+        return _orders(source, frame, who, (moment, amount), usual, seen)
+    word = sheet or path.stem
+    named = channel_in(word) if any(one in folded(word) for one in CONTACTS) else None
     told = column_of("channel", columns)
     if moment and (named or told or column_of("kind", columns)):
         return _contacts(source, frame, who, moment, named, told, channels, seen)
@@ -123,9 +145,12 @@ def _paid(frame: pd.DataFrame) -> str | None:
     return amount
 
 
-def _orders(source: dict[str, Any], frame: pd.DataFrame, who: Guess, moment: str, amount: str, seen: str) -> Reading:
+def _orders(
+    source: dict[str, Any], frame: pd.DataFrame, who: Guess, columns: tuple[str, str], usual: str, seen: str
+) -> Reading:
+    moment, amount = columns
     currency = _currency(frame, amount)
-    when, doubts = _when(frame, moment, who.file, currency)
+    when, doubts = _when(frame, moment, who.file, currency or usual)
     source |= {"kind": "order", "ts": when, "amount": amount if amount in frame else {"expression": amount}}
     for role in ("discount", "category", "brand", "channel", "offer"):
         column = column_of(role, frame.columns)
@@ -134,7 +159,8 @@ def _orders(source: dict[str, Any], frame: pd.DataFrame, who: Guess, moment: str
     void = _void(source, frame)
     order = column_of("order", frame.columns)
     source["rules"] = {"negative": "refund", **_lines_of(order, frame, amount)}
-    paid = Guess("money", who.file, f"{amount} is what was paid" + (f", in {currency}" if currency else "") + void)
+    money = f", in {currency}" if currency else f", taken to be {usual}" if usual else ""
+    paid = Guess("money", who.file, f"{amount} is what was paid{money}{void}")
     line = f"{seen}   order: {source['customer']} · {moment} · {amount}" + (f" ({currency})" if currency else "")
     return Reading(source, (who, paid, *doubts), line, _many(frame, source), currency)
 

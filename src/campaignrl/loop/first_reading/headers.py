@@ -66,6 +66,7 @@ CONSENT = (
 )
 REFUSALS = ("optout", "optedout", "unsubscribe", "donot", "dont", "stop", "取消", "退订", "拒绝", "不", "勿", "禁止")
 NEGATIONS = ("no", "not")  # as words of their own before another: `no_sms`, and not `phone no`, `no. of mails`
+NAMED = {"newsletter": "email", **{f"{word}ok": name for name, words in CHANNELS.items() for word in words}}
 KINDS = _words(  # of contacts, in the words of sending tools
     {
         "sent": "sent send 已发送 发送 发送成功 已下发",
@@ -156,6 +157,8 @@ def consent_to(column: str, known: Iterable[str]) -> str | None:
     if column.startswith("consent_") and column.removeprefix("consent_") in channels:
         return column.removeprefix("consent_")
     plain = folded(column)
+    if plain in NAMED:
+        return NAMED[plain] if NAMED[plain] in channels else None
     found = channel_in(plain) if any(word in plain for word in CONSENT) else None
     return found if found in channels else None
 

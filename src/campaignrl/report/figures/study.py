@@ -61,6 +61,7 @@ def over_time(lines: Sequence[Line], units: tuple[str, str]) -> Figure:
     figure, (ax,) = _side_by_side(1, 3.4)
     _lines(ax, lines)
     ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_xlabel(safe(units[0], 60), color=MUTED, parse_math=False)
     ax.set_ylabel(safe(units[1], 60), color=MUTED, parse_math=False)
     _legend(figure, ax)

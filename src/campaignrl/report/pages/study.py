@@ -117,7 +117,9 @@ class _Drawn:
             shown = f'<img alt="{html.escape(says)}" src="data:image/png;base64,{data}">'
         else:
             shown = inline_svg(svg_bytes(drawing.of), f"d{self._count}", says)
-        return Markup(f'<figure>{caption}<div class="wide">{shown}</div></figure>')  # our own; texts escaped above
+        return Markup(
+            f'<figure>{caption}<div class="wide" tabindex="0">{shown}</div></figure>'
+        )  # our own; texts escaped above
 
 
 def _put(out: BinaryIO, content: bytes) -> None:
