@@ -26,6 +26,8 @@ linear_model/        Bayesian linear regression that all actions share
 offline/             Learners from finished logs
 rollout/             `rollout`: approximate policy iteration from counterfactual rollouts, then prices found by playing
                      whole campaigns
+selection/           `dr_select`: of several classes of policy the one that a log shows to be worth most, or whoever
+                     wrote the log
 """
 
 from campaignrl.policies.base import Learner as Learner

@@ -32,5 +32,12 @@ uplift.py                `uplift` and `dr_uplift`: send what changes a customer'
 
 from campaignrl.policies.offline.advantage_regression import BASELINE_L2 as BASELINE_L2
 from campaignrl.policies.offline.advantage_regression import PENALTIES as PENALTIES
+from campaignrl.policies.offline.advantage_regression import Sums as Sums
+from campaignrl.policies.offline.advantage_regression import encoded as encoded
+from campaignrl.policies.offline.advantage_regression import fit_parts as fit_parts
+from campaignrl.policies.offline.advantage_regression import overlap_of as overlap_of
 from campaignrl.policies.offline.advantage_regression import products as products
 from campaignrl.policies.offline.advantage_regression import refitted as refitted
+from campaignrl.policies.offline.dr_greedy import doubly_robust_scores as doubly_robust_scores
+from campaignrl.policies.offline.replay_learner import ReplayConfig as ReplayConfig
+from campaignrl.policies.offline.replay_learner import ReplayLearner as ReplayLearner
