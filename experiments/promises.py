@@ -1,7 +1,7 @@
 """What vendors of such products promise, as they word it and as it can be meant: is it so?
 
-Per world one policy is taught, and a price on any send (found on other customers) makes it write so often as asked.
-Beside it play sends without a target, as many of them, and nothing sent: the same customers with the same luck. As the
+Per world one policy is taught, and a price on any send (found on other customers) makes it write about as often as
+asked. Beside it play as many sends without a target, and nothing sent: the same customers with the same luck. As the
 field words its promises, the policy is held against the untargeted sends and nobody asks what would have come anyway;
 as they can be meant, against nothing sent. Intervals are Student's t over seeds, each of which brings other customers.
 Writes a section of docs/results.md between its marks. Trainings and plays are kept.
@@ -212,35 +212,43 @@ def taught(name: str, customers: int, bundle: Path) -> str:
     return str(bundle)
 
 
-def settings(name: str, bundle: str, contacts: float) -> dict[str, float]:
-    """The price and the chance that give so many contacts, and what they give on pilot customers."""
+def price_of(name: str, bundle: str, contacts: float) -> float:
+    """The price at which the policy writes so often to pilot customers."""
     world, policy = crl.load_world(name), crl.load_policy(bundle)
-    price = DEAREST * matched(world, lambda x: at_price(policy, DEAREST * x**3), contacts, -1.0, 1.0) ** 3
-    chance = -matched(world, lambda x: without_target(-x), contacts, -1.0, 0.0)
-    return {"price": price, "chance": chance}
+    return DEAREST * matched(world, lambda x: at_price(policy, DEAREST * x**3), contacts, -1.0, 1.0) ** 3
+
+
+def chance_of(name: str, contacts: float) -> float:
+    """The chance a day at which sends without a target are so many."""
+    return -matched(crl.load_world(name), lambda x: without_target(-x), contacts, -1.0, 0.0)
+
+
+def by_seed(name: str, decide: Callable, key: str, seeds: int, customers: int) -> dict[str, np.ndarray]:
+    """Figures (S,) of one way of deciding."""
+    world, ids = crl.load_world(name), evaluation_ids(customers)
+    runs = [
+        kept(f"{key}-{seed}-{customers}.json", partial(played, world, decide, ids, seed))
+        for seed in range(FIRST_SEED, FIRST_SEED + seeds)
+    ]
+    return {figure: np.array([run[figure] for run in runs]) for figure in runs[0]}
 
 
 def cell(name: str, contacts: tuple, seeds: int, customers: int, training: int, folder: Path) -> dict:
-    """One world: by number of contacts and way, figures by seed."""
+    """One world: by number of contacts and way, figures by seed. The policy first, then as many without a target."""
+    found, size = {}, (seeds, customers)
     with one_blas_thread():
         bundle = taught(name, training, folder / f"{name}-{training}.bundle")
-        world, policy, ids = crl.load_world(name), crl.load_policy(bundle), evaluation_ids(customers)
-        found: dict = {}
+        policy = crl.load_policy(bundle)
         for many in contacts:
-            key = f"{name}-{training}-{many:g}"
-            chosen = kept(folder / f"{key}.json", partial(settings, name, bundle, many))
-            ways = {"untargeted": without_target(chosen["chance"]), "policy": at_price(policy, chosen["price"])}
-            for seed in range(FIRST_SEED, FIRST_SEED + seeds):
-                idle = partial(played, world, nothing, ids, seed)
-                runs = {"nothing": kept(folder / f"{name}-nothing-{seed}-{customers}.json", idle)}
-                for way, decide in ways.items():
-                    play = partial(played, world, decide, ids, seed)
-                    runs[way] = kept(folder / f"{key}-{way}-{seed}-{customers}.json", play)
-                for way, run in runs.items():
-                    for figure, value in run.items():
-                        found.setdefault(many, {}).setdefault(way, {}).setdefault(figure, []).append(value)
-        return {many: {w: {f: np.array(v) for f, v in of.items()} for w, of in ways.items()}
-                for many, ways in found.items()}  # fmt: skip
+            key = str(folder / f"{name}-{training}-{many:g}")
+            price = kept(f"{key}-price.json", partial(price_of, name, bundle, many))
+            ours = by_seed(name, at_price(policy, price), f"{key}-policy", *size)
+            find = partial(chance_of, name, float(ours["contacts"].mean()))
+            chance = kept(f"{key}-chance-{seeds}-{customers}.json", find)
+            others = by_seed(name, without_target(chance), f"{key}-untargeted-{chance:.6f}", *size)
+            idle = by_seed(name, nothing, str(folder / f"{name}-nothing"), *size)
+            found[many] = {"nothing": idle, "untargeted": others, "policy": ours}
+    return found
 
 
 def promises(ways: dict) -> list[dict]:
@@ -273,7 +281,7 @@ def document(found: dict[str, dict], seeds: int, customers: int) -> str:
             ours, theirs = (float(ways[way]["contacts"].mean()) for way in ("policy", "untargeted"))
             idle = {figure: 100.0 * values.mean() for figure, values in ways["nothing"].items()}
             lines += [
-                f"**{name}, {asked:g} contacts asked**: {ours:.1f} by the policy, {theirs:.1f} without a target; "
+                f"**{name}, {asked:g} contacts asked**: {ours:.2f} by the policy, {theirs:.2f} without a target; "
                 f"{seeds} seeds of {customers:,} customers. With nothing sent {idle['buyers']:.1f} % order, "
                 f"{100.0 * idle['again'] / idle['buyers']:.1f} % of them again, and {idle['top_kept']:.1f} % of the "
                 "top fifth stay.",
