@@ -16,6 +16,7 @@ from campaignrl.cli import main as cli
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.truth import always, live, nothing, rollout_labels
 from campaignrl.errors import ArtifactError, SpecError, SupportError, UsageError
+from campaignrl.features import FeatureSchema
 from campaignrl.policies.baselines import FIXED, NOTHING, USUAL, baselines_of, best_fixed, deciding, fixed_values
 from campaignrl.policies.bundle import load_bundle, read_manifest, save_bundle
 from campaignrl.policies.deep.forward_pass import Layer
@@ -534,3 +535,15 @@ def test_at_a_price_each_unit_of_money_must_bring_so_much_more(shop):
     spent = [float((policy.at_price(p).probabilities(context, allowed) @ costs).mean()) for p in (0.0, 5.0, 25.0, 1e4)]
     assert spent == sorted(spent, reverse=True)
     assert spent[0] > spent[-1] == 0.0
+
+
+def test_a_policy_of_fewer_features_learns_by_these_alone(small_world):
+    """As where a real log knows less of its customers than the world does."""
+    few = FeatureSchema(tuple(f for f in small_world.features.features if f.name in ("segment", "orders")))
+    policy = crl.load_policy(SPEC, small_world.catalog, features=few)
+    crl.train(policy, small_world, customers=300, rounds=1)
+    assert policy.layers[0].weight.shape[0] == few.width < small_world.features.width
+    panel = Panel(small_world, 50, seed=1)
+    context, allowed = panel.observe(), panel.allowed(panel.observe())
+    whole = policy.probabilities(context, allowed)
+    np.testing.assert_array_equal(whole, policy.probabilities(context.to_schema(few), allowed))
