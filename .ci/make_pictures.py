@@ -110,7 +110,7 @@ def screens(browser: str) -> None:
         folder = Path(place)
         words = [sys.executable, "-m", "campaignrl", "demo", "-n", "4000", "-o", str(folder)]
         subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        pages = {"report": folder / "report.html", "plan": next(folder.glob("*.plan.html"), None)}
+        pages = {"report": folder / "report.html", "plan": next(folder.glob("campaign/plans/*.html"), None)}
         for name, page in pages.items():
             if page is not None:
                 screen(browser, page, PICTURES / f"{name}.png", 1060, 900)

@@ -16,6 +16,7 @@ import hashlib
 import io
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -257,7 +258,11 @@ def benchmark(folder, _):
 
 @case("demo")
 def demo(folder, _):
-    return [run("demo", "--customers", 150, "-o", folder / "demo", "--seed", 3)]
+    said = run("demo", "--customers", 150, "-o", "demo", "--seed", 3)  # in the folder itself: its state names its files
+    campaign = folder / "demo" / "campaign"
+    shutil.rmtree(campaign / "ledger")  # whose files have chance in their names; what it decided is in the lists
+    (campaign / "morning.html").unlink()  # as long as each station took today
+    return [said]
 
 
 @case("envs", "campaignrl/Lifecycle-v0", "campaignrl/Bandit-v0")

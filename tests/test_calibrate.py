@@ -367,3 +367,21 @@ def test_a_rate_that_says_nothing_is_refused():
     for rate in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(UsageError, match="a number above 0"):
             in_currency(load_world("ecommerce"), "USD", rate)
+
+
+def test_where_nothing_was_sent_a_segment_of_the_templates_keeps_its_tastes():
+    """No data here say how anybody answers, so the template says it whole, and is named for it."""
+    panel = Panel(load_world("ecommerce"), 400, seed=2)
+    history = play_history(panel, lambda at: np.zeros(len(at), dtype=np.int64), days=40)
+    labels = history.attributes.set_index("customer_id")["segment"].dropna()
+    labels = labels.replace({"leisure": "our_own"})
+    events = history.events[history.events["customer_id"].isin(labels.index)]
+    found = calibrate(events, segments=labels, like="ecommerce")
+    segments = found.world.segments
+    theirs = load_world("ecommerce").segments
+    assert segments["rational"].taste == theirs["rational"].taste
+    assert segments["rational"].affinity == theirs["rational"].affinity
+    assert not segments["our_own"].taste
+    tastes = [one for key, one in found.provenance.items() if key.startswith("segments.rational.taste")]
+    assert tastes
+    assert {one.how for one in tastes} == {"default"}

@@ -21,7 +21,7 @@ from campaignrl.envs import Panel, play_history
 from campaignrl.envs.truth import live
 from campaignrl.errors import DataError, UnknownName, UsageError
 from campaignrl.ledger import EPOCH, Ledger, ledger_log
-from campaignrl.loop import CampaignFile, confirm, new_campaign
+from campaignrl.loop import CampaignFile, confirm, new_campaign, profiles_alone, settle
 from campaignrl.loop.approval import approve, halt, release
 from campaignrl.loop.arms import champion_of
 from campaignrl.loop.example_exports import exports_of
@@ -30,7 +30,7 @@ from campaignrl.loop.morning import today
 from campaignrl.ope import compare_on_log
 from campaignrl.policies import load_policy, paired_gain, policy_hash
 from campaignrl.send import audit_ledger
-from campaignrl.specs import load_world
+from campaignrl.specs import bundled_files, load_world
 from campaignrl.true_value import acting
 
 DAY = dt.date(2026, 11, 21)
@@ -319,7 +319,7 @@ def test_a_plan_that_no_longer_holds_is_not_approved(shop):
 def test_a_champion_that_loses_does_not_decide(shop):
     text = (shop / "campaign.toml").read_text()
     changed = text.replace('world = "ecommerce"', 'world = "coupon_trap"')
-    changed = changed.replace("customers = 600", "customers = 1000")
+    changed = changed.replace("customers = 600", "customers = 1000").replace('currency = "CNY"', 'currency = "EUR"')
     changed = changed.replace('champion = "rules"', 'champion = "always:coupon20@email"')
     (shop / "campaign.toml").write_text(changed)
     world = load_world("coupon_trap")
@@ -656,6 +656,33 @@ def test_what_the_exports_do_not_say_stays_unknown_to_the_plan(shop):
     assert any("contact" in limit for limit in found.plan.limits), found.plan.limits
     page = (shop / "plans" / f"{DAY}.html").read_text()
     assert all(limit.split(":")[0][:30] in html.unescape(page) for limit in found.plan.limits)
+
+
+def test_keys_of_the_file_are_changed_where_they_stand(shop):
+    before = (shop / "campaign.toml").read_text()
+    settle(shop, {"world": "mine.toml", "policies.challengers": ["a.bundle"], "learn.policy": "x"})
+    after = (shop / "campaign.toml").read_text()
+    assert len(after.splitlines()) == len(before.splitlines())
+    assert 'world = "mine.toml"   # whose offers' in after
+    assert 'challengers = ["a.bundle"]   # bundles' in after
+    assert 'policy = "x"   # who learns on' in after
+    with pytest.raises(UsageError, match="a line in the file"):
+        settle(shop, {"sends.colour": "red"})
+    assert (shop / "campaign.toml").read_text() == after
+
+
+def test_a_campaign_that_decided_nothing_yet_may_go_into_the_world_that_was_calibrated_on_it(shop):
+    assert profiles_alone(shop, day=DAY)
+    assert profiles_alone(shop, day=DAY) == ""
+    text = (bundled_files("envs")["ecommerce"]).read_text(encoding="utf-8")
+    (shop / "mine.toml").write_text(text.replace("horizon = 90", "horizon = 80"), encoding="utf-8")
+    settle(shop, {"world": "mine.toml"})
+    today(shop, day=DAY)
+    assert Ledger.open(shop / "ledger").world == "mine"
+    approve(shop, day=DAY, who="Ann", now=NOW)
+    settle(shop, {"world": "ecommerce"})
+    with pytest.raises(UsageError, match="the world it was begun for"):
+        today(shop, day=DAY)
 
 
 def test_verbs_say_what_they_did(tmp_path):

@@ -298,3 +298,12 @@ def test_what_was_seen_cannot_change_the_panel(small_world):
             column[...] = 0
     for name, column in other.observe().columns.items():
         np.testing.assert_array_equal(panel.observe().columns[name], column)
+
+
+def test_rewards_in_expectation_have_the_same_mean_and_less_luck(small_world):
+    found, certain = (simulate(small_world, customers=3_000, seed=4, expects=which) for which in (False, True))
+    assert np.array_equal(found.action, certain.action), "what happens is the same; only rewards are said otherwise"
+    assert np.array_equal(found.propensity, certain.propensity)
+    difference = np.bincount(found.customer, found.reward - certain.reward)
+    assert abs(difference.mean()) < 3.0 * difference.std() / np.sqrt(len(difference))
+    assert certain.reward[certain.matured].std() < 0.6 * found.reward[found.matured].std()

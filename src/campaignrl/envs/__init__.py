@@ -33,9 +33,11 @@ from types import ModuleType
 from campaignrl.envs.bandit import BanditVectorEnv as BanditVectorEnv
 from campaignrl.envs.cohorts import Cohort as Cohort
 from campaignrl.envs.customers_export import customers_frame as customers_frame
+from campaignrl.envs.events_export import Chronicle as Chronicle
 from campaignrl.envs.events_export import History as History
 from campaignrl.envs.events_export import play_history as play_history
 from campaignrl.envs.events_export import truth_of as truth_of
+from campaignrl.envs.expected_reward import Morning as Morning
 from campaignrl.envs.expected_reward import expected_orders as expected_orders
 from campaignrl.envs.expected_reward import morning as morning
 from campaignrl.envs.options import Options as Options

@@ -50,6 +50,41 @@ class History:
         write_frame(self.refreshes, Path(folder) / "refreshes.parquet")
 
 
+class Chronicle:
+    """All that happens to a panel, written down day by day; it may go on living.
+
+    The panel must stand at day 0: of what came before, only its opening balance is known.
+    """
+
+    def __init__(self, panel: Panel, start: date = START) -> None:
+        """Begin on the morning of `start`, the panel's day 0."""
+        self.panel, self.start = panel, start
+        self._frames = [_opening(panel, start), _permissions(panel, start)]
+        self._looks = [_look(panel, start)]
+
+    def live(self, choose: Choose, days: int, progress: Progress | None = None) -> None:
+        """So many days more, at most to the horizon."""
+        panel, until, refresh = self.panel, self.panel.day + days, self.panel.world.tags.refresh_days
+        while panel.day < until and not panel.done:
+            day, action = panel.day, choose(panel)
+            before = State._make(field.copy() for field in panel.state)
+            outcome = panel.step(action)
+            came = visited(panel.world, panel.traits, before.alive, outcome, day, panel.seed)
+            self._frames.append(_day(panel, before, action, outcome, came, day, self.start))
+            if refresh and panel.day % refresh == 0:
+                self._looks.append(_look(panel, self.start))
+            if progress is not None:
+                progress(panel.day, until)
+
+    def history(self) -> History:
+        """What is known this morning."""
+        events = pd.concat([frame for frame in self._frames if len(frame)], ignore_index=True)
+        events = events.sort_values([ID, "ts"], kind="stable", ignore_index=True)
+        as_of = (np.datetime64(self.start, "D") + self.panel.day).astype(date)
+        refreshes = pd.concat(self._looks, ignore_index=True)
+        return History(events, attributes_of(self.panel, self.start), refreshes, self.start, as_of)
+
+
 def play_history(
     panel: Panel,
     choose: Choose,
@@ -61,24 +96,9 @@ def play_history(
 
     The panel must stand at day 0: of what came before, only its opening balance is known.
     """
-    frames = [_opening(panel, start), _permissions(panel, start)]
-    looks = [_look(panel, start)]
-    refresh = panel.world.tags.refresh_days
-    until = panel.day + days if days is not None else panel.world.horizon
-    while panel.day < until and not panel.done:
-        day, action = panel.day, choose(panel)
-        before = State._make(field.copy() for field in panel.state)
-        outcome = panel.step(action)
-        came = visited(panel.world, panel.traits, before.alive, outcome, day, panel.seed)
-        frames.append(_day(panel, before, action, outcome, came, day, start))
-        if refresh and panel.day % refresh == 0:
-            looks.append(_look(panel, start))
-        if progress is not None:
-            progress(panel.day, until)
-    events = pd.concat([frame for frame in frames if len(frame)], ignore_index=True)
-    events = events.sort_values([ID, "ts"], kind="stable", ignore_index=True)
-    as_of = (np.datetime64(start, "D") + panel.day).astype(date)
-    return History(events, attributes_of(panel, start), pd.concat(looks, ignore_index=True), start, as_of)
+    found = Chronicle(panel, start)
+    found.live(choose, panel.world.horizon if days is None else days, progress)
+    return found.history()
 
 
 def attributes_of(panel: Panel, start: date = START) -> pd.DataFrame:

@@ -3,6 +3,8 @@
 approval.py         Releasing a plan, and the kill switch: who, when, which plan
 example_exports.py  Small example exports of a shop, bank, chain or travel house: what `campaignrl init --template`
                     begins with
+first_steps.py      What may come before the first morning: profiles alone, to calibrate a world on, and a policy held
+                    against others
 morning.py          A morning: exports to profiles, what came back to the ledger, who may decide, what would be sent;
                     and the page
 new_campaign.py     A new folder: from a template with example exports, or from a marketer's own files
@@ -26,11 +28,15 @@ from campaignrl.loop.arms import judge as judge
 from campaignrl.loop.arms import planned_step as planned_step
 from campaignrl.loop.arms import read_step as read_step
 from campaignrl.loop.arms import verdict as verdict
+from campaignrl.loop.example_exports import exports_of as exports_of
+from campaignrl.loop.first_steps import profiles_alone as profiles_alone
+from campaignrl.loop.first_steps import standing_in_world as standing_in_world
 from campaignrl.loop.folder import CampaignFile as CampaignFile
 from campaignrl.loop.folder import TrialSpec as TrialSpec
 from campaignrl.loop.folder import confirm as confirm
 from campaignrl.loop.folder import halted as halted
 from campaignrl.loop.folder import read_state as read_state
+from campaignrl.loop.folder import settle as settle
 from campaignrl.loop.morning import Today as Today
 from campaignrl.loop.morning import today as today
 from campaignrl.loop.new_campaign import NewCampaign as NewCampaign

@@ -17,8 +17,8 @@ from campaignrl.loop.example_exports import example_exports
 from campaignrl.loop.first_reading import Guess, Reading, read_exports
 from campaignrl.loop.folder import FILE, campaign_text
 from campaignrl.loop.study_folder import STUDY
-from campaignrl.policies import business_as_usual
-from campaignrl.specs import load_world
+from campaignrl.policies import business_as_usual, load_policy
+from campaignrl.specs import World, load_world
 from campaignrl.tables.files import write_together, write_whole
 
 TEMPLATES: Mapping[str, str] = MappingProxyType(
@@ -42,7 +42,12 @@ class NewCampaign:
 
 
 def new_campaign(
-    folder: str | Path, *, template: str = "shop", exports: Sequence[str | Path] = (), start: datetime.date
+    folder: str | Path,
+    *,
+    template: str = "shop",
+    exports: Sequence[str | Path] = (),
+    start: datetime.date,
+    world: World | None = None,
 ) -> NewCampaign:
     """Begin a campaign's folder, which appears whole or not at all.
 
@@ -51,6 +56,7 @@ def new_campaign(
         template: whose world, tags and rules: shop, bank, retail, travel; without `exports` also whose examples.
         exports: one's own files, which are copied; their meaning is guessed, and each guess told.
         start: first day of the campaign.
+        world: whose offers, channels and rules hold, instead of the template's.
 
     Raises:
         UsageError: the folder is not empty, or the files hold no orders.
@@ -62,9 +68,8 @@ def new_campaign(
     if place.exists() and (not place.is_dir() or any(place.iterdir())):
         fix = "Give a new folder; a campaign that was begun goes on with `campaignrl today`."
         raise UsageError(Problem("init", "folder", str(place), "new or empty", fix))
-    world = load_world(TEMPLATES[template])
-    usual = business_as_usual(world)
-    assert usual is not None  # of every template
+    world = load_world(TEMPLATES[template]) if world is None else world
+    usual = business_as_usual(world) or load_policy("rules", world)
     given = [Path(path) for path in exports]
     missing = [path for path in given if not path.is_file()]
     names = [path.name for path in given]

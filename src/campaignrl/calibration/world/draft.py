@@ -111,7 +111,8 @@ def _segments(campaign: Campaign, template: World, lent: Tables, said: dict[str,
     found: Tables = {}
     for g, name in enumerate(campaign.segments):
         own = copy.deepcopy(lent["segments"].get(name, lent["segments"][largest]))
-        for part in ("profile", "affinity", "taste", "says"):
+        is_lent = name in lent["segments"] and not campaign.rows.action.any()  # nothing here says how it answers
+        for part in ("profile", "says") if is_lent else ("profile", "affinity", "taste", "says"):
             own.pop(part, None)
         lent_consent = own.get("consent", {})
         share = float(round(shares[g], 6))

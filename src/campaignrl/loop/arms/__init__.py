@@ -19,6 +19,7 @@ from campaignrl.loop.arms.champion import champion_of as champion_of
 from campaignrl.loop.arms.champion import judge as judge
 from campaignrl.loop.arms.champion import policy_of as policy_of
 from campaignrl.loop.arms.champion import require_not_losing as require_not_losing
+from campaignrl.loop.arms.champion import standing_of as standing_of
 from campaignrl.loop.arms.cohort import cohort_of as cohort_of
 from campaignrl.loop.arms.decisions import beside as beside
 from campaignrl.loop.arms.decisions import decided as decided

@@ -16,9 +16,12 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from campaignrl.errors import DataError, Problem, UsageError
+from campaignrl.loop.first_reading.dates import date_format
 from campaignrl.loop.first_reading.first_rows import first_rows
 from campaignrl.loop.first_reading.headers import (
     CONTACTS,
+    CURRENCIES,
+    UNIT_PRICES,
     channel_in,
     column_of,
     folded,
@@ -37,7 +40,7 @@ MOMENT = re.compile(r"\d{1,4}\s*[-/.年]\s*\d{1,2}|^\d{8}$|^\d{5}(\.\d+)?$|\d{1,
 
 
 class Guess(NamedTuple):
-    """Something that was concluded and must be confirmed. what: ids, money or consent; file; says: in words."""
+    """Something that was concluded and must be confirmed. what: ids, money, consent or dates; says: in words."""
 
     what: str
     file: str
@@ -75,9 +78,21 @@ def read_exports(paths: Sequence[Path], channels: Sequence[str], currency: str =
     if wrong:
         raise UsageError(wrong)
     if not any("amount" in reading.source for reading in readings):
-        fix = "Give the file that holds what customers bought: customer, time and amount."
-        raise UsageError(Problem("init", "--from", ", ".join(p.name for p in paths), "with a file of orders", fix))
+        raise UsageError(_without_orders(paths, readings))
     return readings
+
+
+def _without_orders(paths: Sequence[Path], readings: Sequence[Reading]) -> list[Problem]:
+    """What was taken from each file instead, and what an order needs."""
+    fix = (
+        "Give the file that holds what customers bought, or rename its columns: a customer (customer_id), a time "
+        "(order_date) and what was paid (amount)."
+    )
+    read = [
+        Problem(one.source["file"], "as read", " ".join(one.line.partition(" rows   ")[2].split()), "orders")
+        for one in readings
+    ]
+    return [Problem("init", "--from", ", ".join(path.name for path in paths), "with a file of orders", fix), *read]
 
 
 def _sheets_read(path: Path, channels: Sequence[str], currency: str) -> tuple[list[Reading], list[DataError]]:
@@ -105,7 +120,7 @@ def _reading(path: Path, channels: Sequence[str], usual: str, sheet: str | None)
     if customer is None:
         fix = "Rename one to customer_id, or write campaign.toml by hand."
         raise DataError(Problem(path.name, "columns", ", ".join(columns[:8]), "with one that tells the customer", fix))
-    moment, amount = _fitting("ts", frame, MOMENT), _fitting("amount", frame, MONEY)
+    moment, amount = _fitting("ts", frame, MOMENT), _paid(frame)
     source: dict[str, Any] = {"name": path.stem, "file": path.name, "customer": customer}
     if sheet is not None:
         source |= {"name": f"{path.stem} {sheet}", "sheet": sheet}
@@ -121,25 +136,56 @@ def _reading(path: Path, channels: Sequence[str], usual: str, sheet: str | None)
     return _attributes(source, frame, who, channels, seen)
 
 
+def _paid(frame: pd.DataFrame) -> str | None:
+    """What was paid in a row, as `amount` of a mapping: a column, or the product of a quantity and a price a piece."""
+    amount = _fitting("amount", frame, MONEY)
+    pieces, price = column_of("quantity", frame.columns), _fitting("amount", frame, MONEY, UNIT_PRICES)
+    if pieces is not None and price is not None and amount in (None, price):
+        return f"{pieces} * {price}" if pieces.isidentifier() and price.isidentifier() else None
+    return amount
+
+
 def _orders(
     source: dict[str, Any], frame: pd.DataFrame, who: Guess, columns: tuple[str, str], usual: str, seen: str
 ) -> Reading:
     moment, amount = columns
-    source |= {"kind": "order", "ts": moment, "amount": amount}
+    currency = _currency(frame, amount)
+    when, doubts = _when(frame, moment, who.file, currency or usual)
+    source |= {"kind": "order", "ts": when, "amount": amount if amount in frame else {"expression": amount}}
     for role in ("discount", "category", "brand", "channel", "offer"):
         column = column_of(role, frame.columns)
         if column is not None and column not in source.values():
             source[role] = column
     void = _void(source, frame)
     order = column_of("order", frame.columns)
-    source["rules"] = {"negative": "refund", **({"merge": order} if order else {})}
-    currency = _currency(frame, amount)
+    source["rules"] = {"negative": "refund", **_lines_of(order, frame, amount)}
     money = f", in {currency}" if currency else f", taken to be {usual}" if usual else ""
     paid = Guess("money", who.file, f"{amount} is what was paid{money}{void}")
-    line = f"{seen}   order: {who.says.partition(' ')[0]} · {moment} · {amount}" + (
-        f" ({currency})" if currency else ""
-    )
-    return Reading(source, (who, paid), line, _many(frame, source), currency)
+    line = f"{seen}   order: {source['customer']} · {moment} · {amount}" + (f" ({currency})" if currency else "")
+    return Reading(source, (who, paid, *doubts), line, _many(frame, source), currency)
+
+
+def _when(frame: pd.DataFrame, column: str, file: str, currency: str | None) -> tuple[Any, list[Guess]]:
+    """A time as a mapping says it, with its format where it needs one, and the guess that this may be."""
+    found = date_format(frame[column], currency)
+    if not found.formats:
+        return column, []
+    told = {"column": column, "format": found.formats[0] if len(found.formats) == 1 else list(found.formats)}
+    example = next(iter(frame[column].dropna()), "")
+    doubt = Guess("dates", file, f"{column} has the {found.says} ({example}); its values fit both ways")
+    return told, [] if found.sure else [doubt]
+
+
+def _lines_of(order: str | None, frame: pd.DataFrame, amount: str) -> dict[str, Any]:
+    """How rows of one order become one: lines are added up; a total that each line repeats counts once."""
+    if order is None:
+        return {}
+    if amount in frame:
+        several = frame[frame[order].notna() & frame[order].duplicated(keep=False)]
+        paid = several.groupby(order)[amount]
+        if len(several) and float(((paid.nunique() == 1) & (paid.count() == paid.size())).mean()) >= FIT:
+            return {"duplicates": [order]}
+    return {"merge": order}
 
 
 def _void(source: dict[str, Any], frame: pd.DataFrame) -> str:
@@ -167,7 +213,8 @@ def _contacts(
     seen: str,
 ) -> Reading:
     kind = column_of("kind", frame.columns)
-    source |= {"ts": moment, "kind": "sent"}
+    when, doubts = _when(frame, moment, who.file, None)
+    source |= {"ts": when, "kind": "sent"}
     if kind is not None:
         values = {str(value): kind_of(str(value)) or "ignore" for value in frame[kind].dropna().unique()}
         source["kind"] = {"column": kind, "values": values, "default": "ignore"}
@@ -178,7 +225,7 @@ def _contacts(
         source["channel"] = {"constant": named}
     offer = column_of("offer", frame.columns)
     source |= {} if offer is None else {"offer": offer}
-    return Reading(source, (who,), f"{seen}   contacts: {named or told or 'no channel'} · {moment}", 0)
+    return Reading(source, (who, *doubts), f"{seen}   contacts: {named or told or 'no channel'} · {moment}", 0)
 
 
 def _attributes(source: dict[str, Any], frame: pd.DataFrame, who: Guess, channels: Sequence[str], seen: str) -> Reading:
@@ -196,7 +243,10 @@ def _attributes(source: dict[str, Any], frame: pd.DataFrame, who: Guess, channel
             means = "the consent to" if kind == "consent" else "an opt-out, and NOT a consent, of"
             guesses.append(Guess("consent", who.file, f"{column} is {means} {channel} ({words})"))
         elif column == joined:
-            attributes["joined"] = {"column": column, "type": "date"}
+            when, doubts = _when(frame, column, who.file, None)
+            told = {"column": column} if isinstance(when, str) else when
+            attributes["joined"] = {**told, "type": "date"}
+            guesses += doubts
         else:
             attributes[column] = {"column": column}
         said.append(column)
@@ -208,9 +258,9 @@ def _many(frame: pd.DataFrame, source: dict[str, Any]) -> int:
     return int(frame[source["customer"]].nunique())
 
 
-def _fitting(role: str, frame: pd.DataFrame, shape: re.Pattern[str]) -> str | None:
-    """The column that is called so, if its cells look so."""
-    column = column_of(role, frame.columns)
+def _fitting(role: str, frame: pd.DataFrame, shape: re.Pattern[str], words: Sequence[str] = ()) -> str | None:
+    """The column that is called so, if its cells look so. words: instead of the role's own."""
+    column = column_of(role, frame.columns, words)
     if column is None:
         return None
     cells = frame[column].dropna().astype(str).str.strip()
@@ -225,8 +275,10 @@ def _ids(frame: pd.DataFrame) -> str | None:
 
 
 def _currency(frame: pd.DataFrame, amount: str) -> str | None:
-    text = amount + "".join(frame[amount].dropna().astype(str).head(200))
-    found = next((name for sign, name in SIGNS.items() if sign in text), None)
+    text = amount + ("".join(frame[amount].dropna().astype(str).head(200)) if amount in frame else "")
+    words = {word.upper() for word in re.findall(r"(?<![A-Za-z])[A-Za-z]{3}(?![A-Za-z])", amount)}
+    code = next((name for name in CURRENCIES if name in words), None)
+    found = next((name for sign, name in SIGNS.items() if sign in text), {"RMB": "CNY"}.get(code or "", code))
     return found or ("CNY" if any("\u4e00" <= sign <= "\u9fff" for sign in amount) else None)
 
 

@@ -6,7 +6,7 @@
                            max_age_days (of the newest event)
     [answers]              folder of what the sending tool gives back: handovers*, outcomes*, permissions*, and for
                            each, if its columns have other names, the mapping file
-    [policies]             champion, challengers, explore (share of the champion's customers who draw at random)
+    [policies]             champion, challengers, explore (share of what is decided that is drawn at random)
     [proof]                customers and seed on which a policy is held against sending nothing before it may decide
     [sends]                at (when the list goes out), budget (of a day), capacity (by channel, of a day)
     [world_check]          days, most, stop: is the world still like the exports?
@@ -21,6 +21,7 @@ Here: the file as text. Not here: what each key means, with units (settings.py),
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -37,6 +38,8 @@ from campaignrl.tables.files import write_whole
 
 FILE = "campaign.toml"
 MAPPING_KEYS = ("ids", "currency", "source")
+TABLE = re.compile(r"\[+([\w.]+)\]+")
+LINE = re.compile(r"(?:# )?(\w+) = .*?(   # .*)?$")  # a key, set or only told, and the words behind it
 GUESSES = "# Guesses. Nothing is sent while one is left: look at each, then `campaignrl init FOLDER --confirm`."
 
 
@@ -135,6 +138,26 @@ def confirm(folder: Path) -> list[GuessSpec]:
     content = kept.rstrip().encode() + b"\n"
     write_whole(campaign.path, lambda out: out.write(content))
     return list(campaign.spec.guess)
+
+
+def settle(folder: Path, changes: Mapping[str, Any]) -> None:
+    """Give keys that the file has a line for (`world`, `learn.policy`) other values; its words stay.
+
+    Raises:
+        UsageError: there is no line of such a key.
+    """
+    path, left, table, lines = folder / FILE, dict(changes), "", []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        header, found = TABLE.match(line), LINE.match(line)
+        table = header[1] if header else table
+        key = f"{table}.{found[1]}" if found and table else found[1] if found else ""
+        if found and key in left:
+            line = f"{found[1]} = {_toml(left.pop(key))}{found[2] or ''}"
+        lines.append(line)
+    if left:
+        raise UsageError([Problem(FILE, "key", key, "one that has a line in the file") for key in left])
+    text = "\n".join([*lines, ""]).encode()
+    write_whole(path, lambda out: out.write(text))
 
 
 def _toml(value: Any) -> str:

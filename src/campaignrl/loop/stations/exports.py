@@ -16,13 +16,14 @@ import numpy as np
 import pandas as pd
 
 from campaignrl.errors import DataError, Problem
-from campaignrl.ledger import EPOCH, Ledger, not_sent
+from campaignrl.ledger import EPOCH, FACTS, Ledger, not_sent
 from campaignrl.loop.folder import CampaignFile, digest_of
 from campaignrl.profiles.events import newest_day
 from campaignrl.profiles.intake import IntakeResult
 from campaignrl.profiles.intake.intake import intake
 from campaignrl.profiles.store import build_folder
 from campaignrl.report.pages import quality_page
+from campaignrl.specs import world_hash
 from campaignrl.tables import ID, read_events, write_events
 
 PROFILES, LEDGER = "profiles", "ledger"
@@ -31,13 +32,16 @@ HIDDEN = (".", "_", "~$")
 
 
 def open_ledger(campaign: CampaignFile) -> Ledger:
-    """The campaign's ledger, begun on the first morning."""
+    """The campaign's ledger, begun on the first morning; anew for another world while there is nothing in it yet."""
     place, spec = campaign.folder / LEDGER, campaign.spec
-    if not (place / "ledger.json").exists():
-        return Ledger.create(place, campaign.world, start=spec.start, customers=spec.customers)
-    found = Ledger.open(place)
-    found.require(campaign.world)
-    return found
+    if (place / FACTS).exists():
+        found = Ledger.open(place)
+        is_of_this = found.world == campaign.world.name and found.rules[-1] == world_hash(campaign.world)
+        if is_of_this or any(found.counts().values()):
+            found.require(campaign.world)
+            return found
+        shutil.rmtree(place)
+    return Ledger.create(place, campaign.world, start=spec.start, customers=spec.customers)
 
 
 def make_profiles(campaign: CampaignFile, ledger: Ledger, day: datetime.date, state: dict[str, Any]) -> str | None:
@@ -56,9 +60,9 @@ def make_profiles(campaign: CampaignFile, ledger: Ledger, day: datetime.date, st
         taken = intake(campaign.mapping, campaign.exports, fresh, day, page=quality_page)
         rejected = len(taken.rejects)
         orders = int((read_events(taken.events_path, ["kind"])["kind"] == "order").sum())
+        _require_understood(taken)
         _leave_out_own_sends(taken.events_path, ledger)
         _require_recent(taken.events_path, day, spec.data.max_age_days)
-        _require_understood(taken)
         made = build_folder(
             fresh,
             taken.events_path,

@@ -138,7 +138,7 @@ def send_shares(
     longest = max((len(safe(name)) for name in every), default=0)
     head = 0.75 + longest * LETTER * STEEP / 72 / ROW if steep else 1.35  # in rows, above the first
     figure, ax = _canvas(1.0 + ROW * (len(rows) + head - 1.35))
-    look = {"rotation": 90, "fontsize": STEEP} if steep else {"fontsize": size}
+    look: dict[str, Any] = {"rotation": 90, "fontsize": STEEP} if steep else {"fontsize": size}
     left = 0.0
     for title, names, counts in groups:
         ax.text(left, 0.4 - head, title, color=MUTED, fontsize=9, va="bottom", parse_math=False)

@@ -14,7 +14,6 @@ from campaignrl.errors import Problem, UsageError
 from campaignrl.policies import Policy
 from campaignrl.report.facts import ActionFacts, TrainingFacts, training_facts
 from campaignrl.report.facts import wording as words
-from campaignrl.report.figures import inline_svg, png_bytes, svg_bytes, training_figure
 from campaignrl.report.pages.template import style
 from campaignrl.specs import World
 from campaignrl.tables.files import write_whole
@@ -30,6 +29,8 @@ def training_report(
 
     source: the log it learned from, or the world, of which `customers` fresh ones are simulated.
     """
+    from campaignrl.report.figures import png_bytes, training_figure  # matplotlib is slow to import
+
     target = Path(path)
     if target.suffix.lower() not in (".html", ".htm"):
         raise UsageError(Problem("training report", "path", str(path), "a name that ends in .html"))
@@ -44,6 +45,8 @@ def training_report(
 
 def page(facts: TrainingFacts) -> str:
     """The page as text, which needs nothing but itself; the same facts give the same text."""
+    from campaignrl.report.figures import inline_svg, svg_bytes, training_figure  # matplotlib is slow to import
+
     title = html.escape(f"{facts.policy}: what it learned")
     drawing = inline_svg(svg_bytes(training_figure(facts)), "training", "The picture of the training; tables follow.")
     said = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in sentences(facts))
