@@ -164,7 +164,7 @@ class DRGreedy(Shown):
 
     def tensors(self) -> Tensors:
         """The coefficients, how many rows they stand on, and the sums by fold that they rest on."""
-        found = {"coefficients": self._coefficients, "rows": np.array([self._rows], dtype=np.float64)}
+        found: Tensors = {"coefficients": self._coefficients, "rows": np.array([self._rows], dtype=np.float64)}
         for name in sorted(self.shapes(self.catalog, self.schema, self.config).keys() - found.keys()):
             of, what = name.split("_")
             found[name] = np.stack([getattr(getattr(part, of), what) for part in self._parts])

@@ -142,7 +142,7 @@ class ReplayLearner(OfflineLearner):
 
 
 def _some(data: RegressionRows, which: Bool) -> RegressionRows:
-    return RegressionRows(*(part[which] for part in data))
+    return RegressionRows(data.rows[which], data.fold[which], data.rewards[which])
 
 
 def _added(one: list[Sums], other: list[Sums]) -> list[Sums]:
