@@ -5,6 +5,8 @@ BIN    := $(VENV)/bin
 # One BLAS thread: ours run over blocks of customers, and the two kinds fight (docs/speed.md).
 export OPENBLAS_NUM_THREADS ?= 1
 export OMP_NUM_THREADS ?= 1
+# The tests start some hundred processes, none of which should compile the package again.
+unexport PYTHONDONTWRITEBYTECODE
 
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev

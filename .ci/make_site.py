@@ -26,19 +26,12 @@ FOREIGN = re.compile(
 )
 CODE = re.compile(r"<pre>(?=(?:<span></span>)?<code>)")  # reached by keyboard, since wide blocks scroll
 SEARCH = {False: "Search", True: "搜索"}
-NAMES = {False: "campaignrl", True: "campaignrl 中文"}
-PALETTE = [
-    {
-        "media": "(prefers-color-scheme: light)",
-        "scheme": "default",
-        "toggle": {"icon": "material/weather-night", "name": "Dark"},
-    },
-    {
-        "media": "(prefers-color-scheme: dark)",
-        "scheme": "slate",
-        "toggle": {"icon": "material/weather-sunny", "name": "Light"},
-    },
-]
+# The screen's own colours first, until a reader chooses: scheme, its picture, and what the switch then leads to.
+COLOURS = {
+    "(prefers-color-scheme)": ("", "brightness-auto", ("To light colours", "切换为浅色")),
+    "(prefers-color-scheme: light)": ("default", "weather-sunny", ("To dark colours", "切换为深色")),
+    "(prefers-color-scheme: dark)": ("slate", "weather-night", ("To the screen's own colours", "跟随系统深浅色")),
+}
 EXTENSIONS = [
     *(
         "admonition",
@@ -60,7 +53,7 @@ def config(folder: Path, pages: list[str], chinese: bool, target: Path) -> dict[
         "options": {"docstring_style": "google", "show_source": False, "separate_signature": True},
     }
     return {
-        "site_name": NAMES[chinese],
+        "site_name": "campaignrl",
         "site_description": "Learn which offer to send to whom on which channel, prove it on logs, decide safely.",
         "docs_dir": str(folder),
         "site_dir": str(target),
@@ -72,7 +65,7 @@ def config(folder: Path, pages: list[str], chinese: bool, target: Path) -> dict[
             "custom_dir": str(THEME),
             "font": False,
             "language": "zh" if chinese else "en",
-            "palette": PALETTE,
+            "palette": palette(chinese),
             "features": ["navigation.indexes", "navigation.top", "content.code.copy", "search.suggest"],
         },
         "plugins": [
@@ -82,9 +75,19 @@ def config(folder: Path, pages: list[str], chinese: bool, target: Path) -> dict[
         ],
         "markdown_extensions": EXTENSIONS,
         "extra_css": ["assets/site.css"],
+        "extra_javascript": ["assets/site.js"],
         "extra": {"generator": False, "chinese": chinese, "alternate": True},
         "validation": {"links": {"anchors": "warn", "unrecognized_links": "warn", "not_found": "warn"}},
     }
+
+
+def palette(chinese: bool) -> list[dict[str, object]]:
+    """The choices of colour."""
+    return [
+        {"media": media, "toggle": {"icon": f"material/{icon}", "name": names[chinese]}}
+        | ({"scheme": scheme} if scheme else {})
+        for media, (scheme, icon, names) in COLOURS.items()
+    ]
 
 
 def stage(folder: Path, chinese: bool) -> list[str]:

@@ -4,11 +4,12 @@ A MaskablePPO learns in `tight_budget` without a budget, from a reward of what a
 sent nothing, less a price on what sends cost; the price of each episode is drawn by chance and stands in the
 observation. Then each budget gets its price, the least at which other customers would have cost no more, and the policy
 plays fresh customers under that budget, kept by the ledger at every prefix. Beside it `budgeted`, which learned a value
-and a cost of each action from a uniform log without a budget and gets its price in the same way, and the rules and
-uniform sending, which know no price. Gains are over sending nothing to the same customers with the same luck, a
-customer; needs the extra `rl`.
+and a cost of each action from a uniform log without a budget and gets its price in the same way, `rollout`, taught
+without a budget and priced likewise, and the rules and uniform sending, which know no price. Gains are over sending
+nothing to the same customers with the same luck, a customer; the PPO needs the extra `rl`.
 
     python experiments/budget_prices.py --rollouts 90 --customers 20000
+    python experiments/budget_prices.py --rollouts 0 --taught 20000 --customers 9000 --logged 4000
 """
 
 import json
@@ -26,6 +27,7 @@ from campaignrl.suites import run_study, study_words
 WORLD = "tight_budget"
 HIGHEST = 10.0  # price of money; at this one a cent must bring eleven
 SIDE_BY_SIDE = 1024  # customers of a training
+SEEING, ROLLOUT = "price in its observation", "rollout"
 TRIED, FRESH = 50, 60  # seeds of the customers on whom prices are found, and of those on whom policies are judged
 HALVINGS = 7
 
@@ -111,11 +113,15 @@ def price_for(play: Play, amount: float, customers: int) -> float:
     return high
 
 
-def study(budgets: list[float], rollouts: int, customers: int, logged: int, seed: int) -> list[dict[str, Any]]:
+def study(
+    budgets: list[float], rollouts: int, customers: int, logged: int, seed: int, taught: int = 0
+) -> list[dict[str, Any]]:
     """One row for each budget and policy."""
     log = simulate(with_budget(None), "uniform", customers=logged, seed=seed, threads=1)
-    plays = {
-        "price in its observation": network_plays(learned(rollouts, seed)),
+    plays = {SEEING: network_plays(learned(rollouts, seed))} if rollouts else {}
+    if taught:
+        plays[ROLLOUT] = policy_plays(train("rollout", with_budget(None), customers=taught, seed=seed))
+    plays |= {
         "budgeted": policy_plays(train("budgeted", log, seed=seed)),
         "rules": policy_plays(load_policy("rules_tight_budget", load_world(WORLD))),
         "uniform": policy_plays(load_policy("uniform", load_world(WORLD))),
@@ -124,7 +130,7 @@ def study(budgets: list[float], rollouts: int, customers: int, logged: int, seed
     rows = []
     for amount in budgets:
         for name, play in plays.items():
-            price = price_for(play, amount, customers // 3) if name in ("price in its observation", "budgeted") else 0.0
+            price = price_for(play, amount, customers // 3) if name in (SEEING, ROLLOUT, "budgeted") else 0.0
             ours = play(with_budget(amount), price, FRESH, customers)
             gain = ours.value - nothing.value
             half = 1.96 * gain.std() / np.sqrt(customers)
@@ -161,13 +167,16 @@ def main(argv: list[str] | None = None) -> None:
     """Read the words of the call, run, and say what came out."""
     words = study_words(__doc__, "runs/budget_prices", json=True)
     words.add_argument("--budgets", type=float, nargs="+", default=[75.0, 150.0, 300.0], help="per 1000 customers")
-    words.add_argument("--rollouts", type=int, default=90, help=f"episodes of {SIDE_BY_SIDE} customers to learn from")
+    words.add_argument(
+        "--rollouts", type=int, default=90, help=f"episodes of {SIDE_BY_SIDE} customers for the PPO; 0: without it"
+    )
+    words.add_argument("--taught", type=int, default=20_000, help="customers of each round of rollout; 0: without it")
     words.add_argument("--customers", type=int, default=20_000, help="to judge on")
     words.add_argument("--logged", type=int, default=10_000, help="customers of the log that `budgeted` learns from")
     words.add_argument("--seed", type=int, default=0)
     chosen = words.parse_args(argv)
     chosen.output.mkdir(parents=True, exist_ok=True)
-    rows = study(chosen.budgets, chosen.rollouts, chosen.customers, chosen.logged, chosen.seed)
+    rows = study(chosen.budgets, chosen.rollouts, chosen.customers, chosen.logged, chosen.seed, chosen.taught)
     (chosen.output / "budget_prices.json").write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
     picture(rows, load_world(WORLD).money.currency).savefig(chosen.output / "budget_prices.png", dpi=110)
     if chosen.json:

@@ -1,15 +1,14 @@
 """The console in a real browser: looked up, approved, promoted, rolled back, stopped; languages, widths, colours.
 
-Pictures go to the folder of `CAMPAIGNRL_PICTURES`, where it is set. Skipped where there is no Chromium.
+A campaign of three weeks, whose newest plan waits. Pictures go to the folder of `CAMPAIGNRL_PICTURES`, where it is set.
+Skipped where there is no Chromium.
 """
 
-import json
-import os
-import shutil
-from pathlib import Path
+import re
 from urllib.parse import urlsplit
 
 import pytest
+from browser_face import AXE, BROWSER, DRIVER, NARROW, NO_AXE, WIDE, Look, chromium
 from console_face import DAY, Site, campaign
 
 from campaignrl.ledger import Ledger
@@ -17,8 +16,6 @@ from campaignrl.ledger import Ledger
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 waiting = pytest.importorskip("selenium.webdriver.support.wait", reason="selenium is not installed")
 conditions = pytest.importorskip("selenium.webdriver.support.expected_conditions", reason="selenium is not installed")
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-DRIVER = shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(not (BROWSER and DRIVER), reason="no Chromium with its driver here")
 
 PATHS = {
@@ -30,13 +27,12 @@ PATHS = {
     "experiments": "/console/experiments",
     "system": "/console/system",
 }
-WIDE, NARROW = (1280, 900), (390, 844)
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("browser")
-    campaign(folder / "shop")
+    campaign(folder / "shop", days=21)
     table = folder / "shop" / "profiles" / "profiles.parquet"
     world = Ledger.open(folder / "shop" / "ledger").form
     with Site(folder, customers=table, world=world, campaign=folder / "shop") as found:
@@ -45,46 +41,19 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    words = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-extensions")
-    # What Chromium itself would fetch (updates, safe browsing) is no request of a page; no name is ever looked up.
-    quiet = (
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-    )
-    for word in (*words, *quiet, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(word)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    service = webdriver.ChromeService(executable_path=DRIVER)
-    driver = webdriver.Chrome(options=options, service=service)
-    driver.set_page_load_timeout(120)
-    yield driver
-    driver.quit()
+    with chromium(tmp_path_factory.mktemp("chromium")) as driver:
+        yield driver
 
 
-class Walk:
+class Walk(Look):
     """What a person does in the browser; and what the browser did meanwhile."""
 
     def __init__(self, driver, site):
-        self.driver, self.site = driver, site
-        self.hosts, self.errors = set(), []
+        super().__init__(driver)
+        self.site = site
 
     def open(self, path):
-        self.driver.get(self.site.address + path)
-        self.look()
-
-    def look(self):
-        for line in self.driver.get_log("browser"):
-            if line["level"] in ("SEVERE", "WARNING"):
-                self.errors.append(line["message"])
-        for line in self.driver.get_log("performance"):
-            message = json.loads(line["message"])["message"]
-            if message["method"] == "Network.requestWillBeSent":
-                parts = urlsplit(message["params"]["request"]["url"])
-                if parts.scheme in ("http", "https", "ws", "wss"):
-                    self.hosts.add(parts.netloc)
+        super().open(self.site.address + path)
 
     def find(self, css):
         return self.driver.find_element("css selector", css)
@@ -103,26 +72,6 @@ class Walk:
         self.find(f"{form} button").click()
         waiting.WebDriverWait(self.driver, 120).until(conditions.staleness_of(before))
         self.look()
-
-    def sized(self, size, scheme):
-        self.driver.execute_cdp_cmd(
-            "Emulation.setDeviceMetricsOverride",
-            {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": size[0] < 500},
-        )
-        features = [{"name": "prefers-color-scheme", "value": scheme}]
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-
-    def picture(self, name):
-        place = os.environ.get("CAMPAIGNRL_PICTURES")
-        if place:
-            Path(place).mkdir(parents=True, exist_ok=True)
-            height = self.driver.execute_script("return document.documentElement.scrollHeight")
-            width = self.driver.execute_script("return window.innerWidth")
-            self.driver.execute_cdp_cmd(
-                "Emulation.setDeviceMetricsOverride",
-                {"width": width, "height": min(height, 4_000), "deviceScaleFactor": 1, "mobile": width < 500},
-            )
-            self.driver.save_screenshot(str(Path(place) / f"{name}.png"))
 
     @property
     def text(self):
@@ -150,8 +99,20 @@ def test_a_customer_is_looked_up_and_the_reasons_read(walk):
     assert "no consent" in walk.text or "not eligible" in walk.text
 
 
-def test_a_plan_is_approved(walk):
+def test_rules_are_said_in_the_language_of_the_page(walk):
+    walk.open("/console/language/zh?back=/console/system")
+    rules = walk.driver.find_elements("css selector", "section:last-of-type li")
+    assert len(rules) >= 10
+    assert [one.text for one in rules if not re.search(r"[\u4e00-\u9fff]", one.text)] == []
+    walk.open("/console/customer?id=12")
+    assert "未授权" in walk.text or "不符合条件" in walk.text
+    walk.open("/console/language/en?back=/console/plan")
+
+
+def test_a_plan_waits_and_is_approved(walk):
     walk.open("/console/plan")
+    assert "Release the plan" in walk.text
+    walk.picture("plan-waiting")
     walk.submit("/console/plan/approve", sure="yes")
     assert "released" in walk.text
     assert "admin" in walk.text
@@ -188,11 +149,20 @@ def test_every_page_fits_each_width_in_both_colours_and_languages(walk, size, sc
         walk.sized(size, scheme)
         walk.open(path)
         assert walk.find("html").get_attribute("lang") == language
-        wide = walk.driver.execute_script("return document.documentElement.scrollWidth - window.innerWidth")
-        assert wide <= 0, f"{name} is {wide} pixels wider than the screen"
+        assert walk.beyond() <= 0, f"{name} is {walk.beyond()} pixels wider than the screen"
+        assert walk.cut() == [], name
         back = walk.driver.execute_script("return getComputedStyle(document.body).backgroundColor")
         assert (back == "rgb(16, 21, 26)") == (scheme == "dark"), back
         walk.picture(f"{name}-{size[0]}-{scheme}-{language}")
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason=NO_AXE)
+@pytest.mark.parametrize("name", PATHS)
+def test_axe_finds_nothing_serious(walk, name):
+    for size, scheme in ((WIDE, "light"), (NARROW, "dark")):
+        walk.sized(size, scheme)
+        walk.open(PATHS[name])
+        assert walk.serious() == [], f"{name} at {size[0]}, {scheme}"
 
 
 UNNAMED = """

@@ -86,6 +86,26 @@ def test_what_is_no_table_is_searched_by_the_word(tmp_path):
     assert still_found([tmp_path], "17") == [str(tmp_path / "notes.txt")]
 
 
+def test_rows_that_a_bundle_keeps_to_learn_on_from_are_erased(tmp_path, shop):
+    from campaignrl.policies.bundle import load_bundle, read_manifest, save_bundle
+    from campaignrl.policies.loading import build_policy
+
+    policy = build_policy("dr_uplift", shop.catalog, shop.schema)
+    policy.update(shop.log(300))
+    rows = len(policy.tensors()["replay_rows"])
+    save_bundle(policy, tmp_path / "p.bundle", {"by": "me"})
+    save_bundle(build_policy("lin_ts", shop.catalog, shop.schema), tmp_path / "q.bundle")
+    (gone,) = erase_in_files([tmp_path], "c5")
+    assert gone.path.endswith("p.bundle")
+    assert 0 < gone.rows <= 3
+    left = load_bundle(tmp_path / "p.bundle")
+    assert len(left.tensors()["replay_rows"]) == rows - gone.rows
+    assert read_manifest(tmp_path / "p.bundle")["trained_on"] == {"by": "me"}
+    assert erase_in_files([tmp_path], "c5") == []
+    context = shop.context(50)
+    assert (left.scores(context) == policy.scores(context)).all()
+
+
 def test_a_recurrent_memory_forgets_the_very_id(tmp_path):
     from campaignrl import rng
     from campaignrl.policies.deep import KEY, forget

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from test_intake_files import workbook
 from typer.testing import CliRunner
 
 from campaignrl.choices import actions_of_day
@@ -98,6 +99,32 @@ def test_guesses_name_what_each_file_is(tmp_path):
     assert [guess.what for guess in members.guesses] == ["ids", "consent", "consent"]
     assert sends.source["channel"] == {"constant": "sms"}
     assert sends.source["kind"]["values"] == {"已发送": "sent"}
+
+
+def test_every_sheet_of_a_workbook_is_read_and_one_that_says_nothing_is_told(tmp_path):
+    orders = [["Customer", "Date", "Total"], *([f"C{i % 9}", f"2026-11-{1 + i % 20:02d}", 10 + i] for i in range(30))]
+    people = [["Customer", "Newsletter", "SMS ok"], *([f"C{i}", "yes", "no"] for i in range(9))]
+    sheets = {"Orders": (orders, []), "People": (people, []), "Notes": ([["a"], ["b"]], [])}
+    workbook(tmp_path / "shop.xlsx", sheets)
+    made = new_campaign(tmp_path / "shop", exports=[tmp_path / "shop.xlsx"], start=DAY)
+    assert made.alerts == ()
+    assert "sheet Notes: left out, no column tells the customer" in "\n".join(made.lines)
+    assert [(g.what, g.file) for g in made.guesses if g.what != "ids"] == [
+        ("money", "shop.xlsx, sheet Orders"),
+        ("consent", "shop.xlsx, sheet People"),
+        ("consent", "shop.xlsx, sheet People"),
+    ]
+    assert next(g.says for g in made.guesses if g.what == "money") == "Total is what was paid, taken to be CNY"
+    told = CampaignFile(tmp_path / "shop").mapping.source
+    assert [(one.file, one.sheet) for one in told] == [("shop.xlsx", "Orders"), ("shop.xlsx", "People")]
+    assert sorted(told[1].attributes) == ["consent_email", "consent_sms"]
+
+
+def test_exports_without_any_consent_are_told_so_at_once(tmp_path):
+    (tmp_path / "orders.csv").write_text("customer,date,total\n1,2026-11-20,5\n2,2026-11-20,5\n")
+    done = CliRunner().invoke(app, ["init", str(tmp_path / "shop"), "--from", str(tmp_path / "orders.csv")])
+    assert done.exit_code == 0
+    assert "! no column tells a consent, so nothing may be sent to anybody: call it consent_push" in done.output
 
 
 def test_a_file_that_says_nothing_is_named_with_the_others(tmp_path):
@@ -292,7 +319,7 @@ def test_a_plan_that_no_longer_holds_is_not_approved(shop):
 def test_a_champion_that_loses_does_not_decide(shop):
     text = (shop / "campaign.toml").read_text()
     changed = text.replace('world = "ecommerce"', 'world = "coupon_trap"')
-    changed = changed.replace("customers = 600", "customers = 1000")
+    changed = changed.replace("customers = 600", "customers = 1000").replace('currency = "CNY"', 'currency = "EUR"')
     changed = changed.replace('champion = "rules"', 'champion = "always:coupon20@email"')
     (shop / "campaign.toml").write_text(changed)
     world = load_world("coupon_trap")

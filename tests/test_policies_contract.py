@@ -48,6 +48,7 @@ SPECS = {
     "dr_uplift": {},
     "propensity_greedy": {"top": 0.2},
     "budgeted": {"price": 0.5},
+    "dr_select": {},
     "network": {"hidden": [16], "activation": "tanh", "temperature": 0.5},
     "ppo": {"hidden": [16, 8]},
     "maskable_ppo": {"hidden": [16, 8], "explore": 0.0},

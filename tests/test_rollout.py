@@ -16,6 +16,7 @@ from campaignrl.cli import main as cli
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.truth import always, live, nothing, rollout_labels
 from campaignrl.errors import ArtifactError, SpecError, SupportError, UsageError
+from campaignrl.features import FeatureSchema
 from campaignrl.policies.baselines import FIXED, NOTHING, USUAL, baselines_of, best_fixed, deciding, fixed_values
 from campaignrl.policies.bundle import load_bundle, read_manifest, save_bundle
 from campaignrl.policies.deep.forward_pass import Layer
@@ -516,3 +517,33 @@ def test_fixed_actions_side_by_side_earn_what_each_earns_alone(name):
     for row, action in zip(found, (1, 3), strict=True):
         alone = live(world, always(action), customers=ids, seed=5, expects=True)["expected"]
         assert np.array_equal(row, alone)
+
+
+def test_at_a_price_each_unit_of_money_must_bring_so_much_more(shop):
+    """What costs nothing keeps its score; what was taught stays as it is."""
+    policy = build_policy({"kind": "rollout", "hidden": [8]}, shop.catalog, shop.schema)
+    assert not policy.at_price(2.0).is_trained, "nothing was learned, and a price teaches nothing"
+    chance = np.random.default_rng(4)
+    policy.restore({n: chance.normal(0, 1, a.shape).astype(np.float32) for n, a in policy.tensors().items()})
+    context, before = shop.context(200), policy.scores(shop.context(200))
+    costs = shop.catalog.cost_of / 100
+    assert costs[NONE] == 0.0 < costs.max()
+    np.testing.assert_allclose(policy.at_price(25.0).scores(context), before - 25.0 * costs, atol=1e-5)
+    np.testing.assert_array_equal(policy.at_price(0.0).scores(context), before)
+    np.testing.assert_array_equal(policy.scores(context), before)
+    allowed = np.ones((200, 7), dtype=bool)
+    spent = [float((policy.at_price(p).probabilities(context, allowed) @ costs).mean()) for p in (0.0, 5.0, 25.0, 1e4)]
+    assert spent == sorted(spent, reverse=True)
+    assert spent[0] > spent[-1] == 0.0
+
+
+def test_a_policy_of_fewer_features_learns_by_these_alone(small_world):
+    """As where a real log knows less of its customers than the world does."""
+    few = FeatureSchema(tuple(f for f in small_world.features.features if f.name in ("segment", "orders")))
+    policy = crl.load_policy(SPEC, small_world.catalog, features=few)
+    crl.train(policy, small_world, customers=300, rounds=1)
+    assert policy.layers[0].weight.shape[0] == few.width < small_world.features.width
+    panel = Panel(small_world, 50, seed=1)
+    context, allowed = panel.observe(), panel.allowed(panel.observe())
+    whole = policy.probabilities(context, allowed)
+    np.testing.assert_array_equal(whole, policy.probabilities(context.to_schema(few), allowed))

@@ -86,6 +86,19 @@ def test_other_types_keys_methods_and_paths_are_refused(face):
     assert twice.status_code == 422
 
 
+def test_an_id_may_hold_slashes(tmp_path):
+    world = world_of()
+    frame = frame_of(world, 3).assign(customer_id=["shop/7", "a/b/c", "//"])
+    with Face(tmp_path, world, frame, clock=clock) as face:
+        for path, name in (("shop/7", "shop/7"), ("shop%2F7", "shop/7"), ("a/b%2Fc", "a/b/c"), ("//", "//")):
+            found = face.get(f"/v1/customers/{path}")
+            assert (found.status_code, found.json()["customer_id"]) == (200, name)
+        assert face.get("/v1/customers/shop").status_code == 404
+        assert face.all(("DELETE", "/v1/customers/shop/7", {}))[0].status_code == 200
+        assert face.get("/v1/customers/shop%2F7").status_code == 410
+        assert face.get("/v1/customers/a/b/c").status_code == 200
+
+
 def outcome(**changes):
     return {"outcome_id": "x", "customer_id": "c1", "kind": "order", "margin": 1.0, **changes}
 

@@ -151,6 +151,27 @@ def test_one_comment_is_kept_and_edited_in_place(folder):
     assert [body.split("\n")[1] for body in bodies[1:]] == ["second"]
 
 
+def test_in_a_repository_of_policies_alone_main_is_played_by_the_same_package(folder, monkeypatch):
+    monkeypatch.setenv("PACKAGE", "campaignrl.whl")
+    monkeypatch.setenv("GITHUB_BASE_REF", "main")
+    settings = {"use": "none", "world": "coupon_trap", "seeds": 2, "customers": 20, "horizon": 10}
+    shop = folder / "shop"
+    shop.mkdir()
+    (shop / "suite.toml").write_text(SUITE.format(**settings), encoding="utf-8")
+    say = ["git", "-C", str(shop), "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    for words in (
+        ["init", "-q"],
+        ["add", "-A"],
+        ["commit", "-qm", "a"],
+        ["update-ref", "refs/remotes/origin/main", "HEAD"],
+    ):
+        subprocess.run([*say, *words], check=True)
+    (shop / "suite.toml").write_text(SUITE.format(**{**settings, "seeds": 3}), encoding="utf-8")
+    done = step("Play main", shop)
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads((shop / "main.json").read_text())["rows"]) == 2 * 2, "main's file, not the branch's"
+
+
 def test_the_workflow_asks_for_no_more_than_it_needs():
     assert WORKFLOW["permissions"] == {"contents": "read", "pull-requests": "write"}
     assert set(STEPS) == {

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 OF_THE_PROJECT = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md", "LICENCES.md")
-GENERATED = ("reference", "notebooks")  # folders of the site whose pages are made, not copied
+GENERATED = ("reference", "notebooks")  # folders of pages that are made; what docs/ has there is for the repository
 PICTURES = (".svg", ".png", ".yml", ".html")
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 FENCED = re.compile(r"^(```|~~~).*?^\1", re.M | re.S)
@@ -24,7 +24,7 @@ def sources(chinese: bool = False) -> dict[str, Path]:
     """Page of the site -> its file: docs/, in Chinese docs/zh/ where there is one, and files of the project."""
     english = {path.relative_to(DOCS).as_posix(): path for path in sorted(DOCS.rglob("*.md"))}
     own = {page.removeprefix("zh/"): path for page, path in english.items() if page.startswith("zh/")}
-    english = {page: path for page, path in english.items() if not page.startswith(("zh/", "site/"))}
+    english = {page: path for page, path in english.items() if page.split("/")[0] not in ("zh", "site", *GENERATED)}
     english |= {name: ROOT / name for name in OF_THE_PROJECT if (ROOT / name).is_file()}
     return english | own if chinese else english
 

@@ -23,6 +23,7 @@ from campaignrl.arrays import Float, Float32, UInt64
 
 _GOLDEN = 0x9E3779B97F4A7C15
 _MUL1, _MUL2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_UNMUL1, _UNMUL2 = (np.uint64(pow(int(m), -1, 1 << 64)) for m in (_MUL1, _MUL2))  # their inverses modulo 2^64
 _S30, _S27, _S31, _S40 = (np.uint64(s) for s in (30, 27, 31, 40))
 _S8 = np.uint32(8)
 _MASK64 = (1 << 64) - 1
@@ -115,6 +116,18 @@ def _text_key(text: str) -> int:
     if plain and int(text) <= _MASK64:
         return _mix_int(int(text) + _GOLDEN)
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+def texts_of(keys: UInt64) -> npt.NDArray[np.object_]:
+    """(n,) texts whose `customer_keys` these are: plain whole numbers, for an id that was one that very id."""
+    y = np.array(keys, dtype=np.uint64)
+    y ^= (y >> np.uint64(31)) ^ (y >> np.uint64(62))
+    y *= _UNMUL2
+    y ^= (y >> np.uint64(27)) ^ (y >> np.uint64(54))
+    y *= _UNMUL1
+    y ^= (y >> np.uint64(30)) ^ (y >> np.uint64(60))
+    y -= np.uint64(_GOLDEN)
+    return y.astype(str).astype(object)
 
 
 @lru_cache(maxsize=8_192)  # blocks of customers and later episodes ask for the same streams again

@@ -165,15 +165,19 @@ def _problem(error: Any, model: type[Spec], hinted: bool = True) -> Problem:
         near = nearest(str(last), known) if hinted else ""
         return Problem(place, "key", last, "a known key", near or f"Known: {', '.join(known)}.")
     if kind == "missing":
-        return Problem(place, str(last), "(absent)", "given", "Add it.")
+        keys = _known_keys(model, [*parents, last]) if parents else []
+        return Problem(place, str(last), "(absent)", "given", f"Add it: {_table_of(keys)}." if keys else "Add it.")
     if kind in ("too_short", "too_long"):
         return Problem(place, str(last), error["input"], "of " + message.split("should have ")[-1].split(" after ")[0])
     if kind == "model_type":  # capacity = 20, where the key inside says what of
-        keys = ", ".join(_known_keys(model, [*parents, last]))
-        return Problem(place, str(last), error["input"], f"a table with {keys}")
+        return Problem(place, str(last), error["input"], _table_of(_known_keys(model, [*parents, last])))
     return Problem(
         place, str(last), error["input"], message.removeprefix("Value error, ").removeprefix("Input should be ")
     )
+
+
+def _table_of(keys: list[str]) -> str:
+    return f"a table with {', '.join(keys)}"
 
 
 def _known_keys(model: type[BaseModel], parents: list[Any]) -> list[str]:

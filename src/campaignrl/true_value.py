@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from campaignrl import rng
 from campaignrl.arrays import Float, Int
@@ -41,7 +41,7 @@ class Value(NamedTuple):
 def mean_value(per_customer: Float, alpha: float = 0.05) -> Value:
     """Mean of independent customers' values (n,)."""
     mean, error = float(per_customer.mean()), float(per_customer.std(ddof=1) / np.sqrt(len(per_customer)))
-    z = float(stats.norm.isf(alpha / 2))
+    z = -float(special.ndtri(alpha / 2))
     return Value(mean, error, mean - z * error, mean + z * error)
 
 

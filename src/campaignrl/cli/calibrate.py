@@ -15,7 +15,8 @@ from campaignrl.calibration.realism import Scorecard
 from campaignrl.calibration.realism.untreated_scorecard import untreated_scorecard
 from campaignrl.cli.inputs import Inputs
 from campaignrl.cli.terminal import Encoding, Json, Seed, progress, say, say_json, say_table, talk
-from campaignrl.errors import DataError, Problem, UsageError, nearest
+from campaignrl.errors import Problem, UsageError, nearest
+from campaignrl.profiles.store import money_of
 from campaignrl.specs import load_world
 from campaignrl.tables import read_events, read_log
 from campaignrl.tables.files import read_frame
@@ -53,7 +54,7 @@ def calibrate(
     read = inputs.read(lambda: _read(events))
     decisions = inputs.read(lambda: read_log(log, mapping, encoding=encoding) if log is not None else None)
     labels = inputs.read(lambda: _labels(segments, _known(events, read.value[1]), encoding))
-    money = inputs.read(lambda: _money(events))
+    money = inputs.read(lambda: money_of(events))
     lender, numbers = inputs.read(lambda: load_world(like)), inputs.read(lambda: _numbers(said or []))
     inputs.check()
     (table, attributes), (currency, rates) = read.value, money.value
@@ -96,19 +97,6 @@ def _read(place: Path) -> tuple[pd.DataFrame, pd.DataFrame | None]:
         raise UsageError(Problem("calibrate", "events", str(place), "there", fix))
     beside = file.with_name("attributes.parquet")
     return read_events(file), read_frame(beside, text=(ID,)) if beside.is_file() else None
-
-
-def _money(place: Path) -> tuple[str | None, dict[str, float]]:
-    """What the amounts are in, and what other currencies are worth in it, if intake was told."""
-    file = place / "quality.json"
-    if not file.is_file():
-        return None, {}
-    try:
-        words = json.loads(file.read_text(encoding="utf-8"))
-        said, rates = words.get("currency"), {str(name): float(one) for name, one in words.get("rates", {}).items()}
-    except (ValueError, AttributeError, TypeError):
-        raise DataError(Problem(str(file), "file", "(not shown)", "the JSON that intake wrote")) from None
-    return (said, rates) if isinstance(said, str) and said else (None, {})
 
 
 def _known(place: Path, attributes: pd.DataFrame | None) -> pd.DataFrame | None:

@@ -54,12 +54,14 @@ def init(
     made = new_campaign(folder, template=template, exports=files, start=day_of(start, "--start"))
     if as_json:
         facts = {"folder": str(folder), "files": list(made.lines), "guesses": [g._asdict() for g in made.guesses]}
-        say_json(facts)
+        say_json({**facts, "alerts": list(made.alerts)})
         return
     for line in made.lines:
         say(line)
     for guess in made.guesses:
         say(f"  to confirm: {guess.says} ({guess.file})")
+    for alert in made.alerts:
+        say(f"! {alert}")
     say(f"wrote {folder / 'campaign.toml'}" + (f": {len(made.guesses)} guesses to confirm" if made.guesses else ""))
     say(f"next: campaignrl today {folder}")
 

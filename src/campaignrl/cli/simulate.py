@@ -25,8 +25,6 @@ from campaignrl.cli.terminal import (
 from campaignrl.envs.clock import Hours
 from campaignrl.errors import Problem, UsageError
 from campaignrl.policies import load_policy
-from campaignrl.report.figures import png_bytes
-from campaignrl.report.figures.channel_load import channel_load
 from campaignrl.specs import World, load_world
 from campaignrl.tables.files import write_frame, write_whole
 from campaignrl.tables.log import write_log
@@ -89,6 +87,9 @@ def _check_queues(world: World) -> None:
 
 
 def _draw(hours: Hours, path: Path) -> None:
+    from campaignrl.report.figures import png_bytes  # matplotlib is slow to import
+    from campaignrl.report.figures.channel_load import channel_load
+
     picture = png_bytes(channel_load(hours.load))
 
     def write(out: BinaryIO) -> None:

@@ -14,7 +14,7 @@ from campaignrl.errors import UsageError
 from campaignrl.policies import PROOF, Policy, Standing, save_bundle, skipped
 from campaignrl.policies.deep import WorldLearner, thinned
 from campaignrl.proof import copy_of, proof_of_training
-from campaignrl.specs import World, load_world
+from campaignrl.specs import World, lent_responses, load_world
 from campaignrl.tables import read_log
 from campaignrl.tables.log import FACT, CustomerSketch, DecisionLog, sketch_of
 from campaignrl.training import CUSTOMERS, ready_learner
@@ -97,7 +97,7 @@ def train(
     for line in getattr(learner, "told", ()):
         talk(line)
     if standing is not None:
-        _say_standing(standing, as_json)
+        _say_standing(standing, source, as_json)
     talk(f"{learner.name}: trained, saved as {output}")
     if require_better and standing is not None and not standing.is_better:
         raise typer.Exit(1)
@@ -114,14 +114,17 @@ def _teach(learner: Policy, source: World | DecisionLog, name: str, words: dict[
         raise
 
 
-def _say_standing(standing: Standing, as_json: bool) -> None:
-    """The gains over each baseline, line by line, and what is not shown."""
+def _say_standing(standing: Standing, source: World | DecisionLog, as_json: bool) -> None:
+    """The gains over each baseline, line by line, what is not shown, and what they rest on."""
     title = f"against ({standing.on}{', verdict ' + standing.verdict if standing.verdict else ''})"
     rows = [[name, *(f"{figure:+.4g}" for figure in gain)] for name, gain in standing.over.items()]
     if rows and not as_json:
         say_table((title, f"gain, {standing.unit}", "from", "to (95 %)"), rows)
     for doubt in standing.doubts:
         talk(doubt)
+    lender = lent_responses(source.provenance) if isinstance(source, World) else ""
+    if lender:
+        talk(f"what a send brings in this world is lent from {lender}, not measured: so far these gains are guesses.")
 
 
 def _inputs(

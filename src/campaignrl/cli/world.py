@@ -14,7 +14,6 @@ from campaignrl.cli.terminal import Customers, Json, Output, Seed, progress, say
 from campaignrl.cli.world_features import features
 from campaignrl.errors import Problem, UsageError
 from campaignrl.report.facts import WorldFacts, world_facts
-from campaignrl.report.figures import png_bytes, world_figure, world_page
 from campaignrl.specs import World, bundled_files, load_world
 from campaignrl.tables.files import write_frame, write_whole
 
@@ -49,6 +48,8 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Who the customers are, how far a message gets, how soon it wears out, and the days with nothing sent."""
+    from campaignrl.report.figures import png_bytes, world_figure, world_page  # matplotlib is slow to import
+
     found = load_world(name)
     target = output or (Path("runs/worlds") / f"{found.name}.png" if plot else None)
     if target is not None and target.suffix not in (".png", ".html"):

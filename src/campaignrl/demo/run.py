@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -173,7 +174,7 @@ def _calibrated(world: World, place: Path, seed: int, step: Progress | None) -> 
 def _learner(named: str, world: World) -> Policy:
     """The learner by its name; one that would leave nothing to chance explores a little."""
     found = load_policy(named, world)
-    settings = getattr(found, "settings", dict)()
+    settings: dict[str, Any] = getattr(found, "settings", dict)()
     if settings.get("explore") != 0.0:
         return found
     return load_policy({**settings, "kind": found.kind, "name": found.name, "explore": EXPLORE}, world)

@@ -1,4 +1,4 @@
-"""Erasure in files: a customer's rows go from lists, logs, tables and profile folders; a search proves it.
+"""Erasure in files: a customer's rows go from lists, logs, tables, profile folders and bundles; a search proves it.
 
 A table is written anew without the customer's rows, whole or not at all, its other rows and metadata as they were;
 hashes of a manifest beside it are made anew. What is no table is only searched: where the id still stands there, it is
@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from campaignrl.errors import Problem, UsageError
 from campaignrl.ledger.kept_lines import MEMBERS, SEPARATOR, id_columns, is_lines, owners
+from campaignrl.policies import forget_in_bundle
 from campaignrl.policies.deep import KEY, forget
 from campaignrl.tables import ID, same_spelling
 from campaignrl.tables.files import frame_writer, is_parquet, read_table, write_together, write_whole
@@ -84,6 +85,8 @@ def _is_memory(path: Path) -> bool:
 
 
 def _erase_in(path: Path, customer: str) -> int:
+    if path.name.endswith(".bundle"):
+        return forget_in_bundle(path, customer)
     if not _is_table(path):
         return forget(path, customer) if _is_memory(path) else 0
     if is_own_log(path):

@@ -133,7 +133,12 @@ def _of_policy(rows: pd.DataFrame, policy: str | None, ledger: Ledger) -> pd.Dat
     if len(made) == 1:
         return rows
     names = ", ".join(f"{name} ({str(hash_)[:8]})" for hash_, name in made.items()) or "none"
-    fix = "Name one by its hash: --policy HASH." if len(made) else "Decide first: campaignrl decide ... --ledger."
+    days = sorted(str(run["day"]) for run in ledger.runs())
+    fix = "Decide first: campaignrl decide ... --ledger."
+    if len(made):
+        fix = "Name one by its hash: --policy HASH."
+    elif policy is None and days:
+        fix = f"Its decisions are of {days[0]} and later: give a later --as-of."
     raise SupportError(Problem(str(ledger.folder), "policies that decided", names, "exactly one", fix))
 
 

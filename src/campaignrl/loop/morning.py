@@ -31,6 +31,7 @@ from campaignrl.loop.arms import (
 )
 from campaignrl.loop.folder import CampaignFile, locked, read_state, require_going, write_state
 from campaignrl.loop.stations import (
+    PROFILES,
     data_alerts,
     hold_world,
     learn_on,
@@ -43,6 +44,7 @@ from campaignrl.loop.stations import (
 )
 from campaignrl.monitor import health_of
 from campaignrl.policies import Policy
+from campaignrl.profiles.store import money_of, require_currency
 from campaignrl.report.pages import morning_page, plan_page
 from campaignrl.send import Decisions, Plan, plan_of
 from campaignrl.tables.files import Writer, frame_writer, read_frame, write_together
@@ -123,6 +125,7 @@ def today(folder: str | Path, *, day: datetime.date, watch: Watch | None = None)
         _require_day(campaign, ledger, day)
         with found.station("profiles", watch) as said:
             said += _some(make_profiles(campaign, ledger, day, state))
+            require_currency("campaign.toml", money_of(place / PROFILES)[0], campaign.world, place / PROFILES)
         write_state(place, state)
         with found.station("outcomes", watch) as said:
             said += _some(take_in(campaign, ledger, day, state))
@@ -191,7 +194,7 @@ def _wait(found: Today, campaign: CampaignFile, state: dict[str, Any], decisions
             found.alerts.insert(0, f"{gone:,} on the released list may no longer be contacted: {fix}")
         return
     guesses = campaign.spec.guess
-    found.alerts += [*world_alerts(state), *data_alerts(campaign, state)]
+    found.alerts += [*world_alerts(campaign.world, state), *data_alerts(campaign, state)]
     found.alerts += [f"to be confirmed: {guess.says} ({guess.file})" for guess in guesses]
     if not found.plan.sends:
         why = ", ".join(f"{why} ({many:,})" for why, many in found.plan.nothing[:3])

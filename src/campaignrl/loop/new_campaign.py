@@ -30,11 +30,15 @@ AT = "10:00"
 
 @dataclass(frozen=True)
 class NewCampaign:
-    """A folder that was begun. lines: a line a file; guesses: to be confirmed before anything is sent."""
+    """A folder that was begun.
+
+    lines: a line a file; guesses: to be confirmed before anything is sent; alerts: what keeps it from sending.
+    """
 
     folder: Path
     lines: tuple[str, ...]
     guesses: tuple[Guess, ...]
+    alerts: tuple[str, ...] = ()
 
 
 def new_campaign(
@@ -73,7 +77,7 @@ def new_campaign(
     if missing:
         raise UsageError([Problem("init", "--from", str(path), "a file, of a name of its own") for path in missing])
     if given:
-        readings = read_exports(given, list(world.channels))
+        readings = read_exports(given, list(world.channels), world.money.currency)
         _copy(given, place / "exports")
     else:
         write_together(example_exports(world, usual, start, place / "exports"))
@@ -95,7 +99,16 @@ def new_campaign(
     }
     text = campaign_text(facts, mapping, guesses).encode()
     write_whole(place / FILE, lambda out: out.write(text))
-    return NewCampaign(place, tuple(reading.line for reading in readings), guesses)
+    alerts = _alerts(readings, list(world.channels)) if given else ()
+    return NewCampaign(place, tuple(reading.line for reading in readings), guesses, alerts)
+
+
+def _alerts(readings: Sequence[Reading], channels: Sequence[str]) -> tuple[str, ...]:
+    told = {name for reading in readings for name in reading.source.get("attributes", {})}
+    if any(f"consent_{channel}" in told for channel in channels):
+        return ()
+    names = ", ".join(f"consent_{channel}" for channel in channels)
+    return (f"no column tells a consent, so nothing may be sent to anybody: call it {names}",)
 
 
 def _customers(readings: Sequence[Reading]) -> int:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from campaignrl.arrays import Float
 from campaignrl.ope.intervals import Estimate
@@ -67,7 +67,7 @@ def wider(made: Estimate, variance: float, alpha: float, evidence: Evidence | No
     """The estimate with a variance added on both sides. evidence: whose reward range bounds it; None: nothing does."""
     if not (math.isfinite(made.value) and math.isfinite(made.std_error) and variance > 0.0):
         return made
-    z = float(stats.norm.isf(alpha / 2))
+    z = -float(special.ndtri(alpha / 2))
     # Weights that were fitted average 1 by their fit, so what an interval gains from knowing that is not to be had.
     below, above = (max(half, z * made.std_error) for half in (made.value - made.ci_low, made.ci_high - made.value))
     low, high = (made.value + sign * math.sqrt(h**2 + z**2 * variance) for sign, h in ((-1, below), (1, above)))

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.ensemble import RandomForestRegressor
 
 from campaignrl.arrays import Array, Float
 from campaignrl.ope.data import TargetPolicy
@@ -23,6 +22,9 @@ from campaignrl.ope.intervals import p_value_of_gap, std_error
 from campaignrl.ope.methods import HEAVY, Evidence, gather
 from campaignrl.ope.nuisance import RewardModel, capped, folds_of, reward_model
 from campaignrl.tables.log import DecisionLog
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import RandomForestRegressor
 
 FLEXIBLE = "boosting"
 UNSEEN, ALL = 0.5, 0.7  # shares of the gain that both models must miss for a caution, and for a refusal
@@ -74,6 +76,8 @@ class Forest:
         self._models = [[self._grown(X[m], reward[m], weight[m]) for m in of_fold] for of_fold in seen]
 
     def _grown(self, X: Array, reward: Float, weight: Float) -> RandomForestRegressor | None:
+        from sklearn.ensemble import RandomForestRegressor  # slow to import, and few verbs need it
+
         if not len(X) or not X.shape[1]:
             return None
         return RandomForestRegressor(**FOREST).fit(X, reward, sample_weight=weight)

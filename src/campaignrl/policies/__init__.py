@@ -26,6 +26,8 @@ linear_model/        Bayesian linear regression that all actions share
 offline/             Learners from finished logs
 rollout/             `rollout`: approximate policy iteration from counterfactual rollouts, then prices found by playing
                      whole campaigns
+selection/           `dr_select`: of several classes of policy the one that a log shows to be worth most, or whoever
+                     wrote the log
 """
 
 from campaignrl.policies.base import Learner as Learner
@@ -41,6 +43,7 @@ from campaignrl.policies.baselines import USUAL as USUAL
 from campaignrl.policies.baselines import baselines_of as baselines_of
 from campaignrl.policies.baselines import business_as_usual as business_as_usual
 from campaignrl.policies.blas_threads import one_blas_thread as one_blas_thread
+from campaignrl.policies.bundle import forget_in_bundle as forget_in_bundle
 from campaignrl.policies.bundle import read_manifest as read_manifest
 from campaignrl.policies.bundle import save_bundle as save_bundle
 from campaignrl.policies.choice import certainly as certainly

@@ -20,6 +20,7 @@ from campaignrl.tables.log import DecisionLog
 
 Tensors = dict[str, npt.NDArray[Any]]
 Shapes = dict[str, tuple[str, tuple[int, ...]]]  # by tensor name: dtype as safetensors calls it, shape
+ANY = -1  # a size in such a shape that the file says
 
 ROWS_AT_A_TIME = 65_536  # rows encoded at once: 12 MB at 45 columns
 SUMMED_AT_ONCE = 65_536  # probabilities that `sample` adds up at once, 512 kB

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from campaignrl.actions import Action, Catalog, Channel, Offer
 from campaignrl.errors import ArtifactError, CampaignError, Problem, UsageError, nearest
 from campaignrl.features import Feature, FeatureSchema
-from campaignrl.policies.base import Policy, Shapes, Tensors
+from campaignrl.policies.base import ANY, Policy, Shapes, Tensors
 from campaignrl.policies.registry import OWN_KIND, Stored, kinds, policy_class
 from campaignrl.policies.tensor_file import DTYPES, MAX_FILE, pack, unpack
 from campaignrl.specs import Spec, check
@@ -86,6 +86,15 @@ def load_bundle(path: str | Path, catalog: Catalog | None = None) -> Policy:
         raise ArtifactError(f"{where}: its parts do not fit together: {_line(wrong)}") from None
     vars(policy)["trained_on"] = manifest["trained_on"]  # beside the contract of a policy: only evaluate asks for it
     return policy
+
+
+def forget_in_bundle(path: str | Path, customer: str) -> int:
+    """Take a customer's rows, by the id, out of what a bundle holds to learn on from; how many rows went."""
+    policy = load_bundle(path)
+    gone = policy.forget(customer) if hasattr(policy, "forget") else 0
+    if gone:
+        save_bundle(policy, path, vars(policy)["trained_on"])
+    return int(gone)
 
 
 def read_manifest(path: str | Path) -> dict[str, Any]:
@@ -165,8 +174,10 @@ def _require_shapes(wanted: Shapes, tensors: Tensors, where: str) -> None:
         _refuse(where, "tensors", sorted(tensors), f"{sorted(wanted)}, what its kind needs")
     for name, (dtype, shape) in wanted.items():
         found = tensors[name]
-        if found.shape != shape or found.dtype != np.dtype(DTYPES[dtype]):
-            _refuse(where, name, (str(found.dtype), found.shape), f"{dtype} of shape {shape}")
+        sizes = len(found.shape) == len(shape) and all(s in (ANY, f) for s, f in zip(shape, found.shape, strict=True))
+        if not sizes or found.dtype != np.dtype(DTYPES[dtype]):
+            wanted_sizes = "(" + ", ".join("any" if s == ANY else str(s) for s in shape) + ")"
+            _refuse(where, name, (str(found.dtype), found.shape), f"{dtype} of shape {wanted_sizes}")
 
 
 def _line(wrong: CampaignError) -> str:

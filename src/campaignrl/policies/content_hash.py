@@ -16,8 +16,12 @@ from campaignrl.specs import digest
 
 
 def policy_hash(policy: Policy) -> str:
-    """32 hex digits; equal hashes, equal decisions."""
-    arrays = {n: [str(a.dtype), list(a.shape), _bytes_hash(a)] for n, a in sorted(policy.tensors().items())}
+    """32 hex digits; equal hashes, equal decisions.
+
+    A kind whose tensors hold rows to learn on from says what decides by a method `deciding_tensors`.
+    """
+    tensors = getattr(policy, "deciding_tensors", policy.tensors)()
+    arrays = {n: [str(a.dtype), list(a.shape), _bytes_hash(a)] for n, a in sorted(tensors.items())}
     return digest([policy.kind, policy.settings(), arrays])
 
 

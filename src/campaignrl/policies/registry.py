@@ -58,6 +58,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "dr_uplift": "campaignrl.policies.offline.uplift:DRUplift",
         "propensity_greedy": "campaignrl.policies.offline.propensity_greedy:PropensityGreedy",
         "budgeted": "campaignrl.policies.offline.budgeted:Budgeted",
+        "dr_select": "campaignrl.policies.selection.dr_select:DRSelect",
         "neural_linear": "campaignrl.policies.bandits.neural_linear:NeuralLinear",
         "network": "campaignrl.policies.deep.numpy_network:NetworkPolicy",
         "ppo": "campaignrl.policies.deep.configs:PPO",

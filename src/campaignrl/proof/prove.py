@@ -5,6 +5,8 @@ Not here: the comparisons (in_a_world.py, on_a_log.py), the record in a bundle a
 
 from __future__ import annotations
 
+from typing import Any
+
 from campaignrl.errors import CampaignError, Problem, UsageError
 from campaignrl.policies import Learner, Policy, Standing, is_trained, policy_class
 from campaignrl.proof.in_a_world import prove_in_world
@@ -75,10 +77,10 @@ def proof_of_training(learner: Policy, before: Policy, source: World | DecisionL
     return prove(before, held, chosen_on=kept, seed=seed)
 
 
-def copy_of(policy: Policy) -> Policy:
-    """The same policy apart: settings and learned numbers, of the class that it is of."""
+def copy_of(policy: Policy, **changed: Any) -> Policy:
+    """The same policy apart: settings and learned numbers, of the class that it is of. changed: settings."""
     found = policy_class(policy.kind)
-    config = check(found.Config, policy.settings(), f"policy {policy.name}")
+    config = check(found.Config, {**policy.settings(), **changed}, f"policy {policy.name}")
     copy = found(policy.catalog, policy.schema, config, policy.name)  # type: ignore[attr-defined]
     if is_trained(policy):
         copy.restore(policy.tensors())

@@ -7,16 +7,17 @@ says (sections.py, captions.py), its layout (page.html.j2).
 from __future__ import annotations
 
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from markupsafe import Markup
 
 from campaignrl.report.facts import Gain, ReportContent
-from campaignrl.report.figures import Picture, evidence_pictures
-from campaignrl.report.figures import captions as pictures
 from campaignrl.report.pages import sections, style
 from campaignrl.report.pages.template import template
 from campaignrl.tables.files import write_whole
+
+if TYPE_CHECKING:
+    from campaignrl.report.figures import Picture
 
 __all__ = ["Gain", "ReportContent", "page", "write_report"]
 
@@ -33,6 +34,9 @@ def write_report(path: str | Path, content: ReportContent) -> None:
 
 def page(content: ReportContent) -> str:
     """The page as text; the same content gives the same text."""
+    from campaignrl.report.figures import captions as pictures  # matplotlib is slow to import
+    from campaignrl.report.figures import evidence_pictures
+
     shown = pictures.over_days(content)
     return template("page.html.j2").render(
         style=style(),

@@ -39,6 +39,7 @@ from campaignrl.specs.market import OfferSpec as OfferSpec
 from campaignrl.specs.market import SlotSpec as SlotSpec
 from campaignrl.specs.provenance import Provenance as Provenance
 from campaignrl.specs.provenance import leaves as leaves
+from campaignrl.specs.provenance import lent_responses as lent_responses
 from campaignrl.specs.provenance import place as place
 from campaignrl.specs.rule_checks import consent_column as consent_column
 from campaignrl.specs.rule_checks import offer_column as offer_column

@@ -14,6 +14,7 @@ from campaignrl.quantities import NotNegative
 from campaignrl.toml import Spec, quoted
 
 PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")  # of a key without quotes
+RESPONSES = ("offers.", "response.", "channels.")  # places of what a send brings
 
 
 class Provenance(Spec):
@@ -44,6 +45,17 @@ def leaves(tables: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[t
                 yield from leaves(value, (*above, str(key)))
         else:
             yield (*above, str(key)), value
+
+
+def lent_responses(provenance: Mapping[str, Provenance]) -> str:
+    """Who lent what a send brings, where no number of it was fitted or given by a user; "" where one was.
+
+    A calibrated world knows what customers buy from their orders; what offers and channels add takes a campaign's log.
+    """
+    told = [one for name, one in provenance.items() if name.startswith(RESPONSES)]
+    if not told or any(one.how != "default" for one in told):
+        return ""
+    return told[0].by.removeprefix("template ")
 
 
 def provenance_problems(world: Mapping[str, Any]) -> list[Problem]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from campaignrl.arrays import Array, Float
 from campaignrl.true_value import Value, ratio_value
@@ -33,7 +33,7 @@ def jackknife(statistic: Callable[[Float], float], values: Float) -> Value:
     without = np.array([statistic(values[group != g]) for g in range(GROUPS)])
     whole = statistic(values)
     error = float(np.sqrt((GROUPS - 1) / GROUPS * ((without - without.mean()) ** 2).sum()))
-    half = float(stats.t.isf(0.025, GROUPS - 1)) * error
+    half = -float(special.stdtrit(GROUPS - 1, 0.025)) * error
     return Value(whole, error, whole - half, whole + half)
 
 

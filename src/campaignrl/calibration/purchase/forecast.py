@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
 from campaignrl.arrays import Bool, Float, Int64
 from campaignrl.calibration.purchase.beta_geometric import fit_bg_nbd, fit_mbg_nbd
@@ -158,7 +158,7 @@ def _calendar(known: Purchases, end: int, fit: Callable[..., Any]) -> tuple[Floa
     if counted.sum() <= 2 * parameters:
         return even, False
     uneven = float(((seen - usual)[counted] ** 2 / usual[counted]).sum())
-    if stats.chi2.sf(uneven, int(counted.sum()) - parameters) >= CHANCE:
+    if special.chdtrc(int(counted.sum()) - parameters, uneven) >= CHANCE:
         return even, False
     return fit_season(fit, known, end).daily[: end + 1], True
 
@@ -212,7 +212,7 @@ def _slopes(one: tuple[Forecast, dict[str, Float]], returned: Bool, days: int) -
     bounds = [(-STEEPEST, STEEPEST)] * 2
     found = optimize.minimize(loss, np.zeros(2), method="L-BFGS-B", bounds=bounds)
     gain = 2.0 * len(returned) * (loss(np.zeros(2)) - float(found.fun))
-    return (float(found.x[0]), float(found.x[1])) if gain > stats.chi2.isf(SURE, 2) else (0.0, 0.0)
+    return (float(found.x[0]), float(found.x[1])) if gain > special.chdtri(2, SURE) else (0.0, 0.0)
 
 
 def _adjusted(p: Float, given: Mapping[str, Float], slopes: tuple[float, float]) -> Float:

@@ -8,9 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from threadpoolctl import threadpool_limits
 
 from campaignrl.arrays import Float
@@ -22,6 +19,10 @@ MOST = 20_000  # customers of either kind
 
 def classifier_auc(real: CustomerSummaries, simulated: Sequence[CustomerSummaries]) -> float:
     """Out-of-fold AUC of gradient boosting on count, spend, mean value, recency and age; nan for tiny samples."""
+    from sklearn.ensemble import HistGradientBoostingClassifier  # slow to import, and few verbs need it
+    from sklearn.metrics import roc_auc_score
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
     mine = traits(real)[:MOST]
     theirs = np.concatenate([traits(b) for b in simulated])
     theirs = theirs[:: max(len(theirs) // max(min(len(mine), MOST), 1), 1)][: len(mine)]  # as many, from all samples

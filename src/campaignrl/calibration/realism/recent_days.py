@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from campaignrl.arrays import Float, Int, Objects
 from campaignrl.choices import actions_of_day
@@ -128,5 +128,5 @@ def _difference(expected: _Groups, group: Int, sums: Float, figure: int) -> Diff
     spread = float(sums[figure][inside].var()) * inside.sum()
     luck = float((real[known] ** 2 * expected.variance[figure][known] / expected.many[known]).sum())
     error = np.sqrt(spread / ours**2 + luck / theirs**2)
-    half, middle = float(stats.norm.isf(LEVEL / 2)) * error, np.log(ours / theirs)
+    half, middle = -float(special.ndtri(LEVEL / 2)) * error, np.log(ours / theirs)
     return Difference(*(float(np.expm1(middle + by)) for by in (0.0, -half, half)))

@@ -21,13 +21,15 @@ from campaignrl.cli.profiles.watch import watch
 from campaignrl.cli.terminal import Encoding, Json, progress, say_json, say_table, talk
 from campaignrl.errors import Problem, UsageError
 from campaignrl.profiles.events import is_date_of_permission, is_permission
-from campaignrl.profiles.intake import IntakeResult, in_a_line, keeps_lines, tell_tags
+from campaignrl.profiles.intake import IntakeResult, in_a_line, keeps_lines, load_intake_mapping, tell_tags
 from campaignrl.profiles.intake.intake import intake
 from campaignrl.profiles.segments import load_segments
 from campaignrl.profiles.store import (
     Profiles,
     Update,
     build_folder,
+    money_of,
+    require_currency,
     reweight_folder,
     update_folder,
     update_from_exports,
@@ -35,7 +37,7 @@ from campaignrl.profiles.store import (
 from campaignrl.profiles.table import summarise_tags
 from campaignrl.profiles.tags import load_tags
 from campaignrl.report.pages import completeness, in_words, quality_page
-from campaignrl.specs import load_world
+from campaignrl.specs import World, load_world
 from campaignrl.tables import read_log
 from campaignrl.tables.files import column_names
 
@@ -81,7 +83,7 @@ def build(
     inputs = Inputs()
     asked, first = inputs.read(lambda: _day(as_of, "--as-of")), inputs.read(lambda: _day(start, "--start"))
     inputs.read(lambda: load_tags(tags))
-    inputs.read(lambda: None if world is None else load_world(world))
+    inputs.read(lambda: None if world is None else _one_currency(mapping, load_world(world), output))
     kept = inputs.read(lambda: None if segments is None else load_segments(segments).segmentation)
     inputs.check()
     day = asked.value
@@ -170,9 +172,17 @@ def update(
             "nothing new: give events, --attributes, --data with --mapping, --as-of, --world or --results."
         )
     place = None if world is None else load_world(world)
+    if place is not None:
+        require_currency(str(folder), money_of(folder)[0], place, folder)
     with progress("tags"):
         done = update_folder(folder, new, attributes, day, world=place, encoding=encoding)
     _say_update(done, folder, as_json)
+
+
+def _one_currency(mapping: Path | None, world: World, output: Path) -> None:
+    """Amounts are in the money of the world whose policies are going to read them, as far as is known."""
+    said = None if mapping is None else load_intake_mapping(mapping).currency
+    require_currency(str(mapping), None if said is None else said.to, world, output)
 
 
 def _say_update(done: Update, folder: Path, as_json: bool) -> None:

@@ -28,7 +28,6 @@ from campaignrl.profiles.segments import (
 from campaignrl.profiles.segments.drift import drift
 from campaignrl.profiles.store import keep_segments
 from campaignrl.profiles.table import SEGMENT, Facts, check_profiles, read_profiles, read_profiles_file
-from campaignrl.report.figures import heat, migration_picture, png_bytes, segment_picture
 from campaignrl.tables import ID
 from campaignrl.tables.files import write_frame, write_whole
 
@@ -68,6 +67,13 @@ def segment(
     as_json: Json = False,
 ) -> None:
     """Find segments of customers by rules, an RFM grid or clustering; describe them, and say what changed since."""
+    from campaignrl.report.figures import (  # matplotlib is slow to import
+        heat,
+        migration_picture,
+        png_bytes,
+        segment_picture,
+    )
+
     if drift_picture is not None and drift_to is None:
         raise UsageError("--drift-picture needs the later table: give --drift too.")
     for path in output or []:

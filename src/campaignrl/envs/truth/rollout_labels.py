@@ -18,6 +18,7 @@ from campaignrl.dynamics.parameters import parameters
 from campaignrl.envs.expected_reward import expected_reward, morning
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.truth.twins import Decide
+from campaignrl.features import FeatureSchema
 from campaignrl.specs import World
 
 
@@ -32,7 +33,14 @@ class RolloutLabels(NamedTuple):
 
 
 def rollout_labels(
-    world: World, behave: Decide, customers: Int, *, seed: int, generator: np.random.Generator, explore: float = 0.1
+    world: World,
+    behave: Decide,
+    customers: Int,
+    *,
+    seed: int,
+    generator: np.random.Generator,
+    explore: float = 0.1,
+    features: FeatureSchema | None = None,
 ) -> RolloutLabels:
     """Labels at one day of each customer who has a choice then; none at all where nobody ever has one.
 
@@ -43,10 +51,12 @@ def rollout_labels(
         seed: of the customers' luck.
         generator: of the days and of what is tried at random.
         explore: share of days on which `behave` gives way to a random allowed action.
+        features: what is seen of a state; None: all that the world shows.
     """
+    features = features or world.features
     panel, k = Panel(world, customers, seed, threads=1), len(world.catalog)
     when: Int = generator.integers(0, world.horizon, len(panel))
-    seen, gain = [np.zeros((0, world.features.width), np.float32)], [np.zeros((0, k), np.float32)]
+    seen, gain = [np.zeros((0, features.width), np.float32)], [np.zeros((0, k), np.float32)]
     while not panel.done and len(panel):
         rows = panel.reachable()  # to the others only `none` is allowed
         context = panel.observe(rows)
@@ -54,7 +64,7 @@ def rollout_labels(
         asked = np.flatnonzero((when[rows] == panel.day) & (may.sum(axis=1) > 1))
         if len(asked):
             value = _values(panel, rows[asked], may[asked])
-            seen.append(context.take(asked).encode(world.features))
+            seen.append(context.take(asked).encode(features))
             gain.append(value - value[:, :1])
         action = np.asarray(behave(panel)).astype(np.int16)
         tried = np.flatnonzero(generator.random(len(panel))[rows] < explore)

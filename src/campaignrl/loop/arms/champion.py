@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from campaignrl.errors import CampaignError, Problem, UsageError
+from campaignrl.errors import CampaignError, Problem, SpecError, UsageError
 from campaignrl.ledger import Ledger, ledger_log
 from campaignrl.loop.arms.kept import crowned, keep, kept
 from campaignrl.loop.folder import CampaignFile
 from campaignrl.ope import compare_on_log
 from campaignrl.ope.evaluate import evaluate
-from campaignrl.policies import NOTHING, Gain, Policy, Standing, build_policy, load_policy, policy_hash
-from campaignrl.proof import prove
-from campaignrl.specs import bundled_files, read_toml, world_hash
+from campaignrl.policies import NOTHING, Gain, Policy, Standing, load_policy, policy_hash
+from campaignrl.proof import copy_of, prove
+from campaignrl.specs import world_hash
 from campaignrl.tables.log import DecisionLog
 
 FEWEST = 500  # matured decisions, below which nothing is read off the log
@@ -43,18 +43,19 @@ class Judged:
         return f"{self.policy} {gain}: {self.verdict}"
 
 
-def policy_of(campaign: CampaignFile, named: str, explore: float = 0.0) -> Policy:
-    """A policy that the campaign names: a file in its folder first. explore: of a table of rules, its random share."""
+def policy_of(campaign: CampaignFile, named: str) -> Policy:
+    """A policy that the campaign names, a file in its folder first; it draws at least `[policies] explore` at random.
+
+    What decides with certainty leaves a log that nobody learns from and nothing else can be valued on.
+    """
     own = campaign.place(named)
-    reference = str(own) if own.is_file() else named
-    bundled = bundled_files("policies")
-    path = own if own.suffix == ".toml" and own.is_file() else bundled.get(named)
-    if explore and path is not None:
-        spec = read_toml(path)
-        if spec.get("kind") == "rules":
-            world = campaign.world
-            return build_policy({**spec, "explore": explore}, world.catalog, world.features, name=path.stem)
-    return load_policy(reference, campaign.world)
+    policy = load_policy(str(own) if own.is_file() else named, campaign.world)
+    share = campaign.spec.policies.explore
+    if policy.settings().get("explore", share) >= share:
+        return policy
+    drawing = copy_of(policy, explore=share)
+    vars(drawing)["trained_on"] = getattr(policy, "trained_on", {})
+    return drawing
 
 
 def champion_of(campaign: CampaignFile) -> Policy:
@@ -62,7 +63,21 @@ def champion_of(campaign: CampaignFile) -> Policy:
     last = crowned(campaign)
     if last:
         return kept(campaign, last["bundle"])
-    return policy_of(campaign, campaign.spec.policies.champion, campaign.spec.policies.explore)
+    named = campaign.spec.policies.champion
+    try:
+        return policy_of(campaign, named)
+    except SpecError as wrong:
+        raise SpecError([_cannot_play(campaign, named), *wrong.problems]) from None
+
+
+def _cannot_play(campaign: CampaignFile, named: str) -> Problem:
+    """That a champion reads what the world does not know, and how another is made that does not."""
+    world, bundle = campaign.place(campaign.spec.world), campaign.folder / "first.bundle"
+    fix = (
+        f"Train one: campaignrl train dr_uplift --world {world if world.is_file() else campaign.spec.world} "
+        f'-o {bundle}, then champion = "{bundle.name}".'
+    )
+    return Problem("campaign.toml", "champion", named, f"a policy that plays in {campaign.spec.world}", fix)
 
 
 def campaign_policy(campaign: CampaignFile) -> Path:

@@ -1,5 +1,6 @@
 """A first reading of exports that nobody has described.
 
+dates.py       How an export writes its dates, where intake must be told: which of 05/01/2024 is the day
 first_rows.py  The first rows of an export as intake would read it, every cell as text
 guesses.py     A first reading of exports nobody has described: which file is what, which column means what, and how
                sure that is

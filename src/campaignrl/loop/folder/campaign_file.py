@@ -6,7 +6,7 @@
                            max_age_days (of the newest event)
     [answers]              folder of what the sending tool gives back: handovers*, outcomes*, permissions*, and for
                            each, if its columns have other names, the mapping file
-    [policies]             champion, challengers, explore (share of the champion's customers who draw at random)
+    [policies]             champion, challengers, explore (share of what is decided that is drawn at random)
     [proof]                customers and seed on which a policy is held against sending nothing before it may decide
     [sends]                at (when the list goes out), budget (of a day), capacity (by channel, of a day)
     [world_check]          days, most, stop: is the world still like the exports?

@@ -37,7 +37,7 @@ class Answers(Spec):
 
 
 class Policies(Spec):
-    """Who decides. explore: share of uniform mixed into a champion of rules, so that its log can teach."""
+    """Who decides. explore: share of uniform mixed into whoever decides, so that the log can teach."""
 
     champion: str
     challengers: tuple[str, ...] = ()

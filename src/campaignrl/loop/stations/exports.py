@@ -60,9 +60,9 @@ def make_profiles(campaign: CampaignFile, ledger: Ledger, day: datetime.date, st
         taken = intake(campaign.mapping, campaign.exports, fresh, day, page=quality_page)
         rejected = len(taken.rejects)
         orders = int((read_events(taken.events_path, ["kind"])["kind"] == "order").sum())
+        _require_understood(taken)
         _leave_out_own_sends(taken.events_path, ledger)
         _require_recent(taken.events_path, day, spec.data.max_age_days)
-        _require_understood(taken)
         made = build_folder(
             fresh,
             taken.events_path,

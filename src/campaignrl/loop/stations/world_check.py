@@ -17,7 +17,7 @@ from campaignrl.errors import Problem, UsageError
 from campaignrl.loop.folder import CampaignFile
 from campaignrl.loop.stations.exports import PROFILES
 from campaignrl.policies import Policy, policy_hash
-from campaignrl.specs import world_hash
+from campaignrl.specs import World, lent_responses, world_hash
 from campaignrl.tables import ID, read_events
 from campaignrl.tables.files import read_frame
 
@@ -43,11 +43,15 @@ def hold_world(campaign: CampaignFile, champion: Policy, day: datetime.date, sta
     return str(kept["said"])
 
 
-def world_alerts(state: dict[str, Any]) -> list[str]:
-    """That the world is no longer what the exports say."""
+def world_alerts(world: World, state: dict[str, Any]) -> list[str]:
+    """That the world is no longer what the exports say, and that what sends bring in it was never measured."""
     kept = state.get("world", {})
     told = f"the world {kept.get('said')}: what rests on it (proofs, expected gains) may be wrong; calibrate it anew"
-    return [told] if kept.get(DRIFT) else []
+    lender = lent_responses(world.provenance)
+    lent = f"what a send brings in this world is lent from {lender}, not measured: its gains are guesses until " + (
+        "the log tells ([policies] explore)"
+    )
+    return [*([told] if kept.get(DRIFT) else []), *([lent] if lender else [])]
 
 
 def _held(campaign: CampaignFile, champion: Policy, day: datetime.date) -> Held | None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from campaignrl.arrays import Float
 from campaignrl.errors import Problem, UsageError, unknown
@@ -307,7 +307,7 @@ def ratio(above: Float, below: Float, clusters: Clusters, alpha: float) -> Estim
     count = len(top)
     if count < 2 or bottom.mean() <= 0.0:
         return ABSENT._replace(interval=FIELLER)
-    t = float(stats.t.isf(alpha / 2, count - 1))
+    t = -float(special.stdtrit(count - 1, alpha / 2))
     (v_top, v_both), (_, v_bottom) = np.cov(top, bottom) / count
     y, x = float(top.mean()), float(bottom.mean())
     square, linear, constant = x * x - t * t * v_bottom, x * y - t * t * v_both, y * y - t * t * v_top

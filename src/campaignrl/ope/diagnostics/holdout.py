@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from campaignrl.arrays import Bool
 from campaignrl.errors import DataError, Problem
@@ -31,7 +30,9 @@ class Holdout(NamedTuple):
 
 def sample_ratio_p(held_out: int, customers: int, planned: float) -> float:
     """Two-sided binomial p value of `held_out` of `customers` where a share of `planned` was meant."""
-    return float(stats.binomtest(held_out, customers, planned).pvalue)
+    from scipy.stats import binomtest  # slow to import, and few verbs need it
+
+    return float(binomtest(held_out, customers, planned).pvalue)
 
 
 def holdout_of(log: DecisionLog) -> Holdout | None:

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from campaignrl.arrays import Array, Float
 from campaignrl.ope.data import LogSample
@@ -170,7 +170,7 @@ def _p_value(moved: Float, squares: Float, length: float, one_sided: bool = Fals
     if min(df, events) < LEAST_DF:
         return 1.0
     t = float(moved.sum()) / math.sqrt(max(square, pooled))
-    return float(stats.t.sf(-t if one_sided else abs(t), min(df, events))) * (1.0 if one_sided else 2.0)
+    return float(special.stdtr(min(df, events), t if one_sided else -abs(t))) * (1.0 if one_sided else 2.0)
 
 
 def _changed(

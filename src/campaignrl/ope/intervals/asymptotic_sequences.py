@@ -15,7 +15,7 @@ import math
 from functools import cache
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from campaignrl import rng
 from campaignrl.arrays import Float
@@ -52,24 +52,24 @@ def late_multiple(n: Float | float, alpha: float, horizon: float) -> Float:
     The boundary is level for the Brownian motion behind it, which passes it with twice the chance of its end point.
     """
     part = np.minimum(np.asarray(n, dtype=np.float64) / horizon, 1.0)
-    found: Float = stats.norm.isf(alpha / 4.0) / np.sqrt(np.maximum(part, 1e-12))
+    found: Float = -special.ndtri(alpha / 4.0) / np.sqrt(np.maximum(part, 1e-12))
     return found
 
 
 @cache
 def late_inflation(alpha: float, power: float) -> float:
     """As `horizon_inflation`, for `late_multiple`, in the right direction: the chance is known exactly."""
-    edge = float(stats.norm.isf(alpha / 4.0))
+    edge = -float(special.ndtri(alpha / 4.0))
 
     def found(drift: float) -> float:
-        beyond = 2.0 * drift * edge + float(stats.norm.logcdf(-edge - drift))
-        return float(stats.norm.cdf(drift - edge)) + math.exp(min(beyond, 0.0))
+        beyond = 2.0 * drift * edge + float(special.log_ndtr(-edge - drift))
+        return float(special.ndtr(drift - edge)) + math.exp(min(beyond, 0.0))
 
     low, high = 0.0, 20.0
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (middle, high) if found(middle) < power else (low, middle)
-    once = stats.norm.isf(alpha / 2) + stats.norm.ppf(power)
+    once = special.ndtri(power) - special.ndtri(alpha / 2)
     return float((high / once) ** 2)
 
 
@@ -84,7 +84,7 @@ def horizon_inflation(alpha: float, power: float) -> float:
         drift = (low + high) / 2
         crossed = float((np.abs(noise + drift * time) >= edge).any(axis=1).mean())
         low, high = (drift, high) if crossed < power else (low, drift)
-    once = stats.norm.isf(alpha / 2) + stats.norm.ppf(power)
+    once = special.ndtri(power) - special.ndtri(alpha / 2)
     return float((high / once) ** 2)
 
 

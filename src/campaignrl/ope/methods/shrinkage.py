@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from campaignrl.arrays import Float
 from campaignrl.ope.intervals import Clusters, Point, std_error
@@ -39,7 +39,7 @@ def slope(values: Float, widths: Float) -> int:
 
 def width(point: Point, clusters: Clusters) -> float:
     """One-sided t width of an estimate, from customers' sums; NaN for one customer."""
-    return float(stats.t.isf(LEVEL, max(len(clusters) - 1, 1))) * std_error(point.influence, clusters)
+    return -float(special.stdtrit(max(len(clusters) - 1, 1), LEVEL)) * std_error(point.influence, clusters)
 
 
 def estimated_mse(point: Point, clusters: Clusters, lost: Float, weight: Float) -> float:

@@ -12,7 +12,6 @@ N trajectories, T steps, d encoded columns.
 from __future__ import annotations
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 from campaignrl.arrays import Array, Float
 from campaignrl.ope.data import Trajectories
@@ -44,6 +43,8 @@ def state_ratios(log: DecisionLog, paths: Trajectories, weight: Float, folds: in
 
 def _odds(X: Array, weight: Float, fold: Array, folds: int) -> Float:
     """(m,) density ratio of weighted to unweighted rows of X (m, d), each by a classifier of the other folds."""
+    from sklearn.linear_model import LogisticRegression  # slow to import, and few verbs need it
+
     if not weight.any() or np.ptp(weight) < 1e-12:
         return np.asarray(weight, dtype=np.float64)
     out = np.ones(len(X))

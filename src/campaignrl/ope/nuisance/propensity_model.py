@@ -12,12 +12,10 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
 from campaignrl.arrays import Float, Int
 from campaignrl.ope.data.blocks import blocks
@@ -25,6 +23,9 @@ from campaignrl.ope.nuisance.cross_fitting import capped, folds_of
 from campaignrl.ope.nuisance.propensity_features import Columns
 from campaignrl.policies import one_blas_thread
 from campaignrl.tables.log import DecisionLog
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
 MAX_ROWS = 100_000  # fitted on; contexts of some tens of columns need no more
 PRIOR = 1.0  # pseudo-rows spread over the actions by their share, so that no action seen has probability 0
@@ -153,6 +154,9 @@ class Multinomial:
     """Multinomial logistic regression that knows actions it has not seen, and logs with one action alone."""
 
     def __init__(self, X: npt.NDArray[Any], action: npt.NDArray[Any], k: int) -> None:
+        from sklearn.exceptions import ConvergenceWarning  # slow to import, and few verbs need it
+        from sklearn.linear_model import LogisticRegression
+
         share = np.bincount(action, minlength=k) / max(len(action), 1)
         self._share, self._weight = share, PRIOR / (PRIOR + len(action))
         self._model: LogisticRegression | None = None

@@ -16,7 +16,6 @@ from typing import Protocol
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
-from sklearn.ensemble import HistGradientBoostingRegressor
 
 from campaignrl.arrays import Float, Float32, Int
 from campaignrl.ope.data.blocks import blocks
@@ -150,6 +149,8 @@ class Boosting:
 
     def fit(self, rows: Int, target: Float, steps_to_go: int) -> Predict:
         """See `Regression`."""
+        from sklearn.ensemble import HistGradientBoostingRegressor  # slow to import, and few verbs need it
+
         width = self._X.shape[1]
         model = HistGradientBoostingRegressor(
             max_iter=60, max_leaf_nodes=15, min_samples_leaf=50, categorical_features=[width], random_state=0

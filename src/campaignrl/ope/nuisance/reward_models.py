@@ -11,12 +11,10 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import cache
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from scipy.special import expit
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.isotonic import IsotonicRegression
 from threadpoolctl import ThreadpoolController
 
 from campaignrl.actions import Catalog
@@ -27,6 +25,10 @@ from campaignrl.policies import one_blas_thread
 from campaignrl.policies.linear_model import RidgeStatistics, fit_ridge
 from campaignrl.rng import Purpose, customer_keys, uniform
 from campaignrl.tables.log import DecisionLog
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+    from sklearn.isotonic import IsotonicRegression
 
 Range = tuple[float, float]
 
@@ -68,6 +70,11 @@ class Boosting:
     """Histogram gradient boosting on the context, the action, and each of its dimensions (scikit-learn)."""
 
     def __init__(self, catalog: Catalog, X: Float32, action: Int, reward: Float, weight: Float) -> None:
+        from sklearn.ensemble import (  # slow to import, and few verbs need it
+            HistGradientBoostingClassifier,
+            HistGradientBoostingRegressor,
+        )
+
         parts = [of + 1 for _, of in catalog.dimensions.values()]
         codes = np.stack([np.arange(len(catalog)), *parts], axis=1)
         self._codes = codes.astype(np.float32)
@@ -85,6 +92,8 @@ class Boosting:
 
     def predict(self, X: Float32) -> Array:
         """(m, d) -> (m, k)."""
+        from sklearn.ensemble import HistGradientBoostingClassifier  # slow to import, and few verbs need it
+
         q = np.full((len(X), len(self._codes)), self._constant, dtype=np.float32)
         if self._model is None or not len(X):
             return q
@@ -143,6 +152,8 @@ class Calibrated:
     def __init__(
         self, fitter: Fitter, catalog: Catalog, X: Float32, action: Int, reward: Float, weight: Float, late: Array
     ) -> None:
+        from sklearn.isotonic import IsotonicRegression  # slow to import, and few verbs need it
+
         self._model = fitter(catalog, X[~late], action[~late], reward[~late], weight[~late])
         self._line: IsotonicRegression | None = None
         if late.any() and weight[late].sum() > 0:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
-from scipy.stats import poisson
+from scipy import special
 
 from campaignrl import rng
 from campaignrl.actions import Catalog
@@ -29,7 +29,7 @@ from campaignrl.policies.linear_model import RidgeStatistics, fit_ridge
 from campaignrl.specs import Spec
 from campaignrl.tables.log import DecisionLog
 
-COUNTS = poisson.cdf(np.arange(12), 1.0)  # a count of 12 or more has a chance of 8e-10
+COUNTS = special.pdtr(np.arange(12), 1.0)  # a count of 12 or more has a chance of 8e-10
 
 
 class BootstrapTSConfig(FactorisedConfig):

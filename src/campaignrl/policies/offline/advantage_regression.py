@@ -19,7 +19,7 @@ import numpy as np
 from scipy.linalg import cho_solve
 
 from campaignrl import rng
-from campaignrl.actions import Catalog
+from campaignrl.actions import NONE, Catalog
 from campaignrl.arrays import Float, Float32, Int
 from campaignrl.features import FeatureSchema
 from campaignrl.policies.base import ROWS_AT_A_TIME
@@ -32,6 +32,7 @@ from campaignrl.policies.linear_model import (
     fit_ridge,
     with_intercept,
 )
+from campaignrl.policies.offline.dr_greedy import doubly_robust_scores
 from campaignrl.tables.log import DecisionLog
 
 PENALTIES = (1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6)  # pseudo-observations
@@ -218,3 +219,25 @@ def refitted(model: RidgeModel, moment: Float) -> Float32:
     right = (old.blocks.members.T.astype(np.float64) @ (own * solved[:, :, 0])).ravel()
     shared = cho_solve((old.shared_factor, True), right).reshape(old.shared_mean.shape)
     return np.ascontiguousarray(replace(old, moment=moment, shared_mean=shared).mean().T, dtype=np.float32)
+
+
+def scored_sums(
+    log: DecisionLog, data: RegressionRows, schema: FeatureSchema, q_of: Float32, max_weight: float
+) -> list[Sums]:
+    """Sums by fold of doubly robust scores of every allowed action, less that of `none`, of the first reward.
+
+    q_of: (K, D, k), for each fold the regression on the others.
+    """
+    parts = [RidgeStatistics.zeros(log.catalog, schema.width) for _ in q_of]
+    for part, X in encoded(log, data.rows, schema):
+        rows, fold = data.rows[part], data.fold[part]
+        for f, stats in enumerate(parts):
+            mine = fold == f
+            q = (with_intercept(X[mine]) @ q_of[f]).astype(np.float64)
+            weight = np.minimum(1.0 / log.propensity[rows[mine]], max_weight)
+            gamma = doubly_robust_scores(q, log.action[rows[mine]], data.rewards[part, 0][mine], weight)
+            allowed = log.allowed(rows[mine])
+            with_none = allowed[:, NONE]
+            gains = np.where(with_none[:, None], gamma - gamma[:, [NONE]], gamma)
+            stats.add_targets(X[mine], gains, allowed)
+    return [Sums(s, s.moment[None], s.square[None]) for s in parts]

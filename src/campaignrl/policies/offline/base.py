@@ -1,7 +1,7 @@
-"""What learners from finished logs have in common: they keep the logs they were given and learn anew from all of them.
+"""What learners from finished logs have in common: settings, regressions by fold, deciding by the highest linear score.
 
-Here: the bookkeeping, and deciding by the highest of linear scores. Not here: how the scores come about, which is all
-that a kind adds in `_learn` (fitted_q.py, pessimistic.py, uplift.py ...). n rows, k actions, D = 1 + encoded columns.
+Not here: what they keep of the logs they were given (replay_learner.py), how the scores come about, which is all that a
+kind adds in `_learn` (fitted_q.py, pessimistic.py, uplift.py ...). n rows, k actions, D = 1 + encoded columns.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ from pydantic import Field
 
 from campaignrl.actions import Catalog
 from campaignrl.arrays import Bool, Float, Float32
-from campaignrl.errors import UsageError
 from campaignrl.features import Context, FeatureSchema
 from campaignrl.policies.base import Shapes, Shown, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import best_of, require_choice, with_floor
 from campaignrl.policies.chunks import by_chunks
-from campaignrl.policies.learner_settings import Penalty, fixed_penalty, require_catalog
+from campaignrl.policies.learner_settings import Penalty, fixed_penalty
 from campaignrl.policies.linear_model import RidgeModel, with_intercept
 from campaignrl.policies.offline.advantage_regression import (
     RegressionRows,
@@ -32,7 +31,6 @@ from campaignrl.policies.offline.advantage_regression import (
     sums_by_fold,
     without_baseline,
 )
-from campaignrl.policies.offline.merge_logs import merge_logs
 from campaignrl.policies.row_products import row_product
 from campaignrl.specs import Spec
 from campaignrl.tables.log import DecisionLog
@@ -65,7 +63,6 @@ class OfflineLearner(Shown):
             for n, (_, shape) in self.fitted_shapes(catalog, schema, config).items()
         }
         self._rows = 0  # learned from
-        self._logs: list[DecisionLog] = []
 
     def probabilities(self, context: Context, allowed: Bool) -> Float:
         """(n, k) exact chance of every action, over the floor."""
@@ -78,17 +75,6 @@ class OfflineLearner(Shown):
         everything = np.ones((len(context), len(self.catalog)), dtype=bool)
         with one_blas_thread():
             return by_chunks(lambda part, _: self._means(self._phi(part)), context, everything)
-
-    def update(self, log: DecisionLog) -> None:
-        """Learn anew from the matured rows of all logs given so far; folds and returns need them together."""
-        require_catalog(log, self.catalog, self.name)
-        if self._rows and not self._logs:
-            raise UsageError(f"{self.name} was loaded from a bundle, which holds no log. Train a new one instead.")
-        self._logs = [merge_logs([*self._logs, log])]
-        rows = rows_with_a_choice(self._logs[0])
-        if len(rows):
-            with one_blas_thread():  # so that the last digits do not depend on how many there are
-                self._rows, self._fitted = int(self._logs[0].matured.sum()), self._learn(self._logs[0])
 
     @property
     def is_trained(self) -> bool:

@@ -26,9 +26,9 @@ from campaignrl.policies.learner_settings import fixed_penalty
 from campaignrl.policies.linear_model import RidgeModel
 from campaignrl.policies.offline.advantage_regression import Sums, fit_parts
 from campaignrl.policies.offline.lookahead_choice import TOGETHER
+from campaignrl.policies.offline.replay_learner import ReplayConfig
 from campaignrl.policies.offline.uplift import DRUplift, DRUpliftConfig
 from campaignrl.policies.row_products import row_product
-from campaignrl.specs import Spec
 from campaignrl.tables.log import DecisionLog
 
 HIGHEST = 1e6  # a price at which nothing that costs anything is sent
@@ -52,8 +52,9 @@ class Budgeted(DRUplift):
     """Greedy on value less price x cost."""
 
     kind: ClassVar[str] = "budgeted"
-    Config: ClassVar[type[Spec]] = BudgetedConfig
+    Config: ClassVar[type[ReplayConfig]] = BudgetedConfig
     config: BudgetedConfig
+    SUMS: ClassVar[tuple[str, ...]] = ("rewards", "scored", "costs")
 
     def __init__(self, catalog: Catalog, schema: FeatureSchema, config: BudgetedConfig, name: str) -> None:
         super().__init__(catalog, schema, config, name)
@@ -100,7 +101,7 @@ class Budgeted(DRUplift):
         gains = super()._learn(log)["coefficients"]
         per_unit = float(log.meta.get("minor_per_unit", 1.0))
         paid = self._regression_rows(log, log.cost[:, None] / per_unit, baseline=False)
-        costs = fit_parts(self._sums(log, paid), self.catalog, [1.0], COST_L2)[0]
+        costs = fit_parts(self._sums(log, paid, "costs"), self.catalog, [1.0], COST_L2)[0]
         self._fitted = {**self._fitted, "coefficients": gains, "costs": costs.coefficients}
         if self.config.spend_per_decision is None:
             return self._fitted

@@ -26,7 +26,7 @@ from campaignrl.policies.offline.advantage_regression import encoded, overlap_of
 from campaignrl.policies.offline.crm import softmax
 from campaignrl.policies.offline.fitted_q import FittedQ, FittedQConfig
 from campaignrl.policies.offline.lbfgs import minimise
-from campaignrl.specs import Spec
+from campaignrl.policies.offline.replay_learner import ReplayConfig
 from campaignrl.tables.log import DecisionLog
 
 
@@ -50,7 +50,7 @@ class CQL(FittedQ):
 
     kind: ClassVar[str] = "cql"
     score_unit: ClassVar[str] = "reward less what is not vouched for"
-    Config: ClassVar[type[Spec]] = CQLConfig
+    Config: ClassVar[type[ReplayConfig]] = CQLConfig
     config: CQLConfig
 
     def _learn(self, log: DecisionLog) -> Tensors:

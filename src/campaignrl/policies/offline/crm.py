@@ -22,18 +22,17 @@ from campaignrl.features import FeatureSchema
 from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.linear_model import with_intercept
 from campaignrl.policies.offline.advantage_regression import RegressionRows, encoded, out_of_fold, overlap_of
-from campaignrl.policies.offline.base import OfflineConfig, OfflineLearner
 from campaignrl.policies.offline.lbfgs import minimise
-from campaignrl.specs import Spec
+from campaignrl.policies.offline.replay_learner import ReplayConfig, ReplayLearner
 from campaignrl.tables.log import DecisionLog
 
 
-class CRMConfig(OfflineConfig):
+class CRMConfig(ReplayConfig):
     """Settings of `crm`.
 
     estimator: of the policy's value; max_weight: 1 / propensity is cut there; variance_penalty: standard errors taken
     off the estimate; hold: how strongly coefficients are held to the start; rows: learned from, at most, the rest of
-    the log serving the reward model alone; steps: of L-BFGS, at most. The rest as in base.py.
+    the log serving the reward model alone; steps: of L-BFGS, at most. The rest as in replay_learner.py.
     """
 
     estimator: Literal["dr", "snips"] = "dr"
@@ -59,18 +58,18 @@ class Scored(NamedTuple):
         return Scored._make(part[rows] for part in self)
 
 
-class CRM(OfflineLearner):
+class CRM(ReplayLearner):
     """A softmax over linear scores, fitted to its own estimated value."""
 
     kind: ClassVar[str] = "crm"
     score_unit: ClassVar[str] = "weight in a softmax"
-    Config: ClassVar[type[Spec]] = CRMConfig
+    Config: ClassVar[type[ReplayConfig]] = CRMConfig
     config: CRMConfig
 
     @classmethod
     def fitted_shapes(cls, catalog: Catalog, schema: FeatureSchema, config: Any) -> Shapes:
         """Scores in the unit of rewards, and what they are divided by in the softmax."""
-        return {**OfflineLearner.fitted_shapes(catalog, schema, config), "temperature": ("F32", (1,))}
+        return {**ReplayLearner.fitted_shapes(catalog, schema, config), "temperature": ("F32", (1,))}
 
     def _learn(self, log: DecisionLog) -> Tensors:
         config, data = self.config, self._regression_rows(log)

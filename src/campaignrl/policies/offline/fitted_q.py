@@ -23,18 +23,16 @@ from campaignrl.arrays import Float32
 from campaignrl.policies.base import Tensors
 from campaignrl.policies.linear_model import RidgeModel
 from campaignrl.policies.offline.advantage_regression import RegressionRows, out_of_fold, overlap_of
-from campaignrl.policies.offline.base import OfflineConfig, OfflineLearner
 from campaignrl.policies.offline.lookahead_choice import judged_rows, near_is_ahead, of_whole_return
+from campaignrl.policies.offline.replay_learner import ReplayConfig, ReplayLearner
 from campaignrl.policies.offline.returns import later_rows, return_parts, widths_of
-from campaignrl.policies.offline.uplift import scored_sums
-from campaignrl.specs import Spec
 from campaignrl.tables.log import DecisionLog
 
 MAX_WEIGHT = 100.0  # 1 / propensity is cut there, in the scores by which candidates are judged
 
 
-class FittedQConfig(OfflineConfig):
-    """windows: outcome windows looked ahead, at most; 1 is a bandit. The rest as in base.py."""
+class FittedQConfig(ReplayConfig):
+    """windows: outcome windows looked ahead, at most; 1 is a bandit. The rest as in replay_learner.py."""
 
     windows: int = Field(default=64, ge=1, le=1000)
 
@@ -47,12 +45,13 @@ class FittedReturns(NamedTuple):
     coefficients: Float32  # (D, k)
 
 
-class FittedQ(OfflineLearner):
+class FittedQ(ReplayLearner):
     """Greedy on fitted returns."""
 
     kind: ClassVar[str] = "fitted_q"
-    Config: ClassVar[type[Spec]] = FittedQConfig
+    Config: ClassVar[type[ReplayConfig]] = FittedQConfig
     config: FittedQConfig
+    SUMS: ClassVar[tuple[str, ...]] = ("rewards", "scored")
     looks: str = "near"  # or "far": which candidate of lookahead_choice.py was taken
 
     def _learn(self, log: DecisionLog) -> Tensors:
@@ -61,14 +60,15 @@ class FittedQ(OfflineLearner):
     def _returns(self, log: DecisionLog) -> FittedReturns:
         """What the log tells of returns, as far ahead as it can."""
         data = self._regression_rows(log, return_parts(log, later_rows(log), self.config.windows))
-        sums, widths = self._sums(log, data), widths_of(data.rewards.shape[1])
+        sums = self._sums(log, data)
+        widths = widths_of(len(sums[0].moments))  # of rows before, too
         models = self._models(log, sums, widths)
         near, far = models[0], np.asarray(sum(model.coefficients for model in models), dtype=np.float32)
         if len(models) == 1:
             return FittedReturns(data, near, near.coefficients)
         whole = data._replace(rewards=data.rewards.sum(axis=1, keepdims=True))
         q = out_of_fold([of_whole_return(each) for each in sums], self.catalog, overlap_of(log), near.l2)
-        scored = scored_sums(log, whole, self.schema, q, MAX_WEIGHT)
+        scored = self._scored_sums(log, whole, q, MAX_WEIGHT)
         judged, overlap = judged_rows(log, data, self.schema, self.config.seed), [overlap_of(log) * w for w in widths]
         self.looks = "near" if near_is_ahead(sums, scored, judged, self.catalog, overlap, models) else "far"
         return FittedReturns(data, near, near.coefficients if self.looks == "near" else far)

@@ -25,7 +25,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from campaignrl import rng
 from campaignrl.actions import NONE, Catalog
@@ -80,7 +80,7 @@ def beyond_chance(gains: Float) -> bool:
     if len(gains) < 2:
         return False
     error = float(gains.std(ddof=1) / np.sqrt(len(gains)))
-    return float(gains.mean()) > float(stats.t.ppf(SURE, len(gains) - 1)) * error
+    return float(gains.mean()) > float(special.stdtrit(len(gains) - 1, SURE)) * error
 
 
 def judged_rows(log: DecisionLog, data: RegressionRows, schema: FeatureSchema, seed: int) -> Judged:

@@ -19,22 +19,21 @@ from campaignrl.features import FeatureSchema
 from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.choice import best_of
 from campaignrl.policies.linear_model import Posterior, joint_covariance, widths
-from campaignrl.policies.offline.base import OfflineConfig, OfflineLearner
-from campaignrl.specs import Spec
+from campaignrl.policies.offline.replay_learner import ReplayConfig, ReplayLearner
 from campaignrl.tables.log import DecisionLog
 
 
-class PessimisticConfig(OfflineConfig):
-    """width: standard deviations taken off; 0 is the plain best mean. The rest as in base.py."""
+class PessimisticConfig(ReplayConfig):
+    """width: standard deviations taken off; 0 is the plain best mean. The rest as in replay_learner.py."""
 
     width: float = Field(default=0.25, ge=0.0, le=10.0)
 
 
-class Pessimistic(OfflineLearner):
+class Pessimistic(ReplayLearner):
     """Greedy on lower bounds of the gain over `none`."""
 
     kind: ClassVar[str] = "pessimistic"
-    Config: ClassVar[type[Spec]] = PessimisticConfig
+    Config: ClassVar[type[ReplayConfig]] = PessimisticConfig
     config: PessimisticConfig
 
     @classmethod

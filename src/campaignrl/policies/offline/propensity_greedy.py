@@ -20,30 +20,29 @@ from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.choice import best_of
 from campaignrl.policies.linear_model import with_intercept
 from campaignrl.policies.offline.advantage_regression import encoded
-from campaignrl.policies.offline.base import OfflineConfig, OfflineLearner
-from campaignrl.specs import Spec
+from campaignrl.policies.offline.replay_learner import ReplayConfig, ReplayLearner
 from campaignrl.tables.log import DecisionLog
 
 
-class PropensityGreedyConfig(OfflineConfig):
+class PropensityGreedyConfig(ReplayConfig):
     """response_above: a reward above it is a response; top: share of decisions that get a send, the likeliest first."""
 
     response_above: float = 0.0
     top: float = Field(default=0.3, gt=0.0, le=1.0)
 
 
-class PropensityGreedy(OfflineLearner):
+class PropensityGreedy(ReplayLearner):
     """Greedy on the chance of a response, for those above a cut."""
 
     kind: ClassVar[str] = "propensity_greedy"
     score_unit: ClassVar[str] = "chance of a response"
-    Config: ClassVar[type[Spec]] = PropensityGreedyConfig
+    Config: ClassVar[type[ReplayConfig]] = PropensityGreedyConfig
     config: PropensityGreedyConfig
 
     @classmethod
     def fitted_shapes(cls, catalog: Catalog, schema: FeatureSchema, config: Any) -> Shapes:
         """Chances of a response, and the chance from which on something is sent."""
-        return {**OfflineLearner.fitted_shapes(catalog, schema, config), "cut": ("F32", (1,))}
+        return {**ReplayLearner.fitted_shapes(catalog, schema, config), "cut": ("F32", (1,))}
 
     def _learn(self, log: DecisionLog) -> Tensors:
         response = (log.reward[:, None] > self.config.response_above).astype(np.float64)

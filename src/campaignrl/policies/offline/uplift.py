@@ -15,23 +15,16 @@ import numpy as np
 from pydantic import Field
 
 from campaignrl.actions import NONE, Catalog
-from campaignrl.arrays import Float, Float32
+from campaignrl.arrays import Float
 from campaignrl.errors import UsageError
 from campaignrl.features import FeatureSchema
 from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.learner_settings import fixed_penalty, require_catalog
-from campaignrl.policies.linear_model import RidgeStatistics, with_intercept
-from campaignrl.policies.offline.advantage_regression import (
-    RegressionRows,
-    Sums,
-    encoded,
-    out_of_fold,
-    overlap_of,
-    rows_with_a_choice,
-)
+from campaignrl.policies.linear_model import RidgeStatistics
+from campaignrl.policies.offline.advantage_regression import out_of_fold, overlap_of, rows_with_a_choice
 from campaignrl.policies.offline.base import OfflineConfig, OfflineLearner
-from campaignrl.policies.offline.dr_greedy import doubly_robust_scores
+from campaignrl.policies.offline.replay_learner import ReplayConfig, ReplayLearner
 from campaignrl.specs import Spec
 from campaignrl.tables.log import DecisionLog
 
@@ -126,46 +119,23 @@ def _error(beta: Float, held: RidgeStatistics) -> float:
     return float(held.square.sum() - 2.0 * np.sum(beta * held.moment) + fit)
 
 
-class DRUpliftConfig(OfflineConfig):
-    """max_weight: 1 / propensity is cut there; the rest as in base.py."""
+class DRUpliftConfig(ReplayConfig):
+    """max_weight: 1 / propensity is cut there; the rest as in replay_learner.py."""
 
     max_weight: float = Field(default=100.0, ge=1.0)
 
 
-class DRUplift(OfflineLearner):
+class DRUplift(ReplayLearner):
     """Greedy on a regression of doubly robust differences."""
 
     kind: ClassVar[str] = "dr_uplift"
-    Config: ClassVar[type[Spec]] = DRUpliftConfig
+    Config: ClassVar[type[ReplayConfig]] = DRUpliftConfig
     config: DRUpliftConfig
+    SUMS: ClassVar[tuple[str, ...]] = ("rewards", "scored")
 
     def _learn(self, log: DecisionLog) -> Tensors:
         data = self._regression_rows(log)
         sums = self._sums(log, data)
         q = out_of_fold(sums, self.catalog, overlap_of(log), self._models(log, sums)[0].l2)
-        return {"coefficients": self._models(log, self._scored(log, data, q))[0].coefficients}
-
-    def _scored(self, log: DecisionLog, data: RegressionRows, q_of: Float32) -> list[Sums]:
-        return scored_sums(log, data, self.schema, q_of, self.config.max_weight)
-
-
-def scored_sums(
-    log: DecisionLog, data: RegressionRows, schema: FeatureSchema, q_of: Float32, max_weight: float
-) -> list[Sums]:
-    """Sums by fold of doubly robust scores of every allowed action, less that of `none`, of the first reward.
-
-    q_of: (K, D, k), for each fold the regression on the others.
-    """
-    parts = [RidgeStatistics.zeros(log.catalog, schema.width) for _ in q_of]
-    for part, X in encoded(log, data.rows, schema):
-        rows, fold = data.rows[part], data.fold[part]
-        for f, stats in enumerate(parts):
-            mine = fold == f
-            q = (with_intercept(X[mine]) @ q_of[f]).astype(np.float64)
-            weight = np.minimum(1.0 / log.propensity[rows[mine]], max_weight)
-            gamma = doubly_robust_scores(q, log.action[rows[mine]], data.rewards[part, 0][mine], weight)
-            allowed = log.allowed(rows[mine])
-            with_none = allowed[:, NONE]
-            gains = np.where(with_none[:, None], gamma - gamma[:, [NONE]], gamma)
-            stats.add_targets(X[mine], gains, allowed)
-    return [Sums(s, s.moment[None], s.square[None]) for s in parts]
+        scored = self._scored_sums(log, data, q, self.config.max_weight)
+        return {"coefficients": self._models(log, scored)[0].coefficients}

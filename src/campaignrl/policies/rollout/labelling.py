@@ -15,6 +15,7 @@ import numpy as np
 from campaignrl import rng
 from campaignrl.arrays import Bool, Float32, Int, Int64
 from campaignrl.envs.truth import Decide, RolloutLabels, rollout_labels
+from campaignrl.features import FeatureSchema
 from campaignrl.rng import Purpose
 from campaignrl.specs import World
 
@@ -38,18 +39,25 @@ def ids_of_block(block: int, customers: int) -> Int64:
 
 
 def labelled(
-    world: World, behave: Decide, ids: Int, draws: Draws, threads: int, step: Callable[[int], None]
+    world: World,
+    behave: Decide,
+    ids: Int,
+    draws: Draws,
+    threads: int,
+    step: Callable[[int], None],
+    features: FeatureSchema | None = None,
 ) -> RolloutLabels:
     """Labels at one random day of each of these customers, who are met by `behave` until then.
 
-    step: called with the number of customers whenever a piece is done.
+    step: called with the number of customers whenever a piece is done; features: as in `rollout_labels`.
     """
     pieces = [ids[start : start + PIECE] for start in range(0, len(ids), PIECE)]
     explore = EXPLORED if draws.turn else EXPLORED_FIRST
 
     def rolled_out(number: int) -> RolloutLabels:
         chance = rng.generator(draws.seed, Purpose.LEARNING, (draws.turn + 1) * PIECES + number)
-        return rollout_labels(world, behave, pieces[number], seed=draws.seed, generator=chance, explore=explore)
+        how = {"seed": draws.seed, "generator": chance, "explore": explore, "features": features}
+        return rollout_labels(world, behave, pieces[number], **how)  # type: ignore[arg-type]
 
     found = []
     with ThreadPoolExecutor(max(threads, 1)) as pool:

@@ -8,9 +8,10 @@ n rows, k actions.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from pydantic import Field
@@ -92,6 +93,21 @@ class RolloutPolicy(Shown):
     def scores(self, context: Context) -> Float32:
         """(n, k) what each action brings over `none` to the end of the campaign, less its price, currency."""
         return self._network.scores(context)
+
+    def at_price(self, price: float, minor_per_unit: int = 100) -> Self:
+        """The same policy where each unit of money must bring so much more than itself; nothing is learned anew.
+
+        For a budget other than the one it was taught under: taught without one, it serves every budget at some price. A
+        baseline that a training left knows no price.
+        """
+        other = copy.copy(self)
+        if self._network.is_trained:
+            tensors, last = dict(self._network.tensors()), f"bias_{len(self.layers) - 1}"
+            costs = self.catalog.cost_of / minor_per_unit
+            tensors[last] = (tensors[last] - max(price, 0.0) * costs).astype(np.float32)
+            other._network = NetworkPolicy(self.catalog, self.schema, _network_config(self.config), self.name)
+            other._network.restore(tensors)
+        return other
 
     def learn(self, world: World, options: RunOptions) -> None:
         """Learn in `world`; the first round is met by what it has learned before, if anything."""

@@ -14,6 +14,7 @@ import numpy as np
 from campaignrl.actions import Catalog
 from campaignrl.arrays import Float, Int
 from campaignrl.envs.truth import live
+from campaignrl.features import FeatureSchema
 from campaignrl.policies.rollout.prices import Prices, by_value
 from campaignrl.policies.rollout.value_network import ValueNetwork
 from campaignrl.specs import World
@@ -37,8 +38,10 @@ class Found(NamedTuple):
 class Players:
     """Customers who play whole campaigns by a network and prices, again and again with the same luck."""
 
-    def __init__(self, world: World, network: ValueNetwork, ids: Int, seed: int) -> None:
-        self._world, self._network, self._seed = world, network, seed
+    def __init__(
+        self, world: World, network: ValueNetwork, ids: Int, seed: int, features: FeatureSchema | None = None
+    ) -> None:
+        self._world, self._network, self._seed, self._features = world, network, seed, features
         cut = max(int(len(ids) * FIRST), 1)
         self._parts = [part for part in (ids[:cut], ids[cut:]) if len(part)]
         self.played = 0  # customers, each a whole campaign
@@ -56,7 +59,7 @@ class Players:
 
     def _play(self, prices: Prices, ids: Int) -> Float:
         self.played += len(ids)
-        decide = by_value(self._world, self._network, prices)
+        decide = by_value(self._world, self._network, prices, self._features)
         return live(self._world, decide, customers=ids, seed=self._seed, expects=True)["expected"]
 
 

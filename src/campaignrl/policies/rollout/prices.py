@@ -54,8 +54,13 @@ class Prices(NamedTuple):
         return each
 
 
-def by_value(world: World, network: ValueNetwork, prices: Prices) -> Decide:
-    """Decide by the highest value less its price, `none` where nothing is worth it."""
+def by_value(world: World, network: ValueNetwork, prices: Prices, features: FeatureSchema | None = None) -> Decide:
+    """Decide by the highest value less its price, `none` where nothing is worth it.
+
+    features: that the network reads; None: all of the world's.
+    """
+    seen = features or world.features
+    fall = prices.fall if TIME_LEFT in seen.encoded else 0.0  # as in the layers that come of it
     each = prices.of_actions(world.catalog).astype(np.float32)
 
     def decide(panel: Panel) -> Int:
@@ -65,8 +70,8 @@ def by_value(world: World, network: ValueNetwork, prices: Prices) -> Decide:
         context = panel.observe(rows)
         may = panel.allowed(context, rows)
         asked = np.flatnonzero(may.sum(axis=1) > 1)
-        worth = network(context.take(asked).encode(world.features))
-        worth -= each * np.float32(1.0 - prices.fall * panel.day / world.horizon)
+        worth = network(context.take(asked).encode(seen))
+        worth -= each * np.float32(1.0 - fall * panel.day / world.horizon)
         action[rows[asked]] = np.where(may[asked], worth, -np.inf).argmax(axis=1)
         return action
 

@@ -53,7 +53,7 @@ class Training:
 
     def __init__(self, policy: RolloutPolicy, world: World, options: RunOptions) -> None:
         self.policy, self.world, self.options, self.config = policy, world, options, policy.config
-        self.rounds = options.rounds
+        self.features, self.rounds = policy.schema, options.rounds
         self.customers = -(-options.steps // (world.horizon * self.rounds))
         self._require_room()
         self.of = _identity(policy, world, self.customers, self.rounds)
@@ -79,7 +79,7 @@ class Training:
         """One round; False if whoever watches wants no more."""
         done, world, seed = self.progress, self.world, self.config.seed
         ids = ids_of_block(ROUND + turn, self.customers)
-        found = labelled(world, self._behave(), ids, Draws(seed, turn), self.options.threads, self._step)
+        found = labelled(world, self._behave(), ids, Draws(seed, turn), self.options.threads, self._step, self.features)
         done.labels.append(found)
         if not sum(len(labels.gain) for labels in done.labels):
             raise SupportError(f"{world.name}: nobody may be sent anything on the days looked at; nothing to learn.")
@@ -96,10 +96,12 @@ class Training:
         """Who meets the customers: the policy so far, who sends nothing before it has learned anything."""
         network = self.progress.network
         if network is not None:
-            return by_value(self.world, network, self._margin(network))
+            return by_value(self.world, network, self._margin(network), self.features)
         if any(layer.weight.any() for layer in self.policy.layers):
             catalog = self.world.catalog
-            return by_value(self.world, unpriced(list(self.policy.layers), catalog), Prices.free(catalog))
+            return by_value(
+                self.world, unpriced(list(self.policy.layers), catalog), Prices.free(catalog), self.features
+            )
         return nothing
 
     def _fitted(self, turn: int) -> ValueNetwork:
@@ -123,7 +125,7 @@ class Training:
     def _valued(self, turn: int, network: ValueNetwork) -> tuple[CurvePoint, float]:
         """Where the round's policy stands, on customers of its own."""
         ids = ids_of_block(CURVE + turn, min(VALUED, self.config.players))
-        decide = by_value(self.world, network, self._margin(network))
+        decide = by_value(self.world, network, self._margin(network), self.features)
         ours, idle = (_played(self.world, way, ids, self.config.seed) for way in (decide, nothing))
         gain = float((ours - idle).mean())
         steps = (turn + 1) * self.customers * self.world.horizon
@@ -141,12 +143,14 @@ class Training:
         config, done, unit = self.config, self.progress, self._unit(network)
         if len(done.thetas) >= config.starts:
             return
-        grid = Players(self.world, network, ids_of_block(GRID, config.players), config.seed)
+        grid = Players(self.world, network, ids_of_block(GRID, config.players), config.seed, self.features)
         begun = starts(self.world, grid, unit, config.starts)
         self._step(1)
         for prices in begun[len(done.thetas) :]:
             for turn in range(config.turns):
-                players = Players(self.world, network, ids_of_block(TURN + turn, config.players), config.seed)
+                players = Players(
+                    self.world, network, ids_of_block(TURN + turn, config.players), config.seed, self.features
+                )
                 prices = improved(self.world, players, prices, unit, turn).prices
                 self._step(1)
             done.thetas.append(prices.to_array())
@@ -158,14 +162,14 @@ class Training:
         found = {"network": Prices.free(catalog), "network, with a margin": self._margin(network)}
         for i, theta in enumerate(self.progress.thetas, start=1):
             found[f"network and prices, start {i}"] = Prices.from_array(theta, catalog)
-        ways = {name: by_value(world, network, prices) for name, prices in found.items()}
+        ways = {name: by_value(world, network, prices, self.features) for name, prices in found.items()}
         name = best_of(world, ways, customers=ids_of_block(CHOICE, config.players), seed=config.seed)
         self._step(1)
         few = max(config.players // 4, 1)
         against = baselines_of(world, customers=ids_of_block(FIXED, few), seed=config.seed)
         judges = ids_of_block(JUDGES, config.judges)
         verdict = judged(world, (name, ways[name]), against, customers=judges, seed=config.seed)
-        layers = priced_layers(network, found[name], catalog, world.features)
+        layers = priced_layers(network, found[name], catalog, self.features)
         tensors: Tensors = {f"weight_{i}": layer.weight for i, layer in enumerate(layers)}
         tensors |= {f"bias_{i}": layer.bias for i, layer in enumerate(layers)}
         instead = None if verdict.accepted else against[verdict.kept]
@@ -206,7 +210,7 @@ class Training:
 
     def _require_room(self) -> None:
         """The labels of all rounds at once."""
-        row = 4 * (self.world.features.width + len(self.world.catalog))
+        row = 4 * (self.features.width + len(self.world.catalog))
         most = MOST_BYTES // (row * self.rounds)
         if self.customers > most:
             fix = f"Its labels would take up to {row * self.customers * self.rounds / 1e6:,.0f} MB."
@@ -228,7 +232,7 @@ def _identity(policy: RolloutPolicy, world: World, customers: int, rounds: int) 
         "settings": policy.settings(),
         "world": world_hash(world),
         "catalog": world.catalog.hash,
-        "features": list(world.features.encoded),
+        "features": list(policy.schema.encoded),
         "customers": customers,
         "rounds": rounds,
     }

@@ -13,9 +13,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import Ridge
-from sklearn.model_selection import GroupKFold
 from threadpoolctl import threadpool_limits
 
 from campaignrl.arrays import Float, Objects
@@ -59,6 +56,9 @@ def read_mood(texts: pd.DataFrame) -> Feedback:
 
     A customer's mood is the mean over its texts of the score that each sounds like.
     """
+    from sklearn.feature_extraction.text import TfidfVectorizer  # slow to import, and few verbs need it
+    from sklearn.linear_model import Ridge
+
     vectoriser = TfidfVectorizer(
         tokenizer=words_of, token_pattern=None, lowercase=False, ngram_range=(1, 2), min_df=min(RAREST, len(texts))
     )
@@ -99,6 +99,9 @@ def read_mood(texts: pd.DataFrame) -> Feedback:
 
 def _cross_fitted(x: csr_matrix, score: Float, customers: Objects) -> Float:
     """(n,) what each text sounds like to a model that saw no text of its customer."""
+    from sklearn.linear_model import Ridge  # slow to import, and few verbs need it
+    from sklearn.model_selection import GroupKFold
+
     found = np.empty(len(score))
     for train, test in GroupKFold(FOLDS).split(x, groups=customers):
         model = Ridge(alpha=STRENGTH, solver="lsqr", tol=1e-8).fit(x[train], score[train])

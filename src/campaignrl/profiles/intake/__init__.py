@@ -33,8 +33,10 @@ from campaignrl.profiles.intake.intake import intake as intake
 from campaignrl.profiles.intake.lines import forget_lines as forget_lines
 from campaignrl.profiles.intake.lines import keeps_lines as keeps_lines
 from campaignrl.profiles.intake.lines import kept_digests as kept_digests
+from campaignrl.profiles.intake.mapping import REGIONS as REGIONS
 from campaignrl.profiles.intake.mapping import IntakeMapping as IntakeMapping
 from campaignrl.profiles.intake.mapping import Source as Source
+from campaignrl.profiles.intake.mapping import load_intake_mapping as load_intake_mapping
 from campaignrl.profiles.intake.mapping import parse_intake_mapping as parse_intake_mapping
 from campaignrl.profiles.intake.quality import in_a_line as in_a_line
 from campaignrl.profiles.intake.readers import open_raw as open_raw

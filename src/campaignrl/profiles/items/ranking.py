@@ -6,15 +6,17 @@ Nothing of the period itself is in the signals. Not here: the signals (signals.p
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
 from campaignrl.arrays import Bool, Float, Float32, Int64
 from campaignrl.profiles.items.interactions import Interactions
 from campaignrl.profiles.items.signals import SIGNALS, Signals
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingClassifier
 
 LEARNERS = 1_000  # customers whose pairs are learned from
 TREES = dict(max_iter=120, learning_rate=0.08, max_leaf_nodes=15, min_samples_leaf=100, early_stopping=False)
@@ -40,6 +42,8 @@ class Ranking(NamedTuple):
 
 def learn(signals: Signals, after: Interactions, chance: np.random.Generator) -> Ranking:
     """Weights from what customers had to do with `after` the day of the signals."""
+    from sklearn.ensemble import HistGradientBoostingClassifier  # slow to import, and few verbs need it
+
     k = len(after.items)
     active = np.unique(after.customer)
     known = active[signals.visits[active] > 0]

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from campaignrl.arrays import Float, Int64
 
@@ -20,6 +19,8 @@ FLATTEST = 1e-4  # smallest eigenvalue of a correlation matrix that is drawn fro
 
 def ranks(values: Float) -> Float:
     """(n,) ranks in (0, 1), ties at their middle; missing stays NaN."""
+    from scipy.stats import rankdata  # slow to import, and few verbs need it
+
     given = ~np.isnan(values)
     result = np.full(len(values), np.nan)
     result[given] = (rankdata(values[given]) - 0.5) / max(int(given.sum()), 1)

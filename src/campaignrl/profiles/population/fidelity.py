@@ -13,9 +13,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import ks_2samp
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from campaignrl import rng
@@ -123,6 +120,8 @@ def _compared(real: _Side, other: _Side, tags: Sequence[Tag], seeds: Sequence[in
 
 
 def _distance(real: _Side, other: _Side, tag: Tag) -> float:
+    from scipy.stats import ks_2samp  # slow to import, and few verbs need it
+
     if tag.kind == "category":
         size = len(tag.levels) + 1
         shares = [np.bincount(side.codes[tag.name], minlength=size) / side.n for side in (real, other)]
@@ -182,6 +181,9 @@ def _correlation_ratio(codes: Int64, numbers: Float) -> float:
 
 def classifier_auc(real: _Side, other: _Side, seeds: Sequence[int]) -> float:
     """Mean area under the curve of gradient boosting that tells one table from the other, on halves it did not see."""
+    from sklearn.ensemble import HistGradientBoostingClassifier  # slow to import, and few verbs need it
+    from sklearn.metrics import roc_auc_score
+
     (x, categories), (y, _) = real.matrix(), other.matrix()
     if min(len(x), len(y)) < FEWEST:
         fix = "A classifier that is to tell them apart learns on one half and is judged by the other."

@@ -14,9 +14,6 @@ import numpy as np
 import pandas as pd
 from pydantic import model_validator
 from scipy.linalg import solve_triangular
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
 from campaignrl.arrays import Float, Int64
@@ -90,6 +87,10 @@ def assigned(x: Float, fit: Fit) -> Int64:
 
 def fit_clusters(x: Float, method: Method, k: int, full: bool, chance: np.random.Generator) -> Fit:
     """Clusters, k of them, of the rows x (n, d); full: covariances of a mixture have off-diagonal parts."""
+    from sklearn.cluster import KMeans  # slow to import, and few verbs need it
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
+
     seed = int(chance.integers(2**31))
     # With fewer distinct rows than clusters some come out empty, and a mixture may stop early: the choice sees both.
     with threadpool_limits(limits=1), warnings.catch_warnings():

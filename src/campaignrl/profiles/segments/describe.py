@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.tree import DecisionTreeClassifier
 
 from campaignrl.arrays import Bool, Float, Int64
 from campaignrl.profiles.segments.scaling import fit_scale, scaled
@@ -148,6 +147,8 @@ def _farthest(columns: Sequence[Column], inside: Bool) -> list[int]:
 
 def _best_path(x: Float, inside: Bool, columns: Sequence[Column]) -> list[Bound]:
     """The node of a shallow tree that finds the segment best (F1), its thresholds rounded where that costs little."""
+    from sklearn.tree import DecisionTreeClassifier  # slow to import, and few verbs need it
+
     if not inside.any() or inside.all():
         return []
     leaf = max(5, len(x) // 200)

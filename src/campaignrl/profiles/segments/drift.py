@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2, norm
+from scipy import special
 
 from campaignrl.arrays import Float, Int64
 from campaignrl.errors import DataError, Problem
@@ -94,7 +94,7 @@ def psi(before: Int64, after: Int64) -> tuple[float, float]:
     p, q = a / a.sum(), b / b.sum()
     index = float(((q - p) * np.log(q / p)).sum())
     scale = 1.0 / max(before.sum(), 1) + 1.0 / max(after.sum(), 1)
-    return index, float(scale * chi2.ppf(CHANCE, max(int(used.sum()) - 1, 1)))
+    return index, float(scale * 2 * special.gammaincinv(max(int(used.sum()) - 1, 1) / 2, CHANCE))
 
 
 def _tags(before: pd.DataFrame, after: pd.DataFrame) -> tuple[TagDrift, ...]:
@@ -163,7 +163,7 @@ def share_change(totals: Sequence[Int64], migration: Int64, j: int) -> tuple[flo
     first, second = float(migration[j].sum()), float(migration[:, j].sum())
     covariance = (stayed - first * second / max(pairs, 1.0)) / (n * m)
     variance = p * (1.0 - p) / n + q * (1.0 - q) / m - 2.0 * covariance + 2.0 / (max(n, m) ** 2)
-    half = float(norm.ppf(0.5 + CONFIDENCE / 2.0)) * float(np.sqrt(max(variance, 0.0)))
+    half = float(special.ndtri(0.5 + CONFIDENCE / 2.0)) * float(np.sqrt(max(variance, 0.0)))
     return float(q - p - half), float(q - p + half)
 
 

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from campaignrl.arrays import Bool, Float, Objects
@@ -23,6 +22,9 @@ from campaignrl.calibration.purchase import fit_mbg_nbd
 from campaignrl.profiles.events import FEWEST, MOST_FITTED, WEEK, Connection, Histories, ModelTag, histories
 from campaignrl.profiles.tags.statistics import Scope
 from campaignrl.profiles.tags.values import statistic_columns
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingClassifier
 
 Now = Callable[[], Float]
 
@@ -53,6 +55,8 @@ def outcome_column(connection: Connection, of: str, as_of: date, days: int, ids:
 
     now: (n, inputs) of today, asked for once there is something to ask a model about.
     """
+    from sklearn.metrics import roc_auc_score  # slow to import, and few verbs need it
+
     cut = as_of - timedelta(days=days)
     some = sampled(ids)
     label, taught = _labels(connection, of, cut, some)
@@ -120,6 +124,8 @@ def silence(parameters: Mapping[str, float], x: Float, total: Float, weeks: floa
 
 def _fitted(x: Float, y: Bool, weight: Float | None = None) -> HistGradientBoostingClassifier:
     """A classifier; an input that is unknown for everybody says nothing, which the library cannot be told."""
+    from sklearn.ensemble import HistGradientBoostingClassifier  # slow to import, and few verbs need it
+
     inputs = np.where(np.isnan(x).all(axis=0), 0.0, x)
     model = HistGradientBoostingClassifier(
         max_iter=60, learning_rate=0.1, max_leaf_nodes=8, l2_regularization=5.0, early_stopping=False, random_state=0

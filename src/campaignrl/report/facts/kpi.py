@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from campaignrl.arrays import Float
 from campaignrl.campaign import Campaign
@@ -107,7 +107,7 @@ def gain_by_day(campaign: Campaign, none: Campaign) -> tuple[Float, Float]:
         return mean, np.full(len(mean), np.nan)
     size = np.bincount(np.arange(customers) % groups)
     variance = ((gain - mean[:, None] * size) ** 2).sum(axis=1) * groups / (groups - 1)
-    half: Float = stats.t.isf(0.025, groups - 1) * np.sqrt(variance) / customers
+    half: Float = -special.stdtrit(groups - 1, 0.025) * np.sqrt(variance) / customers
     return mean, half
 
 

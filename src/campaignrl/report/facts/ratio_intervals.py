@@ -6,13 +6,13 @@ Not here: which rates (kpi.py).
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from campaignrl.arrays import Float
 from campaignrl.true_value import Value
 
 UNKNOWN = Value(np.nan, np.nan, np.nan, np.nan)
-Z = float(stats.norm.isf(0.025))
+Z = -float(special.ndtri(0.025))
 
 
 def ratio(numerator: Float, denominator: Float) -> Value:

@@ -39,6 +39,9 @@ PALETTE = {
 }
 INK, MUTED, RULE, CARD = (PALETTE[name] for name in ("ink", "muted", "rule", "card"))
 SERIES = tuple(colour for name, colour in PALETTE.items() if name.startswith("series"))
+ROW = 0.52  # inches of a row of a heatmap
+LETTER = 0.62  # width of a letter, a share of its size
+READABLE, STEEP = 6.2, 9.0  # points: names that would be smaller stand upright, in this size
 WIDTH = 9.2  # inches; 10-point text is then of the page's size at full width
 
 _CJK = (
@@ -129,16 +132,19 @@ def send_shares(
     groups: (title, names of m columns, (rows, m) counts). A row without a count says `nothing`.
     """
     columns = max(sum(len(names) for _, names, _ in groups) + 0.5 * (len(groups) - 1), 8.0)
-    figure, ax = _canvas(1.0 + 0.52 * len(rows))
-    names_size = _fitting([line for _, names, _ in groups for name in names for line in _wrapped(name)], columns)
+    every = [name for _, names, _ in groups for name in names]
+    size = _fitting([line for name in every for line in _wrapped(name)], columns)
+    steep = size < READABLE
+    longest = max((len(safe(name)) for name in every), default=0)
+    head = 0.75 + longest * LETTER * STEEP / 72 / ROW if steep else 1.35  # in rows, above the first
+    figure, ax = _canvas(1.0 + ROW * (len(rows) + head - 1.35))
+    look: dict[str, Any] = {"rotation": 90, "fontsize": STEEP} if steep else {"fontsize": size}
     left = 0.0
     for title, names, counts in groups:
-        ax.text(left, -0.95, title, color=MUTED, fontsize=9, va="bottom", parse_math=False)
+        ax.text(left, 0.4 - head, title, color=MUTED, fontsize=9, va="bottom", parse_math=False)
         for j, name in enumerate(names):
-            says = "\n".join(_wrapped(name))
-            ax.text(
-                left + j + 0.48, -0.12, says, ha="center", va="bottom", color=INK, fontsize=names_size, parse_math=False
-            )
+            says = safe(name) if steep else "\n".join(_wrapped(name))
+            ax.text(left + j + 0.48, -0.12, says, ha="center", va="bottom", color=INK, parse_math=False, **look)
             for i, row in enumerate(counts):
                 if row.sum() > 0:
                     _cell(ax, left + j, i, float(row[j] / row.sum()))
@@ -146,7 +152,7 @@ def send_shares(
             ax.text(left, empty + 0.5, nothing, va="center", color=MUTED)
         left += len(names) + 0.5
     ax.set_xlim(0, columns)
-    ax.set_ylim(len(rows), -1.35)
+    ax.set_ylim(len(rows), -head)
     _names(ax, np.arange(len(rows)) + 0.5, rows)
     ax.xaxis.set_visible(False)
     ax.spines["bottom"].set_visible(False)
@@ -210,7 +216,7 @@ def _wrapped(name: str) -> list[str]:
 def _fitting(lines: Sequence[str], columns: float) -> float:
     """The font size, in points, at which the longest line fits a column; letters are about 0.62 of it wide."""
     room = (WIDTH - 1.9) * 72 / columns
-    return float(np.clip(room / (0.62 * max((len(line) for line in lines), default=1)), 5.0, 9.0))
+    return float(np.clip(room / (LETTER * max((len(line) for line in lines), default=1)), 5.0, 9.0))
 
 
 def _cell(ax: Axes, x: float, y: int, share: float) -> None:

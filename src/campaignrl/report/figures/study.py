@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from campaignrl.report.figures.base import CARD, INK, MUTED, RULE, SERIES, WIDTH, frame, safe
 
@@ -61,6 +62,7 @@ def over_time(lines: Sequence[Line], units: tuple[str, str]) -> Figure:
     figure, (ax,) = _side_by_side(1, 3.4)
     _lines(ax, lines)
     ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
+    ax.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
     ax.set_xlabel(safe(units[0], 60), color=MUTED, parse_math=False)
     ax.set_ylabel(safe(units[1], 60), color=MUTED, parse_math=False)
     _legend(figure, ax)

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from campaignrl.report.figures import ForestRow, forest, inline_svg, svg_bytes
 from campaignrl.report.pages.template import style, template
 from campaignrl.suites import ALPHA, CONTRIBUTION, Compared, Pairing, Results, judged, planned_sentence
 from campaignrl.suites.statistics import IMPROVEMENT, INCONCLUSIVE, REGRESSION
@@ -89,6 +88,8 @@ def sentence(world: str, baseline: str, rows: Sequence[Compared]) -> str:
 
 
 def _picture(world: str, baseline: str, rows: Sequence[Compared]) -> Markup:
+    from campaignrl.report.figures import ForestRow, forest, inline_svg, svg_bytes  # matplotlib is slow to import
+
     drawn = [
         ForestRow(
             row.policy,

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from campaignrl.arrays import Float
-from campaignrl.report.figures import ForestRow, Line, forest, learning_curves, over_time, send_shares
 from campaignrl.report.pages.study import BADGES, Drawing, Part, Table
 from campaignrl.suites import ALPHA, CONTRIBUTION, Compared, Pairing, Results, judged, planned_sentence
 from campaignrl.suites.statistics import REGRESSION
+
+if TYPE_CHECKING:
+    from campaignrl.report.figures import ForestRow
 
 GAIN, SHARE, NONE = "gain", "ceiling_share", "none"
 FEWEST_SENDS = 0.02  # of a policy's sends: actions below stand together in its profile
@@ -66,11 +69,13 @@ def mean_interval(values: Sequence[float], alpha: float = ALPHA) -> tuple[float,
     mean = float(np.mean(values))
     if len(values) < 2:
         return mean, math.nan, math.nan
-    half = float(stats.t.isf(alpha / 2, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values)))
+    half = -float(special.stdtrit(len(values) - 1, alpha / 2) * np.std(values, ddof=1) / math.sqrt(len(values)))
     return mean, mean - half, mean + half
 
 
 def _forest(results: Results, rows: Sequence[Compared]) -> Drawing | None:
+    from campaignrl.report.figures import forest  # matplotlib is slow to import
+
     drawn = [_forest_row(row) for row in rows if math.isfinite(row.difference)]
     if not drawn:
         return None
@@ -81,12 +86,16 @@ def _forest(results: Results, rows: Sequence[Compared]) -> Drawing | None:
 
 
 def _forest_row(row: Compared) -> ForestRow:
+    from campaignrl.report.figures import ForestRow  # matplotlib is slow to import
+
     figures = (100 * row.difference, 100 * row.ci_low, 100 * row.ci_high, math.nan)
     return ForestRow(row.policy, *figures, f"{row.difference:+.1%} [{row.ci_low:+.1%}, {row.ci_high:+.1%}]")
 
 
 def _curves(results: Results, world: str, seconds: Mapping[str, float]) -> Drawing | None:
     """Gain against customers learned on and, where it is known, against CPU seconds."""
+    from campaignrl.report.figures import Line, learning_curves  # matplotlib is slow to import
+
     by_customers, by_seconds = [], []
     for learner, sizes in results.suite.curves.items():
         labels = sorted(sizes, key=lambda label: sizes[label])
@@ -114,6 +123,8 @@ def _seconds(seconds: Mapping[str, float], world: str, policy: str) -> float:
 
 
 def _pressure(results: Results, world: str) -> Drawing | None:
+    from campaignrl.report.figures import Line, over_time  # matplotlib is slow to import
+
     lines = []
     for policy in results.suite.policies:
         weeks = [row.weeks.get("sends") for row in results.rows if (row.world, row.policy) == (world, policy)]
@@ -133,6 +144,8 @@ def _pressure(results: Results, world: str) -> Drawing | None:
 
 def _profile(results: Results, world: str) -> Drawing | None:
     """Whom the best policy that sends anything sends what."""
+    from campaignrl.report.figures import send_shares  # matplotlib is slow to import
+
     means = {
         policy: float(np.mean(list(values.values())))
         for policy in results.suite.policies

@@ -12,15 +12,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from campaignrl.errors import Problem, UsageError
-from campaignrl.report.figures import inline_svg, svg_bytes
 from campaignrl.report.pages.template import style, template
 from campaignrl.tables.files import write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 LARGEST = 3_000_000  # bytes of a page
 BADGES = {"improvement": "trust", "worse": "refuse", "inconclusive": "caution", "equal": "plain"}
@@ -106,6 +107,8 @@ class _Drawn:
         self._count = 0
 
     def __call__(self, drawing: Drawing) -> Markup:
+        from campaignrl.report.figures import inline_svg, svg_bytes  # matplotlib is slow to import
+
         self._count += 1
         caption = f"<figcaption>{html.escape(drawing.caption)}</figcaption>" if drawing.caption else ""
         says = drawing.says or drawing.caption
@@ -114,7 +117,9 @@ class _Drawn:
             shown = f'<img alt="{html.escape(says)}" src="data:image/png;base64,{data}">'
         else:
             shown = inline_svg(svg_bytes(drawing.of), f"d{self._count}", says)
-        return Markup(f'<figure>{caption}<div class="wide">{shown}</div></figure>')  # our own; texts escaped above
+        return Markup(
+            f'<figure>{caption}<div class="wide" tabindex="0">{shown}</div></figure>'
+        )  # our own; texts escaped above
 
 
 def _put(out: BinaryIO, content: bytes) -> None:

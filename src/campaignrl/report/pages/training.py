@@ -14,18 +14,12 @@ from campaignrl.errors import Problem, UsageError
 from campaignrl.policies import Policy
 from campaignrl.report.facts import ActionFacts, TrainingFacts, training_facts
 from campaignrl.report.facts import wording as words
-from campaignrl.report.figures import inline_svg, png_bytes, svg_bytes, training_figure
+from campaignrl.report.pages.template import style
 from campaignrl.specs import World
 from campaignrl.tables.files import write_whole
 from campaignrl.tables.log import DecisionLog
 
-STYLE = (
-    ":root{--ink:#1f2933;--muted:#66727f;--rule:#d8dee4;--card:#fff;--series-1:#0072b2;--series-2:#d55e00}"
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:66em;margin:2em auto;padding:0 1em;color:var(--ink)}"
-    "svg{width:100%;height:auto}table{border-collapse:collapse;margin:1em 0}"
-    "th,td{text-align:left;padding:.35em 1.2em .35em 0;border-bottom:1px solid var(--rule);vertical-align:top}"
-    "td.n{text-align:right;font-variant-numeric:tabular-nums}.m{color:var(--muted);font-size:.9em}"
-)
+STYLE = "tbody th { min-width: 0; } td.n { text-align: right; white-space: nowrap; } td:last-child { min-width: 15em; }"
 
 
 def training_report(
@@ -35,6 +29,8 @@ def training_report(
 
     source: the log it learned from, or the world, of which `customers` fresh ones are simulated.
     """
+    from campaignrl.report.figures import png_bytes, training_figure  # matplotlib is slow to import
+
     target = Path(path)
     if target.suffix.lower() not in (".html", ".htm"):
         raise UsageError(Problem("training report", "path", str(path), "a name that ends in .html"))
@@ -49,15 +45,20 @@ def training_report(
 
 def page(facts: TrainingFacts) -> str:
     """The page as text, which needs nothing but itself; the same facts give the same text."""
+    from campaignrl.report.figures import inline_svg, svg_bytes, training_figure  # matplotlib is slow to import
+
     title = html.escape(f"{facts.policy}: what it learned")
     drawing = inline_svg(svg_bytes(training_figure(facts)), "training", "The picture of the training; tables follow.")
     said = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in sentences(facts))
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<title>{title}</title><style>{STYLE}</style></head><body><h1>{title}</h1>"
-        f'<p class="m">Kind {html.escape(facts.kind)}; looked at on the {html.escape(facts.source)}.</p>{said}{drawing}'
-        f"{_diagnostics(facts)}{_actions(facts)}</body></html>\n"
+        f"<title>{title}</title><style>{style()}{STYLE}</style></head><body><main><h1>{title}</h1>"
+        f'<p class="sub">Kind {html.escape(facts.kind)}; looked at on the {html.escape(facts.source)}.</p>{said}'
+        f'<section><figure><div class="wide" tabindex="0">{drawing}</div></figure></section>'
+        f"{_diagnostics(facts)}{_actions(facts)}</main></body></html>\n"
     )
 
 
@@ -83,9 +84,14 @@ def sentences(facts: TrainingFacts) -> list[str]:
 def _diagnostics(facts: TrainingFacts) -> str:
     rows = []
     for name, value, meaning in facts.diagnostics:
-        cells = f'<td class="n">{value:.3g}</td><td class="m">{html.escape(meaning)}</td>'
+        cells = f'<td class="n">{value:.3g}</td><td class="note">{html.escape(meaning)}</td>'
         rows.append(f"<tr><th>{html.escape(name)}</th>{cells}</tr>")
-    return f"<h2>How it decides</h2><table>{''.join(rows)}</table>"
+    return _section("How it decides", "", "".join(rows))
+
+
+def _section(title: str, note: str, rows: str) -> str:
+    told = f'<p class="note">{note}</p>' if note else ""
+    return f'<section><h2>{title}</h2>{told}<div class="wide" tabindex="0"><table>{rows}</table></div></section>'
 
 
 def _actions(facts: TrainingFacts) -> str:
@@ -93,7 +99,7 @@ def _actions(facts: TrainingFacts) -> str:
     head = "<tr><th>action</th><th>share</th><th>lead over none</th><th>speaks for it (+) and against it (−)</th></tr>"
     note = "Lead: the learner's own score over that of `none`; features: change of the lead per standard deviation."
     rows = "".join(_action_row(action) for action in order)
-    return f'<h2>Actions</h2><p class="m">{note}</p><table>{head}{rows}</table>'
+    return _section("Actions", note, head + rows)
 
 
 def _action_row(action: ActionFacts) -> str:

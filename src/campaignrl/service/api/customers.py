@@ -1,5 +1,7 @@
 """`/v1/customers/{id}`: what is known of one customer and what was decided; and its erasure.
 
+An id may hold slashes, plain or as %2F: whatever follows is the id.
+
 Not here: who they are in a round (deciding/customers.py).
 """
 
@@ -31,7 +33,7 @@ def _whole(customer: str) -> str:
     return customer
 
 
-@router.get("/v1/customers/{customer_id}", response_model=None, responses={200: {"model": Facts}, **PROBLEMS})
+@router.get("/v1/customers/{customer_id:path}", response_model=None, responses={200: {"model": Facts}, **PROBLEMS})
 async def customer(request: Request, customer_id: CustomerId) -> Response:
     """The profile, all decisions with their reasons, what came of them, and words of permission."""
     service, _ = service_of(request), await let_in(request, "viewer")
@@ -52,7 +54,7 @@ async def customer(request: Request, customer_id: CustomerId) -> Response:
     return as_json(orjson.dumps(await asyncio.to_thread(read)))
 
 
-@router.delete("/v1/customers/{customer_id}", response_model=None, responses={200: {"model": Facts}, **PROBLEMS})
+@router.delete("/v1/customers/{customer_id:path}", response_model=None, responses={200: {"model": Facts}, **PROBLEMS})
 async def erase(request: Request, customer_id: CustomerId) -> Response:
     """Erase a customer: suppressed from the answer on, and gone but for a keyed hash."""
     service, caller = service_of(request), await let_in(request, "admin")

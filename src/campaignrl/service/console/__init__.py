@@ -12,6 +12,7 @@ live.py         Figures of today as they change, as server-sent events
 page.py         How every page is made: template, language, who is signed in, headers that let nothing else in
 plan.py         The plan of the morning, and its release
 policies.py     Who decides and who would like to: values, verdicts, promote, roll back
+sentences.py    What rules, send lists and policies say, in the language of the page
 session.py      Who is signed in, and that a form came from a page of ours: cookies that scripts cannot read
 system.py       The engine room: health, rules, tokens' changes, and the kill switch
 today.py        The first page: sends, spend against budget, expected against seen, alerts

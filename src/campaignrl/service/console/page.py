@@ -20,6 +20,7 @@ from campaignrl.monitor import figure
 from campaignrl.report.pages import charts_style, style
 from campaignrl.service.api import service_of
 from campaignrl.service.console.language import LANGUAGES, language_of, said
+from campaignrl.service.console.sentences import told
 from campaignrl.service.console.session import FIELD, FORM, Visitor, fields_of, remember, require_own_form, visitor_of
 from campaignrl.service.ground import Refused
 
@@ -76,6 +77,7 @@ def shown(request: Request, visitor: Visitor | None, name: str, status: int = 20
         .get_template(f"{name}.html.j2")
         .render(
             t=partial(said, language),
+            told=partial(told, language),
             language=language,
             languages=LANGUAGES,
             here=request.url.path,

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from scipy import stats
+from scipy import special
 
 from campaignrl.ope.intervals import horizon_inflation, late_inflation
 from campaignrl.specs import check
@@ -27,7 +27,7 @@ def customers_needed(
 
     shares: of the champion and of the challenger, of all customers; std: of what is left after covariates.
     """
-    reach = stats.norm.isf(alpha / 2) + stats.norm.ppf(power)
+    reach = special.ndtri(power) - special.ndtri(alpha / 2)
     once: float = (reach * std / effect) ** 2 * sum(1.0 / share for share in shares)
     cost = {"any time": horizon_inflation, "late": late_inflation}
     return math.ceil(once * (1.0 if looks == "once" else cost[looks](alpha, power)))
@@ -36,7 +36,7 @@ def customers_needed(
 def power_of(effect: float, std: float, shares: tuple[float, float], alpha: float, customers: int) -> float:
     """Chance that a test with one look finds an absolute effect, in the right direction."""
     error = std * math.sqrt(sum(1.0 / (share * customers) for share in shares))
-    return float(stats.norm.sf(stats.norm.isf(alpha / 2) - effect / error))
+    return float(special.ndtr(effect / error + special.ndtri(alpha / 2)))
 
 
 def plan_trial(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from campaignrl.arrays import Float
 from campaignrl.errors import UsageError
@@ -174,7 +174,7 @@ def interval(trial: Trial, found: Difference, at: float, planned: float) -> tupl
     elif trial.looks == "late":
         multiple = float(late_multiple(at, trial.level, planned))
     else:
-        multiple = float(stats.norm.isf(trial.level / 2))
+        multiple = float(-special.ndtri(trial.level / 2))
     return found.value - multiple * found.std_error, found.value + multiple * found.std_error
 
 

@@ -10,7 +10,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from campaignrl.arrays import Float
 from campaignrl.campaign import run_campaign
@@ -91,7 +91,7 @@ def simulate_trials(
         elif trial.looks == "late":
             edge = late_multiple(looks.astype(float), trial.level, float(n))
         else:
-            edge = np.full(len(looks), stats.norm.isf(trial.level / 2))
+            edge = np.full(len(looks), -special.ndtri(trial.level / 2))
         out = np.flatnonzero(np.abs(z) > edge)
         if len(out):
             found[run, int(z[out[0]] < 0.0)] = 1.0

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from functools import cache
 
-from scipy import stats
+from scipy import special
 
 POWER = 0.8  # of the detectable difference
 SURE = 0.9  # chance with which the seeds named by `seeds_to_decide` decide
@@ -33,7 +33,9 @@ def chance_to_decide(distance: float, spread: float, seeds: int, alpha: float = 
     critical = student(alpha / 2, seeds - 1)
     if shift > 37.0 + critical:  # beyond, the noncentral t cannot be told from 1
         return 1.0
-    return float(stats.nct.sf(critical, seeds - 1, shift))
+    from scipy.stats import nct  # slow to import, and few verbs need it
+
+    return float(nct.sf(critical, seeds - 1, shift))
 
 
 def seeds_to_decide(distance: float, spread: float, alpha: float = 0.05, chance: float = SURE) -> int | None:
@@ -43,7 +45,7 @@ def seeds_to_decide(distance: float, spread: float, alpha: float = 0.05, chance:
     """
     if distance <= 0.0:
         return None
-    normal = ((stats.norm.isf(alpha / 2) + stats.norm.isf(1 - chance)) * spread / distance) ** 2
+    normal = ((special.ndtri(alpha / 2) + special.ndtri(1 - chance)) * spread / distance) ** 2
     if normal > MOST:
         return None
     low, high = max(int(normal) - 1, 1), max(int(normal) + 1, 2)  # Student's t needs a little more than the normal
@@ -63,4 +65,4 @@ def seeds_to_decide(distance: float, spread: float, alpha: float = 0.05, chance:
 @cache
 def student(tail: float, freedom: int) -> float:
     """Quantile of Student's t that leaves `tail` above it."""
-    return float(stats.t.isf(tail, freedom))
+    return -float(special.stdtrit(freedom, tail))

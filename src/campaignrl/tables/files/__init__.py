@@ -53,6 +53,7 @@ from campaignrl.tables.files.whole_files import write_parquet_parts as write_par
 from campaignrl.tables.files.whole_files import write_together as write_together
 from campaignrl.tables.files.whole_files import write_whole as write_whole
 from campaignrl.tables.files.workbooks import WORKBOOKS as WORKBOOKS
+from campaignrl.tables.files.workbooks import filled_sheets as filled_sheets
 from campaignrl.tables.files.workbooks import workbook_as_csv as workbook_as_csv
 from campaignrl.tables.files.yes_no import AGREED as AGREED
 from campaignrl.tables.files.yes_no import NO as NO

@@ -49,16 +49,33 @@ def workbook_as_csv(path: Path, sheet: str | None, target: Path) -> dict[str, ob
     return facts
 
 
+def filled_sheets(path: Path) -> list[str]:
+    """Names of the sheets that hold more than a header, in order.
+
+    Raises:
+        DataError: the file is no workbook.
+    """
+    try:
+        with CalamineWorkbook.from_path(str(path)) as book:
+            return _filled(book)
+    except (CalamineError, OSError, ValueError) as wrong:
+        raise DataError(f"{path}: cannot be read as a workbook: {wrong}") from None
+
+
+def _filled(book: CalamineWorkbook) -> list[str]:
+    return [name for name in book.sheet_names if book.get_sheet_by_name(name).height > 1]
+
+
 def _chosen(path: Path, book: CalamineWorkbook, sheet: str | None) -> str:
     names = list(book.sheet_names)
     if sheet is not None:
         if sheet not in names:
             raise unknown("sheet", sheet, names, f"Of {path.name}.")
         return sheet
-    filled = [name for name in names if book.get_sheet_by_name(name).height > 1]
-    if not (filled or names):
+    found = _filled(book) or names
+    if not found:
         raise DataError(f"{path}: holds no sheet.")
-    return (filled or names)[0]
+    return found[0]
 
 
 def _spread(rows: list[list[Any]], merged: list[Any], first: tuple[int, int]) -> None:
