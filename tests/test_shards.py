@@ -8,6 +8,7 @@ import signal
 import sys
 from contextlib import suppress
 from importlib import import_module
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ from campaignrl.ledger import Ledger, add, erase, tampered
 from campaignrl.send import Settings, audit_ledger, decide_in_shards, is_typed, plan_of, read_customers
 from campaignrl.send.decide import decide
 from campaignrl.send.run_name import run_id
-from campaignrl.send.shards import engine, work_folder
+from campaignrl.send.shards import engine, engines, work_folder
 from campaignrl.send.shards.job import readings_of
 from campaignrl.specs import load_world
 from campaignrl.tables.files import frame_writer
@@ -279,13 +280,49 @@ def lethal(job, shard):
     from campaignrl.send.shards.steps import make_offer
 
     mark = job.folder.path.parent / "died"
-    if shard.index == 2 and not mark.exists():
+    if shard.index == 2 and not mark.exists() and os.environ["CALLED"] != str(os.getpid()):
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return make_offer(job, shard)
 
 
-@pytest.mark.slow  # on a machine so busy that no new worker starts within a minute, Dask waits for one for ever
+class Future:
+    """One that is done and says so, or is done and lost, or is never done; or failed."""
+
+    def __init__(self, said=None, wrong=None, done=True):
+        self.said, self.wrong, self.done = said, wrong, done
+
+    def result(self, timeout):
+        assert timeout == engines.LOST
+        if self.wrong is not None:
+            raise self.wrong
+        return self.said
+
+
+def waited(futures, timeout, return_when):
+    """As `distributed.wait`."""
+    assert (timeout, return_when) == (engines.PATIENCE, "FIRST_COMPLETED")
+    done = {future for future in futures if future.done}
+    if not done:
+        raise TimeoutError
+    return SimpleNamespace(done=done)
+
+
+def test_what_workers_that_died_took_with_them_is_said_once_all_the_same():
+    here = []
+    waiting = {Future("a"): 1, Future(wrong=TimeoutError()): 2, Future(done=False): 3, Future(done=False): 4}
+    said = list(engines.gathered(lambda item: here.append(item) or f"here {item}", waiting, waited))
+    assert sorted(said) == ["a", "here 2", "here 3", "here 4"]
+    assert sorted(here) == [2, 3, 4], "each once"
+
+
+def test_what_is_wrong_with_a_shard_is_not_taken_for_a_worker_that_died():
+    with pytest.raises(DataError):
+        list(engines.gathered(lambda item: "here", {Future(wrong=DataError("no such column")): 1}, waited))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_a_dask_worker_that_dies_costs_no_customer_and_none_twice(policy, source, world, tmp_path, monkeypatch):
     pytest.importorskip("distributed")
@@ -297,6 +334,7 @@ def test_a_dask_worker_that_dies_costs_no_customer_and_none_twice(policy, source
     sends = bytes_of(right.sends_writer(path))
     cloudpickle.register_pickle_by_value(sys.modules[lethal.__module__])
     monkeypatch.setattr(import_module("campaignrl.send.shards.steps"), "make_offer", lethal)
+    monkeypatch.setenv("CALLED", str(os.getpid()))
     found = sharded(policy, source, world, LOT, tmp_path / "run", ledger=ledger, by="dask", workers=2, **more)
     assert (tmp_path / "died").exists()
     assert bytes_of(found.sends_writer(path)) == sends

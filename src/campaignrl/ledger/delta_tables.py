@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 Filters = Sequence[tuple[str, str, Any]]
-ROW_GROUP = 65_536  # rows; a group is held until it is full
+ROW_GROUP = 32_768  # rows; a group is held until it is full
 BACK = "Bring the folder back from a copy; no other program may change it."
 
 

@@ -16,6 +16,8 @@ Item = TypeVar("Item")
 Said = TypeVar("Said")
 Engine = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Any]]
 NAMES = ("local", "dask", "ray")
+PATIENCE = 60.0  # seconds in which no item is done, after which this process takes one itself
+LOST = 20.0  # seconds to wait for what a worker said, after which it is lost
 INSTALL = 'Install it: pip install "campaignrl[scale]".'
 
 
@@ -67,7 +69,7 @@ def _processes(workers: int) -> Engine:
 def _dask(address: str, workers: int) -> Iterator[Engine]:
     """Work is given again to others where a worker dies; every shard's file is written whole, so twice is once."""
     try:
-        from distributed import Client, as_completed
+        from distributed import Client, wait
     except ImportError:
         raise MissingExtra(f"--engine dask needs distributed, which is not here. {INSTALL}") from None
     asked: dict[str, Any] = {"address": address} if address else {"n_workers": workers, "threads_per_worker": 1}
@@ -75,11 +77,31 @@ def _dask(address: str, workers: int) -> Iterator[Engine]:
     with Client(**asked, **quiet) as client:
 
         def over(do: Callable[[Item], Said], items: Sequence[Item]) -> Iterator[Said]:
-            futures = client.map(do, list(items), pure=False, batch_size=workers)
-            for future in as_completed(futures):
-                yield future.result()
+            futures = client.map(do, list(items), pure=False)
+            return gathered(do, dict(zip(futures, items, strict=True)), wait)
 
         yield over
+
+
+def gathered(do: Callable[[Item], Said], waiting: dict[Any, Item], wait: Callable[..., Any]) -> Iterator[Said]:
+    """What Dask's futures say, whatever happens to those who work; each item is said once.
+
+    A worker that dies takes what it said with it, and with the last of them nobody is left. What does not come in time
+    is done here: an item that was done already is read off its file. wait: `distributed.wait`.
+    """
+    while waiting:
+        try:
+            done = wait(list(waiting), timeout=PATIENCE, return_when="FIRST_COMPLETED").done
+        except TimeoutError:  # nobody may be left: this process takes the one that would come last
+            yield do(waiting.popitem()[1])
+            continue
+        for future in done:
+            item = waiting.pop(future)
+            try:
+                said = future.result(timeout=LOST)
+            except TimeoutError:
+                said = do(item)
+            yield said
 
 
 @contextmanager

@@ -51,6 +51,7 @@ def commit(job: Job, shards: Sequence[Shard], head: int) -> None:
     assert job.ledger is not None
     files = [job.folder.file(ROWS, shard.index) for shard in shards]
     digests = b"".join(_digests(path) for path in files)
+    pa.default_memory_pool().release_unused()  # the writer below takes most of what a run ever holds
     job.ledger.append_sealed(map(_plain, files), digests, job.name, head)
 
 

@@ -82,6 +82,7 @@ def _look(job: Job, shard: Shard, rows: pa.Table) -> list[Problem]:
         found |= {} if counted.suppressed is None else {BARRED: counted.suppressed}
     note = {"notes": table.notes, "stale": -1 if stale is None else int(stale.sum())}
     write_arrays(job.folder.file(LOOKED, shard.index), found, note)
+    pa.default_memory_pool().release_unused()
     return []
 
 
@@ -130,6 +131,7 @@ def make_offer(job: Job, shard: Shard) -> int:
         arrays = {**offered.drawn.__dict__, WANTED: wanted(offered).astype(np.int16)}
         gains = {} if offered.wishes is None else offered.wishes._asdict()
         write_arrays(path, arrays | gains)
+        pa.default_memory_pool().release_unused()
     return shard.rows
 
 
