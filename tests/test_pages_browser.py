@@ -12,7 +12,9 @@ from browser_face import AXE, BROWSER, DRIVER, NARROW, NO_AXE, Look, chromium
 from console_face import DAY, campaign
 from test_suites_history import commits, results_at
 
+import campaignrl as crl
 from campaignrl.campaign import run_campaign
+from campaignrl.envs import Panel, customers_frame
 from campaignrl.monitor import health_of_window
 from campaignrl.ope.evaluate import compare_on_log, evaluate
 from campaignrl.policies import build_policy
@@ -23,11 +25,14 @@ from campaignrl.report.pages import (
     benchmark_page,
     made_of,
     monitor_page,
+    plan_page,
     told_page,
     trend_page,
     world_part,
 )
 from campaignrl.report.pages.training import training_report
+from campaignrl.send import plan_of
+from campaignrl.specs import load_world
 from campaignrl.suites import Suite, benchmark
 from campaignrl.suites.history import add_entry, entries_of
 from campaignrl.suites.suite import PolicyUse
@@ -38,7 +43,19 @@ pytestmark = [
     pytest.mark.skipif(not (BROWSER and DRIVER), reason="no Chromium with its driver here"),
     pytest.mark.timeout(1200),
 ]
-KINDS = ("report", "plan", "morning", "quality", "study", "told", "benchmark", "trend", "monitor", "training")
+KINDS = (
+    "report",
+    "plan",
+    "large_plan",
+    "morning",
+    "quality",
+    "study",
+    "told",
+    "benchmark",
+    "trend",
+    "monitor",
+    "training",
+)
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +72,7 @@ def pages(tmp_path_factory, small_world, shop):
     report(found["report"], small_world)
     campaign(folder / "shop")
     found |= {"morning": folder / "shop" / "morning.html", "plan": folder / "shop" / "plans" / f"{DAY}.html"}
+    large_plan(found["large_plan"])
     found["quality"] = folder / "shop" / "profiles" / "quality.html"
     studies(found)
     log = shop.log(3000)
@@ -82,6 +100,15 @@ def report(path, world):
         facts={"seed": 2},
     )
     write_report(path, content)
+
+
+def large_plan(path):
+    """A plan on all channels, of a million customers and their money."""
+    world = load_world("ecommerce")
+    frame = customers_frame(Panel(world, 400, seed=3))
+    plan = plan_of(crl.decide("uniform", frame, world, day=DAY, budget=50.0), world)
+    large = replace(plan, customers=1_000_000, sends=524_518, cost=1_666_666_66, budget=1_666_666_66)
+    path.write_text(plan_page(large), encoding="utf-8")
 
 
 def studies(found):
