@@ -17,6 +17,8 @@ DRIVER = shutil.which("chromedriver")
 AXE = Path(os.environ.get("CAMPAIGNRL_AXE") or ROOT / "node_modules" / "axe-core" / "axe.min.js")
 NO_AXE = "axe-core is not beside: npm install --no-save axe-core, or CAMPAIGNRL_AXE=axe.min.js"
 WIDE, NARROW = (1280, 900), (390, 844)
+SCREENS = ((WIDE, "light"), (NARROW, "light"), (WIDE, "dark"), (NARROW, "dark"))
+DARK = "rgb(16, 21, 26)"  # the ground of every page of ours, where the screen asks for dark
 
 # Words that end beyond the screen, or that an element around them cuts off, which neither scrolls nor shows more.
 CUT = """
@@ -126,6 +128,29 @@ class Look:
         assert "error" not in found, found
         grave = [one for one in found["violations"] if one["impact"] in ("serious", "critical")]
         return [(one["id"], one["nodes"][0]["html"][:120], len(one["nodes"])) for one in grave]
+
+    def fits(self, path, name, screens=SCREENS):
+        """That a page on the disk fits every screen, follows its colours, and asks and complains of nothing."""
+        self.errors.clear()
+        self.hosts.clear()
+        for size, scheme in screens:
+            self.sized(size, scheme)
+            self.open(path.as_uri())
+            assert self.beyond() <= 0, f"{name} is {self.beyond()} pixels wider than {size[0]}"
+            assert self.cut() == [], f"{name} at {size[0]}"
+            ground = self.driver.execute_script("return getComputedStyle(document.body).backgroundColor")
+            assert (ground == DARK) == (scheme == "dark"), f"{name} is not {scheme}"
+            self.picture(f"{name.replace('/', '-')}-{size[0]}-{scheme}")
+        assert self.errors == [], name
+        assert self.hosts == set(), name
+
+    def has_nothing_serious(self, path, name):
+        """That axe finds nothing serious on a page, wide and light, narrow and dark."""
+        for size, scheme in (SCREENS[0], SCREENS[-1]):
+            self.sized(size, scheme)
+            self.open(path.as_uri())
+            assert self.serious() == [], f"{name} at {size[0]}, {scheme}"
+        self.errors.clear()
 
     def picture(self, name):
         place = os.environ.get("CAMPAIGNRL_PICTURES")

@@ -1,22 +1,20 @@
 """Every kind of page in a real browser: nothing cut off on desk or phone, light or dark, no other host, no complaint.
 
-The site's pages are those of `make site`, of both languages. Pictures go to the folder of `CAMPAIGNRL_PICTURES`. Not
-here: the console (test_console_browser.py), what pages say.
+Not here: the console (test_console_browser.py), the site (test_site.py), what pages say.
 """
 
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from answering_world import dead_channel, played
-from browser_face import AXE, BROWSER, DRIVER, NARROW, NO_AXE, ROOT, WIDE, Look, chromium
+from browser_face import AXE, BROWSER, DRIVER, NARROW, NO_AXE, Look, chromium
 from console_face import DAY, campaign
 from test_suites_history import commits, results_at
 
+import campaignrl as crl
 from campaignrl.campaign import run_campaign
+from campaignrl.envs import Panel, customers_frame
 from campaignrl.monitor import health_of_window
 from campaignrl.ope.evaluate import compare_on_log, evaluate
 from campaignrl.policies import build_policy
@@ -27,11 +25,14 @@ from campaignrl.report.pages import (
     benchmark_page,
     made_of,
     monitor_page,
+    plan_page,
     told_page,
     trend_page,
     world_part,
 )
 from campaignrl.report.pages.training import training_report
+from campaignrl.send import plan_of
+from campaignrl.specs import load_world
 from campaignrl.suites import Suite, benchmark
 from campaignrl.suites.history import add_entry, entries_of
 from campaignrl.suites.suite import PolicyUse
@@ -42,11 +43,18 @@ pytestmark = [
     pytest.mark.skipif(not (BROWSER and DRIVER), reason="no Chromium with its driver here"),
     pytest.mark.timeout(1200),
 ]
-SCREENS = [(WIDE, "light"), (NARROW, "light"), (WIDE, "dark"), (NARROW, "dark")]
-KINDS = ("report", "plan", "morning", "quality", "study", "told", "benchmark", "trend", "monitor", "training")
-SITE = (
-    *("index", "tutorials/first-month", "how-to/value-my-log", "results", "reference/keys", "gallery"),
-    *("zh/index", "zh/tutorials/gate-in-ci", "zh/how-to/send-list-from-excel", "zh/one-page"),
+KINDS = (
+    "report",
+    "plan",
+    "large_plan",
+    "morning",
+    "quality",
+    "study",
+    "told",
+    "benchmark",
+    "trend",
+    "monitor",
+    "training",
 )
 
 
@@ -64,6 +72,7 @@ def pages(tmp_path_factory, small_world, shop):
     report(found["report"], small_world)
     campaign(folder / "shop")
     found |= {"morning": folder / "shop" / "morning.html", "plan": folder / "shop" / "plans" / f"{DAY}.html"}
+    large_plan(found["large_plan"])
     found["quality"] = folder / "shop" / "profiles" / "quality.html"
     studies(found)
     log = shop.log(3000)
@@ -93,6 +102,15 @@ def report(path, world):
     write_report(path, content)
 
 
+def large_plan(path):
+    """A plan on all channels, of a million customers and their money."""
+    world = load_world("ecommerce")
+    frame = customers_frame(Panel(world, 400, seed=3))
+    plan = plan_of(crl.decide("uniform", frame, world, day=DAY, budget=50.0), world)
+    large = replace(plan, customers=1_000_000, sends=524_518, cost=1_666_666_66, budget=1_666_666_66)
+    path.write_text(plan_page(large), encoding="utf-8")
+
+
 def studies(found):
     """A benchmark as its own page, as a study's and over commits; and what a script printed and drew."""
     uses = [PolicyUse(use="uniform"), PolicyUse(use="rules", label="today's rules"), PolicyUse(use="none")]
@@ -114,39 +132,9 @@ def studies(found):
     found["trend"].write_text(trend_page(entries_of(history, "nightly")), encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    pytest.importorskip("mkdocs")
-    pytest.importorskip("mkdocstrings")
-    target = tmp_path_factory.mktemp("site") / "site"
-    words = [sys.executable, str(ROOT / ".ci" / "make_site.py"), str(target)]
-    done = subprocess.run(words, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return target
-
-
-def fits(look, path: Path, name: str):
-    """A page on every screen."""
-    for size, scheme in SCREENS:
-        look.sized(size, scheme)
-        look.open(path.as_uri())
-        assert look.beyond() <= 0, f"{name} is {look.beyond()} pixels wider than {size[0]}"
-        assert look.cut() == [], f"{name} at {size[0]}"
-        dark = look.driver.execute_script("return getComputedStyle(document.body).backgroundColor") == "rgb(16, 21, 26)"
-        assert dark == (scheme == "dark"), f"{name} is not {scheme}"
-        look.picture(f"{name.replace('/', '-')}-{size[0]}-{scheme}")
-    assert look.errors == []
-    assert look.hosts == set()
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_page_fits_every_screen(kind, pages, look):
-    fits(look, pages[kind], kind)
-
-
-@pytest.mark.parametrize("page", SITE)
-def test_a_page_of_the_site_fits_every_screen(page, site, look):
-    fits(look, site / f"{page}.html", page)
+    look.fits(pages[kind], kind)
 
 
 def test_words_that_are_cut_off_and_pages_that_are_too_wide_are_noticed(tmp_path, look):
@@ -162,11 +150,6 @@ def test_words_that_are_cut_off_and_pages_that_are_too_wide_are_noticed(tmp_path
 
 
 @pytest.mark.skipif(not AXE.is_file(), reason=NO_AXE)
-@pytest.mark.parametrize("name", [*KINDS, *SITE])
-def test_axe_finds_nothing_serious(name, pages, site, look):
-    path = pages[name] if name in KINDS else site / f"{name}.html"
-    for size, scheme in (SCREENS[0], SCREENS[3]):
-        look.sized(size, scheme)
-        look.open(path.as_uri())
-        assert look.serious() == [], f"{name} at {size[0]}, {scheme}"
-    look.errors.clear()
+@pytest.mark.parametrize("kind", KINDS)
+def test_axe_finds_nothing_serious(kind, pages, look):
+    look.has_nothing_serious(pages[kind], kind)

@@ -61,7 +61,7 @@ def test_weeks_through_bundles_teach_what_one_log_does(kind, shop, tmp_path):
     np.testing.assert_allclose(policy.probabilities(context, allowed), whole.probabilities(context, allowed), atol=1e-3)
 
 
-@pytest.mark.parametrize("kind", REPLAYING)
+@pytest.mark.parametrize("kind", [kind for kind in REPLAYING if kind != "dr_select"])  # which rests on rows at hand
 def test_beyond_the_sample_sums_carry_what_rows_no_longer_do(kind, shop, tmp_path):
     """A sample of a fifth of the rows: nearer to all weeks at once than the last week, or sample and last week, are."""
     log, path, weeks = shop.log(3000), tmp_path / "p.bundle", [slice(750 * w, 750 * (w + 1)) for w in range(4)]

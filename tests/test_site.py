@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from browser_face import AXE, BROWSER, DRIVER, NO_AXE, SCREENS, Look, chromium
 from site_pages import api, commands, keys, navigation, staging, tables
 
 import campaignrl
@@ -238,3 +239,31 @@ def test_the_search_knows_english_and_chinese_words(built):
     assert "effective sample size" in english
     words = json.dumps("\u200b发送\u200b名单")[1:-1]
     assert words in chinese, "cut into words, which the search needs"
+
+
+SEEN = (
+    *("index", "tutorials/first-month", "how-to/value-my-log", "results", "reference/keys", "gallery", "walks"),
+    *("zh/index", "zh/tutorials/gate-in-ci", "zh/how-to/send-list-from-excel", "zh/one-page"),
+)
+IN_A_BROWSER = pytest.mark.skipif(not (BROWSER and DRIVER), reason="no Chromium with its driver here")
+
+
+@pytest.fixture(scope="module")
+def look(tmp_path_factory):
+    pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    with chromium(tmp_path_factory.mktemp("chromium")) as driver:
+        yield Look(driver)
+
+
+@IN_A_BROWSER
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("page", SEEN)
+def test_a_page_fits_a_desk_and_a_phone(page, built, look):
+    look.fits(built[1] / f"{page}.html", page, (SCREENS[0], SCREENS[-1]))
+
+
+@IN_A_BROWSER
+@pytest.mark.skipif(not AXE.is_file(), reason=NO_AXE)
+@pytest.mark.parametrize("page", SEEN)
+def test_axe_finds_nothing_serious(page, built, look):
+    look.has_nothing_serious(built[1] / f"{page}.html", page)

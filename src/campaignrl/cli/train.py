@@ -97,7 +97,8 @@ def train(
     for line in getattr(learner, "told", ()):
         talk(line)
     if standing is not None:
-        _say_standing(standing, source, as_json)
+        _say_standing(standing, as_json)
+        _say_world(standing, learner, source, f"campaignrl train rollout --world {world} -o {output}")
     talk(f"{learner.name}: trained, saved as {output}")
     if require_better and standing is not None and not standing.is_better:
         raise typer.Exit(1)
@@ -114,17 +115,26 @@ def _teach(learner: Policy, source: World | DecisionLog, name: str, words: dict[
         raise
 
 
-def _say_standing(standing: Standing, source: World | DecisionLog, as_json: bool) -> None:
-    """The gains over each baseline, line by line, what is not shown, and what they rest on."""
+def _say_world(standing: Standing, learner: Policy, source: World | DecisionLog, far_sighted: str) -> None:
+    """What gains in a world rest on, and what may help where they are not shown. far_sighted: a command."""
+    if not isinstance(source, World):
+        return
+    lender = lent_responses(source.provenance)
+    if lender:
+        talk(f"what a send brings in this world is lent from {lender}, not measured: so far these gains are guesses.")
+    if not standing.is_better and not isinstance(learner, WorldLearner):
+        talk(f"{learner.name} learns from what follows a send within {source.outcome_days} days.")
+        talk(f"To count what comes later too: {far_sighted}")
+
+
+def _say_standing(standing: Standing, as_json: bool) -> None:
+    """The gains over each baseline, line by line, and what is not shown."""
     title = f"against ({standing.on}{', verdict ' + standing.verdict if standing.verdict else ''})"
     rows = [[name, *(f"{figure:+.4g}" for figure in gain)] for name, gain in standing.over.items()]
     if rows and not as_json:
         say_table((title, f"gain, {standing.unit}", "from", "to (95 %)"), rows)
     for doubt in standing.doubts:
         talk(doubt)
-    lender = lent_responses(source.provenance) if isinstance(source, World) else ""
-    if lender:
-        talk(f"what a send brings in this world is lent from {lender}, not measured: so far these gains are guesses.")
 
 
 def _inputs(

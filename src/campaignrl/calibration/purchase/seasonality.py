@@ -18,6 +18,7 @@ from campaignrl.arrays import Float, Int64
 from campaignrl.calibration.purchase.partial_pooling import BySegment, fit_by_segment
 
 ROUNDS = 4
+NODES = 2_048  # ages at which a curve of expected orders is reckoned
 LEAST = 0.02  # of a factor: a world's factors are above 0
 WEEK = 7
 
@@ -135,10 +136,22 @@ def expected_by_day(models: BySegment[Any], known: Purchases, daily: Float, end:
     for name, model in models.segments.items():
         entries, counted = np.unique(known.first[known.labels == name], return_counts=True)
         age = np.maximum(so_far[:, None] - so_far[entries], 0.0)
-        nothing = np.zeros(age.size)
-        expected = model.expected_purchases(age.ravel(), nothing, nothing, nothing).reshape(age.shape)
-        total += np.diff(expected @ counted, prepend=0.0)
+        total += np.diff(_expected_at(model, age) @ counted, prepend=0.0)
     return total
+
+
+def _expected_at(model: Any, age: Float) -> Float:
+    """Repeat orders of a new customer by so many average days, of the shape of `age`.
+
+    Ages of even days are few. Those of days with factors are all different, and the curve is smooth: it is read off at
+    NODES ages, closer together where they are small, and straight in between: off by less than 1e-5 orders.
+    """
+    ages, where = np.unique(age, return_inverse=True)
+    asked = ages if len(ages) <= NODES else float(ages[-1]) * np.linspace(0.0, 1.0, NODES) ** 2
+    nothing = np.zeros(len(asked))
+    expected = model.expected_purchases(asked, nothing, nothing, nothing)
+    found: Float = np.interp(ages, asked, expected)[where].reshape(age.shape)
+    return found
 
 
 def _daily(weekly: Float, weekday: Float) -> Float:

@@ -128,7 +128,7 @@ def _reading(path: Path, channels: Sequence[str], usual: str, sheet: str | None)
     who = Guess("ids", path.name if sheet is None else f"{path.name}, sheet {sheet}", f"{customer} tells the customer")
     if amount and moment:
         return _orders(source, frame, who, (moment, amount), usual, seen)
-    word = sheet or path.stem
+    word = path.stem if sheet is None else f"{path.stem} {sheet}"
     named = channel_in(word) if any(one in folded(word) for one in CONTACTS) else None
     told = column_of("channel", columns)
     if moment and (named or told or column_of("kind", columns)):

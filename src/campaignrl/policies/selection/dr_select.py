@@ -52,7 +52,7 @@ class DRSelectConfig(ReplayConfig):
     replay_learner.py.
     """
 
-    folds: int = Field(default=3, ge=3, le=20)
+    folds: int = Field(default=3, ge=3, le=20)  # of customers: fitted on all but one, judged on that one
     by: tuple[str, ...] | None = None
     depth: int = Field(default=3, ge=1, le=COPIED)
     max_weight: float = Field(default=100.0, ge=1.0)

@@ -80,8 +80,7 @@ def found_encoding(data: bytes) -> str:
         return "utf-16-be"
     text = codecs.getincrementaldecoder(UTF8)("replace").decode(data)  # a letter cut off at the end is no damage
     damaged = text.count("\ufffd")
-    letters = sum(sign > "\x7f" for sign in text) - damaged
-    if letters >= SOUND * damaged:
+    if not damaged or sum(sign > "\x7f" for sign in text) - damaged >= SOUND * damaged:
         return UTF8
     high = b"\n".join(line for line in data.splitlines() if HIGH.search(line))[:SAMPLE]
     runs = [len(run) for run in HIGH.findall(high)]
