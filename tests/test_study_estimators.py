@@ -51,6 +51,7 @@ def _mean_square(markets, runs, **setting):
     return {name: np.mean([e[name] ** 2 for e in errors]) for name in errors[0]}
 
 
+@pytest.mark.slow
 def test_offers_tell_more_than_many_actions(markets):
     found = _mean_square(markets, 5, actions=500, rows=800)
     assert found["mips_offer"] < 0.5 * min(found["dr"], found["ips"])

@@ -102,6 +102,7 @@ def test_summary_says_what_errors_allow_and_what_enough_takes(study):
     assert study[0].summary(true, np.tile(true[::-1], (4, 1)) + lifted[:4] * 1e-9, 1.0)["rank_correlation"] == -1.0
 
 
+@pytest.mark.slow
 def test_the_study_runs_and_goes_on(tmp_path):
     words = ["--logs", "2", "--decisions", "300", "--customers", "200", "--days-truth", "100", "--taught-on", "500"]
     call = [sys.executable, EXPERIMENTS / "ranking.py", *words, "--rewards", "clicked", "-o", tmp_path, "--json"]
