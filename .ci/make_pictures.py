@@ -105,12 +105,12 @@ def _text(x: int, y: int, words: str, size: float, colour: str, weight: int = 40
 
 
 def screens(browser: str) -> None:
-    """First screens of the demo's report and plan, of a small demo."""
+    """First screens of the demo's report, and of the plan of its last morning."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        words = [sys.executable, "-m", "campaignrl", "demo", "-n", "4000", "-o", str(folder)]
+        words = [sys.executable, "-m", "campaignrl", "demo", "-o", str(folder)]
         subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        pages = {"report": folder / "report.html", "plan": next(folder.glob("campaign/plans/*.html"), None)}
+        pages = {"report": folder / "report.html", "plan": max(folder.glob("campaign/plans/*.html"), default=None)}
         for name, page in pages.items():
             if page is not None:
                 screen(browser, page, PICTURES / f"{name}.png", 1060, 900)
