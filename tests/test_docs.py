@@ -46,7 +46,7 @@ MADE = {"first-hour.md": write_exports}  # what a page finds in exports/
 FIRST_HOUR = 300.0  # seconds of machine time, from exports to an approved list
 LONG = (
     *("failures.md", "first-hour.md", "operate.md", "scale.md", "first-study.md", "first-month.md", "own-world.md"),
-    *("profiles.md", "loop.md"),
+    *("profiles.md", "loop.md", "marketer.md", "gate-in-ci.md"),
     *("send-list-from-excel.md", "spend-a-budget.md", "erase-a-customer.md"),
 )
 NOT_RUN = ("git clone", "make test", "make setup", "make wheel", "pip install")

@@ -56,6 +56,22 @@ FILES = sorted(ROOT.rglob("*.py"))
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 
 
+def of_every_file(check):
+    """One test that looks at every file and tells all that is wrong; a test a file would take a minute to hand out."""
+
+    def look():
+        wrong = []
+        for path in FILES:
+            try:
+                check(path)
+            except AssertionError as found:
+                wrong.append(str(found).partition("\n")[0] or str(path))
+        assert not wrong, "\n".join(wrong)
+
+    look.__name__, look.__doc__ = check.__name__, check.__doc__
+    return look
+
+
 def module_of(path):
     """`dynamics/advance.py` -> "dynamics.advance"; the package itself is ""."""
     parts = path.relative_to(ROOT).with_suffix("").parts
@@ -98,13 +114,21 @@ def _nearest_module(name):
     return name
 
 
+def test_every_file_that_is_wrong_is_told():
+    def check(path):
+        assert path.name != "rng.py", f"{path.name} is wrong"
+
+    with pytest.raises(AssertionError, match=r"^rng\.py is wrong"):
+        of_every_file(check)()
+
+
 def test_every_part_of_the_package_has_its_place():
     parts = {module_of(path).split(".")[0] for path in FILES} - {""}
     homeless = sorted(parts - LAYER.keys())
     assert not homeless, f"{homeless} stand in no layer: give them a line in ORDER, as low as they can stand"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+@of_every_file
 def test_imports_point_down(path):
     here = module_of(path).split(".")[0]
     if not here:  # the package's own __init__ names everybody
@@ -201,7 +225,7 @@ ON_DEMAND = {
 }
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+@of_every_file
 def test_packages_are_entered_by_their_front_door(path):
     """Another package's names come from its `__init__`, which says what others may use."""
     here = module_of(path)
@@ -238,7 +262,7 @@ def test_a_package_is_a_room_one_can_look_over(package):
     assert len(files) <= MOST_FILES, f"{package} holds {len(files)} files: split it"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+@of_every_file
 def test_files_and_functions_stay_readable(path):
     lines = path.read_text(encoding="utf-8").count("\n")
     assert lines <= MAX_FILE, f"{path.name} has {lines} lines, at most {MAX_FILE}: it does two things"
@@ -249,7 +273,7 @@ def test_files_and_functions_stay_readable(path):
             assert length <= MAX_FUNCTION, f"{path.name}:{node.lineno} {node.name} has {length} lines"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+@of_every_file
 def test_files_say_what_lives_in_them_and_import_absolutely(path):
     tree = TREES[path]
     assert ast.get_docstring(tree), f"{path.relative_to(ROOT)} does not say what lives in it"
@@ -263,7 +287,7 @@ FORBIDDEN = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve"}
 PICKLES_ITS_OWN = {"envs/vector_checks.py"}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+@of_every_file
 def test_no_data_is_ever_unpickled_or_evaluated(path):
     forbidden = set() if path.relative_to(ROOT).as_posix() in PICKLES_ITS_OWN else FORBIDDEN
     for node in ast.walk(TREES[path]):

@@ -259,8 +259,11 @@ def recomputed(world, policy, log):
     return probabilities[np.arange(len(log)), log.action]
 
 
+LATER = [pytest.param(name, marks=pytest.mark.slow) for name in ("travel", "churn_rescue", "no_memory")]
+
+
 @pytest.mark.parametrize("block", [300, 100, 7])
-@pytest.mark.parametrize("name", ["ecommerce", "travel", "coupon_trap", "churn_rescue", "no_memory"])
+@pytest.mark.parametrize("name", ["ecommerce", "coupon_trap", *LATER])
 def test_the_logging_policys_propensities_follow_from_the_log(name, block):
     """Tags are refreshed during a campaign: a log that held views of them would hold those of the last period."""
     world = load_world(name)

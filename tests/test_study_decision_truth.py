@@ -30,6 +30,7 @@ def test_summary_finds_the_law_and_what_precision_allows():
     assert found["spread_of_truth"] == pytest.approx(true.std(ddof=1))
 
 
+@pytest.mark.slow
 def test_the_study_runs(tmp_path):
     words = [
         "--seeds",

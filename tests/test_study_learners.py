@@ -73,6 +73,7 @@ def test_the_bound_stands_beside_the_oracle_where_it_is_known(tables):
     assert "no policy gains more than 4.00" in page
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_kept(tmp_path):
     words = ["--quick", "--worlds", "no_memory", "--learners", "none", "lin_ts", "--workers", "1", "--json", "-o"]
     call = [sys.executable, str(EXPERIMENTS / "learners.py"), *words, str(tmp_path)]

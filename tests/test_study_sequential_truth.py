@@ -41,6 +41,7 @@ def test_summary_ranks_lifts_over_the_first_policy(study):
     assert study.summary_of(truth, logs[:1])["ranks"]["fqe"]["logs"] == 1
 
 
+@pytest.mark.slow
 def test_the_study_runs_and_goes_on(tmp_path):
     words = ["--world", "coupon_trap", "--customers", "60", "--truth-customers", "200", "--horizon", "3"]
     call = [sys.executable, EXPERIMENTS / "sequential_truth.py", *words, "-o", tmp_path, "--json", "--logs"]
