@@ -231,7 +231,7 @@ def test_a_policy_is_named_by_its_name_or_by_six_digits_of_its_hash():
     from campaignrl.errors import SupportError
 
     rows = pd.DataFrame({"policy_id": ["p", "p", "q"], "policy_hash": ["abcdef1", "abcdef1", "abcdxx9"]})
-    ledger = SimpleNamespace(folder="led")
+    ledger = SimpleNamespace(folder="led", runs=list)
 
     def named(policy, some=rows):
         return _of_policy(some, policy, ledger).index.tolist()

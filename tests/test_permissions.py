@@ -225,6 +225,7 @@ def test_the_tea_shop_reaches_as_many_as_said_yes(monkeypatch, capsys, tmp_path)
     said = capsys.readouterr().err
     assert "reachable of 4: push 0 (not: 4 no word)" in said
     assert "email 3 (not: 1 said no)" in said
+    assert "currency = 'GBP' is not CNY" in said  # said, not refused: `today` refuses to decide by it
     made = pd.read_parquet(tmp_path / "tea" / "profiles.parquet").set_index("customer_id")
     assert made["consent_email"].to_dict() == {"007": 1.0, "1e5": 0.0, "8": 1.0, "😀": 1.0}
     assert made["consent_sms"].isna().all()  # nobody said a word about it

@@ -29,7 +29,10 @@ RESUMED = MappingProxyType({"benchmark": " With the same words and -o, it goes o
 # Where each verb lives, and what its docstring says first, which a test compares.
 VERBS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "demo": ("demo:demo", "Simulate, train, evaluate offline, decide and report, on simulated customers."),
+        "demo": (
+            "demo:demo",
+            "Go round the loop once, on a simulated shop: from its exports to what a policy is truly worth.",
+        ),
         "init": (
             "loop:init",
             "Begin a campaign's folder: with example exports, or from one's own files, whose meaning it guesses.",

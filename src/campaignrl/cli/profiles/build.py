@@ -21,7 +21,7 @@ from campaignrl.cli.profiles.watch import watch
 from campaignrl.cli.terminal import Encoding, Json, progress, say_json, say_table, talk
 from campaignrl.errors import Problem, UsageError
 from campaignrl.profiles.events import is_date_of_permission, is_permission
-from campaignrl.profiles.intake import IntakeResult, in_a_line, keeps_lines, load_intake_mapping, tell_tags
+from campaignrl.profiles.intake import IntakeResult, in_a_line, keeps_lines, tell_tags
 from campaignrl.profiles.intake.intake import intake
 from campaignrl.profiles.segments import load_segments
 from campaignrl.profiles.store import (
@@ -83,7 +83,7 @@ def build(
     inputs = Inputs()
     asked, first = inputs.read(lambda: _day(as_of, "--as-of")), inputs.read(lambda: _day(start, "--start"))
     inputs.read(lambda: load_tags(tags))
-    inputs.read(lambda: None if world is None else _one_currency(mapping, load_world(world), output))
+    place = inputs.read(lambda: None if world is None else load_world(world))
     kept = inputs.read(lambda: None if segments is None else load_segments(segments).segmentation)
     inputs.check()
     day = asked.value
@@ -121,6 +121,7 @@ def build(
     _say_reach(made)
     _say_contacts(made)
     _say_unheard(made)
+    _say_money(place.value, output)
     talk(f"{len(made.frame):,} customers, {len(made.frame.columns) - 1} tags, written to {output}")
     _answer(made, as_json, {"folder": str(output)})
 
@@ -172,17 +173,20 @@ def update(
             "nothing new: give events, --attributes, --data with --mapping, --as-of, --world or --results."
         )
     place = None if world is None else load_world(world)
-    if place is not None:
-        require_currency(str(folder), money_of(folder)[0], place, folder)
+    _say_money(place, folder)
     with progress("tags"):
         done = update_folder(folder, new, attributes, day, world=place, encoding=encoding)
     _say_update(done, folder, as_json)
 
 
-def _one_currency(mapping: Path | None, world: World, output: Path) -> None:
-    """Amounts are in the money of the world whose policies are going to read them, as far as is known."""
-    said = None if mapping is None else load_intake_mapping(mapping).currency
-    require_currency(str(mapping), None if said is None else said.to, world, output)
+def _say_money(world: World | None, folder: Path) -> None:
+    """That amounts are in another currency than the world's, whose policies would take one for the other."""
+    if world is None:
+        return
+    try:
+        require_currency(str(folder), money_of(folder)[0], world, folder)
+    except UsageError as wrong:
+        talk(str(wrong))
 
 
 def _say_update(done: Update, folder: Path, as_json: bool) -> None:
