@@ -82,7 +82,7 @@ def test_the_examples_of_all_help_pages_run_one_after_the_other(monkeypatch, cap
     monkeypatch.chdir(folder)
     wrong = []
     for path, examples in EXAMPLES.items():
-        for example in examples:
+        for example in examples[1:] if path == "demo" else examples:  # the README's test plays the first of them
             assert example.startswith(f"campaignrl {path}")
             code = call(monkeypatch, *smaller(example))
             said = capsys.readouterr()
