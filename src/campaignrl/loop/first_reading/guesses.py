@@ -160,7 +160,8 @@ def _orders(
     order = column_of("order", frame.columns)
     source["rules"] = {"negative": "refund", **_lines_of(order, frame, amount)}
     money = f", in {currency}" if currency else f", taken to be {usual}" if usual else ""
-    paid = Guess("money", who.file, f"{amount} is what was paid{money}{void}")
+    once = f", once for each {order}, though several rows tell it" if "duplicates" in source["rules"] else ""
+    paid = Guess("money", who.file, f"{amount} is what was paid{money}{once}{void}")
     line = f"{seen}   order: {source['customer']} · {moment} · {amount}" + (f" ({currency})" if currency else "")
     return Reading(source, (who, paid, *doubts), line, _many(frame, source), currency)
 
