@@ -98,7 +98,7 @@ def test_money_of_lines_of_repeated_totals_and_of_prices_a_piece(tmp_path):
     lines = orders(tmp_path, order_id=["1", "2", "1", "3"], amount=["5", "6", "7", "8"])
     assert lines.source["rules"] == {"negative": "refund", "merge": "order_id"}
     repeated = orders(tmp_path, order_id=["1", "2", "1", "3"], order_total=["5", "6", "5", "8"])
-    assert repeated.source["rules"] == {"negative": "refund", "duplicates": ["order_id"]}
+    assert repeated.source["rules"] == {"negative": "refund", "duplicates": ["order_id"], "keep": "last"}
     assert "once for each order_id, though several rows tell it" in repeated.guesses[1].says
     assert "once for each" not in lines.guesses[1].says
     pieces = orders(tmp_path, Quantity=["1", "2", "3", "1"], Price=["5.0", "6.0", "7.0", "8.0"])

@@ -185,7 +185,7 @@ def _lines_of(order: str | None, frame: pd.DataFrame, amount: str) -> dict[str, 
         several = frame[frame[order].notna() & frame[order].duplicated(keep=False)]
         paid = several.groupby(order)[amount]
         if len(several) and float(((paid.nunique() == 1) & (paid.count() == paid.size())).mean()) >= FIT:
-            return {"duplicates": [order]}
+            return {"duplicates": [order], "keep": "last"}  # a later export corrects
     return {"merge": order}
 
 
