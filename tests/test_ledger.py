@@ -450,6 +450,37 @@ def test_what_cannot_be_understood_is_refused_whole(tmp_path, what, columns, wor
 # ---- what a ledger is not
 
 
+KILLED_AT = """
+import datetime, os, signal, sys
+import campaignrl as crl
+from campaignrl.ledger import Ledger, folder
+left = [int(sys.argv[2])]
+def dying(step):
+    def done(*args):
+        if not left[0]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left[0] -= 1
+        return step(*args)
+    return done
+for name in ("create_table", "write_whole", "_put"):
+    setattr(folder, name, dying(getattr(folder, name)))
+Ledger.create(sys.argv[1], crl.load_world("no_memory"), start=datetime.date(2026, 1, 1), customers=20)
+"""
+
+
+@pytest.mark.parametrize("step", [1, 4, 5])  # amid the tables, before its facts, before it has its name
+def test_a_ledger_killed_while_it_is_begun_is_not_there_and_can_be_begun(tmp_path, step):
+    place = tmp_path / "ledger"
+    place.mkdir()
+    (place / ".lock").touch()
+    ended = subprocess.run([sys.executable, "-c", KILLED_AT, place, str(step)], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    with pytest.raises(UsageError, match="campaignrl ledger create"):
+        Ledger.open(place)
+    begun(crl.load_world("no_memory"), tmp_path, 20)
+    assert not any(Ledger.open(place).counts().values())
+
+
 def test_a_folder_that_is_no_ledger_or_another_world_or_too_early_a_day_is_refused(tmp_path):
     world = crl.load_world("ecommerce")
     ledger, frame = begun(world, tmp_path, 20), table(world, 20)

@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TextIO
 
 import pyarrow as pa
@@ -42,7 +43,7 @@ from campaignrl.ledger.forms import keep_form, kept_form
 from campaignrl.ledger.schemas import HASHED, TABLES
 from campaignrl.specs import World, world_hash
 from campaignrl.tables import same_spelling
-from campaignrl.tables.files import write_whole
+from campaignrl.tables.files import flush_folder, write_whole
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -81,7 +82,7 @@ class Ledger:
 
     @classmethod
     def create(cls, folder: str | Path, world: World, *, start: datetime.date, customers: int) -> Ledger:
-        """Begin a ledger in a folder that is not there yet, or empty.
+        """Begin a ledger in a folder that is not there yet, or empty; it is there whole, or not at all.
 
         Raises:
             UsageError: something lies there already, or it cannot be written.
@@ -97,13 +98,12 @@ class Ledger:
         facts |= {"currency": world.money.currency, "minor_per_unit": world.money.minor_per_unit}
         facts |= {"salt": secrets.token_hex(SALT)}
         try:
-            for name in TABLES:
-                create_table(place / name, name, world.features)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with TemporaryDirectory(dir=place.parent, prefix=f".{place.name}-") as scratch:
+                _begin(Path(scratch) / place.name, world, facts)
+                _put(Path(scratch) / place.name, place)
         except OSError as wrong:
             raise UsageError(f"{place}: cannot be written: {wrong}.") from wrong
-        keep_form(place, world)
-        text = json.dumps(facts, indent=2).encode()
-        write_whole(place / FACTS, lambda out: out.write(text))
         return cls.open(place)
 
     @classmethod
@@ -318,6 +318,24 @@ class Ledger:
             for row in found
         ]
         return sorted(rows, key=lambda row: (row["day"], str(row["run"])))
+
+
+def _begin(place: Path, world: World, facts: Mapping[str, Any]) -> None:
+    """Write empty tables, the world's form and the facts."""
+    for name in TABLES:
+        create_table(place / name, name, world.features)
+    keep_form(place, world)
+    text = json.dumps(facts, indent=2).encode()
+    write_whole(place / FACTS, lambda out: out.write(text))
+
+
+def _put(made: Path, place: Path) -> None:
+    """Give a folder its name; where another process was faster it is left as it is (OSError)."""
+    if place.is_dir():
+        (place / LOCK).unlink(missing_ok=True)
+        place.rmdir()
+    made.rename(place)
+    flush_folder(place.parent)
 
 
 def _locked(handle: int) -> bool:

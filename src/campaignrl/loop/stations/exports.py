@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import fnmatch
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -40,7 +41,7 @@ def open_ledger(campaign: CampaignFile) -> Ledger:
         if is_of_this or any(found.counts().values()):
             found.require(campaign.world)
             return found
-        shutil.rmtree(place)
+        place.rename(campaign.folder / f".{LEDGER}-before-{os.getpid()}")
     return Ledger.create(place, campaign.world, start=spec.start, customers=spec.customers)
 
 
@@ -162,4 +163,6 @@ def sweep(folder: Path) -> None:
         before = left / "before"
         if before.is_dir() and not (folder / PROFILES).exists():
             before.rename(folder / PROFILES)
+        shutil.rmtree(left, ignore_errors=True)
+    for left in folder.glob(f".{LEDGER}-*"):  # begun and not ended, or empty and of another world
         shutil.rmtree(left, ignore_errors=True)

@@ -38,6 +38,7 @@ from campaignrl.tables.files.whole_files import ROW_GROUP as ROW_GROUP
 from campaignrl.tables.files.whole_files import Writer as Writer
 from campaignrl.tables.files.whole_files import as_text as as_text
 from campaignrl.tables.files.whole_files import column_names as column_names
+from campaignrl.tables.files.whole_files import flush_folder as flush_folder
 from campaignrl.tables.files.whole_files import frame_writer as frame_writer
 from campaignrl.tables.files.whole_files import parquet_file as parquet_file
 from campaignrl.tables.files.whole_files import parquet_note as parquet_note

@@ -53,7 +53,7 @@ def write_together(files: Mapping[str | Path, Writer]) -> None:
         for target, part in parts.items():
             os.replace(part, target)
         for folder in {target.parent for target in parts}:
-            _flush_folder(folder)  # the new names are on disk too
+            flush_folder(folder)  # the new names are on disk too
     except OSError as wrong:
         raise UsageError(f"{target}: cannot be written: {wrong.strerror or wrong}.") from wrong
     finally:
@@ -227,7 +227,8 @@ def _part(target: Path, write: Writer, parts: dict[Path, Path]) -> Path:
     return part
 
 
-def _flush_folder(path: Path) -> None:
+def flush_folder(path: Path) -> None:
+    """Have the names in a folder on disk."""
     folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
