@@ -7,7 +7,6 @@ other ways in the same world, seed by seed; that one is chosen on the same seeds
 from __future__ import annotations
 
 import math
-import re
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +21,11 @@ from campaignrl.report.figures import (
     png_bytes,
 )
 from campaignrl.report.pages import Drawing, Part, StudyPage, Table, made_of, mean_interval, world_part
-from campaignrl.suites import ALPHA, CONTRIBUTION, Compared, Pairing, Results, judged, write_files
+from campaignrl.suites import ALPHA, CONTRIBUTION, Compared, Pairing, Results, judged, write_between, write_files
 
 RL = ("fitted_q", "maskable_ppo", "rollout")
 OTHERS = ("rules", "best_fixed", "lin_ts", "dr_uplift")
-BEGIN, END = "<!-- full -->", "<!-- full: end -->"
+MARK = "full"
 HELPS, LOSES, OPEN = "helps", "loses", "is not shown to help"
 
 
@@ -233,12 +232,7 @@ def curves(found: dict[str, Any]) -> Drawing:
 
 def into(path: Path, text: str, found: dict[str, Any]) -> None:
     """Put the section into a page of docs, between its marks or at its end, and its pictures beside it."""
-    page = path.read_text(encoding="utf-8") if path.exists() else ""
-    block = f"{BEGIN}\n{text}\n{END}"
-    if BEGIN in page:
-        page = re.sub(f"{BEGIN}.*?{END}", lambda _: block, page, flags=re.S)
-    else:
-        page = f"{page.rstrip()}\n\n{block}\n"
+    write_between(path, MARK, text)
     pictures = {"results_full.png": lead(found["results"]), "results_full_curves.png": curves(found)}
     drawn = {name: png_bytes(one.of, dpi=110) for name, one in pictures.items() if not isinstance(one.of, bytes)}
-    write_files(path.parent, {path.name: page, **drawn})
+    write_files(path.parent, drawn)
