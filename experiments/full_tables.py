@@ -14,10 +14,10 @@ from campaignrl.report.figures import (
     ForestRow,
     Judged,
     Line,
+    curves_by_panel,
     estimates_against_truth,
     forest,
     gain_by_budget,
-    learning_curves,
     png_bytes,
 )
 from campaignrl.report.pages import Drawing, Part, StudyPage, Table, made_of, mean_interval, world_part
@@ -217,17 +217,18 @@ def gained(results: Results, world: str, policy: str) -> str:
 
 
 def curves(found: dict[str, Any]) -> Drawing:
-    """Share of the ceiling, or the gain, that learners reach from few and from many, all worlds."""
+    """What learners gain from few customers and from many, a panel a world in its own currency."""
     results: Results = found["results"]
-    lines = []
-    for world in results.suite.worlds:
+    panels = []
+    for world, facts in results.suite.worlds.items():
+        lines = []
         for learner, sizes in results.suite.curves.items():
             labels = sorted(sizes, key=lambda label: sizes[label])
-            top = max(abs(mean(results, world, label, "gain")) for label in labels) or 1.0
-            y = [mean(results, world, label, "gain") / top for label in labels]
-            blank = [math.nan] * len(y)
-            lines.append(Line(f"{world}, {learner}", [sizes[label] for label in labels], y, blank, blank))
-    return Drawing(learning_curves([("customers learned on", lines)], "gain, largest of each line = 1"), "")
+            points = [mean_interval(list(results.values(world, label, "gain").values())) for label in labels]
+            y, low, high = ([point[k] for point in points] for k in range(3))
+            lines.append(Line(learner, [sizes[label] for label in labels], y, low, high))
+        panels.append((f"{world}, {facts.currency}", lines))
+    return Drawing(curves_by_panel(panels, ("customers learned on", "gain over nothing, a customer")), "")
 
 
 def into(path: Path, text: str, found: dict[str, Any]) -> None:
