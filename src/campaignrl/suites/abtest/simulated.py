@@ -39,7 +39,7 @@ class Pool(NamedTuple):
         return max(1.0 - left / whole, 0.0) if whole > 0.0 else 0.0
 
     def doubt(self, *, use_covariates: bool = True) -> float:
-        """Standard error of the logarithm of (variance left / mean^2), which a size is in proportion to: delta method."""
+        """Standard error of log(variance left / mean^2), which a size is in proportion to: delta method."""
         left = self.adjust(self.champion) if use_covariates else self.champion
         off, mean = (left - left.mean()) ** 2, float(self.champion.mean())
         if not off.any() or mean == 0.0:
