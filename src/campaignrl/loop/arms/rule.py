@@ -43,7 +43,7 @@ class Verdict(NamedTuple):
 
 def planned_step(spec: TrialSpec, step: int, salt: str, cohort: pd.DataFrame) -> Trial:
     """The test of a step of a trial. cohort: customer_id and what is known of them beforehand, numbers."""
-    share = spec.steps[step].share
+    share, last = spec.steps[step].share, step == len(spec.ramp) - 1
     rails = [
         Guardrail(column="unsubscribed", better=-1, margin=spec.more_unsubscribes),
         Guardrail(column="spend", better=-1, margin=spec.more_spend),
@@ -57,7 +57,7 @@ def planned_step(spec: TrialSpec, step: int, salt: str, cohort: pd.DataFrame) ->
         "covariates": [name for name in cohort.columns if name != "customer_id"],
         "guardrails": rails,
         "looks": "late",
-        "alpha": 2.0 * spec.alpha,  # in both directions
+        "alpha": 2.0 * spec.alpha / (1 if last else len(spec.steps)),  # in both directions; other steps only send away
         "effect": 0.1,  # of no reading
         "mean": 1.0,  # nobody knows what they will bring; shares are of what the champion's do
         "std": 1.0,

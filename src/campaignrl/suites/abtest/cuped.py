@@ -49,7 +49,7 @@ def adjusted(outcome: Float, covariates: Float, challenger: Bool) -> Float:
 
 
 def difference(outcome: Float, challenger: Bool, covariates: Float | None = None) -> Difference:
-    """Difference of means, standard error of unequal variances. outcome: (n,); challenger: (n,) who is in its arm."""
+    """Difference of means and its standard error. outcome: (n,); challenger: (n,) who is in its arm."""
     return differences(outcome[:, None], challenger, covariates)[0]
 
 
@@ -68,4 +68,11 @@ def _difference(outcome: Float, y: Float, challenger: Bool) -> Difference:
 
 
 def _error(y: Float, challenger: Bool) -> float:
-    return math.sqrt(sum(float(y[arm].var(ddof=1)) / int(arm.sum()) for arm in (challenger, ~challenger)))
+    """Of the difference: by each arm's own variance, and no less than by a common one.
+
+    An arm that few have bought in yet, or nobody left, looks as if its customers were all alike.
+    """
+    many = [int(arm.sum()) for arm in (challenger, ~challenger)]
+    own = [float(y[arm].var(ddof=1)) for arm in (challenger, ~challenger)]
+    common = sum((n - 1) * v for n, v in zip(many, own, strict=True)) / (sum(many) - 2)
+    return math.sqrt(max(sum(v / n for n, v in zip(many, own, strict=True)), common * sum(1.0 / n for n in many)))
