@@ -15,7 +15,9 @@ from campaignrl.cli.main import app
 from campaignrl.envs import Panel, customers_frame
 from campaignrl.errors import DataError, SpecError, UsageError
 from campaignrl.guard import rules_said
-from campaignrl.send import example_customers, plan_of
+from campaignrl.ledger import Ledger
+from campaignrl.send import audit_ledger, example_customers, plan_of
+from campaignrl.send.limits import overdrawn
 
 
 @pytest.fixture(scope="module")
@@ -180,3 +182,51 @@ def test_an_engine_nobody_knows_is_refused_for_a_small_table_too(words, said, tm
     told = capsys.readouterr().err
     assert (end.value.code, words[0].strip("-") in told, said in told) == (2, True, True)
     assert not (tmp_path / "s.csv").exists()
+
+
+# ---- a campaign that is used up (bad inputs 27, 30)
+
+
+def ten_cents(budget):
+    """A world whose only send costs ten cents, and of whose gift there are eight."""
+    guard = {"caps": [{"per_days": 1, "at_most": 1}], "budget": {"amount_per_1000_customers": budget}}
+    tables = crl.load_world("coupon_trap").model_dump(exclude_unset=True)
+    tables["channels"] = {name: {**one, "cost": 0.1} for name, one in tables["channels"].items()}
+    offers = {name: {**one, "stock": 8} for name, one in tables["offers"].items()}
+    return crl.load_world({**tables, "name": "shop", "horizon": 10, "guard": guard, "offers": offers})
+
+
+def test_a_budget_lowered_below_what_is_spent_stops_what_costs_and_says_so(tmp_path):
+    rich, poor = ten_cents(1_000.0), ten_cents(10.0)  # 10 and 0.10 for ten customers, a tenth of it a day
+    frame = customers_frame(Panel(rich, 10, 7)).assign(consent_email=1.0, consent_push=1.0)
+    first = datetime.date(2026, 11, 21)
+    ledger = Ledger.create(tmp_path / "led", rich, start=first, customers=10)
+    action = next(name for name in rich.catalog.names if "@" in name)
+    before = crl.decide(f"always:{action}", frame, rich, day=first, ledger=ledger)
+    assert before.cost == 80  # the stock, though there was money for ten
+    assert plan_of(before, rich, ledger).limits == plan_of(before, rich).limits
+    assert before.overdrawn == ()
+    ledger = ledger.accept(poor)
+    call = {"day": first + datetime.timedelta(days=1), "ledger": ledger}
+    after = crl.decide(f"always:{action}", frame, poor, **call)
+    assert (after.cost, after.limits.money, len(after.sends())) == (0, 0.0, 0)
+    said = "0.78 EUR more is spent than the budget has released: nothing that costs is sent until it has."
+    assert said in plan_of(after, poor, ledger).limits
+    assert audit_ledger(ledger)[1] == []  # each run is judged by the rules it was made under
+
+
+def test_what_is_used_up_is_said_at_its_edge_and_not_before():
+    world, none = ten_cents(100.0), np.zeros(len(ten_cents(100.0).offers), dtype=np.int64)  # 1.00 for ten, 0.10 a day
+    assert overdrawn(world, 10, 0, 10, none) == ()
+    assert overdrawn(world, 10, 1, 20, none) == ()
+    assert overdrawn(world, 10, 0, 11, none) == (
+        "0.01 EUR more is spent than the budget has released: nothing that costs is sent until it has.",
+    )
+    sold = none.copy()
+    sold[-1] = 8
+    assert overdrawn(world, 10, 0, 0, sold) == ()
+    sold[-1] = 10
+    assert overdrawn(world, 10, 0, 0, sold) == (f"2 more of {list(world.offers)[-1]} are sent than its stock.",)
+    assert overdrawn(world, 10, 9, 100, none) == ()
+    assert overdrawn(world, 10, 10, 100, none) == ("The campaign was to last 10 days: this is day 11 of it.",)
+    assert overdrawn(world, 10, 3_650, 0, none) == ("The campaign was to last 10 days: this is day 3,651 of it.",)

@@ -7,18 +7,15 @@ what the rows say (schemas.py), counts (standing.py), files that come in (incomi
 from __future__ import annotations
 
 import datetime
-import fcntl
 import hashlib
 import json
-import os
 import secrets
-import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -43,7 +40,7 @@ from campaignrl.ledger.forms import keep_form, kept_form
 from campaignrl.ledger.schemas import HASHED, TABLES
 from campaignrl.specs import World, world_hash
 from campaignrl.tables import same_spelling
-from campaignrl.tables.files import flush_folder, write_whole
+from campaignrl.tables.files import alone, flush_folder, write_whole
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -197,25 +194,8 @@ class Ledger:
     @contextmanager
     def lock(self, patience: float = PATIENCE) -> Iterator[None]:
         """Only one run decides at a time; the others wait, and are told for whom if that takes too long."""
-        with self._lock_file() as held:
-            until = time.monotonic() + patience
-            while not _locked(held.fileno()):
-                if time.monotonic() > until:
-                    held.seek(0)
-                    fix = f"Wait for it, or stop it: {held.read().strip() or 'another process'}."
-                    raise UsageError(Problem("ledger", "lock", str(self.folder), "free", fix))
-                time.sleep(0.05)
-            held.seek(0)
-            held.truncate()
-            held.write(f"process {os.getpid()} since {time.strftime('%Y-%m-%d %H:%M:%S')}")
-            held.flush()
+        with alone(self.folder / LOCK, where="ledger", field="lock", of=self.folder, patience=patience):
             yield
-
-    def _lock_file(self) -> TextIO:
-        try:
-            return open(self.folder / LOCK, "a+", encoding="utf-8")
-        except OSError as wrong:
-            raise UsageError(f"{self.folder}: cannot be written: {wrong.strerror or wrong}.") from wrong
 
     def table(self, name: str) -> DeltaTable:
         """A table as it stands now."""
@@ -336,11 +316,3 @@ def _put(made: Path, place: Path) -> None:
         place.rmdir()
     made.rename(place)
     flush_folder(place.parent)
-
-
-def _locked(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
