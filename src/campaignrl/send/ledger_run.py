@@ -21,7 +21,7 @@ import pyarrow as pa
 from campaignrl.actions import NONE
 from campaignrl.arrays import Bool, Float, Objects
 from campaignrl.errors import DataError, Problem, UsageError
-from campaignrl.guard import ADDRESS, Limits, Spending, depth_column, discounts_of, offer_windows, purposes_of
+from campaignrl.guard import ADDRESS, Limits, Spending, depth_column, discounts_of, is_valid, offer_windows, purposes_of
 from campaignrl.ledger import ADDRESS as ADDRESS_HASH
 from campaignrl.ledger import (
     CHAINED,
@@ -57,7 +57,8 @@ class LedgerRun:
         customers: the table, with contacts and permissions of the ledger counted in.
         limits: money and sends that are left to it.
         address: (n,) keyed hashes of addresses, "" of none; None: the table has none.
-        barred_today: decisions of earlier runs of the day to send to somebody who may no longer be contacted.
+        barred_today: decisions of earlier runs of the day that may no longer leave: whom they are for may not be
+            contacted any more, or what they send is out of date by now.
         overdrawn: what of the campaign's days, money and stock is used up and more, in words.
     """
 
@@ -112,7 +113,8 @@ def count_in(
     found = standing_on(begun.past, customers.ids, address, asked)
     counted = counted_in(customers, found, world, (day - ledger.start).days)
     suppressed = found.suppressed if counted.suppressed is None else counted.suppressed
-    barred = found.barred_today(suppressed, counted.consent, channels)
+    over = [name for name, offer in world.offers.items() if not is_valid(offer, (day - EPOCH).days)]
+    barred = found.barred_today(suppressed, counted.consent, channels, over)
     kept = tuple(one for one in barred if one not in begun.left)
     return LedgerRun(ledger, begun.head, found, counted, begun.limits, address, kept, begun.overdrawn)
 
