@@ -28,6 +28,7 @@ from campaignrl.ledger.delta_tables import (
     LedgerMoved,
     add_rows,
     batches_of,
+    chains_seen,
     count_rows,
     create_table,
     distinct_rows,
@@ -216,6 +217,10 @@ class Ledger:
         links = distinct_rows(self.folder / "decisions", ["chain", "chain_before"])
         return chain.head_of(links, self.read("erasures"))
 
+    def chains_seen(self) -> set[str]:
+        """Entries of the chain that stood there when something was added to any table: all of them must still."""
+        return set[str]().union(*(chains_seen(self.folder / name) for name in TABLES))
+
     def read(
         self, name: str, columns: Sequence[str] | None = None, *more: str, among: Filters = (), **equal: Any
     ) -> pa.Table:
@@ -246,9 +251,11 @@ class Ledger:
         table = self._open_for(name, run_id, head)
         if table is None:
             return False
+        last = self.chain_head
         if name == "decisions":
-            rows = chain.linked(rows, run_id, self.chain_head)
-        add_rows(table, rows, run_id, self.folder)
+            rows = chain.linked(rows, run_id, last)
+            last = rows["chain"][0].as_py() if len(rows) else last
+        add_rows(table, rows, run_id, self.folder, run_id if name == "erasures" else last)
         return True
 
     def append_sealed(self, parts: Iterable[pa.Table], digests: bytes, run_id: str, head: int) -> bool:
@@ -259,8 +266,10 @@ class Ledger:
         table = self._open_for("decisions", run_id, head)
         if table is None:
             return False
-        linked = chain.linked_parts(parts, run_id, digests, self.chain_head)
-        add_rows(table, linked, run_id, self.folder)
+        before = self.chain_head
+        linked = chain.linked_parts(parts, run_id, digests, before)
+        last = chain.entry_of_sealed(run_id, digests, before) if digests else before
+        add_rows(table, linked, run_id, self.folder, last)
         return True
 
     def _open_for(self, name: str, run_id: str, head: int | None) -> DeltaTable | None:
