@@ -1,6 +1,7 @@
 """Bad inputs of `decide` as a caller meets them: said in words or decided safely, never a stack trace or a guess."""
 
 import datetime
+import gzip
 import socket
 import sys
 
@@ -20,6 +21,7 @@ from campaignrl.ledger import Ledger
 from campaignrl.policies import save_bundle
 from campaignrl.send import audit_ledger, example_customers, plan_of
 from campaignrl.send.limits import overdrawn
+from campaignrl.tables.files import csv_text
 
 
 @pytest.fixture(scope="module")
@@ -316,3 +318,27 @@ def test_what_a_bundle_says_of_itself_is_neither_followed_nor_believed(frame, wo
     assert not any("email" in channel for channel in found.sends()["channel"])
     assert str(bundle) in opened
     assert not [name for name in opened if "canary" in name or "passwd" in name]
+
+
+# ---- a packed table that fills the memory (bad input 18)
+
+
+@pytest.mark.parametrize("where", ["a cell", "the header"])
+def test_a_packed_table_that_holds_far_more_than_a_table_would_is_refused_before_it_is_read(
+    where, frame, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(csv_text, "SMALLEST", 1_000)
+    monkeypatch.setattr(csv_text, "CHUNK", 10_000)
+    text, zeros = frame.to_csv(index=False).encode(), b"0" * 20_000_000
+    bomb = tmp_path / "c.csv.gz"
+    bomb.write_bytes(gzip.compress(text + zeros if where == "a cell" else zeros + text))
+    read = []
+    refused = csv_text._refuse_bomb
+    monkeypatch.setattr(csv_text, "_refuse_bomb", lambda path, size: (read.append(size), refused(path, size)))
+    words = ["decide", "uniform", str(bomb), "-w", "ecommerce", "-o", str(tmp_path / "s.csv")]
+    done = CliRunner().invoke(app, words)
+    assert isinstance(done.exception, DataError)
+    assert "more than a table would" in str(done.exception)
+    assert max(read) < 18_000_000  # and not all of it first
+    bomb.write_bytes(gzip.compress(text))
+    assert CliRunner().invoke(app, [*words[:-2], "--dry-run"]).exit_code == 0
