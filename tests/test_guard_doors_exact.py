@@ -42,3 +42,18 @@ def test_each_action_needs_the_doors_of_its_channel_its_offer_and_its_hour_and_n
         if offer in world.offers and list(world.offers).index(offer) in doors.offers:
             needed.add(doors.offers[list(world.offers).index(offer)])
         assert set(np.flatnonzero(doors.needed[:, a])) == needed
+
+
+def test_an_offer_is_closed_where_its_stock_is_gone_and_no_other_is():
+    name = "tight_budget"
+    spec = crl.load_world(name).model_dump(exclude_unset=True)
+    for offer in spec["offers"].values():
+        offer["stock"] = 5
+    world = crl.load_world({**spec, "name": "stocked"})
+    offers = world.catalog.offer_of
+    for gone in range(len(world.offers)):
+        sold_out = np.arange(len(world.offers)) == gone
+        found = allowed(rules_of(world), facts_of(world, 1, sold_out=sold_out))[0]
+        plain = allowed(rules_of(world), facts_of(world, 1))[0]
+        assert found.tolist() == (plain & (offers != gone)).tolist()
+        assert plain[offers == gone].any()
