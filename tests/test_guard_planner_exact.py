@@ -34,7 +34,7 @@ def case(n=60, seed=3, kind=np.float64):
 def test_limits_are_whole_weights_and_those_from_below_have_the_other_sign():
     limits = Limits(np.array([2.9, INF]), 10.5)
     found = shared_limits(
-        CATALOG, limits, np.array([INF, 3.0]), {"offer": np.array([0, 4]), "channel": np.array([1, 0])}
+        CATALOG, limits, np.array([INF, 3.0]), {"offer": np.array([0.0, 3.2]), "channel": np.array([1, 0])}
     )
     assert found.names == ("money", "sms", "stock of gift", "at least of gift", "at least of sms")
     assert found.weights.tolist() == [[0, 2, 2, 7], [0, 1, 1, 0], [0, 0, 1, 1], [0, 0, -1, -1], [0, -1, -1, 0]]
