@@ -53,6 +53,8 @@ def test_what_does_not_fit_once_is_no_part_of_the_bound():
     assert plan.bound == pytest.approx(1.0)
     assert allocate(CATALOG, values, may, keys, Limits(np.array([INF, INF]), 7.0)).action.tolist() == [3]
     assert allocate(CATALOG, values, may, keys, Limits(np.array([INF, 0.0]), 7.0)).action.tolist() == [1]
+    closed = Planner(CATALOG, values, may, keys, shared_limits(CATALOG, Limits(np.array([INF, 0.0]), 7.0)))
+    assert closed._gains.tolist() == [[0.0, 1.0, 0.5, -INF]]
 
 
 def test_a_gap_is_never_below_nothing_and_a_share_of_the_bound():
