@@ -34,6 +34,7 @@ from campaignrl.ledger.delta_tables import (
     distinct_rows,
     is_committed,
     open_table,
+    open_to_write,
     read_rows,
     rewrite,
 )
@@ -274,7 +275,7 @@ class Ledger:
 
     def _open_for(self, name: str, run_id: str, head: int | None) -> DeltaTable | None:
         """The table to add to; None where the run did."""
-        table = self.table(name)
+        table = open_to_write(self.folder / name)
         if is_committed(table, run_id):
             return None
         if head is not None and int(table.version()) != head:
