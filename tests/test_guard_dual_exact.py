@@ -50,3 +50,21 @@ def test_only_those_who_ask_for_what_must_be_sent_are_served_first():
     demand = demand_of([0.0, 1.0, 9.0], [0.0, 1.0, 9.0], [0.0, 1.0, 9.0], weights=((0, -1, 0),))
     asked, margin, keys = np.array([2, 1, 0]), np.array([8.0, 0.5, 7.0]), np.arange(3, dtype=np.uint64)
     assert _needed(demand, asked, margin, np.array([-1]), keys).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("many", [1, 7, 5_000])
+def test_what_customers_keep_is_summed_in_whole_numbers_that_hold_it_whatever_the_prices(many):
+    """At prices of two limits from below, 3 units each, an action that gains 1 leaves 13 at a price of 2."""
+    demand = demand_of(*[[0.0, 1.0]] * many, weights=((0, -3), (0, -3)))
+    for price, kept in ((2.0, 13.0), (200.0, 1_201.0), (2e9, 12e9 + 1)):
+        found = demand.at(np.array([price, price]))
+        assert found.surplus == pytest.approx(kept * many, rel=1e-12)
+        assert found.surplus >= kept * many
+        assert found.counts.tolist() == [0, many]
+
+
+def test_what_customers_keep_is_rounded_up_to_the_last_of_61_bits():
+    """Beside a loss of 1 a gain of 2 ** -62 is half a unit of 2 ** -61, and of three customers the unit is 2 ** -59."""
+    tiny = [0.0, -1.0, 2.0**-62]
+    for many, unit in ((1, 2.0**-61), (2, 2.0**-60), (3, 2.0**-59), (4, 2.0**-59), (5, 2.0**-58)):
+        assert demand_of(*[tiny] * many, weights=((0, 1, 1),)).at(np.zeros(1)).surplus == many * unit
