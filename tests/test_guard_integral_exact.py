@@ -22,7 +22,8 @@ WEIGHTS = (
 class ByHand:
     """The same plan, one customer at a time. Prices are quarters, so that every sum is exact."""
 
-    def __init__(self, gains, weights, most, prices, mixed, shares, keys):
+    def __init__(self, gains, weights, most, prices, mixed, shares, keys, tries=2_048, rounds=24):
+        self.tries, self.rounds, self.switched = tries, rounds, []
         self.gains, self.weights, self.most, self.keys = gains.tolist(), weights, list(most), [int(k) for k in keys]
         self.price = self.of(prices)
         self.mixed, self.shares = [self.of(one) for one in mixed], shares
@@ -106,9 +107,11 @@ class ByHand:
             if better:
                 best = max(better, key=lambda a: (net[a] - net[now], -a))
                 found.append((-(net[best] - net[now]), self.keys[i], i, best))
-        switched = 0
+        switched, tried = 0, None  # after the first that does not fit
         for *_, i, best in sorted(found):
-            if self.fits(best, self.action[i]):
+            fits = self.fits(best, self.action[i])
+            tried = tried if fits and tried is None else (tried or 0) + 1
+            if fits and (tried is None or tried <= self.tries):
                 step = [w[best] - w[self.action[i]] for w in self.weights]
                 self.left = [rest - s for rest, s in zip(self.left, step, strict=True)]
                 self.action[i], switched = best, switched + 1
@@ -118,8 +121,9 @@ class ByHand:
         self.ask()
         self.ask_for_minima()
         self.serve()
-        for _ in range(24):
-            if not self.fill():
+        for _ in range(self.rounds):
+            self.switched.append(self.fill())
+            if not self.switched[-1]:
                 break
         return self.action
 
@@ -148,6 +152,31 @@ def test_it_is_the_plan_made_customer_by_customer(part):
     for seed in range(60 * part, 60 * part + 60):
         case = instance(seed)
         assert made(*case).tolist() == ByHand(*case).plan(), f"seed {seed}"
+
+
+@pytest.mark.parametrize(("tries", "rounds", "rows"), [(0, 24, 1_024), (1, 2, 3), (2, 1, 1), (2_048, 1, 2)])
+def test_round_by_round_it_switches_whom_the_other_does_in_blocks_of_any_size(tries, rounds, rows, monkeypatch):
+    """One round alone has to switch all that fit; no later one makes good what it forgot."""
+    switched, filled = [], module._filled
+    monkeypatch.setattr(module, "ONE_BY_ONE", tries)
+    monkeypatch.setattr(module, "ROUNDS", rounds)
+    monkeypatch.setattr(module, "ROWS_AT_A_TIME", rows)
+    monkeypatch.setattr(module, "_filled", lambda *given: switched.append(filled(*given)) or switched[-1])
+    for seed in range(200):
+        case, switched[:] = instance(seed), []
+        other = ByHand(*case, tries=tries, rounds=rounds)
+        assert made(*case).tolist() == other.plan(), f"seed {seed}"
+        assert switched == other.switched, f"seed {seed}"
+
+
+def test_where_nobody_can_have_anything_else_there_are_no_switches():
+    demand = Demand(np.array([[0.0, -np.inf], [0.0, 1.0]]), np.array([[0, 1]]))
+    nobody = np.zeros((2, 2), dtype=bool)
+    found = module._switches(demand, np.array([0, 0]), nobody, np.zeros(2), np.arange(2, dtype=np.uint64))
+    assert [len(part) for part in found] == [0, 0, 0]
+    open_ = np.ones((2, 2), dtype=bool)
+    found = module._switches(demand, np.array([0, 0]), open_, np.zeros(2), np.arange(2, dtype=np.uint64))
+    assert (found.rows.tolist(), found.action.tolist(), found.score.tolist()) == ([1], [1], [1.0])
 
 
 def test_a_price_decides_who_is_asked_for_what_must_be_sent():
