@@ -91,7 +91,7 @@ def test_few_are_asked_first_where_there_are_more_than_four_times_as_many(many, 
 def test_a_search_that_its_box_holds_back_in_one_price_alone_goes_on():
     """One of three may be sent something worth 1, 2, 3; the second limit is slack, so its price stays at nothing."""
     demand = demand_of([0.0, 1.0], [0.0, 2.0], [0.0, 3.0], weights=((0, 1), (0, 1)))
-    found = dual_prices._search(demand, np.array([1, 3]), np.zeros(2), 1e-9, 1e-8)
+    found = dual_prices._search(demand, np.array([1, 3]), np.zeros(2), 1e-3, 2e-2)  # a first look promises less
     assert found.bound == pytest.approx(3.0)
-    assert found.prices[0] == pytest.approx(2.5, abs=0.5 + 1e-6)
-    assert found.prices[1] == pytest.approx(0.0, abs=1e-6)
+    assert 2.0 <= found.prices[0] <= 3.0
+    assert found.prices[1] == 0.0
