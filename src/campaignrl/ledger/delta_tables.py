@@ -25,6 +25,7 @@ Filters = Sequence[tuple[str, str, Any]]
 LOG = "_delta_log"
 HELD = 16  # tables, of their last versions that were read
 ROW_GROUP = 32_768  # rows; a group is held until it is full
+SEEN_CHAIN = "campaignrl.chain"  # in a commit
 BACK = "Bring the folder back from a copy; no other program may change it."
 
 
@@ -121,13 +122,18 @@ def is_committed(table: DeltaTable, run_id: str) -> bool:
     return table.transaction_version(f"run:{run_id}") is not None
 
 
-def add_rows(table: DeltaTable, rows: pa.Table | pa.RecordBatchReader, run_id: str, where: Path) -> None:
-    """Add rows, all or none; LedgerMoved where another run committed in between."""
+def add_rows(
+    table: DeltaTable, rows: pa.Table | pa.RecordBatchReader, run_id: str, where: Path, chain: str = ""
+) -> None:
+    """Add rows, all or none; LedgerMoved where another run committed in between.
+
+    chain: the entry of the decisions' chain that stood last by then, which the commit remembers.
+    """
     from deltalake import CommitProperties, Transaction, WriterProperties, write_deltalake
     from deltalake.exceptions import CommitFailedError, DeltaError
 
     marks = [Transaction(f"run:{run_id}", 1), Transaction("sequence", int(table.version()) + 1)]
-    commit = CommitProperties(app_transactions=marks)
+    commit = CommitProperties(app_transactions=marks, custom_metadata={SEEN_CHAIN: chain} if chain else None)
     layout = WriterProperties(compression="SNAPPY", max_row_group_size=ROW_GROUP)
     try:
         write_deltalake(
@@ -137,6 +143,11 @@ def add_rows(table: DeltaTable, rows: pa.Table | pa.RecordBatchReader, run_id: s
         raise LedgerMoved(f"{where}: another run committed in between. Run it again.") from wrong
     except (DeltaError, OSError) as wrong:
         raise UsageError(f"{where}: cannot be written: {wrong}") from wrong
+
+
+def chains_seen(path: Path) -> set[str]:
+    """The entries of the decisions' chain that commits to a table remember."""
+    return {str(one[SEEN_CHAIN]) for one in open_table(path).history() if one.get(SEEN_CHAIN)}
 
 
 def rewrite(path: Path, rows: pa.Table, where: Path) -> None:
