@@ -131,7 +131,7 @@ def put_rows(con: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -
     if not rows:
         return
     text_of, order = _insertion(con.dialect, table, tuple(rows[0]))
-    con.exec_driver_sql(text_of, [tuple(row[name] for name in order) for row in rows] if order else list(rows))  # type: ignore[arg-type]
+    con.exec_driver_sql(text_of, [tuple(row[name] for name in order) for row in rows] if order else list(rows))
 
 
 @lru_cache(maxsize=64)
