@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -15,6 +16,9 @@ from campaignrl.dynamics.parameters import parameters
 from campaignrl.features import UNKNOWN, Context, Feature, FeatureSchema
 from campaignrl.specs.world import World, load_world
 from campaignrl.tables.log.decision_log import DecisionLog
+
+hypothesis.settings.register_profile("untimed", deadline=None)  # a loaded machine is no fault of the code
+hypothesis.settings.load_profile("untimed")
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"

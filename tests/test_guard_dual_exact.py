@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from campaignrl.guard import dual_prices
 from campaignrl.guard.dual_prices import INFLATION, Demand, Taken, _lowest_of_cuts, _tightest, bound_at
 from campaignrl.guard.integral_plan import _needed
 
@@ -50,3 +51,47 @@ def test_only_those_who_ask_for_what_must_be_sent_are_served_first():
     demand = demand_of([0.0, 1.0, 9.0], [0.0, 1.0, 9.0], [0.0, 1.0, 9.0], weights=((0, -1, 0),))
     asked, margin, keys = np.array([2, 1, 0]), np.array([8.0, 0.5, 7.0]), np.arange(3, dtype=np.uint64)
     assert _needed(demand, asked, margin, np.array([-1]), keys).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("many", [1, 7, 5_000])
+def test_what_customers_keep_is_summed_in_whole_numbers_that_hold_it_whatever_the_prices(many):
+    """At prices of two limits from below, 3 units each, an action that gains 1 leaves 13 at a price of 2."""
+    demand = demand_of(*[[0.0, 1.0]] * many, weights=((0, -3), (0, -3)))
+    for price, kept in ((2.0, 13.0), (200.0, 1_201.0), (2e9, 12e9 + 1)):
+        found = demand.at(np.array([price, price]))
+        assert found.surplus == pytest.approx(kept * many, rel=1e-12)
+        assert found.surplus >= kept * many
+        assert found.counts.tolist() == [0, many]
+
+
+def test_what_customers_keep_is_rounded_up_to_the_last_of_61_bits():
+    """Beside a loss of 1 a gain of 2 ** -62 is half a unit of 2 ** -61, and of three customers the unit is 2 ** -59."""
+    tiny = [0.0, -1.0, 2.0**-62]
+    for many, unit in ((1, 2.0**-61), (2, 2.0**-60), (3, 2.0**-59), (4, 2.0**-59), (5, 2.0**-58)):
+        assert demand_of(*[tiny] * many, weights=((0, 1, 1),)).at(np.zeros(1)).surplus == many * unit
+
+
+@pytest.mark.parametrize(
+    ("many", "asked"), [(16, [16]), (64, [64]), (65, [16, 65]), (1_024, [16, 1_024]), (1_025, [16, 256, 1_025])]
+)
+def test_few_are_asked_first_where_there_are_more_than_four_times_as_many(many, asked, monkeypatch):
+    sizes, limits, search = [], [], dual_prices._search
+    monkeypatch.setattr(dual_prices, "FIRST_ROWS", 16)
+    monkeypatch.setattr(dual_prices, "_search", lambda *given: (limits.append(given[1].tolist()), search(*given))[1])
+    monkeypatch.setattr(
+        dual_prices, "Demand", lambda gains, weights: (sizes.append(len(gains)), Demand(gains, weights))[1]
+    )
+    gains = np.random.default_rng(0).random((many, 2)) * [0.0, 1.0]
+    keys = np.random.default_rng(1).permutation(many).astype(np.uint64)
+    dual_prices.lowest_bound(gains, np.array([[0, 1]]), np.array([many // 3]), keys)
+    assert sizes == asked
+    assert limits == [[pytest.approx(many // 3 * size / many)] for size in asked]  # their share of what there is
+
+
+def test_a_search_that_its_box_holds_back_in_one_price_alone_goes_on():
+    """One of three may be sent something worth 1, 2, 3; the second limit is slack, so its price stays at nothing."""
+    demand = demand_of([0.0, 1.0], [0.0, 2.0], [0.0, 3.0], weights=((0, 1), (0, 1)))
+    found = dual_prices._search(demand, np.array([1, 3]), np.zeros(2), 1e-3, 2e-2)  # a first look promises less
+    assert found.bound == pytest.approx(3.0)
+    assert 2.0 <= found.prices[0] <= 3.0
+    assert found.prices[1] == 0.0

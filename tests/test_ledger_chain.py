@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 import campaignrl as crl
 from campaignrl.envs import Panel, customers_frame
-from campaignrl.ledger import CHAINED, Ledger, erase, tampered
+from campaignrl.ledger import CHAINED, Ledger, add, erase, tampered
 from campaignrl.ledger.chain import FIRST, digests_of, entry_of, linked
+from campaignrl.send import audit_ledger
 
 WORLD, N = "coupon_trap", 40
 START = datetime.date(2026, 1, 1)
@@ -102,6 +103,43 @@ def test_the_last_run_that_is_gone_is_shown_by_the_head_that_was_written_down(le
     ledger.replace("decisions", rows.filter(pc.invert(last)))
     assert broken(ledger) == {}
     assert list(broken(ledger, head)) == ["the head that was written down is not in the chain"]
+
+
+GONE = "a run or an erasure is gone that stood there"
+
+
+@pytest.mark.parametrize("how", ["its rows", "its commit, after a permission came in"])
+def test_the_last_run_cannot_go_alone(ledger, how, tmp_path):
+    """What was added later, to whatever table, remembers it."""
+    world, rows = crl.load_world(WORLD), ledger.read("decisions")
+    one, last = rows["customer_id"][3].as_py(), (START - datetime.date(1970, 1, 1)).days + 2
+    entry = pc.unique(rows.filter(pc.equal(rows["day"], last))["chain"])[0].as_py()
+    if how == "its rows":
+        assert audit_ledger(ledger)[1] == []
+        ledger.replace("decisions", rows.filter(pc.not_equal(rows["day"], last)))
+    else:
+        (tmp_path / "p.csv").write_text(f"customer_id,channel,allowed,day\n{one},*,no,2026-01-03\n")
+        add(ledger, "permissions", tmp_path / "p.csv", world, today=datetime.date(2026, 1, 3))
+        assert audit_ledger(ledger)[1] == []
+        commit = ledger.folder / "decisions" / "_delta_log" / f"{3:020}.json"
+        assert entry in commit.read_text()
+        commit.unlink()
+    found = {one.rule: one for one in audit_ledger(ledger)[1]}
+    assert found[GONE].rows == (f"entry {entry[:12]}",)
+
+
+def test_a_run_of_nobody_is_missed_by_nobody(tmp_path):
+    world = crl.load_world(WORLD)
+    made = Ledger.create(tmp_path / "l", world, start=START, customers=N)
+    frame = customers_frame(Panel(world, N, seed=1))
+    crl.decide("uniform", frame.head(0), world, day=START, ledger=made)
+    assert (made.chains_seen(), audit_ledger(made)[1]) == (set(), [])
+    crl.decide("uniform", frame, world, day=START, ledger=made)
+    assert made.chains_seen() == {made.chain_head}
+    for one in frame["customer_id"].astype(str)[:3]:
+        erase(made, one, today=START)
+    assert made.chain_head in made.chains_seen()
+    assert audit_ledger(made)[1] == []
 
 
 def test_a_chain_made_anew_from_the_second_run_on_is_shown_by_the_old_head(ledger):

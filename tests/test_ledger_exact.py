@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ import campaignrl as crl
 from campaignrl.actions import NONE
 from campaignrl.errors import ArtifactError, DataError, UsageError
 from campaignrl.ledger import Ledger, add, ledger_log, standing
-from campaignrl.ledger.delta_tables import _short
+from campaignrl.ledger.delta_tables import _short, open_table
 from campaignrl.ledger.folder import EPOCH
 from campaignrl.ledger.incoming import COLUMNS, _days, _outcomes, _permissions, with_customers
 from campaignrl.ledger.log_view import _windowed, eligible_masks
@@ -364,3 +365,20 @@ def test_figures_that_every_ledger_rests_on():
     from campaignrl.ledger import folder, incoming, log_view
 
     assert (folder.FORMAT, incoming.LARGEST, log_view.NEVER, folder.LedgerMoved.exit_code) == (2, 1e9, -(2**31), 1)
+
+
+# ---- tables that are held open
+
+
+def test_a_table_is_opened_once_a_version_and_again_when_its_log_is_another(ledger, tmp_path):
+    place = ledger.folder / "outcomes"
+    first = open_table(place)
+    assert open_table(place) is first
+    assert open_table(ledger.folder / ".." / ledger.folder.name / "outcomes").version() == first.version()
+    other = tmp_path / "copy"
+    shutil.copytree(place, other)
+    assert open_table(other) is not first
+    log = place / "_delta_log" / "00000000000000000000.json"
+    log.write_text(log.read_text()[:-40])
+    with pytest.raises(ArtifactError, match="a whole table"):
+        open_table(place)

@@ -3,6 +3,7 @@
 import datetime as dt
 import html
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -83,6 +84,22 @@ def begun(tmp_path_factory):
 def shop(begun, tmp_path):
     place = tmp_path / "shop"
     shutil.copytree(begun, place)
+    return place
+
+
+@pytest.fixture(scope="module")
+def planned_once(begun, tmp_path_factory):
+    place = tmp_path_factory.mktemp("planned") / "shop"
+    shutil.copytree(begun, place)
+    today(place, day=DAY)
+    return place
+
+
+@pytest.fixture
+def planned(planned_once, tmp_path):
+    """The same folder after its first morning, which waits for an approval."""
+    place = tmp_path / "shop"
+    shutil.copytree(planned_once, place)
     return place
 
 
@@ -194,15 +211,14 @@ def test_guesses_that_were_moved_are_not_cut_with_what_follows(tmp_path):
     assert path.read_text(encoding="utf-8") == text
 
 
-def test_the_same_morning_again_changes_nothing(shop):
-    first = today(shop, day=DAY)
-    content = {p: p.read_bytes() for p in sorted((shop / "profiles").rglob("*")) if p.is_file()}
-    listed = first.list_path.read_bytes()
-    again = today(shop, day=DAY)
+def test_the_same_morning_again_changes_nothing(planned):
+    content = {p: p.read_bytes() for p in sorted((planned / "profiles").rglob("*")) if p.is_file()}
+    listed = (planned / "plans" / f"{DAY}.csv").read_bytes()
+    again = today(planned, day=DAY)
     assert [s.said for s in again.stations if s.name in ("profiles", "outcomes")] == ["nothing new", "nothing new"]
-    assert {p: p.read_bytes() for p in sorted((shop / "profiles").rglob("*")) if p.is_file()} == content
+    assert {p: p.read_bytes() for p in sorted((planned / "profiles").rglob("*")) if p.is_file()} == content
     assert again.list_path.read_bytes() == listed
-    assert Ledger.open(shop / "ledger").counts()["decisions"] == 0, "a plan is no decision"
+    assert Ledger.open(planned / "ledger").counts()["decisions"] == 0, "a plan is no decision"
 
 
 def test_an_approval_is_signed_given_once_and_repeated(shop):
@@ -223,52 +239,87 @@ def test_an_approval_is_signed_given_once_and_repeated(shop):
     assert any("released by Ann" in alert for alert in found.alerts)
 
 
-def test_an_opt_out_at_noon_is_lost_from_the_list_and_nothing_else(shop):
-    found = today(shop, day=DAY)
-    planned = pd.read_csv(found.list_path, dtype=str)
-    gone = planned["customer_id"].iloc[0]
-    (shop / "answers" / "permissions_noon.csv").write_text(f"customer_id,channel,allowed,day\n{gone},*,no,{DAY}\n")
-    done = approve(shop, day=DAY, who="Ann", now=NOW)
+def test_an_opt_out_at_noon_is_lost_from_the_list_and_nothing_else(planned):
+    listed = pd.read_csv(planned / "plans" / f"{DAY}.csv", dtype=str)
+    gone = listed["customer_id"].iloc[0]
+    (planned / "answers" / "permissions_noon.csv").write_text(f"customer_id,channel,allowed,day\n{gone},*,no,{DAY}\n")
+    done = approve(planned, day=DAY, who="Ann", now=NOW)
     assert done.lost == 1
     sends = pd.read_csv(done.path, dtype=str)
-    assert set(planned["customer_id"]) - set(sends["customer_id"]) == {gone}
+    assert set(listed["customer_id"]) - set(sends["customer_id"]) == {gone}
 
 
-def test_a_plan_of_an_older_file_is_not_approved(shop):
-    today(shop, day=DAY)
-    path = shop / "campaign.toml"
+def standing_on(page):
+    """The word and the rest of what the page of a morning says of its release."""
+    found = re.search(r'id="standing"[^>]*><span[^>]*>([^<]+)</span> (.*?)</p>', page.read_text(encoding="utf-8"))
+    return found[1], re.sub("<[^>]+>", "", html.unescape(found[2]))
+
+
+def test_the_page_of_a_morning_says_who_released_halted_and_let_go_on(shop):
+    page = today(shop, day=DAY).page
+    before = page.read_text(encoding="utf-8")
+    assert standing_on(page) == ("waits for", f"campaignrl approve {shop} --by NAME")
+    halt(shop, who="Bob", why="<b>wrong</b> price", now=NOW)
+    assert standing_on(page) == ("halted", "by Bob, 2026-11-21 08:30:00: wrong price")
+    assert "<b>wrong" not in page.read_text(encoding="utf-8")
+    release(shop, who="Bob", why="mended", now=NOW)
+    assert page.read_text(encoding="utf-8") == before
+    done = approve(shop, day=DAY, who=r"Ann \1", now=NOW)
+    told = f"by Ann \\1, 2026-11-21 08:30:00: {done.sends:,} sends, {done.path}"
+    assert standing_on(page) == ("released", told)
+    assert "waits for" not in page.read_text(encoding="utf-8")
+    assert standing_on(today(shop, day=DAY).page) == ("released", told)
+    gone = pd.read_csv(done.path, dtype=str)["customer_id"].iloc[0]
+    (shop / "answers" / "permissions_late.csv").write_text(f"customer_id,channel,allowed,day\n{gone},*,no,{DAY}\n")
+    approve(shop, day=DAY, who="Bob", now=NOW)
+    assert f"{done.sends - 1:,} sends" in standing_on(page)[1]
+
+
+def test_the_page_of_a_morning_asks_for_a_new_look_where_what_it_rests_on_has_changed(tmp_path):
+    paths, _, _ = chinese_exports(tmp_path / "in")
+    place = tmp_path / "tea"
+    new_campaign(place, exports=paths, start=DAY)
+    page = today(place, day=DAY).page
+    assert standing_on(page) == ("waits for", f"campaignrl init {place} --confirm")
+    confirm(place)
+    word, said = standing_on(page)
+    assert word == "waits for"
+    with pytest.raises(UsageError, match="before exports or"):
+        approve(place, day=DAY, who="Ann", now=NOW)
+    assert said == f"campaignrl today {place}", "what approve asks for"
+
+
+def test_a_plan_of_an_older_file_is_not_approved(planned):
+    path = planned / "campaign.toml"
     path.write_text(path.read_text().replace("consent_email = {", "told_email = {"))
     with pytest.raises(UsageError, match="before exports or"):
-        approve(shop, day=DAY, who="Ann", now=NOW)
-    assert Ledger.open(shop / "ledger").counts()["decisions"] == 0
+        approve(planned, day=DAY, who="Ann", now=NOW)
+    assert Ledger.open(planned / "ledger").counts()["decisions"] == 0
 
 
-def test_a_refused_morning_touches_nothing(shop):
-    today(shop, day=DAY)
-    approve(shop, day=DAY, who="Ann", now=NOW)
-    before = {p: p.read_bytes() for p in sorted(shop.rglob("*")) if p.is_file() and "profiles" in p.parts}
+def test_a_refused_morning_touches_nothing(planned):
+    approve(planned, day=DAY, who="Ann", now=NOW)
+    before = {p: p.read_bytes() for p in sorted(planned.rglob("*")) if p.is_file() and "profiles" in p.parts}
     with pytest.raises(UsageError, match="or later"):
-        today(shop, day=DAY - dt.timedelta(days=1))
+        today(planned, day=DAY - dt.timedelta(days=1))
     with pytest.raises(DataError, match="newest event"):
-        today(shop, day=DAY + dt.timedelta(days=40))
+        today(planned, day=DAY + dt.timedelta(days=40))
     assert {p: p.read_bytes() for p in before} == before
 
 
-def test_what_was_released_stays_as_it_was_looked_at(shop):
-    found = today(shop, day=DAY)
-    listed = found.list_path.read_bytes()
-    approve(shop, day=DAY, who="Ann", now=NOW)
-    again = today(shop, day=DAY)
+def test_what_was_released_stays_as_it_was_looked_at(planned):
+    listed = (planned / "plans" / f"{DAY}.csv").read_bytes()
+    approve(planned, day=DAY, who="Ann", now=NOW)
+    again = today(planned, day=DAY)
     assert again.list_path.read_bytes() == listed
     assert "nothing was decided before today" in [s.said for s in again.stations if s.name == "champion"][-1]
 
 
-def test_exports_that_nothing_reads_and_orders_that_are_gone_are_said(shop):
-    today(shop, day=DAY)
-    (shop / "exports" / "more.csv").write_text("customer_id,ordered_at,amount\n1,2026-11-20,5\n")
-    orders = pd.read_csv(shop / "exports" / "orders.csv", dtype=str)
-    orders.head(50).to_csv(shop / "exports" / "orders.csv", index=False)
-    alerts = today(shop, day=DAY).alerts
+def test_exports_that_nothing_reads_and_orders_that_are_gone_are_said(planned):
+    (planned / "exports" / "more.csv").write_text("customer_id,ordered_at,amount\n1,2026-11-20,5\n")
+    orders = pd.read_csv(planned / "exports" / "orders.csv", dtype=str)
+    orders.head(50).to_csv(planned / "exports" / "orders.csv", index=False)
+    alerts = today(planned, day=DAY).alerts
     assert any("more.csv" in alert for alert in alerts)
     assert any("50 orders" in alert for alert in alerts)
 
@@ -307,13 +358,12 @@ def test_two_files_of_one_name_are_refused(tmp_path):
     assert not (tmp_path / "x").exists()
 
 
-def test_a_plan_that_no_longer_holds_is_not_approved(shop):
-    today(shop, day=DAY)
-    text = (shop / "campaign.toml").read_text()
-    (shop / "campaign.toml").write_text(text.replace("explore = 0.05", "explore = 0.6"))
+def test_a_plan_that_no_longer_holds_is_not_approved(planned):
+    text = (planned / "campaign.toml").read_text()
+    (planned / "campaign.toml").write_text(text.replace("explore = 0.05", "explore = 0.6"))
     with pytest.raises(UsageError, match="before exports or"):
-        approve(shop, day=DAY, who="Ann", now=NOW)
-    assert Ledger.open(shop / "ledger").counts()["decisions"] == 0
+        approve(planned, day=DAY, who="Ann", now=NOW)
+    assert Ledger.open(planned / "ledger").counts()["decisions"] == 0
 
 
 def test_a_champion_that_loses_does_not_decide(shop):
@@ -340,19 +390,18 @@ def test_a_challenger_is_held_against_nothing_and_does_not_decide(shop):
     assert "no_such_thing" in told[1]
 
 
-def test_a_halted_campaign_neither_plans_nor_sends(shop):
-    today(shop, day=DAY)
-    halt(shop, who="Ann", why="wrong price", now=NOW)
-    for act in (lambda: today(shop, day=DAY), lambda: approve(shop, day=DAY, who="Ann", now=NOW)):
+def test_a_halted_campaign_neither_plans_nor_sends(planned):
+    halt(planned, who="Ann", why="wrong price", now=NOW)
+    for act in (lambda: today(planned, day=DAY), lambda: approve(planned, day=DAY, who="Ann", now=NOW)):
         with pytest.raises(UsageError, match="wrong price"):
             act()
     with pytest.raises(UsageError) as wrong:
-        release(shop, who="", why="", now=NOW)
+        release(planned, who="", why="", now=NOW)
     assert "--by" in str(wrong.value)
     assert "--why" in str(wrong.value)
-    release(shop, who="Bob", why="mended", now=NOW)
-    assert approve(shop, day=DAY, who="Ann", now=NOW).sends
-    told = [json.loads(line) for line in (shop / "halts.jsonl").read_text().splitlines()]
+    release(planned, who="Bob", why="mended", now=NOW)
+    assert approve(planned, day=DAY, who="Ann", now=NOW).sends
+    told = [json.loads(line) for line in (planned / "halts.jsonl").read_text().splitlines()]
     assert [(one["what"], one["who"]) for one in told] == [("halted", "Ann"), ("released", "Bob")]
 
 
@@ -381,15 +430,14 @@ def test_an_answer_that_is_nobody_s_is_named(shop):
         today(shop, day=DAY)
 
 
-def test_a_killed_morning_leaves_the_old_profiles_and_goes_on(shop):
-    today(shop, day=DAY)
-    before = (shop / "profiles" / "profiles.parquet").read_bytes()
-    left = shop / ".profiles-killed"
+def test_a_killed_morning_leaves_the_old_profiles_and_goes_on(planned):
+    before = (planned / "profiles" / "profiles.parquet").read_bytes()
+    left = planned / ".profiles-killed"
     left.mkdir()
-    (shop / "profiles").rename(left / "before")  # as if it had died between the two renames
-    found = today(shop, day=DAY)
+    (planned / "profiles").rename(left / "before")  # as if it had died between the two renames
+    found = today(planned, day=DAY)
     assert not left.exists()
-    assert (shop / "profiles" / "profiles.parquet").read_bytes() == before
+    assert (planned / "profiles" / "profiles.parquet").read_bytes() == before
     assert found.plan.sends
 
 
@@ -590,7 +638,8 @@ def test_a_morning_killed_at_a_random_moment_goes_on_where_it_was(shop, tmp_path
     moment = np.random.default_rng(11).uniform(0.3, 1.2) * (time.monotonic() - started)
     assert killed(["today", shop, "--as-of", DAY], moment) or moment > 0
     found = today(shop, day=DAY)
-    assert not list(shop.glob(".profiles-*")) and not list(shop.glob(".ledger-*"))
+    assert not list(shop.glob(".profiles-*"))
+    assert not list(shop.glob(".ledger-*"))
     assert found.list_path.read_bytes() == whole.list_path.read_bytes()
     assert (shop / "profiles" / "profiles.parquet").read_bytes() == (other / "profiles/profiles.parquet").read_bytes()
     assert Ledger.open(shop / "ledger").counts()["decisions"] == 0
@@ -600,46 +649,43 @@ def test_a_morning_killed_at_a_random_moment_goes_on_where_it_was(shop, tmp_path
     assert Ledger.open(shop / "ledger").counts() == Ledger.open(other / "ledger").counts()
 
 
-def test_an_opt_out_after_the_release_is_said_and_taken_off(shop):
-    today(shop, day=DAY)
-    done = approve(shop, day=DAY, who="Ann", now=NOW)
+def test_an_opt_out_after_the_release_is_said_and_taken_off(planned):
+    done = approve(planned, day=DAY, who="Ann", now=NOW)
     before = pd.read_csv(done.path, dtype=str)
     gone = before["customer_id"].iloc[3]
-    (shop / "answers" / "permissions_late.csv").write_text(f"customer_id,channel,allowed,day\n{gone},*,no,{DAY}\n")
-    again = today(shop, day=DAY)
+    (planned / "answers" / "permissions_late.csv").write_text(f"customer_id,channel,allowed,day\n{gone},*,no,{DAY}\n")
+    again = today(planned, day=DAY)
     assert "1 on the released list may no longer be contacted" in again.alerts[0]
-    done = approve(shop, day=DAY, who="Bob", now=NOW)
+    done = approve(planned, day=DAY, who="Bob", now=NOW)
     assert done.lost == 1
     left = pd.read_csv(done.path, dtype=str)
     assert left.equals(before[before["customer_id"] != gone].reset_index(drop=True))
-    lines = [json.loads(line) for line in (shop / "approvals.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (planned / "approvals.jsonl").read_text().splitlines()]
     assert lines[1]["taken off"] == 1
-    assert not any("no longer" in alert for alert in today(shop, day=DAY).alerts)
+    assert not any("no longer" in alert for alert in today(planned, day=DAY).alerts)
 
 
-def test_a_corrected_amount_is_told_by_its_difference(shop):
-    today(shop, day=DAY)
-    approve(shop, day=DAY, who="Ann", now=NOW)
-    path = shop / "exports" / "orders.csv"
+def test_a_corrected_amount_is_told_by_its_difference(planned):
+    approve(planned, day=DAY, who="Ann", now=NOW)
+    path = planned / "exports" / "orders.csv"
     old = path.read_text()
     for amount, margins in (("100.00", [3_000]), ("80.00", [3_000, -600]), ("130.00", [3_000, -600, 1_500])):
         path.write_text(f"{old}1,{DAY} 12:00:00,{amount},0.0\n")
         for _ in range(2):
-            today(shop, day=DAY + dt.timedelta(days=1))
-        told = Ledger.open(shop / "ledger").read("outcomes", ["outcome_id", "margin"]).to_pandas()
+            today(planned, day=DAY + dt.timedelta(days=1))
+        told = Ledger.open(planned / "ledger").read("outcomes", ["outcome_id", "margin"]).to_pandas()
         assert sorted(told["margin"]) == sorted(margins)
 
 
-def test_what_comes_from_the_future_is_refused_and_what_nobody_knows_is_counted_apart(shop):
-    today(shop, day=DAY)
+def test_what_comes_from_the_future_is_refused_and_what_nobody_knows_is_counted_apart(planned):
     head = "outcome_id,customer_id,kind,day,margin\n"
-    late = shop / "answers" / "outcomes_1.csv"
+    late = planned / "answers" / "outcomes_1.csv"
     late.write_text(f"{head}a,1,order,{DAY + dt.timedelta(days=3)},5\n")
     with pytest.raises(DataError, match="when it arrives, or before"):
-        today(shop, day=DAY)
+        today(planned, day=DAY)
     late.unlink()
-    (shop / "answers" / "handovers_1.csv").write_text(f"decision_id,status,day\nnobody-1,sent,{DAY}\n")
-    said = next(s.said for s in today(shop, day=DAY).stations if s.name == "outcomes")
+    (planned / "answers" / "handovers_1.csv").write_text(f"decision_id,status,day\nnobody-1,sent,{DAY}\n")
+    said = next(s.said for s in today(planned, day=DAY).stations if s.name == "outcomes")
     assert said == "1 of decisions that nobody knows, kept apart"
 
 

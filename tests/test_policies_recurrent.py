@@ -1,20 +1,27 @@
 """A policy that remembers: its step by hand, whose memory is whose, and the same memory in every verb."""
 
+import contextlib
 import datetime
+import functools
 import math
+import os
 import pickle
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import campaignrl as crl
 from campaignrl import rng
 from campaignrl.campaign import run_campaign, simulate_hours
 from campaignrl.choices import decide_day
 from campaignrl.cli import main as cli
+from campaignrl.cli.sends import request
 from campaignrl.envs.customers_export import customers_frame
 from campaignrl.envs.panel import Panel
 from campaignrl.errors import ArtifactError, DataError, UsageError
@@ -42,6 +49,7 @@ from campaignrl.rng import Purpose
 from campaignrl.send import EPOCH
 from campaignrl.send.decide import decide
 from campaignrl.tables.customers import read_customers
+from campaignrl.tables.files import alone
 from campaignrl.true_value import campaign_twins, decision_value
 
 F32 = np.float32
@@ -431,3 +439,47 @@ def test_the_command_carries_a_memory_on(policy, small_world, tmp_path, monkeypa
     code, said = decided(*memory)
     assert code == 2
     assert "remembers nothing" in said
+
+
+def test_of_two_runs_at_once_on_one_memory_none_is_forgotten(policy, small_world, tmp_path):
+    """Each reads the memory, decides for its half of the customers, and writes it: one after the other."""
+    bundle = save_bundle(policy, tmp_path / "p.bundle", {"world": "small"})
+    frame = customers_frame(Panel(small_world, 30, seed=1))
+    memory, both = tmp_path / "new folder" / "m", threading.Barrier(2)
+    read = request.open_memory
+
+    def slowly(policy, path):
+        found = read(policy, path)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(timeout=0.5)  # a lock lets no second one come this far
+        return found
+
+    def decided(half):
+        frame.iloc[15 * half : 15 * half + 15].to_csv(tmp_path / f"c{half}.csv", index=False)
+        words = ["decide", str(bundle), str(tmp_path / f"c{half}.csv"), "--world", str(SMALL), "--as-of", "2026-11-21"]
+        words += ["-o", str(tmp_path / f"s{half}.csv"), "--memory", str(memory)]
+        with pytest.raises(SystemExit) as end:
+            cli.app(words, standalone_mode=True)
+        return end.value.code
+
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(2) as two:
+        patch.setattr(request, "open_memory", slowly)
+        assert list(two.map(decided, range(2))) == [0, 0]
+    assert len(load_memory(policy, memory).keys) == 30
+
+
+def test_a_memory_that_another_run_holds_is_waited_for_and_then_said(policy, small_world, tmp_path, monkeypatch):
+    bundle = save_bundle(policy, tmp_path / "p.bundle", {"world": "small"})
+    customers_frame(Panel(small_world, 5, seed=1)).to_csv(tmp_path / "c.csv", index=False)
+    words = ["decide", str(bundle), str(tmp_path / "c.csv"), "--world", str(SMALL), "--as-of", "2026-11-21"]
+    words += ["-o", str(tmp_path / "s.csv"), "--memory", str(tmp_path / "m")]
+    impatient = functools.partial(alone, patience=0.1)
+    monkeypatch.setattr(request, "alone", impatient)
+    with alone(tmp_path / ".m.lock", where="decide", field="--memory", of=tmp_path / "m"):
+        done = CliRunner().invoke(cli.app, words)
+        assert isinstance(done.exception, UsageError)
+        assert f"Wait for it, or stop it: process {os.getpid()}" in str(done.exception)
+        assert CliRunner().invoke(cli.app, [*words, "--dry-run"]).exit_code == 0  # changes nothing, so waits for nobody
+    assert not (tmp_path / "s.csv").exists()
+    assert not (tmp_path / "m").exists()
+    assert CliRunner().invoke(cli.app, words).exit_code == 0

@@ -173,7 +173,7 @@ class Catalog:
         rows = [(str(i), a.name, a.offer or "", a.channel or "") for i, a in enumerate(self.actions)]
         return html_table(repr(self), ("id", "action", "offer", "channel"), rows)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Action names by id."""
         return tuple(a.name for a in self.actions)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from campaignrl.calibration import RealismTable, realism_table
-from campaignrl.calibration.published import GUESSES, Row
 from campaignrl.cli.terminal import Customers, Json, Output, Seed, progress, say, say_json, say_table, talk
 from campaignrl.cli.world_features import features
 from campaignrl.errors import Problem, UsageError
 from campaignrl.report.facts import WorldFacts, world_facts
 from campaignrl.specs import World, bundled_files, load_world
 from campaignrl.tables.files import write_frame, write_whole
+
+if TYPE_CHECKING:
+    from campaignrl.calibration import RealismTable
+    from campaignrl.calibration.published import Row
 
 world = typer.Typer(
     help="List, show and check worlds.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
@@ -48,14 +50,14 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Who the customers are, how far a message gets, how soon it wears out, and the days with nothing sent."""
-    from campaignrl.report.figures import png_bytes, world_figure, world_page  # matplotlib is slow to import
-
     found = load_world(name)
     target = output or (Path("runs/worlds") / f"{found.name}.png" if plot else None)
     if target is not None and target.suffix not in (".png", ".html"):
         raise UsageError(Problem("world show", "output", str(target), "a file that ends in .png or .html"))
     facts = world_facts(found, customers, seed)
     if target is not None:
+        from campaignrl.report.figures import png_bytes, world_figure, world_page  # matplotlib is slow to import
+
         page = world_page(facts).encode() if target.suffix == ".html" else png_bytes(world_figure(facts))
         write_whole(target, lambda file: _write(file, page))
         talk(f"picture written to {target}")
@@ -83,6 +85,8 @@ def check(
     """
     found = load_world(file)
     if realism:
+        from campaignrl.calibration import realism_table  # slow to import
+
         with progress(f"realism {found.name}") as step:
             table = realism_table(found, customers=customers, seed=seed, progress=step)
         _say_realism(table, output, as_json)
@@ -230,6 +234,8 @@ def _realism_summary(table: RealismTable, judged: list[Row]) -> str:
     if not judged:
         return "A study world claims to be no business: its figures are shown, none is judged."
     inside = sum(row.verdict == "inside" for row in judged)
+    from campaignrl.calibration.published import GUESSES
+
     guessed = sum(row.sure in GUESSES for row in judged)
     return (
         f"{inside} of {len(judged)} figures inside their band, {len(judged) - inside - len(table.outside)} known "

@@ -1,10 +1,11 @@
 """The chain over runs: shows that rows of decisions were changed, added or removed behind its back.
 
 Every row has a random salt and a digest of both; every run an entry, a hash of its rows' digests and of the entry
-before; every erasure an entry too, which keeps the digests of the rows that went, without their salts. Whoever may
-write the folder may also make the whole chain anew: a head that was written down elsewhere (`ledger show` prints it)
-is what shows that. Construction: linked time stamps, Haber & Stornetta 1991, J. Cryptology 3(2). Pure: tables in,
-tables out. Not here: the folder (folder.py), what is erased (erasure.py).
+before; every erasure an entry too, which keeps the digests of the rows that went, without their salts. Whatever is
+added to any table remembers the entry that stood last, so that the last run cannot go alone. Whoever may write the
+folder may also make all of it anew: a head that was written down elsewhere (`ledger show` prints it) is what shows
+that. Construction: linked time stamps, Haber & Stornetta 1991, J. Cryptology 3(2). Pure: tables in, tables out. Not
+here: the folder (folder.py), what is erased (erasure.py).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import datetime
 import hashlib
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -59,8 +60,7 @@ def linked_parts(parts: Iterable[pa.Table], run_id: str, digests: bytes, before:
     """The sealed rows of one run with its entry, part by part. digests: of all rows, one after the other."""
     tables = iter(parts)
     first = next(tables)
-    in_order = np.sort(np.frombuffer(digests, dtype=f"S{SIZE}")).tobytes()
-    entry = _entry(run_id, [in_order], before)
+    entry = entry_of_sealed(run_id, digests, before)
     schema = first.schema.append(pa.field("chain", pa.string())).append(pa.field("chain_before", pa.string()))
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -94,6 +94,11 @@ def entry_of(run_id: str, digests: Iterable[bytes], before: str) -> str:
     return _entry(run_id, sorted(one or b"" for one in digests), before)
 
 
+def entry_of_sealed(run_id: str, digests: bytes, before: str) -> str:
+    """The same of digests that stand one after the other."""
+    return _entry(run_id, [np.sort(np.frombuffer(digests, dtype=f"S{SIZE}")).tobytes()], before)
+
+
 def _entry(run_id: str, in_order: Iterable[bytes], before: str) -> str:
     body = hashlib.blake2b(digest_size=SIZE)
     body.update(SEPARATOR.join((before or "", run_id or "")).encode())
@@ -123,10 +128,13 @@ def links_of(decisions: pa.Table, erasures: pa.Table) -> dict[str, str]:
     return found
 
 
-def tampered(decisions: pa.Table, erasures: pa.Table, head: str | None = None) -> list[Tampered]:
+def tampered(
+    decisions: pa.Table, erasures: pa.Table, head: str | None = None, seen: Collection[str] = ()
+) -> list[Tampered]:
     """Everything that is not as it was written; empty where nothing is.
 
-    decisions, erasures: the whole tables; head: an entry that must be in the chain, as somebody wrote it down.
+    decisions, erasures: the whole tables; head: an entry that must be in the chain, as somebody wrote it down; seen:
+    entries that must be in it, as what came in later remembers.
     """
     lost = [name for name in (*CHAINED, "run_id", "customer_id", "day") if name not in decisions.column_names]
     if lost:
@@ -137,7 +145,7 @@ def tampered(decisions: pa.Table, erasures: pa.Table, head: str | None = None) -
     found = [_said("a row is not as it was written", (_row(decisions, i) for i in edited), len(edited))]
     again = [i for i, digest in enumerate(stored) if digest in kept]
     found.append(_said("an erasure was begun and not completed", (_row(decisions, i) for i in again), len(again)))
-    found += [*_runs(decisions, erasures), *_order(links_of(decisions, erasures), head)]
+    found += [*_runs(decisions, erasures), *_order(links_of(decisions, erasures), head, seen)]
     return [one for one in found if one.many]
 
 
@@ -160,7 +168,7 @@ def _runs(decisions: pa.Table, erasures: pa.Table) -> Iterator[Tampered]:
 ERASURE = "erasure"  # in place of the id of a run
 
 
-def _order(links: dict[str, str], head: str | None) -> Iterator[Tampered]:
+def _order(links: dict[str, str], head: str | None, seen: Collection[str]) -> Iterator[Tampered]:
     """Entries that do not follow each other one by one from the first."""
     lost = sorted(entry for entry, before in links.items() if before != FIRST and before not in links)
     yield _said("the entry before is gone", (f"before entry {entry[:12]}" for entry in lost), len(lost))
@@ -169,6 +177,8 @@ def _order(links: dict[str, str], head: str | None) -> Iterator[Tampered]:
         follow[before].append(entry)
     forks = sorted(before for before, after in follow.items() if len(after) > 1)
     yield _said("two entries follow one", (f"after {before[:12] or 'the first'}" for before in forks), len(forks))
+    gone = sorted(set(seen) - set(links) - set(lost))
+    yield _said("a run or an erasure is gone that stood there", (f"entry {entry[:12]}" for entry in gone), len(gone))
     if head is not None and head not in links:
         yield Tampered("the head that was written down is not in the chain", 1, (f"entry {head[:12]}",))
 

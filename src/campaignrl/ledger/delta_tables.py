@@ -6,7 +6,9 @@ that rest on the same version one wins. Not here: what the rows say (schemas.py)
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +22,10 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 Filters = Sequence[tuple[str, str, Any]]
+LOG = "_delta_log"
+HELD = 16  # tables, of their last versions that were read
 ROW_GROUP = 32_768  # rows; a group is held until it is full
+SEEN_CHAIN = "campaignrl.chain"  # in a commit
 BACK = "Bring the folder back from a copy; no other program may change it."
 
 
@@ -42,7 +47,19 @@ def create_table(path: Path, name: str, features: FeatureSchema) -> None:
 
 
 def open_table(path: Path) -> DeltaTable:
-    """A table as it stands now; ArtifactError where it is damaged."""
+    """A table as it stands now, to be read; ArtifactError where it is damaged.
+
+    Its log is read again only where a file of it is new or another one: a run of a day opens each table many times.
+    """
+    try:
+        log = tuple(sorted((one.name, one.stat().st_size, one.stat().st_mtime_ns) for one in os.scandir(path / LOG)))
+    except OSError:
+        return open_to_write(path)
+    return _opened(path.absolute(), log)
+
+
+def open_to_write(path: Path) -> DeltaTable:
+    """A table as it stands now, which nobody else holds; ArtifactError where it is damaged."""
     from deltalake import DeltaTable  # slow to import, and only ledgers need it
     from deltalake.exceptions import DeltaError
 
@@ -50,6 +67,11 @@ def open_table(path: Path) -> DeltaTable:
         return DeltaTable(str(path))
     except (DeltaError, OSError, ValueError) as wrong:
         raise ArtifactError(Problem(str(path), "table", _short(wrong), "a whole table", BACK)) from None
+
+
+@lru_cache(maxsize=HELD)
+def _opened(path: Path, log: tuple[tuple[str, int, int], ...]) -> DeltaTable:
+    return open_to_write(path)
 
 
 def read_rows(path: Path, columns: Sequence[str] | None, more: Sequence[str], filters: Filters) -> pa.Table:
@@ -100,13 +122,18 @@ def is_committed(table: DeltaTable, run_id: str) -> bool:
     return table.transaction_version(f"run:{run_id}") is not None
 
 
-def add_rows(table: DeltaTable, rows: pa.Table | pa.RecordBatchReader, run_id: str, where: Path) -> None:
-    """Add rows, all or none; LedgerMoved where another run committed in between."""
+def add_rows(
+    table: DeltaTable, rows: pa.Table | pa.RecordBatchReader, run_id: str, where: Path, chain: str = ""
+) -> None:
+    """Add rows, all or none; LedgerMoved where another run committed in between.
+
+    chain: the entry of the decisions' chain that stood last by then, which the commit remembers.
+    """
     from deltalake import CommitProperties, Transaction, WriterProperties, write_deltalake
     from deltalake.exceptions import CommitFailedError, DeltaError
 
     marks = [Transaction(f"run:{run_id}", 1), Transaction("sequence", int(table.version()) + 1)]
-    commit = CommitProperties(app_transactions=marks)
+    commit = CommitProperties(app_transactions=marks, custom_metadata={SEEN_CHAIN: chain} if chain else None)
     layout = WriterProperties(compression="SNAPPY", max_row_group_size=ROW_GROUP)
     try:
         write_deltalake(
@@ -118,14 +145,19 @@ def add_rows(table: DeltaTable, rows: pa.Table | pa.RecordBatchReader, run_id: s
         raise UsageError(f"{where}: cannot be written: {wrong}") from wrong
 
 
+def chains_seen(path: Path) -> set[str]:
+    """The entries of the decisions' chain that commits to a table remember."""
+    return {str(one[SEEN_CHAIN]) for one in open_table(path).history() if one.get(SEEN_CHAIN)}
+
+
 def rewrite(path: Path, rows: pa.Table, where: Path) -> None:
     """Write a table anew with these rows alone, and remove every file that held others."""
     from deltalake import write_deltalake
     from deltalake.exceptions import DeltaError
 
     try:
-        write_deltalake(open_table(path), rows, mode="overwrite")
-        open_table(path).vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
+        write_deltalake(open_to_write(path), rows, mode="overwrite")
+        open_to_write(path).vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
     except (DeltaError, OSError) as wrong:
         raise UsageError(f"{where}: cannot be written: {wrong}") from wrong
 

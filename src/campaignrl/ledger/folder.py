@@ -7,18 +7,15 @@ what the rows say (schemas.py), counts (standing.py), files that come in (incomi
 from __future__ import annotations
 
 import datetime
-import fcntl
 import hashlib
 import json
-import os
 import secrets
-import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,11 +28,13 @@ from campaignrl.ledger.delta_tables import (
     LedgerMoved,
     add_rows,
     batches_of,
+    chains_seen,
     count_rows,
     create_table,
     distinct_rows,
     is_committed,
     open_table,
+    open_to_write,
     read_rows,
     rewrite,
 )
@@ -43,7 +42,7 @@ from campaignrl.ledger.forms import keep_form, kept_form
 from campaignrl.ledger.schemas import HASHED, TABLES
 from campaignrl.specs import World, world_hash
 from campaignrl.tables import same_spelling
-from campaignrl.tables.files import flush_folder, write_whole
+from campaignrl.tables.files import alone, flush_folder, write_whole
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -197,25 +196,8 @@ class Ledger:
     @contextmanager
     def lock(self, patience: float = PATIENCE) -> Iterator[None]:
         """Only one run decides at a time; the others wait, and are told for whom if that takes too long."""
-        with self._lock_file() as held:
-            until = time.monotonic() + patience
-            while not _locked(held.fileno()):
-                if time.monotonic() > until:
-                    held.seek(0)
-                    fix = f"Wait for it, or stop it: {held.read().strip() or 'another process'}."
-                    raise UsageError(Problem("ledger", "lock", str(self.folder), "free", fix))
-                time.sleep(0.05)
-            held.seek(0)
-            held.truncate()
-            held.write(f"process {os.getpid()} since {time.strftime('%Y-%m-%d %H:%M:%S')}")
-            held.flush()
+        with alone(self.folder / LOCK, where="ledger", field="lock", of=self.folder, patience=patience):
             yield
-
-    def _lock_file(self) -> TextIO:
-        try:
-            return open(self.folder / LOCK, "a+", encoding="utf-8")
-        except OSError as wrong:
-            raise UsageError(f"{self.folder}: cannot be written: {wrong.strerror or wrong}.") from wrong
 
     def table(self, name: str) -> DeltaTable:
         """A table as it stands now."""
@@ -235,6 +217,10 @@ class Ledger:
         """The last entry of the chain over runs and erasures; "" before the first."""
         links = distinct_rows(self.folder / "decisions", ["chain", "chain_before"])
         return chain.head_of(links, self.read("erasures"))
+
+    def chains_seen(self) -> set[str]:
+        """Entries of the chain that stood there when something was added to any table: all of them must still."""
+        return set[str]().union(*(chains_seen(self.folder / name) for name in TABLES))
 
     def read(
         self, name: str, columns: Sequence[str] | None = None, *more: str, among: Filters = (), **equal: Any
@@ -266,9 +252,11 @@ class Ledger:
         table = self._open_for(name, run_id, head)
         if table is None:
             return False
+        last = self.chain_head
         if name == "decisions":
-            rows = chain.linked(rows, run_id, self.chain_head)
-        add_rows(table, rows, run_id, self.folder)
+            rows = chain.linked(rows, run_id, last)
+            last = rows["chain"][0].as_py() if len(rows) else last
+        add_rows(table, rows, run_id, self.folder, run_id if name == "erasures" else last)
         return True
 
     def append_sealed(self, parts: Iterable[pa.Table], digests: bytes, run_id: str, head: int) -> bool:
@@ -279,13 +267,15 @@ class Ledger:
         table = self._open_for("decisions", run_id, head)
         if table is None:
             return False
-        linked = chain.linked_parts(parts, run_id, digests, self.chain_head)
-        add_rows(table, linked, run_id, self.folder)
+        before = self.chain_head
+        linked = chain.linked_parts(parts, run_id, digests, before)
+        last = chain.entry_of_sealed(run_id, digests, before) if digests else before
+        add_rows(table, linked, run_id, self.folder, last)
         return True
 
     def _open_for(self, name: str, run_id: str, head: int | None) -> DeltaTable | None:
         """The table to add to; None where the run did."""
-        table = self.table(name)
+        table = open_to_write(self.folder / name)
         if is_committed(table, run_id):
             return None
         if head is not None and int(table.version()) != head:
@@ -336,11 +326,3 @@ def _put(made: Path, place: Path) -> None:
         place.rmdir()
     made.rename(place)
     flush_folder(place.parent)
-
-
-def _locked(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -69,14 +69,15 @@ class Standing:
             inside &= self._channel == channel
         return np.bincount(self._customer[inside], minlength=len(self.suppressed))
 
-    def barred_today(self, suppressed: Bool, consent: Bool, channels: list[str]) -> list[str]:
-        """Decisions of earlier runs of the day to send to somebody who may no longer be contacted.
+    def barred_today(self, suppressed: Bool, consent: Bool, channels: list[str], offers: Collection[str]) -> list[str]:
+        """Decisions of earlier runs of the day to send to who may not be contacted now, or what may not be sent.
 
-        suppressed: (n,); consent: (c, n) as it stands now.
+        suppressed: (n,); consent: (c, n) as it stands now; offers: that are out of date now.
         """
         sends = np.flatnonzero((self._when == self.day) & np.isin(self._channel, channels))
         place = np.array([channels.index(name) for name in self._channel[sends]], dtype=np.int64)
         barred = suppressed[self._customer[sends]] | ~consent[place, self._customer[sends]]
+        barred |= np.isin(self._offer[sends], list(offers))
         return sorted(set(self._decision[sends[barred]].tolist()))
 
     @classmethod

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import sys
 from collections.abc import Mapping
-from importlib.metadata import entry_points
+from functools import lru_cache
+from importlib.metadata import EntryPoints, entry_points
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
@@ -126,7 +128,13 @@ def register_policy(kind: str, cls: type[Any]) -> None:
 
 def kinds() -> tuple[str, ...]:
     """Every kind that can be named: ours, those registered in this process, and those of installed packages."""
-    return tuple(dict.fromkeys([*KINDS, *_OWN, *(point.name for point in entry_points(group=GROUP))]))
+    return tuple(dict.fromkeys([*KINDS, *_OWN, *(point.name for point in _points(tuple(sys.path)))]))
+
+
+@lru_cache(maxsize=1)
+def _points(path: tuple[str, ...]) -> EntryPoints:
+    """What installed packages offer; they are looked through again where others are importable."""
+    return entry_points(group=GROUP)
 
 
 def policy_class(kind: str) -> type[Stored]:
@@ -144,7 +152,7 @@ def policy_class(kind: str) -> type[Stored]:
 
 def _installed(kind: str) -> type[Stored]:
     """The class that an installed package gives for a kind."""
-    points = [point for point in entry_points(group=GROUP) if point.name == kind]
+    points = [point for point in _points(tuple(sys.path)) if point.name == kind]
     if len({point.value for point in points}) > 1:
         given = ", ".join(sorted({point.value for point in points}))
         fix = "Two installed packages use the name: uninstall one of them."

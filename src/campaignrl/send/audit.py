@@ -102,7 +102,8 @@ def audit_ledger(
         SupportError: the policy, its content and not its name alone, decided nothing here.
     """
     forms = forms_of(ledger, world)
-    broken = [Finding(*one) for one in tampered(ledger.read("decisions"), ledger.read("erasures"), head)]
+    decisions, erasures = ledger.read("decisions"), ledger.read("erasures")
+    broken = [Finding(*one) for one in tampered(decisions, erasures, head, ledger.chains_seen())]
     try:
         many, found = _recomputed(ledger, forms, policy)
     except (ArtifactError, TypeError, ValueError, KeyError, IndexError, AttributeError):

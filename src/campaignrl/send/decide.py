@@ -132,7 +132,8 @@ def decide(
     with kept.lock():
         begun = begin(kept, table, world, day, run)
         before = kept.rows_of(run)
-        found = replace(decided(one_an_address(begun.customers), begun), run=run, barred_today=begun.barred_today)
+        found = replace(decided(one_an_address(begun.customers), begun), run=run)
+        found = replace(found, barred_today=begun.barred_today, overdrawn=begun.overdrawn)
         if before is not None:
             return decided_before(before, table.ids, found, world)
         require_not_earlier(begun, day)

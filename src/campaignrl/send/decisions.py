@@ -56,7 +56,9 @@ class Decisions:
         deciders: name and content hash of each policy that decided.
         decider: (n,) which of them decided for each customer; None: the only one.
         doubts: what the policy's bundle says is not shown of it, such as that it brings more than sending nothing.
-        barred_today: decisions of earlier runs of the day to send to somebody who may no longer be contacted.
+        barred_today: decisions of earlier runs of the day that may no longer leave: whom they are for may not be
+            contacted any more, or what they send is out of date by now.
+        overdrawn: what of the campaign's days, money and stock is used up and more, in words.
         about: plain JSON facts: world, seed, currency, outcome window, holdout, hashes of policy and world.
 
     Example:
@@ -85,6 +87,7 @@ class Decisions:
     run: str = ""
     withdrawn: Bool | None = None
     barred_today: tuple[str, ...] = ()
+    overdrawn: tuple[str, ...] = ()
     learned_until: datetime.date | None = None
     expected_gain: Float | None = None
     gain_unit: str = ""

@@ -21,7 +21,7 @@ import pyarrow as pa
 from campaignrl.actions import NONE
 from campaignrl.arrays import Bool, Float, Objects
 from campaignrl.errors import DataError, Problem, UsageError
-from campaignrl.guard import ADDRESS, Limits, Spending, depth_column, discounts_of, offer_windows, purposes_of
+from campaignrl.guard import ADDRESS, Limits, Spending, depth_column, discounts_of, is_valid, offer_windows, purposes_of
 from campaignrl.ledger import ADDRESS as ADDRESS_HASH
 from campaignrl.ledger import (
     CHAINED,
@@ -40,6 +40,7 @@ from campaignrl.ledger import (
 )
 from campaignrl.send.customers import contact_window
 from campaignrl.send.decisions import Decisions
+from campaignrl.send.limits import overdrawn
 from campaignrl.send.recount import LISTED, SEND_AT
 from campaignrl.specs import World, guard_hash, offer_column
 from campaignrl.tables import AT_THE_START, CustomerTable, Known, Listed
@@ -56,7 +57,9 @@ class LedgerRun:
         customers: the table, with contacts and permissions of the ledger counted in.
         limits: money and sends that are left to it.
         address: (n,) keyed hashes of addresses, "" of none; None: the table has none.
-        barred_today: decisions of earlier runs of the day to send to somebody who may no longer be contacted.
+        barred_today: decisions of earlier runs of the day that may no longer leave: whom they are for may not be
+            contacted any more, or what they send is out of date by now.
+        overdrawn: what of the campaign's days, money and stock is used up and more, in words.
     """
 
     ledger: Ledger
@@ -66,19 +69,22 @@ class LedgerRun:
     limits: Limits
     address: Objects | None
     barred_today: tuple[str, ...]
+    overdrawn: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class LedgerStart:
     """A run before it looks at any customer: all that a ledger holds of everybody.
 
-    past: what earlier runs left; head: the version it rests on; limits: left to it; left: decisions that went out.
+    past: what earlier runs left; head: the version it rests on; limits: left to it; left: decisions that went out;
+    overdrawn: as of `LedgerRun`.
     """
 
     past: Past
     head: int
     limits: Limits
     left: frozenset[str]
+    overdrawn: tuple[str, ...]
 
 
 def start(ledger: Ledger, world: World, day: datetime.date, run: str = "") -> LedgerStart:
@@ -94,7 +100,8 @@ def start(ledger: Ledger, world: World, day: datetime.date, run: str = "") -> Le
     limits = limits_left(found, world, ledger.customers, (day - ledger.start).days)
     handed = handed_over(ledger)
     left = frozenset(handed["decision_id"][handed["status"] == "sent"])  # which nobody can call back
-    return LedgerStart(found, head, limits, left)
+    of_campaign = (day - ledger.start).days, found.spent, found.sends_of(list(world.offers))
+    return LedgerStart(found, head, limits, left, overdrawn(world, ledger.customers, *of_campaign))
 
 
 def count_in(
@@ -106,9 +113,10 @@ def count_in(
     found = standing_on(begun.past, customers.ids, address, asked)
     counted = counted_in(customers, found, world, (day - ledger.start).days)
     suppressed = found.suppressed if counted.suppressed is None else counted.suppressed
-    barred = found.barred_today(suppressed, counted.consent, channels)
+    over = [name for name, offer in world.offers.items() if not is_valid(offer, (day - EPOCH).days)]
+    barred = found.barred_today(suppressed, counted.consent, channels, over)
     kept = tuple(one for one in barred if one not in begun.left)
-    return LedgerRun(ledger, begun.head, found, counted, begun.limits, address, kept)
+    return LedgerRun(ledger, begun.head, found, counted, begun.limits, address, kept, begun.overdrawn)
 
 
 def begin(ledger: Ledger, customers: CustomerTable, world: World, day: datetime.date, run: str = "") -> LedgerRun:

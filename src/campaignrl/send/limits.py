@@ -92,6 +92,31 @@ def _share_of_a_day(world: World, customers: int) -> Limits:
     return limits if limits.stock is None else limits._replace(stock=np.floor(limits.stock / world.horizon))
 
 
+def overdrawn(world: World, customers: int, day: int, spent: int, sends: Int) -> tuple[str, ...]:
+    """What of a campaign's days, money and stock is used up and more, in words, for whoever reads a plan.
+
+    More than there is can be used where rules were lowered since, or a send counts again that was said not to be made.
+    customers: whom the budget is for; day: of the campaign, from 0; spent: minor units; sends: (o,) by offer.
+    """
+    said, unit = [], world.money
+    if day >= world.horizon:
+        said.append(f"The campaign was to last {world.horizon} days: this is day {day + 1:,} of it.")
+    spending = Spending(world, customers)
+    spending.book(spent)
+    left = spending.limits(min(day, world.horizon - 1)).money
+    if left < 0:
+        over = f"{-left / unit.minor_per_unit:,.2f} {unit.currency}"
+        said.append(f"{over} more is spent than the budget has released: nothing that costs is sent until it has.")
+    stock = np.full(len(sends), np.inf) if (given := stock_of(world)) is None else given
+    more = sends - stock
+    said += [
+        f"{int(m):,} more of {name} are sent than its stock."
+        for name, m in zip(world.offers, more, strict=True)
+        if m > 0
+    ]
+    return tuple(said)
+
+
 def _problems(world: World, budget: float | None, capacity: Mapping[str, int]) -> list[Problem]:
     problems, unit = [], world.money.currency
     largest = float(2**53) / world.money.minor_per_unit

@@ -38,11 +38,13 @@ class StudyWords(argparse.ArgumentParser):
     """The words of a study's call; remembers what was asked."""
 
     asked: argparse.Namespace | None = None  # of the call that this process is
+    page_before: tuple[int, ...] | None = None  # what lay there when the study began
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse does, and remembered for the study's end."""
         found = super().parse_known_args(args, namespace)
         StudyWords.asked = found[0]
+        StudyWords.page_before = _lies_at(getattr(found[0], "page", None))
         return found
 
 
@@ -146,12 +148,20 @@ class _Heard(io.StringIO):
 def _end_in_a_page(main: Callable[[], int | None], told: str, began: float) -> None:
     asked = StudyWords.asked
     page = getattr(asked, "page", None)
-    if page is None or (page.exists() and page.stat().st_mtime >= began):
+    if page is None or _lies_at(page) != StudyWords.page_before:
         return
     module, _, name = PAGE.partition(":")
     draw = getattr(import_module(module), name)
     about = sys.modules[main.__module__].__doc__ or page.stem
     draw(about, told, _pictures(getattr(asked, "output", None), began), _made(sys.argv)).write(page)
+
+
+def _lies_at(page: Path | None) -> tuple[int, ...] | None:
+    """What tells the file at a place from one written there later; None: there is none."""
+    if page is None or not page.exists():
+        return None
+    about = page.stat()
+    return about.st_ino, about.st_size, about.st_mtime_ns
 
 
 def _pictures(folder: Path | None, began: float) -> Sequence[Path]:

@@ -12,14 +12,16 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy import optimize
 
 from campaignrl.arrays import Float
 from campaignrl.calibration.purchase.histories import Histories
 from campaignrl.errors import DataError, Problem, SpecError, nearest
+
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
 
 OfHistories = Callable[[Float, Histories], tuple[float, Float]]
 
@@ -157,8 +159,9 @@ def maximise(
     return Maximum(np.exp(theta), value, _errors(theta, hessian), bool(settled and not edge))
 
 
-def _climb(rows: Rows, theta: Float, l2: float, centre: Float) -> optimize.OptimizeResult:
+def _climb(rows: Rows, theta: Float, l2: float, centre: Float) -> OptimizeResult:
     """From log parameters (p,) upwards; the objective is per customer, so that tolerances mean the same everywhere."""
+    from scipy.optimize import minimize  # slow to import, and few verbs need it
 
     def loss(theta: Float) -> tuple[float, Float]:
         value, slope = _penalised(rows, theta, l2, centre)
@@ -168,7 +171,7 @@ def _climb(rows: Rows, theta: Float, l2: float, centre: Float) -> optimize.Optim
     bounds = [(LOWEST, HIGHEST)] * len(theta)
     with np.errstate(over="ignore", under="ignore"):
         start = np.clip(theta, LOWEST, HIGHEST)
-        return optimize.minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+        return minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
 
 
 def _carried_on(rows: Rows, part: Rows, theta: Float, l2: float, centre: Float) -> Float:

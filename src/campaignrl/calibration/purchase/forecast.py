@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 from campaignrl.arrays import Bool, Float, Int64
 from campaignrl.calibration.purchase.beta_geometric import fit_bg_nbd, fit_mbg_nbd
@@ -202,6 +202,8 @@ def _tried(name: str, one: tuple[Forecast, dict[str, Float]], later: Int64, days
 def _slopes(one: tuple[Forecast, dict[str, Float]], returned: Bool, days: int) -> tuple[float, float]:
     """How the log-odds of being alive change with silence, from who came back."""
     forecast, given = one
+    from scipy.optimize import minimize  # slow to import, and few verbs need it
+
     own, soon = forecast.model.p_alive(**given), forecast.model.p_return(days, **given)
     if_alive = np.clip(soon / np.maximum(own, CERTAIN), CERTAIN, 1.0 - CERTAIN)
 
@@ -210,7 +212,7 @@ def _slopes(one: tuple[Forecast, dict[str, Float]], returned: Bool, days: int) -
         return -float(np.where(returned, np.log(p), np.log1p(-p)).mean())
 
     bounds = [(-STEEPEST, STEEPEST)] * 2
-    found = optimize.minimize(loss, np.zeros(2), method="L-BFGS-B", bounds=bounds)
+    found = minimize(loss, np.zeros(2), method="L-BFGS-B", bounds=bounds)
     gain = 2.0 * len(returned) * (loss(np.zeros(2)) - float(found.fun))
     return (float(found.x[0]), float(found.x[1])) if gain > special.chdtri(2, SURE) else (0.0, 0.0)
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import optimize, special
+from scipy import special
 
 from campaignrl.arrays import Float
 from campaignrl.calibration.purchase import Fitted, Path
@@ -102,6 +102,8 @@ def fit_delay(
         base = np.exp(theta[3]) if baseline is None else baseline
         return np.array([answer, special.expit(theta[1]), delay, base])
 
+    from scipy.optimize import minimize  # slow to import, and few verbs need it
+
     def loss(theta: Float) -> float:
         return -_log_likelihood(full(theta), table)
 
@@ -109,7 +111,7 @@ def fit_delay(
     starts = [np.array([np.log(5 * overall), odds, np.log(delay), np.log(overall / 3)]) for odds, delay in STARTS]
     bounds = [(-16.0, 3.0), (-12.0, 12.0), (np.log(0.2), np.log(20.0 * horizon)), (-20.0, 1.0)][:free]
     options = {"ftol": 1e-13, "gtol": 1e-8, "maxiter": 1000}
-    tries = [optimize.minimize(loss, s[:free], method="L-BFGS-B", bounds=bounds, options=options) for s in starts]
+    tries = [minimize(loss, s[:free], method="L-BFGS-B", bounds=bounds, options=options) for s in starts]
     best = min(tries, key=lambda found: found.fun)
     found = full(best.x)
     errors = _errors(loss, best.x, found, free)

@@ -90,17 +90,18 @@ def decide(
             plan_found = run.write(step)
         say_plan(plan_found.plan, plan_found.repaired, made, as_json)
         return
-    with progress(f"decide    {run.policy.name}") as step:
+    with run.alone(), progress(f"decide    {run.policy.name}") as step:
         found = run.decide(step)
+        if explain is None and what_if is None:
+            answer = plan_of(found, run.world, run.ledger)
+            shown = None if run.items is None else with_items(found.sends(), run.items, run.world)
+            made.write(found, answer, run.memory, shown)
     if explain is not None:
         _tell(explained(found, run.policy, run.world, explain), as_json)
     elif what_if is not None:
         say_what_if(found, run.policy, run.world, what_if, as_json)
     else:
-        answer = plan_of(found, run.world, run.ledger)
-        shown = None if run.items is None else with_items(found.sends(), run.items, run.world)
-        asked.made.write(found, answer, run.memory, shown)
-        say_plan(answer, run.table.notes, asked.made, as_json)
+        say_plan(answer, run.table.notes, made, as_json)
 
 
 def _from_ledger(policy: str | None, ledger: Path | None, explain: str | None) -> History:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -34,7 +36,7 @@ from campaignrl.send import (
 from campaignrl.send.decide import decide as decide_for
 from campaignrl.specs import World, bundled_files, load_world
 from campaignrl.tables import ID, CustomerTable
-from campaignrl.tables.files import column_names, is_parquet, parquet_file, read_frame, reading, require_apart
+from campaignrl.tables.files import alone, column_names, is_parquet, parquet_file, read_frame, reading, require_apart
 
 Number = TypeVar("Number", int, float)
 
@@ -105,7 +107,6 @@ class Request:
                 workers=self.workers,
                 shard=self.shard,
             )
-        known = None if self.memory is None else open_memory(playing.value, self.memory)
         return Run(
             self,
             day.value,
@@ -115,7 +116,6 @@ class Request:
             kept.value,
             capacity.value,
             least.value,
-            known,
             shown.value,
         )
 
@@ -184,8 +184,20 @@ class Run:
     ledger: Ledger | None
     capacity: dict[str, int]
     at_least: dict[str, float]
-    memory: Memory | None
     items: pd.DataFrame | None
+
+    @cached_property
+    def memory(self) -> Memory | None:
+        """What the policy remembers, as its file says when it is first asked for."""
+        path = self.asked.memory
+        return None if path is None else open_memory(self.policy, path)
+
+    def alone(self) -> AbstractContextManager[None]:
+        """No other run moves the memory on from when it is read until it is written: one of two would be lost."""
+        path = self.asked.memory
+        if path is None or self.asked.made.nothing:
+            return nullcontext()
+        return alone(path.with_name(f".{path.name}.lock"), where="decide", field="--memory", of=path)
 
     def decide(self, step: Callable[[int, int], None] | None) -> Decisions:
         """The decisions; committed where a list is written and there is a ledger."""

@@ -13,20 +13,17 @@ Not here: what happens in the morning (morning.py, approval.py).
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from campaignrl.errors import ArtifactError, Problem, UsageError
-from campaignrl.tables.files import write_whole
+from campaignrl.tables.files import alone, write_whole
 
 STATE, HALT, APPROVALS, LOCK = "state.json", "halt.json", "approvals.jsonl", ".lock"
-PATIENCE = 60.0  # seconds to wait for another run
 
 
 def read_state(folder: Path) -> dict[str, Any]:
@@ -96,27 +93,5 @@ def digest_of(paths: Mapping[str, Path]) -> str:
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Only one morning at a time; the system frees the lock when a process dies."""
-    with _lock_file(folder) as handle:
-        until = time.monotonic() + PATIENCE
-        while not _taken(handle.fileno()):
-            if time.monotonic() > until:
-                raise UsageError(
-                    Problem("campaign", "lock", str(folder), "free", "Wait for the other run, or stop it.")
-                )
-            time.sleep(0.05)
+    with alone(folder / LOCK, where="campaign", field="lock", of=folder):
         yield
-
-
-def _lock_file(folder: Path) -> TextIO:
-    try:
-        return open(folder / LOCK, "a+", encoding="utf-8")
-    except OSError as wrong:
-        raise UsageError(f"{folder}: cannot be written: {wrong.strerror or wrong}.") from None
-
-
-def _taken(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -244,6 +244,7 @@ def _limits(made: Figures, found: Decisions, world: World) -> tuple[str, ...]:
     age = 0 if found.learned_until is None else (found.day - found.learned_until).days
     if age > OLD:
         said.append(f"The policy learned from nothing of the last {age:,} days: train it on.")
+    said += found.overdrawn
     if made.withdrawn:
         said.append(f"{len(made.withdrawn):,} sends are left out: the permission was taken away since. {HELD}")
     if found.barred_today:

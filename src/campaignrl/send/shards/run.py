@@ -165,6 +165,7 @@ def _decided(
         work.do(steps.make_told, job, 2)
     some, _ = steps.decisions_of(job, shards[0], first=1)
     some = replace(some, barred_today=outputs.barred_of_all(job, shards), plan=None if job.repeated else some.plan)
+    some = some if begun is None else replace(some, overdrawn=begun.overdrawn)
     if begun is not None and not (job.repeated or committed or dry_run):
         _commit(job, shards, begun)
     kept = {text: many for text, many in repaired.items() if many}

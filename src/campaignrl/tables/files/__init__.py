@@ -7,6 +7,7 @@ encodings.py    How the bytes of a text file stand for letters, and what to say 
 expressions.py  Arithmetic on columns, as a mapping writes it: `spend - 0.4 * conversion`
 formats.py      What a file is: its format by name, by its first bytes and its last, and one line of complaint where
                 they differ
+locks.py        A lock that one process holds at a time: what is read and written again is not changed in between
 whole_files.py  Files: written whole or not at all, alone or with those they belong to; read whole or refused
 workbooks.py    Excel workbooks as CSV: one sheet, each cell as text that says the same
 yes_no.py       Words for yes and no in a cell, in English and Chinese, and the further words of a consent
@@ -34,6 +35,7 @@ from campaignrl.tables.files.formats import SUFFIXES as SUFFIXES
 from campaignrl.tables.files.formats import is_parquet as is_parquet
 from campaignrl.tables.files.formats import reading as reading
 from campaignrl.tables.files.formats import refuse_foreign as refuse_foreign
+from campaignrl.tables.files.locks import alone as alone
 from campaignrl.tables.files.whole_files import ROW_GROUP as ROW_GROUP
 from campaignrl.tables.files.whole_files import Writer as Writer
 from campaignrl.tables.files.whole_files import as_text as as_text

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from campaignrl.errors import DataError, unknown
+from campaignrl.tables.files.csv_text import CHUNK, DENSEST, SMALLEST
 
 MEMBERS = 1_000  # of an archive
 LARGEST = 20 << 30  # bytes of all members together
-DENSEST = 500  # times smaller in the archive; more is made to fill a disk
-CHUNK = 4 << 20
 WILD = ("*", "?", "[")
 HIDDEN = (".", "_", "~$")  # first signs of names that are nobody's export
 
@@ -75,7 +74,7 @@ def _refuse_bombs(path: Path, inside: list[zipfile.ZipInfo]) -> None:
         raise DataError(f"{path}: holds no file.")
     whole = sum(one.file_size for one in inside)
     packed = sum(one.compress_size for one in inside)
-    if len(inside) > MEMBERS or whole > LARGEST or whole > DENSEST * max(packed, 1 << 20):
+    if len(inside) > MEMBERS or whole > LARGEST or whole > DENSEST * max(packed, SMALLEST):
         raise DataError(f"{path}: holds {len(inside):,} files of {whole:,} bytes, more than an export would.")
 
 

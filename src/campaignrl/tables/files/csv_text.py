@@ -29,6 +29,9 @@ FORMULA = re.compile(
 )  # a spreadsheet would run it; quotes before it are counted too, so it can be undone
 NEUTRALISED = r"^'('*[=+\-@\t\r])"
 SEPARATORS = (",", ";", "\t", "|")  # that tables of other people have
+DENSEST = 500  # times smaller when packed; more is made to fill a disk, or the memory
+SMALLEST = 1 << 20  # bytes of a packed file, below which this is not asked
+CHUNK = 4 << 20
 HEAD = 65_536  # bytes read at a time while a header has not ended
 FIRST_LINE = re.compile(rb'[\r\n]*+(?:[^"\r\n]++|"[^"]*+")++[\r\n]')  # the first not empty; quotes hold line ends
 
@@ -85,6 +88,7 @@ def _head_of(path: Path) -> bytes:
         while line is None and (more := stream.read(max(HEAD, len(head)))):
             head += more
             line = FIRST_LINE.match(head)
+            _refuse_bomb(path, len(head))
     return head
 
 
@@ -92,8 +96,24 @@ def _text_of(path: Path, encoding: str | None) -> bytes:
     """The whole file in UTF-8, uncompressed."""
     known = known_encoding(encoding)
     with pa.input_stream(str(path)) as stream:
-        data: bytes = stream.read()
+        data: bytes = _unpacked(path, stream) if path.suffix.lower() == ".gz" else stream.read()
     return as_utf8(data, marked(data, known))
+
+
+def _unpacked(path: Path, stream: pa.NativeFile) -> bytes:
+    parts, size = [], 0
+    while more := stream.read(CHUNK):
+        parts.append(more)
+        size += len(more)
+        _refuse_bomb(path, size)
+    return b"".join(parts)
+
+
+def _refuse_bomb(path: Path, size: int) -> None:
+    """DataError for a packed file that holds more bytes than a table would. size: read so far."""
+    packed = path.stat().st_size
+    if path.suffix.lower() == ".gz" and size > DENSEST * max(packed, SMALLEST):
+        raise DataError(f"{path}: holds over {size:,} bytes in {packed:,}, more than a table would.")
 
 
 def _mark(path: Path) -> str:

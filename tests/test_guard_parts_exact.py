@@ -1,0 +1,178 @@
+"""Parts of the guard that whole runs would forgive: what a table must bring, which channels are open, what binds."""
+
+import datetime
+
+import numpy as np
+import pytest
+from test_guard_doors_exact import facts_of, with_quiet
+
+import campaignrl as crl
+from campaignrl.guard import Limits, cap_windows, offer_windows, open_channels, quiet_for, rules_of
+from campaignrl.guard.columns import (
+    at_address_of,
+    depth_column,
+    is_stale,
+    purposes_of,
+    rule_columns,
+    shares_address,
+)
+from campaignrl.tables import NO_DAY
+
+ALWAYS = ["address_key", "holdout"]
+
+
+def shop(guard=None, **offers):
+    """The study world of scarcity with more rules."""
+    spec = crl.load_world("tight_budget").model_dump(exclude_unset=True)
+    spec["guard"] = {**spec["guard"], **(guard or {})}
+    for name, more in offers.items():
+        spec["offers"][name] = {**spec["offers"][name], **more}
+    return crl.load_world({**spec, "name": "shop"})
+
+
+# ---- what a customers table must bring
+
+
+def test_each_rule_asks_for_its_own_columns_and_no_rule_for_none():
+    assert [one.name for one in rule_columns(shop())] == ALWAYS
+    cap = {
+        "caps": [{"offer": "coupon15", "per_days": 30, "at_most": 1}, {"channel": "sms", "per_days": 7, "at_most": 1}]
+    }
+    assert [one.name for one in rule_columns(shop(cap))] == ["contacts_offer_coupon15_30d", *ALWAYS]
+    depth = {"max_discount_depth": {"per_days": 14, "at_most": 0.3}}
+    assert [one.name for one in rule_columns(shop(depth))] == ["discount_depth_14d", *ALWAYS]
+    assert [one.name for one in rule_columns(shop({"max_age_days": 0}))] == ["as_of", *ALWAYS]
+    assert [one.name for one in rule_columns(shop({"timezone": "Europe/Berlin"}))] == ["timezone", *ALWAYS]
+    purpose = shop(coupon15={"purpose": "sale"}, news={"purpose": "sale"}, advice={"purpose": "care"})
+    asked = ["consent_sms_sale", "consent_call_care", "consent_call_sale"]
+    assert [one.name for one in rule_columns(purpose)] == [*asked, *ALWAYS]
+    everything = shop({**cap, **depth, "max_age_days": 3, "timezone": "Europe/Berlin"}, coupon15={"purpose": "sale"})
+    found = {one.name: (one.kind, one.needed) for one in rule_columns(everything)}
+    assert found == {
+        "contacts_offer_coupon15_30d": ("count", "counted"),
+        "discount_depth_14d": ("depth", "counted"),
+        "consent_sms_sale": ("consent", "yes"),
+        "consent_call_sale": ("consent", "yes"),
+        "as_of": ("day", "yes"),
+        "timezone": ("zone", "no"),
+        "address_key": ("key", "no"),
+        "holdout": ("held", "no"),
+    }
+
+
+def test_windows_are_those_of_the_caps_that_are_of_an_offer_or_of_a_channel_each_once():
+    caps = [
+        {"offer": "coupon15", "per_days": 30, "at_most": 1},
+        {"channel": "sms", "per_days": 7, "at_most": 1},
+        {"per_days": 3, "at_most": 2},
+        {"offer": "coupon15", "per_days": 30, "at_most": 2},
+        {"offer": "news", "per_days": 5, "at_most": 2},
+    ]
+    world = shop({"caps": caps})
+    assert offer_windows(world) == [("coupon15", 30), ("news", 5)]
+    assert cap_windows(world) == [("sms", 7), (None, 3)]
+
+
+def test_purposes_are_by_channel_and_of_offers_that_have_one():
+    assert purposes_of(shop()) == []
+    world = shop(coupon15={"purpose": "sale"}, news={"purpose": "sale"})
+    assert sorted(purposes_of(world)) == [("call", "sale"), ("sms", "sale")]
+    assert depth_column(shop()) is None
+    assert depth_column(shop({"max_discount_depth": {"per_days": 9, "at_most": 0.3}})) == "discount_depth_9d"
+
+
+def test_a_column_that_is_a_feature_already_is_asked_for_once():
+    spec = shop().model_dump(exclude_unset=True)
+    names = {feature.name for feature in shop().features.features}
+    for one in rule_columns(crl.load_world({**spec, "name": "shop"})):
+        assert one.name not in names
+
+
+# ---- rows and addresses
+
+
+def test_a_row_is_stale_from_the_day_after_its_last_one_and_where_its_day_is_none():
+    as_of = np.array([10, 7, 6, 11, NO_DAY])
+    assert is_stale(as_of, 10, 3).tolist() == [False, False, True, True, True]
+    assert is_stale(as_of, np.full(5, 10), 0).tolist() == [False, True, True, True, True]
+
+
+def test_of_an_address_the_least_key_stands_and_an_empty_one_is_no_address():
+    address = np.array(["a", "", "b", "a", "", "b", "a"], dtype=object)
+    keys = np.array([5, 1, 9, 3, 0, 8, 4], dtype=np.uint64)
+    assert shares_address(keys, address).tolist() == [True, False, True, False, False, False, True]
+    assert shares_address(keys[:0], address[:0]).tolist() == []
+
+
+def test_who_is_marked_marks_all_of_the_address_and_nobody_without_one():
+    address = np.array(["a", "", "b", "a", "", "c"], dtype=object)
+    marked = np.array([True, True, False, False, False, False])
+    assert at_address_of(marked, address).tolist() == [True, True, False, True, False, False]
+    assert at_address_of(~marked & False, address).tolist() == [False] * 6
+
+
+# ---- open channels
+
+
+def test_a_channel_is_open_where_no_rule_of_people_consent_or_caps_closes_it():
+    world = crl.load_world("tight_budget")
+    rules, n = rules_of(world), 3
+    assert open_channels(rules, facts_of(world, n)).all()
+    for what in ("suppressed", "held_out"):
+        mine = np.array([False, True, False])
+        facts = facts_of(world, n)._replace(**{what: mine})
+        assert open_channels(rules, facts).tolist() == [[True, False, True]] * 2
+    facts = facts_of(world, n)
+    facts.consent[1, 2] = False  # the last channel
+    facts.consent[0, 0] = False
+    assert open_channels(rules, facts).tolist() == [[False, True, True], [True, True, False]]
+    for full in (0, 1):
+        facts = facts_of(world, n)._replace(contacts=lambda channel, days, full=full: np.full(n, int(channel == full)))
+        assert open_channels(rules, facts).tolist() == [[full != 0] * n, [full != 1] * n]
+
+
+def test_the_table_of_ways_has_a_row_for_each_set_of_open_doors():
+    for name in ("tight_budget", "ecommerce", "retail"):
+        rules = rules_of(crl.load_world(name))
+        many = len(rules.doors.needed)
+        sizes = [one.doors.stop - one.doors.start for one in rules.ways]
+        assert sum(sizes) == many
+        for one, size in zip(rules.ways, sizes, strict=True):
+            mine = rules.doors.needed[one.doors]
+            assert one.allowed.shape == (2 ** len(mine), len(rules.catalog))
+            assert size == len(mine)
+            assert one.bits.ravel().tolist() == [1 << door for door in range(len(mine))]
+            for open_ in range(2 ** len(mine)):
+                closed = [door for door in range(len(mine)) if not open_ >> door & 1]
+                assert one.allowed[open_].tolist() == [not mine[closed, a].any() for a in range(len(rules.catalog))]
+
+
+# ---- limits
+
+
+@pytest.mark.parametrize(
+    ("sends", "money", "stock", "bind"),
+    [
+        ([np.inf, np.inf], np.inf, None, False),
+        ([np.inf, 3.0], np.inf, None, True),
+        ([np.inf, np.inf], 0.0, None, True),
+        ([np.inf, np.inf], np.inf, [np.inf, 2.0], True),
+        ([0.0, 3.0], 9.0, [1.0, 2.0], True),
+    ],
+)
+def test_one_finite_limit_is_enough_to_bind(sends, money, stock, bind):
+    assert Limits(np.array(sends), money, None if stock is None else np.array(stock)).bind is bind
+
+
+# ---- hours
+
+
+def test_a_list_goes_out_at_its_minute_of_its_hour():
+    """Quiet from 21 to 8: every minute of the day, in the world's zone and in one an hour behind."""
+    world = with_quiet("tight_budget")
+    zones = np.array(["", "Europe/London"], dtype=object)
+    for hour in range(24):
+        for minute in (0, 1, 29, 59):
+            found = quiet_for(world, datetime.date(2026, 1, 15), zones, datetime.time(hour, minute))
+            assert found.tolist() == [[not 8 <= hour < 21, not 8 <= (hour - 1) % 24 < 21]]
+    assert quiet_for(world, datetime.date(2026, 1, 15), zones, None).tolist() == [[False, False]]
