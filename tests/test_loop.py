@@ -631,7 +631,8 @@ def test_a_morning_killed_at_a_random_moment_goes_on_where_it_was(shop, tmp_path
     moment = np.random.default_rng(11).uniform(0.3, 1.2) * (time.monotonic() - started)
     assert killed(["today", shop, "--as-of", DAY], moment) or moment > 0
     found = today(shop, day=DAY)
-    assert not list(shop.glob(".profiles-*")) and not list(shop.glob(".ledger-*"))
+    assert not list(shop.glob(".profiles-*"))
+    assert not list(shop.glob(".ledger-*"))
     assert found.list_path.read_bytes() == whole.list_path.read_bytes()
     assert (shop / "profiles" / "profiles.parquet").read_bytes() == (other / "profiles/profiles.parquet").read_bytes()
     assert Ledger.open(shop / "ledger").counts()["decisions"] == 0
