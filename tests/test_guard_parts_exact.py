@@ -7,7 +7,19 @@ import pytest
 from test_guard_doors_exact import facts_of, with_quiet
 
 import campaignrl as crl
-from campaignrl.guard import Limits, cap_windows, offer_windows, open_channels, quiet_for, rules_of, rules_said
+from campaignrl.guard import (
+    Limits,
+    cap_windows,
+    columns,
+    dates,
+    dual_prices,
+    offer_windows,
+    open_channels,
+    quiet_for,
+    quiet_hours,
+    rules_of,
+    rules_said,
+)
 from campaignrl.guard.columns import (
     at_address_of,
     depth_column,
@@ -16,6 +28,7 @@ from campaignrl.guard.columns import (
     rule_columns,
     shares_address,
 )
+from campaignrl.guard.least_shares import DIGITS
 from campaignrl.tables import NO_DAY
 
 ALWAYS = ["address_key", "holdout"]
@@ -204,6 +217,8 @@ def test_a_holdout_is_said_with_its_share_and_a_table_s_own_always():
         share: next(o.says for o in rules_said(shop({"holdout": share})) if o.rule == "holdout") for share in (0, 0.05)
     }
     assert said[0.05] == f"5% of customers, drawn by their id, are never contacted; {said[0]}"
+    address = next(one.says for one in rules_said(shop()) if one.rule == "address")
+    assert address.endswith("a single one, the same every day; where one is suppressed, none")
     stale = rules_said(shop({"max_age_days": 2, "max_stale_share": 0.1}))
     assert any("more than 10% of such rows" in one.says for one in stale)
     assert any("more than 50% of such rows" in one.says for one in rules_said(shop({"max_age_days": 2})))
@@ -225,3 +240,16 @@ def test_offers_and_channels_are_said_with_what_is_theirs():
     assert any(one.says == "valid until 2026-01-02, first and last day included" for one in until)
     assert said["eligibility"] == "only if orders >= 1"
     assert said["stock"].startswith("at most 1,200 sends")
+
+
+# ---- figures
+
+
+def test_figures_that_every_plan_and_rule_rests_on():
+    """Nobody changes one of them without saying so: plans, and how long they take, would be others."""
+    prices, days, hours = dual_prices, dates, quiet_hours
+    assert (prices.FIRST_ROWS, prices.GROWTH, prices.STEPS, prices.CUTS) == (4_096, 16, 200, 64)
+    assert (prices.TOLERANCE, prices.ROUGH, prices.AGAIN, prices.SAMPLED) == (1e-8, 1e-7, 1e-6, 1e-4)
+    assert (prices.FIRST_BOX, prices.LATER_BOX, prices.BOLD) == (0.1, 0.02, 0.5)
+    assert (datetime.date(1970, 1, 1), 1_440, datetime.timedelta(minutes=1)) == (days.EPOCH, hours.DAY, hours.MINUTE)
+    assert (columns.STALE_SHARE, DIGITS) == (0.5, 6)
