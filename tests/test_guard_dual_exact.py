@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from campaignrl.guard import dual_prices
-from campaignrl.guard.dual_prices import INFLATION, Demand, Taken, _lowest_of_cuts, _tightest, bound_at
+from campaignrl.guard.dual_prices import INFLATION, Demand, Lowest, Taken, _lowest_of_cuts, _tightest, bound_at
 from campaignrl.guard.integral_plan import _needed
 
 
@@ -95,3 +95,22 @@ def test_a_search_that_its_box_holds_back_in_one_price_alone_goes_on():
     assert found.bound == pytest.approx(3.0)
     assert 2.0 <= found.prices[0] <= 3.0
     assert found.prices[1] == 0.0
+
+
+def test_where_no_cut_is_shared_the_best_answer_stands_for_all(monkeypatch):
+    def nothing(demand, cuts, *_):
+        return Lowest(np.zeros(1), np.inf, np.zeros(len(cuts)), np.zeros(1, dtype=bool))
+
+    monkeypatch.setattr(dual_prices, "_lowest_of_cuts", nothing)
+    demand = demand_of([0.0, 4.0], [0.0, 2.0])
+    found = dual_prices._search(demand, np.array([1]), np.zeros(1), 0.1, 1e-8)
+    assert found.mixed == [demand.found[0]]
+    assert found.shares.tolist() == [1.0]
+
+
+def test_a_search_begins_with_so_many_of_the_tightest_cuts_and_no_more(monkeypatch):
+    demand = demand_of([0.0, 4.0])
+    demand.found += [taken_at(float(price), 4.0 - price, 0, 1) for price in range(4)]
+    assert _tightest(demand, np.zeros(1)) == demand.found  # all say the same here, and keep their order
+    monkeypatch.setattr(dual_prices, "CUTS", 2)
+    assert _tightest(demand, np.zeros(1)) == demand.found[:2]
