@@ -114,3 +114,20 @@ def test_a_search_begins_with_so_many_of_the_tightest_cuts_and_no_more(monkeypat
     assert _tightest(demand, np.zeros(1)) == demand.found  # all say the same here, and keep their order
     monkeypatch.setattr(dual_prices, "CUTS", 2)
     assert _tightest(demand, np.zeros(1)) == demand.found[:2]
+
+
+@pytest.mark.parametrize(("start", "bound"), [(0.0, 6.0), (5.5, 5.5)])
+def test_a_search_goes_on_from_below_and_from_above_where_its_box_holds_it_back(start, bound):
+    demand = demand_of([0.0, 1.0], [0.0, 2.0], [0.0, 3.0])
+    most, begin = np.array([1]), np.array([start])
+    assert bound_at(demand.at(begin), most) == pytest.approx(bound)
+    assert dual_prices._search(demand, most, begin, 1e-3, 2e-2).bound == pytest.approx(3.0, rel=0.02)
+
+
+def test_a_step_that_keeps_its_promise_looks_farther_the_next_time(monkeypatch):
+    """From 0 to 2 of at most 6 by looks that begin at a thousandth of it: nine doublings, not hundreds of steps."""
+    monkeypatch.setattr(dual_prices, "BOLD", 1.0)
+    demand = demand_of([0.0, 1.0], [0.0, 2.0], [0.0, 3.0])
+    found = dual_prices._search(demand, np.array([1]), np.zeros(1), 1e-3, 1e-8)
+    assert found.bound == pytest.approx(3.0)
+    assert len(demand.found) < 20
