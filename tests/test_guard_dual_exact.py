@@ -47,6 +47,13 @@ def test_no_price_is_looked_for_above_the_highest():
     assert not found.at_edge.any()
 
 
+def test_a_price_of_nothing_is_no_edge_that_holds_a_search_back():
+    demand, cut = demand_of([0.0, 4.0]), taken_at(0.0, 4.0, 0, 1)
+    found = _lowest_of_cuts(demand, [cut], np.array([9]), np.array([0.1]), np.array([0.5]), np.array([8.0]))
+    assert found.point == pytest.approx([0.0])
+    assert not found.at_edge.any()
+
+
 def test_only_those_who_ask_for_what_must_be_sent_are_served_first():
     demand = demand_of([0.0, 1.0, 9.0], [0.0, 1.0, 9.0], [0.0, 1.0, 9.0], weights=((0, -1, 0),))
     asked, margin, keys = np.array([2, 1, 0]), np.array([8.0, 0.5, 7.0]), np.arange(3, dtype=np.uint64)

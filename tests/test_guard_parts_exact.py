@@ -253,3 +253,17 @@ def test_figures_that_every_plan_and_rule_rests_on():
     assert (prices.FIRST_BOX, prices.LATER_BOX, prices.BOLD) == (0.1, 0.02, 0.5)
     assert (datetime.date(1970, 1, 1), 1_440, datetime.timedelta(minutes=1)) == (days.EPOCH, hours.DAY, hours.MINUTE)
     assert (columns.STALE_SHARE, DIGITS) == (0.5, 6)
+
+
+def test_caps_and_the_budget_are_said_as_what_they_allow():
+    said = rules_said(crl.load_world("tight_budget"))
+    assert [(one.of, one.says) for one in said if one.rule == "cap"] == [
+        ("sms", "at most 1 in 7 days on sms"),
+        ("call", "at most 1 in 14 days on call"),
+    ]
+    spread = "at most 300 EUR for 1,000 customers over 60 days, released evenly; what is left carries over"
+    assert [one.says for one in said if one.rule == "budget"] == [spread]
+    free = crl.load_world("ecommerce")
+    assert [one for one in rules_said(free) if one.rule == "budget"] == []
+    gaps = rules_said(shop({"min_gap_days": 3}))
+    assert [one.says for one in gaps if one.rule == "gap"] == ["at least 3 days between sends on all channels"]
