@@ -18,7 +18,7 @@ DEV   := $(TESTS) $(SITE) ruff mypy pandas-stubs build
 LOWEST_PYTHON ?= python3.11
 EXTRA         ?=
 
-.PHONY: setup demo test check lowest matrix bench pretrained docs site pictures data wheel licences audit slow clean
+.PHONY: setup demo test pytest check lowest matrix bench pretrained docs site pictures data wheel licences audit slow clean
 setup: $(RUN_STAMP)
 
 $(RUN_STAMP): pyproject.toml constraints.txt
@@ -28,14 +28,18 @@ $(RUN_STAMP): pyproject.toml constraints.txt
 	touch $@
 
 $(DEV_STAMP): $(RUN_STAMP)
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[rl]' $(DEV)
+	$(BIN)/python -m pip install -q --no-compile -c constraints.txt -e '.[rl]' $(DEV)
 	touch $@
 
 demo: $(RUN_STAMP)   ## the main job on the bundled world, ending in a report
 	$(BIN)/campaignrl demo
 
-test: check          ## lint, types, then every test (slow studies excepted)
-	$(BIN)/python -m pytest -q -n 2 -m "not slow"
+test: $(DEV_STAMP)    ## lint, types and every test (slow studies excepted), side by side
+	$(MAKE) --no-print-directory -j 2 check pytest
+
+# A file's tests run in one process, so that what they share is made once.
+pytest: $(DEV_STAMP)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow"
 
 check: $(DEV_STAMP)  ## lint and types
 	$(BIN)/ruff check .

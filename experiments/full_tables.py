@@ -7,7 +7,6 @@ other ways in the same world, seed by seed; that one is chosen on the same seeds
 from __future__ import annotations
 
 import math
-import re
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,18 @@ from campaignrl.report.figures import (
     ForestRow,
     Judged,
     Line,
+    curves_by_panel,
     estimates_against_truth,
     forest,
     gain_by_budget,
-    learning_curves,
     png_bytes,
 )
 from campaignrl.report.pages import Drawing, Part, StudyPage, Table, made_of, mean_interval, world_part
-from campaignrl.suites import ALPHA, CONTRIBUTION, Compared, Pairing, Results, judged, write_files
+from campaignrl.suites import ALPHA, CONTRIBUTION, Compared, Pairing, Results, judged, write_between, write_files
 
 RL = ("fitted_q", "maskable_ppo", "rollout")
 OTHERS = ("rules", "best_fixed", "lin_ts", "dr_uplift")
-BEGIN, END = "<!-- full -->", "<!-- full: end -->"
+MARK = "full"
 HELPS, LOSES, OPEN = "helps", "loses", "is not shown to help"
 
 
@@ -218,27 +217,23 @@ def gained(results: Results, world: str, policy: str) -> str:
 
 
 def curves(found: dict[str, Any]) -> Drawing:
-    """Share of the ceiling, or the gain, that learners reach from few and from many, all worlds."""
+    """What learners gain from few customers and from many, a panel a world in its own currency."""
     results: Results = found["results"]
-    lines = []
-    for world in results.suite.worlds:
+    panels = []
+    for world, facts in results.suite.worlds.items():
+        lines = []
         for learner, sizes in results.suite.curves.items():
             labels = sorted(sizes, key=lambda label: sizes[label])
-            top = max(abs(mean(results, world, label, "gain")) for label in labels) or 1.0
-            y = [mean(results, world, label, "gain") / top for label in labels]
-            blank = [math.nan] * len(y)
-            lines.append(Line(f"{world}, {learner}", [sizes[label] for label in labels], y, blank, blank))
-    return Drawing(learning_curves([("customers learned on", lines)], "gain, largest of each line = 1"), "")
+            points = [mean_interval(list(results.values(world, label, "gain").values())) for label in labels]
+            y, low, high = ([point[k] for point in points] for k in range(3))
+            lines.append(Line(learner, [sizes[label] for label in labels], y, low, high))
+        panels.append((f"{world}, {facts.currency}", lines))
+    return Drawing(curves_by_panel(panels, ("customers learned on", "gain over nothing, a customer")), "")
 
 
 def into(path: Path, text: str, found: dict[str, Any]) -> None:
     """Put the section into a page of docs, between its marks or at its end, and its pictures beside it."""
-    page = path.read_text(encoding="utf-8") if path.exists() else ""
-    block = f"{BEGIN}\n{text}\n{END}"
-    if BEGIN in page:
-        page = re.sub(f"{BEGIN}.*?{END}", lambda _: block, page, flags=re.S)
-    else:
-        page = f"{page.rstrip()}\n\n{block}\n"
+    write_between(path, MARK, text)
     pictures = {"results_full.png": lead(found["results"]), "results_full_curves.png": curves(found)}
     drawn = {name: png_bytes(one.of, dpi=110) for name, one in pictures.items() if not isinstance(one.of, bytes)}
-    write_files(path.parent, {path.name: page, **drawn})
+    write_files(path.parent, drawn)

@@ -3,16 +3,20 @@
 Each learner is taught several times for each seed, on other customers every time, and plays the same evaluation
 customers with the same luck. A comparison draws, seed by seed, which teaching is the base and which the candidate;
 neither is worse (A/A). A spoilt candidate leaves a share of the customers out, as a broken join would: its loss is
-known. What a suite states as `spread` of a policy is measured here.
+known. What a suite states as `spread` of a policy is measured here. Seeds are kept one by one and need not be played
+again. Writes a section of docs/gate.md between its marks.
 
-    python experiments/gate.py                     # as smoke plays it: about 5 CPU minutes
+    python experiments/gate.py                     # as smoke plays it: about 10 CPU minutes
+    python experiments/gate.py --first-seed 5000 --docs docs/gate.md
     python experiments/gate.py --seeds 4 --customers 300 --teach 300 --json
 """
 
 from __future__ import annotations
 
+import io
 import json
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,12 +35,14 @@ from campaignrl.suites import (
     run_study,
     study_words,
     trained,
+    write_between,
     write_files,
 )
 from campaignrl.suites.statistics import REGRESSION
 
 LOSSES = (0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.10)
 AA, SPOILT, TEACHINGS, ALPHA, ASKED = 200, 50, 3, 0.05, 0.9
+MARK = "policy gate"
 OTHER_TEACHING = 100_003  # added to the seed for each further teaching: no seed of a suite is that large
 
 Values = dict[str, np.ndarray]  # by policy, (seeds, teachings, customers) contribution
@@ -50,6 +56,17 @@ def cell(suite: Suite, world_name: str, teachings: int, seed: int) -> Values:
         played = [play(world, policy, seed, suite.customers, suite.train).value for policy in taught]
         found[label] = np.array(played)
     return found
+
+
+def kept_cell(suite: Suite, world_name: str, teachings: int, folder: Path, seed: int) -> Values:
+    """The same, from its file where it was played before."""
+    path = folder / f"{world_name}-{suite.customers}-{suite.train.customers}-{teachings}" / f"seed_{seed}.npz"
+    if not path.exists():
+        out = io.BytesIO()
+        np.savez_compressed(out, **cell(suite, world_name, teachings, seed))
+        write_files(path.parent, {path.name: out.getvalue()})
+    with np.load(path) as found:
+        return {policy: found[policy] for policy in suite.policies}
 
 
 def spoil(values: Values, policy: str, loss: float) -> np.ndarray | None:
@@ -78,11 +95,19 @@ def comparison(
 
 
 def study(
-    suite: Suite, teachings: int, workers: int = 1, aa: int = AA, spoilt: int = SPOILT, first: int = 0
+    suite: Suite,
+    teachings: int,
+    folder: Path,
+    workers: int = 1,
+    aa: int = AA,
+    spoilt: int = SPOILT,
+    first: int = 0,
 ) -> dict[str, Any]:
     """All figures: spreads, false alarms, power by loss, and variance paired and unpaired; seeds from `first` on."""
     (world,), margin = suite.worlds, suite.compare.margin
-    cells = run_cells(partial(cell, suite, world, teachings), range(first, first + suite.seeds), workers)
+    cells = run_cells(
+        partial(kept_cell, suite, world, teachings, folder / "seeds"), range(first, first + suite.seeds), workers
+    )
     values = {policy: np.array([one[policy] for one in cells]) for policy in suite.policies}
     means = {policy: of.mean(axis=2) for policy, of in values.items() if policy != "none"}
     chance = generator(first, Purpose.RESAMPLE)
@@ -92,7 +117,7 @@ def study(
         alarms += any(row.verdict == REGRESSION for row in rows)
         excluded += any(row.ci_high < 0.0 or row.ci_low > 0.0 for row in rows)
     facts = {"seeds": suite.seeds, "first_seed": first, "customers": suite.customers}
-    facts |= {"teachings": teachings, "comparisons": aa}
+    facts |= {"teachings": teachings, "comparisons": aa, "spoilt": spoilt}
     spreads = {policy: spread_of(of) for policy, of in means.items()}
     stated = [use.model_copy(update={"spread": spreads.get(use.name)}) for use in suite.policy]
     return {
@@ -101,6 +126,7 @@ def study(
         "intervals_without_zero": excluded / aa,  # any row's; the family-wise error of the intervals
         "spread": spreads,
         "planned": planned_detectable(suite.model_copy(update={"policy": stated})),
+        "printed": planned_detectable(suite),
         "caught": {policy: caught(values, means, policy, margin, chance, spoilt) for policy in means},
         "variance_ratio": {policy: variance_ratio(values, means, policy) for policy in means},
     }
@@ -137,17 +163,39 @@ def variance_ratio(values: Values, means: dict[str, np.ndarray], policy: str) ->
 
 def told(found: dict[str, Any]) -> str:
     """The figures in lines."""
-    lines = [
-        f"{found['comparisons']} A/A comparisons of {found['seeds']} seeds: {found['false_alarms']:.1%} alarms; "
-        f"an interval of any row leaves out 0 in {found['intervals_without_zero']:.1%}",
-        f"{'policy':<10} spread  planned  variance unpaired / paired   caught by loss",
+    rows = [
+        f"| {policy} | {spread:.2%} | {found['planned'][policy]:.1%} | {shown(found['printed'].get(policy), '.1%')} | "
+        + " | ".join(shown(found["caught"][policy].get(f"{loss:.2f}"), ".0%") for loss in LOSSES)
+        + f" | {shown(found['variance_ratio'][policy], '.0f')} |"
+        for policy, spread in found["spread"].items()
     ]
-    for policy, spread in found["spread"].items():
-        ratio, planned = found["variance_ratio"][policy], found["planned"][policy]
-        by_loss = ", ".join(f"{float(loss):.0%}: {share:.0%}" for loss, share in found["caught"][policy].items())
-        ratio_said = "-" if ratio is None else f"{ratio:.0f}"
-        lines.append(f"{policy:<10} {spread:6.2%} {planned:8.1%} {ratio_said:>28}   {by_loss or '-'}")
+    head = [
+        "",
+        "spread",
+        "detectable by it",
+        "as printed",
+        *(f"{loss:.0%} lost" for loss in LOSSES),
+        "unpaired / paired",
+    ]
+    aa = f"{found['comparisons']} A/A comparisons of {found['seeds']} seeds (from {found['first_seed']})"
+    lines = [
+        f"{aa}, drawn from {found['teachings']} teachings of each learner for each seed: {found['false_alarms']:.1%} "
+        f"alarms; an interval of any row leaves out 0 in {found['intervals_without_zero']:.1%}.",
+        "",
+        f"| {' | '.join(head)} |",
+        "|---" * len(head) + "|",
+        *rows,
+        "",
+        f"Lost: of {found['spoilt']} comparisons in which the policy is spoilt by so much, the share that is called a "
+        "regression; - where even sending nothing loses less. Unpaired / paired: variance of the difference to a",
+        "policy 3% worse, of seeds that share nothing over the same seeds.",
+    ]
     return "\n".join(lines)
+
+
+def shown(figure: float | None, how: str) -> str:
+    """A figure, or a dash where there is none."""
+    return "-" if figure is None else f"{figure:{how}}"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -159,13 +207,17 @@ def main(argv: list[str] | None = None) -> int:
     words.add_argument("--customers", type=int, help="evaluated per run, instead of the suite's own")
     words.add_argument("--teach", type=int, help="customers a learner is taught on, instead of the suite's own")
     words.add_argument("--teachings", type=int, default=TEACHINGS, help="of each learner for each seed")
+    words.add_argument("--docs", type=Path, help="page whose section is replaced, such as docs/gate.md")
     asked = words.parse_args(argv)
     suite = load_suite(asked.suite, seeds=asked.seeds)
     train = suite.train.model_copy(update={"customers": asked.teach or suite.train.customers})
     suite = suite.model_copy(update={"customers": asked.customers or suite.customers, "train": train})
-    found = study(suite, asked.teachings, asked.workers, first=asked.first_seed)
+    found = study(suite, asked.teachings, asked.output, asked.workers, first=asked.first_seed)
     text = json.dumps(found, indent=2)
     write_files(asked.output, {"gate.json": text})
+    if asked.docs:
+        call = f"python experiments/gate.py --first-seed {asked.first_seed} --seeds {suite.seeds} --docs docs/gate.md"
+        write_between(asked.docs, MARK, f"Made by `{call}`:\n\n{told(found)}")
     print(text if asked.json else told(found))
     return 0 if found["false_alarms"] <= ALPHA else 1
 

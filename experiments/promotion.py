@@ -33,35 +33,36 @@ Array = np.ndarray
 
 
 class Life(NamedTuple):
-    """What n customers did: up to each day of the trial (n, d), and what was known of them before."""
+    """What n customers did: up to each day of the trial (n, d), and what was known of them when each step began."""
 
-    known: pd.DataFrame
+    known: tuple[pd.DataFrame, ...]
     margin: Array
     spend: Array
     left: Array
     value: Array
 
 
-def life_of(world: crl.World, customers: int, days: int, run: int, seed: int) -> Life:
+def life_of(world: crl.World, customers: int, spec: TrialSpec, run: int, seed: int) -> Life:
     """A world's customers under business as usual."""
+    days, starts = sum(step.days for step in spec.steps), np.cumsum([0, *(step.days for step in spec.ramp[:-1])])
     panel = Panel(world, FIRST_ID + np.arange(run * customers, (run + 1) * customers), seed + run)
     rules, ids = business_as_usual(world), np.array([f"c{i:06d}" for i in range(customers)], dtype=object)
-    orders, sums = [], np.zeros((4, customers, days))
+    orders, known, sums = [], [], np.zeros((4, customers, days))
     for day in range(BEFORE + days):
-        if day == BEFORE:
+        if day - BEFORE in starts:
             seen = panel.observe()
             about = {"customer_id": ids, "segment": seen.labels("segment"), **{n: seen.columns[n] for n in NUMBERS}}
             history = pd.concat(orders, ignore_index=True)
-            known = cohort_of(pd.DataFrame(about), history, DAY_ZERO + pd.Timedelta(days=BEFORE))
+            known.append(cohort_of(pd.DataFrame(about), history, DAY_ZERO + pd.Timedelta(days=day)))
         out = panel.step(actions_of_day(panel, rules))
+        rows = np.flatnonzero(out.bought)
+        ts = np.full(len(rows), DAY_ZERO + pd.Timedelta(days=day))
+        orders.append(pd.DataFrame({"customer_id": ids[rows], "ts": ts, "amount": out.revenue[rows]}))
         if day < BEFORE:
-            rows = np.flatnonzero(out.bought)
-            ts = np.full(len(rows), DAY_ZERO + pd.Timedelta(days=day))
-            orders.append(pd.DataFrame({"customer_id": ids[rows], "ts": ts, "amount": out.revenue[rows]}))
             continue
         lost, value, cost = (part.astype(np.float64) for part in (out.unsubscribed, out.reward, out.cost))
         sums[:, :, day - BEFORE] = value + cost + lost * world.money.unsubscribe, cost, lost, value
-    return Life(known, *(np.cumsum(part, axis=1) for part in sums))
+    return Life(tuple(known), *(np.cumsum(part, axis=1) for part in sums))
 
 
 def sums_of(life: Life, gain: float, theirs: Array, first: int, until: int) -> pd.DataFrame:
@@ -69,36 +70,36 @@ def sums_of(life: Life, gain: float, theirs: Array, first: int, until: int) -> p
     margin, spend, left, value = (part[:, until - 1] - (part[:, first - 1] if first else 0.0) for part in life[1:])
     more = np.where(theirs, gain * value, 0.0)
     columns = {"value": value + more, "margin": margin + more, "spend": spend, "unsubscribed": left}
-    return pd.DataFrame(columns, index=life.known["customer_id"])
+    return pd.DataFrame(columns, index=life.known[0]["customer_id"])
 
 
 def played(life: Life, spec: TrialSpec, gain: float, salt: str, every: int = 1) -> tuple[str, int]:
     """How a trial ends, and on which of its days it is promoted or sent away."""
     step, first, promoted = 0, 0, 0
-    trial = planned_step(spec, step, salt, life.known)
-    theirs = arm_of(trial, life)
+    trial, known, arm = begun(life, spec, step, salt)
     for day in range(1, life.value.shape[1] + 1):
         seen = day - first
         if seen % every and seen < spec.steps[step].days:
             continue
-        sums = sums_of(life, gain, theirs, first, day)
-        found = verdict(spec, step, read_step(trial, life.known, sums, seen / spec.steps[step].days), seen)
+        brought = sums_of(life, gain, arm == 1, first, day)
+        found = verdict(spec, step, read_step(trial, known, brought, seen / spec.steps[step].days, arm=arm), seen)
         if found.move == "go on":
             continue
         if found.move in ("next step", "promote"):
             promoted = day if found.move == "promote" else promoted
             step, first = len(spec.ramp) if found.move == "promote" else step + 1, day
-            trial = planned_step(spec, step, salt, life.known)
-            theirs = arm_of(trial, life)
+            trial, known, arm = begun(life, spec, step, salt)
             continue
         back = "promoted, then rolled back" if found.move == "roll back" else "promoted"
         return (back, promoted) if promoted else (found.move, day)
     return ("promoted", promoted) if promoted else ("stay", life.value.shape[1])
 
 
-def arm_of(trial: Trial, life: Life) -> Array:
-    """(n,) who is the challenger's."""
-    return arms_of(trial, life.known["customer_id"].to_numpy(dtype=object)) == 1
+def begun(life: Life, spec: TrialSpec, step: int, salt: str) -> tuple[Trial, pd.DataFrame, Array]:
+    """The test of a step, what it knows beforehand, and (n,) each customer's arm."""
+    known = life.known[min(step, len(life.known) - 1)]  # after a promotion: as of the last step of the ramp
+    trial = planned_step(spec, step, salt, known)
+    return trial, known, arms_of(trial, known["customer_id"].to_numpy(dtype=object))
 
 
 def study(runs: int, customers: int, world: str, spec: TrialSpec, seed: int, every: int = 1) -> dict[str, object]:
@@ -107,7 +108,7 @@ def study(runs: int, customers: int, world: str, spec: TrialSpec, seed: int, eve
     long = crl.load_world(found, horizon=max(found.horizon, BEFORE + days))
     ends: dict[float, list[tuple[str, int]]] = {gain: [] for gain in GAINS}
     for run in range(runs):
-        life = life_of(long, customers, days, run, seed)
+        life = life_of(long, customers, spec, run, seed)
         for gain in GAINS:
             ends[gain].append(played(life, spec, gain, f"run {run}", every))
         print(f"run {run}: " + ", ".join(f"{g:+.0%} {e[-1][0]} on day {e[-1][1]}" for g, e in ends.items()), flush=True)

@@ -32,9 +32,11 @@ from campaignrl.suites.abtest import (
     read_trial,
     read_trial_file,
     simulate_trials,
+    size_by_playing,
     split_p_value,
 )
 from campaignrl.suites.abtest.cuped import difference
+from campaignrl.suites.abtest.sized import LEVEL, SIZES, power_at_least
 
 HALVES = {"champion": 0.5, "challenger": 0.5}
 
@@ -184,6 +186,74 @@ def test_covariates_halve_the_test_where_they_explain_half(pool, facts):
     better = pool._replace(challenger=pool.champion + 0.05 * facts["mean"])
     without = simulate_trials(trial_of(**facts), better, np.random.default_rng(7), runs=300, use_covariates=False)
     assert without.found < 0.6
+
+
+def outcomes_of(chance, customers):
+    """Exponential, half of it known beforehand."""
+    known = chance.exponential(2.0, customers)
+    value = known + chance.exponential(2.0, customers)
+    return Pool(value, value.copy(), known[:, None])
+
+
+def test_how_well_a_size_is_known_is_what_samples_show():
+    chance, seen, said = np.random.default_rng(20), [], []
+    for _ in range(300):
+        pool = outcomes_of(chance, 2_000)
+        left = pool.champion.var() * (1.0 - pool.explained)
+        seen.append(np.log(left / pool.champion.mean() ** 2))
+        said.append(pool.doubt())
+    assert np.mean(said) == pytest.approx(np.std(seen), rel=0.2)
+    four = outcomes_of(chance, 8_000)
+    assert four.doubt() == pytest.approx(np.mean(said) / 2, rel=0.2)  # of four times as many customers
+    assert four.doubt(use_covariates=False) != four.doubt()
+    assert Pool(np.ones(9), np.ones(9), np.zeros((9, 0))).doubt() == 0.0
+
+
+def test_a_size_from_a_sample_is_at_least_that_of_the_truth_in_nineteen_of_twenty():
+    chance, truth = np.random.default_rng(21), {"mean": 4.0, "std": np.sqrt(8.0), "explained": 0.5}
+    needed, plain, bound = trial_of(**truth, looks="once").customers, 0, 0
+    for _ in range(200):
+        pool = outcomes_of(chance, 20_000)
+        facts = {"mean": float(pool.champion.mean()), "std": float(pool.champion.std(ddof=1)), "looks": "once"}
+        facts["explained"] = pool.explained
+        plain += trial_of(**facts).customers >= needed
+        bound += trial_of(**facts, doubt=pool.doubt()).customers >= needed
+    assert bound >= 0.9 * 200  # 95 % promised: fewer than 180 of 200 have a chance of 0.3 %
+    assert plain < 0.65 * 200  # what is measured without its error is too small in about every second test
+
+
+def test_a_size_by_playing_is_shown_to_be_enough_and_is_on_customers_who_were_not_there(pool, facts):
+    pilot = outcomes_of(np.random.default_rng(22), 20_000)
+    known = {"mean": float(pilot.champion.mean()), "std": float(pilot.champion.std()), "explained": pilot.explained}
+    small = trial_of(**known, looks="once", power=0.8).model_copy(update={"customers": 1_500})
+    sized = size_by_playing(small, pilot, np.random.default_rng(23), runs=1_000)
+    assert sized.trial.customers > 1.5 * small.customers  # it was too small by half, and no longer is
+    assert sized.sizes > 1
+    assert sized.power_at_least >= 0.8
+    assert sized.trial.model_copy(update={"customers": 1_500}) == small
+    played = simulate_trials(sized.trial, pool.raised(0.05), np.random.default_rng(24), runs=1_000)
+    assert played.found >= 0.8
+
+
+def test_the_bound_of_a_power_is_that_of_clopper_and_pearson():
+    bounds = power_at_least(1_000)
+    level = LEVEL / SIZES
+    for found in (1, 400, 829, 1_000):
+        exact = stats.binomtest(found, 1_000, alternative="greater").proportion_ci(1.0 - level, "exact").low
+        assert bounds[found] == pytest.approx(exact, rel=1e-9)
+    assert bounds[0] == 0.0
+
+
+def test_a_test_that_is_large_enough_stays_as_it_is(pool, facts):
+    large = trial_of(**facts, looks="once", power=0.95)
+    asked = large.model_copy(update={"power": 0.8})
+    sized = size_by_playing(asked, pool, np.random.default_rng(25), runs=300)
+    assert (sized.trial, sized.sizes) == (asked, 1)
+
+
+def test_so_few_tests_that_no_power_can_be_shown_are_told(pool, facts):
+    with pytest.raises(UsageError, match="At least 21 tests"):
+        size_by_playing(trial_of(**facts), pool, np.random.default_rng(26), runs=20)
 
 
 def test_a_pool_of_a_world_knows_what_its_first_morning_explains():
@@ -435,7 +505,9 @@ def test_a_plan_in_a_world_tells_its_power(tmp_path):
     words = ("plan", "s", "-w", "coupon_trap", "--champion", "uniform", "--challenger", "none", "-n", 300)
     shown = run(*words, "--effect", 0.5, "--simulate", 50, "-o", tmp_path / "t.json", "--json")
     facts = json.loads(shown.stdout)
-    assert facts["simulated_power"] > 0.6
+    assert facts["simulated_power"] > facts["simulated_power_at_least"] >= 0.8
+    assert facts["customers"] >= facts["customers_by_formula"]
+    assert read_trial_file(tmp_path / "t.json").customers == facts["customers"]
     assert facts["simulated_false_stops"] < 0.2
     assert 0 < facts["covariates_would_explain"] < 1
 

@@ -48,6 +48,7 @@ LONG = (
     *("failures.md", "first-hour.md", "operate.md", "scale.md", "first-study.md", "first-month.md", "own-world.md"),
     *("profiles.md", "loop.md", "marketer.md", "gate-in-ci.md"),
     *("send-list-from-excel.md", "spend-a-budget.md", "erase-a-customer.md"),
+    *("world-from-orders.md", "plan-an-ab-test.md", "environment.md"),
 )
 NOT_RUN = ("git clone", "make test", "make setup", "make wheel", "pip install")
 MARKED = [pytest.param(page, marks=pytest.mark.slow) if page.name in LONG else page for page in PAGES]

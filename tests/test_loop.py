@@ -3,6 +3,7 @@
 import datetime as dt
 import html
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -246,6 +247,46 @@ def test_an_opt_out_at_noon_is_lost_from_the_list_and_nothing_else(planned):
     assert done.lost == 1
     sends = pd.read_csv(done.path, dtype=str)
     assert set(listed["customer_id"]) - set(sends["customer_id"]) == {gone}
+
+
+def standing_on(page):
+    """The word and the rest of what the page of a morning says of its release."""
+    found = re.search(r'id="standing"[^>]*><span[^>]*>([^<]+)</span> (.*?)</p>', page.read_text(encoding="utf-8"))
+    return found[1], re.sub("<[^>]+>", "", html.unescape(found[2]))
+
+
+def test_the_page_of_a_morning_says_who_released_halted_and_let_go_on(shop):
+    page = today(shop, day=DAY).page
+    before = page.read_text(encoding="utf-8")
+    assert standing_on(page) == ("waits for", f"campaignrl approve {shop} --by NAME")
+    halt(shop, who="Bob", why="<b>wrong</b> price", now=NOW)
+    assert standing_on(page) == ("halted", "by Bob, 2026-11-21 08:30:00: wrong price")
+    assert "<b>wrong" not in page.read_text(encoding="utf-8")
+    release(shop, who="Bob", why="mended", now=NOW)
+    assert page.read_text(encoding="utf-8") == before
+    done = approve(shop, day=DAY, who=r"Ann \1", now=NOW)
+    told = f"by Ann \\1, 2026-11-21 08:30:00: {done.sends:,} sends, {done.path}"
+    assert standing_on(page) == ("released", told)
+    assert "waits for" not in page.read_text(encoding="utf-8")
+    assert standing_on(today(shop, day=DAY).page) == ("released", told)
+    gone = pd.read_csv(done.path, dtype=str)["customer_id"].iloc[0]
+    (shop / "answers" / "permissions_late.csv").write_text(f"customer_id,channel,allowed,day\n{gone},*,no,{DAY}\n")
+    approve(shop, day=DAY, who="Bob", now=NOW)
+    assert f"{done.sends - 1:,} sends" in standing_on(page)[1]
+
+
+def test_the_page_of_a_morning_asks_for_a_new_look_where_what_it_rests_on_has_changed(tmp_path):
+    paths, _, _ = chinese_exports(tmp_path / "in")
+    place = tmp_path / "tea"
+    new_campaign(place, exports=paths, start=DAY)
+    page = today(place, day=DAY).page
+    assert standing_on(page) == ("waits for", f"campaignrl init {place} --confirm")
+    confirm(place)
+    word, said = standing_on(page)
+    assert word == "waits for"
+    with pytest.raises(UsageError, match="before exports or"):
+        approve(place, day=DAY, who="Ann", now=NOW)
+    assert said == f"campaignrl today {place}", "what approve asks for"
 
 
 def test_a_plan_of_an_older_file_is_not_approved(planned):

@@ -15,7 +15,7 @@ from campaignrl.choices import actions_of_day
 from campaignrl.envs import Panel, customers_frame
 from campaignrl.errors import UsageError
 from campaignrl.ledger import Ledger, add
-from campaignrl.loop import CampaignFile, TrialSpec, new_campaign, planned_step, read_step, today, verdict
+from campaignrl.loop import CampaignFile, TrialSpec, cohort_of, new_campaign, planned_step, read_step, today, verdict
 from campaignrl.loop.arms import champion_of, course_of, decided, move_on
 from campaignrl.loop.folder import Stage
 from campaignrl.loop.stations import learn_on, open_ledger
@@ -25,7 +25,8 @@ from campaignrl.rng import customer_keys
 from campaignrl.send import audit_ledger
 from campaignrl.send.decide import decide
 from campaignrl.specs import load_world
-from campaignrl.suites.abtest import customers_needed
+from campaignrl.suites.abtest import arms_of, customers_needed
+from campaignrl.suites.abtest.cuped import difference, differences
 
 DAY = dt.date(2026, 11, 21)
 STUDY = Path(__file__).parents[1] / "experiments" / "promotion.py"
@@ -74,6 +75,74 @@ def test_customers_in_the_other_arm_void_a_trial():
     trial = planned_step(SPEC, 1, "spring", people)
     reading = read_step(trial, people, sums(people, trial, gain=0.5), 0.5, crossed=20)
     assert verdict(SPEC, 1, reading, 5).move == "roll back"
+
+
+def test_what_a_customer_is_expected_to_bring_is_of_the_days_before_and_one_order_tells_little():
+    day = pd.Timestamp("2026-11-21")
+    people = pd.DataFrame({"customer_id": ["a", "b", "c"]})
+    rows = [("a", 1, 200.0), ("b", 1, 50.0), ("b", 31, 50.0), ("b", 61, 50.0), ("b", 200, 50.0)]
+    orders = pd.DataFrame(
+        {"customer_id": one, "ts": day - pd.Timedelta(days=ago), "amount": amount} for one, ago, amount in rows
+    )
+    found = cohort_of(people, orders, day).set_index("customer_id")
+    typical = 400.0 / 5
+    assert found.loc["c", "order_expected"] == pytest.approx(typical), "who never ordered is as everybody"
+    assert found.loc["a", "order_expected"] == pytest.approx((200.0 + 1.5 * typical) / 2.5)
+    assert found.loc["b", "order_expected"] == pytest.approx((200.0 + 1.5 * typical) / 5.5)
+    assert found.loc["b", "value_expected"] == pytest.approx(3 * found.loc["b", "order_expected"])
+    late = 0.5 ** (1 / 30) + 0.5 ** (31 / 30) + 0.5 ** (61 / 30)
+    assert found.loc["b", "value_expected_late"] == pytest.approx(late * found.loc["b", "order_expected"])
+    since = pd.DataFrame({"customer_id": ["c"], "ts": [day], "amount": [999.0]})
+    pd.testing.assert_frame_equal(found.reset_index(), cohort_of(people, pd.concat([orders, since]), day))
+    told = cohort_of(people.assign(orders=[4, np.nan, 0], basket_mean=[10.0, 10.0, np.nan]), orders, day)
+    assert told["order_expected"].tolist() == pytest.approx([(40.0 + 1.5 * typical) / 5.5, typical, typical])
+    none = cohort_of(people, orders.iloc[:0], day)
+    assert not none[["order_expected", "value_expected", "value_expected_late"]].to_numpy().any()
+
+
+def test_what_was_known_beforehand_is_taken_out_of_the_guardrails_too():
+    people = cohort()
+    trial = planned_step(SPEC, 1, "spring", people)
+    brought = sums(people, trial)
+    brought["margin"] += 20.0 * people["spent_before"].to_numpy()
+    narrow = read_step(trial, people, brought, 0.5).arms[0].guardrails[-1]
+    wide = read_step(trial, people.assign(spent_before=0.0), brought, 0.5).arms[0].guardrails[-1]
+    assert narrow.column == "margin"
+    assert (narrow.ci_high - narrow.ci_low) < 0.3 * (wide.ci_high - wide.ci_low)
+    arm = arms_of(trial, people["customer_id"].to_numpy(dtype=object))
+    assert read_step(trial, people, brought, 0.5, arm=arm).arms == read_step(trial, people, brought, 0.5).arms
+
+
+def test_a_regression_of_several_outcomes_is_that_of_each_however_covariates_hang_together():
+    rng = np.random.default_rng(2)
+    known, arm = rng.normal(size=(400, 3)), rng.random(400) < 0.3
+    outcomes = known @ rng.normal(size=(3, 2)) + rng.normal(size=(400, 2)) + arm[:, None]
+    wide = np.column_stack([known, known[:, 0] * 1e6, np.ones(400)])  # one twice, in another unit, and a constant
+    for column, found in enumerate(differences(outcomes, arm, wide)):
+        design = np.column_stack([arm, np.ones(400), known])
+        slopes = np.linalg.lstsq(design, outcomes[:, column], rcond=None)[0]
+        assert found.value == pytest.approx(slopes[0], rel=1e-9)
+        alone = difference(outcomes[:, column], arm, known)
+        assert found == pytest.approx(alone, rel=1e-9)
+
+
+def test_few_events_in_the_smaller_arm_are_no_harm_and_no_gain():
+    """An arm in which nobody left or bought yet is no arm in which everybody is alike."""
+    rng, false = np.random.default_rng(6), 0
+    for _ in range(300):
+        challenger = rng.random(4_000) < 0.9
+        left = (rng.random(4_000) < 0.003).astype(float)  # about one in the champion's arm
+        found = difference(left, challenger)
+        false += abs(found.value) > stats.norm.isf(0.01) * found.std_error
+    assert false <= 12, "of 300 at 2 %"
+    alike, some = np.r_[np.zeros(400), np.ones(3), np.zeros(3_597)], np.arange(4_000) >= 400
+    found = difference(alike, some)
+    assert found.std_error > 0.5 * found.value
+
+
+def test_the_steps_that_only_send_away_share_what_they_may_err():
+    levels = [planned_step(SPEC, step, "spring", cohort(50)).alpha for step in range(3)]
+    assert levels == pytest.approx([2 * SPEC.alpha / 3, 2 * SPEC.alpha, 2 * SPEC.alpha / 3])
 
 
 def test_the_share_of_a_growing_step_keeps_its_customers():

@@ -80,6 +80,7 @@ PICKED = [
 ]
 
 
+@pytest.mark.slow
 def test_changes_of_the_guard_are_noticed(tmp_path):
     only = [word for text in PICKED for word in ("--only", text)]
     code, said = play("--group", "guard", "--tests", "tests/test_guard_exact.py", "--keep", tmp_path, *only)

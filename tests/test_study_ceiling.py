@@ -58,6 +58,7 @@ def test_labels_see_the_observation_alone_and_are_the_same_again():
     assert (one.gain[:, 0] == 0.0).all()
 
 
+@pytest.mark.slow
 def test_the_study_finds_a_policy_over_nothing_and_says_what_doubling_added(study, tmp_path):
     words = ["--worlds", "no_memory", "--customers", "600", "--doublings", "1"]
     words += ["--players", "40", "--searches", "0", "--fresh", "300", "--families", "network"]

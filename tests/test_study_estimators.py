@@ -23,6 +23,7 @@ def markets():
     return runpy.run_path(str(ROOT / "experiments" / "estimators.py"))
 
 
+@pytest.mark.slow
 def test_digits_come_out_near_the_published_table(digits, tmp_path):
     done = subprocess.run(
         [sys.executable, ROOT / "experiments" / "digits.py", "--runs", "3", "--workers", "1", "--json", "-o", tmp_path],

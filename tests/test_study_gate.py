@@ -26,8 +26,18 @@ def suite():
 
 
 @pytest.fixture(scope="module")
-def found(gate, suite):
-    return gate["study"](suite, teachings=2, aa=40, spoilt=10)
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("gate")
+
+
+@pytest.fixture(scope="module")
+def found(gate, suite, folder):
+    return gate["study"](suite, teachings=2, folder=folder, aa=40, spoilt=10)
+
+
+def test_seeds_that_were_played_are_not_played_again(gate, suite, folder, found, monkeypatch):
+    monkeypatch.setitem(gate["study"].__globals__, "cell", lambda *given: pytest.fail("a seed was played again"))
+    assert gate["study"](suite, teachings=2, folder=folder, aa=40, spoilt=10) == found
 
 
 def test_a_rule_taught_again_is_the_same_and_a_learner_is_not(found):
@@ -74,7 +84,10 @@ def test_equals_are_drawn_seed_by_seed(gate):
 
 def test_it_writes_and_tells(gate, tmp_path, capsys):
     words = ["--seeds", "2", "--customers", "60", "--teach", "60", "--teachings", "2", "-o", str(tmp_path)]
+    page = tmp_path / "gate.md"
+    words += ["--docs", str(page)]
     assert gate["main"](words) in (0, 1)
     told = capsys.readouterr().out
     assert "A/A comparisons of 2 seeds" in told
+    assert told.strip() in page.read_text(encoding="utf-8")
     assert json.loads((tmp_path / "gate.json").read_text())["seeds"] == 2

@@ -63,6 +63,7 @@ def test_an_interval_over_seeds_is_student_s_and_of_a_ratio_linearised(study):
     assert (exact.low, exact.mean, exact.high) == pytest.approx((2.0, 2.0, 2.0))
 
 
+@pytest.mark.slow
 def test_the_section_is_written_and_contacts_are_those_asked_for(study, tmp_path, monkeypatch):
     scope = study["taught"].__globals__
     monkeypatch.setitem(scope, "PILOT", scope["PILOT"][:150])

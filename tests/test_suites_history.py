@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -199,10 +200,38 @@ def test_a_branch_is_held_against_its_own_base_and_a_loss_may_be_accepted(reposi
     assert (let.exit_code, "accepted: we want the log" in let.stdout) == (0, True)
     assert run("compare", results, "--history", history).exit_code == 0
     assert [one.reason for one in accepted(history)] == ["we want the log"]
+    again = run("compare", results, "--history", history, "--accept", "once more")
+    assert (again.exit_code, "Nothing was accepted" in again.stdout) == (0, True)
+    assert len(accepted(history)) == 1
     commit(repository, "uniform", "another commit")
     assert run("compare", results, "--history", history).exit_code == 0  # the base is the accepted commit now
     assert run("benchmark", "nightly.toml", "--history", history, "--commit", first.id).exit_code == 0
     assert read_results(results).suite.name == "nightly"
+
+
+def test_results_of_files_that_are_not_committed_say_so_wherever_they_are_shown(repository, tmp_path):
+    history, results = Path("kept"), tmp_path / "r.json"
+    commit(repository, "none", "sends nothing")
+    (repository / "nightly.toml").write_text(SUITE.format(use="uniform"))
+    assert run("benchmark", "nightly.toml", "-o", results, "--history", history).exit_code == 0
+    (entry,) = entries_of(history, "nightly")
+    assert (entry.commit.subject, entry.commit.changed) == ("sends nothing", True)
+    assert "with changes that are not committed" in (history / "nightly.html").read_text(encoding="utf-8")
+    commit(repository, "uniform", "sends at random, and keeps its history here")
+    shown = run("compare", results, "--history", history)
+    assert f"The base is {entry.commit.short} sends nothing (with changes that are not committed)." in shown.stdout
+    assert run("benchmark", "nightly.toml", "-o", results, "--history", history).exit_code == 0
+    assert not commit_of(besides=history).changed  # the history's own page is no change of what is measured
+    assert commit_of().changed
+    assert commit_of(besides=tmp_path / "elsewhere").changed  # a folder outside hides nothing
+
+
+def test_words_of_a_history_that_would_be_ignored_are_told():
+    for words in (("--history", "h"), ("--commit", "abc"), ("--accept", "why")):
+        wrong = run("compare", "a.json", "b.json", *words).exception
+        assert isinstance(wrong, UsageError)
+        assert f"{words[0]} needs --history DIR and one file" in str(wrong)
+    assert isinstance(run("benchmark", "smoke", "--commit", "abc").exception, UsageError)
 
 
 def test_without_git_a_commit_must_be_named(tmp_path, monkeypatch):

@@ -151,14 +151,12 @@ def test_one_comment_is_kept_and_edited_in_place(folder):
     assert [body.split("\n")[1] for body in bodies[1:]] == ["second"]
 
 
-def test_in_a_repository_of_policies_alone_main_is_played_by_the_same_package(folder, monkeypatch):
-    monkeypatch.setenv("PACKAGE", "campaignrl.whl")
-    monkeypatch.setenv("GITHUB_BASE_REF", "main")
-    settings = {"use": "none", "world": "coupon_trap", "seeds": 2, "customers": 20, "horizon": 10}
-    shop = folder / "shop"
-    shop.mkdir()
-    (shop / "suite.toml").write_text(SUITE.format(**settings), encoding="utf-8")
-    say = ["git", "-C", str(shop), "-c", "user.name=a", "-c", "user.email=a@b.c"]
+def repository(place, files):
+    """A repository whose main branch holds these files."""
+    place.mkdir()
+    for name, text in files.items():
+        (place / name).write_text(text, encoding="utf-8")
+    say = ["git", "-C", str(place), "-c", "user.name=a", "-c", "user.email=a@b.c"]
     for words in (
         ["init", "-q"],
         ["add", "-A"],
@@ -166,6 +164,32 @@ def test_in_a_repository_of_policies_alone_main_is_played_by_the_same_package(fo
         ["update-ref", "refs/remotes/origin/main", "HEAD"],
     ):
         subprocess.run([*say, *words], check=True)
+    return place
+
+
+def test_a_pull_request_that_brings_the_suite_is_told_that_there_is_no_base(folder, monkeypatch, played):
+    monkeypatch.setenv("PACKAGE", "campaignrl.whl")
+    monkeypatch.setenv("GITHUB_BASE_REF", "main")
+    shop = repository(folder / "shop", {"README": "nothing yet"})
+    (shop / "suite.toml").write_text("of the branch", encoding="utf-8")
+    shutil.copy(played["main"], shop / "candidate.json")
+    done = step("Play main", shop)
+    assert (done.returncode, "main has no suite.toml yet" in done.stdout) == (0, True)
+    assert step("Compare", shop).returncode == 0
+    assert step("Pass or fail", shop).returncode == 4
+    assert "No comparison: the base" in (shop / "gate.md").read_text(encoding="utf-8")
+
+
+def test_where_nothing_could_be_played_the_comment_says_so(folder):
+    assert step("Comment", folder).returncode == 0
+    assert "could not be played" in json.loads((folder / "comments.json").read_text())[-1]["body"]
+
+
+def test_in_a_repository_of_policies_alone_main_is_played_by_the_same_package(folder, monkeypatch):
+    monkeypatch.setenv("PACKAGE", "campaignrl.whl")
+    monkeypatch.setenv("GITHUB_BASE_REF", "main")
+    settings = {"use": "none", "world": "coupon_trap", "seeds": 2, "customers": 20, "horizon": 10}
+    shop = repository(folder / "shop", {"suite.toml": SUITE.format(**settings)})
     (shop / "suite.toml").write_text(SUITE.format(**{**settings, "seeds": 3}), encoding="utf-8")
     done = step("Play main", shop)
     assert done.returncode == 0, done.stderr

@@ -27,6 +27,7 @@ from campaignrl.suites.abtest import (
     read_trial,
     read_trial_file,
     simulate_trials,
+    size_by_playing,
 )
 from campaignrl.tables import ID
 from campaignrl.tables.files import write_frame
@@ -73,14 +74,17 @@ def plan(
     alpha: Annotated[float, typer.Option(help="How often a test without a difference may stop.")] = 0.05,
     power: Annotated[float, typer.Option(help="How often the effect is to be found.")] = 0.8,
     salt: Annotated[str | None, typer.Option(help="Of the hash that assigns; default: the name.")] = None,
-    simulate: Annotated[int, typer.Option(min=0, help="Tests to simulate in the world, for the power.")] = 0,
+    simulate: Annotated[
+        int, typer.Option(min=0, help="Tests to play in the world; the size grows until they show the power.")
+    ] = 0,
     seed: Annotated[int, typer.Option(help="Of the simulation.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Find the size of a test before it starts, and write the test down.
 
     Mean and spread come from --mean and --std, or from playing the champion in a --world, whose first morning also says
-    what covariates would explain. --simulate plays the whole test in it.
+    what covariates would explain; of what is measured there the size goes by the upper 95 % bound. --simulate plays the
+    whole test in it, and makes it larger until the lower bound of the share found reaches the power.
     """
     pool = None if world is None else pool_of(world, champion, challenger, customers=customers, seed=seed)
     if pool is None and simulate:
@@ -102,10 +106,11 @@ def plan(
         alpha=alpha,
         power=power,
         salt=salt,
+        doubt=pool.doubt(use_covariates=explained > 0.0) if pool else 0.0,
         measure=measure,
     )
+    trial, facts = _planned(trial, pool, simulate, seed)
     trial.write(output)
-    facts = _facts(trial, pool, simulate, seed)
     shares = ", ".join(f"{arm} {part:.0%}" for arm, part in trial.arms.items())
     lines = (f"{key.replace('_', ' ')}: {shares if key == 'arms' else value}" for key, value in facts.items())
     say_json(facts) if as_json else say("\n".join(lines))
@@ -144,23 +149,27 @@ def read(
     raise typer.Exit(found.exit_code)
 
 
-def _facts(trial: Trial, pool: Pool | None, runs: int, seed: int) -> dict[str, Any]:
-    """What is said of a plan."""
+def _planned(trial: Trial, pool: Pool | None, runs: int, seed: int) -> tuple[Trial, dict[str, Any]]:
+    """The test at its size, and what is said of it."""
+    played = {}
+    if pool is not None:
+        gain = float((pool.challenger - pool.champion).mean()) / abs(float(pool.champion.mean()))
+        played = {"covariates_would_explain": round(pool.explained, 4), "simulated_gain": round(gain, 4)}
+    if pool is not None and runs:
+        trial, shown = _played(trial, pool, runs, seed)
+        played |= shown
     facts: dict[str, Any] = {"test": trial.name, "arms": trial.arms, "customers": trial.customers, "looks": trial.looks}
     facts |= {"effect": trial.effect, "mean": round(trial.mean, 4), "std": round(trial.std, 4)}
-    if pool is None:
-        return facts
-    gain = float((pool.challenger - pool.champion).mean()) / abs(float(pool.champion.mean()))
-    facts |= {"covariates_would_explain": round(pool.explained, 4), "simulated_gain": round(gain, 4)}
-    if runs:
-        raised = pool._replace(challenger=pool.champion + trial.effect * trial.mean)
-        chance = generator(seed, Purpose.RESAMPLE, 2)
-        same = pool._replace(challenger=pool.champion)
-        with_effect = simulate_trials(trial, raised, chance, runs=runs, use_covariates=trial.explained > 0.0)
-        without = simulate_trials(trial, same, chance, runs=runs, use_covariates=trial.explained > 0.0)
-        facts |= {"simulated_power": with_effect.found, "simulated_false_stops": without.stopped}
-        facts |= {"mean_customers_at_the_stop": round(with_effect.customers)}
-    return facts
+    return trial, facts | played
+
+
+def _played(trial: Trial, pool: Pool, runs: int, seed: int) -> tuple[Trial, dict[str, Any]]:
+    chance, use = generator(seed, Purpose.RESAMPLE, 2), trial.explained > 0.0
+    sized = size_by_playing(trial, pool, chance, runs=runs, use_covariates=use)
+    without = simulate_trials(sized.trial, pool.raised(0.0), chance, runs=runs, use_covariates=use)
+    facts = {"customers_by_formula": trial.customers, "simulated_power": sized.played.found}
+    facts |= {"simulated_power_at_least": round(sized.power_at_least, 4), "simulated_false_stops": without.stopped}
+    return sized.trial, {**facts, "mean_customers_at_the_stop": round(sized.played.customers)}
 
 
 def _arms(share: float, holdout: float) -> dict[str, float]:

@@ -57,7 +57,9 @@ def benchmark(
     An interrupted benchmark goes on where it stopped when it is run again with the same -o. With --history, the results
     are kept in that folder under the commit, and its page (SUITE.html) shows what each policy was worth over time.
     """
-    at = None if history is None else commit_of(commit)  # before anything runs
+    if history is None and commit is not None:
+        raise UsageError("benchmark --commit needs --history DIR: the folder that keeps results by commit.")
+    at = None if history is None else commit_of(commit, besides=history)  # before anything runs
     if mlflow is not None:
         require_mlflow()
     with progress(f"benchmark {suite}") as tell:
@@ -109,8 +111,10 @@ def compare(
     words: dict[str, Any] = {"margin": _margin(margin), "fail_on": fail_on}
     if by_commit and history is not None:
         found = _with_history(history, base, commit_of(commit), accept_reason, words)
-    elif accept_reason is not None:
-        raise UsageError("compare --accept needs --history DIR and one file: the candidate's results.")
+    elif given := [
+        w for w, v in (("history", history), ("commit", commit), ("accept", accept_reason)) if v is not None
+    ]:
+        raise UsageError(f"compare --{given[0]} needs --history DIR and one file: the candidate's results.")
     else:
         found = compare_results(base, candidate, policy_base=policy_base, policy_candidate=policy_candidate, **words)
     for path, text in ((markdown, found.to_markdown()), (junit, to_junit(found))):
@@ -129,9 +133,12 @@ def _with_history(history: Path, candidate: Path, at: Commit, reason: str | None
         why = f"{history} holds no results of {suite} at a commit before {at.short}."
         return Comparison((), results.suite.compare.margin, ALPHA, str(history), candidate.name, refused=why)
     found = replace(compare_results(entry.results, candidate, **words), base=f"{suite} at {entry.commit.short}")
-    if reason is not None:
-        accept(history, suite, at, with_accepted(found, suite, at, accepted(history)), reason)
-    return with_accepted(found, suite, at, accepted(history))
+    notes = [f"The base is {entry.commit.short} {entry.commit.said}."] if entry.commit.changed else []
+    if reason is not None and not accept(
+        history, suite, at, with_accepted(found, suite, at, accepted(history)), reason
+    ):
+        notes.append("Nothing was accepted: no row is a regression that does not stand already.")
+    return with_accepted(replace(found, notes=(*found.notes, *notes)), suite, at, accepted(history))
 
 
 def _margin(given: list[str] | None) -> dict[str, float] | None:

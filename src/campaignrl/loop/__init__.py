@@ -8,6 +8,7 @@ first_steps.py      What may come before the first morning: profiles alone, to c
 morning.py          A morning: exports to profiles, what came back to the ledger, who may decide, what would be sent;
                     and the page
 new_campaign.py     A new folder: from a template with example exports, or from a marketer's own files
+standing.py         What stands between the plan of a morning and its sends, as its page says it
 study_folder.py     A researcher's folder: a world to change, a suite of policies to compare in it, a script from log to
                     truth
 arms/               Who decides: champion, challengers, and the trial by which one becomes the other
@@ -18,6 +19,7 @@ stations/           The stations of a morning that take something in
 
 from campaignrl.loop.approval import Approved as Approved
 from campaignrl.loop.approval import approve as approve
+from campaignrl.loop.approval import confirm as confirm
 from campaignrl.loop.approval import halt as halt
 from campaignrl.loop.approval import release as release
 from campaignrl.loop.arms import Judged as Judged
@@ -33,7 +35,6 @@ from campaignrl.loop.first_steps import profiles_alone as profiles_alone
 from campaignrl.loop.first_steps import standing_in_world as standing_in_world
 from campaignrl.loop.folder import CampaignFile as CampaignFile
 from campaignrl.loop.folder import TrialSpec as TrialSpec
-from campaignrl.loop.folder import confirm as confirm
 from campaignrl.loop.folder import halted as halted
 from campaignrl.loop.folder import read_state as read_state
 from campaignrl.loop.folder import settle as settle

@@ -2,7 +2,8 @@
 
 What was approved is what is sent: the list is decided once more as the ledger stands now, and may only have lost
 customers since (an opt-out at noon). Anything else needs a new look. Asked again before the list is handed over, it
-takes off those who may no longer be contacted. Not here: the plan (morning.py).
+takes off those who may no longer be contacted. What the page of the morning says of it is kept true
+(standing.py). Not here: the plan (morning.py).
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from campaignrl.loop.folder import (
     APPROVALS,
     HALT,
     CampaignFile,
+    GuessSpec,
     append_line,
+    confirm_guesses,
     halted,
     locked,
     read_state,
@@ -28,6 +31,7 @@ from campaignrl.loop.folder import (
     write_state,
 )
 from campaignrl.loop.morning import PLANS
+from campaignrl.loop.standing import tell_standing
 from campaignrl.loop.stations import open_ledger, profiles_key, take_in
 from campaignrl.tables.files import frame_writer, read_frame, write_whole
 
@@ -67,9 +71,11 @@ def approve(folder: str | Path, *, day: datetime.date, who: str, now: datetime.d
         if before.get("day") == day.isoformat() and path.exists():
             take_in(campaign, ledger, day, state)
             lost = _take_off(campaign, ledger, day, path, who, now)
-            before["lost"] = int(before["lost"]) + lost
+            left = len(read_frame(path, ["customer_id"]))
+            before |= {"lost": int(before["lost"]) + lost, "sends": left}
             write_state(place, {**state, "approved": before})
-            return Approved(day, path, len(read_frame(path, ["customer_id"])), before["lost"], before["who"])
+            tell_standing(place)
+            return Approved(day, path, left, before["lost"], before["who"])
         _require_plan(campaign, state, day)
         take_in(campaign, ledger, day, state)  # an opt-out at noon
         planned = read_frame(place / PLANS / f"{day}.csv", text=["customer_id"])
@@ -83,11 +89,12 @@ def approve(folder: str | Path, *, day: datetime.date, who: str, now: datetime.d
         found = decided(campaign, ledger, day, commit=True)
         lost = len(planned) - len(found.sends())
         facts = {"day": day.isoformat(), "who": who, "when": now.isoformat(timespec="seconds"), "lost": lost}
-        facts |= {"list": list_digest(found), "run": found.run, "policy": found.policy}
+        facts |= {"sends": len(found.sends()), "list": list_digest(found), "run": found.run, "policy": found.policy}
         write_whole(path, frame_writer(found.sends(), path))
         append_line(place / APPROVALS, facts)
         state["approved"] = {**facts, "list": str(path)}
         write_state(place, state)
+        tell_standing(place)
     return Approved(day, path, len(found.sends()), lost, who)
 
 
@@ -129,6 +136,7 @@ def halt(folder: str | Path, *, who: str, why: str, now: datetime.datetime) -> N
     facts = {"who": who, "why": why, "when": now.isoformat(timespec="seconds")}
     write_whole(place / HALT, lambda out: out.write(json.dumps(facts, ensure_ascii=False).encode()))
     append_line(place / HALTS, {**facts, "what": "halted"})
+    tell_standing(place)
 
 
 def release(folder: str | Path, *, who: str, why: str, now: datetime.datetime) -> None:
@@ -139,6 +147,20 @@ def release(folder: str | Path, *, who: str, why: str, now: datetime.datetime) -
         raise UsageError(Problem("halt", "--release", str(place), "a campaign that is halted"))
     append_line(place / HALTS, {"who": who, "why": why, "when": now.isoformat(timespec="seconds"), "what": "released"})
     (place / HALT).unlink()
+    tell_standing(place)
+
+
+def confirm(folder: str | Path) -> list[GuessSpec]:
+    """Take the guesses out of campaign.toml; what was confirmed.
+
+    Raises:
+        UsageError: there are guesses, but not at the end of the file where they were written.
+    """
+    place = Path(folder)
+    found = confirm_guesses(place)
+    if found:
+        tell_standing(place)
+    return found
 
 
 def _signed(verb: str, who: str, why: str) -> None:

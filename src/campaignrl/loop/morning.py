@@ -30,6 +30,7 @@ from campaignrl.loop.arms import (
     require_not_losing,
 )
 from campaignrl.loop.folder import CampaignFile, locked, read_state, require_going, write_state
+from campaignrl.loop.standing import PAGE, standing_of
 from campaignrl.loop.stations import (
     PROFILES,
     data_alerts,
@@ -49,7 +50,7 @@ from campaignrl.report.pages import morning_page, plan_page
 from campaignrl.send import Decisions, Plan, plan_of
 from campaignrl.tables.files import Writer, frame_writer, read_frame, write_together
 
-PLANS, PAGE = "plans", "morning.html"
+PLANS = "plans"
 NOTHING_NEW = "nothing new"
 Watch = Callable[[str, float], None]
 
@@ -157,7 +158,7 @@ def today(folder: str | Path, *, day: datetime.date, watch: Watch | None = None)
             said += [beside(campaign, ledger, day, one, decisions) for one in apprentices]
         _wait(found, campaign, state, decisions)
         found.alerts += [one.says for one in health_of(ledger, as_of=day, world=campaign.world).alarms]
-        _write(found, campaign, decisions)
+        _write(found, campaign, state, decisions)
         write_state(place, state)
     return found
 
@@ -200,9 +201,7 @@ def _wait(found: Today, campaign: CampaignFile, state: dict[str, Any], decisions
         why = ", ".join(f"{why} ({many:,})" for why, many in found.plan.nothing[:3])
         found.alerts.append(f"nobody gets anything: {why or 'no customers'}")
     state["plan"] = {"day": found.day.isoformat(), "list": list_digest(decisions), "sends": found.plan.sends}
-    found.waits_for = (
-        f"campaignrl init {found.folder} --confirm" if guesses else f"campaignrl approve {found.folder} --by NAME"
-    )
+    found.waits_for = standing_of(campaign, state, found.day).said
 
 
 def _listed(path: str) -> set[str]:
@@ -211,7 +210,7 @@ def _listed(path: str) -> set[str]:
     return set(read_frame(place, text=["decision_id"])["decision_id"]) if place.is_file() else set()
 
 
-def _write(found: Today, campaign: CampaignFile, decisions: Decisions) -> None:
+def _write(found: Today, campaign: CampaignFile, state: dict[str, Any], decisions: Decisions) -> None:
     assert found.plan is not None
     name = found.day.isoformat()
     found.list_path, found.page = found.folder / PLANS / f"{name}.csv", found.folder / PAGE
@@ -221,8 +220,8 @@ def _write(found: Today, campaign: CampaignFile, decisions: Decisions) -> None:
         campaign.spec.name,
         found.plan,
         stations,
+        standing=standing_of(campaign, state, found.day),
         alerts=found.alerts,
-        waits_for=found.waits_for,
         plan_link=f"{PLANS}/{name}.html",
     ).encode("utf-8", errors="replace")
     files: dict[str | Path, Writer] = {found.page: lambda out: out.write(page)}

@@ -42,6 +42,7 @@ from campaignrl.suites.study import kept as kept
 from campaignrl.suites.study import run_cells as run_cells
 from campaignrl.suites.study import run_study as run_study
 from campaignrl.suites.study import study_words as study_words
+from campaignrl.suites.study import write_between as write_between
 from campaignrl.suites.study import write_files as write_files
 from campaignrl.suites.suite import PolicyUse as PolicyUse
 from campaignrl.suites.suite import Suite as Suite

@@ -97,6 +97,19 @@ def write_files(folder: str | Path, files: Mapping[str, bytes | str]) -> None:
         write_whole(Path(folder) / name, partial(_put, data=data))
 
 
+def write_between(page: str | Path, mark: str, text: str) -> None:
+    """Put a text into a page of docs, between its marks `<!-- mark -->` and `<!-- mark: end -->`, or at its end."""
+    page, begin, end = Path(page), f"<!-- {mark} -->", f"<!-- {mark}: end -->"
+    before = page.read_text(encoding="utf-8") if page.exists() else ""
+    block = f"{begin}\n{text}\n{end}"
+    if begin in before and end in before:
+        first, last = before.index(begin), before.index(end) + len(end)
+        whole = before[:first] + block + before[last:]
+    else:
+        whole = f"{before.rstrip()}\n\n{block}\n"
+    write_files(page.parent, {page.name: whole})
+
+
 def run_study(main: Callable[[], int | None]) -> None:
     """Run a study's `main` and leave with the exit code it returns, if any; an error of ours is told in its words.
 

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
+from campaignrl.arrays import Int64
 from campaignrl.ledger import SUMS
 from campaignrl.loop.folder import TrialSpec
 from campaignrl.specs import check
@@ -42,7 +43,7 @@ class Verdict(NamedTuple):
 
 def planned_step(spec: TrialSpec, step: int, salt: str, cohort: pd.DataFrame) -> Trial:
     """The test of a step of a trial. cohort: customer_id and what is known of them beforehand, numbers."""
-    share = spec.steps[step].share
+    share, last = spec.steps[step].share, step == len(spec.ramp) - 1
     rails = [
         Guardrail(column="unsubscribed", better=-1, margin=spec.more_unsubscribes),
         Guardrail(column="spend", better=-1, margin=spec.more_spend),
@@ -56,7 +57,7 @@ def planned_step(spec: TrialSpec, step: int, salt: str, cohort: pd.DataFrame) ->
         "covariates": [name for name in cohort.columns if name != "customer_id"],
         "guardrails": rails,
         "looks": "late",
-        "alpha": 2.0 * spec.alpha,  # in both directions
+        "alpha": 2.0 * spec.alpha / (1 if last else len(spec.steps)),  # in both directions; other steps only send away
         "effect": 0.1,  # of no reading
         "mean": 1.0,  # nobody knows what they will bring; shares are of what the champion's do
         "std": 1.0,
@@ -65,13 +66,24 @@ def planned_step(spec: TrialSpec, step: int, salt: str, cohort: pd.DataFrame) ->
     return check(Trial, words, "trial")
 
 
-def read_step(trial: Trial, cohort: pd.DataFrame, sums: pd.DataFrame, seen: float, crossed: int = 0) -> Reading:
-    """A step's test as it stands. sums: of `customer_sums`; who is not in it brought nothing; seen: of its days."""
+def read_step(
+    trial: Trial,
+    cohort: pd.DataFrame,
+    sums: pd.DataFrame,
+    seen: float,
+    crossed: int = 0,
+    arm: Int64 | None = None,
+) -> Reading:
+    """A step's test as it stands.
+
+    sums: of `customer_sums`; who is not in it brought nothing; seen: of its days; arm: (n,) `arms_of` the cohort, where
+    it is known already.
+    """
     ids = cohort["customer_id"].to_numpy(dtype=object)
     brought = sums.reindex(ids).fillna(0.0)
     rails = [rail.column for rail in trial.guardrails]
     outcomes = Outcomes(
-        arms_of(trial, ids),
+        arms_of(trial, ids) if arm is None else arm,
         brought[trial.measure].to_numpy(dtype=np.float64),
         cohort[list(trial.covariates)].to_numpy(dtype=np.float64),
         brought[rails].to_numpy(dtype=np.float64),

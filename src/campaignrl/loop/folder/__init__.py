@@ -8,8 +8,9 @@ state.py          The folder on disk: what is remembered from morning to morning
 from campaignrl.loop.folder.campaign_file import FILE as FILE
 from campaignrl.loop.folder.campaign_file import CampaignFile as CampaignFile
 from campaignrl.loop.folder.campaign_file import campaign_text as campaign_text
-from campaignrl.loop.folder.campaign_file import confirm as confirm
+from campaignrl.loop.folder.campaign_file import confirm_guesses as confirm_guesses
 from campaignrl.loop.folder.campaign_file import settle as settle
+from campaignrl.loop.folder.settings import GuessSpec as GuessSpec
 from campaignrl.loop.folder.settings import Stage as Stage
 from campaignrl.loop.folder.settings import TrialSpec as TrialSpec
 from campaignrl.loop.folder.state import APPROVALS as APPROVALS

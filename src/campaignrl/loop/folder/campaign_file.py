@@ -121,7 +121,7 @@ def campaign_text(facts: Mapping[str, Any], mapping: Mapping[str, Any], guesses:
     return place.get_template("campaign.toml.j2").render(**facts, mapping=mapping, guesses=guesses, mark=GUESSES)
 
 
-def confirm(folder: Path) -> list[GuessSpec]:
+def confirm_guesses(folder: Path) -> list[GuessSpec]:
     """Take the guesses out of the file; what was confirmed.
 
     Raises:

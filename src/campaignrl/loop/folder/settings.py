@@ -97,9 +97,9 @@ class TrialSpec(Spec):
     mode: off; apprentice, in which challengers decide beside and nothing of theirs is sent; trial, in which the first
     that the world shows to be better gets shares of the customers. ramp: the steps; the last one is the test. watched:
     days after a promotion in which the former champion keeps `kept` of the customers and the new one may be rolled
-    back. alpha: chance at most that a challenger which brings no more becomes champion, or one that brings no less is
-    sent away. more_unsubscribes, more_spend,
-    less_margin: by which share of the champion's the challenger may be worse; beyond, it is rolled back. holdout: share
+    back. alpha: chance at most that a challenger which brings no more becomes champion, or that one which brings no less
+    is sent away by the last step of the ramp; each of the other steps has its part of as much again. more_unsubscribes,
+    more_spend, less_margin: by which share of the champion's the challenger may be worse; beyond, it is rolled back. holdout: share
     of the customers who are never contacted; None: the world's own.
     """
 

@@ -4,9 +4,10 @@ mean +- SE x sqrt(2 (n r + 1) / (n r) x log(sqrt(n r + 1) / alpha)), r the tunin
 (Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas 2024, Annals of Statistics 52:2613, theorem 2.2). The error at all looks
 together tends to alpha where looking starts once a central limit theorem holds; narrowest near the n it is tuned for.
 Where nobody looks beyond a horizon, the same curve may be drawn closer until all looks up to there share alpha
-(Brownian limit, as in group-sequential tests). `late_multiple` keeps
-most of alpha for the end (O'Brien & Fleming 1979, Biometrics 35:549). Not here: bounds that hold exactly, for outcomes
-of a known range (confidence_sequences.py).
+(Brownian limit, as in group-sequential tests). `late_multiple` keeps most of alpha for the end, more of it than
+O'Brien & Fleming (1979, Biometrics 35:549): its boundary is a straight line that falls, whose chance of being passed is
+known in closed form (Anderson 1960, Annals of Mathematical Statistics 31:165). Not here: bounds that hold exactly, for
+outcomes of a known range (confidence_sequences.py).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ FIRST = 0.05  # share of the horizon at the first look
 PATHS = 8_000  # of the Brownian motions that stand for a test from its first to its last look
 STEPS = 400  # looks of them that share alpha; this fine a grid is nearly continuous
 FEW = 16  # every so many of these are the looks of a test whose power is asked: few looks find less
+FALL = 1.5  # standard errors by which the late boundary falls: 0 is O'Brien & Fleming's, more is later and finds more
 SAFE = 0.8  # share of alpha that is given out; the rest is for early looks, where the limit is not reached yet
 
 
@@ -49,28 +51,40 @@ def horizon_multiple(n: Float | float, alpha: float, horizon: float) -> Float:
 def late_multiple(n: Float | float, alpha: float, horizon: float) -> Float:
     """Standard errors at n of `horizon`: wide at first, near those of one look at the end, and never outside of alpha.
 
-    The boundary is level for the Brownian motion behind it, which passes it with twice the chance of its end point.
+    For the Brownian motion behind it the boundary is a line that falls by FALL up to the end.
     """
-    part = np.minimum(np.asarray(n, dtype=np.float64) / horizon, 1.0)
-    found: Float = -special.ndtri(alpha / 4.0) / np.sqrt(np.maximum(part, 1e-12))
+    part = np.maximum(np.minimum(np.asarray(n, dtype=np.float64) / horizon, 1.0), 1e-12)
+    found: Float = (_late_height(alpha) - FALL * part) / np.sqrt(part)
     return found
 
 
 @cache
 def late_inflation(alpha: float, power: float) -> float:
     """As `horizon_inflation`, for `late_multiple`, in the right direction: the chance is known exactly."""
-    edge = -float(special.ndtri(alpha / 4.0))
-
-    def found(drift: float) -> float:
-        beyond = 2.0 * drift * edge + float(special.log_ndtr(-edge - drift))
-        return float(special.ndtr(drift - edge)) + math.exp(min(beyond, 0.0))
-
+    height = _late_height(alpha)
     low, high = 0.0, 20.0
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (middle, high) if found(middle) < power else (low, middle)
+        low, high = (middle, high) if _passed(height, middle) < power else (low, middle)
     once = special.ndtri(power) - special.ndtri(alpha / 2)
     return float((high / once) ** 2)
+
+
+@cache
+def _late_height(alpha: float) -> float:
+    """Where the late boundary begins, so that either of its two lines is passed with half of alpha."""
+    low, high = 0.0, 40.0
+    for _ in range(80):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _passed(middle, 0.0) > alpha / 2 else (low, middle)
+    return high
+
+
+def _passed(height: float, drift: float) -> float:
+    """Chance that a Brownian motion of such a drift passes the line height - FALL t up to t = 1."""
+    rise = drift + FALL
+    beyond = 2.0 * height * rise + float(special.log_ndtr(-height - rise))
+    return float(special.ndtr(rise - height)) + math.exp(min(beyond, 0.0))
 
 
 @cache

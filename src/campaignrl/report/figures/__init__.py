@@ -53,6 +53,7 @@ from campaignrl.report.figures.profiles import segment_picture as segment_pictur
 from campaignrl.report.figures.published import published_figure as published_figure
 from campaignrl.report.figures.study import Judged as Judged
 from campaignrl.report.figures.study import Line as Line
+from campaignrl.report.figures.study import curves_by_panel as curves_by_panel
 from campaignrl.report.figures.study import estimates_against_truth as estimates_against_truth
 from campaignrl.report.figures.study import gain_by_budget as gain_by_budget
 from campaignrl.report.figures.study import learning_curves as learning_curves

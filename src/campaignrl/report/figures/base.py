@@ -136,7 +136,8 @@ def send_shares(
     size = _fitting([line for name in every for line in _wrapped(name)], columns)
     steep = size < READABLE
     longest = max((len(safe(name)) for name in every), default=0)
-    head = 0.75 + longest * LETTER * STEEP / 72 / ROW if steep else 1.35  # in rows, above the first
+    level = 1.35 + 0.35 * (max((len(_wrapped(name)) for name in every), default=0) > 2)
+    head = 0.75 + longest * LETTER * STEEP / 72 / ROW if steep else level  # in rows, above the first
     figure, ax = _canvas(1.0 + ROW * (len(rows) + head - 1.35))
     look: dict[str, Any] = {"rotation": 90, "fontsize": STEEP} if steep else {"fontsize": size}
     left = 0.0
@@ -210,7 +211,10 @@ def _names(ax: Axes, at: Any, names: Sequence[str]) -> None:
 
 
 def _wrapped(name: str) -> list[str]:
-    return textwrap.wrap(safe(name, 40), 10, max_lines=2, placeholder="…")
+    """A name in short lines, parted where its words are: free_shipping@email -> free_, shipping, @email."""
+    apart = safe(name, 40).replace("_", "_ ").replace("@", " @")
+    lines = textwrap.wrap(apart, 11, max_lines=3, placeholder="…")
+    return [line.replace("_ ", "_").replace(" @", "@") for line in lines]
 
 
 def _fitting(lines: Sequence[str], columns: float) -> float:

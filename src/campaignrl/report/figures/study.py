@@ -90,17 +90,27 @@ def gain_by_budget(lines: Sequence[Line], today: float, units: tuple[str, str]) 
     return figure
 
 
+def curves_by_panel(panels: Sequence[tuple[str, Sequence[Line]]], units: tuple[str, str]) -> Figure:
+    """Learning curves of several worlds, (title, lines) each on its own scale; what x is, is the same in all."""
+    figure, axes = _grid(len(panels))
+    for ax, (title, lines) in zip(axes, panels, strict=True):
+        ax.grid(axis="y", color=RULE, lw=0.8)
+        ax.axhline(0.0, color=MUTED, lw=1)
+        _lines(ax, lines)
+        ax.set_xscale("log")
+        _ticks_at(ax, [x for line in lines for x in line.x])
+        ax.margins(x=0.12)
+        ax.set_title(safe(title, 28), loc="left", fontsize=10, color=INK, parse_math=False)
+    figure.supxlabel(safe(units[0], 80), fontsize=9, color=MUTED, parse_math=False)
+    figure.supylabel(safe(units[1], 80), fontsize=9, color=MUTED, parse_math=False)
+    _legend(figure, axes[0])
+    return figure
+
+
 def estimates_against_truth(panels: Sequence[tuple[str, Sequence[Judged]]], unit: str) -> Figure:
     """Estimates from a log against the truth, a panel a world; on the diagonal they agree. Marks say the verdict."""
-    rows = -(-len(panels) // 4)
-    figure = Figure(figsize=(WIDTH, 0.5 + 2.5 * rows), layout="constrained")
-    figure.patch.set_alpha(0.0)
-    axes = np.atleast_1d(figure.subplots(rows, min(len(panels), 4), squeeze=False)).ravel()
-    for ax in axes[len(panels) :]:
-        ax.set_axis_off()
-    for ax, (title, judged) in zip(axes, panels, strict=False):
-        ax.patch.set_alpha(0.0)
-        frame(ax, label_size=8)
+    figure, axes = _grid(len(panels))
+    for ax, (title, judged) in zip(axes, panels, strict=True):
         low, high = _span(judged)
         ax.plot([low, high], [low, high], color=MUTED, lw=1, ls=(0, (3, 3)))
         ax.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
@@ -115,6 +125,20 @@ def estimates_against_truth(panels: Sequence[tuple[str, Sequence[Judged]]], unit
     figure.supylabel("estimated from the log", fontsize=9, color=MUTED)
     _legend(figure, axes[0])
     return figure
+
+
+def _grid(panels: int) -> tuple[Figure, list[Axes]]:
+    """So many small panels, four in a row, each with axes of its own."""
+    rows, columns = -(-panels // 4), min(panels, 4)
+    figure = Figure(figsize=(WIDTH, 0.5 + 2.5 * rows), layout="constrained")
+    figure.patch.set_alpha(0.0)
+    axes = list(figure.subplots(rows, columns, squeeze=False).ravel())
+    for ax in axes[panels:]:
+        ax.set_axis_off()
+    for ax in axes[:panels]:
+        ax.patch.set_alpha(0.0)
+        frame(ax, label_size=8)
+    return figure, axes[:panels]
 
 
 def _span(judged: Sequence[Judged]) -> tuple[float, float]:

@@ -33,7 +33,10 @@ from campaignrl.report.pages.data_quality import quality_page as quality_page
 from campaignrl.report.pages.day_line import day_line as day_line
 from campaignrl.report.pages.monitor import monitor_page as monitor_page
 from campaignrl.report.pages.monitor import rate_picture as rate_picture
+from campaignrl.report.pages.morning import Standing as Standing
+from campaignrl.report.pages.morning import day_of_page as day_of_page
 from campaignrl.report.pages.morning import morning_page as morning_page
+from campaignrl.report.pages.morning import restated as restated
 from campaignrl.report.pages.plan import plan_page as plan_page
 from campaignrl.report.pages.study import Drawing as Drawing
 from campaignrl.report.pages.study import Part as Part

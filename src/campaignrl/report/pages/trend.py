@@ -89,7 +89,7 @@ def _dots(means: Sequence[tuple[Entry, float]], changed: set[int]) -> list[Dot]:
     x = np.linspace(EDGE, WIDTH - EDGE, len(means)) if len(means) > 1 else np.array([WIDTH / 2])
     y = HEIGHT - EDGE - (worth - low) / reach * (HEIGHT - 2 * EDGE) if reach else np.full(len(worth), HEIGHT / 2)
     return [
-        Dot(float(px), float(py), f"{entry.commit.short} {entry.commit.subject}: {mean:,.3f}", entry.number in changed)
+        Dot(float(px), float(py), f"{entry.commit.short} {entry.commit.said}: {mean:,.3f}", entry.number in changed)
         for px, py, (entry, mean) in zip(x, y, means, strict=True)
     ]
 
@@ -101,7 +101,7 @@ def _change(point: ChangePoint, world: str, policy: str, reasons: Sequence[Accep
     return {
         "commit": commit.short,
         "time": commit.time[:10],
-        "subject": commit.subject,
+        "subject": commit.said,
         "since": point.since.commit.short,
         "difference": "other settings: a new start" if found is None else f"{found.difference:+.1%}",
         "interval": interval,

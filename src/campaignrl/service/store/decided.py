@@ -10,19 +10,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from campaignrl.service.store.database import put_rows
 from campaignrl.service.store.schema import decisions, sends, shadows, totals
 from campaignrl.service.store.standing import OF_OFFER, ON_DAY, SPENT
 
 
 def keep(con: Connection, decided: list[dict[str, Any]], sent: list[dict[str, Any]]) -> None:
     """Write decisions, and reserve what those of them that send something use."""
-    if decided:
-        con.execute(insert(decisions), decided)
+    put_rows(con, decisions, decided)
     if sent:
-        con.execute(insert(sends), sent)
+        put_rows(con, sends, sent)
         add_to_totals(con, _uses(sent, 1))
 
 
@@ -62,5 +62,4 @@ def _uses(rows: Iterable[Mapping[str, Any]], sign: int) -> Counter[str]:
 
 def keep_shadows(con: Connection, rows: list[dict[str, Any]]) -> None:
     """What a policy that only watches would have done beside decisions that stand."""
-    if rows:
-        con.execute(insert(shadows), rows)
+    put_rows(con, shadows, rows)

@@ -16,10 +16,10 @@ from sqlalchemy import Connection, or_, select
 
 from campaignrl.arrays import Bool
 from campaignrl.ledger import Standing, consent_on, in_order
+from campaignrl.service.store.database import one_of
 from campaignrl.service.store.schema import erased, permissions, sends, totals
 
 SPENT, ON_DAY, OF_OFFER = "spent", "day", "offer"
-AT_ONCE = 500  # keys of one question; SQLite takes no more than some thousands
 
 
 def total_names(day: int, channels: Sequence[str], offers: Sequence[str]) -> list[str]:
@@ -79,34 +79,23 @@ def _sends(
     found: dict[str, list[object]] = {name: [] for name in ("customer", "day", "channel", "offer", "decision_id")}
     columns = [sends.c.customer_id, sends.c.address, sends.c.day, sends.c.channel, sends.c.offer, sends.c.decision_id]
     seen = set()
-    for keys, shared in _questions(list(place), list(at)):
-        asked = [sends.c.customer_id.in_(keys), *([sends.c.address.in_(shared)] if shared else [])]
-        rows = con.execute(select(*columns).where(or_(*asked), sends.c.counted, sends.c.day > after))
-        for customer, address, *rest in rows.all():
-            for i in dict.fromkeys([*place.get(customer, ()), *at.get(address, ())]):
-                if (i, rest[-1]) not in seen:
-                    seen.add((i, rest[-1]))
-                    for name, value in zip(found, (i, *rest), strict=True):
-                        found[name].append(value)
+    asked = [one_of(con, sends.c.customer_id, list(place)), *([one_of(con, sends.c.address, list(at))] if at else [])]
+    rows = con.execute(select(*columns).where(or_(*asked), sends.c.counted, sends.c.day > after))
+    for customer, address, *rest in rows.all():
+        for i in dict.fromkeys([*place.get(customer, ()), *at.get(address, ())]):
+            if (i, rest[-1]) not in seen:
+                seen.add((i, rest[-1]))
+                for name, value in zip(found, (i, *rest), strict=True):
+                    found[name].append(value)
     return found
-
-
-def _questions(ids: list[str], addresses: list[str]) -> list[tuple[list[str], list[str]]]:
-    parts = range(0, max(len(ids), len(addresses)), AT_ONCE)
-    return [(ids[i : i + AT_ONCE], addresses[i : i + AT_ONCE]) for i in parts]
 
 
 def _permissions(
     con: Connection, day: int, ids: Sequence[str], spelled: Sequence[str], channels: list[str]
 ) -> tuple[npt.NDArray[np.int8], Bool]:
     columns = ("seq", "customer_id", "channel", "allowed", "day", "arrived")
-    rows: list[tuple[object, ...]] = []
-    keys = list(dict.fromkeys(spelled))
-    for i in range(0, len(keys), AT_ONCE):
-        asked = select(*(permissions.c[name] for name in columns)).where(
-            permissions.c.spelled.in_(keys[i : i + AT_ONCE])
-        )
-        rows += [tuple(row) for row in con.execute(asked).all()]
+    hit = one_of(con, permissions.c.spelled, list(dict.fromkeys(spelled)))
+    rows = [tuple(row) for row in con.execute(select(*(permissions.c[name] for name in columns)).where(hit)).all()]
     if not rows:  # as of most customers
         return np.full((len(channels), len(ids)), -1, dtype=np.int8), np.zeros(len(ids), dtype=bool)
     frame = pd.DataFrame(rows, columns=list(columns)).sort_values("seq").astype({"allowed": bool})
@@ -116,8 +105,5 @@ def _permissions(
 def _erased(con: Connection, ids: Sequence[str], hashes: Sequence[str] | None) -> Bool:
     if hashes is None:
         return np.zeros(len(ids), dtype=bool)
-    gone: set[str] = set()
-    for i in range(0, len(hashes), AT_ONCE):
-        asked = select(erased.c.hash).where(erased.c.hash.in_(list(hashes[i : i + AT_ONCE])))
-        gone |= set(con.execute(asked).scalars())
+    gone = set(con.execute(select(erased.c.hash).where(one_of(con, erased.c.hash, hashes))).scalars())
     return np.array([one in gone for one in hashes], dtype=bool)

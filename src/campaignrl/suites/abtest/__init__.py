@@ -11,6 +11,7 @@ power.py        How many customers a test needs, by formula: normal means, unequ
                 number
 reading.py      What a test says now, and whether to stop: the split, the guardrails, then the measure
 simulated.py    A test played many times in a world: its power, its false stops, and what covariates save
+sized.py        The size of a test by playing it: the first one whose power is shown to be the power asked
 split_check.py  Did the arms get the shares they were meant to get? A test of the sample ratio that may be read every
                 morning
 trial.py        What an A/B test is, as a JSON file: arms and their shares, the measure, guardrails, the size it was
@@ -42,6 +43,8 @@ from campaignrl.suites.abtest.simulated import Pool as Pool
 from campaignrl.suites.abtest.simulated import Simulated as Simulated
 from campaignrl.suites.abtest.simulated import pool_of as pool_of
 from campaignrl.suites.abtest.simulated import simulate_trials as simulate_trials
+from campaignrl.suites.abtest.sized import Sized as Sized
+from campaignrl.suites.abtest.sized import size_by_playing as size_by_playing
 from campaignrl.suites.abtest.split_check import ALARM as ALARM
 from campaignrl.suites.abtest.split_check import split_p_value as split_p_value
 from campaignrl.suites.abtest.trial import Guardrail as Guardrail

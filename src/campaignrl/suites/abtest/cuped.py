@@ -14,6 +14,8 @@ import numpy as np
 
 from campaignrl.arrays import Bool, Float
 
+SINGULAR = 1e-10  # of the largest eigenvalue: what covariates say together below it is rounding
+
 
 class Difference(NamedTuple):
     """Challenger less champion, per customer."""
@@ -27,29 +29,50 @@ class Difference(NamedTuple):
 
 
 def adjusted(outcome: Float, covariates: Float, challenger: Bool) -> Float:
-    """(n,) outcome less its regression on covariates (n, p), slopes pooled within the arms; NaN counts as the mean."""
-    known = np.where(np.isfinite(covariates), covariates, np.nan)
-    column = np.nan_to_num(np.nanmean(known, axis=0)) if len(known) else np.zeros(covariates.shape[1])
-    x = np.where(np.isnan(known), column, known) - column
-    x = x[:, x.std(axis=0) > 0.0]
-    within_x, within_y = x.copy(), outcome.copy()
+    """Outcomes (n,) or (n, m) less their regression on covariates (n, p); NaN counts as the mean.
+
+    Slopes are pooled within the arms.
+    """
+    missing = ~np.isfinite(covariates)
+    x = np.where(missing, 0.0, covariates)
+    x -= np.where(missing, 0.0, x.sum(axis=0) / np.maximum((~missing).sum(axis=0), 1))
+    spread = x.std(axis=0)
+    x = x[:, spread > 0.0] / spread[spread > 0.0]
+    gram, cross = x.T @ x, x.T @ outcome
     for arm in (arm for arm in (challenger, ~challenger) if arm.any()):
-        within_x[arm] -= within_x[arm].mean(axis=0)
-        within_y[arm] -= within_y[arm].mean()
-    slopes, *_ = np.linalg.lstsq(within_x, within_y, rcond=None)
+        part = arm.astype(np.float64)
+        gram -= np.outer(part @ x, part @ x) / part.sum()
+        cross -= np.multiply.outer(part @ x, part @ outcome) / part.sum()
+    slopes, *_ = np.linalg.lstsq(gram, cross, rcond=SINGULAR)
     result: Float = outcome - (x - x.mean(axis=0)) @ slopes
     return result
 
 
 def difference(outcome: Float, challenger: Bool, covariates: Float | None = None) -> Difference:
-    """Difference of means, standard error of unequal variances. outcome: (n,); challenger: (n,) who is in its arm."""
-    plain = _error(outcome, challenger)
+    """Difference of means and its standard error. outcome: (n,); challenger: (n,) who is in its arm."""
+    return differences(outcome[:, None], challenger, covariates)[0]
+
+
+def differences(outcomes: Float, challenger: Bool, covariates: Float | None = None) -> list[Difference]:
+    """The same of several outcomes (n, m)."""
     use = covariates is not None and covariates.shape[1] > 0
-    y = adjusted(outcome, covariates, challenger) if use and covariates is not None else outcome
+    less = adjusted(outcomes, covariates, challenger) if use and covariates is not None else outcomes
+    return [_difference(plain, y, challenger) for plain, y in zip(outcomes.T, less.T, strict=True)]
+
+
+def _difference(outcome: Float, y: Float, challenger: Bool) -> Difference:
+    plain = _error(outcome, challenger)
     error, ours, theirs = _error(y, challenger), float(y[challenger].mean()), float(y[~challenger].mean())
     saved = 1.0 - (error / plain) ** 2 if plain > 0.0 else 0.0
     return Difference(ours - theirs, error, theirs, ours, len(y), saved)
 
 
 def _error(y: Float, challenger: Bool) -> float:
-    return math.sqrt(sum(float(y[arm].var(ddof=1)) / int(arm.sum()) for arm in (challenger, ~challenger)))
+    """Of the difference: by each arm's own variance, and no less than by a common one.
+
+    An arm that few have bought in yet, or nobody left, looks as if its customers were all alike.
+    """
+    many = [int(arm.sum()) for arm in (challenger, ~challenger)]
+    own = [float(y[arm].var(ddof=1)) for arm in (challenger, ~challenger)]
+    common = sum((n - 1) * v for n, v in zip(many, own, strict=True)) / (sum(many) - 2)
+    return math.sqrt(max(sum(v / n for n, v in zip(many, own, strict=True)), common * sum(1.0 / n for n in many)))

@@ -19,6 +19,8 @@ from campaignrl.suites.abtest.trial import Guardrail, Trial
 
 Looks = Literal["any time", "once", "late"]
 
+SURE = 0.95  # how often the bound of what was measured is at least the truth
+
 
 def customers_needed(
     effect: float, std: float, shares: tuple[float, float], alpha: float, power: float, looks: Looks = "once"
@@ -53,11 +55,14 @@ def plan_trial(
     alpha: float = 0.05,
     power: float = 0.8,
     salt: str | None = None,
+    doubt: float = 0.0,
     **more: Any,
 ) -> Trial:
     """A test of the size that finds `effect`, a share of the champion's mean, in the smallest challenger's arm.
 
     mean, std: of the measure under the champion; explained: share of its variance that the covariates explain.
+    doubt: how well they are known: standard error of the logarithm of std^2 (1 - explained) / mean^2, such as
+    `Pool.doubt()`; 0: exactly.
     """
     words = {
         "name": name,
@@ -77,6 +82,7 @@ def plan_trial(
     }
     draft = check(Trial, words, "abtest plan")
     champion, *challengers = draft.arms.values()
-    left, found = std * math.sqrt(1.0 - explained), effect * abs(mean)
+    left = std * math.sqrt((1.0 - explained) * math.exp(special.ndtri(SURE) * doubt))
+    found = effect * abs(mean)
     many = customers_needed(found, left, (champion, min(challengers)), draft.level, power, looks)
     return draft.model_copy(update={"customers": max(many, 4)})

@@ -1,8 +1,8 @@
 """What a test says now, and whether to stop: the split, the guardrails, then the measure.
 
 Intervals of a test with `looks = "any time"` or "late" hold at every look up to the planned size at once; those of a
-test with one look are read at the planned size and not before. Guardrails are always read at any time. Not here: the
-differences (cuped.py), the table (outcomes.py).
+test with one look are read at the planned size and not before. Guardrails are always read at any time, and what was
+known beforehand is taken out of their noise too. Not here: the differences (cuped.py), the table (outcomes.py).
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import special
 
-from campaignrl.arrays import Float
 from campaignrl.errors import UsageError
 from campaignrl.ope.intervals import FIRST, horizon_multiple, late_multiple
-from campaignrl.suites.abtest.cuped import Difference, difference
+from campaignrl.suites.abtest.cuped import Difference, differences
 from campaignrl.suites.abtest.outcomes import Outcomes
 from campaignrl.suites.abtest.split_check import ALARM, split_p_value
 from campaignrl.suites.abtest.trial import Guardrail, Trial
@@ -142,14 +141,14 @@ def _arm(trial: Trial, outcomes: Outcomes, number: int, broken: bool, seen: floa
     rows = (outcomes.arm == 0) | (outcomes.arm == number)
     challenger = outcomes.arm[rows] == number
     share = len(challenger) / len(outcomes.arm)
-    found = difference(outcomes.measure[rows], challenger, outcomes.covariates[rows])
+    brought = np.column_stack([outcomes.measure[rows], outcomes.guardrails[rows]])
+    found, *harms = differences(brought, challenger, outcomes.covariates[rows])
     planned = trial.customers * share
     at = float(found.customers) if seen is None else seen * planned
     low, high = interval(trial, found, at, planned)
     scale = abs(found.champion) or abs(trial.mean)
     guarded = tuple(
-        _guarded(trial, rail, outcomes.guardrails[rows, place], challenger, at, planned)
-        for place, rail in enumerate(trial.guardrails)
+        _guarded(trial, rail, harm, at, planned) for rail, harm in zip(trial.guardrails, harms, strict=True)
     )
     many = len(outcomes.arm) if seen is None else round(seen * trial.customers)
     decision = _decision(trial, low, high, many, guarded, broken)
@@ -178,8 +177,7 @@ def interval(trial: Trial, found: Difference, at: float, planned: float) -> tupl
     return found.value - multiple * found.std_error, found.value + multiple * found.std_error
 
 
-def _guarded(trial: Trial, rail: Guardrail, values: Float, challenger: Any, at: float, planned: float) -> Guarded:
-    found = difference(values, challenger)
+def _guarded(trial: Trial, rail: Guardrail, found: Difference, at: float, planned: float) -> Guarded:
     multiple = float(horizon_multiple(at, trial.level, planned))
     scale = abs(found.champion) or 1.0
     harm, half = -rail.better * found.value / scale, multiple * found.std_error / scale

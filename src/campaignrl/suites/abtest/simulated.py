@@ -38,6 +38,19 @@ class Pool(NamedTuple):
         left = float(self.adjust(self.champion).var())
         return max(1.0 - left / whole, 0.0) if whole > 0.0 else 0.0
 
+    def doubt(self, *, use_covariates: bool = True) -> float:
+        """Standard error of log(variance left / mean^2), which a size is in proportion to: delta method."""
+        left = self.adjust(self.champion) if use_covariates else self.champion
+        off, mean = (left - left.mean()) ** 2, float(self.champion.mean())
+        if not off.any() or mean == 0.0:
+            return 0.0
+        influence = off / off.mean() - 2.0 * self.champion / mean
+        return float(influence.std() / math.sqrt(len(influence)))
+
+    def raised(self, effect: float) -> Pool:
+        """The challenger's life better by a share of the champion's mean, whatever it was."""
+        return self._replace(challenger=self.champion + effect * abs(float(self.champion.mean())))
+
     def adjust(self, outcome: Float) -> Float:
         """(N,) outcome less its regression on the covariates."""
         return (

@@ -51,8 +51,9 @@ def accept(folder: str | Path, suite: str, commit: Commit, comparison: Compariso
         for row in comparison.rows
         if row.verdict == REGRESSION and not row.accepted
     ]
-    text = json.dumps([one._asdict() for one in [*known, *new]], indent=1, ensure_ascii=False) + "\n"
-    write_whole(Path(folder) / FILE, partial(_write, text=text))
+    if new:
+        text = json.dumps([one._asdict() for one in [*known, *new]], indent=1, ensure_ascii=False) + "\n"
+        write_whole(Path(folder) / FILE, partial(_write, text=text))
     return new
 
 
