@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from campaignrl.guard import dual_prices
-from campaignrl.guard.dual_prices import INFLATION, Demand, Taken, _lowest_of_cuts, _tightest, bound_at
+from campaignrl.guard.dual_prices import INFLATION, Demand, Lowest, Taken, _lowest_of_cuts, _tightest, bound_at
 from campaignrl.guard.integral_plan import _needed
 
 
@@ -44,6 +44,13 @@ def test_no_price_is_looked_for_above_the_highest():
     demand, cut = demand_of([0.0, 4.0]), taken_at(0.0, 4.0, 0, 1)
     found = _lowest_of_cuts(demand, [cut], np.zeros(1), np.array([0.9]), np.array([0.5]), np.array([8.0]))
     assert found.point == pytest.approx([1.0])
+    assert not found.at_edge.any()
+
+
+def test_a_price_of_nothing_is_no_edge_that_holds_a_search_back():
+    demand, cut = demand_of([0.0, 4.0]), taken_at(0.0, 4.0, 0, 1)
+    found = _lowest_of_cuts(demand, [cut], np.array([9]), np.array([0.1]), np.array([0.5]), np.array([8.0]))
+    assert found.point == pytest.approx([0.0])
     assert not found.at_edge.any()
 
 
@@ -95,3 +102,39 @@ def test_a_search_that_its_box_holds_back_in_one_price_alone_goes_on():
     assert found.bound == pytest.approx(3.0)
     assert 2.0 <= found.prices[0] <= 3.0
     assert found.prices[1] == 0.0
+
+
+def test_where_no_cut_is_shared_the_best_answer_stands_for_all(monkeypatch):
+    def nothing(demand, cuts, *_):
+        return Lowest(np.zeros(1), np.inf, np.zeros(len(cuts)), np.zeros(1, dtype=bool))
+
+    monkeypatch.setattr(dual_prices, "_lowest_of_cuts", nothing)
+    demand = demand_of([0.0, 4.0], [0.0, 2.0])
+    found = dual_prices._search(demand, np.array([1]), np.zeros(1), 0.1, 1e-8)
+    assert found.mixed == [demand.found[0]]
+    assert found.shares.tolist() == [1.0]
+
+
+def test_a_search_begins_with_so_many_of_the_tightest_cuts_and_no_more(monkeypatch):
+    demand = demand_of([0.0, 4.0])
+    demand.found += [taken_at(float(price), 4.0 - price, 0, 1) for price in range(4)]
+    assert _tightest(demand, np.zeros(1)) == demand.found  # all say the same here, and keep their order
+    monkeypatch.setattr(dual_prices, "CUTS", 2)
+    assert _tightest(demand, np.zeros(1)) == demand.found[:2]
+
+
+@pytest.mark.parametrize(("start", "bound"), [(0.0, 6.0), (5.5, 5.5)])
+def test_a_search_goes_on_from_below_and_from_above_where_its_box_holds_it_back(start, bound):
+    demand = demand_of([0.0, 1.0], [0.0, 2.0], [0.0, 3.0])
+    most, begin = np.array([1]), np.array([start])
+    assert bound_at(demand.at(begin), most) == pytest.approx(bound)
+    assert dual_prices._search(demand, most, begin, 1e-3, 2e-2).bound == pytest.approx(3.0, rel=0.02)
+
+
+def test_a_step_that_keeps_its_promise_looks_farther_the_next_time(monkeypatch):
+    """From 0 to 2 of at most 6 by looks that begin at a thousandth of it: nine doublings, not hundreds of steps."""
+    monkeypatch.setattr(dual_prices, "BOLD", 1.0)
+    demand = demand_of([0.0, 1.0], [0.0, 2.0], [0.0, 3.0])
+    found = dual_prices._search(demand, np.array([1]), np.zeros(1), 1e-3, 1e-8)
+    assert found.bound == pytest.approx(3.0)
+    assert len(demand.found) < 20

@@ -169,6 +169,16 @@ def test_round_by_round_it_switches_whom_the_other_does_in_blocks_of_any_size(tr
         assert switched == other.switched, f"seed {seed}"
 
 
+def test_what_the_best_switches_leave_goes_to_one_that_still_fits():
+    """3 units are left. A gains 5 for 2, B 4 for 2, C 3 for 1: A is served, B no longer fits, C takes the last one."""
+    gains = np.array([[0.0, 5.0, -np.inf], [0.0, 4.0, -np.inf], [0.0, -np.inf, 3.0]])
+    demand, action, left = Demand(gains, np.array([[0, 2, 1]])), np.zeros(3, dtype=np.int64), np.array([3])
+    keys = np.arange(3, dtype=np.uint64)
+    assert module._filled(demand, action, left, np.zeros(3), keys) == 2
+    assert (action.tolist(), left.tolist()) == ([1, 0, 2], [0])
+    assert module._filled(demand, action, left, np.zeros(3), keys) == 0
+
+
 def test_where_nobody_can_have_anything_else_there_are_no_switches():
     demand = Demand(np.array([[0.0, -np.inf], [0.0, 1.0]]), np.array([[0, 1]]))
     nobody = np.zeros((2, 2), dtype=bool)

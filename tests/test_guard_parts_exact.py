@@ -7,7 +7,19 @@ import pytest
 from test_guard_doors_exact import facts_of, with_quiet
 
 import campaignrl as crl
-from campaignrl.guard import Limits, cap_windows, offer_windows, open_channels, quiet_for, rules_of
+from campaignrl.guard import (
+    Limits,
+    cap_windows,
+    columns,
+    dates,
+    dual_prices,
+    offer_windows,
+    open_channels,
+    quiet_for,
+    quiet_hours,
+    rules_of,
+    rules_said,
+)
 from campaignrl.guard.columns import (
     at_address_of,
     depth_column,
@@ -16,6 +28,7 @@ from campaignrl.guard.columns import (
     rule_columns,
     shares_address,
 )
+from campaignrl.guard.least_shares import DIGITS
 from campaignrl.tables import NO_DAY
 
 ALWAYS = ["address_key", "holdout"]
@@ -176,3 +189,81 @@ def test_a_list_goes_out_at_its_minute_of_its_hour():
             found = quiet_for(world, datetime.date(2026, 1, 15), zones, datetime.time(hour, minute))
             assert found.tolist() == [[not 8 <= hour < 21, not 8 <= (hour - 1) % 24 < 21]]
     assert quiet_for(world, datetime.date(2026, 1, 15), zones, None).tolist() == [[False, False]]
+
+
+# ---- in words
+
+
+@pytest.mark.parametrize(
+    ("guard", "rule", "says"),
+    [
+        ({"max_policy_age_days": 30}, "age of the policy", "over 30 days ago"),
+        ({"max_age_days": 2}, "age of rows", "over 2 days old"),
+        ({"min_margin": 0.2}, "margin", "at least 20% of the margin"),
+        ({"quiet_hours": {"from_hour": 21, "to_hour": 8}}, "quiet hours", "decide knows no zone"),
+        ({"max_discount_depth": {"per_days": 9, "at_most": 0.3}}, "discounts", "at most 0.3 for a customer in 9 days"),
+        ({"min_gap_days": 3}, "gap", "at least 3 days"),
+    ],
+)
+def test_a_rule_is_said_where_the_world_states_it_and_nowhere_else(guard, rule, says):
+    plain, more = rules_said(shop()), rules_said(shop(guard))
+    assert rule not in {one.rule for one in plain}
+    assert [one for one in more if one.rule != rule] == plain
+    assert [says in one.says for one in more if one.rule == rule] == [True]
+
+
+def test_a_holdout_is_said_with_its_share_and_a_table_s_own_always():
+    said = {
+        share: next(o.says for o in rules_said(shop({"holdout": share})) if o.rule == "holdout") for share in (0, 0.05)
+    }
+    assert said[0.05] == f"5% of customers, drawn by their id, are never contacted; {said[0]}"
+    address = next(one.says for one in rules_said(shop()) if one.rule == "address")
+    assert address.endswith("a single one, the same every day; where one is suppressed, none")
+    stale = rules_said(shop({"max_age_days": 2, "max_stale_share": 0.1}))
+    assert any("more than 10% of such rows" in one.says for one in stale)
+    assert any("more than 50% of such rows" in one.says for one in rules_said(shop({"max_age_days": 2})))
+
+
+def test_offers_and_channels_are_said_with_what_is_theirs():
+    offers = {"valid_from": datetime.date(2026, 1, 2), "only_if": "orders >= 1", "stock": 1_200, "purpose": "sale"}
+    plain, more = rules_said(shop()), rules_said(shop(coupon15=offers))
+    assert [(one.rule, one.of) for one in more if one not in plain] == [
+        ("consent", "coupon15"),
+        ("dates", "coupon15"),
+        ("eligibility", "coupon15"),
+        ("stock", "coupon15"),
+    ]
+    said = {one.rule: one.says for one in more if one.of == "coupon15"}
+    assert said["consent"].endswith("`consent_sms_sale` or `consent_call_sale`")
+    assert said["dates"] == "valid from 2026-01-02, first and last day included"
+    until = rules_said(shop(coupon15={"valid_until": datetime.date(2026, 1, 2)}))
+    assert any(one.says == "valid until 2026-01-02, first and last day included" for one in until)
+    assert said["eligibility"] == "only if orders >= 1"
+    assert said["stock"].startswith("at most 1,200 sends")
+
+
+# ---- figures
+
+
+def test_figures_that_every_plan_and_rule_rests_on():
+    """Nobody changes one of them without saying so: plans, and how long they take, would be others."""
+    prices, days, hours = dual_prices, dates, quiet_hours
+    assert (prices.FIRST_ROWS, prices.GROWTH, prices.STEPS, prices.CUTS) == (4_096, 16, 200, 64)
+    assert (prices.TOLERANCE, prices.ROUGH, prices.AGAIN, prices.SAMPLED) == (1e-8, 1e-7, 1e-6, 1e-4)
+    assert (prices.FIRST_BOX, prices.LATER_BOX, prices.BOLD) == (0.1, 0.02, 0.5)
+    assert (datetime.date(1970, 1, 1), 1_440, datetime.timedelta(minutes=1)) == (days.EPOCH, hours.DAY, hours.MINUTE)
+    assert (columns.STALE_SHARE, DIGITS) == (0.5, 6)
+
+
+def test_caps_and_the_budget_are_said_as_what_they_allow():
+    said = rules_said(crl.load_world("tight_budget"))
+    assert [(one.of, one.says) for one in said if one.rule == "cap"] == [
+        ("sms", "at most 1 in 7 days on sms"),
+        ("call", "at most 1 in 14 days on call"),
+    ]
+    spread = "at most 300 EUR for 1,000 customers over 60 days, released evenly; what is left carries over"
+    assert [one.says for one in said if one.rule == "budget"] == [spread]
+    free = crl.load_world("ecommerce")
+    assert [one for one in rules_said(free) if one.rule == "budget"] == []
+    gaps = rules_said(shop({"min_gap_days": 3}))
+    assert [one.says for one in gaps if one.rule == "gap"] == ["at least 3 days between sends on all channels"]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from campaignrl.cli.sends.answer import Outputs, say_plan
 from campaignrl.cli.sends.in_shards import ShardRun
-from campaignrl.cli.sends.request import Request
+from campaignrl.cli.sends.request import Request, Run
 from campaignrl.cli.sends.what_if import say_what_if
 from campaignrl.cli.terminal import Encoding, Json, Seed, progress, say, say_json
 from campaignrl.cli.terminal import decide_options as opt
@@ -86,22 +86,38 @@ def decide(
     )
     run = asked.read()
     if isinstance(run, ShardRun):
-        with progress(f"decide    {run.policy.name}") as step:
-            plan_found = run.write(step)
-        say_plan(plan_found.plan, plan_found.repaired, made, as_json)
-        return
-    with run.alone(), progress(f"decide    {run.policy.name}") as step:
+        _by_shards(run, as_json)
+    elif explain is not None or what_if is not None:
+        _look(run, explain, what_if, as_json)
+    else:
+        _send(run, as_json)
+
+
+def _by_shards(run: ShardRun, as_json: bool) -> None:
+    with progress(f"decide    {run.policy.name}") as step:
+        found = run.write(step)
+    say_plan(found.plan, found.repaired, run.made, as_json)
+
+
+def _look(run: Run, explain: str | None, what_if: Path | None, as_json: bool) -> None:
+    """Why one customer gets what it gets, or what other budgets would bring; nothing is decided."""
+    with progress(f"decide    {run.policy.name}") as step:
         found = run.decide(step)
-        if explain is None and what_if is None:
-            answer = plan_of(found, run.world, run.ledger)
-            shown = None if run.items is None else with_items(found.sends(), run.items, run.world)
-            made.write(found, answer, run.memory, shown)
     if explain is not None:
         _tell(explained(found, run.policy, run.world, explain), as_json)
     elif what_if is not None:
         say_what_if(found, run.policy, run.world, what_if, as_json)
-    else:
-        say_plan(answer, run.table.notes, made, as_json)
+
+
+def _send(run: Run, as_json: bool) -> None:
+    """Decide, and write what comes of it."""
+    made = run.asked.made
+    with run.alone(), progress(f"decide    {run.policy.name}") as step:
+        found = run.decide(step)
+        answer = plan_of(found, run.world, run.ledger)
+        shown = None if run.items is None else with_items(found.sends(), run.items, run.world)
+        made.write(found, answer, run.memory, shown)
+    say_plan(answer, run.table.notes, made, as_json)
 
 
 def _from_ledger(policy: str | None, ledger: Path | None, explain: str | None) -> History:
