@@ -463,8 +463,8 @@ def differences(recorded, found, exact):
     return wrong
 
 
-# Of three ways of clustering one is played always; what the demo prints is a block of the README.
-LONG = ("demo", "segments[gmm]", "segments[rfm]")
+# What the demo prints is a block of the README, and segments have tests of their own.
+LONG = ("demo", "segments[gmm]", "segments[kmeans]", "segments[rfm]")
 
 
 @pytest.mark.parametrize("name", [pytest.param(one, marks=pytest.mark.slow) if one in LONG else one for one in CASES])

@@ -129,6 +129,7 @@ def test_a_certain_plan_is_logged_as_certain_and_values_no_other_policy(frame, w
     assert any("every logged action was certain (propensity 1)" in reason for reason in told.reasons)
 
 
+@pytest.mark.slow
 def test_an_exploring_share_is_exact_over_seeds(world):
     """Monte Carlo: weights are 1 on average, of the plan, of nothing, and of one action for all who may get it."""
     frame, runs, one = customers_frame(Panel(world, 250, 11)), 120, world.catalog.id_of("coupon10@push")

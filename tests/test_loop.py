@@ -555,6 +555,7 @@ def check_mornings(place, life, days):
     return found
 
 
+@pytest.mark.slow
 def test_five_mornings_that_a_world_answers(tmp_path):
     life = Life()
     place = begin_life(tmp_path, life)

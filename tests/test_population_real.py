@@ -8,7 +8,8 @@ import pytest
 STUDY = Path(__file__).resolve().parents[1] / "experiments" / "population.py"
 
 
-@pytest.mark.parametrize("name", [pytest.param("telco_churn", marks=pytest.mark.slow), "hillstrom"])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["telco_churn", "hillstrom"])
 def test_drawn_customers_are_hard_to_tell_from_real_ones(name, shared_data):
     study = runpy.run_path(str(STUDY))
     table = study[name](shared_data)

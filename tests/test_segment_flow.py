@@ -65,6 +65,7 @@ def two(folder):
     )
 
 
+@pytest.mark.slow
 def test_kept_segments_are_found_again_at_an_update_as_by_a_rebuild(folder, tmp_path):
     found = two(folder)
     kept = keep_segments(folder, found).frame
@@ -116,6 +117,7 @@ def test_from_segments_to_sends_without_a_mapping(folder, tmp_path, campaignrl):
     assert (tmp_path / "sends.csv").is_file()
 
 
+@pytest.mark.slow
 def test_levels_that_a_world_does_not_know_are_told_at_build(folder, campaignrl):
     campaignrl("profile", "segment", folder, "--tags", "orders,basket", "--keep")
     facts = json.loads(campaignrl("profile", "show", folder, "--json")[0])

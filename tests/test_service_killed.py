@@ -138,7 +138,7 @@ def as_toml(world):
 
 
 @pytest.mark.timeout(900)
-@BOTH
+@pytest.mark.parametrize("url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True)
 def test_what_was_answered_outlives_a_kill(tmp_path, url):
     assert killed_again_and_again(tmp_path, url, 1, 30)[0] >= 30
 

@@ -61,6 +61,7 @@ def test_customers_drawn_by_size_stand_for_all(tables):
     assert (by_size(world, 50, 80, 1)[2] == 1 / 50).all()
 
 
+@pytest.mark.slow
 def test_a_finished_part_is_kept(tmp_path):
     page = tmp_path / "page.md"
     call = [sys.executable, EXPERIMENTS / "bounds.py", "--worlds", "no_memory", "--scale", "0.05"]

@@ -22,6 +22,7 @@ def test_shares_are_left_out_where_there_is_nothing_to_share(study):
     assert study["_share"](None, (2.0, 1.0, 3.0)) == "-"
 
 
+@pytest.mark.slow
 def test_the_table_is_written_between_its_marks_and_parts_are_kept(study, tmp_path, monkeypatch):
     little = {"kind": "rollout", "players": 40, "judges": 100, "hidden": [8], "starts": 1, "turns": 1, "epochs": 1}
     monkeypatch.setitem(study["taught"].__globals__, "POLICY", little)
