@@ -6,12 +6,15 @@ import json
 import numpy as np
 import pytest
 from service_face import CAPPED, Face, frame_of, world_of
+from sqlalchemy import select
 
 import campaignrl as crl
 from campaignrl.ledger import Ledger, add, erase, ledger_log
 from campaignrl.send import audit_ledger
 from campaignrl.send.decide import decide
 from campaignrl.service import Store, flow
+from campaignrl.service.store.database import Database, one_of, put_rows
+from campaignrl.service.store.schema import totals
 
 DAY = datetime.date(2026, 11, 21)
 
@@ -278,3 +281,17 @@ def test_what_a_morning_sent_counts_in_the_service(tmp_path):
             assert not face.decide(customer).json()["send"]
         assert "suppressed" in face.decide("c50").json()["blocked"]
         assert flow(face.service.store, ledger, world, DAY).taken == 0
+
+
+@pytest.mark.parametrize(
+    "odd", ["a\0b", "é", "😀", "a'b", 'q"x', "back\\slash", "\u200b", "tab\tx", "1", "1.0", "null", "[1]"]
+)
+def test_rows_are_found_by_whatever_text_they_are_called(tmp_path, odd):
+    database = Database(f"sqlite:///{tmp_path}/x.db")
+    with database.writing() as con:
+        totals.create(con)
+        put_rows(con, totals, [{"name": name, "value": 1} for name in (odd, odd + "x")])
+    with database.reading() as con:
+        found = con.execute(select(totals.c.name).where(one_of(con, totals.c.name, [odd, "another"]))).scalars()
+        assert list(found) == [odd]
+    database.close()
