@@ -163,8 +163,8 @@ def _opening(panel: Panel, start: date) -> list[Told]:
     several = buyers[state.first_order[buyers] != state.last_order[buyers]]
     first = _stamps(state.first_order[several].astype(np.float64), start)
     last = _stamps(state.last_order[buyers].astype(np.float64), start)
-    sums = {"value": state.orders[buyers], "amount": state.spend[buyers], "discount": state.discounted[buyers]}
-    values = {name: found.astype(np.float64) for name, found in sums.items()}
+    sums = {"value": state.orders, "amount": state.spend, "discount": state.discounted}
+    values = {name: np.asarray(found)[buyers].astype(np.float64) for name, found in sums.items()}
     return [
         Told(panel.ids[several], "opening", first, {}),
         Told(panel.ids[buyers], "opening", last, values),
