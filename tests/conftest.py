@@ -18,7 +18,7 @@ from campaignrl.features import UNKNOWN, Context, Feature, FeatureSchema
 from campaignrl.specs.world import World, load_world
 from campaignrl.tables.log.decision_log import DecisionLog
 
-# A loaded machine is no fault of the code; and the gate asks the same of every change. HYPOTHESIS_PROFILE=wide draws anew.
+# A loaded machine is no fault of the code, and the gate asks every change the same; HYPOTHESIS_PROFILE=wide draws anew.
 hypothesis.settings.register_profile("wide", deadline=None)
 hypothesis.settings.register_profile("gate", deadline=None, derandomize=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))

@@ -180,7 +180,8 @@ def test_every_value_lies_in_its_interval(seed, n, bent, interval, rewards):
     try:
         found = evaluate(log, table(E, log), estimators=names, interval=interval)
     except DataError as wrong:  # where propensities are bent, bounds may cross, and then nothing is printed
-        assert "bounds cross" in str(wrong)
+        if "bounds cross" not in str(wrong):
+            raise
         return
     told = {"lift": (found.lift, found.lift_ci_low, found.lift_ci_high)}
     told |= {name: (one.value, one.ci_low, one.ci_high) for name, one in found.estimates.items()}
