@@ -19,7 +19,7 @@ from campaignrl.loop.arms.kept import crowned, keep, kept
 from campaignrl.loop.folder import CampaignFile
 from campaignrl.ope import compare_on_log
 from campaignrl.ope.evaluate import evaluate
-from campaignrl.policies import NOTHING, Gain, Policy, Standing, load_policy, policy_hash
+from campaignrl.policies import NOTHING, Gain, Policy, Standing, business_as_usual, load_policy, policy_hash
 from campaignrl.proof import copy_of, prove
 from campaignrl.specs import world_hash
 from campaignrl.tables.log import DecisionLog
@@ -94,11 +94,19 @@ def require_not_losing(campaign: CampaignFile, policy: Policy, state: dict[str, 
     stands = standing_of(campaign, policy, state)
     gain, unit = stands.over[NOTHING], stands.unit
     if gain.high < 0.0 or (policy.kind != "rules" and not stands.is_better):
-        fix = "Let business as usual decide ([policies] champion), or train another and see what `train` says of it."
+        more = "shown to bring more than nothing"
+        allowed = more if not gain.low > 0.0 else "shown to keep up with business as usual and the best fixed action"
         said = " ".join(stands.doubts).rstrip(".")
-        raise UsageError(Problem("today", "champion", policy.name, f"shown to bring more than nothing. {said}", fix))
+        raise UsageError(Problem("today", "champion", policy.name, f"{allowed}. {said}", _instead(campaign)))
     shown = "shown" if gain.low > 0.0 else "not shown; a random share of sends would tell ([policies] explore)"
     return f"{policy.name} {gain.said(unit)} over sending nothing in the world: {shown}"
+
+
+def _instead(campaign: CampaignFile) -> str:
+    """Who may decide instead of a champion that must not."""
+    usual = business_as_usual(campaign.world)
+    one = 'a fixed action (champion = "always:OFFER@CHANNEL")' if usual is None else "business as usual"
+    return f"Let {one} decide ([policies] champion), or train another and see what `train` says of it."
 
 
 class Challenger(NamedTuple):
