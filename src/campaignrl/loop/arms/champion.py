@@ -51,7 +51,8 @@ def policy_of(campaign: CampaignFile, named: str) -> Policy:
     own = campaign.place(named)
     policy = load_policy(str(own) if own.is_file() else named, campaign.world)
     share = campaign.spec.policies.explore
-    if policy.settings().get("explore", share) >= share:
+    may = getattr(getattr(type(policy), "Config", None), "model_fields", {})
+    if "explore" not in may or policy.settings().get("explore", 0.0) >= share:
         return policy
     drawing = copy_of(policy, explore=share)
     vars(drawing)["trained_on"] = getattr(policy, "trained_on", {})
