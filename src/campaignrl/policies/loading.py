@@ -32,8 +32,10 @@ def build_policy(
     if isinstance(spec, str):
         return load_policy(spec, catalog, schema, seed)
     settings = {key: value for key, value in spec.items() if key not in ("kind", "name", "about")}
-    kind = spec.get("kind")
-    called = str(spec.get("name") or name or kind)
+    kind, own = spec.get("kind"), spec.get("name")
+    called = str(own or name or kind)
+    if own is not None and not isinstance(own, str):
+        raise SpecError(Problem(f"policy {name or kind}", "name", own, "a text", 'Put it in quotes: name = "..."'))
     if not isinstance(kind, str) or kind not in kinds():
         fix = nearest(str(kind), kinds())
         raise SpecError(Problem(f"policy {called}", "kind", kind, f"one of {', '.join(sorted(kinds()))}", fix))
