@@ -180,5 +180,5 @@ def test_rules_of_the_ecommerce_world_send_what_its_guard_lets_through():
 
 @pytest.mark.parametrize("name", [5, True, ["a"]])
 def test_a_name_that_is_no_text_is_refused(name):
-    with pytest.raises(SpecError, match="name = .* is not a text"):
+    with pytest.raises(SpecError, match=r"name = .* is not a text"):
         load_policy({"kind": "uniform", "name": name}, "coupon_trap")
