@@ -151,6 +151,26 @@ def save_policy(
     return save_bundle(policy, path, facts)
 
 
+def copy_of(policy: Policy, **changed: Any) -> Policy:
+    """The same policy apart: settings and learned numbers, of the class that it is of. changed: settings."""
+    found = policy_class(policy.kind)
+    config = check(found.Config, {**policy.settings(), **changed}, f"policy {policy.name}")
+    copy = found(policy.catalog, policy.schema, config, policy.name)  # type: ignore[attr-defined]
+    if is_trained(policy):
+        copy.restore(policy.tensors())
+    return copy
+
+
+def exploring(policy: Policy, share: float) -> Policy:
+    """The policy with at least `share` of uniform mixed in; itself where it has that, or knows no such share."""
+    may = getattr(getattr(type(policy), "Config", None), "model_fields", {})
+    if "explore" not in may or policy.settings().get("explore", 0.0) >= share:
+        return policy
+    drawing = copy_of(policy, explore=share)
+    vars(drawing)["trained_on"] = getattr(policy, "trained_on", {})
+    return drawing
+
+
 def is_trained(policy: Policy) -> bool:
     """True unless the policy is a learner that has seen no data yet."""
     return bool(getattr(policy, "is_trained", True))

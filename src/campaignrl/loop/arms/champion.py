@@ -19,8 +19,8 @@ from campaignrl.loop.arms.kept import crowned, keep, kept
 from campaignrl.loop.folder import CampaignFile
 from campaignrl.ope import compare_on_log
 from campaignrl.ope.evaluate import evaluate
-from campaignrl.policies import NOTHING, Gain, Policy, Standing, business_as_usual, load_policy, policy_hash
-from campaignrl.proof import copy_of, prove
+from campaignrl.policies import NOTHING, Gain, Policy, Standing, business_as_usual, exploring, load_policy, policy_hash
+from campaignrl.proof import prove
 from campaignrl.specs import world_hash
 from campaignrl.tables.log import DecisionLog
 
@@ -50,13 +50,7 @@ def policy_of(campaign: CampaignFile, named: str) -> Policy:
     """
     own = campaign.place(named)
     policy = load_policy(str(own) if own.is_file() else named, campaign.world)
-    share = campaign.spec.policies.explore
-    may = getattr(getattr(type(policy), "Config", None), "model_fields", {})
-    if "explore" not in may or policy.settings().get("explore", 0.0) >= share:
-        return policy
-    drawing = copy_of(policy, explore=share)
-    vars(drawing)["trained_on"] = getattr(policy, "trained_on", {})
-    return drawing
+    return exploring(policy, campaign.spec.policies.explore)
 
 
 def champion_of(campaign: CampaignFile) -> Policy:
@@ -137,11 +131,12 @@ def challengers(campaign: CampaignFile, learned: str | None, state: dict[str, An
 
 def standing_of(campaign: CampaignFile, policy: Policy, state: dict[str, Any]) -> Standing:
     """How a policy stands in the campaign's world; played once for each policy, world and size of the trial."""
-    proof = campaign.spec.proof
-    key = " ".join((policy_hash(policy), world_hash(campaign.world), str(proof.customers), str(proof.seed)))
+    proof, share = campaign.spec.proof, campaign.spec.policies.explore
+    size = f"{proof.customers} {proof.seed} {share}"
+    key = f"{policy_hash(policy)} {world_hash(campaign.world)} {size}"
     known = state.setdefault("proofs", {})
     if key not in known:
-        known[key] = prove(policy, campaign.world, customers=proof.customers, seed=proof.seed).to_dict()
+        known[key] = prove(policy, campaign.world, customers=proof.customers, seed=proof.seed, explore=share).to_dict()
     facts = known[key]
     over = {name: Gain(*gain) for name, gain in facts["over"].items()}
     return Standing.of(facts["on"], facts["unit"], over, facts["verdict"])
