@@ -223,7 +223,7 @@ def bring(ledger, world, rows, name, folder, day):
     add(ledger, "outcomes", path, world, today=day + dt.timedelta(days=1))
 
 
-@pytest.mark.parametrize("named", ["none", "rules", "always:winback@sms"])
+@pytest.mark.parametrize("named", ["rules", "always:winback@sms"])
 def test_whoever_decides_draws_a_share_at_random(shop, named):
     """[policies] explore is of whoever decides, so that the log of a fixed action can teach as well."""
     campaign = CampaignFile(shop)
@@ -234,6 +234,10 @@ def test_whoever_decides_draws_a_share_at_random(shop, named):
     allowed = panel.allowed(context)
     p, certain = policy.probabilities(context, allowed), plain.probabilities(context, allowed)
     share = campaign.spec.policies.explore
+    nobody = policy_of(campaign, "none").probabilities(context, allowed)
+    assert not nobody[:, 1:].any(), "who sends nothing, sends nothing"
+        "who sends nothing, sends nothing"
+    )
     even = allowed / allowed.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(p, (1.0 - share) * certain + share * even, atol=1e-12)
     assert share > 0.0

@@ -24,9 +24,7 @@ SEES_NOTHING = FeatureSchema(())
 
 
 class NoneConfig(Spec):
-    """explore: share of uniform mixed in, so that a log of it can teach."""
-
-    explore: float = Field(default=0.0, ge=0.0, le=1.0)
+    """`none` has no settings: who sends nothing draws nothing at random either."""
 
 
 class UniformConfig(Spec):
@@ -65,32 +63,19 @@ class Untrained(Shown):
         """Nothing to take back."""
 
 
-class OneAction(Untrained):
-    """One action for everybody who may have it, over the share that explores."""
-
-    config: NoneConfig | AlwaysConfig
-    _action: int
-
-    def probabilities(self, context: Context, allowed: Bool) -> Float:
-        """(n, k): all on the action where allowed, but for the explored share."""
-        p = certainly(np.full(len(allowed), self._action), allowed)
-        return with_floor(p, allowed, self.config.explore) if self.config.explore else p
-
-    def certain_action(self, context: Context, allowed: Bool) -> Int | None:
-        """(n,) the action where allowed, else `none`; None where some share explores."""
-        return None if self.config.explore else np.where(allowed[:, self._action], self._action, NONE)
-
-    def settings(self) -> dict[str, Any]:
-        """The settings that were given, as plain JSON types."""
-        return self.config.model_dump(mode="json", exclude_defaults=True)
-
-
-class NonePolicy(OneAction):
+class NonePolicy(Untrained):
     """Never sends: the baseline every effect is measured against."""
 
     kind: ClassVar[str] = "none"
     Config: ClassVar[type[Spec]] = NoneConfig
-    _action = NONE
+
+    def probabilities(self, context: Context, allowed: Bool) -> Float:
+        """(n, k): all on `none`."""
+        return certainly(np.full(len(allowed), NONE), allowed)
+
+    def certain_action(self, context: Context, allowed: Bool) -> Int:
+        """(n,) `none`."""
+        return np.full(len(allowed), NONE)
 
 
 class UniformPolicy(Untrained):
@@ -114,7 +99,7 @@ class UniformPolicy(Untrained):
         return p
 
 
-class AlwaysPolicy(OneAction):
+class AlwaysPolicy(Untrained):
     """One action for everybody who may have it."""
 
     kind: ClassVar[str] = "always"
@@ -127,3 +112,16 @@ class AlwaysPolicy(OneAction):
             fix = nearest(config.action, catalog.names)
             raise SpecError(Problem(f"policy {name}", "action", config.action, "an action of the catalog", fix))
         self._action = catalog.id_of(config.action)
+
+    def probabilities(self, context: Context, allowed: Bool) -> Float:
+        """(n, k): all on the action where allowed, but for the explored share."""
+        p = certainly(np.full(len(allowed), self._action), allowed)
+        return with_floor(p, allowed, self.config.explore) if self.config.explore else p
+
+    def certain_action(self, context: Context, allowed: Bool) -> Int | None:
+        """(n,) the action where allowed, else `none`; None where some share explores."""
+        return None if self.config.explore else np.where(allowed[:, self._action], self._action, NONE)
+
+    def settings(self) -> dict[str, Any]:
+        """The settings that were given, as plain JSON types."""
+        return self.config.model_dump(mode="json", exclude_defaults=True)
