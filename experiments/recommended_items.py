@@ -31,9 +31,9 @@ def groups(log: crl.DecisionLog) -> np.ndarray:
 
 
 def clicks(log: crl.DecisionLog) -> pd.DataFrame:
-    """Who clicked on what, and on which day."""
+    """Who clicked on what: each click on a day of its own, for a group is many customers and all their clicks count."""
     hit = log.reward > 0
-    day = pd.Timestamp("2019-11-24") + pd.to_timedelta(log.day[hit] - log.day.min(), unit="D")
+    day = pd.Timestamp("2019-11-24") + pd.to_timedelta(np.arange(int(hit.sum())), unit="D")
     items = np.array(log.catalog.names, dtype=object)[log.action[hit]]
     return pd.DataFrame({"customer_id": groups(log)[hit], "item_id": items, "ts": day})
 
