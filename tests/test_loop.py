@@ -275,6 +275,7 @@ def test_the_page_of_a_morning_says_who_released_halted_and_let_go_on(shop):
     assert f"{done.sends - 1:,} sends" in standing_on(page)[1]
 
 
+@pytest.mark.slow
 def test_the_page_of_a_morning_asks_for_a_new_look_where_what_it_rests_on_has_changed(tmp_path):
     paths, _, _ = chinese_exports(tmp_path / "in")
     place = tmp_path / "tea"
@@ -718,6 +719,7 @@ def test_keys_of_the_file_are_changed_where_they_stand(shop):
     assert (shop / "campaign.toml").read_text() == after
 
 
+@pytest.mark.slow
 def test_a_campaign_that_decided_nothing_yet_may_go_into_the_world_that_was_calibrated_on_it(shop):
     assert profiles_alone(shop, day=DAY)
     assert profiles_alone(shop, day=DAY) == ""

@@ -146,6 +146,7 @@ def test_a_refused_policy_has_no_lift(tmp_path):
     assert "cannot tell" in finding.text
 
 
+@pytest.mark.slow
 def test_hillstrom_script_writes_its_picture_and_one_json_object(tmp_path, run):
     path = mail_test(tmp_path, 2_000, [NOTHING, *MENS])
     done = run("hillstrom", path, "--reward", "visit", "--seed", 1, "--json")
@@ -324,6 +325,7 @@ README = {  # IPS, std. error, SNIPS, mean weight, largest weight, effective sam
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "campaigns", [["men"], pytest.param(["all", "men"], marks=pytest.mark.slow)], ids=lambda names: "-".join(names)
 )
