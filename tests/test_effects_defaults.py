@@ -41,14 +41,7 @@ DEFAULTS = {
     },
     "reference_price": {"paid": 0.1, "seen": 0.02, "half_life_days": 21.0, "loss_aversion": 1.5},
     "stockpile": {"half_life_days": 20.0, "effect": 0.0},
-    "season": {
-        "weekday": [1.0] * 7,
-        "first_weekday": 0,
-        "first_day_of_year": 0,
-        "waves": [],
-        "events": [],
-        "day_zero": None,
-    },
+    "season": {"weekday": [1.0] * 7, "first_weekday": 0, "first_day_of_year": 0, "waves": [], "events": []},
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -13,7 +13,7 @@ from campaignrl.arrays import Float32
 from campaignrl.effects.effect import Effect, Market, Section
 from campaignrl.errors import Problem, SpecError
 from campaignrl.quantities import Day, Positive
-from campaignrl.toml import Spec
+from campaignrl.toml import Sparse, Spec
 
 
 class Wave(Spec):
@@ -33,8 +33,10 @@ class Event(Spec):
     factor: Positive
 
 
-class Season(Section):
+class Season(Sparse, Section):
     """What the calendar does to the purchase hazard of all customers."""
+
+    optional_parts: ClassVar[tuple[str, ...]] = ("day_zero",)
 
     weekday: Annotated[list[Positive], Field(min_length=7, max_length=7)] = [1.0] * 7  # factors, Monday first
     first_weekday: Annotated[int, Field(ge=0, le=6)] = 0  # of day 0; Monday is 0
