@@ -132,15 +132,19 @@ def hold(
     end: pd.Timestamp,
     days: int,
     calendar: Calendar | None = None,
+    begun: bool = False,
 ) -> Held:
     """Real orders of the days before `end` against what was expected.
 
-    orders: customer_id, ts, amount, all that are known; customers: (n,) ids of all who are.
+    orders: customer_id, ts, amount, all that are known; customers: (n,) ids of all who are. begun: leave out who first
+    ordered in these days, where nobody comes later in the world (`joined_by_order`).
     """
     start = end - pd.Timedelta(days=days)
     place = pd.Index(customers)
     before, inside = orders[orders["ts"] < start], orders[(orders["ts"] >= start) & (orders["ts"] < end)]
-    last = before.groupby(ID)["ts"].max().reindex(place)
+    last = before.groupby(ID)["ts"].max()
+    place = place[place.isin(last.index)] if begun else place
+    last = last.reindex(place)
     recency = ((start - last).dt.total_seconds() / 86_400).fillna(np.inf).to_numpy(dtype=np.float64)
     recency = recency if calendar is None else calendar.since(recency)
     of = place.get_indexer(pd.Index(inside[ID]))

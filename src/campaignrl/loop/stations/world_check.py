@@ -66,7 +66,8 @@ def _held(campaign: CampaignFile, champion: Policy, day: datetime.date) -> Held 
     calendar = calendar_of(campaign.world, day, spec.days)
     expected = expected_of(campaign.world, champion, spec.days, proof.customers, proof.seed, calendar)
     orders = events[(events["kind"] == "order").to_numpy() & (events["amount"].notna()).to_numpy()]
-    return hold(expected, orders, np.asarray(ids, dtype=object), end, spec.days, calendar)
+    begun = bool(campaign.world.joined_by_order)
+    return hold(expected, orders, np.asarray(ids, dtype=object), end, spec.days, calendar, begun)
 
 
 def _said(held: Held | None, most: float) -> tuple[str, bool]:
