@@ -17,6 +17,7 @@ from campaignrl.calibration.realism import calendar_of, expected_of, hold
 from campaignrl.calibration.world import calendar
 from campaignrl.cli.main import app
 from campaignrl.effects import Event, Season, season_factors
+from campaignrl.envs import Panel
 from campaignrl.policies import load_policy
 from campaignrl.profiles.store import build_profiles
 from campaignrl.profiles.tags import TagSet
@@ -122,7 +123,7 @@ def test_a_total_is_met_by_what_is_known_least():
 def test_where_another_model_is_chosen_the_world_foretells_what_it_does():
     """Customers who reorder every thirty days and leave after one order in eight."""
     chance, rows = np.random.default_rng(4), []
-    for i in range(500):
+    for i in range(250):
         day = chance.integers(0, 120)
         while day < 300:
             rows.append((f"c{i}", day))
@@ -166,3 +167,17 @@ def test_a_calendar_starts_on_any_of_its_days():
     assert earlier.day_zero == dt.date(2026, 2, 25)
     assert season_factors(earlier, 12)[5:] == pytest.approx(season_factors(season, 7))
     assert season_factors(earlier, 5).tolist() == [1.0, 1.0, 5.0, 10.0, 3.0]
+
+
+def test_customers_known_by_their_orders_begin_with_one():
+    worlds = [crl.load_world("coupon_trap", **words) for words in ({}, {"joined_by_order": True})]
+    plain, begun = (Panel(world, 400, seed=1) for world in worlds)
+    assert (plain.state.orders == 0).any()
+    np.testing.assert_array_equal(begun.state.orders, plain.state.orders + 1)
+    np.testing.assert_array_equal(begun.state.first_order, -plain.traits.joined)
+    ordered = plain.state.orders > 0
+    np.testing.assert_array_equal(begun.state.last_order[ordered], plain.state.last_order[ordered])
+    np.testing.assert_array_equal(begun.state.last_order[~ordered], -plain.traits.joined[~ordered])
+    assert crl.load_world("coupon_trap").model_dump() == {
+        name: value for name, value in worlds[1].model_dump().items() if name != "joined_by_order"
+    }
