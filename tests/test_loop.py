@@ -227,6 +227,9 @@ def test_an_approval_is_signed_given_once_and_repeated(shop):
     today(shop, day=DAY)
     with pytest.raises(UsageError, match="name of who"):
         approve(shop, day=DAY, who=" ", now=NOW)
+    later = DAY + dt.timedelta(days=1)
+    with pytest.raises(UsageError, match=rf"today .* --as-of {later}\. Or release that one: .* --as-of {DAY}"):
+        approve(shop, day=later, who="Ann", now=NOW)
     done = approve(shop, day=DAY, who="Ann", now=NOW)
     decisions = Ledger.open(shop / "ledger").counts()["decisions"]
     again = approve(shop, day=DAY, who="Bob", now=NOW)

@@ -17,14 +17,16 @@ from campaignrl.arrays import Bool, Float, Int
 from campaignrl.errors import Problem, SpecError, nearest
 from campaignrl.features import Context, FeatureSchema
 from campaignrl.policies.base import Shapes, Shown, Tensors
-from campaignrl.policies.choice import certainly, uniform_over
+from campaignrl.policies.choice import certainly, uniform_over, with_floor
 from campaignrl.specs import Spec
 
 SEES_NOTHING = FeatureSchema(())
 
 
 class NoneConfig(Spec):
-    """`none` has no settings."""
+    """explore: share of uniform mixed in, so that a log of it can teach."""
+
+    explore: float = Field(default=0.0, ge=0.0, le=1.0)
 
 
 class UniformConfig(Spec):
@@ -34,9 +36,10 @@ class UniformConfig(Spec):
 
 
 class AlwaysConfig(Spec):
-    """action: the name of the action to take wherever it is allowed."""
+    """action: the name of the action to take wherever it is allowed; explore: share of uniform mixed in."""
 
     action: str
+    explore: float = Field(default=0.0, ge=0.0, le=1.0)
 
 
 class Untrained(Shown):
@@ -62,19 +65,32 @@ class Untrained(Shown):
         """Nothing to take back."""
 
 
-class NonePolicy(Untrained):
+class OneAction(Untrained):
+    """One action for everybody who may have it, over the share that explores."""
+
+    config: NoneConfig | AlwaysConfig
+    _action: int
+
+    def probabilities(self, context: Context, allowed: Bool) -> Float:
+        """(n, k): all on the action where allowed, but for the explored share."""
+        p = certainly(np.full(len(allowed), self._action), allowed)
+        return with_floor(p, allowed, self.config.explore) if self.config.explore else p
+
+    def certain_action(self, context: Context, allowed: Bool) -> Int | None:
+        """(n,) the action where allowed, else `none`; None where some share explores."""
+        return None if self.config.explore else np.where(allowed[:, self._action], self._action, NONE)
+
+    def settings(self) -> dict[str, Any]:
+        """The settings that were given, as plain JSON types."""
+        return self.config.model_dump(mode="json", exclude_defaults=True)
+
+
+class NonePolicy(OneAction):
     """Never sends: the baseline every effect is measured against."""
 
     kind: ClassVar[str] = "none"
     Config: ClassVar[type[Spec]] = NoneConfig
-
-    def probabilities(self, context: Context, allowed: Bool) -> Float:
-        """(n, k): all on `none`."""
-        return certainly(np.full(len(allowed), NONE), allowed)
-
-    def certain_action(self, context: Context, allowed: Bool) -> Int:
-        """(n,) `none`."""
-        return np.full(len(allowed), NONE)
+    _action = NONE
 
 
 class UniformPolicy(Untrained):
@@ -98,7 +114,7 @@ class UniformPolicy(Untrained):
         return p
 
 
-class AlwaysPolicy(Untrained):
+class AlwaysPolicy(OneAction):
     """One action for everybody who may have it."""
 
     kind: ClassVar[str] = "always"
@@ -111,11 +127,3 @@ class AlwaysPolicy(Untrained):
             fix = nearest(config.action, catalog.names)
             raise SpecError(Problem(f"policy {name}", "action", config.action, "an action of the catalog", fix))
         self._action = catalog.id_of(config.action)
-
-    def probabilities(self, context: Context, allowed: Bool) -> Float:
-        """(n, k): all on the action where allowed."""
-        return certainly(np.full(len(allowed), self._action), allowed)
-
-    def certain_action(self, context: Context, allowed: Bool) -> Int:
-        """(n,) the action where allowed, else `none`."""
-        return np.where(allowed[:, self._action], self._action, NONE)
