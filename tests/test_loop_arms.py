@@ -236,8 +236,6 @@ def test_whoever_decides_draws_a_share_at_random(shop, named):
     share = campaign.spec.policies.explore
     nobody = policy_of(campaign, "none").probabilities(context, allowed)
     assert not nobody[:, 1:].any(), "who sends nothing, sends nothing"
-        "who sends nothing, sends nothing"
-    )
     even = allowed / allowed.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(p, (1.0 - share) * certain + share * even, atol=1e-12)
     assert share > 0.0
