@@ -6,6 +6,7 @@ Not here: which mutants (run.py), what a forked process does (forked.py, hosted.
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -98,13 +99,16 @@ class Player:
     def tests_for(self, group: Group, mutant: Mutant, seen: Seen, at_import: bool) -> list[str]:
         """Those that run its line, most direct first.
 
-        A change at import meets every test that runs its module, and those that look at constants.
+        A change at import meets every test that runs its module, and those that may look at what it makes: of the
+        files that name the module, and of the group's `constants`.
         """
         lines = seen.lines.get(str(mutant.file), {})
         wanted = lines if at_import else [line for line in mutant.lines if line in lines]
         tests = {test for line in wanted for test in lines[line]}
         if at_import:
-            tests |= {test for test in seen.seconds if test.partition("::")[0] in group.constants}
+            names = re.compile(rf"\b{mutant.file.stem}\b")
+            naming = {str(f.relative_to(self.root)) for f in group.tests if names.search(f.read_text(encoding="utf-8"))}
+            tests |= {test for test in seen.seconds if test.partition("::")[0] in {*naming, *group.constants}}
             tests = tests or set(seen.seconds)
         chosen, spent, of_file = [], 0.0, Counter[str]()
         for test in sorted(tests, key=lambda t: (seen.seconds[t], t)):
