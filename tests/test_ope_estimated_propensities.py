@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,9 +13,10 @@ from campaignrl.ope.estimated_propensities import COUNTED, pull, wider
 from campaignrl.ope.evaluate import evaluate
 from campaignrl.ope.intervals import Clusters, Estimate
 from campaignrl.ope.methods import ESTIMATORS, Evidence
+from campaignrl.ope.nuisance import propensity_error as error_module
 from campaignrl.ope.nuisance.propensity_error import PropensityError
 from campaignrl.ope.nuisance.propensity_features import Columns
-from campaignrl.ope.nuisance.propensity_model import EstimatedPropensities, floor_of
+from campaignrl.ope.nuisance.propensity_model import PENALTY, EstimatedPropensities, floor_of
 
 
 def unknown(log):
@@ -117,6 +119,34 @@ def test_the_variance_is_that_of_the_delta_method_as_a_bootstrap_has_it():
         p = LogisticRegression(max_iter=300).fit(columns, drawn_again).predict_proba(columns)[np.arange(n), action]
         values.append(float(push @ np.log(p)))
     assert told == pytest.approx(np.var(values), rel=0.25)
+
+
+@pytest.mark.parametrize("most", [9, 8])
+def test_the_error_of_propensities_by_loops(most, monkeypatch):
+    """Three actions came, of three coefficients each: of all together, or of each action where they are too many."""
+    chance = np.random.default_rng(5)
+    n, k = 50, 4
+    X, action = chance.normal(size=(n, 2)), chance.choice([0, 1, 3], n)
+    p = chance.dirichlet(np.ones(k), n)
+    log = type("Log", (), {"catalog": range(k), "action": action, "__len__": lambda self: n})()
+    estimated = SimpleNamespace(features=SimpleNamespace(take=lambda rows: X[rows]), probabilities=lambda rows: p[rows])
+    monkeypatch.setattr(error_module, "MOST", most)
+    monkeypatch.setattr(error_module, "blocks", lambda n: [slice(0, 20), slice(20, 45), slice(45, n)])
+    tried, pull_of = [0, 1, 3], chance.normal(size=n)
+    columns = np.c_[np.ones(n), X]
+    gradient, information = np.zeros((3, 3)), np.zeros((3, 3, 3, 3))
+    for i, a in enumerate(tried):
+        information[i, :, i, :] += np.eye(3) / PENALTY
+        for row in range(n):
+            gradient[i] += ((action[row] == a) - p[row, a]) * pull_of[row] * columns[row]
+            for j, b in enumerate(tried):
+                if most == 8 and i != j:
+                    continue
+                curve = p[row, a] * ((a == b) - p[row, b])
+                information[i, :, j, :] += curve * np.outer(columns[row], columns[row])
+    flat = gradient.ravel()
+    wanted = flat @ np.linalg.inv(information.reshape(9, 9)) @ flat
+    assert PropensityError(log, estimated).variance(pull_of) == pytest.approx(wanted)
 
 
 def test_what_a_weight_pulls_at_is_the_derivative_of_each_estimate():
