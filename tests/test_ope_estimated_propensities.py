@@ -9,6 +9,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from tests.test_ope_balance import drawn, log_of, softmax
 
+from campaignrl.actions import Catalog
 from campaignrl.ope.estimated_propensities import COUNTED, pull, wider
 from campaignrl.ope.evaluate import evaluate
 from campaignrl.ope.intervals import Clusters, Estimate
@@ -147,6 +148,43 @@ def test_the_error_of_propensities_by_loops(most, monkeypatch):
     flat = gradient.ravel()
     wanted = flat @ np.linalg.inv(information.reshape(9, 9)) @ flat
     assert PropensityError(log, estimated).variance(pull_of) == pytest.approx(wanted)
+
+
+def known(p, action, eligible=None, wave=None):
+    """An estimate that says p (n, k), of actions that were taken."""
+    n = len(action)
+    log = type("Log", (), {"__len__": lambda self: n})()
+    log.action, log.wave, log.catalog = np.asarray(action), wave, Catalog.from_names(("none", "a@email", "b@email"))
+    log.allowed = lambda rows: np.ones((n, 3), dtype=bool)[rows] if eligible is None else eligible[rows]
+    made = object.__new__(EstimatedPropensities)
+    made._log, made.probabilities = log, lambda rows: p[rows]
+    return made
+
+
+def test_bins_of_calibration_by_hand():
+    p = np.array([[1.0, 0.0, 0.0], [0.1, 0.3, 0.6], [0.05, 0.9, 0.05], [0.15, 0.85, 0.0]])
+    eligible = np.ones((4, 3), dtype=bool)
+    eligible[[0, 0, 3], [1, 2, 2]] = False
+    found = known(p, [0, 1, 1, 0], eligible).calibration()
+    wanted = [
+        (0.05, 0.0, 2),  # the two of the third row
+        (0.125, 0.5, 2),  # 0.1 and 0.15: the last row got it
+        (0.3, 1.0, 1),
+        (0.6, 0.0, 1),
+        (0.85, 0.0, 1),
+        (0.95, 1.0, 2),  # 0.9 and what is certain
+    ]
+    assert [tuple(each) for each in found] == [pytest.approx(each) for each in wanted]
+    assert [each[2] for each in known(p, [0, 1, 1, 0], eligible).calibration(bins=2)] == [5, 4]
+
+
+def test_calibration_of_waves_by_hand():
+    p = np.array([[0.5, 0.5, 0.0], [0.5, 0.5, 0.0], [0.2, 0.2, 0.6], [0.2, 0.2, 0.6]])
+    found = known(p, [1, 1, 2, 0], wave=np.array([7, 7, 9, 9])).by_wave()
+    assert known(p, [1, 1, 2, 0]).by_wave() == ()
+    assert len(found) == 2
+    # wave 7: 1, 1, 0 expected and 0, 2, 0 seen; wave 9: 0.4, 0.4, 1.2 and 1, 0, 1
+    assert [each.gap for each in found] == [pytest.approx(0.5), pytest.approx(0.3)]
 
 
 def test_what_a_weight_pulls_at_is_the_derivative_of_each_estimate():

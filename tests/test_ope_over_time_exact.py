@@ -330,6 +330,14 @@ def test_a_change_must_be_sure_among_all_that_are_looked_at(wanted, looked_at, m
         assert len(over_time(sample, ("a", "b"), logged=False).findings) == told
 
 
+def test_of_four_stretches_the_newest_one_is_the_recent_part():
+    sample = fading()
+    few = sample._replace(day=np.arange(1_600) // 400)
+    (said,) = over_time(few, ("a", "b"), logged=False).findings
+    newest = sample.gain[2][1_200:].mean()
+    assert f"over day 3 the lift is {newest:+.4g}, over all days" in said.text
+
+
 def test_against_the_logged_policy_the_logs_own_mix_stands_in_its_place():
     sample = fading(wanted=False)
     assert over_time(sample, ("a", "b"), logged=True).findings  # 2 or 0 against 1
