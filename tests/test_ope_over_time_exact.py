@@ -330,6 +330,13 @@ def test_a_change_must_be_sure_among_all_that_are_looked_at(wanted, looked_at, m
         assert len(over_time(sample, ("a", "b"), logged=False).findings) == told
 
 
+def test_the_first_action_has_a_name_too():
+    sample = fading()
+    turned = sample._replace(action=1 - sample.action, wanted=sample.wanted[:, ::-1])
+    (said,) = over_time(turned, ("a", "b"), logged=False).findings
+    assert said.text.startswith("what `a` earns falls")
+
+
 def test_of_four_stretches_the_newest_one_is_the_recent_part():
     sample = fading()
     few = sample._replace(day=np.arange(1_600) // 400)
