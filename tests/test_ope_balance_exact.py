@@ -200,6 +200,21 @@ def test_the_chance_of_an_alarm_is_shared_by_all_that_is_looked_at(look, tests, 
         assert (weakest in look(chances)) is found
 
 
+def test_light_weights_are_bounded_by_the_heaviest_that_could_have_come():
+    """Action 1 comes in one of ten rows where half are said: weights of 1.2 and 0.8, of which none is above 1.2."""
+    n = 800
+    action = (np.arange(n) % 10 == 0).astype(int)
+    wanted = np.tile([0.4, 0.6, 0.0, 0.0], (n, 1))
+    chances = _chances(sample_of(action, np.full(n, 0.5), np.arange(n) // 400, wanted), K)
+    gap = [0.2 if a else -0.2 for a in action]
+    for one in _off_weights(chances):
+        assert one.evidence == pytest.approx(wealth([-g for g in gap[:400]], 1.2), rel=1e-5)
+    assert [one.where for one in _off_weights(chances)] == ["`plan` is a", "`plan` is b"]
+    (missing,) = [one for one in _wanted_and_missing(chances) if one.action == 1]
+    gap = [0.6 if a else -0.6 for a in action]
+    assert missing.evidence == pytest.approx(wealth([-g for g in gap], 1.2), rel=1e-5)
+
+
 def test_evidence_of_customers_by_hand():
     """Two rows of one customer may gain at its bound and one less: x is bounded by most + 1, or by what was seen."""
     sample = sample_of([0] * 5, [0.5] * 5, [0] * 5, np.full((5, K), 0.25), np.array([7, 7, 3, 3, 9]))

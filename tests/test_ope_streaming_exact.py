@@ -18,7 +18,16 @@ from campaignrl.ope.methods.likelihood_of_rows import KEPT, farthest, largest
 from campaignrl.ope.methods.likelihood_of_rows import joined as joined_outliers
 from campaignrl.ope.nuisance.cross_fitting import folds_of
 from campaignrl.ope.streaming import evaluate_stream
-from campaignrl.ope.streaming.estimates import Shape, columns_of, combination, error, mean_weight_p_value
+from campaignrl.ope.streaming.estimates import (
+    Bounds,
+    Shape,
+    columns_of,
+    combination,
+    error,
+    estimate,
+    lift,
+    mean_weight_p_value,
+)
 from campaignrl.ope.streaming.figures import _closest_mix, _effective
 from campaignrl.ope.streaming.model import _folds, fit_sampled_ridge, sampled_groups
 from campaignrl.ope.streaming.rows import Question, part_of
@@ -264,6 +273,18 @@ def test_values_and_errors_from_sums_by_hand():
     nothing = combination("snips", closed(part_between(silent, customer, 0, 7)))
     assert math.isnan(nothing.value)
     assert np.isnan(nothing.influence).all()
+
+
+def test_where_every_weight_is_one_no_other_can_have_been_missed():
+    columns, customer = drawn([2, 1, 3, 1, 1] * 8, 5)
+    sums = closed(part_between(columns, customer, 0, len(customer)))
+    wide = Bounds((0.0, 1.0), (0.1, 0.9), (0.3, 9.0), (-4.0, 9.0), False, False)
+    ones = wide._replace(weight=(1.0, 1.0), lift_weight=(1.0, 1.0))
+    known = wide._replace(all_ones=True, all_ones_lift=True)
+    for name in ("ips", "dr"):
+        assert estimate(name, sums, known, 0.1) == estimate(name, sums, ones, 0.1) != estimate(name, sums, wide, 0.1)
+    found = [lift(sums, 0.2, bounds, 0.1, None) for bounds in (known, ones, wide)]
+    assert found[0] == found[1] != found[2]
 
 
 @pytest.mark.parametrize("sizes", [[1] * 50, [2, 1, 3, 1, 1] * 8])
