@@ -7,6 +7,7 @@ import pytest
 
 from campaignrl.features import Feature, FeatureSchema
 from campaignrl.ope.data import LogSample
+from campaignrl.ope.data.log_sample import joined_samples
 from campaignrl.ope.diagnostics.balance import (
     CAUSE,
     EVERYWHERE,
@@ -253,6 +254,16 @@ def test_rows_without_a_choice_are_left_out():
     assert every.expected(2).tolist() == [1.0] * 4
     assert _chances(sample._replace(wanted=None), K).weight is None
     assert balance(sample._replace(propensity=np.array([0.5, 1.0, 1.0, 1.0])), "abcd") == ()  # one row
+
+
+def test_joined_samples_keep_their_gains_beside_their_rows():
+    parts = [sample_of([0, 1], [0.5, 0.5], [0, 1]), sample_of([1], [0.25], [2])]
+    gains = [np.arange(6.0).reshape(3, 2), np.arange(3.0)[:, None]]
+    both = joined_samples([part._replace(gain=gain) for part, gain in zip(parts, gains, strict=True)])
+    assert both.gain.tolist() == [[0.0, 1.0, 0.0], [2.0, 3.0, 1.0], [4.0, 5.0, 2.0]]
+    assert (both.action.tolist(), both.columns["plan"].tolist()) == ([0, 1, 1], [0, 1, 2])
+    assert joined_samples([]) is None
+    assert joined_samples(parts[:1]) is parts[0]
 
 
 # ---- words
