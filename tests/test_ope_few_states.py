@@ -109,14 +109,14 @@ def test_ratios_are_those_of_the_chain(few):
         assert ratio[state[rows] == s, 1].mean() == pytest.approx(exact, abs=0.06)
 
 
-@pytest.mark.parametrize("few", [True, False])
-def test_ratios_step_by_step_by_loops(few):
+@pytest.mark.parametrize(("few", "size"), [(True, 1.0), (False, 1.0), (True, 1e-4)])
+def test_ratios_step_by_step_by_loops(few, size):
     """Each fold by what the others say of it, scaled to the mass that is carried on."""
     log = chain(n=300, seed=4)
     paths = trajectories(log)
     state = np.asarray(log.context.columns["state"], dtype=np.int64)
     chance = np.random.default_rng(4)
-    weight = np.where(paths.going_on, chance.exponential(size=paths.row.shape), 1.0)
+    weight = np.where(paths.going_on, size * chance.exponential(size=paths.row.shape), 1.0)
     found = minimax_ratios(log, paths, weight, state if few else None, folds=3, seed=2)
     fold = folds_of(log.customers, 3, 2)[paths.customer]
     X = np.c_[np.ones(len(log)), states(log)]
