@@ -222,6 +222,7 @@ def test_rewards_that_are_not_in_are_told_with_the_days():
         ((32, 1.0), (16, 0.3), *NEW),  # or as many
         ((32, 1.0), (16, 0.7), (8, 0.2), (8, 0.4)),  # they rise again
         ((32, 1.0), (16, 0.9), (8, 0.7), (8, 0.6)),  # two thirds are a season
+        ((32, 1.0), (16, 0.9), (8, 0.6), (8, 0.5)),  # a season of three quarters, and chance
         ((32, 0.0), (16, 0.7), *NEW),  # nothing before
         ((64, 0.0),),
         ((19, 1.0), (10, 0.7), (5, 0.4), (5, 0.2)),  # too few rows before
