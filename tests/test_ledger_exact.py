@@ -6,16 +6,18 @@ import shutil
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import campaignrl as crl
 from campaignrl.actions import NONE
 from campaignrl.errors import ArtifactError, DataError, UsageError
 from campaignrl.ledger import Ledger, add, ledger_log, standing
-from campaignrl.ledger.delta_tables import _short, open_table
+from campaignrl.ledger.delta_tables import _short, create_table, open_table
 from campaignrl.ledger.folder import EPOCH
 from campaignrl.ledger.incoming import COLUMNS, _days, _outcomes, _permissions, with_customers
 from campaignrl.ledger.log_view import _windowed, eligible_masks
+from campaignrl.ledger.schemas import NO_STATISTICS, schema_of
 from campaignrl.ledger.standing import Standing, not_sent
 from campaignrl.tables.files import read_table
 
@@ -382,3 +384,18 @@ def test_a_table_is_opened_once_a_version_and_again_when_its_log_is_another(ledg
     log.write_text(log.read_text()[:-40])
     with pytest.raises(ArtifactError, match="a whole table"):
         open_table(place)
+
+
+@pytest.mark.parametrize("name", ["decisions", "outcomes"])
+def test_statistics_are_kept_of_plain_columns_alone(tmp_path, world, name):
+    """A column of lists has no least and no largest value, and a name with a dot none that a reader finds."""
+    from deltalake import DeltaTable
+
+    create_table(tmp_path / name, name, world.features)
+    table = DeltaTable(str(tmp_path / name))
+    said = table.metadata().configuration["delta.dataSkippingStatsColumns"].split(",")
+    kinds = {field.name: field.type for field in schema_of(name, world.features)}
+    lists = {column for column, kind in kinds.items() if pa.types.is_list(kind)}
+    assert said == [c for c in kinds if c not in NO_STATISTICS and c not in lists and "." not in c]
+    assert "day" in said
+    assert bool(lists) == (name == "decisions")
