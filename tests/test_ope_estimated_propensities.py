@@ -15,6 +15,7 @@ from campaignrl.ope.evaluate import evaluate
 from campaignrl.ope.intervals import Clusters, Estimate
 from campaignrl.ope.methods import ESTIMATORS, Evidence
 from campaignrl.ope.nuisance import propensity_error as error_module
+from campaignrl.ope.nuisance import propensity_model as model_module
 from campaignrl.ope.nuisance.propensity_error import PropensityError
 from campaignrl.ope.nuisance.propensity_features import Columns
 from campaignrl.ope.nuisance.propensity_model import PENALTY, EstimatedPropensities, floor_of
@@ -176,6 +177,12 @@ def test_bins_of_calibration_by_hand():
     ]
     assert [tuple(each) for each in found] == [pytest.approx(each) for each in wanted]
     assert [each[2] for each in known(p, [0, 1, 1, 0], eligible).calibration(bins=2)] == [5, 4]
+
+
+def test_what_was_done_is_looked_up_block_by_block(monkeypatch):
+    p = np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6], [0.05, 0.9, 0.05], [0.15, 0.85, 0.0]])
+    monkeypatch.setattr(model_module, "blocks", lambda n: [slice(0, 2), slice(2, 3), slice(3, n)])
+    assert known(p, [0, 2, 1, 0]).of_logged().tolist() == [0.7, 0.6, 0.9, 0.15]
 
 
 def test_calibration_of_waves_by_hand():
