@@ -7,8 +7,10 @@ from campaignrl import rng
 from campaignrl.dynamics.customers import _lifetime, draw_customers, observed_format, observed_tags
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.dynamics.purchase import ceilings
-from campaignrl.effects import ROW
+from campaignrl.effects import FAINT, ROW
+from campaignrl.effects.click_intent import Response
 from campaignrl.effects.effect import Contact, Day, MeanDay
+from campaignrl.effects.fatigue import Fatigue, FatigueEffect
 from campaignrl.effects.reference_price import ReferencePrice
 from campaignrl.effects.satisfaction import Satisfaction
 from campaignrl.specs.world import load_world
@@ -150,3 +152,21 @@ def test_a_mean_day_on_which_all_is_certain_is_a_day(small_world, sent, clicked,
         assert set(found) == {stock.name for stock in effect.spec.stocks}
         for name, values in found.items():
             assert values == pytest.approx(wanted[name], abs=1e-6), name
+
+
+def test_fatigue_matters_where_it_moves_anything():
+    def of(per_channel=(0.0, 0.0), **words):
+        units = np.zeros(2, dtype=np.float32)
+        return FatigueEffect(Fatigue(**words), 0.9, units, np.array(per_channel, dtype=np.float32)).matters
+
+    assert not of()
+    assert of(open=0.1)
+    assert of(drop_out=0.1)
+    assert of((0.0, 0.2))  # one channel is enough
+
+
+def test_who_has_just_the_faintest_intent_is_quiet():
+    section = Response(same_day=0.5)
+    effect = section.at_work(None)
+    assert effect.stirred({"intent": one(0.0, FAINT, 0.0201)}).tolist() == [False, False, True]
+    assert Response(same_day=1.0).at_work(None).stirred({"intent": one(9.0)}) is None

@@ -9,6 +9,7 @@ from test_guard_doors_exact import facts_of, with_quiet
 import campaignrl as crl
 from campaignrl.guard import (
     Limits,
+    Spending,
     cap_windows,
     columns,
     dates,
@@ -267,3 +268,36 @@ def test_caps_and_the_budget_are_said_as_what_they_allow():
     assert [one for one in rules_said(free) if one.rule == "budget"] == []
     gaps = rules_said(shop({"min_gap_days": 3}))
     assert [one.says for one in gaps if one.rule == "gap"] == ["at least 3 days between sends on all channels"]
+
+
+@pytest.mark.parametrize(
+    ("sends", "money", "stock"),
+    [
+        (5.0, 1e9, None),
+        (0.0, 1e9, None),
+        (1.0, 0.0, None),
+        (0.9, 1e9, 9.0),
+        (5.0, 4.0, 1.0),
+        (5.0, 3.0, 9.0),
+        (5.0, 1e9, 0.0),
+    ],
+)
+def test_room_for_an_action_is_a_send_its_cost_and_a_piece(small_world, sends, money, stock):
+    catalog = small_world.catalog
+    limits = Limits(
+        sends=np.array([sends] + [np.inf] * (len(small_world.channels) - 1)),
+        money=money,
+        stock=None if stock is None else np.array([np.inf] * (len(small_world.offers) - 1) + [stock]),
+    )
+
+    class Left(Spending):
+        def limits(self, day):
+            return limits
+
+    found = object.__new__(Left).room(catalog, 0)
+    for a in range(len(catalog)):
+        c, o = catalog.channel_of[a], catalog.offer_of[a]
+        wanted = (c < 0 or limits.sends[c] >= 1) and catalog.cost_of[a] <= money
+        wanted = wanted and (stock is None or o < 0 or limits.stock[o] >= 1)
+        assert found[a] == wanted
+    assert found[0]

@@ -12,6 +12,7 @@ from campaignrl.profiles.intake.intake import intake
 from campaignrl.profiles.intake.mapping import parse_intake_mapping
 from campaignrl.profiles.intake.quality import in_a_line
 from campaignrl.tables.files.encodings import found_encoding
+from campaignrl.tables.files.workbooks import workbook_as_csv
 
 AS_OF = dt.datetime(2030, 1, 1)
 ORDERS = {"name": "o", "file": "o.csv", "customer": "id", "kind": "order", "ts": "t", "amount": "amt"}
@@ -43,6 +44,7 @@ GERMAN = "Kunde;Datum;Betrag\nMüller;03.11.2024 10:00;1.234,50\nJäger;04.11.20
         (GERMAN, "cp1252", "cp1252"),
         (GERMAN, "latin-1", "cp1252"),
         (GERMAN, "utf-16-le", "utf-16-le"),
+        (GERMAN, "utf-16-be", "utf-16-be"),
         ("姓名,城市\n陳大文,臺北市\n林小明,高雄市\n許志偉,新竹縣\n", "big5", "big5"),
         ("имя,город\nИван,Москва\nОльга,Казань\nПётр,Тверь\n", "cp1251", "cp1251"),
         ("id,t\na,2024\n", "ascii", "utf-8"),
@@ -233,6 +235,15 @@ def test_a_workbook_with_a_title_dates_and_ids_as_numbers(tmp_path):
     facts = result.quality["sources"][0]["files"][0]
     assert (facts["sheet"], facts["other_sheets"], facts["rows_before_the_header"]) == ("订单", ["说明"], 1)
     assert "sheet 订单" in in_a_line(result.quality["sources"][0])
+
+
+def test_a_table_that_begins_within_its_sheet_is_that_table(tmp_path):
+    """Two empty rows and an empty column before it; a place is counted on the sheet, where cells are merged."""
+    rows = [[], [], [None, "id", "t", "amt"], [None, "a", "2024-01-01", 1], [None, None, "2024-01-02", 2]]
+    workbook(tmp_path / "o.xlsx", {"one": (rows, ["B4:B5"])})
+    facts = workbook_as_csv(tmp_path / "o.xlsx", None, tmp_path / "o.csv")
+    assert facts == {"sheet": "one"}
+    assert (tmp_path / "o.csv").read_text() == "id,t,amt\na,2024-01-01,1\na,2024-01-02,2\n"
 
 
 def test_a_sheet_by_name_and_workbooks_that_are_none(tmp_path):

@@ -6,16 +6,18 @@ import shutil
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import campaignrl as crl
 from campaignrl.actions import NONE
 from campaignrl.errors import ArtifactError, DataError, UsageError
 from campaignrl.ledger import Ledger, add, ledger_log, standing
-from campaignrl.ledger.delta_tables import _short, open_table
-from campaignrl.ledger.folder import EPOCH
+from campaignrl.ledger.delta_tables import _short, create_table, open_table
+from campaignrl.ledger.folder import EPOCH, _put
 from campaignrl.ledger.incoming import COLUMNS, _days, _outcomes, _permissions, with_customers
 from campaignrl.ledger.log_view import _windowed, eligible_masks
+from campaignrl.ledger.schemas import NO_STATISTICS, schema_of
 from campaignrl.ledger.standing import Standing, not_sent
 from campaignrl.tables.files import read_table
 
@@ -382,3 +384,63 @@ def test_a_table_is_opened_once_a_version_and_again_when_its_log_is_another(ledg
     log.write_text(log.read_text()[:-40])
     with pytest.raises(ArtifactError, match="a whole table"):
         open_table(place)
+
+
+@pytest.mark.parametrize("name", ["decisions", "outcomes"])
+def test_statistics_are_kept_of_plain_columns_alone(tmp_path, world, name):
+    """A column of lists has no least and no largest value, and a name with a dot none that a reader finds."""
+    from deltalake import DeltaTable
+
+    create_table(tmp_path / name, name, world.features)
+    table = DeltaTable(str(tmp_path / name))
+    said = table.metadata().configuration["delta.dataSkippingStatsColumns"].split(",")
+    kinds = {field.name: field.type for field in schema_of(name, world.features)}
+    lists = {column for column, kind in kinds.items() if pa.types.is_list(kind)}
+    assert said == [c for c in kinds if c not in NO_STATISTICS and c not in lists and "." not in c]
+    assert "day" in said
+    assert bool(lists) == (name == "decisions")
+
+
+def test_a_new_folder_takes_the_place_of_one_that_holds_a_lock_alone(tmp_path):
+    made, place = tmp_path / "made", tmp_path / "place"
+    for folder in (made, place):
+        folder.mkdir()
+    (made / "x").write_text("new")
+    (place / ".lock").write_text("somebody")
+    _put(made, place)
+    assert [path.name for path in place.iterdir()] == ["x"]
+    assert not made.exists()
+    made.mkdir()
+    with pytest.raises(OSError, match="not empty"):  # another process was faster
+        _put(made, place)
+    assert [path.name for path in place.iterdir()] == ["x"]
+    _put(made, tmp_path / "first")
+    assert (tmp_path / "first").is_dir()
+
+
+def test_sends_of_the_day_that_may_no_longer_leave():
+    """Two customers, the second suppressed; two channels, of which the first customer has left the second."""
+    rows = [("d1", 0, "push", "a", 5), ("d2", 0, "sms", "a", 5), ("d3", 1, "push", "a", 5), ("d4", 0, "push", "b", 5)]
+    rows += [("d5", 1, "push", "b", 4), ("d6", 0, "mail", "b", 5)]
+    sends = {
+        "decision": np.array([r[0] for r in rows], dtype=object), "customer": np.array([r[1] for r in rows]),
+        "channel": np.array([r[2] for r in rows], dtype=object), "offer": np.array([r[3] for r in rows], dtype=object),
+        "when": np.array([r[4] for r in rows]),
+    }  # fmt: skip
+    stand = object.__new__(Standing)
+    object.__setattr__(stand, "day", 5)
+    for name, values in sends.items():
+        object.__setattr__(stand, f"_{name}", values)
+    consent = np.array([[True, True], [False, True]])
+    suppressed = np.array([False, True])
+
+    def barred(offers=(), suppressed=suppressed, consent=consent):
+        return stand.barred_today(suppressed, consent, ["push", "sms"], offers)
+
+    nobody, everything = np.zeros(2, dtype=bool), np.ones((2, 2), dtype=bool)
+    assert barred() == ["d2", "d3"]
+    assert barred(("b",)) == ["d2", "d3", "d4"]
+    assert barred(("b",), nobody, everything) == ["d4"]
+    assert barred((), nobody, everything) == []
+    assert barred((), suppressed, everything) == ["d3"]
+    assert barred((), nobody) == ["d2"]

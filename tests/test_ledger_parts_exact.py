@@ -1,5 +1,6 @@
 """Parts of a ledger by hand: digests and entries byte by byte, words of the sending tool, whose an outcome is."""
 
+import datetime
 import hashlib
 import struct
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from campaignrl.ledger import EPOCH, log_view
 from campaignrl.ledger.chain import (
     CHAINED,
     FIRST,
@@ -272,3 +274,34 @@ def test_an_id_with_a_space_is_one_id_among_those_of_a_cell(tmp_path):
     pq.write_table(pa.table({"customer_id": ["anna b | carl", "dora"]}), path)
     names = ("anna b", "carl", "dora", "anna", "b", "|")
     assert [_holds(path, name, re.compile(re.escape(name).encode())) for name in names] == [True] * 3 + [False] * 3
+
+
+def test_sums_of_customers_from_one_evening_to_the_next(monkeypatch):
+    """Days 10 and 11 of three customers, one of whom had another name; two days around them do not count."""
+    monkeypatch.setattr(log_view, "not_sent", lambda ledger: ["d4"])
+    monkeypatch.setattr(log_view, "with_customers", lambda ledger, outcomes: outcomes)
+    said = [
+        ("a", 9, "order", 7_00), ("a", 10, "order", 5_00), ("a", 11, "refund", -1_50), ("b", 11, "unsubscribe", 0),
+        ("b", 11, "unsubscribe", 0), ("a", 12, "order", 9_00), ("", 10, "order", 4_00), ("old c", 10, "order", 2_00),
+    ]  # fmt: skip
+    sent = [
+        ("d1", "a", 9, 1, 40), ("d2", "a", 10, 1, 30), ("d3", "b", 11, 2, 20), ("d4", "b", 11, 2, 20),
+        ("d5", "c", 11, 0, 0), ("d6", "c", 12, 1, 10), ("d7", "d", 11, 2, 60),
+    ]  # fmt: skip
+    ledger = tables(
+        outcomes=pd.DataFrame(said, columns=["customer_id", "day", "kind", "margin"]),
+        decisions=pd.DataFrame(sent, columns=["decision_id", "customer_id", "day", "action", "cost"]),
+    )
+    ledger.aliases = {"old c": "c"}
+    world = SimpleNamespace(money=SimpleNamespace(minor_per_unit=100, unsubscribe=3.0))
+    since, until = (EPOCH + datetime.timedelta(days=day) for day in (10, 12))
+    found = log_view.customer_sums(ledger, world, since, until)
+    assert list(found.columns) == list(log_view.SUMS)
+    wanted = {  # margin, spend, unsubscribed
+        "a": (3.5, 0.3, 0.0), "b": (0.0, 0.2, 2.0), "c": (2.0, 0.0, 0.0), "d": (0.0, 0.6, 0.0),
+    }  # fmt: skip
+    assert sorted(found.index) == sorted(wanted)
+    for name, (margin, spend, left) in wanted.items():
+        row = found.loc[name]
+        assert (row["margin"], row["spend"], row["unsubscribed"]) == pytest.approx((margin, spend, left))
+        assert row["value"] == pytest.approx(margin - spend - 3.0 * left)

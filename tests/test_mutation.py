@@ -1,6 +1,7 @@
 """The mutation runner finds what no test would notice; a few changes that nobody noticed once are noticed now."""
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -68,6 +69,51 @@ def test_a_function_that_no_test_calls_has_survivors_until_one_does(toy):
     code, said = play(*options)
     assert code == 1
     assert "fail before anything is changed" in said
+
+
+SHAPES = """from toy.sums import add
+
+
+def double(n):
+    return n * 2
+
+
+def from_(start):
+    def step(by):
+        return start + by
+
+    return step
+
+
+class Box:
+    def area(self, w):
+        return add(w, w)
+
+
+TABLE = [double(n) for n in range(4)]
+FIVE = from_(5)
+"""
+TESTS_OF_SHAPES = """from toy.shapes import FIVE, TABLE, Box
+
+def test_what_was_made_at_import():
+    assert TABLE == [0, 2, 4, 6]
+
+def test_what_is_called():
+    assert (FIVE(1), Box().area(3)) == (6, 6)
+"""
+
+
+def test_a_change_reaches_what_was_imported_made_or_called_before_the_tests(toy):
+    (toy / "src" / "toy" / "shapes.py").write_text(SHAPES)
+    (toy / "tests" / "test_shapes.py").write_text(TESTS_OF_SHAPES)
+    options = ("--root", toy, "--table", toy / "table.toml", "--keep", toy / "kept")
+    code, said = play(*options, "--only", "shapes.py:*", "--only", "sums.py:2:*")
+    assert code == 0, said
+    assert said.splitlines()[-1].split() == ["all", "6", "6", "0", "0", "100.0%"]
+    kept = [json.loads(line) for line in (toy / "kept" / "results.jsonl").read_text().splitlines()]
+    by = {one["change"]: one["by"].partition("::")[2] for one in kept}
+    assert by["n * 2 -> n / 2"] == by["2 -> 3"] == "test_what_was_made_at_import"  # met again, at import
+    assert by["start + by -> start - by"] == "test_what_is_called"
 
 
 PICKED = [

@@ -47,6 +47,15 @@ def test_sums_say_what_least_squares_says(seed):
     assert interval(w, y) == pytest.approx(by_hand(w, y), rel=1e-9)
 
 
+def test_fewer_than_three_customers_show_no_shape():
+    rng = np.random.default_rng(3)
+    w, y = rng.exponential(size=50), rng.normal(size=50)
+    assert interval(w, y, slice(0, 2)) is None
+    assert interval(w, y, slice(0, 3)) is not None
+    assert interval(w[:2], y[:2]) is None
+    assert interval(w[:3], y[:3]) is not None
+
+
 def test_weights_that_never_vary_leave_a_t_interval_of_the_mean():
     y = np.random.default_rng(0).normal(size=400)
     low, high = interval(np.ones(400), y)

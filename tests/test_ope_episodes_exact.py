@@ -2,17 +2,19 @@
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 from test_ope_log import K, make_log
+from tests.test_ope_sequential_log import chain, wanted
 
 import campaignrl as crl
 from campaignrl.errors import DataError, UsageError
 from campaignrl.ope.data.states import states
 from campaignrl.ope.data.trajectories import trajectories
-from campaignrl.ope.episodes.evaluate import evaluate_episodes
+from campaignrl.ope.episodes.evaluate import _facts, _unknown_outcomes, evaluate_episodes
 from campaignrl.ope.episodes.intervals import IntervalOptions, difference, mean_point
 from campaignrl.ope.episodes.return_distribution import distribution_of
 from campaignrl.ope.episodes.support_horizon import EpisodeFigures, Step, _end, curve_of, judged, lasting_steps
@@ -464,3 +466,37 @@ def test_steps_have_models_of_their_own_where_each_has_rows_enough(monkeypatch):
     for each, apart in ((7, True), (8, False)):  # times four actions
         monkeypatch.setattr(fqe, "APART", each)
         assert fqe._rows_for_each_step(log, trajectories(log)) is apart
+
+
+# ---- facts of an answer
+
+
+def test_what_is_known_before_anything_is_estimated():
+    log = chain(n=60, ends=0.4)
+    paths = trajectories(log)
+    names = SimpleNamespace(name="mine"), SimpleNamespace(name="logged")
+    found = _facts(log, paths, names, discount=0.9, mix=1.0, alpha=0.1)
+    earned = np.zeros(60)
+    np.add.at(earned, log.customer, log.reward * 0.9**log.step)
+    assert found["logged_value"] == pytest.approx(earned.mean())
+    assert (found["n"], found["customers"], found["horizon"], found["dropped"]) == (len(log), 60, paths.steps, 0)
+    assert found["reward_range"] == (log.reward.min(), log.reward.max())
+    assert (found["policy"], found["reference"], found["reward"]) == ("mine", "logged", "reward")
+    assert _facts(log, paths, names, discount=0.9, mix=0.6, alpha=0.1)["policy"] == "0.6 mine + 0.4 logged"
+    short = trajectories(log, 1)
+    first = _facts(log, short, names, discount=0.9, mix=1.0, alpha=0.1)
+    assert (first["n"], first["logged_value"]) == (60, pytest.approx(log.reward[log.step == 0].mean()))
+
+
+def test_outcomes_must_be_known_up_to_the_horizon():
+    log = chain(n=60)
+    late = replace(log, matured=log.step < 2)
+    assert _unknown_outcomes(late, trajectories(late, 2)) is None
+    said = "outcomes from step 3 on are not all known yet. Ask for horizon=2."
+    assert _unknown_outcomes(late, trajectories(late, 3)) == said
+    refused = evaluate_episodes(late, wanted(late), estimators=("pdis",), horizon=3)
+    assert (refused.verdict, refused.reasons[0]) == ("refuse", said)
+    none = replace(log, matured=np.zeros(len(log), dtype=bool))
+    assert _unknown_outcomes(none, trajectories(none, 1)).endswith(
+        "from step 1 on are not all known yet. Evaluate it later."
+    )

@@ -2,19 +2,23 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 from tests.test_ope_balance import drawn, log_of, softmax
 
+from campaignrl.actions import Catalog
 from campaignrl.ope.estimated_propensities import COUNTED, pull, wider
 from campaignrl.ope.evaluate import evaluate
 from campaignrl.ope.intervals import Clusters, Estimate
 from campaignrl.ope.methods import ESTIMATORS, Evidence
+from campaignrl.ope.nuisance import propensity_error as error_module
+from campaignrl.ope.nuisance import propensity_model as model_module
 from campaignrl.ope.nuisance.propensity_error import PropensityError
 from campaignrl.ope.nuisance.propensity_features import Columns
-from campaignrl.ope.nuisance.propensity_model import EstimatedPropensities, floor_of
+from campaignrl.ope.nuisance.propensity_model import PENALTY, EstimatedPropensities, floor_of
 
 
 def unknown(log):
@@ -117,6 +121,77 @@ def test_the_variance_is_that_of_the_delta_method_as_a_bootstrap_has_it():
         p = LogisticRegression(max_iter=300).fit(columns, drawn_again).predict_proba(columns)[np.arange(n), action]
         values.append(float(push @ np.log(p)))
     assert told == pytest.approx(np.var(values), rel=0.25)
+
+
+@pytest.mark.parametrize("most", [9, 8])
+def test_the_error_of_propensities_by_loops(most, monkeypatch):
+    """Three actions came, of three coefficients each: of all together, or of each action where they are too many."""
+    chance = np.random.default_rng(5)
+    n, k = 50, 4
+    X, action = chance.normal(size=(n, 2)), chance.choice([0, 1, 3], n)
+    p = chance.dirichlet(np.ones(k), n)
+    log = type("Log", (), {"catalog": range(k), "action": action, "__len__": lambda self: n})()
+    estimated = SimpleNamespace(features=SimpleNamespace(take=lambda rows: X[rows]), probabilities=lambda rows: p[rows])
+    monkeypatch.setattr(error_module, "MOST", most)
+    monkeypatch.setattr(error_module, "blocks", lambda n: [slice(0, 20), slice(20, 45), slice(45, n)])
+    tried, pull_of = [0, 1, 3], chance.normal(size=n)
+    columns = np.c_[np.ones(n), X]
+    gradient, information = np.zeros((3, 3)), np.zeros((3, 3, 3, 3))
+    for i, a in enumerate(tried):
+        information[i, :, i, :] += np.eye(3) / PENALTY
+        for row in range(n):
+            gradient[i] += ((action[row] == a) - p[row, a]) * pull_of[row] * columns[row]
+            for j, b in enumerate(tried):
+                if most == 8 and i != j:
+                    continue
+                curve = p[row, a] * ((a == b) - p[row, b])
+                information[i, :, j, :] += curve * np.outer(columns[row], columns[row])
+    flat = gradient.ravel()
+    wanted = flat @ np.linalg.inv(information.reshape(9, 9)) @ flat
+    assert PropensityError(log, estimated).variance(pull_of) == pytest.approx(wanted)
+
+
+def known(p, action, eligible=None, wave=None):
+    """An estimate that says p (n, k), of actions that were taken."""
+    n = len(action)
+    log = type("Log", (), {"__len__": lambda self: n})()
+    log.action, log.wave, log.catalog = np.asarray(action), wave, Catalog.from_names(("none", "a@email", "b@email"))
+    log.allowed = lambda rows: np.ones((n, 3), dtype=bool)[rows] if eligible is None else eligible[rows]
+    made = object.__new__(EstimatedPropensities)
+    made._log, made.probabilities = log, lambda rows: p[rows]
+    return made
+
+
+def test_bins_of_calibration_by_hand():
+    p = np.array([[1.0, 0.0, 0.0], [0.1, 0.3, 0.6], [0.05, 0.9, 0.05], [0.15, 0.85, 0.0]])
+    eligible = np.ones((4, 3), dtype=bool)
+    eligible[[0, 0, 3], [1, 2, 2]] = False
+    found = known(p, [0, 1, 1, 0], eligible).calibration()
+    wanted = [
+        (0.05, 0.0, 2),  # the two of the third row
+        (0.125, 0.5, 2),  # 0.1 and 0.15: the last row got it
+        (0.3, 1.0, 1),
+        (0.6, 0.0, 1),
+        (0.85, 0.0, 1),
+        (0.95, 1.0, 2),  # 0.9 and what is certain
+    ]
+    assert [tuple(each) for each in found] == [pytest.approx(each) for each in wanted]
+    assert [each[2] for each in known(p, [0, 1, 1, 0], eligible).calibration(bins=2)] == [5, 4]
+
+
+def test_what_was_done_is_looked_up_block_by_block(monkeypatch):
+    p = np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6], [0.05, 0.9, 0.05], [0.15, 0.85, 0.0]])
+    monkeypatch.setattr(model_module, "blocks", lambda n: [slice(0, 2), slice(2, 3), slice(3, n)])
+    assert known(p, [0, 2, 1, 0]).of_logged().tolist() == [0.7, 0.6, 0.9, 0.15]
+
+
+def test_calibration_of_waves_by_hand():
+    p = np.array([[0.5, 0.5, 0.0], [0.5, 0.5, 0.0], [0.2, 0.2, 0.6], [0.2, 0.2, 0.6]])
+    found = known(p, [1, 1, 2, 0], wave=np.array([7, 7, 9, 9])).by_wave()
+    assert known(p, [1, 1, 2, 0]).by_wave() == ()
+    assert len(found) == 2
+    # wave 7: 1, 1, 0 expected and 0, 2, 0 seen; wave 9: 0.4, 0.4, 1.2 and 1, 0, 1
+    assert [each.gap for each in found] == [pytest.approx(0.5), pytest.approx(0.3)]
 
 
 def test_what_a_weight_pulls_at_is_the_derivative_of_each_estimate():

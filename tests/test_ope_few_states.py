@@ -10,9 +10,11 @@ from tests.test_ope_sequential_log import LOGGED, REWARD, WANTED, chain, truth, 
 
 import campaignrl as crl
 from campaignrl.features import Context, Feature, FeatureSchema
+from campaignrl.ope.data.states import states
 from campaignrl.ope.data.trajectories import trajectories
 from campaignrl.ope.episodes.registry import DOUBLY_ROBUST, NO_INTERVAL
 from campaignrl.ope.estimators import sequential
+from campaignrl.ope.nuisance.cross_fitting import folds_of
 from campaignrl.ope.nuisance.few_states import A_ROW, Saturated, few_states
 from campaignrl.ope.nuisance.minimax_ratios import _counted, _linear, minimax_ratios
 
@@ -105,6 +107,34 @@ def test_ratios_are_those_of_the_chain(few):
         moves = np.array([[0.8, 0.2], [0.3, 0.7]])[:, s]
         exact = (WANTED[0, :2] @ moves) / (LOGGED[0, :2] @ moves)
         assert ratio[state[rows] == s, 1].mean() == pytest.approx(exact, abs=0.06)
+
+
+@pytest.mark.parametrize(("few", "size"), [(True, 1.0), (False, 1.0), (True, 1e-4)])
+def test_ratios_step_by_step_by_loops(few, size):
+    """Each fold by what the others say of it, scaled to the mass that is carried on."""
+    log = chain(n=300, seed=4)
+    paths = trajectories(log)
+    state = np.asarray(log.context.columns["state"], dtype=np.int64)
+    chance = np.random.default_rng(4)
+    weight = np.where(paths.going_on, size * chance.exponential(size=paths.row.shape), 1.0)
+    found = minimax_ratios(log, paths, weight, state if few else None, folds=3, seed=2)
+    fold = folds_of(log.customers, 3, 2)[paths.customer]
+    X = np.c_[np.ones(len(log)), states(log)]
+    ratio = np.ones(paths.row.shape)
+    for t in range(1, paths.steps):
+        carried = [ratio[i, t - 1] * weight[i, t - 1] for i in range(len(ratio))]
+        here = [i for i in range(len(ratio)) if paths.going_on[i, t]]
+        raw = {}
+        for f in range(3):
+            learn, held = [i for i in here if fold[i] != f], [i for i in here if fold[i] == f]
+            rows, at = paths.row[learn, t], paths.row[held, t]
+            mass = np.array([carried[i] for i in learn])
+            told = _counted(state[rows], mass, state[at]) if few else _linear(X[rows], mass, X[at])
+            raw |= dict(zip(held, told.tolist(), strict=True))
+        scale = sum(carried[i] for i in here) / sum(raw.values())
+        for i in range(len(ratio)):
+            ratio[i, t] = raw[i] * scale if i in raw else carried[i]
+    assert found == pytest.approx(ratio, rel=1e-6)
 
 
 def test_fqe_is_exact_where_states_are_few_and_its_interval_covers():

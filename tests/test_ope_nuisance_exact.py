@@ -195,3 +195,22 @@ def test_the_prior_is_the_one_under_which_a_left_out_fifth_is_likeliest(monkeypa
         assert found.predict(X) == pytest.approx(expit(module._log_odds(X, whole)), abs=2e-3)
         picked.add(best)
     assert len(picked) > 1
+
+
+def test_sums_of_a_ridge_by_action_are_those_of_a_loop():
+    X, action, reward, weight = drawn(60)
+    rows = module._by_action(CATALOG, X, action, reward, weight)
+    order = np.argsort(action, kind="stable")
+    target, w = np.random.default_rng(1).normal(size=60), weight[order]
+    found = rows.statistics(target, w)
+    for a in range(K):
+        mine = [i for i in range(60) if action[order[i]] == a]
+        phi = rows.phi[mine]
+        assert found.gram[a] == pytest.approx(
+            sum(w[i] * np.outer(f, f) for i, f in zip(mine, phi, strict=True)), rel=1e-4
+        )
+        assert found.moment[a] == pytest.approx(
+            sum(w[i] * target[i] * f for i, f in zip(mine, phi, strict=True)), rel=1e-4
+        )
+        assert found.square[a] == pytest.approx(sum(w[i] * target[i] ** 2 for i in mine))
+        assert found.count[a] == pytest.approx(sum(w[i] for i in mine))

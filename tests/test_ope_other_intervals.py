@@ -12,11 +12,12 @@ import pytest
 from campaignrl.errors import DataError, UnknownName
 from campaignrl.ope.data.target_policy import target_policy_of
 from campaignrl.ope.evaluate import evaluate
+from campaignrl.ope.intervals import Estimate
 from campaignrl.ope.intervals.bootstrap import percentile_interval, resampled_rows
 from campaignrl.ope.intervals.clustered import Clusters
 from campaignrl.ope.methods.intervals_by_name import INTERVALS, Orders, customer_bounds, difference_mean
 from campaignrl.ope.methods.registry import ESTIMATORS
-from campaignrl.ope.refit_bootstrap import refit_bootstrap
+from campaignrl.ope.refit_bootstrap import _spread, refit_bootstrap
 
 _SPEC = importlib.util.spec_from_file_location("logs", Path(__file__).with_name("test_ope_log.py"))
 LOGS = importlib.util.module_from_spec(_SPEC)
@@ -127,6 +128,17 @@ def test_refitting_counts_what_fitting_adds():
     width = [e["ips"].ci_high - e["ips"].ci_low for e in (refitted, fixed)]
     assert width[0] == pytest.approx(width[1], rel=0.4)  # ips fits nothing
     assert refitted["dm"].interval == "bootstrap over customers, refitted"
+
+
+def test_the_spread_of_draws_by_hand():
+    made = Estimate(2.5, 9.0, 0.0, 9.0, "t")
+    found = _spread(made, np.array([1.0, 2.0, np.nan, 4.0, 3.0]), 0.5)
+    assert found == Estimate(2.5, pytest.approx(np.sqrt(5.0 / 3.0)), 1.75, 3.25, "bootstrap over customers, refitted")
+    one = _spread(made, np.array([1.0, np.nan]), 0.5)
+    assert (one.ci_low, one.ci_high, math.isnan(one.std_error)) == (1.0, 1.0, True)
+    assert _spread(made, np.array([1.0, 3.0]), 0.5).std_error == pytest.approx(np.sqrt(2.0))
+    none = _spread(made, np.array([np.nan, np.nan]), 0.5)
+    assert [math.isnan(x) for x in none[1:4]] == [True] * 3
 
 
 def test_a_difference_lies_within_what_rewards_can_differ_by():

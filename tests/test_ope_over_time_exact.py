@@ -21,6 +21,7 @@ from campaignrl.ope.diagnostics.over_time import (
     _wanted,
     change,
     not_in_yet,
+    over_time,
 )
 from campaignrl.ope.diagnostics.verdict import Level
 
@@ -221,6 +222,7 @@ def test_rewards_that_are_not_in_are_told_with_the_days():
         ((32, 1.0), (16, 0.3), *NEW),  # or as many
         ((32, 1.0), (16, 0.7), (8, 0.2), (8, 0.4)),  # they rise again
         ((32, 1.0), (16, 0.9), (8, 0.7), (8, 0.6)),  # two thirds are a season
+        ((32, 1.0), (16, 0.9), (8, 0.6), (8, 0.5)),  # a season of three quarters, and chance
         ((32, 0.0), (16, 0.7), *NEW),  # nothing before
         ((64, 0.0),),
         ((19, 1.0), (10, 0.7), (5, 0.4), (5, 0.2)),  # too few rows before
@@ -281,3 +283,83 @@ def test_the_age_from_which_on_rewards_are_in(rewards, since, after, days):
     assert f": {days} have 25% of what earlier days had" in found.text
     assert f"last {after} days (`[matured] after_days = {after}`)" in found.text
     assert found.level == Level.CAUTION
+
+
+# ---- the whole answer
+
+
+def fading(wanted=True, **columns):
+    """200 rows a day: action 1, half of all, earns 0.8 more than is expected until day 3, then what is expected."""
+    m = 1_600
+    day, action = np.arange(m) // 200, np.arange(m) % 2
+    noise = np.where(np.arange(m) // 2 % 2, 1.0, -1.0)
+    residual = noise + 0.8 * (action == 1) * (day < 4)
+    weight = 2.0 * (action == 1)
+    given = {
+        "action": action,
+        "propensity": np.full(m, 0.5),
+        "wanted": np.tile(np.array([0.0, 1.0], dtype=np.float32), (m, 1)) if wanted else None,
+        "gain": np.stack([residual, weight, (weight - 1.0) * residual + 0.01 * day]),
+        **columns,
+    }
+    return sample_of(np.full(m, -1.0), day, **given)
+
+
+@pytest.mark.parametrize(("wanted", "what"), [(True, "what `b` earns"), (False, "what this policy earns")])
+def test_a_change_is_told_with_its_days_and_the_lift_of_the_newest_quarter(wanted, what):
+    sample = fading(wanted)
+    found = over_time(sample, ("a", "b"), logged=False)
+    days = Days.of(sample.day, sample.customer)
+    assert found.stretches == tuple(_stretches(days, sample.reward, sample.gain[2]))
+    told = change((sample.gain[1] - 1.0) * sample.gain[0], days)
+    newest = sample.gain[2][sample.day >= 6].mean()
+    (said,) = found.findings
+    assert said.level == Level.CAUTION
+    assert said.text == (
+        f"{what} {_in_words(told, days)}: over days 6 to 7 the lift is {newest:+.4g}, over all days "
+        f"{sample.gain[2].mean():+.4g}. Go by the recent part (`over_time` in --json), or log again."
+    )
+    assert "falls beside other actions, from +0.4 in days 0 to 3 to +0 in days 4 to 7" in said.text
+
+
+@pytest.mark.parametrize(("wanted", "looked_at"), [(True, 2), (False, 1)])
+def test_a_change_must_be_sure_among_all_that_are_looked_at(wanted, looked_at, monkeypatch):
+    sample = fading(wanted)
+    p = change((sample.gain[1] - 1.0) * sample.gain[0], Days.of(sample.day, sample.customer)).p_value
+    for more, told in ((1e-6, 1), (-1e-6, 0)):
+        monkeypatch.setitem(over_time.__globals__, "P_ALARM", 3 * looked_at * p * (1.0 + more))
+        assert len(over_time(sample, ("a", "b"), logged=False).findings) == told
+
+
+def test_the_first_action_has_a_name_too():
+    sample = fading()
+    turned = sample._replace(action=1 - sample.action, wanted=sample.wanted[:, ::-1])
+    (said,) = over_time(turned, ("a", "b"), logged=False).findings
+    assert said.text.startswith("what `a` earns falls")
+
+
+def test_of_four_stretches_the_newest_one_is_the_recent_part():
+    sample = fading()
+    few = sample._replace(day=np.arange(1_600) // 400)
+    (said,) = over_time(few, ("a", "b"), logged=False).findings
+    newest = sample.gain[2][1_200:].mean()
+    assert f"over day 3 the lift is {newest:+.4g}, over all days" in said.text
+
+
+def test_against_the_logged_policy_the_logs_own_mix_stands_in_its_place():
+    sample = fading(wanted=False)
+    assert over_time(sample, ("a", "b"), logged=True).findings  # 2 or 0 against 1
+    itself = sample._replace(gain=np.stack([sample.gain[0], _usual_mix(sample), sample.gain[2]]))
+    assert over_time(itself, ("a", "b"), logged=True).findings == ()
+    twice = sample._replace(gain=np.stack([sample.gain[0], np.ones(1_600), sample.gain[2]]))
+    assert over_time(twice, ("a", "b"), logged=False).findings == ()
+
+
+def test_what_has_no_days_no_model_and_no_lift_says_nothing():
+    sample = fading()
+    assert over_time(sample._replace(day=None), ("a", "b"), logged=False) == ((), ())
+    assert over_time(sample._replace(gain=None), ("a", "b"), logged=False) == ((), ())
+    assert over_time(sample._replace(day=np.zeros(1_600)), ("a", "b"), logged=False) == ((), ())
+    still = sample._replace(gain=np.stack([*sample.gain[:2], np.zeros(1_600)]))
+    found = over_time(still, ("a", "b"), logged=False)
+    assert (len(found.stretches), found.findings) == (8, ())

@@ -490,6 +490,13 @@ def test_an_infinite_weight_is_the_limit_of_large_ones():
         assert limit == pytest.approx(near, rel=1e-3, abs=1e-3)
 
 
+def test_where_no_distribution_agrees_any_value_may_be():
+    """Every weight is a half, and none other can have been missed: no mean weight is 1."""
+    ends = [Extreme(0.5, 0.1), Extreme(0.5, 0.1)]
+    found = cressie_read(PairSums.of(np.full(4, 0.5), np.full(4, 0.2)), ends, ends, 0.05)
+    assert found == (-math.inf, math.inf)
+
+
 def test_how_far_weights_are_from_a_mean_of_one():
     w = np.array([0.5, 1.5, 0.7])
     joined = np.append(w, 3.0)

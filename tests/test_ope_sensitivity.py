@@ -16,6 +16,7 @@ from campaignrl.ope.diagnostics.sensitivity import (
     MOST,
     Sensitivity,
     Sides,
+    _crossing,
     ratio_bounds,
     sensitivity,
 )
@@ -110,6 +111,108 @@ def test_factors_are_where_the_ends_cross_nothing():
     assert far.to_dict()["sign"] is None
     assert far.to_dict()["largest_factor"] == MOST
     assert "a factor of more than 50" in far.sentence()
+
+
+def by_loops(rows, gamma, upper):
+    """(mean, sum of squares of what each row does to it) at the worst factors; rows: (weight, p, outcome) each."""
+    best, found = None, None
+    for cut in sorted({outcome for _, _, outcome in rows} | {-math.inf}):
+        heavy = [bool(outcome > cut) == upper for _, _, outcome in rows]
+        w = [
+            weight * (p + (1 - p) * (gamma if high else 1 / gamma))
+            for (weight, p, _), high in zip(rows, heavy, strict=True)
+        ]
+        mean = sum(x * row[2] for x, row in zip(w, rows, strict=True)) / sum(w)
+        if best is None or (mean > best if upper else mean < best):
+            best = mean
+            found = sum((x * (row[2] - mean) / sum(w)) ** 2 for x, row in zip(w, rows, strict=True))
+    return best, found
+
+
+@pytest.mark.parametrize("mix", [1.0, 0.6])
+def test_ends_and_spreads_of_a_difference_by_loops(mix):
+    chance = np.random.default_rng(3)
+    n = 40
+    w, other, p, r = chance.random(n) * 3, chance.random(n) * 2, chance.uniform(0.2, 1.0, n), chance.normal(size=n)
+    sides = Sides.of(w, other, p, r, mix)
+    more, less = np.maximum(mix * w - other, 0.0), np.maximum(other - mix * w, 0.0)
+    apart = more.sum() / n - less.sum() / n
+    shares = more.sum() / n - (apart - (mix - 1)) / 2, less.sum() / n + (apart - (mix - 1)) / 2
+    assert (sides.more.share, sides.less.share) == pytest.approx(shares)
+    assert shares[0] - shares[1] == pytest.approx(mix - 1)
+    of = [[(x, q, y) for x, q, y in zip(own, p, r, strict=True) if x > 0] for own in (more, less)]
+    assert [len(side.rows.weight) for side in sides] == [len(of[0]), len(of[1])]
+    for gamma in (1.0, 2.5):
+        for upper in (True, False):
+            (up, square), (down, other_square) = by_loops(of[0], gamma, upper), by_loops(of[1], gamma, not upper)
+            assert sides.end(gamma, upper) == pytest.approx(shares[0] * up - shares[1] * down)
+            wanted = shares[0] ** 2 * square + shares[1] ** 2 * other_square
+            assert sides.spread(gamma, upper) == pytest.approx(wanted)
+            alone = sides._replace(less=None), sides._replace(more=None)
+            assert [one.end(gamma, upper) for one in alone] == pytest.approx([shares[0] * up, -shares[1] * down])
+            assert sum(one.spread(gamma, upper) for one in alone) == pytest.approx(wanted)
+
+
+def test_a_side_without_rows_or_without_a_share_is_none():
+    p, r = np.full(4, 0.5), np.arange(4.0)
+    sides = Sides.of(np.ones(4), np.array([2.0, 1.0, 1.0, 1.0]), p, r)
+    assert sides.more is None
+    assert sides.less.share == pytest.approx(0.125)
+    assert Sides.of(np.zeros(4), None, p, r).more is None
+    assert Sides.of(np.ones(4), None, p, r, 0.0).more is None
+    assert math.isnan(ratio_bounds(np.zeros(4), p, r, 2.0)[1])
+
+
+@pytest.mark.parametrize(("lift", "interval"), [(0.08, (0.03, 0.2)), (-0.08, (-0.2, -0.03))])
+def test_an_interval_widens_as_its_rows_spread_and_never_narrows(lift, interval):
+    chance = np.random.default_rng(4)
+    n = 300
+    w, p, r = chance.random(n) * 2, chance.uniform(0.3, 0.9, n), chance.normal(size=n)
+    sides, few = Sides.of(w, None, p, r), Sides.of(w[:50], None, p[:50], r[:50])
+    found = sensitivity(lift, interval, sides, few)
+    assert found.rows == n
+    for bound in found.curve:
+        ends = []
+        for upper in (False, True):
+            moved = lift + sides.end(bound.gamma, upper) - sides.end(1.0, upper)
+            wider = max(math.sqrt(few.spread(bound.gamma, upper) / few.spread(1.0, upper)), 1.0)
+            ends.append((moved, moved + (interval[upper] - lift) * wider))
+        assert (bound.low, bound.high, bound.ci_low, bound.ci_high) == pytest.approx(
+            (ends[0][0], ends[1][0], ends[0][1], ends[1][1])
+        )
+    upper = lift < 0.0
+    for gamma, what in ((found.sign, 0), (found.interval, 1)):
+        moved = lift + sides.end(gamma, upper) - sides.end(1.0, upper)
+        wider = max(math.sqrt(few.spread(gamma, upper) / few.spread(1.0, upper)), 1.0)
+        assert moved + what * (interval[upper] - lift) * wider == pytest.approx(0.0, abs=1e-6)
+    touching = (0.0, 0.2) if lift > 0 else (-0.2, 0.0)
+    assert sensitivity(lift, touching, sides, few).interval == 1.0
+    assert [bound.gamma for bound in found.curve] == list(GAMMAS)
+
+
+def test_what_has_no_curve_and_what_a_lift_of_nothing_says():
+    w, p, r = np.ones(5), np.full(5, 0.5), np.arange(5.0)
+    sides = Sides.of(w, None, p, r)
+    for lift, interval in ((math.nan, (0.0, 1.0)), (0.1, (-math.inf, 1.0)), (0.0, (0.0, 0.0))):
+        found = sensitivity(lift, interval, sides, sides)
+        assert (found.curve, found.rows, found.sentence()) == ((), 5, "")
+        assert math.isnan(found.sign)
+        assert (found.to_dict()["sign"], found.to_dict()["rows"]) == (None, 5)
+    nothing = sensitivity(0.0, (-0.1, 0.1), sides, sides)
+    assert (nothing.sign, nothing.interval) == (1.0, 1.0)
+    said = "to turn the sign of the lift, odds of propensities must be off by a factor of "
+    assert nothing.sentence() == f"{said}1 (its interval holds 0 as it is)"
+    told = Sensitivity(2.0, 1.25, 5, nothing.curve).sentence()
+    assert told == f"{said}2 (its interval might hold 0 from 1.25 on)"
+
+
+def test_where_an_end_has_reached_nothing():
+    assert _crossing(lambda gamma: 2.0 - gamma, gains=True) == pytest.approx(2.0, rel=1e-6)
+    assert _crossing(lambda gamma: gamma - 2.0, gains=False) == pytest.approx(2.0, rel=1e-6)
+    assert _crossing(lambda gamma: 1.0 - gamma, gains=True) == 1.0
+    assert _crossing(lambda gamma: MOST - gamma, gains=True) == pytest.approx(MOST, rel=1e-6)
+    assert _crossing(lambda gamma: MOST + 1e-6 - gamma, gains=True) == math.inf
+    assert (MOST, GAMMAS[0], GAMMAS[-1], len(GAMMAS)) == (50.0, 1.0, 3.0, 10)
 
 
 def test_a_hidden_driver_of_known_strength_stays_within_the_bounds():

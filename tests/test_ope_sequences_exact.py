@@ -8,13 +8,18 @@ from scipy import stats
 
 from campaignrl.ope.intervals import anytime_multiple, horizon_inflation, horizon_multiple
 from campaignrl.ope.intervals.asymptotic_sequences import (
+    FALL,
     FEW,
     FIRST,
     PATHS,
     SAFE,
     STEPS,
     _drawn_closer,
+    _late_height,
+    _passed,
     _paths,
+    late_inflation,
+    late_multiple,
     mixture_tuning,
 )
 
@@ -64,3 +69,38 @@ def test_a_test_with_many_looks_has_its_power_with_so_many_times_the_customers()
     drift = math.sqrt(found) * once
     assert (np.abs(noise[:, looks] + drift * time[looks]) >= edge).any(axis=1).mean() == pytest.approx(power, abs=1e-3)
     assert 1.1 < found < 1.6
+
+
+# ---- the late boundary
+
+
+def line(height, drift):
+    """Chance that a motion passes height - FALL t before 1, by reflection (Anderson 1960)."""
+    rise = drift + FALL
+    return stats.norm.cdf(rise - height) + math.exp(2 * height * rise) * stats.norm.cdf(-height - rise)
+
+
+@pytest.mark.parametrize(("height", "drift"), [(2.0, 0.0), (3.0, 0.0), (3.5, 2.8), (0.5, 1.0)])
+def test_a_falling_line_is_passed_as_often_as_reflection_says(height, drift):
+    assert _passed(height, drift) == pytest.approx(line(height, drift))
+    assert _passed(100.0, 3.0) == 0.0
+    assert FALL == 1.5
+
+
+def test_half_of_alpha_is_spent_on_either_side():
+    for alpha in (0.05, 0.2):
+        height = _late_height(alpha)
+        assert line(height, 0.0) == pytest.approx(alpha / 2)
+        part = np.array([0.25, 0.5, 1.0])
+        wanted = (height - FALL * part) / np.sqrt(part)
+        assert late_multiple(200.0 * part, alpha, 200.0) == pytest.approx(wanted)
+        assert float(late_multiple(900.0, alpha, 200.0)) == pytest.approx(height - FALL)
+        assert float(late_multiple(0.0, alpha, 200.0)) == pytest.approx(height / 1e-6, rel=1e-6)
+
+
+def test_a_late_test_needs_so_many_times_the_customers():
+    for power in (0.8, 0.9):
+        once = stats.norm.isf(0.025) + stats.norm.ppf(power)
+        found = late_inflation(0.05, power)
+        assert line(_late_height(0.05), math.sqrt(found) * once) == pytest.approx(power)
+        assert 1.0 < found < 1.3

@@ -3,6 +3,7 @@
 import itertools
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +18,16 @@ from campaignrl.ope.methods.likelihood_of_rows import KEPT, farthest, largest
 from campaignrl.ope.methods.likelihood_of_rows import joined as joined_outliers
 from campaignrl.ope.nuisance.cross_fitting import folds_of
 from campaignrl.ope.streaming import evaluate_stream
-from campaignrl.ope.streaming.estimates import columns_of, combination, error, mean_weight_p_value
+from campaignrl.ope.streaming.estimates import (
+    Bounds,
+    Shape,
+    columns_of,
+    combination,
+    error,
+    estimate,
+    lift,
+    mean_weight_p_value,
+)
 from campaignrl.ope.streaming.figures import _closest_mix, _effective
 from campaignrl.ope.streaming.model import _folds, fit_sampled_ridge, sampled_groups
 from campaignrl.ope.streaming.rows import Question, part_of
@@ -39,6 +49,7 @@ from campaignrl.ope.streaming.sums import (
     joined,
     sampling_of,
 )
+from campaignrl.tables.log.customer_sketch import FACT
 from campaignrl.tables.log.files import write_log
 from campaignrl.tables.log.stream import LogInMemory, open_log
 
@@ -264,6 +275,19 @@ def test_values_and_errors_from_sums_by_hand():
     assert np.isnan(nothing.influence).all()
 
 
+def test_where_every_weight_is_one_no_other_can_have_been_missed():
+    columns, customer = drawn([1] * 40, 5)
+    columns[[AT[name] for name in WEIGHTS]] = 1.0
+    sums = closed(part_between(columns, customer, 0, len(customer)))
+    wide = Bounds((0.0, 1.0), (0.1, 0.9), (0.3, 9.0), (-4.0, 9.0), False, False)
+    ones = wide._replace(weight=(1.0, 1.0), lift_weight=(1.0, 1.0))
+    known = wide._replace(all_ones=True, all_ones_lift=True)
+    for name in ("ips", "dr"):
+        assert estimate(name, sums, known, 0.1) == estimate(name, sums, ones, 0.1) != estimate(name, sums, wide, 0.1)
+    found = [lift(sums, 0.2, bounds, 0.1, None) for bounds in (known, ones, wide)]
+    assert found[0] == found[1] != found[2]
+
+
 @pytest.mark.parametrize("sizes", [[1] * 50, [2, 1, 3, 1, 1] * 8])
 def test_how_likely_a_mean_weight_is_from_sums_and_from_rows(sizes):
     columns, customer = drawn(sizes, 2)
@@ -454,3 +478,36 @@ def test_predictions_reach_from_the_least_to_the_largest_of_all_blocks(shop, mon
     assert (part.rows.least["q"], part.rows.largest["q"]) == (-0.5, 0.75)
     none = part_of(Question(LogInMemory(log), None, None, 1.0, None, ("ips",)), 0)
     assert (none.rows.least["q"], none.rows.largest["q"]) == (0.0, 0.0)
+
+
+def test_the_lift_has_the_rows_of_whom_fewer_speak():
+    rows = SimpleNamespace(added={"weight of b": 6.0, "weight_square of b": 9.0})
+    for speaking, wanted in ((10.0, 4.0), (3.0, 3.0)):
+        assert stream_module._of_both(Shape(None, speaking), rows) == Shape(None, wanted)
+    assert stream_module._of_both(None, rows) is None
+    nobody = SimpleNamespace(added={"weight of b": 0.0, "weight_square of b": 0.0})
+    assert stream_module._of_both(Shape(None, 3.0), nobody).speaking == 0.0
+
+
+def test_what_a_stream_leaves_unchecked_and_what_it_calls_things():
+    assert stream_module._unchecked({}, None) == ()
+    assert stream_module._unchecked({"holdout": 0.1}, None) == (
+        "the holdout's share is not checked where a log is read in pieces.",
+    )
+    learned = SimpleNamespace(trained_on={FACT: {}})
+    assert [text.split(" is not")[0] for text in stream_module._unchecked({"holdout": 0.1}, learned)] == [
+        "the holdout's share",
+        "whether the policy has learned from these customers",
+    ]
+    assert stream_module._unchecked({}, SimpleNamespace(trained_on={})) == ()
+    assert stream_module._name(None) == "logged"
+    assert stream_module._name(np.zeros((1, 2))) == "given probabilities"
+    assert stream_module._name(SimpleNamespace(name="mine")) == "mine"
+
+
+@pytest.mark.parametrize(
+    ("heaviest", "certain", "off", "silent"),
+    [(0.0, 0.0, 0.0, True), (1.0, 0.5, 0.5, False), (1.0, 1.0, 0.5, True), (1.0, 1.0, 1e-9, False)],
+)
+def test_when_rows_say_nothing_of_a_policy(heaviest, certain, off, silent):
+    assert stream_module._no_information(heaviest, certain, off) is silent

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from campaignrl.errors import DataError, SpecError, UsageError
-from campaignrl.tables.files import csv_text
+from campaignrl.tables.files import csv_text, locks
 from campaignrl.tables.files.columns import category_codes, numbers, truths, whole_numbers
 from campaignrl.tables.files.csv_text import csv_columns, delimiter_of, neutralised, restored, typed, write_csv
 from campaignrl.tables.files.encodings import advice, first_bad_byte, known_encoding, marked
@@ -28,6 +28,7 @@ from campaignrl.tables.files.whole_files import (
     require_columns,
     write_frame,
     write_together,
+    write_whole,
 )
 
 
@@ -370,3 +371,44 @@ def test_line_ends_within_quotes_are_no_row_ends_however_large_the_file(tmp_path
     assert table.num_rows == rows
     assert table["n"].to_pylist() == [str(i) for i in range(rows)]
     assert set(table["x"].to_pylist()) == {cell}
+
+
+# ---- written together, and by one at a time
+
+
+def test_of_files_that_belong_together_the_last_is_gone_while_the_others_change(tmp_path, monkeypatch):
+    first, last = tmp_path / "a", tmp_path / "b"
+    for path in (first, last):
+        path.write_text("old")
+    replace, seen = os.replace, []
+
+    def watched(part, target):
+        seen.append((Path(target).name, first.exists(), last.exists()))
+        replace(part, target)
+
+    monkeypatch.setattr(os, "replace", watched)
+    write_together({first: lambda out: out.write(b"1"), last: lambda out: out.write(b"2")})
+    assert seen == [("a", True, False), ("b", True, False)]
+    assert (first.read_text(), last.read_text()) == ("1", "2")
+    seen.clear()
+    write_whole(first, lambda out: out.write(b"3"))
+    assert seen == [("a", True, True)]  # a file alone stays until the new one takes its place
+    assert first.read_text() == "3"
+
+
+def test_one_at_a_time_holds_a_lock_that_tells_who_has_it(tmp_path):
+    lock, of = tmp_path / "deep" / "er" / "lock", tmp_path / "thing"
+    with locks.alone(lock, where="here", field="thing", of=of):
+        assert lock.read_text().startswith(f"process {os.getpid()} since ")
+        with pytest.raises(UsageError) as busy, locks.alone(lock, where="here", field="thing", of=of, patience=0.0):
+            pass
+        assert f"Wait for it, or stop it: process {os.getpid()} since " in str(busy.value)
+    lock.write_text("a longer text than the one that is written into it, by far, so that none of it may stay there")
+    with locks.alone(lock, where="here", field="thing", of=of, patience=0.0):
+        assert "longer" not in lock.read_text()
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(UsageError, match="cannot be written"),
+        locks.alone(tmp_path / "file" / "lock", where="here", field="thing", of=of),
+    ):
+        pass

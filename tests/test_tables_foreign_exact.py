@@ -11,10 +11,15 @@ import pytest
 from campaignrl.errors import SpecError
 from campaignrl.tables.databases.address import Address
 from campaignrl.tables.databases.statements import table_among
+from campaignrl.tables.files import Converted
 from campaignrl.tables.files.containers import _is_export
 from campaignrl.tables.files.encodings import SOUND, found_encoding
 from campaignrl.tables.files.expressions import compile_expression
+from campaignrl.tables.foreign.actions import _ordered
 from campaignrl.tables.foreign.as_written import plain_numbers
+from campaignrl.tables.foreign.contexts import number_feature
+from campaignrl.tables.foreign.log import _minor_units
+from campaignrl.tables.foreign.mapping import ContextPart, CostPart
 from campaignrl.tables.foreign.repeated_rows import (
     ALIKE,
     ALIKE_OF_MANY,
@@ -114,6 +119,19 @@ def test_a_damaged_byte_among_four_letters_leaves_a_text_what_it_is(letters, fou
     assert SOUND == 4
 
 
+def test_one_byte_alone_is_damage_and_two_are_letters():
+    assert found_encoding(b"caf\xe9") == "utf-8"
+    assert found_encoding(b"caf\xe9 na\xefve") == "cp1252"
+
+
+def test_utf_16_is_seen_by_its_empty_bytes_where_there_are_more_than_an_eighth():
+    for order, of in (("utf-16-le", "little"), ("utf-16-be", "big")):
+        letters = "a" * 9 + "\u4e2d" * 23  # of 64 bytes 9 are empty: more than 8
+        assert found_encoding(letters.encode(order)) == order, of
+        fewer = "a" * 8 + "\u4e2d" * 24
+        assert found_encoding(fewer.encode(order)) != order
+
+
 def test_texts_that_an_expression_compares():
     equal = compile_expression('(kind == "a") * x', "here")
     assert (equal.columns, equal.texts) == (("x", "kind"), ("kind",))
@@ -160,6 +178,28 @@ def test_an_outcome_is_known_by_whole_days_whatever_the_hour(tmp_path):
     assert (log.day - log.day.min()).tolist() == [4, 2, 2, 3, 0]
     assert log.matured.tolist() == [False, True, True, False, True]
     assert log.reward.tolist() == [0.0, 2.0, 3.0, 0.0, 5.0]
+
+
+# ---- actions, amounts and scales
+
+
+def test_actions_that_are_numbers_come_by_size_before_texts():
+    assert _ordered(["b", "10", "9", "a", "0", "010", "\u0663"]) == ["0", "9", "010", "10", "a", "b", "\u0663"]
+    assert _ordered(["-1", "2", "1.5"]) == ["2", "-1", "1.5"]
+
+
+def test_the_largest_amount_is_the_last_whole_number_that_is_exact():
+    part = CostPart(column="c", scale=2)
+    found = _minor_units(Converted(np.array([2.0**52, 2.0**52 + 1.0, np.nan, 1.26, -(2.0**52)]), []), part, "here")
+    assert [(p.where, p.value) for p in found.problems] == [("here rows 1, 2", 2.0**52 + 1.0)]
+    assert found.values.tolist() == [2**53, 0, 0, 3, -(2**53)]
+
+
+def test_only_numbers_below_nothing_are_told_where_a_log_scale_is_asked_for():
+    part = ContextPart(numbers=("x",), log=("x",))
+    feature, found = number_feature(pa.table({"x": [-0.5, 0.5, 0.0, 2.0]}), "x", part, "here")
+    assert [p.where for p in found.problems] == ["here row 0"]
+    assert not feature.log
 
 
 # ---- names, numbers and what is unpacked

@@ -115,6 +115,24 @@ def test_what_a_file_says_twice_must_agree(tmp_path, name):
         list(pieces(open_log(path), 0))
 
 
+def test_a_bad_row_of_a_later_group_is_named_with_its_own_words(tmp_path):
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "log.parquet"
+    write_log(a_log(), path)
+    table = pq.read_table(path)
+    names = table["channel"].to_pylist()
+    names[5] = "another"
+    table = table.set_column(table.column_names.index("channel"), "channel", pa.array(names))
+    pq.write_table(table, path, row_group_size=2)
+    stream = open_log(path)
+    assert len(list(pieces(stream, 0))) == len(list(pieces(stream, 1))) == 1
+    with pytest.raises(DataError, match="channel") as wrong:
+        list(pieces(stream, 2))
+    assert "is damaged" not in str(wrong.value)
+    assert "row 1" in str(wrong.value)
+
+
 def test_a_large_row_group_comes_in_pieces_that_know_where_they_begin(tmp_path, monkeypatch):
     from campaignrl.tables.log import stream as module
 

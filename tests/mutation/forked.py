@@ -1,11 +1,14 @@
-"""What happens in a forked process: pytest on some tests, the modules watched as they are or one of them changed.
+"""What happens in a forked process: some tests, the modules watched as they are or one of them changed.
 
-Not here: which tests and which mutants (run.py).
+Two ways to change a module. Most mutants act inside a function: a session that has collected a group's tests already
+is forked, and the function gets the changed code (hosted.py). What acts at import meets a process in which nothing of
+ours is loaded, and an import hook serves the changed module. Not here: which tests and which mutants (run.py).
 """
 
 import importlib.util
 import json
 import os
+import resource
 import shutil
 import sys
 import threading
@@ -28,15 +31,19 @@ PYTEST = (
     "-p",
     "no:terminalreporter",
     "--import-mode=importlib",
+    "-m",
+    "not slow",
 )
 PYTEST += ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # hypothesis is loaded before pytest
+Lines = dict[str, set[int]]  # by file
 
 
 class Served(MetaPathFinder, Loader):
     """Serves one changed module in place of the one on disk."""
 
-    def __init__(self, name: str, file: Path, code: CodeType) -> None:
-        self.name, self.file, self.code = name, file, code
+    def __init__(self, name: str, mutant: Mutant) -> None:
+        self.name, self.file = name, mutant.file
+        self.code: CodeType = compile(mutant.tree, str(mutant.file), "exec")
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
         """Of the changed module only."""
@@ -73,11 +80,25 @@ class Watcher:
     def __init__(self, files: tuple[Path, ...]) -> None:
         self.files = {str(f) for f in files}
         self.now: set[tuple[str, int]] = set()
+        self.imported: set[tuple[str, int]] = set()  # run before the first test
         self.lines: dict[str, set[tuple[str, int]]] = {}
         self.shared: dict[str, set[tuple[str, int]]] = defaultdict(set)  # in fixtures, by test file
         self.seconds: dict[str, float] = defaultdict(float)
-        self.spent = _seconds()
+        self.spent = 0.0
         self.broken: list[str] = []
+
+    def on(self) -> None:
+        """Look from now on."""
+        self.spent = _seconds()
+        threading.settrace(self.trace)
+        sys.settrace(self.trace)
+
+    def off(self) -> None:
+        """Look no longer; what was seen since the last test ran at import."""
+        threading.settrace(None)  # type: ignore[arg-type]
+        sys.settrace(None)
+        self.imported |= self.now
+        self.now.clear()
 
     def trace(self, frame: FrameType, event: str, arg: Any) -> Any:
         """For sys.settrace."""
@@ -108,7 +129,10 @@ class Watcher:
         for test, own in self.lines.items():
             for file, line in own | self.shared[test.partition("::")[0]]:
                 lines[file][line].append(test)
-        return {"seconds": self.seconds, "lines": lines, "broken": self.broken}
+        imported: dict[str, list[int]] = defaultdict(list)
+        for file, line in sorted(self.imported):
+            imported[file].append(line)
+        return {"seconds": self.seconds, "lines": lines, "imported": imported, "broken": self.broken}
 
 
 def _seconds() -> float:
@@ -116,13 +140,17 @@ def _seconds() -> float:
     return sum(os.times()[:4])
 
 
-def in_child(work: Callable[[], dict[str, Any]], out: Path, home: Path) -> int:
-    """Fork; the child does the work, writes what it returns and ends. Returns its process id."""
+def in_child(work: Callable[[], dict[str, Any]], out: Path, home: Path, seconds: float) -> int:
+    """Fork; the child does the work, writes what it returns and ends. Returns its process id.
+
+    seconds: of computing, after which it is ended as one that would go on for ever.
+    """
     child = os.fork()
     if child:
         return child
     try:
         os.setsid()  # so that what it starts ends with it
+        resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 6))
         quiet = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1):
             os.dup2(quiet, stream)
@@ -137,26 +165,12 @@ def in_child(work: Callable[[], dict[str, Any]], out: Path, home: Path) -> int:
         os._exit(0)
 
 
-def run_tests(files: list[str], plugin: object, home: Path) -> int:
-    """pytest's exit code. home: its folder for temporary files."""
+def meet_at_import(mutant: Mutant, module: str, tests: list[str], home: Path) -> dict[str, Any]:
+    """One mutant against these tests, in a process that has not loaded its module yet."""
     import pytest
 
-    return int(pytest.main([*PYTEST, f"--basetemp={home}", "-m", "not slow", *files], plugins=[plugin]))
-
-
-def watch(files: tuple[Path, ...], tests: list[str], left_out: tuple[str, ...], home: Path) -> dict[str, Any]:
-    """The tests as they are."""
-    watcher = Watcher(files)
-    threading.settrace(watcher.trace)
-    sys.settrace(watcher.trace)
-    code = run_tests([*(f"--deselect={test}" for test in left_out), *tests], watcher, home)
-    sys.settrace(None)
-    return {**watcher.found(), "code": code}
-
-
-def meet(mutant: Mutant, module: str, tests: list[str], home: Path) -> dict[str, Any]:
-    """One mutant against these tests."""
-    sys.meta_path.insert(0, Served(module, mutant.file, compile(mutant.tree, str(mutant.file), "exec")))
+    sys.meta_path.insert(0, Served(module, mutant))
     chosen = Chosen(tests)
-    code = run_tests(list(dict.fromkeys(test.partition("::")[0] for test in tests)), chosen, home)
+    files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
+    code = int(pytest.main([*PYTEST, f"--basetemp={home}", *files], plugins=[chosen]))
     return {"code": code, "by": chosen.failed}

@@ -1,26 +1,21 @@
 """Plays changed modules against the tests: `python tests/mutation/run.py --sample 300 --seed 1`.
 
 First the tests of a package run once as they are, and the lines that each one runs are written down. Then each mutant
-meets the tests that run its line, the most direct first, in a process forked from this one, where numpy and pandas are
-loaded already and an import hook serves the changed module. Nothing is written to src. Subprocesses that a test starts
-see the module as it is. Results are kept as they come: the same call goes on where it was stopped. Not here: what is
-changed (mutants.py), what a forked process does (forked.py), which tests belong to which package and which mutants
-change nothing (table.toml).
+meets the tests that run its line, the most direct first, in a process of its own: a fork of one that has loaded and
+collected the tests. Nothing is written to src. Subprocesses that a test starts see the module as it is. Results are
+kept as they come: the same call goes on where it was stopped. Not here: what is changed (mutants.py), how they are
+played (player.py), what a forked process does (forked.py, hosted.py), which tests belong to which package and which
+mutants change nothing (table.toml).
 """
 
 import argparse
 import fnmatch
 import gc
-import hashlib
 import importlib
-import json
 import math
 import os
 import random
-import shutil
-import signal
 import sys
-import tempfile
 import time
 import tomllib
 from collections import Counter
@@ -29,21 +24,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent))
-from forked import in_child, meet, watch
 from mutants import Mutant, mutants_of
-
-SHARE_BUDGET = 40.0  # seconds of tests, as the first run measured them, that a mutant meets at most
-SLOWEST = 12.0  # seconds; slower tests are left out
-
-
-class Group(NamedTuple):
-    """Modules and the tests that must notice a change in them."""
-
-    name: str
-    files: tuple[Path, ...]
-    tests: tuple[Path, ...]
-    left_out: tuple[str, ...]  # ids of tests, or how they begin
-    constants: tuple[str, ...] = ()  # of the tests, those that look at what importing a module makes
+from player import Group, Player
 
 
 class Plan(NamedTuple):
@@ -55,14 +37,6 @@ class Plan(NamedTuple):
     equivalent: tuple[dict[str, str], ...]  # file, at: part of its line, change, why
     sizes: tuple[str, ...]
     warm: tuple[str, ...]  # modules to load before the first fork
-
-
-class Seen(NamedTuple):
-    """What one run of a group's tests as they are has shown."""
-
-    seconds: dict[str, float]  # by test
-    lines: dict[str, dict[int, list[str]]]  # by file and line: the tests that run it
-    breadth: Counter[str]  # lines that a test runs
 
 
 # ---- the table
@@ -103,150 +77,6 @@ def sample_of(mutants: dict[str, list[Mutant]], size: int, seed: int) -> dict[st
         share = math.ceil(size * len(own) ** 0.5 / max(total, 1.0))
         chosen[name] = random.Random(f"{seed} {name}").sample(own, min(len(own), share))
     return chosen
-
-
-# ---- in this process
-
-
-class Player:
-    """Plays mutants, several at a time, and keeps what came out."""
-
-    def __init__(self, plan: Plan, keep: Path, workers: int) -> None:
-        self.plan, self.workers, self.keep = plan, workers, keep
-        keep.mkdir(parents=True, exist_ok=True)
-        self.scratch = Path(tempfile.mkdtemp(prefix="mutants-"))
-        self.made = 0
-        self.known: dict[str, Seen] = {}
-        self.texts: dict[Path, bytes] = {}
-
-    def hash_of(self, *files: Path) -> str:
-        """Of the files' names and texts."""
-        for f in files:
-            self.texts.setdefault(f, f.read_bytes() if f.is_file() else b"")
-        return hashlib.sha256(b"".join(str(f.name).encode() + self.texts[f] for f in files)).hexdigest()[:16]
-
-    def fork(self, work: Callable[[Path], dict[str, Any]]) -> tuple[int, Path]:
-        """Start some work; (process id, where its result will be)."""
-        self.made += 1
-        out, home = self.scratch / f"{self.made}.json", self.scratch / f"{self.made}"
-        return in_child(lambda: work(home), out, home), out
-
-    def seen(self, group: Group) -> Seen:
-        """What the group's tests do as they are; from an earlier run if nothing has changed since."""
-        if group.name in self.known:
-            return self.known[group.name]
-        sources = sorted(self.plan.src.rglob("*.py"))
-        kept = self.keep / f"seen-{group.name}-{self.hash_of(*sources, *group.tests)}.json"
-        if not kept.exists():
-            names = [str(f.relative_to(self.plan.root)) for f in group.tests]
-            child, out = self.fork(lambda home: watch(group.files, names, group.left_out, home))
-            os.waitpid(child, 0)
-            found = json.loads(out.read_text(encoding="utf-8"))
-            if found["code"] not in (0,) or found["broken"]:
-                raise SystemExit(
-                    f"{group.name}: the tests fail before anything is changed: {found['broken'][:3]}, {out}"
-                )
-            kept.write_text(json.dumps(found), encoding="utf-8")
-        found = json.loads(kept.read_text(encoding="utf-8"))
-        lines = {f: {int(line): tests for line, tests in of.items()} for f, of in found["lines"].items()}
-        breadth = Counter(test for of in lines.values() for tests in of.values() for test in tests)
-        self.known[group.name] = Seen(found["seconds"], lines, breadth)
-        return self.known[group.name]
-
-    def tests_for(self, group: Group, mutant: Mutant, seen: Seen) -> list[str]:
-        """Those that run its line, most direct first.
-
-        A change at import meets every test that runs its module, and those that look at constants.
-        """
-        lines = seen.lines.get(str(mutant.file), {})
-        wanted = lines if mutant.at_import else [line for line in mutant.lines if line in lines]
-        tests = {test for line in wanted for test in lines[line]}
-        if mutant.at_import:
-            tests |= {test for test in seen.seconds if test.partition("::")[0] in group.constants}
-            tests = tests or set(seen.seconds)
-        chosen, spent = [], 0.0
-        for test in sorted(tests, key=lambda t: (seen.seconds[t], t)):
-            spent += seen.seconds[test]
-            if seen.seconds[test] <= SLOWEST and spent <= SHARE_BUDGET:
-                chosen.append(test)
-        # The most direct ones first, which run little else; then those of a file together, its fixtures made once.
-        chosen.sort(key=lambda t: (seen.breadth[t], seen.seconds[t], t))
-        return chosen[:10] + sorted(chosen[10:], key=lambda t: (t.partition("::")[0], seen.breadth[t]))
-
-    def play(self, wanted: list[tuple[Group, Mutant]], tell: Callable[[int, dict[str, Any]], None]) -> list[dict]:
-        """Outcome of each mutant; those known from an earlier run are not played again."""
-        record = self.keep / "results.jsonl"
-        known = {}
-        if record.exists():
-            for text in record.read_text(encoding="utf-8").splitlines():
-                one = json.loads(text)
-                known[one["key"]] = one
-        results, waiting, running = [], list(reversed(wanted)), {}
-        with record.open("a", encoding="utf-8") as file:
-            while waiting or running:
-                while waiting and len(running) < self.workers:
-                    group, mutant = waiting.pop()
-                    old = known.get(mutant.key)
-                    if old and old["tests"] == self.proof(group, old["by"]):
-                        results.append({**old, "group": group.name, "line": mutant.line})
-                        tell(len(results), results[-1])
-                        continue
-                    self.start(group, mutant, running)
-                for child in list(running):
-                    one = self.ended(child, *running[child])
-                    if one:
-                        del running[child]
-                        file.write(json.dumps(one) + "\n")
-                        file.flush()
-                        results.append(one)
-                        tell(len(results), one)
-                time.sleep(0.02)
-        return results
-
-    def proof(self, group: Group, by: str) -> str:
-        """Hash of what an outcome rests on: the file of the test that noticed, or all the group's tests."""
-        file = self.plan.root / by.partition("::")[0]
-        return self.hash_of(file) if "::" in by else self.hash_of(*group.tests)
-
-    def start(self, group: Group, mutant: Mutant, running: dict) -> None:
-        """Fork a process for one mutant."""
-        seen = self.seen(group)
-        tests = self.tests_for(group, mutant, seen)
-        module = ".".join(mutant.file.relative_to(self.plan.src).with_suffix("").parts)
-        limit = time.monotonic() + 30.0 + 5.0 * sum(seen.seconds[t] for t in tests)
-        if tests:
-            child, out = self.fork(lambda home: meet(mutant, module, tests, home))
-        else:
-            child, out = self.fork(lambda home: {"code": 0, "by": ""})
-        running[child] = (group, mutant, tests, out, limit, time.monotonic())
-
-    def ended(
-        self, child: int, group: Group, mutant: Mutant, tests: list[str], out: Path, limit: float, begun: float
-    ) -> dict[str, Any] | None:
-        """The outcome, once there is one."""
-        done, _ = os.waitpid(child, os.WNOHANG)
-        if not done and time.monotonic() < limit:
-            return None
-        if not done:
-            os.killpg(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-        found = json.loads(out.read_text()) if out.exists() else {"code": 1, "by": "time" if not done else "crash"}
-        if found["code"] == 5 and not found["by"]:
-            raise SystemExit(f"no test was run: {mutant.file}:{mutant.line} {tests[:3]}")
-        outcome = "survived" if found["code"] == 0 else "killed"
-        by = found["by"] if outcome == "killed" else ""
-        return {
-            "key": mutant.key,
-            "group": group.name,
-            "file": str(mutant.file.relative_to(self.plan.src)),
-            "line": mutant.line,
-            "change": mutant.change,
-            "outcome": outcome,
-            "by": by,
-            "ran": len(tests),
-            "seconds": round(time.monotonic() - begun, 2),
-            "tests": self.proof(group, by),
-        }
 
 
 # ---- for people
@@ -353,11 +183,11 @@ def main(words: list[str] | None = None) -> int:
         print("nothing to play: no mutant fits the options")
         return 2
     warm_up(plan)
-    player = Player(plan, o.keep or root / "runs" / "mutants", o.workers)
+    player = Player(root, plan.src, o.keep or root / "runs" / "mutants", o.workers)
     try:
         results = player.play(wanted, teller(len(wanted)))
     finally:
-        shutil.rmtree(player.scratch, ignore_errors=True)
+        player.end()
         gc.unfreeze()  # some libraries report what they never gave back
     print("\n".join(summary(results, equivalent, list(found))))
     return 0 if score(results) >= o.at_least else 1

@@ -42,7 +42,7 @@ def create_table(path: Path, name: str, features: FeatureSchema) -> None:
     path.mkdir(parents=True, exist_ok=True)
     schema = schema_of(name, features)
     counted = [f.name for f in schema if f.name not in NO_STATISTICS and not pa.types.is_list(f.type)]
-    about = {"delta.dataSkippingStatsColumns": ",".join(f"`{c}`" if "." in c else c for c in counted if "." not in c)}
+    about = {"delta.dataSkippingStatsColumns": ",".join(c for c in counted if "." not in c)}
     DeltaTable.create(str(path), schema, partition_by=PARTITIONS[name] or None, configuration=about)
 
 

@@ -85,7 +85,7 @@ def _parts(
         count = np.bincount(column[came] + 1, minlength=len(feature.levels) + 1)
         for level in np.flatnonzero(count[1:] == 0).tolist():
             here = allowed & (column == level)
-            if here.sum() >= FEW and here.sum() * rate >= DUE:
+            if here.sum() * rate >= DUE:
                 found.append((f"`{feature.name}` is {feature.levels[level]}", here))
     return found
 

@@ -261,12 +261,11 @@ def _late(day: Array, reward: Float, due: Float, since: int, ratio: float) -> Fi
     """With the age from which on rewards are in, as far as the newest half of the days shows."""
     last = int(day.max())
     ages = last - day
-    by_age = [np.bincount(ages, x) for x in (reward, due)]
     window = max(1, last - since + 1)
-    sums = [np.convolve(x, np.ones(window), mode="valid") for x in by_age]
-    share = np.divide(sums[0], sums[1], out=np.ones(len(sums[0])), where=sums[1] > 0.0)
+    came, owed = (np.convolve(np.bincount(ages, x), np.ones(window), mode="valid") for x in (reward, due))
+    share = np.divide(came, owed, out=np.ones(len(owed)), where=owed > 0.0)
     full = np.flatnonzero(share >= 0.95)
-    after = int(full[0]) + window // 2 if len(full) else len(by_age[0]) // 2
+    after = int(full[0]) + window // 2 if len(full) else (int(ages.max()) + 1) // 2
     days = f"day {last}" if since == last else f"days {since} to {last}"
     text = (
         f"rewards of the newest rows look as if they were not in yet: {days} have {ratio:.0%} of what earlier days had"

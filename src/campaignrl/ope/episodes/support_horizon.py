@@ -87,7 +87,8 @@ def lasting_steps(curve: Iterable[Step], marginal: bool = False) -> int:
     steps = list(curve)
     for s in steps:
         ess = s.ess_marginal if marginal else s.ess
-        strayed = abs(s.mean_weight - 1.0) > max(MEAN_WEIGHT_REFUSE, FAR / math.sqrt(max(ess, 1.0)))
+        by_chance = FAR / math.sqrt(max(ess, 1.0))
+        strayed = abs(s.mean_weight - 1.0) > max(MEAN_WEIGHT_REFUSE, by_chance)
         heavy = s.max_weight_share > SHARE_REFUSE or strayed
         if not ess >= min(ESS_REFUSE, max(s.choosing, 1)) or (heavy and not marginal):
             return s.step - 1

@@ -49,7 +49,7 @@ class Marginals(NamedTuple):
 
 def memberships(of: Array) -> Float:
     """(k,) group of each action, -1 for `none` -> (k, groups) 0/1, `none` in the first group alone."""
-    return np.eye(int(of.max(initial=-1)) + 2)[np.asarray(of, dtype=np.int64) + 1]
+    return np.eye(int(of.max()) + 2)[np.asarray(of, dtype=np.int64) + 1]
 
 
 class _Dimension:

@@ -107,7 +107,8 @@ def _drawn_closer(alpha: float) -> float:
     """The factor below 1 with which all looks up to the horizon leave out the truth with chance SAFE x alpha."""
     time, noise = _paths()
     furthest = (np.abs(noise) / (anytime_multiple(time, alpha, 1.0) * np.sqrt(time))).max(axis=1)
-    return min(float(np.quantile(furthest, 1.0 - SAFE * alpha)), 1.0)
+    part = 1.0 - SAFE * alpha
+    return min(float(np.quantile(furthest, part)), 1.0)
 
 
 @cache

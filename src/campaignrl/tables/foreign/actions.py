@@ -7,6 +7,7 @@ The set of actions comes from the mapping, else from a table of items beside the
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import compress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,7 +70,9 @@ def _names(part: ActionPart, raw: pa.ChunkedArray, folder: Path, encoding: str |
 
 def _ordered(values: Iterable[str]) -> list[str]:
     """Whole numbers by size, before texts by letter."""
-    return sorted(values, key=lambda v: (0, int(v), v) if v.isascii() and v.isdigit() else (1, 0, v))
+    texts = sorted(values)
+    whole = [v.isascii() and v.isdigit() for v in texts]
+    return sorted(compress(texts, whole), key=int) + [v for v, number in zip(texts, whole, strict=True) if not number]
 
 
 def _catalog(names: Iterable[str], part: ActionPart) -> Catalog:

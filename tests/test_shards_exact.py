@@ -1,0 +1,82 @@
+"""Shards by hand: which rows are whose, which columns can be read a part at a time."""
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from campaignrl.errors import UsageError
+from campaignrl.guard import cap_windows
+from campaignrl.send.shards.job import Shard, _together, is_typed, readings_of
+from campaignrl.send.shards.run import _Work
+from campaignrl.tables import contact_column
+
+
+def grouped(path, *sizes):
+    """A Parquet file with row groups of these sizes."""
+    schema = pa.schema([("customer_id", pa.string())])
+    with pq.ParquetWriter(path, schema) as writer:
+        for size in sizes:
+            writer.write_table(pa.table({"customer_id": [str(i) for i in range(size)]}, schema=schema))
+    return path
+
+
+def test_neighbouring_groups_are_read_together_as_long_as_they_fill_one_shard():
+    assert list(_together([3, 2, 10, 1], 5)) == [(0, 1), (2,), (3,)]
+    assert list(_together([3, 2, 10, 1], 4)) == [(0,), (1,), (2,), (3,)]
+    assert list(_together([1, 0, 2, 0], 9)) == [(0, 2)]
+    assert list(_together([0, 0], 9)) == []
+    assert list(_together([2, 2, 2], 4)) == [(0, 1), (2,)]
+
+
+def test_shards_are_numbered_and_begin_where_the_one_before_ends(tmp_path):
+    found = readings_of(grouped(tmp_path / "c.parquet", 3, 2, 10, 1), 5)
+    assert [(part.groups, part.shards) for part in found] == [
+        ((0, 1), (Shard(0, 0, 5),)),
+        ((2,), (Shard(1, 5, 5), Shard(2, 10, 5))),
+        ((3,), (Shard(3, 15, 1),)),
+    ]
+    found = readings_of(grouped(tmp_path / "d.parquet", 7, 7), 4)
+    assert [part.shards for part in found] == [
+        (Shard(0, 0, 4), Shard(1, 4, 3)),
+        (Shard(2, 7, 4), Shard(3, 11, 3)),
+    ]
+    assert Shard(2, 7, 4).places == slice(7, 11)
+    assert len(readings_of(tmp_path / "d.parquet", 1)) == 2
+    with pytest.raises(UsageError, match="give at least 1"):
+        readings_of(tmp_path / "d.parquet", 0)
+
+
+def test_a_column_is_typed_where_each_cell_can_be_read_alone(small_world, tmp_path):
+    number = next(f.name for f in small_world.features.features if not f.levels)
+    level = next(f.name for f in small_world.features.features if f.levels)
+    contacts = contact_column(cap_windows(small_world)[0])
+    good = {number: pa.int64(), level: pa.string(), contacts: pa.int64(), "customer_id": pa.string()}
+
+    def typed(**changes):
+        fields = {**good, **changes}
+        table = pa.table({name: pa.array([], kind) for name, kind in fields.items()})
+        pq.write_table(table, tmp_path / "t.parquet", store_schema=True)
+        return is_typed(tmp_path / "t.parquet", small_world)
+
+    assert typed()
+    assert typed(**{number: pa.float64()})
+    for kind in (pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())):
+        assert not typed(**{number: kind})
+        assert not typed(**{contacts: kind})
+        assert typed(**{level: kind}, customer_id=kind)
+        assert typed(another=kind)
+    for name in (level, "customer_id", "suppressed"):
+        assert not typed(**{name: pa.float64()})
+        assert typed(**{name: pa.int64()})
+    assert typed(another=pa.float64())
+
+
+def test_progress_goes_through_three_steps_as_one():
+    told, shards = [], (Shard(0, 0, 3), Shard(1, 3, 5))
+    work = _Work(map, shards, lambda done, total: told.append((done, total)))
+    for step in range(3):
+        work.do(lambda job, shard: shard.rows, None, step)
+    assert told == [(1, 8), (2, 8), (3, 8), (5, 8), (6, 8), (8, 8)]
+    silent = []
+    _Work(map, shards, None).do(lambda job, shard: silent.append(shard.index) or shard.rows, None, 0)
+    assert silent == [0, 1]
