@@ -25,6 +25,7 @@ from campaignrl.guard.allocation import CurvePoint as CurvePoint
 from campaignrl.guard.allocation import Planner as Planner
 from campaignrl.guard.allocation import SharedLimits as SharedLimits
 from campaignrl.guard.allocation import allocate as allocate
+from campaignrl.guard.allocation import price_of_actions as price_of_actions
 from campaignrl.guard.allocation import shared_limits as shared_limits
 from campaignrl.guard.budget import Lanes as Lanes
 from campaignrl.guard.budget import Limits as Limits

@@ -53,7 +53,7 @@ def create_app(settings: Settings, service: Service | None = None) -> FastAPI:
     install(app, running)
     app.openapi = lambda: description(app)  # type: ignore[method-assign]
     _answer_problems(app)
-    app.add_middleware(Gate, service=running)
+    app.add_middleware(Gate, service=running, routers=ROUTES)
     return app
 
 

@@ -1,7 +1,8 @@
 """What every request passes before any route: its size, its speed, its type, its share; and what is counted of it.
 
 A body is read whole, up to the limit and within the time, before anybody looks at it; a slow or huge one costs no more
-than that. Not here: who may do what (security.py), what a body says (api/).
+than that. A route of a fixed path is then called right from here: what a framework puts between costs more than to
+decide. Not here: who may do what (security.py), what a body says (api/).
 """
 
 from __future__ import annotations
@@ -10,8 +11,12 @@ import asyncio
 import hashlib
 import math
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
 
 from campaignrl.service.ground import Refused, problem
 from campaignrl.service.worker import Service
@@ -33,9 +38,16 @@ OTHER = "other"
 class Gate:
     """ASGI middleware around the whole app."""
 
-    def __init__(self, app: App, service: Service) -> None:
-        """app: what lies behind."""
+    def __init__(self, app: App, service: Service, routers: Sequence[APIRouter] = ()) -> None:
+        """app: what lies behind; routers: of routes that take a request and give a response, and nothing else."""
         self._app, self._service = app, service
+        self._direct = {
+            (method, route.path): route
+            for router in routers
+            for route in router.routes
+            if isinstance(route, APIRoute) and "{" not in route.path
+            for method in route.methods
+        }
         self._shares: dict[bytes, tuple[float, float]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,13 +70,19 @@ class Gate:
                 raise Refused(404, "No path is that long.")
             if scope["method"] in WITH_BODY:
                 receive = _once(await self._body(headers, receive, scope["path"].startswith("/console/")), receive)
-            await self._app(scope, receive, counted)
+            route = self._direct.get((scope["method"], scope["path"]))
+            if route is None:
+                await self._app(scope, receive, counted)
+            else:
+                scope["route"] = route
+                answer: Response = await route.endpoint(Request(scope, receive))
+                await answer(scope, receive, counted)
         except Refused as wrong:
             await problem(wrong)(scope, receive, counted)
         finally:
-            route = getattr(scope.get("route"), "path", OTHER)
-            self._service.metrics.requests.labels(route, str(status)).inc()
-            self._service.metrics.seconds.labels(route).observe(time.perf_counter() - began)
+            path = getattr(scope.get("route"), "path", OTHER)
+            self._service.metrics.requests.labels(path, str(status)).inc()
+            self._service.metrics.seconds.labels(path).observe(time.perf_counter() - began)
 
     async def _body(self, headers: dict[bytes, bytes], receive: Receive, console: bool = False) -> bytes:
         most, said = self._service.settings.largest_body, headers.get(b"content-length", b"")

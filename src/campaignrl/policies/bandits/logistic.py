@@ -112,10 +112,10 @@ class LogitTS(Factorised):
         super()._adopt(fitted)
         self._by_action = scoring_layout(fitted["draws"])
 
-    def _means(self, phi: Float32) -> Float32:
+    def _stated(self, product: Float32) -> Float32:
         """Expected reward at the mode."""
         low, high = self.config.low, self.config.high
-        return np.asarray(low + (high - low) * expit(super()._means(phi)), dtype=np.float32)
+        return np.asarray(low + (high - low) * expit(product), dtype=np.float32)
 
     @property
     def any_shape(self) -> bool:

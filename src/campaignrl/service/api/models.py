@@ -40,11 +40,41 @@ def _day(text: str) -> str:
     return text
 
 
-Id = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_named)]
-Text = Annotated[str, Field(max_length=256), AfterValidator(_plain)]
-Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$", max_length=10), AfterValidator(_day)]
-Cell = Annotated[str, Field(max_length=256), AfterValidator(_plain)] | bool | int | float | None
-Why = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_named)]
+# What validators ask of a text, as a schema says it.
+PLAIN = {"pattern": r"^[^\x00-\x1f\x7f]*$"}
+NAMED = {"pattern": r"^[^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\s][^\x00-\x1f\x7f]*$"}
+Id = Annotated[str, Field(min_length=1, max_length=256, json_schema_extra=NAMED), AfterValidator(_named)]
+Text = Annotated[str, Field(max_length=256, json_schema_extra=PLAIN), AfterValidator(_plain)]
+Day = Annotated[
+    str,
+    Field(pattern=r"^\d{4}-\d{2}-\d{2}$", max_length=10, json_schema_extra={"format": "date"}),
+    AfterValidator(_day),
+]
+Cell = (
+    Annotated[str, Field(max_length=256, json_schema_extra=PLAIN), AfterValidator(_plain)] | bool | int | float | None
+)
+Why = Annotated[str, Field(min_length=1, max_length=500, json_schema_extra=NAMED), AfterValidator(_named)]
+# What must hold between the fields of an outcome: it names its decision or its customer; an order has its margin, and a
+# refund says how much, without a sign.
+TOGETHER: dict[str, Any] = {
+    "allOf": [
+        {
+            "anyOf": [
+                {"required": [name], "properties": {name: {"minLength": 1}}} for name in ("decision_id", "customer_id")
+            ]
+        },
+        {
+            "anyOf": [
+                {"properties": {"kind": {"enum": ["open", "click", "unsubscribe"]}}},
+                {"required": ["margin"], "properties": {"kind": {"enum": ["order"]}, "margin": {"type": "number"}}},
+                {
+                    "required": ["margin"],
+                    "properties": {"kind": {"enum": ["refund"]}, "margin": {"type": "number", "minimum": 0}},
+                },
+            ]
+        },
+    ]
+}
 
 
 class Body(BaseModel):
@@ -65,7 +95,7 @@ class DecideRequest(Body):
 class BatchRequest(Body):
     """Customers who are known by id, each once."""
 
-    customer_ids: Annotated[list[Id], Field(min_length=1, max_length=MOST)]
+    customer_ids: Annotated[list[Id], Field(min_length=1, max_length=MOST, json_schema_extra={"uniqueItems": True})]
     channels: Annotated[list[Id], Field(max_length=64)] | None = Field(None, description="open now; null: all")
     ranking: int = Field(0, ge=0, le=100, description="how many of what was allowed shall be named")
 
@@ -73,6 +103,7 @@ class BatchRequest(Body):
 class Outcome(Body):
     """An event that came of a decision, or of a customer."""
 
+    model_config = ConfigDict(json_schema_extra=TOGETHER)
     outcome_id: Id
     decision_id: Text = ""
     customer_id: Text = ""

@@ -15,9 +15,8 @@ import orjson
 
 from campaignrl.actions import NONE
 from campaignrl.arrays import Float
-from campaignrl.send import Decisions, rows_of
+from campaignrl.send import Decisions
 from campaignrl.service.store import Store
-from campaignrl.specs import World
 
 RUN = 12  # hex digits of a decision's id before the customer's, as in a ledger
 
@@ -25,22 +24,6 @@ RUN = 12  # hex digits of a decision's id before the customer's, as in a ledger
 def run_of(store: Store, key: str) -> str:
     """12 hex digits for one request of this store."""
     return hashlib.blake2b(f"{store.id}\x00{key}".encode(), digest_size=RUN // 2).hexdigest()
-
-
-def ledger_records(found: Decisions, world: World, ids: Sequence[str], guard: str) -> list[dict[str, Any]]:
-    """The rows that a ledger will hold, but for the run's own name. ids: of the decisions."""
-    table = rows_of(found, "", world, None, guard).drop_columns(["decision_id", "run_id"])
-    columns = [
-        column.to_pylist()
-        if column.type.num_fields or column.null_count
-        else column.to_numpy(zero_copy_only=False).tolist()
-        for column in (one.combine_chunks() for one in table.columns)
-    ]
-    names = table.column_names
-    return [
-        {**dict(zip(names, row, strict=True)), "decision_id": one}
-        for one, row in zip(ids, zip(*columns, strict=True), strict=True)
-    ]
 
 
 def as_text(record: Mapping[str, Any]) -> str:

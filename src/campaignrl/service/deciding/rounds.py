@@ -23,12 +23,11 @@ from campaignrl.arrays import Bool
 from campaignrl.errors import CampaignError
 from campaignrl.guard import ADDRESS, at_address_of
 from campaignrl.ledger import EPOCH, Standing
-from campaignrl.send import Decisions, counted_in, decide_in_turn, limits_left
+from campaignrl.send import Decisions, counted_in, decide_in_turn, limits_left, records_of
 from campaignrl.service.deciding.answers import (
     as_text,
     decision_row,
     end_of_day,
-    ledger_records,
     ranking_of,
     run_of,
     send_row,
@@ -231,7 +230,7 @@ class Decider:
         runs = [run_of(self.store, wish.key) for wish in wishes]
         ids = [f"{run}-{one}" for run, wish in zip(runs, wishes, strict=True) for one in wish.ids]
         keys = [wish.key for wish in wishes for _ in wish.ids]
-        records = ledger_records(found, self._world, ids, self._guard)
+        records = records_of(found, self._world, ids, self._guard)
         end = end_of_day(day)
         hashes = self._addresses(table)
         made, sent = [], []

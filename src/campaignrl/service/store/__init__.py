@@ -39,6 +39,8 @@ from campaignrl.service.store.facts import CUSTOMERS as CUSTOMERS
 from campaignrl.service.store.facts import ERASED as ERASED
 from campaignrl.service.store.facts import LAST_DAY as LAST_DAY
 from campaignrl.service.store.facts import POLICIES as POLICIES
+from campaignrl.service.store.facts import PRICES as PRICES
+from campaignrl.service.store.facts import SHARED as SHARED
 from campaignrl.service.store.facts import halt as halt
 from campaignrl.service.store.facts import halted as halted
 from campaignrl.service.store.facts import read_facts as read_facts
@@ -66,6 +68,7 @@ from campaignrl.service.store.policies import dismiss as dismiss
 from campaignrl.service.store.policies import place as place
 from campaignrl.service.store.policies import places as places
 from campaignrl.service.store.policies import predecessor as predecessor
+from campaignrl.service.store.policies import price_at as price_at
 from campaignrl.service.store.schema import metadata as metadata
 from campaignrl.service.store.schema import sends as sends
 from campaignrl.service.store.schema import tokens as tokens
