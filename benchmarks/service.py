@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 import warnings
 from pathlib import Path
 
@@ -157,6 +158,28 @@ def memory_of(process):
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
+def single(process, address, rate, seconds, ids):
+    """Figures of single requests at one rate."""
+    memory, cpu, own, rounds = [memory_of(process)], cpu_of(process), time.process_time(), rounds_of(*address)
+    tag = b"r%d-%d" % (rate, int(cpu * 100))
+    load = open_loop(*address, rate, seconds, ids, tag, lambda: memory.append(memory_of(process)))
+    found, (asked, many) = np.array(load.found), rounds_of(*address) - rounds
+    p50, p99 = np.quantile(found, [0.5, 0.99]) * 1e3
+    return {
+        "rate": rate,
+        "done": load.n / load.took,
+        "p50_ms": p50,
+        "p99_ms": p99,
+        "worst_ms": float(found.max() * 1e3),
+        "p99_of_tenths_ms": [float(np.quantile(part, 0.99) * 1e3) for part in np.array_split(found, SAMPLES)],
+        "cpu_ms": (cpu_of(process) - cpu) / load.n * 1e3,
+        "own_ms": (time.process_time() - own) / load.n * 1e3,
+        "together": asked / many,
+        "wrong": load.wrong,
+        "memory_mb": memory,
+    }
+
+
 def measured(folder, store, ids, rates, seconds, batch):
     """Figures of one store."""
     process, host, port = server(folder, store)
@@ -164,31 +187,14 @@ def measured(folder, store, ids, rates, seconds, batch):
     try:
         open_loop(host, port, 100, 2, ids, b"warm")
         for rate in rates:
-            memory, cpu, own = [memory_of(process)], cpu_of(process), time.process_time()
-            load = open_loop(
-                host,
-                port,
-                rate,
-                seconds,
-                ids,
-                b"r%d" % rate,
-                lambda: memory.append(memory_of(process)),  # noqa: B023
-            )
-            found = np.array(load.found)
-            parts = [float(np.quantile(part, 0.99) * 1e3) for part in np.array_split(found, SAMPLES)]
-            row = {"rate": rate, "done": load.n / load.took, "wrong": load.wrong, "memory_mb": memory}
-            row |= {name: float(np.quantile(found, q) * 1e3) for name, q in (("p50_ms", 0.5), ("p99_ms", 0.99))}
-            row |= {"worst_ms": float(found.max() * 1e3), "p99_of_tenths_ms": parts}
-            row |= {
-                "cpu_ms": (cpu_of(process) - cpu) / load.n * 1e3,
-                "own_ms": (time.process_time() - own) / load.n * 1e3,
-            }
+            row = single(process, (host, port), rate, seconds, ids)
             rows.append(row)
             said = f"{rate:>6} /s asked {row['done']:>8.0f} /s done  p50 {row['p50_ms']:7.1f}  p99 {row['p99_ms']:7.1f}"
             said += (
                 f"  worst {row['worst_ms']:7.1f} ms  CPU a decision {row['cpu_ms']:.2f} + load {row['own_ms']:.2f} ms"
             )
-            said += f"  wrong {load.wrong}  memory {memory[0]:.0f} -> {memory[-1]:.0f} MB"
+            said += f"  {row['together']:.1f} a round  wrong {row['wrong']}"
+            said += f"  memory {row['memory_mb'][0]:.0f} -> {row['memory_mb'][-1]:.0f} MB"
             print(f"{kind:<10} {said}", flush=True)
         before = cpu_of(process)
         speed = asyncio.run(batches(host, port, batch, 1_000, ids, b"batch"))
@@ -198,6 +204,15 @@ def measured(folder, store, ids, rates, seconds, batch):
         process.send_signal(signal.SIGTERM)
         process.wait(60)
     return {"single": rows, "batch_per_second": speed, "batch_cpu_ms": used}
+
+
+def rounds_of(host, port):
+    """(requests, rounds) so far: how many share one transaction and one flush."""
+    with urllib.request.urlopen(f"http://{host}:{port}/metrics") as answer:
+        text = answer.read().decode()
+    return np.array(
+        [float(text.partition(f"campaignrl_round_requests_{name} ")[2].split()[0]) for name in ("sum", "count")]
+    )
 
 
 def cpu_of(process):

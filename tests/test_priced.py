@@ -117,7 +117,8 @@ def test_the_answer_of_decide_is_a_file_of_prices(monkeypatch, capsys, tmp_path,
     priced = Priced.of(crl.load_policy(POLICY, world), prices.of, prices.explore)
     assert json.loads(said.out)["sends"] == plan_of(decide(priced, frame, world, day=DAY), world).sends
     code, said = call("--prices", "plan.json", "--allocate", "value", "--dry-run")
-    assert (code, said.err.count("--prices")) == (2, 1)
+    assert code == 2
+    assert "--prices" in said.err
     for text in ("{}", "[1]", '{"prices": {"money": "1"}}', "no json"):
         (tmp_path / "plan.json").write_text(text)
         code, said = call("--prices", "plan.json", "--dry-run")

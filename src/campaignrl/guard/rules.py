@@ -7,7 +7,7 @@ budget, capacity and stock, which tie customers together (budget.py). n customer
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, reduce
 from typing import NamedTuple
@@ -124,12 +124,19 @@ def _channel_caps(world: World) -> list[Cap]:
     return [*stated, *(Gap(channel=channel, per_days=days) for channel, days in gaps if days is not None)]
 
 
-def blocks(rules: Rules, facts: Facts) -> list[Block]:
-    """Every refusal, strongest rule first; the first that hits an action is its reason."""
+Met = Sequence[Bool | None]  # what each check answers, in their order
+
+
+def answers(rules: Rules, facts: Facts) -> Met:
+    """What each rule says of the customers, for whoever asks both what is allowed and what was refused."""
+    return [check.met(facts) for check in rules.checks]
+
+
+def blocks(rules: Rules, facts: Facts, said: Met | None = None) -> list[Block]:
+    """Every refusal, strongest rule first; the first that hits an action is its reason. said: the rules' `answers`."""
     found = []
     needed = rules.doors.needed
-    for check in rules.checks:
-        met = check.met(facts)
+    for check, met in zip(rules.checks, answers(rules, facts) if said is None else said, strict=True):
         if met is None:
             continue
         if met.ndim == 1:
@@ -156,11 +163,11 @@ def open_channels(rules: Rules, facts: Facts) -> Bool:
     return doors
 
 
-def allowed(rules: Rules, facts: Facts) -> Bool:
-    """(n, k) what may be sent; column 0 (`none`) is always True."""
+def allowed(rules: Rules, facts: Facts, said: Met | None = None) -> Bool:
+    """(n, k) what may be sent; column 0 (`none`) is always True. said: the rules' `answers`, where they are known."""
     doors = np.ones((len(rules.doors.needed), len(facts.held_out)), dtype=bool)
-    for check in rules.checks:
-        met = check.met(facts)
+    for i, check in enumerate(rules.checks):  # one answer at a time, where none is kept
+        met = check.met(facts) if said is None else said[i]
         if met is not None:
             open_ = doors[check.doors]
             np.logical_and(open_, met, out=open_)

@@ -44,7 +44,7 @@ from campaignrl.send.limits import overdrawn
 from campaignrl.send.recount import LISTED, SEND_AT
 from campaignrl.specs import World, guard_hash, offer_column
 from campaignrl.tables import AT_THE_START, CustomerTable, Known, Listed
-from campaignrl.tables.log import id_lists
+from campaignrl.tables.log import id_lists, plain_id_lists
 
 
 @dataclass(frozen=True)
@@ -243,7 +243,7 @@ def records_of(found: Decisions, world: World, ids: Sequence[str], guard: str) -
     """
     columns = {name: _plain(name, cells) for name, cells in _columns(found, world, guard).items()}
     columns["decision_id"] = ids
-    columns["eligible"] = [np.flatnonzero(row).tolist() for row in found.eligible]
+    columns["eligible"] = plain_id_lists(found.eligible)
     columns |= {RULE + name: values.to_pylist() for name, values in _seen_by_rules(found, world).items()}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 

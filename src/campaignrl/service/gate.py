@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import math
 import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 
@@ -27,6 +28,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+LOG = logging.getLogger("campaignrl.service")
 WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
 BURST = 10.0  # seconds' worth of requests at once
 LONGEST_PATH = 2_048
@@ -48,7 +50,7 @@ class Gate:
             if isinstance(route, APIRoute) and "{" not in route.path
             for method in route.methods
         }
-        self._shares: dict[bytes, tuple[float, float]] = {}
+        self._shares = service.shares
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the app's own start and end."""
@@ -68,14 +70,17 @@ class Gate:
             self._require_share(headers.get(b"authorization", b""))
             if len(scope["path"]) > LONGEST_PATH:
                 raise Refused(404, "No path is that long.")
+            body = b""
             if scope["method"] in WITH_BODY:
-                receive = _once(await self._body(headers, receive, scope["path"].startswith("/console/")), receive)
-            route = self._direct.get((scope["method"], scope["path"]))
+                body = await self._body(headers, receive, scope["path"].startswith("/console/"))
+                receive = _once(body, receive)
+            route = self.route_of(scope)
             if route is None:
                 await self._app(scope, receive, counted)
             else:
-                scope["route"] = route
-                answer: Response = await route.endpoint(Request(scope, receive))
+                scope["route"], request = route, Request(scope, receive)
+                request._body = body  # where a request keeps what it has read
+                answer: Response = await route.endpoint(request)
                 await answer(scope, receive, counted)
         except Refused as wrong:
             await problem(wrong)(scope, receive, counted)
@@ -83,6 +88,10 @@ class Gate:
             path = getattr(scope.get("route"), "path", OTHER)
             self._service.metrics.requests.labels(path, str(status)).inc()
             self._service.metrics.seconds.labels(path).observe(time.perf_counter() - began)
+
+    def route_of(self, scope: Scope) -> APIRoute | None:
+        """The route of a fixed path that is asked for; None where there is none."""
+        return self._direct.get((scope["method"], scope["path"]))
 
     async def _body(self, headers: dict[bytes, bytes], receive: Receive, console: bool = False) -> bytes:
         most, said = self._service.settings.largest_body, headers.get(b"content-length", b"")
@@ -111,6 +120,34 @@ class Gate:
         self._shares[key] = (left - 1.0 if left >= 1.0 else left), now
         if left < 1.0:
             raise Refused(429, "More requests than this token may send.", retry=max(1, math.ceil((1.0 - left) / rate)))
+
+
+class Straight:
+    """The application as a socket serves it: fixed routes of the API right from the gate, all else as it is."""
+
+    def __init__(self, app: FastAPI, routers: Sequence[APIRouter]) -> None:
+        """app: with its own gate, for what is not called from here."""
+        self._app, self._gate = app, Gate(app, app.state.service, routers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or the app's own start and end."""
+        if scope["type"] != "http" or self._gate.route_of(scope) is None:
+            await self._app(scope, receive, send)
+            return
+        scope["app"], begun = self._app, False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._gate(scope, receive, noted)
+        except Exception:
+            LOG.exception("a request could not be served")
+            if begun:
+                raise
+            await problem(Refused(500, "Something is broken here; it was written down."))(scope, receive, send)
 
 
 async def _read(receive: Receive, most: int) -> bytes:

@@ -17,7 +17,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from campaignrl.errors import MissingExtra, Problem, UsageError
-from campaignrl.service.app import create_app
+from campaignrl.service.app import as_served, create_app
 from campaignrl.service.ground import Settings
 from campaignrl.service.worker import Service
 
@@ -97,7 +97,7 @@ def _serve_one(settings: Settings, place: socket.socket, service: Service | None
     sys.setswitchinterval(SWITCH)
     app = create_app(settings, service)
     config = uvicorn.Config(
-        app,
+        as_served(app),
         http=Impatient,
         ws="none",
         access_log=False,

@@ -15,7 +15,7 @@ MOST = 5_000  # rows of one request
 
 def _plain(text: str) -> str:
     """Text that can be stored and shown: no control characters, no half characters."""
-    if any(ord(sign) < 32 or ord(sign) == 127 for sign in text):
+    if not text.isprintable() and any(ord(sign) < 32 or ord(sign) == 127 for sign in text):
         raise ValueError("no control characters")
     try:
         text.encode("utf-8")

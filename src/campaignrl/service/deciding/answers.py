@@ -42,16 +42,18 @@ def told(
     records: Sequence[Mapping[str, Any]],
     i: int,
     fallback: bool,
+    day: str,
     expires: str,
     ranking: list[Any] | None,
 ) -> dict[str, Any]:
-    """One decision as a client reads it."""
-    record, action = records[i], int(found.action[i])
+    """One decision as a client reads it. day, expires: as texts."""
+    record = records[i]
+    action: int = record["action"]
     gain = record["expected_gain"]
     answer = {
         "decision_id": record["decision_id"],
         "customer_id": record["customer_id"],
-        "day": found.day.isoformat(),
+        "day": day,
         "action": found.catalog.names[action],
         "send": action != NONE,
         "offer": record["offer"],
@@ -80,12 +82,29 @@ def ranking_of(found: Decisions, p: Float, row: int, many: int) -> list[dict[str
 
 
 def decision_row(record: Mapping[str, Any], key: str, fallback: bool, now: float) -> dict[str, Any]:
-    """Of the store. fallback: whether it decided."""
-    own = ("decision_id", "customer_id", "day", "action", "policy_id")
-    return {**{name: record[name] for name in own}, "at": now, "key": key, "fallback": fallback}
+    """Of the store, but for the record itself. fallback: whether it decided."""
+    return {
+        "decision_id": record["decision_id"],
+        "customer_id": record["customer_id"],
+        "day": record["day"],
+        "action": record["action"],
+        "policy_id": record["policy_id"],
+        "at": now,
+        "key": key,
+        "fallback": fallback,
+    }
 
 
 def send_row(record: Mapping[str, Any], expires: float, address: str) -> dict[str, Any]:
     """What a send has reserved. address: keyed hash, "" of none."""
-    own = ("decision_id", "customer_id", "day", "channel", "offer", "cost")
-    return {**{name: record[name] for name in own}, "counted": True, "expires": expires, "address": address}
+    return {
+        "decision_id": record["decision_id"],
+        "customer_id": record["customer_id"],
+        "day": record["day"],
+        "channel": record["channel"],
+        "offer": record["offer"],
+        "cost": record["cost"],
+        "counted": True,
+        "expires": expires,
+        "address": address,
+    }

@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 from campaignrl.service.deciding.rounds import Decider
 from campaignrl.service.deciding.wishes import Wish
 from campaignrl.service.ground import Refused
-from campaignrl.service.store import StoreDown
+from campaignrl.service.store import Checkpoints, StoreDown
 
 LOG = logging.getLogger("campaignrl.service")
 MOST = 256  # requests of one round
@@ -45,11 +45,13 @@ class Line:
         self._decider, self._most = decider, waiting
         self._tickets: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="rounds", daemon=True)
+        self._checkpoints = Checkpoints(decider.store.database)
         self._closing = False
         self._ahead: Ticket | None = None
 
     def start(self) -> None:
         """Begin to serve."""
+        self._checkpoints.start()
         self._thread.start()
 
     async def ask(self, work: Wish | Change) -> Any:
@@ -71,6 +73,7 @@ class Line:
         self._closing = True
         self._tickets.put(None)
         self._thread.join(seconds)
+        self._checkpoints.close()
         return not self._thread.is_alive()
 
     def _serve(self) -> None:
@@ -80,6 +83,7 @@ class Line:
             self._decider.metrics.rounds.observe(time.perf_counter() - began)
             self._decider.metrics.together.observe(len(tickets))
             self._decider.metrics.waiting.set(self._tickets.qsize())
+            self._checkpoints.between_rounds()
 
     def _next(self) -> list[Ticket] | None:
         """All who wait, up to a round full of them; None at the end."""

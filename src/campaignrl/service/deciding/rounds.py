@@ -232,13 +232,13 @@ class Decider:
         keys = [wish.key for wish in wishes for _ in wish.ids]
         records = records_of(found, self._world, ids, self._guard)
         end = end_of_day(day)
-        hashes = self._addresses(table)
+        hashes, midnight = self._addresses(table), end.timestamp()
         made, sent = [], []
         for key, record, address in zip(keys, records, hashes, strict=True):
             record["reason"] = f"fallback, the champion was {why}: {record['reason']}" if why else record["reason"]
             made.append(decision_row(record, key, bool(why), now))
             if record["action"] != NONE:
-                sent.append(send_row(record, end.timestamp(), address))
+                sent.append(send_row(record, midnight, address))
                 if address:
                     record["rule.address"] = address
             made[-1]["record"] = as_text(record)
@@ -285,11 +285,11 @@ class Decider:
     ) -> list[Answer]:
         ranked = any(wish.ranking for wish in wishes)
         p = party.policy.probabilities(found.context, found.eligible) if ranked else None
-        answers = []
+        answers, day = [], found.day.isoformat()
         for wish, turn in zip(wishes, turns, strict=True):
             rows = range(turn.start, turn.stop)
             lists = [None if p is None or not wish.ranking else ranking_of(found, p[i], i, wish.ranking) for i in rows]
-            said = [told(found, records, i, fallback, expires, one) for i, one in zip(rows, lists, strict=True)]
+            said = [told(found, records, i, fallback, day, expires, one) for i, one in zip(rows, lists, strict=True)]
             body = orjson.dumps({"decisions": said} if wish.many else said[0])
             answers.append(Answer(wish.body_hash, 200, body))
         return answers

@@ -2,6 +2,7 @@
 
 access.py      What was answered to a key, so that the same request gets the same bytes and nothing happens twice
 backup.py      A copy of a store that is in use, and back
+checkpoints.py Checkpoints of a SQLite store beside its rounds: what was committed goes from the log into the file
 customers.py   The customers a service decides for, as they came in, and whom it was told to forget
 database.py    The database: connections, one writer at a time, and what is said when it is down
 decided.py     What was decided: rows, reservations and totals, in the transaction that decides
@@ -24,6 +25,7 @@ from campaignrl.service.store.access import hash_of_body as hash_of_body
 from campaignrl.service.store.access import keep_answers as keep_answers
 from campaignrl.service.store.backup import back_up as back_up
 from campaignrl.service.store.backup import restore as restore
+from campaignrl.service.store.checkpoints import Checkpoints as Checkpoints
 from campaignrl.service.store.customers import change_row as change_row
 from campaignrl.service.store.customers import erased_among as erased_among
 from campaignrl.service.store.customers import forget as forget

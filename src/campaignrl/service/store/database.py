@@ -8,10 +8,12 @@ PostgreSQL by an advisory lock. So what is read in it stands still until it is c
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,7 @@ except ImportError as missing:  # pragma: no cover
     raise MissingExtra("the service needs SQLAlchemy: pip install 'campaignrl[serve]'") from missing
 
 PATIENCE = 5.0  # seconds to wait for one's turn
+CACHE = 65_536  # kB of pages that the writer of a SQLite store keeps
 TURN = 7_201_318_442_017  # of the advisory lock; any number that nobody else uses
 
 
@@ -66,6 +69,8 @@ class Database:
         self.url, self.patience, self._turn = _url(url), patience, threading.Lock()
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._engine = _sqlite(self.url, patience) if self.is_sqlite else _postgresql(self.url, patience)
+        self._leaves_checkpoints = False
+        self._writer: Connection | None = None  # kept, since to borrow one takes as long as a few questions
 
     @property
     def shown(self) -> str:
@@ -87,19 +92,48 @@ class Database:
         if not self._turn.acquire(timeout=self.patience):
             raise StoreDown("the store is busy: its turn did not come.")
         try:
-            with self._said_down(), self._engine.connect() as con:
+            with self._said_down(), self._kept_writer() as con:
                 if self.is_sqlite:
                     con.exec_driver_sql("BEGIN IMMEDIATE")
                 else:
                     con.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": TURN})
-                try:
-                    yield con
-                    con.commit()
-                except BaseException:
-                    con.rollback()
-                    raise
+                yield con
+                con.commit()
         finally:
             self._turn.release()
+
+    @contextmanager
+    def _kept_writer(self) -> Iterator[Connection]:
+        """The one connection that writes; after anything went wrong another one."""
+        con = self._writer = self._writer or self._new_writer()
+        try:
+            yield con
+        except BaseException:
+            self._writer = None
+            with suppress(SQLAlchemyError):
+                con.rollback()
+            con.close()
+            raise
+
+    def _new_writer(self) -> Connection:
+        con = self._engine.connect()
+        if self.is_sqlite:
+            cursor = con.connection.cursor()
+            cursor.execute(f"PRAGMA cache_size=-{CACHE}")
+            if self._leaves_checkpoints:
+                cursor.execute("PRAGMA wal_autocheckpoint=0")
+            cursor.close()
+        return con
+
+    def leave_checkpoints(self) -> sqlite3.Connection:
+        """Make none within commits from now on; a connection for who makes them (checkpoints.py). SQLite alone."""
+        with self._turn:
+            self._leaves_checkpoints = True
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+        options: dict[str, Any] = {"check_same_thread": False, "timeout": self.patience, "isolation_level": None}
+        return sqlite3.connect(self.file, **options)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -126,6 +160,10 @@ class Database:
 
     def close(self) -> None:
         """Give all connections back."""
+        with self._turn:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
         self._engine.dispose()
 
 
@@ -177,7 +215,7 @@ def put_rows(con: Connection, table: Table, rows: Sequence[Mapping[str, Any]], a
     if not rows:
         return
     text_of, order = _insertion(con.dialect, table, tuple(rows[0]), add_up)
-    given = [tuple(row[name] for name in order) for row in rows] if order else [dict(row) for row in rows]
+    given = list(map(itemgetter(*order), rows)) if order else [dict(row) for row in rows]
     cursor = con.connection.cursor()
     try:
         cursor.executemany(text_of, given)

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,7 @@ class Service:
     door: Door
     decider: Decider
     line: Line
+    shares: dict[bytes, tuple[float, float]] = field(default_factory=dict)  # of requests, by token (gate.py)
     _read_again: float = 0.0
 
     @classmethod
