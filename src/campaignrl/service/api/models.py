@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 MOST = 5_000  # rows of one request
 
@@ -40,6 +40,12 @@ def _day(text: str) -> str:
     return text
 
 
+def _whole(value: object) -> object:
+    """JSON knows no whole numbers, only numbers: 3.0 is 3."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
 # What validators ask of a text, as a schema says it.
 PLAIN = {"pattern": r"^[^\x00-\x1f\x7f]*$"}
 NAMED = {"pattern": r"^[^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\s][^\x00-\x1f\x7f]*$"}
@@ -89,7 +95,7 @@ class DecideRequest(Body):
     customer_id: Id
     features: Annotated[dict[Id, Cell], Field(max_length=500)] | None = None
     channels: Annotated[list[Id], Field(max_length=64)] | None = Field(None, description="open now; null: all")
-    ranking: int = Field(0, ge=0, le=100, description="how many of what was allowed shall be named")
+    ranking: Whole = Field(0, ge=0, le=100, description="how many of what was allowed shall be named")
 
 
 class BatchRequest(Body):
@@ -97,7 +103,7 @@ class BatchRequest(Body):
 
     customer_ids: Annotated[list[Id], Field(min_length=1, max_length=MOST, json_schema_extra={"uniqueItems": True})]
     channels: Annotated[list[Id], Field(max_length=64)] | None = Field(None, description="open now; null: all")
-    ranking: int = Field(0, ge=0, le=100, description="how many of what was allowed shall be named")
+    ranking: Whole = Field(0, ge=0, le=100, description="how many of what was allowed shall be named")
 
 
 class Outcome(Body):

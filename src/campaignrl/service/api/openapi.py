@@ -27,6 +27,7 @@ def description(app: FastAPI) -> dict[str, Any]:
         parts = found.setdefault("components", {})
         schemas = parts.setdefault("schemas", {})
         schemas.update(bodies["$defs"])
+        _say_features(schemas["DecideRequest"]["properties"]["features"]["anyOf"][0])
         _say_channels(schemas, list(app.state.service.settings.world.channels))
         parts["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         for path, operations in found["paths"].items():
@@ -34,6 +35,12 @@ def description(app: FastAPI) -> dict[str, Any]:
                 operation["security"] = [] if path in OPEN else [{"token": []}]
         app.openapi_schema = found
     return app.openapi_schema
+
+
+def _say_features(said: dict[str, Any]) -> None:
+    """Every name is one a column may have, every value a cell: a pattern alone lets other names be anything."""
+    ((pattern, cell),) = said.pop("patternProperties").items()
+    said |= {"propertyNames": {"minLength": 1, "maxLength": 256, "pattern": pattern}, "additionalProperties": cell}
 
 
 def _say_channels(schemas: dict[str, Any], channels: list[str]) -> None:
