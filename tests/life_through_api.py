@@ -103,13 +103,19 @@ class Life:
         return summed[ends, place] - summed[first, place]
 
 
-def begin(folder, world, policy, customers, seed):
+def begin(folder, world, policy, customers, seed, **more):
     """A life on its first morning; `with` its face."""
     days = [START]
     panel = Panel(world, customers, seed)
     ledger = Ledger.create(folder / "led", world, start=START, customers=customers)
     table = customers_frame(panel)
     table = table[[c for c in table.columns if not c.startswith("contacts_")]]
-    more = {"clock": lambda: days[0], "salt": ledger.salt, "start": START, "horizon_customers": customers, "seed": seed}
+    more |= {
+        "clock": lambda: days[0],
+        "salt": ledger.salt,
+        "start": START,
+        "horizon_customers": customers,
+        "seed": seed,
+    }
     face = Face(folder, world, table, policy=str(policy), **more)
     return Life(face, ledger, panel, days, np.random.default_rng(seed))

@@ -1,19 +1,23 @@
 """A world lives through the API: its log is true, values policies rightly, teaches a better one; faults are seen."""
 
 import datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
 from life_through_api import START, begin
 
 import campaignrl as crl
+from campaignrl.envs.truth import live
 from campaignrl.ledger import ledger_log
 from campaignrl.monitor import health_of
+from campaignrl.policies import PROOF, paired_gain
+from campaignrl.proof import prove
 from campaignrl.send import audit_ledger
-from campaignrl.service import learn_once
 from campaignrl.specs import load_world
-from campaignrl.true_value import decision_lift, decision_value
+from campaignrl.true_value import acting, decision_value
 
+STRONG = "pretrained/ecommerce"
 FREE = {"guard": {"caps": [], "holdout": 0.0}}
 
 
@@ -35,42 +39,45 @@ def test_what_a_world_answers_through_the_api_is_what_the_log_says(tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(3_600)
 def test_a_week_of_life_is_valued_rightly_and_promotes_the_better_policy(tmp_path, capsys):
-    world = load_world("ecommerce", horizon=9, outcome_days=3)
-    few = crl.simulate(world, "uniform", customers=150, seed=11)
-    learned = crl.train({"kind": "lin_ts", "explore": 0.2}, few)
-    first = crl.save_policy(learned, tmp_path / "first.bundle", trained_on=world)
-    life = begin(tmp_path, world, first, 6_000, seed=5)
-    with life.face:
+    """Two challengers watch a week: who is not shown to be better is refused, who is decides, and is the better one."""
+    world, whole = load_world("ecommerce", horizon=9, outcome_days=3), load_world("ecommerce")
+    few = crl.simulate(whole, "uniform", customers=100, seed=11)
+    weak = crl.train({"kind": "lin_ts", "explore": 0.2}, few)
+    facts = {"world": "ecommerce", PROOF: prove(weak, whole, customers=2_000).to_dict()}
+    crl.save_policy(weak, tmp_path / "weak.bundle", trained_on=facts)
+    life = begin(tmp_path, world, "uniform", 6_000, seed=5, policies=tmp_path)
+    with life.face as face:
+        for name in ("weak.bundle", STRONG):
+            assert face.post("/v1/policies/shadow", {"policy": name, "why": "it may watch"}).status_code == 200
         for _ in range(world.horizon):
             life.day()
         life.end()
-        log = ledger_log(life.ledger, world, as_of=life.today)
-        np.testing.assert_allclose(log.reward[log.matured], life.brought(log)[log.matured], atol=0.02)
-        told, truth = {}, {}
-        for target in ("none", "uniform", "rules"):
-            told[target] = crl.evaluate(log, target).estimates["dr"]
-            truth[target] = decision_value(world, target, str(first), customers=200_000, seed=77)
-        learned = learn_once(
-            life.face.service.store, life.ledger, world, tmp_path / "learned", today=life.today, promote=True
-        )
-        life.face.service.catch_up()
-        deciding = life.face.get("/v1/policies").json()["deciding"]
-    with capsys.disabled():
-        for target, one in told.items():
-            known = truth[target]
-            print(
-                f"\n{target:<8} log {one.value:+.4f} [{one.ci_low:+.4f}, {one.ci_high:+.4f}]  truth {known.value:+.4f}"
-            )
-        print(f"{learned.became}: {learned.why}")
-    for target, one in told.items():
-        assert one.ci_low <= truth[target].value <= one.ci_high, target
-    assert learned.became == "promoted"
-    assert deciding == crl.policies.policy_hash(crl.load_policy(learned.bundle))
-    lift = decision_lift(world, str(learned.bundle), str(first), str(first), customers=100_000, seed=78)
-    with capsys.disabled():
-        print(f"promoted over the one before: {lift.value:+.4f} [{lift.ci_low:+.4f}, {lift.ci_high:+.4f}] a decision")
-    assert lift.ci_low > 0.0
+        agreed = {one["policy"]: one["decisions"] for one in face.get("/v1/policies").json()["shadows"]}
+        refused = face.post("/v1/policies/promote", {"policy": "weak.bundle", "why": "let us see"})
+        taken = face.post("/v1/policies/promote", {"policy": STRONG, "why": "shown to be better"})
+        deciding = face.get("/v1/policies").json()["deciding"]
+    assert set(agreed.values()) == {6_000 * world.horizon}
+    assert refused.status_code == 409
+    assert refused.json()["doubts"]
+    assert (taken.status_code, taken.json()["hash"]) == (200, deciding)
+    log = ledger_log(life.ledger, world, as_of=life.today)
+    np.testing.assert_allclose(log.reward[log.matured], life.brought(log)[log.matured], atol=0.02)
     assert audit_ledger(life.ledger)[1] == []
+    for target in ("none", "rules", STRONG, str(tmp_path / "weak.bundle")):
+        told = crl.evaluate(log, target, alpha=0.05 / 4).estimates["dr"]
+        truth = decision_value(world, target, "uniform", customers=100_000, seed=77)
+        with capsys.disabled():
+            said = f"[{told.ci_low:+.4f}, {told.ci_high:+.4f}]  truth {truth.value:+.4f}"
+            print(f"\n{Path(target).name:<12} log {told.value:+.4f} {said}")
+        assert told.ci_low <= truth.ci_high, target  # each known within its own error
+        assert truth.ci_low <= told.ci_high, target
+    ids = (1 << 45) + np.arange(3_000)
+    ways = (acting(STRONG, whole), acting(str(tmp_path / "weak.bundle"), whole))
+    ours, theirs = (live(whole, way, customers=ids, seed=1, expects=True)["expected"] for way in ways)
+    better = paired_gain(ours, theirs)
+    with capsys.disabled():
+        print(f"the promoted one over the refused one: {better.said('CNY a customer of a whole campaign')}")
+    assert better.low > 0.0
 
 
 def alarms(life):

@@ -18,6 +18,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
+from prometheus_client import Counter, Histogram
 
 from campaignrl.service.ground import Refused, problem
 from campaignrl.service.worker import Service
@@ -51,6 +52,7 @@ class Gate:
             for method in route.methods
         }
         self._shares = service.shares
+        self._counted: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the app's own start and end."""
@@ -86,12 +88,21 @@ class Gate:
             await problem(wrong)(scope, receive, counted)
         finally:
             path = getattr(scope.get("route"), "path", OTHER)
-            self._service.metrics.requests.labels(path, str(status)).inc()
-            self._service.metrics.seconds.labels(path).observe(time.perf_counter() - began)
+            self._count(path, status, time.perf_counter() - began)
 
     def route_of(self, scope: Scope) -> APIRoute | None:
         """The route of a fixed path that is asked for; None where there is none."""
         return self._direct.get((scope["method"], scope["path"]))
+
+    def _count(self, path: str, status: int, seconds: float) -> None:
+        """Of one request. What a label stands for is looked up once."""
+        kept = self._counted.get((path, status))
+        if kept is None:
+            metrics = self._service.metrics
+            kept = metrics.requests.labels(path, str(status)), metrics.seconds.labels(path)
+            self._counted[path, status] = kept
+        kept[0].inc()
+        kept[1].observe(seconds)
 
     async def _body(self, headers: dict[bytes, bytes], receive: Receive, console: bool = False) -> bytes:
         most, said = self._service.settings.largest_body, headers.get(b"content-length", b"")

@@ -6,6 +6,7 @@ Not here: the application (app.py).
 
 from __future__ import annotations
 
+import gc
 import logging
 import multiprocessing
 import signal
@@ -96,6 +97,8 @@ def serve(settings: Settings, place: socket.socket, workers: int, service: Servi
 def _serve_one(settings: Settings, place: socket.socket, service: Service | None = None) -> None:
     sys.setswitchinterval(SWITCH)
     app = create_app(settings, service)
+    gc.collect()
+    gc.freeze()  # what is there now stays, and need not be looked at again and again while requests wait
     config = uvicorn.Config(
         as_served(app),
         http=Impatient,
