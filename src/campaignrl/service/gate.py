@@ -20,6 +20,7 @@ from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from prometheus_client import Counter, Histogram
 
+from campaignrl.service.api import Express
 from campaignrl.service.ground import Refused, problem
 from campaignrl.service.worker import Service
 
@@ -139,6 +140,7 @@ class Straight:
     def __init__(self, app: FastAPI, routers: Sequence[APIRouter]) -> None:
         """app: with its own gate, for what is not called from here."""
         self._app, self._gate = app, Gate(app, app.state.service, routers)
+        self.express = Express(app.state.service)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the app's own start and end."""

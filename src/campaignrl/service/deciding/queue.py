@@ -14,6 +14,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -34,7 +35,7 @@ class Ticket(NamedTuple):
 
     work: Wish | Change
     loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[Any]
+    done: Callable[[Any], None]  # called by the loop with what came of it
 
 
 class Line:
@@ -61,12 +62,19 @@ class Line:
         if self._tickets.qsize() >= self._most:
             raise Refused(503, "Too many requests wait already.")
         loop = asyncio.get_running_loop()
-        ticket = Ticket(work, loop, loop.create_future())
-        self._tickets.put(ticket)
-        found = await ticket.future
+        future: asyncio.Future[Any] = loop.create_future()
+        self._tickets.put(Ticket(work, loop, partial(_resolve, future)))
+        found = await future
         if isinstance(found, Exception):
             raise found
         return found
+
+    def ask_for(self, wish: Wish, done: Callable[[Any], None]) -> bool:
+        """Line up without waiting; False where one cannot. done: called by the running loop with what came of it."""
+        if self._closing or self._tickets.qsize() >= self._most:
+            return False
+        self._tickets.put(Ticket(wish, asyncio.get_running_loop(), done))
+        return True
 
     def close(self, seconds: float) -> bool:
         """Serve who waits, then stop; False where that took too long."""
@@ -135,9 +143,9 @@ class Line:
 
     def _answer(self, tickets: Sequence[Ticket], found: Sequence[Any]) -> None:
         """Wake all who waited, with one call for each of their loops."""
-        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any]]] = {}
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Callable[[Any], None], Any]]] = {}
         for ticket, one in zip(tickets, found, strict=True):
-            by_loop.setdefault(ticket.loop, []).append((ticket.future, one))
+            by_loop.setdefault(ticket.loop, []).append((ticket.done, one))
         for loop, pairs in by_loop.items():
             try:
                 loop.call_soon_threadsafe(_wake, pairs)
@@ -145,10 +153,17 @@ class Line:
                 continue
 
 
-def _wake(pairs: list[tuple[asyncio.Future[Any], Any]]) -> None:
-    for future, one in pairs:
-        if not future.done():
-            future.set_result(one)
+def _wake(pairs: list[tuple[Callable[[Any], None], Any]]) -> None:
+    for done, one in pairs:
+        try:
+            done(one)
+        except Exception:  # of one who asked, and nobody else's business
+            LOG.exception("an answer could not be given")
+
+
+def _resolve(future: asyncio.Future[Any], one: Any) -> None:
+    if not future.done():
+        future.set_result(one)
 
 
 def _size(ticket: Ticket) -> int:
