@@ -25,9 +25,11 @@ from campaignrl.policies.choice import certainly, with_floor
 from campaignrl.policies.content_hash import policy_hash
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Priced:
     """A policy that states values, the prices (of names as a plan's certificate has them), and the exploring share.
+
+    name: that of the policy, and that it heeds prices; catalog: the policy's own.
 
     Example:
         >>> import campaignrl as crl
@@ -42,6 +44,8 @@ class Priced:
     prices: Mapping[str, float]
     explore: float
     price: Float  # (k,) of each action, in the unit of gains
+    name: str
+    catalog: Catalog
     kind: ClassVar[str] = "priced"
     score_unit: ClassVar[str] = REWARD
 
@@ -60,17 +64,8 @@ class Priced:
             problems.append(Problem("prices", "explore", explore, "a share of customers, 0 to 1"))
         if problems:
             raise UsageError(problems)
-        return cls(policy, dict(prices), float(explore), price_of_actions(policy.catalog, prices))
-
-    @property
-    def name(self) -> str:
-        """That of the policy, and that it heeds prices."""
-        return f"{self.policy.name} at prices"
-
-    @property
-    def catalog(self) -> Catalog:
-        """That of the policy."""
-        return self.policy.catalog
+        price = price_of_actions(policy.catalog, prices)
+        return cls(policy, dict(prices), float(explore), price, f"{policy.name} at prices", policy.catalog)
 
     @property
     def trained_on(self) -> Mapping[str, Any]:

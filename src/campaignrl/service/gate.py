@@ -50,7 +50,7 @@ class Gate:
             for router in routers
             for route in router.routes
             if isinstance(route, APIRoute) and "{" not in route.path
-            for method in route.methods
+            for method in route.methods or ()
         }
         self._shares = service.shares
         self._counted: dict[tuple[str, int], tuple[Counter, Histogram]] = {}

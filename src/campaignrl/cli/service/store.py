@@ -160,7 +160,7 @@ def prices(
     from campaignrl.service import Store, note, price_at
 
     told = None if file is None else read_prices(file)
-    facts = {"prices": {}, "explore": 0.0} if told is None else told.to_dict()
+    facts: dict[str, Any] = {"prices": {}, "explore": 0.0} if told is None else told.to_dict()
     with Store.open(url).writing() as con:
         price_at(con, "" if told is None else json.dumps(facts))
         note(con, by or getpass.getuser(), "prices changed", time.time(), facts)

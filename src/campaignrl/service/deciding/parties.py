@@ -54,8 +54,8 @@ def load_party(name: str, world: World, seed: int, day: datetime.date, prices: P
     for tensor, values in policy.tensors().items():
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise UsageError(Problem(f"policy {name}", f"tensor {tensor}", "not finite", "made of numbers"))
-    own, asked = policy_hash(policy), policy if prices is None else Priced.of(policy, prices.of, prices.explore)
-    return Party(name, asked, own, facts_about(asked, world, seed))
+    asked: Policy = policy if prices is None else Priced.of(policy, prices.of, prices.explore)
+    return Party(name, asked, policy_hash(policy), facts_about(asked, world, seed))
 
 
 class Late(Exception):

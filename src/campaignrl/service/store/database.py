@@ -116,7 +116,7 @@ class Database:
             raise
 
     def _new_writer(self) -> Connection:
-        con = self._engine.connect()
+        con: Connection = self._engine.connect()
         if self.is_sqlite:
             cursor = con.connection.cursor()
             cursor.execute(f"PRAGMA cache_size=-{CACHE}")
