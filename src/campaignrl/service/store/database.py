@@ -132,8 +132,7 @@ class Database:
             if self._writer is not None:
                 self._writer.close()
                 self._writer = None
-        options: dict[str, Any] = {"check_same_thread": False, "timeout": self.patience, "isolation_level": None}
-        return sqlite3.connect(self.file, **options)
+        return sqlite3.connect(self.file, timeout=self.patience, isolation_level=None, check_same_thread=False)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
