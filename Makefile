@@ -55,8 +55,8 @@ lowest:              ## the fast tests on the lowest versions of pyproject.toml;
 matrix:              ## the fast tests under every Python of the classifiers that is found here
 	$(PYTHON) .ci/matrix.py
 
-slow: $(DEV_STAMP)   ## the full-size studies behind the figures in the docs, and the mutation run
-	$(BIN)/python -m pytest -q -m slow --timeout 3600
+slow: $(DEV_STAMP)   ## the full-size studies behind the figures in the docs, the mutation run, and every law with new draws
+	HYPOTHESIS_PROFILE=wide $(BIN)/python -m pytest -q -m "slow or hypothesis" --timeout 3600
 
 bench: $(DEV_STAMP)  ## speed, as ratios measured in one run
 	$(BIN)/python benchmarks/panel.py

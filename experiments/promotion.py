@@ -3,12 +3,13 @@
 20,000 customers of a world live under its business as usual: first days that are known beforehand, then a trial with
 the steps that `campaign.toml` has if nobody changes them, 90 days up to a promotion, read every morning. The
 challenger's customers bring what they would have brought the champion, times 0.95, 1 or 1.1, so that its true gain is
-known. Each run has customers and luck of its own.
+known. Each run has customers and luck of its own, and is kept: the same call goes on where it was stopped.
 
     python experiments/promotion.py --runs 50
 """
 
 import json
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from campaignrl.choices import actions_of_day
 from campaignrl.envs import Panel
 from campaignrl.loop import TrialSpec, cohort_of, planned_step, read_step, verdict
 from campaignrl.policies import business_as_usual
-from campaignrl.suites import run_study, study_words
+from campaignrl.suites import run_study, study_words, write_files
 from campaignrl.suites.abtest import Trial, arms_of
 
 GAINS = (-0.05, 0.0, 0.1)
@@ -102,15 +103,24 @@ def begun(life: Life, spec: TrialSpec, step: int, salt: str) -> tuple[Trial, pd.
     return trial, known, arms_of(trial, known["customer_id"].to_numpy(dtype=object))
 
 
-def study(runs: int, customers: int, world: str, spec: TrialSpec, seed: int, every: int = 1) -> dict[str, object]:
-    """By gain: how trials ended, and the days of promotion."""
+def study(
+    runs: int, customers: int, world: str, spec: TrialSpec, seed: int, every: int = 1, folder: Path | None = None
+) -> dict[str, object]:
+    """By gain: how trials ended, and the days of promotion. folder: where runs are kept."""
     found, days = crl.load_world(world), sum(step.days for step in spec.steps)
     long = crl.load_world(found, horizon=max(found.horizon, BEFORE + days))
     ends: dict[float, list[tuple[str, int]]] = {gain: [] for gain in GAINS}
     for run in range(runs):
-        life = life_of(long, customers, spec, run, seed)
-        for gain in GAINS:
-            ends[gain].append(played(life, spec, gain, f"run {run}", every))
+        place = None if folder is None else folder / f"{world}-{customers}-{seed}-{every}-{run}.json"
+        if place is None or not place.exists():
+            life = life_of(long, customers, spec, run, seed)
+            each = [played(life, spec, gain, f"run {run}", every) for gain in GAINS]
+            if place is not None:
+                write_files(place.parent, {place.name: json.dumps(each)})
+        else:
+            each = [tuple(end) for end in json.loads(place.read_text(encoding="utf-8"))]
+        for gain, end in zip(GAINS, each, strict=True):
+            ends[gain].append(end)
         print(f"run {run}: " + ", ".join(f"{g:+.0%} {e[-1][0]} on day {e[-1][1]}" for g, e in ends.items()), flush=True)
     told = {}
     for gain, found_ends in ends.items():
@@ -138,10 +148,11 @@ def main(argv: list[str] | None = None) -> None:
     words.add_argument("--every", type=int, default=1, help="days from one look to the next")
     words.add_argument("--seed", type=int, default=0)
     chosen = words.parse_args(argv)
-    result = study(chosen.runs, chosen.customers, chosen.world, TrialSpec(), chosen.seed, chosen.every)
+    result = study(
+        chosen.runs, chosen.customers, chosen.world, TrialSpec(), chosen.seed, chosen.every, chosen.output / "runs"
+    )
     print(json.dumps(result, indent=1))
-    chosen.output.mkdir(parents=True, exist_ok=True)
-    (chosen.output / "promotion.json").write_text(json.dumps(result, indent=2), encoding="utf-8")
+    write_files(chosen.output, {"promotion.json": json.dumps(result, indent=2)})
 
 
 if __name__ == "__main__":

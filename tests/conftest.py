@@ -1,5 +1,6 @@
 """What several test files share."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ from campaignrl.features import UNKNOWN, Context, Feature, FeatureSchema
 from campaignrl.specs.world import World, load_world
 from campaignrl.tables.log.decision_log import DecisionLog
 
-hypothesis.settings.register_profile("untimed", deadline=None)  # a loaded machine is no fault of the code
-hypothesis.settings.load_profile("untimed")
+# A loaded machine is no fault of the code, and the gate asks every change the same; HYPOTHESIS_PROFILE=wide draws anew.
+hypothesis.settings.register_profile("wide", deadline=None)
+hypothesis.settings.register_profile("gate", deadline=None, derandomize=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"

@@ -463,8 +463,13 @@ def differences(recorded, found, exact):
     return wrong
 
 
-# What the demo prints is a block of the README, and segments have tests of their own.
-LONG = ("demo", "segments[gmm]", "segments[kmeans]", "segments[rfm]")
+# What the demo prints is a block of the README, and segments have tests of their own. Of the others, the longest.
+LONG = (
+    *("demo", "segments[gmm]", "segments[kmeans]", "segments[rfm]", "report"),
+    *(f"simulate[{name}]" for name in WORLDS if name not in ("ecommerce", "tight_budget")),
+    *(f"kind[{name}]" for name in ("ppo", "recurrent_ppo", "qr_dqn", "neural_linear", "budgeted")),
+    *(name for name in CASES if "boosting" in name),
+)
 
 
 @pytest.mark.parametrize("name", [pytest.param(one, marks=pytest.mark.slow) if one in LONG else one for one in CASES])

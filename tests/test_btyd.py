@@ -164,7 +164,7 @@ def textbook_pareto(parameters, x, t_x, T):
     drawn=st.tuples(st.integers(0, 25), st.floats(0.05, 0.95), st.floats(1.0, 100.0)),
     parameters=st.tuples(*[st.floats(0.2, 20.0)] * 4),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_pareto_nbd_is_the_textbook_one_on_both_branches(drawn, parameters):
     h = one(drawn)
     told, _ = pareto_nbd.log_likelihood(np.array(parameters), h)

@@ -86,6 +86,7 @@ def test_a_limit_that_is_none_is_refused_and_all_of_them_at_once(how, words):
         crl.decide("uniform", customers("tight_budget", 20), "tight_budget", day=DAY, **how)
 
 
+@pytest.mark.slow
 def test_stated_propensities_are_frequencies_over_seeds():
     """Invariant I9 after guard, budget and capacity: by action, over customers and seeds, chance equals frequency."""
     world = crl.load_world("tight_budget")

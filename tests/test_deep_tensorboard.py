@@ -52,6 +52,7 @@ def test_the_events_are_the_curve_and_change_nothing(kind, small_world, tmp_path
     np.testing.assert_allclose(found["train/loss"], [(m.steps, m.loss) for m in policy.curve if m.loss], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_resumed_training_goes_on_in_the_same_events(small_world, tmp_path):
     pytest.importorskip("tensorboard", reason="not installed")
     words = {"steps": steps_of(small_world), "checkpoint": tmp_path / "c", "tensorboard": tmp_path / "events"}

@@ -38,6 +38,7 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.mark.slow
 def test_the_demo_runs_in_another_world(bank: Path) -> None:
     page = (bank / "report.html").read_text(encoding="utf-8")
     assert "rules_bank" not in page
@@ -47,6 +48,7 @@ def test_the_demo_runs_in_another_world(bank: Path) -> None:
     assert any(found.how == "fitted" for found in world.provenance.values())
 
 
+@pytest.mark.slow
 def test_what_the_demo_sent_is_in_its_ledger_and_obeys_every_rule(bank: Path) -> None:
     place = bank / "campaign"
     lists = [pd.read_csv(path, dtype=str) for path in sorted((place / "sends").glob("*.csv"))]

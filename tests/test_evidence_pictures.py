@@ -91,6 +91,7 @@ def test_a_policy_that_no_row_speaks_for_still_has_a_picture(log, found):
     assert "100% of rows have weight 0" in evidence_pictures(of(silent))[0].svg
 
 
+@pytest.mark.slow
 def test_every_picture_that_applies_is_on_the_page(log, found):
     estimated = crl.evaluate(replace(log, meta={**log.meta, "propensity_from": "estimate"}), "always:mail@email")
     chain = CHAINS.chain()

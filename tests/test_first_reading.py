@@ -171,6 +171,7 @@ def test_pounds_are_no_yuan_until_a_world_in_pounds_is_named(pounds, tmp_path):
     assert any("lent from ecommerce, not measured" in alert for alert in found.alerts)
 
 
+@pytest.mark.slow
 def test_a_ledger_that_holds_anything_stays(pounds, tmp_path):
     place = tmp_path / "shop"
     shutil.copytree(pounds, place)

@@ -114,7 +114,7 @@ def test_two_hundred_small_cases_hold_the_exact_best_between_plan_and_bound(part
     assert np.mean(gaps) < 0.02  # and the plan is near the best, not only within a gap that may be wide
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(seed=st.integers(1_000, 10**6), many=st.integers(1, 200), catalog=st.sampled_from([SMALL, BIG]))
 def test_no_plan_breaks_a_limit_and_none_is_above_its_bound(seed, many, catalog):
     values, allowed, keys, limits, stock = random_case(seed, catalog, many)
@@ -124,7 +124,7 @@ def test_no_plan_breaks_a_limit_and_none_is_above_its_bound(seed, many, catalog)
     assert 0.0 <= plan.relative_gap <= 1.0
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 10**6))
 def test_the_order_of_the_rows_and_the_size_of_the_blocks_change_nothing(seed):
     values, allowed, keys, limits, stock = random_case(seed, BIG, 60)
@@ -174,7 +174,7 @@ def more_and_less(limits, stock, g):
     return limits, wide
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10**6))
 def test_more_of_anything_never_lowers_the_bound_and_a_new_limit_never_raises_it(seed):
     values, allowed, keys, limits, stock = random_case(seed)
@@ -282,7 +282,7 @@ def test_what_cannot_be_sent_at_least_is_missed_and_said():
     assert plan.value <= plan.bound + 1e-9
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10**6))
 def test_least_shares_are_met_where_some_plan_meets_them(seed):
     """Without other limits everybody who may get an offer can, so a share no larger than these must be met."""

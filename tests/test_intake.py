@@ -363,7 +363,7 @@ def expected(row):
     return "ts" if row["ts"] == "2031-01-01" else None  # the last, for it is only not yet
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.fixed_dictionaries(CELLS), max_size=12))
 def test_every_row_goes_where_the_rules_send_it(tmp_path, rows):
     text = "id,ts,amount\n" + "".join(f"{row['id']},{row['ts']},{row['amount']}\n" for row in rows)

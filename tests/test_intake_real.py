@@ -42,6 +42,7 @@ def test_online_retail(take):
     assert orders["amount"].median() == pytest.approx(303.5, rel=0.01)  # ours is without repeated rows
 
 
+@pytest.mark.slow
 def test_starbucks(take):
     result = take("starbucks")
     kinds = result.events["kind"].value_counts().to_dict()

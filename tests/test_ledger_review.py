@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -158,6 +159,28 @@ def test_rules_at_other_costs_would_leave_a_log_that_nobody_can_read(shop, tmp_p
     with pytest.raises(UsageError, match="Begin another ledger"):
         ledger.accept(crl.load_world(tmp_path / "w" / "shop.toml", channels=dearer))
     assert Ledger.open(ledger.folder).rules == ledger.rules
+
+
+def test_a_world_of_another_name_and_the_same_actions_may_take_over(shop, tmp_path):
+    """A world that was calibrated on the campaign's own exports takes the place of the template's."""
+    world, ledger = shop
+    (tmp_path / "own").mkdir()
+    own = crl.load_world(shutil.copy(tmp_path / "w" / "shop.toml", tmp_path / "own" / "own.toml"), horizon=200)
+    day = START + datetime.timedelta(days=1)
+    with pytest.raises(UsageError, match=r"campaignrl ledger rules .*led.* --world FILE"):
+        crl.decide("uniform", frame_of(own), own, day=day, ledger=ledger)
+    ledger = ledger.accept(own)
+    assert (ledger.world, ledger.form) == ("own", own)
+    crl.decide("uniform", frame_of(own), own, day=day, ledger=ledger)
+    assert audit_ledger(ledger) == audit_ledger(ledger, world) == audit_ledger(ledger, own) == (2 * N, [])
+    assert len(ledger_log(ledger, own, as_of=day + datetime.timedelta(days=30), every=True)) == 2 * N
+    for other in ("no_memory", "travel"):
+        with pytest.raises(UsageError, match="ledger rules"):
+            ledger.accept(crl.load_world(other))
+    facts = json.loads((ledger.folder / "ledger.json").read_text())
+    (ledger.folder / "ledger.json").write_text(json.dumps(facts | {"currency": "GBP"}))
+    with pytest.raises(UsageError, match="GBP, 100 minor units"):
+        Ledger.open(ledger.folder).accept(own)
 
 
 def test_a_log_that_was_served_by_lot_says_so_to_an_audit(tmp_path):

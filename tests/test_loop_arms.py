@@ -16,7 +16,7 @@ from campaignrl.envs import Panel, customers_frame
 from campaignrl.errors import UsageError
 from campaignrl.ledger import Ledger, add
 from campaignrl.loop import CampaignFile, TrialSpec, cohort_of, new_campaign, planned_step, read_step, today, verdict
-from campaignrl.loop.arms import champion_of, course_of, decided, move_on
+from campaignrl.loop.arms import champion_of, course_of, decided, move_on, policy_of
 from campaignrl.loop.folder import Stage
 from campaignrl.loop.stations import learn_on, open_ledger
 from campaignrl.ope.intervals import late_inflation, late_multiple
@@ -221,6 +221,24 @@ def bring(ledger, world, rows, name, folder, day):
     columns = ["outcome_id", "customer_id", "kind", "day", "margin"]
     pd.DataFrame(rows, columns=columns).to_csv(path, index=False)
     add(ledger, "outcomes", path, world, today=day + dt.timedelta(days=1))
+
+
+@pytest.mark.parametrize("named", ["rules", "always:winback@sms"])
+def test_whoever_decides_draws_a_share_at_random(shop, named):
+    """[policies] explore is of whoever decides, so that the log of a fixed action can teach as well."""
+    campaign = CampaignFile(shop)
+    policy, plain = policy_of(campaign, named), load_policy(named, campaign.world)
+    assert policy.name == plain.name
+    panel = Panel(campaign.world, 200, seed=1)
+    context = panel.observe()
+    allowed = panel.allowed(context)
+    p, certain = policy.probabilities(context, allowed), plain.probabilities(context, allowed)
+    share = campaign.spec.policies.explore
+    nobody = policy_of(campaign, "none").probabilities(context, allowed)
+    assert not nobody[:, 1:].any(), "who sends nothing, sends nothing"
+    even = allowed / allowed.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(p, (1.0 - share) * certain + share * even, atol=1e-12)
+    assert share > 0.0
 
 
 def test_a_trial_from_its_first_share_to_promotion_and_back(shop, tmp_path):

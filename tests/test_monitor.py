@@ -85,6 +85,7 @@ def test_a_feed_that_stopped_is_an_alarm_and_its_silence_is_not_read_as_nothing(
     assert not found & {"order", "margin", "outcomes", "open@email"}, "rates stop where nothing is told"
 
 
+@pytest.mark.slow
 def test_orders_alone_that_stopped_are_told_by_name(life):
     gone = life.without(((life.outcomes["day"] >= START + DAY) & (life.outcomes["kind"] == "order")).to_numpy())
     found = alarms(gone, DAY + 1)
@@ -101,6 +102,7 @@ def test_many_opt_outs_are_an_alarm_upwards(life):
     assert state_of(more.window(DAY + 1), "unsubscribe@email") == {"unsubscribe@email": ALARM}
 
 
+@pytest.mark.slow
 def test_complaints_come_from_the_permissions_that_say_so(life):
     sent = life.decisions[(life.decisions["day"] == START + DAY) & (life.decisions["channel"] == "email")]
     window = life.window(DAY + 1)

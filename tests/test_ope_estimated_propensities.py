@@ -163,6 +163,7 @@ def test_known_propensities_are_not_widened():
     assert low <= guessed.estimates["dr"].value <= high
 
 
+@pytest.mark.slow
 def test_intervals_cover_where_squares_drive_the_choice():
     """The logging policy follows x0 squared, the outcome too: a line through x0 sees nothing of it."""
     rng = np.random.default_rng(0)

@@ -212,6 +212,7 @@ def test_pairing_narrows_the_difference():
 # ---- truth
 
 
+@pytest.mark.slow
 def test_the_truth_is_inside_the_interval_as_often_as_stated():
     held = dict.fromkeys(("ips", "snips", "dr", "sndr"), 0)
     runs = 100

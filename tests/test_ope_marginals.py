@@ -158,6 +158,7 @@ def test_mips_is_right_if_only_the_offer_matters():
     assert abs(_bias_in_errors("mips_channel", BY_OFFER)) > 6.0
 
 
+@pytest.mark.slow
 def test_pi_is_right_if_offer_and_channel_add_up():
     assert abs(_bias_in_errors("pi", ADDITIVE)) < 3.5
     assert abs(_bias_in_errors("mips_offer", ADDITIVE)) > 6.0

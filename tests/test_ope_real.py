@@ -43,7 +43,7 @@ def test_hillstrom_mens_mail_beats_womens(hillstrom):
 @pytest.mark.parametrize(
     ("campaign", "ips", "error", "snips", "mean", "largest", "ess", "on_policy"),
     [
-        ("all", 0.00236, 0.00087, 0.00233, 1.011, 277.8, 340, 0.00380),
+        pytest.param("all", 0.00236, 0.00087, 0.00233, 1.011, 277.8, 340, 0.00380, marks=pytest.mark.slow),
         ("men", 0.00301, 0.00077, 0.00319, 0.943, 178.3, 656, 0.00460),
     ],
 )

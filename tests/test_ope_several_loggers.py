@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.test_ope_balance import drawn, log_of, softmax
 
-from campaignrl.errors import UsageError
+from campaignrl.errors import DataError, UsageError
 from campaignrl.ope.estimators import bandit
 from campaignrl.ope.evaluate import evaluate
 from campaignrl.ope.methods import INTERVALS, USUAL
@@ -177,7 +177,12 @@ def test_every_value_lies_in_its_interval(seed, n, bent, interval, rewards):
     reward = {"two": rng.random(n) < 0.5, "many": rng.normal(size=n), "rare": 9.0 * (rng.random(n) < 0.05)}[rewards]
     log = log_of(X, action, np.minimum(P[np.arange(n), action] * bent, 1.0), reward)
     names = (*USUAL, "sg_ips", "sg_dr", "mr", "stabilised", "mrdr")
-    found = evaluate(log, table(E, log), estimators=names, interval=interval)
+    try:
+        found = evaluate(log, table(E, log), estimators=names, interval=interval)
+    except DataError as wrong:  # where propensities are bent, bounds may cross, and then nothing is printed
+        if "bounds cross" not in str(wrong):
+            raise
+        return
     told = {"lift": (found.lift, found.lift_ci_low, found.lift_ci_high)}
     told |= {name: (one.value, one.ci_low, one.ci_high) for name, one in found.estimates.items()}
     for name, (value, low, high) in told.items():

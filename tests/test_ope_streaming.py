@@ -133,7 +133,7 @@ def test_sampled_groups_are_spread_over_the_file():
     assert sampled_groups((10,) * 3, 30) == [0, 1, 2]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=12), st.data())
 def test_parts_joined_are_the_whole(sizes, data):
     """Cut anywhere, within customers too."""

@@ -135,7 +135,7 @@ def test_who_withdraws_without_naming_a_channel_withdraws_from_all():
     assert may(about(joined=["x"]), both) == {"a": 0, "b": 1, "c0": None}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     st.lists(
         st.tuples(

@@ -176,3 +176,9 @@ def test_rules_of_the_ecommerce_world_send_what_its_guard_lets_through():
     for offer, condition in world.conditions.items():
         sent = np.isin(taken, [i for i, a in enumerate(world.catalog.actions) if a.offer == offer])
         assert condition.holds(context)[sent].all(), offer
+
+
+@pytest.mark.parametrize("name", [5, True, ["a"]])
+def test_a_name_that_is_no_text_is_refused(name):
+    with pytest.raises(SpecError, match=r"name = .* is not a text"):
+        load_policy({"kind": "uniform", "name": name}, "coupon_trap")

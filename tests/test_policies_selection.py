@@ -141,6 +141,7 @@ def test_what_is_taken_survives_its_bundle_and_learns_on(shop, tmp_path):
     np.testing.assert_allclose(loaded.scores(context), whole.scores(context), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_what_is_claimed_of_a_candidate_is_true_on_average(shop):
     """Claims of the linear candidate against its truth, over seeds: no bias to speak of, intervals hold."""
     claims, holds = [], []

@@ -1,4 +1,20 @@
-"""The exports that once went wrong, each with the right table and the right counts; read where they lie beside ours."""
+"""The exports that once went wrong, each with the right table and the right counts; read where they lie beside ours.
+
+The rows of the list in shared/cases/README.md and where each is a test:
+
+first_profile             test_permissions.py: the tea shop reaches as many as said yes
+v1, v2; um1, um2          an overlapping export counts nothing twice and a linked device is its member
+z, t, gbk, utf8, xlsx     an export becomes the table it means, and says why a row is refused
+id                        five spellings of a phone number are one customer
+ja, j                     an export becomes the table it means; items of a JSON array are rows of their own
+shopify, woo, dst,        an export becomes the table it means; hours that the clock has twice or skips are counted
+  dayfirst
+dates_only                dates alone are no spend, no discount and no hour
+members_gbk               members of unknown encoding are found and their consents read
+const, zero, heavy        value to come is finite and near what customers pay
+nan_rate, nan_rate2       test_profile_known.py: an ordinary shop gets finite forecasts that add up
+gg_rate                   test_profile_known.py: values of customers are finite whatever the prices
+"""
 
 import datetime as dt
 from pathlib import Path
@@ -46,10 +62,17 @@ TAKEN = {
     "woo": ((3, 2, 1, 0, 0), [("Müller", "2024-11-03 10:00", 1234.5), ("Müller", "2024-11-04 10:00", 12.5)]),
     "dayfirst": ((5, 0, 5, 0, 0), []),
 }  # fmt: skip
+EITHER, DAY = "whether day or month comes first", "that the day comes first"
 REFUSED = {
     "z": ["initials that several time zones have: write the offset, or zone in ts", "not a time between 1900 and 2200"],
     "t": ['not said whether day or month comes first: write ts = { column = "...", format = "%d/%m/%Y" }'],
-    "utf8": ["duplicate of row 6", "a test account, by the rule"],
+    **{name: ["duplicate of row 6", "a test account, by the rule"] for name in ("gbk", "utf8", "xlsx")},
+    "j": ["not a time between 1900 and 2200", "not given", "not one JSON object a line"],
+    "woo": ["not a time between 1900 and 2200"],
+    "dayfirst": [
+        f'not said {what}: write ts = {{ column = "...", format = "%d/%m/%Y" }}'
+        for what in [EITHER, DAY, DAY, EITHER, DAY]
+    ],
     "shopify": ["no customer id"],
 }
 

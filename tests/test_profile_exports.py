@@ -196,7 +196,7 @@ ROW = st.tuples(
 )
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(st.lists(st.lists(ROW, min_size=1, max_size=6), min_size=2, max_size=4), st.sampled_from(["row", "key", "keep"]))
 def test_any_portions_with_late_links_corrections_overlaps_and_refunds(tmp_path_factory, portions, repeats):
     folder = tmp_path_factory.mktemp("law")

@@ -97,6 +97,7 @@ def test_a_new_customer_appears_with_what_is_known(told, folder):
     assert "~brand new" in set(read_profiles(folder).customer_id)
 
 
+@pytest.mark.slow
 def test_the_update_takes_in_what_is_pending_as_if_it_had_been_there(told, folder, tmp_path):
     live = Live(folder)
     new = later(told)

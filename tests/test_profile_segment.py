@@ -81,6 +81,7 @@ def test_segments_are_found_written_and_found_again(campaignrl, profiles, tmp_pa
     assert later.customer_id[7] == "007"
 
 
+@pytest.mark.slow
 def test_json_is_one_object_and_the_same_each_time(campaignrl, profiles):
     words = ("segment", profiles, "--method", "gmm", "--k", "auto", "--json", "--seed", 3)
     one, two = campaignrl(*words), campaignrl(*words)

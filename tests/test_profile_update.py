@@ -96,7 +96,7 @@ PLAIN = check(
     st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 40), st.floats(0, 500), st.integers(0, 2)), min_size=1),
     st.permutations([0, 1, 2]),
 )
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 def test_any_portions_in_any_order(tmp_path_factory, rows, order):
     home = tmp_path_factory.mktemp("portions")
     frame = pd.DataFrame(
@@ -117,6 +117,7 @@ def test_any_portions_in_any_order(tmp_path_factory, rows, order):
     assert bytes_of(home / "small") == bytes_of(home / "whole")
 
 
+@pytest.mark.slow
 def test_the_number_of_threads_changes_no_byte(lives, tmp_path, monkeypatch):
     home, _ = lives
     for threads in (1, 2, 5):

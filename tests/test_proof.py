@@ -15,12 +15,12 @@ from campaignrl.cli import main as cli
 from campaignrl.envs.customers_export import customers_frame
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.truth import live, nothing
-from campaignrl.policies import FIXED, NOTHING, PROOF, USUAL, Gain, Standing, doubts_of, paired_gain
+from campaignrl.policies import FIXED, NOTHING, PROOF, USUAL, Gain, Standing, copy_of, doubts_of, exploring, paired_gain
 from campaignrl.policies.bundle import load_bundle, read_manifest, save_bundle
 from campaignrl.policies.loading import build_policy, is_trained
 from campaignrl.policies.registry import KINDS, policy_class
 from campaignrl.policies.standing import MARGIN, SKIPPED, doubts
-from campaignrl.proof import copy_of, proof_of_training, prove
+from campaignrl.proof import proof_of_training, prove
 from campaignrl.proof.on_a_log import best_logged_action
 from campaignrl.tables.log import split_by_customer
 from campaignrl.true_value import acting
@@ -295,3 +295,13 @@ def test_by_command_from_a_log(campaignrl, tmp_path, small_world):
     whole = crl.train("lin_ts", crl.read_log(log))
     for name, tensor in load_bundle(bundle).tensors().items():
         assert np.array_equal(tensor, whole.tensors()[name])  # all rows taught what is saved
+
+
+def test_a_drawn_share_is_held_against_nobody():
+    """Of two that draw alike one keeps up with the other; against sending nothing the draws count."""
+    fixed = exploring(crl.load_policy("always:coupon20@email", "coupon_trap"), 0.2)
+    plain, alike = (prove(fixed, "coupon_trap", customers=400, explore=share).over for share in (0.0, 0.2))
+    assert plain[NOTHING] == alike[NOTHING]
+    assert alike[FIXED].mean > plain[FIXED].mean
+    assert exploring(fixed, 0.1) is fixed
+    assert exploring(crl.load_policy("uniform", "coupon_trap"), 0.5).name == "uniform"

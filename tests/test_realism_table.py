@@ -28,6 +28,7 @@ from campaignrl.true_value import Value
 
 STUDY = ("churn_rescue", "coupon_trap", "no_memory", "tight_budget")
 BUSINESS_OF = {"ecommerce": "web_shop", "bank": "bank", "retail": "store_chain", "travel": "travel"}
+LATER = [pytest.param(name, marks=pytest.mark.slow) for name in ("retail", "travel")]
 
 
 # ---- the bands
@@ -282,7 +283,7 @@ def test_options_of_realism_need_realism(monkeypatch, capsys):
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", sorted(BUSINESS_OF))
+@pytest.mark.parametrize("name", ["bank", "ecommerce", *LATER])
 def test_a_business_lies_inside_its_bands(name):
     """As far as a few customers can tell; the full size is the slow test."""
     assert [row.figure for row in realism_table(name, customers=4_000).outside] == []

@@ -489,6 +489,7 @@ def test_one_state_in_twenty_is_kept_out_of_the_fit():
 # ------------------------------------------------------------------ the command line
 
 
+@pytest.mark.slow
 def test_by_command_it_is_taught_and_decides(campaignrl, tmp_path):
     spec, bundle = tmp_path / "r.toml", tmp_path / "r.bundle"
     spec.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in SPEC.items()))

@@ -207,6 +207,7 @@ def test_the_file_is_one_json_object(drawn, tmp_path):
         scorecard(drawn[0], [], START)
 
 
+@pytest.mark.slow
 def test_pictures_hold_what_they_are_given(drawn):
     funnel = sends([("s1", d, kind, "email", "c") for d in range(9) for kind in ("sent", "opened")])
     frames = [pd.concat([events, funnel]) for events in drawn[:3]]

@@ -85,6 +85,7 @@ def test_kept_segments_are_found_again_at_an_update_as_by_a_rebuild(folder, tmp_
     assert "segment" not in keep_segments(folder, None).frame
 
 
+@pytest.mark.slow
 def test_segments_that_read_themselves_are_refused(folder):
     kept = keep_segments(folder, two(folder)).frame
     circle = fit_segments(

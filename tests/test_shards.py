@@ -91,7 +91,7 @@ def test_a_run_in_shards_is_the_run_of_the_whole_table(policy, source, world, se
     assert 0 < len(one.sends()) < N - len(LISTED)
 
 
-@pytest.mark.parametrize("settings", [LOT, VALUE], ids=["lot", "value"])
+@pytest.mark.parametrize("settings", [pytest.param(LOT, marks=pytest.mark.slow), VALUE], ids=["lot", "value"])
 def test_days_on_a_ledger_in_shards_are_those_of_whole_tables(policy, source, world, settings, tmp_path):
     one = Ledger.create(tmp_path / "one", world, start=DAY, customers=N)
     shutil.copytree(tmp_path / "one", tmp_path / "two")

@@ -262,7 +262,7 @@ def recomputed(world, policy, log):
 LATER = [pytest.param(name, marks=pytest.mark.slow) for name in ("travel", "churn_rescue", "no_memory")]
 
 
-@pytest.mark.parametrize("block", [300, 100, 7])
+@pytest.mark.parametrize("block", [300, 100, pytest.param(7, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["ecommerce", "coupon_trap", *LATER])
 def test_the_logging_policys_propensities_follow_from_the_log(name, block):
     """Tags are refreshed during a campaign: a log that held views of them would hold those of the last period."""

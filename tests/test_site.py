@@ -189,6 +189,7 @@ def built(tmp_path_factory):
     }, target
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_every_page_is_there_in_both_languages(built):
     pages, _ = built
@@ -198,6 +199,7 @@ def test_every_page_is_there_in_both_languages(built):
     assert {page.language for name, page in pages.items() if name.startswith("zh/")} == {"zh"}
 
 
+@pytest.mark.slow
 def test_no_page_asks_another_host_and_nothing_it_loads_is_missing(built):
     pages, target = built
     for name, page in pages.items():
@@ -206,6 +208,7 @@ def test_no_page_asks_another_host_and_nothing_it_loads_is_missing(built):
             assert ((target / name).parent / unquote(load.partition("?")[0])).is_file(), (name, load)
 
 
+@pytest.mark.slow
 def test_no_link_is_broken(built):
     pages, target = built
     for name, page in pages.items():
@@ -222,16 +225,19 @@ def test_no_link_is_broken(built):
             assert not anchor or other is None or anchor in other.ids, f"{name} links to {link}"
 
 
+@pytest.mark.slow
 def test_every_public_name_has_a_place_of_its_own(built):
     pages, _ = built
     for part in ("", "zh/"):
         assert [n for n in NAMES if f"campaignrl.{n}" not in pages[f"{part}reference/api.html"].ids] == []
 
 
+@pytest.mark.slow
 def test_every_picture_says_what_it_shows(built):
     assert {name: page.unsaid for name, page in built[0].items() if page.unsaid} == {}
 
 
+@pytest.mark.slow
 def test_the_search_knows_english_and_chinese_words(built):
     _, target = built
     english = (target / "search" / "search_index.js").read_text(encoding="utf-8")
@@ -255,6 +261,7 @@ def look(tmp_path_factory):
         yield Look(driver)
 
 
+@pytest.mark.slow
 @IN_A_BROWSER
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("page", SEEN)
@@ -262,6 +269,7 @@ def test_a_page_fits_a_desk_and_a_phone(page, built, look):
     look.fits(built[1] / f"{page}.html", page, (SCREENS[0], SCREENS[-1]))
 
 
+@pytest.mark.slow
 @IN_A_BROWSER
 @pytest.mark.skipif(not AXE.is_file(), reason=NO_AXE)
 @pytest.mark.parametrize("page", SEEN)

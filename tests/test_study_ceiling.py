@@ -79,6 +79,7 @@ def test_the_study_finds_a_policy_over_nothing_and_says_what_doubling_added(stud
     assert parts == {path.name: path.stat().st_mtime_ns for path in (tmp_path / "runs" / "parts").iterdir()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["network", "trees"])
 def test_each_family_learns_which_action_gains_where(study, family):
     seen = np.random.default_rng(0).random((40_000, 3), dtype=np.float32)

@@ -35,6 +35,7 @@ def test_rare_conversions(coverage):
     assert drawn["coverage"] <= 0.8
 
 
+@pytest.mark.slow
 def test_an_ordinary_setting(coverage):
     setting = next(s for s in coverage.SETTINGS if s.name.startswith("50 %"))
     found = coverage.study(setting, 80, 2, ("empirical likelihood",))["intervals"]["empirical likelihood"]

@@ -63,6 +63,7 @@ def test_but_not_where_the_channel_matters(markets):
     assert found["dr"] < 0.5 * found["mips_offer"]
 
 
+@pytest.mark.slow
 def test_errors_fall_with_the_sample(markets):
     few, many = (_mean_square(markets, 12, actions=10, rows=n, sharpness=0.0) for n in (400, 6_400))
     for name in ("ips", "dr", "mips_offer", "offcem"):  # sixteen times the rows: about a sixteenth

@@ -34,6 +34,7 @@ def test_a_summary_by_hand(few):
     assert found["lift"]["width_over_bootstrap"] == pytest.approx(1.5)
 
 
+@pytest.mark.slow
 def test_logs_of_few_effective_rows_hold_the_truth(few):
     rows, value, lift = few.study("coupon_trap", "always:content@email", 12, 40, 2_000, 1, horizon=30)
     found = few.summary(rows, value, lift)

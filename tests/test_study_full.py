@@ -128,6 +128,7 @@ def test_the_answer_and_the_section_name_every_world_and_are_written_between_the
     assert {path.name for path in tmp_path.glob("*.png")} == {"results_full.png", "results_full_curves.png"}
 
 
+@pytest.mark.slow
 def test_the_page_holds_every_world_the_logs_and_the_budget(tables, found):
     page = tables.study_page(found)
     titles = [part.title for part in page.parts]

@@ -70,9 +70,12 @@ def test_what_is_spoilt_loses_what_it_says(gate):
 def test_paired_seeds_are_worth_many_unpaired_ones(gate):
     chance = np.random.default_rng(2)
     luck = chance.normal(30.0, 3.0, (12, 1, 1)) + chance.exponential(5.0, (12, 1, 500))
-    values = {"none": luck - 8.0, "p": luck}
-    means = {"p": luck.mean(axis=2)}
-    assert gate["variance_ratio"](values, means, "p") > 50.0
+    taught = luck + chance.normal(0.0, 2.0, (12, 2, 1))
+    values = {"none": taught - 8.0, "p": taught}
+    means = {"p": taught.mean(axis=2)}
+    own, anew = (gate["variance_ratio"](values, means, "p", teaching) for teaching in (0, -1))
+    assert own > 50.0
+    assert 1.0 < anew < own / 5.0
 
 
 def test_equals_are_drawn_seed_by_seed(gate):

@@ -30,6 +30,7 @@ def test_the_share_is_of_sums_and_its_interval_of_what_is_left(hours):
     assert hours["share_gained"](cells, "opens") == pytest.approx([0.9, 0.9, 0.9])
 
 
+@pytest.mark.slow
 def test_who_forgets_gains_where_tastes_move_and_loses_little_where_they_stay(drifting):
     told = drifting["summary"]([drifting["cell"](seed, 500) for seed in range(3)])
     for learner in ("forget", "window"):

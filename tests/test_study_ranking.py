@@ -57,6 +57,7 @@ def test_the_oracle_takes_the_best_and_its_opposite_the_worst(study, made):
     assert true["oracle"]["contribution"][0] > 0.0 > true["anti_oracle"]["contribution"][0]
 
 
+@pytest.mark.slow
 def test_true_lifts_are_differences_of_two_lives(study, made, monkeypatch):
     waves, (world, _) = study[1], made
     rules = ready_policy("rules", world)

@@ -146,6 +146,7 @@ def test_a_refused_policy_has_no_lift(tmp_path):
     assert "cannot tell" in finding.text
 
 
+@pytest.mark.slow
 def test_hillstrom_script_writes_its_picture_and_one_json_object(tmp_path, run):
     path = mail_test(tmp_path, 2_000, [NOTHING, *MENS])
     done = run("hillstrom", path, "--reward", "visit", "--seed", 1, "--json")
@@ -324,6 +325,7 @@ README = {  # IPS, std. error, SNIPS, mean weight, largest weight, effective sam
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "campaigns", [["men"], pytest.param(["all", "men"], marks=pytest.mark.slow)], ids=lambda names: "-".join(names)
 )
@@ -349,3 +351,23 @@ def test_open_bandit_study_on_the_real_samples(shared_data, tmp_path, campaigns)
         assert row["ci_low"] < 0.0 < row["ci_high"]
     assert told["conclusion"].startswith(f"No policy is provably better: all {3 * len(campaigns)} intervals")
     assert told["actions_from"] == ["item_context.csv"]
+
+
+@pytest.mark.parametrize(
+    ("clicks", "said"), [([0.02, 0.02, 0.4], "recommended (toys) is better than chance"), ([0.2] * 3, "None of 2")]
+)
+def test_recommended_items_are_judged_by_the_log_that_taught_nothing(tmp_path, clicks, said):
+    shop_logs(tmp_path, clicks)
+    study = script("recommended_items")
+    study.SHOWN = 1
+    taught, judge = (
+        read_log(tmp_path / policy / "toys" / "toys.csv.gz", MAPPINGS / "obd.toml") for policy in ("bts", "random")
+    )
+    rows = pd.DataFrame(study.study(taught, judge)).assign(campaign="toys")
+    assert study.conclusion(rows).startswith(said)
+    assert rows["shown"].tolist() == ["recommended", "most clicked", "as logged, at random"]
+    best = max(clicks)
+    assert rows["low"][0] <= best <= rows["high"][0]
+    assert study.shows(
+        study.fit_recommender(study.interactions_of(study.clicks(taught)), span=1).recommend(["a", "b"], 1), judge
+    ).sum(axis=1) == pytest.approx(1.0)

@@ -37,6 +37,7 @@ def test_the_log_is_what_the_readme_says(study):
     assert len(log.catalog.channels) == 4
 
 
+@pytest.mark.slow
 def test_one_decision_by_each_action_is_within_a_standard_error(study):
     starbucks, _, daily = study
     rows = starbucks.one_decision(daily)

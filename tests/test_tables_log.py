@@ -101,7 +101,7 @@ def assert_same(a: DecisionLog, b: DecisionLog) -> None:
 
 
 @SUFFIX
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(log=logs())
 def test_write_then_read_is_the_identity(tmp_path_factory, suffix, log):
     folder = tmp_path_factory.mktemp("log")

@@ -35,7 +35,7 @@ def over_nothing(world, customers, bounded, seed=1, size=SMALL):
     return controlled_value(some - idle[:bounded], idle[:bounded], idle)
 
 
-@pytest.mark.parametrize("changes", [{}, EFFECTS], ids=["plain", "every effect"])
+@pytest.mark.parametrize("changes", [{}, pytest.param(EFFECTS, marks=pytest.mark.slow)], ids=["plain", "every effect"])
 def test_nobody_beats_the_bound(small_world, changes):
     world, n = load_world(small_world, **changes), 3000
     bound = over_nothing(world, n, 80)
@@ -99,7 +99,7 @@ def with_budget(world, amount):
     return load_world(world, guard={**world.guard.model_dump(), "budget": {"amount_per_1000_customers": amount}})
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(amounts=st.lists(st.integers(0, 400), min_size=2, max_size=2, unique=True))
 def test_a_larger_budget_never_lowers_the_bound(small_world, amounts):
     less, more = (

@@ -36,7 +36,7 @@ def caused(world, action, n, seed):
     return earned[0] - earned[1]
 
 
-@pytest.mark.parametrize("changes", [{}, EFFECTS], ids=["plain", "every effect"])
+@pytest.mark.parametrize("changes", [pytest.param({}, marks=pytest.mark.slow), EFFECTS], ids=["plain", "every effect"])
 def test_gains_are_what_twins_show(small_world, changes):
     world, n = load_world(small_world, **changes), 100_000
     _, gains = first_day(world, n, 4)

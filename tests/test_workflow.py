@@ -110,12 +110,12 @@ def played(tmp_path_factory):
 CASES = [
     ("main", "equal", 0, "equal"),
     ("main", "worse", 1, "REGRESSION"),
-    ("few main", "few", 0, "inconclusive"),
-    ("main", "elsewhere", 4, ""),
+    pytest.param("few main", "few", 0, "inconclusive", marks=pytest.mark.slow),
+    pytest.param("main", "elsewhere", 4, "", marks=pytest.mark.slow),
 ]
 
 
-@pytest.mark.parametrize(("base", "branch", "code", "word"), CASES, ids=[case[1] for case in CASES])
+@pytest.mark.parametrize(("base", "branch", "code", "word"), CASES, ids=["equal", "worse", "few", "elsewhere"])
 def test_the_steps_answer(base, branch, code, word, played, folder):
     shutil.copy(played[base], folder / "main.json")
     shutil.copy(played[branch], folder / "candidate.json")
@@ -167,6 +167,7 @@ def repository(place, files):
     return place
 
 
+@pytest.mark.slow
 def test_a_pull_request_that_brings_the_suite_is_told_that_there_is_no_base(folder, monkeypatch, played):
     monkeypatch.setenv("PACKAGE", "campaignrl.whl")
     monkeypatch.setenv("GITHUB_BASE_REF", "main")

@@ -10,6 +10,7 @@ rest is a default, or what the user said, and marked so. Not here: any of these 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from campaignrl.calibration.purchase import Base, Fitted, Path, base_of_events, labels_of
+from campaignrl.calibration.purchase import Base, Chosen, Fitted, Path, base_of_events, labels_of
 from campaignrl.calibration.response import (
     Campaign,
     Moment,
@@ -32,6 +33,7 @@ from campaignrl.calibration.response import (
 )
 from campaignrl.calibration.world import (
     Matched,
+    calendar,
     days_needed,
     get,
     in_currency,
@@ -46,6 +48,7 @@ from campaignrl.errors import DataError, Problem, SpecError
 from campaignrl.specs import Provenance, World, WorldReference, check, leaves, load_world, place
 from campaignrl.tables.log import DecisionLog
 
+UNCHOSEN = "not chosen out of time: early orders are known in sum only, or too few customers ordered again"
 Progress = Callable[[int, int], None]
 Tables = dict[str, Any]
 
@@ -59,6 +62,7 @@ class Calibration:
     matched: tuple[Matched, ...]
     effects: pd.DataFrame  # one row an action and segment: orders against nothing sent
     responses: pd.DataFrame  # one row a step of the funnel: how well it can be predicted
+    chosen: Chosen | None = None  # the purchase model of untreated orders
 
     @property
     def world(self) -> World:
@@ -73,15 +77,22 @@ class Calibration:
     def table(self) -> pd.DataFrame:
         """One row a fitted number: place, value, se, n, how; target, simulated and off where it was matched."""
         by_place = {place(path): m for m in self.matched if m.moved for path in m.moment.paths}
-        rows = []
+        rows, values = [], self._values
         for key, found in self.provenance.items():
-            if found.how != "fitted":
+            if found.how != "fitted" or isinstance(values[key], list):  # a calendar is not one number
                 continue
             m = by_place.get(key)
-            row = {"number": key, "value": self._values[key], "se": found.se, "n": found.n, "by": found.by}
+            row = {"number": key, "value": values[key], "se": found.se, "n": found.n, "by": found.by}
             row |= {"target": m.moment.target.value, "simulated": m.simulated.value, "off": m.off} if m else {}
             rows.append(row)
         return pd.DataFrame(rows, columns=["number", "value", "se", "n", "by", "target", "simulated", "off"])
+
+    @property
+    def purchase(self) -> dict[str, Any]:
+        """The purchase model that was chosen out of time, beside all others, in plain JSON types."""
+        if self.chosen is None:
+            return {"model": "Pareto/NBD", "caution": UNCHOSEN}
+        return self.chosen.forecast.facts(self.chosen.customers)
 
     @property
     def _values(self) -> dict[str, Any]:
@@ -147,10 +158,11 @@ def calibrate(
     code = pd.Categorical(labels, categories=names).codes.astype(np.int64)
     if log is None:
         campaign, before = _nothing_sent(template, names, code), _first_send(events)
+        zero = before if before is not None else events.ts.max() + pd.Timedelta(days=1)
     else:
         campaign = campaign_of_events(log, events, code, names, window, day_zero)
         zero = pd.Timestamp(day_zero or log.meta.get("day_zero", "1970-01-01"))
-        before = zero + pd.Timedelta(days=int(log.day.min()))
+        before = zero = zero + pd.Timedelta(days=int(log.day.min()))
     everybody = labels if segments is None or log is None else labels_of(pd.Index(segments.index), segments)
     base = base_of_events(events, everybody, before, attributes)
     if log is not None and template.response.click_lift > 0.0:
@@ -158,8 +170,8 @@ def calibrate(
         valid |= {name: offer.valid_days for name, offer in template.offers.items() if not valid.get(name, 1)}
         base = base._replace(numbers=base.numbers | delay_numbers(events, log, valid))
     return calibrate_campaign(
-        campaign, template, base=base, attributes=_beside(attributes, labels), labels=labels, user=user, seed=seed,
-        progress=progress,
+        campaign, template, base=base, attributes=_beside(attributes, labels), labels=labels, user=user, day_zero=zero,
+        seed=seed, progress=progress,
     )  # fmt: skip
 
 
@@ -173,11 +185,13 @@ def calibrate_campaign(
     user: Mapping[str, float] | None = None,
     by_spend: bool = False,
     title: str = "",
+    day_zero: pd.Timestamp | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Calibration:
     """A world from a campaign's rows. attributes: one row a customer, beside labels (segment names).
 
+    day_zero: the date of the world's day 0, which a season of the base is put on.
     by_spend: offers are to add as much spend as they did, instead of as many orders.
     """
     template, base = load_world(like), base or Base({}, False)
@@ -189,6 +203,12 @@ def calibrate_campaign(
             segment["basket"]["model"] = "gamma_gamma"
     if attributes is not None and labels is not None:
         said |= with_attributes(tables, attributes, labels.to_numpy(dtype=object))
+    if base.joined_by_order:
+        tables["joined_by_order"] = True
+    if base.chosen is not None and day_zero is not None:
+        season, found = calendar(base.chosen, day_zero)
+        tables |= {"season": season} if season else {}
+        said |= found
     only_rules_that_hold(tables)
     fixed = _users_words(tables, said, user or {})
     tables, matched, view = _matched(campaign, tables, base.rates_known, fixed, by_spend, seed, progress)
@@ -199,7 +219,7 @@ def calibrate_campaign(
         said["horizon"] = Provenance(how="user", by="the days of the log")
     known = {place(path) for path, _ in leaves(tables)}
     kept = {key: found for key, found in said.items() if key in known}
-    return Calibration(tables, kept, tuple(matched), effects_table(view), response_table(view, seed))
+    return Calibration(tables, kept, tuple(matched), effects_table(view), response_table(view, seed), base.chosen)
 
 
 def _matched(
@@ -239,6 +259,8 @@ def _write_number(tables: Tables, said: dict[str, Provenance], path: Path, numbe
     if len(path) > 1 and get(tables, path[:2]) is None:  # a segment with nobody in the campaign
         return
     put(tables, path, float(f"{number.value:.6g}"))
+    if number.known and not math.isfinite(number.se):  # the likelihood is flat there, or at its edge
+        number = number._replace(known=False, by=f"not identified: {number.by} has no standard error")
     if number.known:
         said[place(path)] = Provenance(how="fitted", se=float(f"{number.se:.3g}"), n=number.n, by=number.by)
     else:

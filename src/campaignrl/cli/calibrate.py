@@ -150,12 +150,28 @@ def _say(found: Calibration) -> None:
         if ".profile." not in str(name)
     ]
     say_table(("number", "value", "std. error", "n", "from"), rows)
+    _say_purchase(found)
     open_ = [key for key, each in found.provenance.items() if each.by.startswith("not identified")]
     if open_:
         say(f"\nnot identified by these data, so no more than a guess: {', '.join(open_)}")
     far = table[table.off.abs() > 1.0]
     if len(far):
         say(f"\nnot reached within a standard error: {', '.join(far.number)}")
+
+
+def _say_purchase(found: Calibration) -> None:
+    """Which purchase model was chosen, and what each said of the last fifth."""
+    if found.chosen is None:
+        say(f"\npurchase model: {found.purchase['model']}, {found.purchase['caution']}")
+        return
+    made = found.chosen.forecast
+    weeks = "in a calendar of its busy and quiet weeks" if made.seasonal else "in even weeks"
+    say(f"\npurchase model: {made.name}, {weeks}")
+    if made.tried:
+        rows = [(one.model, f"{one.expected:,.0f}", f"{one.actual:,}", f"{one.off:+.1%}") for one in made.tried]
+        say_table((f"last {made.judged_days} days by", "orders foretold", "came", "off"), rows)
+    for caution in made.cautions:
+        say(caution)
 
 
 def _say_card(card: Scorecard) -> None:
@@ -186,5 +202,5 @@ def _facts(found: Calibration, output: Path) -> dict[str, Any]:
         return json.loads(table.to_json(orient="records"))
 
     said = {key: each.model_dump(exclude_none=True) for key, each in found.provenance.items()}
-    facts = {"world": str(output), "fitted": rows(found.table()), "provenance": said}
+    facts = {"world": str(output), "purchase": found.purchase, "fitted": rows(found.table()), "provenance": said}
     return facts | {"effects": rows(found.effects), "responses": rows(found.responses)}

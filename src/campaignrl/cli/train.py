@@ -11,9 +11,9 @@ import typer
 from campaignrl.cli.inputs import Inputs, policy_name
 from campaignrl.cli.terminal import Encoding, Json, Output, Seed, Threads, progress, say_json, say_table, talk
 from campaignrl.errors import UsageError
-from campaignrl.policies import PROOF, Policy, Standing, save_bundle, skipped
+from campaignrl.policies import PROOF, Policy, Standing, copy_of, save_bundle, skipped
 from campaignrl.policies.deep import WorldLearner, thinned
-from campaignrl.proof import copy_of, proof_of_training
+from campaignrl.proof import proof_of_training
 from campaignrl.specs import World, lent_responses, load_world
 from campaignrl.tables import read_log
 from campaignrl.tables.log import FACT, CustomerSketch, DecisionLog, sketch_of

@@ -145,6 +145,10 @@ def _start(world: World, traits: Traits, rate: Float, drop_rate: Float, joined: 
     last = active - gap - joined  # days from day 0, negative
     first_gap = (active - gap) * -np.expm1(np.log1p(-u[3]) / np.maximum(earlier, 1))  # least of `earlier` uniforms
     first = np.where(earlier > 0, first_gap - joined, last)
+    if world.joined_by_order:
+        began = traits.arrives == 0
+        last, first = np.where(ordered, last, -joined), np.where(began, -joined, first)
+        orders, ordered = np.minimum(orders + began, MOST_ORDERS), ordered | began
     mean_share = np.float32(0.2) * traits.sensitivity / np.float32(0.3)  # of past orders that used an offer
     discounted = np.minimum(orders * np.minimum(mean_share, 0.9) + u[4], orders).astype(np.int16)
     consents = np.array([[s.consent[c] for c in world.channels] for s in world.segments.values()])

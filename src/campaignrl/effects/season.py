@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -11,8 +12,8 @@ from pydantic import Field, model_validator
 from campaignrl.arrays import Float32
 from campaignrl.effects.effect import Effect, Market, Section
 from campaignrl.errors import Problem, SpecError
-from campaignrl.quantities import Positive
-from campaignrl.toml import Spec
+from campaignrl.quantities import Day, Positive
+from campaignrl.toml import Sparse, Spec
 
 
 class Wave(Spec):
@@ -27,19 +28,22 @@ class Event(Spec):
     """Days on which everybody buys more (or less)."""
 
     name: str
-    day: int  # of the campaign, 0 is its first
+    day: int  # of the campaign, 0 is its first; below 0 is before it, where the past is looked at
     days: Annotated[int, Field(ge=1)] = 1
     factor: Positive
 
 
-class Season(Section):
+class Season(Sparse, Section):
     """What the calendar does to the purchase hazard of all customers."""
+
+    optional_parts: ClassVar[tuple[str, ...]] = ("day_zero",)
 
     weekday: Annotated[list[Positive], Field(min_length=7, max_length=7)] = [1.0] * 7  # factors, Monday first
     first_weekday: Annotated[int, Field(ge=0, le=6)] = 0  # of day 0; Monday is 0
     first_day_of_year: Annotated[int, Field(ge=0, le=365)] = 0  # of day 0
     waves: list[Wave] = []
     events: list[Event] = []
+    day_zero: Day | None = None  # date of day 0; None: of no date, as in a world that is nobody's
 
     @model_validator(mode="after")
     def _never_negative(self) -> Season:
@@ -47,6 +51,17 @@ class Season(Section):
         if total >= 1.0:
             raise SpecError(Problem("[season]", "waves", total, "amplitudes with a sum below 1"))
         return self
+
+    def starting(self, day: int) -> Season:
+        """The same calendar with another day as its day 0."""
+        return Season(
+            weekday=self.weekday,
+            first_weekday=(self.first_weekday + day) % 7,
+            first_day_of_year=int((self.first_day_of_year + day) % 365.25),
+            waves=self.waves,
+            events=[event.model_copy(update={"day": event.day - day}) for event in self.events],
+            day_zero=None if self.day_zero is None else self.day_zero + datetime.timedelta(days=day),
+        )
 
     def at_work(self, market: Market) -> SeasonEffect:
         """The calendar knows no market."""

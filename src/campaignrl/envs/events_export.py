@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,7 @@ Progress = Callable[[int, int], None]
 START = date(2026, 1, 1)  # of day 0, unless told otherwise
 DAY_US = 86_400_000_000
 SOURCE = "simulated"
+NUMBERS = ("amount", "discount", "value")  # columns of the events table
 KNOWN = ("segment", "price_tag")  # tags that somebody looks up, and gets wrong at times
 
 
@@ -50,6 +51,15 @@ class History:
         write_frame(self.refreshes, Path(folder) / "refreshes.parquet")
 
 
+class Told(NamedTuple):
+    """Events of one kind, k customers: a value is one for all or an array (k,); what is not given is null."""
+
+    ids: Int  # (k,)
+    kind: str
+    ts: npt.NDArray[np.datetime64]  # (k,) or (1,)
+    values: dict[str, npt.NDArray[Any]]  # by column: channel, offer, amount, discount, value
+
+
 class Chronicle:
     """All that happens to a panel, written down day by day; it may go on living.
 
@@ -59,7 +69,7 @@ class Chronicle:
     def __init__(self, panel: Panel, start: date = START) -> None:
         """Begin on the morning of `start`, the panel's day 0."""
         self.panel, self.start = panel, start
-        self._frames = [_opening(panel, start), _permissions(panel, start)]
+        self._told = [*_opening(panel, start), *_permissions(panel, start)]
         self._looks = [_look(panel, start)]
 
     def live(self, choose: Choose, days: int, progress: Progress | None = None) -> None:
@@ -70,7 +80,7 @@ class Chronicle:
             before = State._make(field.copy() for field in panel.state)
             outcome = panel.step(action)
             came = visited(panel.world, panel.traits, before.alive, outcome, day, panel.seed)
-            self._frames.append(_day(panel, before, action, outcome, came, day, self.start))
+            self._told += _day(panel, before, action, outcome, came, day, self.start)
             if refresh and panel.day % refresh == 0:
                 self._looks.append(_look(panel, self.start))
             if progress is not None:
@@ -78,8 +88,7 @@ class Chronicle:
 
     def history(self) -> History:
         """What is known this morning."""
-        events = pd.concat([frame for frame in self._frames if len(frame)], ignore_index=True)
-        events = events.sort_values([ID, "ts"], kind="stable", ignore_index=True)
+        events = _table(self._told).sort_values([ID, "ts"], kind="stable", ignore_index=True)
         as_of = (np.datetime64(self.start, "D") + self.panel.day).astype(date)
         refreshes = pd.concat(self._looks, ignore_index=True)
         return History(events, attributes_of(self.panel, self.start), refreshes, self.start, as_of)
@@ -147,64 +156,72 @@ def _look(panel: Panel, start: date) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True).astype({ID: "str", "name": "str", "value": "str"})
 
 
-def _opening(panel: Panel, start: date) -> pd.DataFrame:
+def _opening(panel: Panel, start: date) -> list[Told]:
     """Two rows a buyer (one where first and last order are the same): the sums stand on the last."""
     state = panel.state
     buyers = np.flatnonzero(state.orders > 0)
     several = buyers[state.first_order[buyers] != state.last_order[buyers]]
-    last = _frame(panel, buyers, "opening", _stamps(state.last_order[buyers].astype(np.float64), start))
-    last["value"] = state.orders[buyers].astype(np.float64)
-    last["amount"] = state.spend[buyers].astype(np.float64)
-    last["discount"] = state.discounted[buyers].astype(np.float64)
-    first = _frame(panel, several, "opening", _stamps(state.first_order[several].astype(np.float64), start))
-    return pd.concat([first, last], ignore_index=True)
+    first = _stamps(state.first_order[several].astype(np.float64), start)
+    last = _stamps(state.last_order[buyers].astype(np.float64), start)
+    sums = {"value": state.orders, "amount": state.spend, "discount": state.discounted}
+    values = {name: np.asarray(found)[buyers].astype(np.float64) for name, found in sums.items()}
+    return [
+        Told(panel.ids[several], "opening", first, {}),
+        Told(panel.ids[buyers], "opening", last, values),
+    ]
 
 
-def _permissions(panel: Panel, start: date) -> pd.DataFrame:
+def _permissions(panel: Panel, start: date) -> list[Told]:
     """Consents as they stood on day 0, given at sign-up."""
     joined = _stamps(-panel.traits.joined.astype(np.float64), start)
-    frames = []
-    for name, given in zip(panel.world.channels, panel.state.consent, strict=True):
-        rows = np.flatnonzero(given)
-        frames.append(_frame(panel, rows, "subscribed", joined[rows], channel=name))
-    return pd.concat(frames, ignore_index=True)
+    given = [np.flatnonzero(one) for one in panel.state.consent]
+    return [
+        Told(panel.ids[rows], "subscribed", joined[rows], {"channel": np.array([name], dtype=object)})
+        for name, rows in zip(panel.world.channels, given, strict=True)
+    ]
 
 
 def _day(
     panel: Panel, before: State, action: Int, outcome: Outcome, came: npt.NDArray[np.bool_], day: int, start: date
-) -> pd.DataFrame:
+) -> list[Told]:
     """All events of one day, message first, order last, so that a stable sort by time keeps cause before effect."""
     catalog = panel.world.catalog
     channels = np.array([*(c.name for c in catalog.channels), None], dtype=object)[catalog.channel_of[action]]
     offers = np.array([*(o.name for o in catalog.offers), None], dtype=object)
     sent_offer = offers[catalog.offer_of[action]]
     held = np.where(outcome.opened, catalog.offer_of[action], before.live_offer)
-    ts = _stamps(np.full(1, float(day)), start)[0]
-    frames = []
+    ts = _stamps(np.full(1, float(day)), start)
+    found = []
     for kind in ("sent", "delivered", "opened", "clicked", "unsubscribed"):
         rows = np.flatnonzero(getattr(outcome, kind))
-        frames.append(_frame(panel, rows, kind, ts, channel=channels[rows], offer=sent_offer[rows]))
-    frames.append(_frame(panel, np.flatnonzero(came), "visit", ts))
+        found.append(Told(panel.ids[rows], kind, ts, {"channel": channels[rows], "offer": sent_offer[rows]}))
+    found.append(Told(panel.ids[np.flatnonzero(came)], "visit", ts, {}))
     rows = np.flatnonzero(outcome.bought)
     given, full = outcome.discount[rows].astype(np.float64), outcome.revenue[rows].astype(np.float64)
     used = offers[np.where(outcome.redeemed[rows], held[rows], NO_OFFER)]
     # A gift may be worth more than the order: nobody pays less than nothing, and the list price is what adds up.
     paid = np.maximum(full - given, 0.0)
-    frames.append(_frame(panel, rows, "order", ts, offer=used, amount=paid, discount=full - paid))
+    found.append(Told(panel.ids[rows], "order", ts, {"offer": used, "amount": paid, "discount": full - paid}))
     rows = np.flatnonzero(outcome.redeemed)
-    frames.append(_frame(panel, rows, "redeemed", ts, offer=offers[held[rows]]))
-    return pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
+    found.append(Told(panel.ids[rows], "redeemed", ts, {"offer": offers[held[rows]]}))
+    return found
 
 
-def _frame(panel: Panel, rows: Int, kind: str, ts: Any, **columns: Any) -> pd.DataFrame:
-    """Events of these customers; what is not given is null."""
-    given = {ID: panel.ids[rows].astype(str).astype(object), "ts": ts, "kind": kind, "source": SOURCE, **columns}
-    empty: dict[str, Any] = dict.fromkeys(("channel", "offer", "category", "brand"), None)
-    frame = pd.DataFrame(
-        {**empty, "amount": np.nan, "discount": np.nan, "value": np.nan, **given}, index=range(len(rows))
-    )
-    texts = {name: "str" for name in (ID, "kind", "channel", "offer", "category", "brand", "source")}
-    return frame[list(COLUMNS)].astype(texts)
+def _table(told: list[Told]) -> pd.DataFrame:
+    """One frame of all that was told, in its order: a frame a day and kind would cost ten times as much."""
+    counts = [len(one.ids) for one in told]
+    columns: dict[str, Any] = {
+        ID: np.concatenate([one.ids for one in told]).astype(str).astype(object),
+        "ts": np.concatenate([np.broadcast_to(one.ts, n) for one, n in zip(told, counts, strict=True)]),
+        "kind": np.repeat(np.array([one.kind for one in told], dtype=object), counts),
+        "source": SOURCE,
+    }
+    for name in ("channel", "offer", "category", "brand", "amount", "discount", "value"):
+        null = np.array([np.nan if name in NUMBERS else None], dtype=np.float64 if name in NUMBERS else object)
+        parts = [np.broadcast_to(one.values.get(name, null), n) for one, n in zip(told, counts, strict=True)]
+        columns[name] = np.concatenate(parts)
+    texts = dict.fromkeys((name for name in COLUMNS if name != "ts" and name not in NUMBERS), "str")
+    return pd.DataFrame(columns)[list(COLUMNS)].astype(texts)
 
 
 def _stamps(days: npt.NDArray[np.float64], start: date) -> npt.NDArray[np.datetime64]:

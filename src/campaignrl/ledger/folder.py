@@ -166,21 +166,32 @@ class Ledger:
 
     def require(self, world: World) -> None:
         """UsageError where the world is another one, or its rules changed since it was given to the ledger."""
+        if world_hash(world) in self.rules:
+            return
         if self.world != world.name:
-            fix = "Give the world it was begun for."
+            other = "or, if another one with the same actions is to hold from now on"
+            fix = f"Give the world it was begun for; {other}: {self._rules_verb()}."
             raise UsageError(Problem("ledger", "world", world.name, f"{self.world}, of {self.folder}", fix))
-        if world_hash(world) not in self.rules:
-            fix = f"If it was meant to change: campaignrl ledger rules {self.folder} --world FILE."
-            raise UsageError(Problem("ledger", "world", f"{world.name}, changed", "as the ledger knows it", fix))
+        fix = f"If it was meant to change: {self._rules_verb()}."
+        raise UsageError(Problem("ledger", "world", f"{world.name}, changed", "as the ledger knows it", fix))
+
+    def _rules_verb(self) -> str:
+        return f"campaignrl ledger rules {self.folder} --world FILE"
 
     def accept(self, world: World) -> Ledger:
-        """The ledger with the world's changed rules, from now on.
+        """The ledger with the world's rules from now on: those that changed, or another world's of the same actions.
+
+        A world that was calibrated on the campaign's own exports takes the place of the template's so.
 
         Raises:
-            UsageError: it is another world, or has other actions, or other costs of them: no log could hold both.
+            UsageError: it has other actions, or other costs of them, or another currency: no log could hold both.
         """
-        if self.world != world.name:
+        if self.form is None and self.world != world.name:
             self.require(world)
+        unit = world.money.currency, world.money.minor_per_unit
+        if unit != (self.currency, self.minor_per_unit):
+            allowed = f"{self.currency}, {self.minor_per_unit} minor units to one"
+            raise UsageError(Problem("ledger rules", "money", f"{unit[0]}, {unit[1]} minor units to one", allowed))
         if self.form is not None and self.form.catalog.hash != world.catalog.hash:
             allowed = "the actions and costs that its decisions were made with"
             fix = f"Begin another ledger for them: campaignrl ledger create; --customers {self.customers} as here."
@@ -188,7 +199,7 @@ class Ledger:
         facts = json.loads((self.folder / FACTS).read_bytes())
         keep_form(self.folder, world)
         given = world_hash(world)
-        facts["rules"] = [*(one for one in self.rules if one != given), given]
+        facts |= {"world": world.name, "rules": [*(one for one in self.rules if one != given), given]}
         text = json.dumps(facts, indent=2).encode()
         write_whole(self.folder / FACTS, lambda out: out.write(text))
         return Ledger.open(self.folder)

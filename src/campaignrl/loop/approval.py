@@ -115,7 +115,9 @@ def _take_off(
 def _require_plan(campaign: CampaignFile, state: dict[str, Any], day: datetime.date) -> None:
     problems, plan = [], state.get("plan", {})
     if plan.get("day") != day.isoformat():
-        fix = f"Make it: campaignrl today {campaign.folder}."
+        fix = f"Make it: campaignrl today {campaign.folder} --as-of {day}."
+        if plan:
+            fix += f" Or release that one: campaignrl approve {campaign.folder} --by NAME --as-of {plan['day']}."
         problems.append(Problem("approve", "plan", plan.get("day", "none"), f"one of {day}", fix))
     elif state.get("profiles") != profiles_key(campaign, day):
         fix = f"Look at it again: campaignrl today {campaign.folder}."

@@ -54,6 +54,8 @@ from campaignrl.policies.content_hash import policy_hash as policy_hash
 from campaignrl.policies.loading import ALWAYS as ALWAYS
 from campaignrl.policies.loading import PolicyReference as PolicyReference
 from campaignrl.policies.loading import build_policy as build_policy
+from campaignrl.policies.loading import copy_of as copy_of
+from campaignrl.policies.loading import exploring as exploring
 from campaignrl.policies.loading import is_trained as is_trained
 from campaignrl.policies.loading import load_policy as load_policy
 from campaignrl.policies.loading import require_trained as require_trained

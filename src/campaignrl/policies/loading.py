@@ -32,8 +32,10 @@ def build_policy(
     if isinstance(spec, str):
         return load_policy(spec, catalog, schema, seed)
     settings = {key: value for key, value in spec.items() if key not in ("kind", "name", "about")}
-    kind = spec.get("kind")
-    called = str(spec.get("name") or name or kind)
+    kind, own = spec.get("kind"), spec.get("name")
+    called = str(own or name or kind)
+    if own is not None and not isinstance(own, str):
+        raise SpecError(Problem(f"policy {name or kind}", "name", own, "a text", 'Put it in quotes: name = "..."'))
     if not isinstance(kind, str) or kind not in kinds():
         fix = nearest(str(kind), kinds())
         raise SpecError(Problem(f"policy {called}", "kind", kind, f"one of {', '.join(sorted(kinds()))}", fix))
@@ -147,6 +149,26 @@ def save_policy(
     else:
         facts = getattr(policy, "trained_on", {}) if trained_on is None else trained_on
     return save_bundle(policy, path, facts)
+
+
+def copy_of(policy: Policy, **changed: Any) -> Policy:
+    """The same policy apart: settings and learned numbers, of the class that it is of. changed: settings."""
+    found = policy_class(policy.kind)
+    config = check(found.Config, {**policy.settings(), **changed}, f"policy {policy.name}")
+    copy = found(policy.catalog, policy.schema, config, policy.name)  # type: ignore[attr-defined]
+    if is_trained(policy):
+        copy.restore(policy.tensors())
+    return copy
+
+
+def exploring(policy: Policy, share: float) -> Policy:
+    """The policy with at least `share` of uniform mixed in; itself where it has that, or knows no such share."""
+    may = getattr(getattr(type(policy), "Config", None), "model_fields", {})
+    if "explore" not in may or policy.settings().get("explore", 0.0) >= share:
+        return policy
+    drawing = copy_of(policy, explore=share)
+    vars(drawing)["trained_on"] = getattr(policy, "trained_on", {})
+    return drawing
 
 
 def is_trained(policy: Policy) -> bool:

@@ -5,6 +5,5 @@ on_a_log.py     On rows of a log that the policy has not learned from, with the 
 prove.py        The one function that every kind goes through, and the taught copy that a log is proven by
 """
 
-from campaignrl.proof.prove import copy_of as copy_of
 from campaignrl.proof.prove import proof_of_training as proof_of_training
 from campaignrl.proof.prove import prove as prove

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from campaignrl.envs.truth import live
-from campaignrl.policies import Policy, Standing, baselines_of, one_blas_thread, paired_gain
+from campaignrl.policies import NOTHING, Policy, Standing, baselines_of, exploring, one_blas_thread, paired_gain
 from campaignrl.specs import World
 from campaignrl.true_value import acting
 
@@ -17,12 +17,16 @@ FIRST_ID = 1 << 43  # of customers that no training and no evaluation of ours me
 CHOSEN_ON = 2  # times fewer customers than are played, on whom the best fixed action is chosen
 
 
-def prove_in_world(policy: Policy, world: World, customers: int, seed: int) -> Standing:
-    """How `policy` stands on so many fresh customers, against the baselines of the world."""
+def prove_in_world(policy: Policy, world: World, customers: int, seed: int, explore: float = 0.0) -> Standing:
+    """How `policy` stands on so many fresh customers, against the baselines of the world.
+
+    explore: share that all of them draw at random but for who sends nothing, so that drawing is held against nobody.
+    """
     few = max(customers // CHOSEN_ON, 1)
     ids = FIRST_ID + np.arange(customers)
     with one_blas_thread():
-        against = baselines_of(world, customers=FIRST_ID + customers + np.arange(few), seed=seed)
+        usual = baselines_of(world, customers=FIRST_ID + customers + np.arange(few), seed=seed)
+        against = {name: one if name == NOTHING else exploring(one, explore) for name, one in usual.items()}
         ours, theirs = (
             [live(world, acting(one, world), customers=ids, seed=seed, expects=True)["expected"] for one in some]
             for some in ([policy], against.values())

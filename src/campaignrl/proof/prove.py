@@ -5,13 +5,11 @@ Not here: the comparisons (in_a_world.py, on_a_log.py), the record in a bundle a
 
 from __future__ import annotations
 
-from typing import Any
-
 from campaignrl.errors import CampaignError, Problem, UsageError
-from campaignrl.policies import Learner, Policy, Standing, is_trained, policy_class
+from campaignrl.policies import Learner, Policy, Standing, is_trained
 from campaignrl.proof.in_a_world import prove_in_world
 from campaignrl.proof.on_a_log import REFUSED, prove_on_log
-from campaignrl.specs import World, WorldReference, check, load_world
+from campaignrl.specs import World, WorldReference, load_world
 from campaignrl.tables.log import DecisionLog, split_by_customer
 
 CUSTOMERS = 4_000  # of a world, fresh ones
@@ -26,6 +24,7 @@ def prove(
     customers: int = CUSTOMERS,
     chosen_on: DecisionLog | None = None,
     seed: int = 0,
+    explore: float = 0.0,
 ) -> Standing:
     """Hold a policy against sending nothing, business as usual and the best fixed action.
 
@@ -37,6 +36,7 @@ def prove(
         chosen_on: of a log, other rows, on which the best fixed action is chosen; None: a half of `source`, and the
             comparison is made on the other.
         seed: of the customers' luck.
+        explore: of a world: business as usual and the best fixed action draw this share at random, as the policy does.
 
     Returns:
         Standing: the gains with intervals, and what is in doubt; none: the policy may be used.
@@ -48,7 +48,7 @@ def prove(
         False
     """
     if not isinstance(source, DecisionLog):
-        return prove_in_world(policy, load_world(source), customers, seed)
+        return prove_in_world(policy, load_world(source), customers, seed, explore)
     if chosen_on is None:
         source, chosen_on = split_by_customer(source, 0.5, seed)
     return prove_on_log(policy, source, chosen_on)
@@ -75,13 +75,3 @@ def proof_of_training(learner: Policy, before: Policy, source: World | DecisionL
         why = "Too little is left of its log to hold it against anything."
         return Standing.of(f"log of {source.policy_id}", "a decision", {}, REFUSED, (why,))
     return prove(before, held, chosen_on=kept, seed=seed)
-
-
-def copy_of(policy: Policy, **changed: Any) -> Policy:
-    """The same policy apart: settings and learned numbers, of the class that it is of. changed: settings."""
-    found = policy_class(policy.kind)
-    config = check(found.Config, {**policy.settings(), **changed}, f"policy {policy.name}")
-    copy = found(policy.catalog, policy.schema, config, policy.name)  # type: ignore[attr-defined]
-    if is_trained(policy):
-        copy.restore(policy.tensors())
-    return copy

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from campaignrl.ledger import Ledger, ledger_log
-from campaignrl.policies import PROOF, Learner, Standing, load_policy, policy_hash, save_policy
+from campaignrl.policies import PROOF, Learner, Standing, copy_of, load_policy, policy_hash, save_policy
 from campaignrl.service.store import CHAMPION, SHADOW, Store, champion, flow, note, place
 from campaignrl.specs import World
 from campaignrl.tables.log import FACT, sketch_of
@@ -49,7 +49,7 @@ def learn_once(
     fixed action, in its world and by the log; otherwise it watches as a shadow. promote: whether it may be promoted;
     customers: of the world, on whom it is held against the others.
     """
-    from campaignrl.proof import copy_of, proof_of_training, prove  # slow to import, and only learning needs it
+    from campaignrl.proof import proof_of_training, prove  # slow to import, and only learning needs it
 
     flow(store, ledger, world, today)
     with store.reading() as con:

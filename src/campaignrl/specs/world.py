@@ -38,7 +38,9 @@ Business = Literal["web_shop", "bank", "store_chain", "travel", "study"]  # stud
 class _Market(Sparse):
     """The fields of a world that stand before its effects."""
 
-    optional_parts: ClassVar[tuple[str, ...]] = ("creatives", "slots", "arrivals", "formats", "hours", "drift")
+    optional_parts: ClassVar[tuple[str, ...]] = (
+        "creatives", "slots", "arrivals", "formats", "hours", "drift", "joined_by_order",
+    )  # fmt: skip
 
     name: str
     title: str = ""
@@ -47,6 +49,7 @@ class _Market(Sparse):
     horizon: Annotated[int, Field(ge=1, le=3660)] = 90  # days, one decision a day
     outcome_days: Annotated[int, Field(ge=1)] = 7  # an action's reward is counted from its day on, this long
     tenure_days: Positive = 720.0  # customers joined evenly over the days before day 0
+    joined_by_order: bool | None = None  # joining is the first order, where a shop knows its customers by orders alone
     leavers_kept: Share = 1.0  # of those who have gone for good by day 0, the share still in the table
     money: Money = Money()
     segments: Annotated[dict[str, Segment], Field(min_length=1, max_length=MOST)]

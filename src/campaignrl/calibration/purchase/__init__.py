@@ -4,6 +4,8 @@ base_rates.py           How customers order when nothing is sent to them: a segm
                         basket, from its history
 beta_geometric.py       BG/NBD and MBG/NBD: gamma-distributed order rates, and a beta-distributed chance to drop out
                         after an order
+constrained_pareto.py   The Pareto/NBD of a world whose orders another model foretells best: moved until both
+                        foretell as many
 fitting.py              Maximum likelihood of purchase models: from histories to a fitted model, with the search for
                         its parameters
 forecast.py             One purchase model for all who forecast: chosen out of time, in a calendar of busy weeks,
@@ -50,5 +52,6 @@ from campaignrl.calibration.purchase.seasonality import Purchases as Purchases
 from campaignrl.calibration.purchase.seasonality import fit_season as fit_season
 from campaignrl.calibration.purchase.seasonality import later_factors as later_factors
 from campaignrl.calibration.purchase.untreated_histories import Base as Base
+from campaignrl.calibration.purchase.untreated_histories import Chosen as Chosen
 from campaignrl.calibration.purchase.untreated_histories import base_of_events as base_of_events
 from campaignrl.calibration.purchase.untreated_histories import labels_of as labels_of

@@ -1,8 +1,9 @@
 """How customers order when nothing is sent to them: a segment's order rate, lifetime and basket, from its history.
 
-Fitted on untreated spells: histories that end before the campaign begins. Rates are Pareto/NBD, order values
-Gamma-Gamma, both with small segments leaning on all customers (partial_pooling.py). Not here: histories from events
-(rfm.py).
+Fitted on untreated spells: histories that end before the campaign begins. A world's rates are those of a Pareto/NBD;
+where another model was chosen (forecast.py), of the one that foretells as many orders (constrained_pareto.py). Order
+values are Gamma-Gamma. Small segments lean on all customers (partial_pooling.py). Not here: histories from events
+(rfm.py, untreated_histories.py).
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from campaignrl.arrays import Float
+from campaignrl.calibration.purchase.constrained_pareto import foretelling
+from campaignrl.calibration.purchase.forecast import Forecast, fit_of
 from campaignrl.calibration.purchase.gamma_gamma import GammaGamma, fit_gamma_gamma
 from campaignrl.calibration.purchase.histories import histories
 from campaignrl.calibration.purchase.pareto_nbd import ParetoNbd, fit_pareto_nbd, log_likelihood
@@ -22,6 +24,8 @@ from campaignrl.calibration.purchase.partial_pooling import fit_by_segment
 
 Path = tuple[str, ...]
 
+PARETO = "Pareto/NBD"
+OF_HISTORIES = f"{PARETO} of untreated histories"
 FEWEST = 50  # customers with repeat orders below which a model has too little to go by
 LONGEST_LIFE = 36_500.0  # days; where nobody is seen to leave
 WIDEST = 3.0  # coefficient of variation
@@ -42,24 +46,33 @@ class Fitted(NamedTuple):
     known: bool = True
 
 
-def purchase_numbers(table: pd.DataFrame, labels: npt.NDArray[np.object_]) -> dict[Path, Fitted]:
-    """Rate, lifetime and their spreads of each segment. table: x, t_x, T in days, one row a customer."""
-    if int((table.x > 0).sum()) < FEWEST:
+def purchase_numbers(
+    columns: Mapping[str, Float], labels: npt.NDArray[np.object_], chosen: Forecast | None = None
+) -> dict[Path, Fitted]:
+    """Rate, lifetime and their spreads of each segment. columns: x, t_x, T (n,) in days, average ones in a season."""
+    if int((columns["x"] > 0).sum()) < FEWEST:
         return {}
-    columns = {name: table[name].to_numpy() for name in ("x", "t_x", "T")}
     fits = fit_by_segment(fit_pareto_nbd, columns, labels).segments
+    theirs = None
+    if chosen is not None and chosen.tried and chosen.name != PARETO:
+        theirs = fit_by_segment(fit_of(chosen.name), columns, labels).segments
     found: dict[Path, Fitted] = {}
     for name, fit in fits.items():
         rows = labels == name
-        covariance = log_covariance(fit, {key: column[rows] for key, column in columns.items()})
-        for path, number in pareto_numbers(fit, covariance, int(rows.sum())).items():
+        own, by = {key: column[rows] for key, column in columns.items()}, OF_HISTORIES
+        covariance = log_covariance(fit, own)
+        if theirs is not None and chosen is not None:
+            days = float(chosen.judged_days)
+            total = float(theirs[name].expected_purchases(days, **own).sum())
+            fit = foretelling(fit, total, days, own, covariance)
+            by = f"{PARETO} that foretells what {chosen.name} does, of untreated histories"
+        for path, number in pareto_numbers(fit, covariance, int(rows.sum()), by).items():
             found["segments", name, *path] = number
     return found
 
 
-def pareto_numbers(fit: ParetoNbd, covariance: Float, n: int) -> dict[Path, Fitted]:
+def pareto_numbers(fit: ParetoNbd, covariance: Float, n: int, by: str = OF_HISTORIES) -> dict[Path, Fitted]:
     """The world's numbers of a Pareto/NBD fitted in days; covariance: (4, 4) of the logs of r, alpha, s, beta."""
-    by = "Pareto/NBD of untreated histories"
     logs = np.log([fit.r, fit.alpha, fit.s, fit.beta])
     contrasts: dict[Path, tuple[Float, float]] = {
         ("purchase", "rate"): (np.array([1.0, -1.0, 0.0, 0.0]), 2.0),

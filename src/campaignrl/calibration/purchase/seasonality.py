@@ -21,6 +21,7 @@ ROUNDS = 4
 NODES = 2_048  # ages at which a curve of expected orders is reckoned
 LEAST = 0.02  # of a factor: a world's factors are above 0
 WEEK = 7
+YEAR = 52  # weeks, so that weekdays meet
 
 
 class Purchases(NamedTuple):
@@ -37,6 +38,54 @@ class Purchases(NamedTuple):
         row = np.cumsum(here) - 1
         seen = (self.day <= end) & here[self.customer]
         return Purchases(self.first[here], row[self.customer[seen]], self.day[seen], self.labels[here])
+
+
+class Weeks(NamedTuple):
+    """How busy weeks and weekdays are, from day 0 on; mean 1 over the days seen."""
+
+    weekly: Float  # (w,) factor of each week
+    weekday: Float  # (7,) factor of each weekday, from that of day 0
+    orders: Int64  # (w,) repeat orders seen
+
+    @property
+    def daily(self) -> Float:
+        """(7 w,) factor of each day."""
+        return _daily(self.weekly, self.weekday)
+
+    def until(self, end: int) -> Weeks:
+        """The weeks up to that of day `end`."""
+        seen = end // WEEK + 1
+        return Weeks(self.weekly[:seen], self.weekday, self.orders[:seen])
+
+    @property
+    def a_year(self) -> bool:
+        """Whether every week to come was seen a year ago."""
+        return len(self.weekly) > YEAR
+
+    def ahead(self, week: Int64) -> Float:
+        """(m,) factor of weeks to come, numbered on: those of a year ago if that is known, and 1 else.
+
+        A week that few orders told leans on the average one: logs of factors are shrunk by the share of their variance
+        that is not luck.
+        """
+        if not self.a_year:
+            return np.ones(len(week))
+        beyond = np.maximum(week - len(self.weekly) + 1, 0)
+        result: Float = self._shrunk()[week - -(-beyond // YEAR) * YEAR]
+        return result
+
+    def average_days(self, end: int, days: float) -> float:
+        """How many average days the days after day `end` are."""
+        if not self.a_year:
+            return float(days)
+        day = end + 1 + np.arange(int(days))
+        return float((self.ahead(day // WEEK) * self.weekday[day % WEEK]).sum()) + float(days) - int(days)
+
+    def _shrunk(self) -> Float:
+        log, luck = np.log(self.weekly), 1.0 / np.maximum(self.orders, 1.0)
+        between = max(float(log.var() - luck.mean()), 0.0)
+        result: Float = np.exp(log * between / np.maximum(between + luck, 1e-12))
+        return result
 
 
 class SeasonalFit(NamedTuple):
@@ -65,10 +114,18 @@ def fit_season(fit: Callable[..., Any], known: Purchases, end: int, rounds: int 
     for turn in range(rounds):
         daily = _daily(weekly, weekday)
         columns = histories_in(daily, known, end)
-        models = fit_by_segment(fit, columns, known.labels)
+        models = _models(fit, columns, known.labels)
         if turn < rounds - 1:
             weekly, weekday = _factors(models, known, daily, weekday, end)
     return SeasonalFit(models, weekly, weekday, known.labels, columns)
+
+
+def _models(fit: Callable[..., Any], columns: dict[str, Float], labels: npt.NDArray[np.object_]) -> BySegment[Any]:
+    """By segment; of a single one it is everybody's."""
+    if len(labels) and (labels == labels[0]).all():
+        everybody = fit(**columns)
+        return BySegment(everybody, {str(labels[0]): everybody}, ())
+    return fit_by_segment(fit, columns, labels)
 
 
 def histories_in(daily: Float, known: Purchases, end: int) -> dict[str, Float]:

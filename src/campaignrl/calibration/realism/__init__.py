@@ -15,6 +15,7 @@ untreated_scorecard.py    The scorecard of a calibrated world on what no campaig
 """
 
 from campaignrl.calibration.realism.recent_days import Held as Held
+from campaignrl.calibration.realism.recent_days import calendar_of as calendar_of
 from campaignrl.calibration.realism.recent_days import expected_of as expected_of
 from campaignrl.calibration.realism.recent_days import hold as hold
 from campaignrl.calibration.realism.scorecard import Scorecard as Scorecard

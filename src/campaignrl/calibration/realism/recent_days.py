@@ -2,12 +2,15 @@
 
 Customers are taken as they stood when those days began: by how long ago they last ordered. For each such group the
 world says, under the policy that decides, how many orders and how much revenue come; weighted by the real groups, that
-is what the days should have brought. Both sides have an interval over customers. Not here: whole scorecards of a
-calibrated world (scorecard.py), what follows from a difference (loop/).
+is what the days should have brought. Where the world has a calendar of dates, those days are played as busy as they
+were, and time since an order is counted in average days, as the world counts what was before its day 0. Both sides have
+an interval over customers. Not here: whole scorecards of a calibrated world (scorecard.py), what follows from a
+difference (loop/).
 """
 
 from __future__ import annotations
 
+import datetime
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +19,7 @@ from scipy import special
 
 from campaignrl.arrays import Float, Int, Objects
 from campaignrl.choices import actions_of_day
+from campaignrl.effects import Event, Season, season_factors
 from campaignrl.envs import Panel
 from campaignrl.policies import Policy, one_blas_thread
 from campaignrl.specs import World
@@ -52,6 +56,31 @@ class Held(NamedTuple):
     revenue: Difference | None
 
 
+class Calendar(NamedTuple):
+    """How busy the days in question and those before them were."""
+
+    days: Float  # (d,) factors of the days
+    before: Float  # (b,) of the days before them, the nearest first
+
+    def since(self, recency: Float) -> Float:
+        """(n,) average days of so many days before the first one; what lies further back is taken for average."""
+        edges, passed = np.arange(len(self.before) + 1.0), np.concatenate([[0.0], np.cumsum(self.before)])
+        inside = np.minimum(recency, edges[-1])
+        result: Float = np.interp(inside, edges, passed) + (recency - inside)
+        return np.where(np.isinf(recency), np.inf, result)
+
+
+def calendar_of(world: World, end: datetime.date, days: int) -> Calendar | None:
+    """Of the `days` before `end`; None where the world's calendar has no dates."""
+    season = world.season
+    if season is None or season.day_zero is None:
+        return None
+    began = (end - season.day_zero).days - days
+    reach = max([0, *(began - event.day for event in season.events)])
+    factors = season_factors(season.starting(began - reach), reach + days).astype(np.float64)
+    return Calendar(factors[reach:], factors[:reach][::-1])
+
+
 class _Groups(NamedTuple):
     """By group of customers: how many, mean and variance of each figure (2, g): orders, revenue."""
 
@@ -60,15 +89,25 @@ class _Groups(NamedTuple):
     variance: Float
 
 
-def expected_of(world: World, policy: Policy, days: int, customers: int, seed: int = 0) -> _Groups:
+def expected_of(
+    world: World, policy: Policy, days: int, customers: int, seed: int = 0, calendar: Calendar | None = None
+) -> _Groups:
     """What the world expects of `days` days by group of customers, under `policy`."""
-    panel = Panel(world, customers, seed)
+    windows = max(min(WINDOWS, world.horizon // days), 1)
+    played = world if calendar is None else _as_busy(world, calendar, windows)
+    panel = Panel(played, customers, seed)
     group, figures = [], []
     with one_blas_thread():
-        for _ in range(max(min(WINDOWS, world.horizon // days), 1)):
+        for window in range(windows):
+            if window and world.joined_by_order:  # nobody joins later, and who has just joined is among the recent
+                panel = Panel(played, customers * window + np.arange(customers), seed)
             seen = panel.observe()
             never = np.asarray(seen.columns["orders"], dtype=np.float64) == 0
-            group.append(_group(np.where(never, np.inf, np.asarray(seen.columns["recency_days"], dtype=np.float64))))
+            recency = np.asarray(seen.columns["recency_days"], dtype=np.float64)
+            if calendar is not None:
+                again = np.tile(calendar.days, panel.day // days)[::-1]
+                recency = Calendar(calendar.days, again).since(recency)
+            group.append(_group(np.where(never, np.inf, recency)))
             sums = np.zeros((2, customers))
             for _ in range(min(days, world.horizon - panel.day)):
                 outcome = panel.step(actions_of_day(panel, policy))
@@ -77,16 +116,37 @@ def expected_of(world: World, policy: Policy, days: int, customers: int, seed: i
     return _by_group(np.concatenate(group), np.concatenate(figures, axis=1))
 
 
-def hold(expected: _Groups, orders: pd.DataFrame, customers: Objects, end: pd.Timestamp, days: int) -> Held:
+def _as_busy(world: World, calendar: Calendar, windows: int) -> World:
+    """The world with these days in each of its windows."""
+    days = [
+        Event(name=f"day {day}", day=day, factor=float(factor))
+        for day, factor in enumerate(np.tile(calendar.days, windows))
+    ]
+    return world.model_copy(update={"season": Season(events=days)})
+
+
+def hold(
+    expected: _Groups,
+    orders: pd.DataFrame,
+    customers: Objects,
+    end: pd.Timestamp,
+    days: int,
+    calendar: Calendar | None = None,
+    begun: bool = False,
+) -> Held:
     """Real orders of the days before `end` against what was expected.
 
-    orders: customer_id, ts, amount, all that are known; customers: (n,) ids of all who are.
+    orders: customer_id, ts, amount, all that are known; customers: (n,) ids of all who are. begun: leave out who first
+    ordered in these days, where nobody comes later in the world (`joined_by_order`).
     """
     start = end - pd.Timedelta(days=days)
     place = pd.Index(customers)
     before, inside = orders[orders["ts"] < start], orders[(orders["ts"] >= start) & (orders["ts"] < end)]
-    last = before.groupby(ID)["ts"].max().reindex(place)
+    last = before.groupby(ID)["ts"].max()
+    place = place[place.isin(last.index)] if begun else place
+    last = last.reindex(place)
     recency = ((start - last).dt.total_seconds() / 86_400).fillna(np.inf).to_numpy(dtype=np.float64)
+    recency = recency if calendar is None else calendar.since(recency)
     of = place.get_indexer(pd.Index(inside[ID]))
     known = of >= 0
     sums = np.stack(

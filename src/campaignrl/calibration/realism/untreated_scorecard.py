@@ -31,6 +31,9 @@ def untreated_scorecard(found: Calibration, events: pd.DataFrame, seed: int = 0,
         raise SupportError(f"scorecard: {len(first)} customers ordered before the first send; {FEWEST} are needed.")
     zero, end = first.min().normalize(), past.ts.max().normalize()
     world = load_world(found.world, horizon=int((end - zero) / DAY) + 1)
+    if world.season is not None and world.season.day_zero is not None:  # the weeks that were, not those to come
+        began = (zero.date() - world.season.day_zero).days
+        world = world.model_copy(update={"season": world.season.starting(began)})
     shares = pd.Series({name: segment.share for name, segment in world.segments.items()})
     place = pd.Series(range(len(first))).sample(frac=1.0, random_state=seed).to_numpy() / len(first)
     names = shares.index[[min(int((shares.cumsum() <= p).sum()), len(shares) - 1) for p in place]]

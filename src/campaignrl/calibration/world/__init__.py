@@ -1,5 +1,7 @@
 """From fitted numbers to the TOML of a world.
 
+calendar.py                     The calendar of a calibrated world: how busy the weeks were that its purchase model
+                                saw, and those to come
 currency.py                     The sums that a template lends, in the currency of the data: converted by a rate that
                                 somebody states, or refused
 draft.py                        The first draft of a world: what the log and the profiles say outright, and a
@@ -12,6 +14,7 @@ world_file.py                   A world as a TOML file that people can read: one
                                 it came from
 """
 
+from campaignrl.calibration.world.calendar import calendar as calendar
 from campaignrl.calibration.world.currency import in_currency as in_currency
 from campaignrl.calibration.world.draft import only_rules_that_hold as only_rules_that_hold
 from campaignrl.calibration.world.draft import with_attributes as with_attributes

@@ -75,7 +75,7 @@ def _table(
     for key, value in own.items():
         line = f"{place((key,))} = {_value(value, exact)}"
         found = provenance.get(place((*above, key)))
-        yield f"{line:<{WIDE}}# {_comment(found)}" if found is not None else line
+        yield f"{line:<{WIDE}}{' ' * (len(line) >= WIDE)}# {_comment(found)}" if found is not None else line
     for key, value in below.items():
         yield from _table(value, (*above, key), provenance, exact)
 

@@ -19,8 +19,8 @@ from campaignrl.loop.arms.kept import crowned, keep, kept
 from campaignrl.loop.folder import CampaignFile
 from campaignrl.ope import compare_on_log
 from campaignrl.ope.evaluate import evaluate
-from campaignrl.policies import NOTHING, Gain, Policy, Standing, load_policy, policy_hash
-from campaignrl.proof import copy_of, prove
+from campaignrl.policies import NOTHING, Gain, Policy, Standing, business_as_usual, exploring, load_policy, policy_hash
+from campaignrl.proof import prove
 from campaignrl.specs import world_hash
 from campaignrl.tables.log import DecisionLog
 
@@ -50,12 +50,7 @@ def policy_of(campaign: CampaignFile, named: str) -> Policy:
     """
     own = campaign.place(named)
     policy = load_policy(str(own) if own.is_file() else named, campaign.world)
-    share = campaign.spec.policies.explore
-    if policy.settings().get("explore", share) >= share:
-        return policy
-    drawing = copy_of(policy, explore=share)
-    vars(drawing)["trained_on"] = getattr(policy, "trained_on", {})
-    return drawing
+    return exploring(policy, campaign.spec.policies.explore)
 
 
 def champion_of(campaign: CampaignFile) -> Policy:
@@ -94,11 +89,19 @@ def require_not_losing(campaign: CampaignFile, policy: Policy, state: dict[str, 
     stands = standing_of(campaign, policy, state)
     gain, unit = stands.over[NOTHING], stands.unit
     if gain.high < 0.0 or (policy.kind != "rules" and not stands.is_better):
-        fix = "Let business as usual decide ([policies] champion), or train another and see what `train` says of it."
+        more = "shown to bring more than nothing"
+        allowed = more if not gain.low > 0.0 else "shown to keep up with business as usual and the best fixed action"
         said = " ".join(stands.doubts).rstrip(".")
-        raise UsageError(Problem("today", "champion", policy.name, f"shown to bring more than nothing. {said}", fix))
+        raise UsageError(Problem("today", "champion", policy.name, f"{allowed}. {said}", _instead(campaign)))
     shown = "shown" if gain.low > 0.0 else "not shown; a random share of sends would tell ([policies] explore)"
     return f"{policy.name} {gain.said(unit)} over sending nothing in the world: {shown}"
+
+
+def _instead(campaign: CampaignFile) -> str:
+    """Who may decide instead of a champion that must not."""
+    usual = business_as_usual(campaign.world)
+    one = 'a fixed action (champion = "always:OFFER@CHANNEL")' if usual is None else "business as usual"
+    return f"Let {one} decide ([policies] champion), or train another and see what `train` says of it."
 
 
 class Challenger(NamedTuple):
@@ -128,11 +131,12 @@ def challengers(campaign: CampaignFile, learned: str | None, state: dict[str, An
 
 def standing_of(campaign: CampaignFile, policy: Policy, state: dict[str, Any]) -> Standing:
     """How a policy stands in the campaign's world; played once for each policy, world and size of the trial."""
-    proof = campaign.spec.proof
-    key = " ".join((policy_hash(policy), world_hash(campaign.world), str(proof.customers), str(proof.seed)))
+    proof, share = campaign.spec.proof, campaign.spec.policies.explore
+    size = f"{proof.customers} {proof.seed} {share}"
+    key = f"{policy_hash(policy)} {world_hash(campaign.world)} {size}"
     known = state.setdefault("proofs", {})
     if key not in known:
-        known[key] = prove(policy, campaign.world, customers=proof.customers, seed=proof.seed).to_dict()
+        known[key] = prove(policy, campaign.world, customers=proof.customers, seed=proof.seed, explore=share).to_dict()
     facts = known[key]
     over = {name: Gain(*gain) for name, gain in facts["over"].items()}
     return Standing.of(facts["on"], facts["unit"], over, facts["verdict"])

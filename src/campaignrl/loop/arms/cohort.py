@@ -2,7 +2,8 @@
 
 Numbers alone, one row a customer, of the days before the step and never changed in it: orders and money of the last
 days, how long ago the last order was, what the profile says, by segment, and what to expect of all this: how often a
-customer orders, times what an order of theirs is worth. Not here: the comparison (rule.py).
+customer orders, times what an order of theirs is worth, and less where they have been silent. Not here: the comparison
+(rule.py).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ PAST = 90  # days in which orders are counted
 HALF_LIFE = 30.0  # days in which an order counts half as much for how often its customer orders now
 AVERAGE_ORDERS = 1.5  # so many orders of everybody's mean are added to a customer's own, so that one order tells little
 LONG_AGO = 360.0  # days since the last order of who never ordered
+SHORTEST = 30.0  # days over which the orders of a new customer are spread
 NUMBERS = ("orders", "tenure_days", "basket_mean")  # of a profile, where it has them
 SEGMENT = "segment"
 FEWEST = 20  # customers of a segment that gets a number of its own
@@ -38,6 +40,13 @@ def cohort_of(profiles: pd.DataFrame, orders: pd.DataFrame, day: pd.Timestamp) -
     found["order_expected"] = order
     found["value_expected"] = found["orders_before"] * order
     found["value_expected_late"] = ids.map(weighed).fillna(0.0).to_numpy(dtype=np.float64) * order
+    if {"orders", "tenure_days"} <= set(profiles.columns):
+        days = np.maximum(_numbers(profiles, "tenure_days"), SHORTEST)
+        found["value_expected_ever"] = _numbers(profiles, "orders") / days * order
+    # Who has been silent for long has often gone: then the same past promises less.
+    for name in [name for name in found if name.startswith(("value", "spent", "order_"))]:
+        found[f"{name}_silent"] = found[name] * found["recency_before"]
+    found["value_expected_root"] = np.sqrt(np.maximum(found["value_expected"], 0.0))
     for name in NUMBERS:
         if name in profiles:
             known = _numbers(profiles, name)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from campaignrl.calibration.realism import Held, expected_of, hold
+from campaignrl.calibration.realism import Held, calendar_of, expected_of, hold
 from campaignrl.errors import Problem, UsageError
 from campaignrl.loop.folder import CampaignFile
 from campaignrl.loop.stations.exports import PROFILES
@@ -32,6 +32,8 @@ def hold_world(campaign: CampaignFile, champion: Policy, day: datetime.date, sta
     """
     spec = campaign.spec.world_check
     known = f"{state.get('profiles')} {policy_hash(champion)} {world_hash(campaign.world)} {spec.days} {spec.most}"
+    season = campaign.world.season
+    known += f" {day}" if season is not None and season.day_zero is not None else ""
     kept = state.get("world", {})
     if kept.get("of") != known:
         said, drifted = _said(_held(campaign, champion, day), spec.most)
@@ -61,9 +63,11 @@ def _held(campaign: CampaignFile, champion: Policy, day: datetime.date) -> Held 
     if not len(events) or (end - events["ts"].min()).days < spec.days:
         return None
     ids = read_frame(campaign.folder / PROFILES / "profiles.parquet", [ID])[ID].to_numpy(dtype=object)
-    expected = expected_of(campaign.world, champion, spec.days, proof.customers, proof.seed)
+    calendar = calendar_of(campaign.world, day, spec.days)
+    expected = expected_of(campaign.world, champion, spec.days, proof.customers, proof.seed, calendar)
     orders = events[(events["kind"] == "order").to_numpy() & (events["amount"].notna()).to_numpy()]
-    return hold(expected, orders, np.asarray(ids, dtype=object), end, spec.days)
+    begun = bool(campaign.world.joined_by_order)
+    return hold(expected, orders, np.asarray(ids, dtype=object), end, spec.days, calendar, begun)
 
 
 def _said(held: Held | None, most: float) -> tuple[str, bool]:

@@ -17,14 +17,14 @@ from campaignrl.arrays import Bool, Float, Int
 from campaignrl.errors import Problem, SpecError, nearest
 from campaignrl.features import Context, FeatureSchema
 from campaignrl.policies.base import Shapes, Shown, Tensors
-from campaignrl.policies.choice import certainly, uniform_over
+from campaignrl.policies.choice import certainly, uniform_over, with_floor
 from campaignrl.specs import Spec
 
 SEES_NOTHING = FeatureSchema(())
 
 
 class NoneConfig(Spec):
-    """`none` has no settings."""
+    """`none` has no settings: who sends nothing draws nothing at random either."""
 
 
 class UniformConfig(Spec):
@@ -34,9 +34,10 @@ class UniformConfig(Spec):
 
 
 class AlwaysConfig(Spec):
-    """action: the name of the action to take wherever it is allowed."""
+    """action: the name of the action to take wherever it is allowed; explore: share of uniform mixed in."""
 
     action: str
+    explore: float = Field(default=0.0, ge=0.0, le=1.0)
 
 
 class Untrained(Shown):
@@ -113,9 +114,14 @@ class AlwaysPolicy(Untrained):
         self._action = catalog.id_of(config.action)
 
     def probabilities(self, context: Context, allowed: Bool) -> Float:
-        """(n, k): all on the action where allowed."""
-        return certainly(np.full(len(allowed), self._action), allowed)
+        """(n, k): all on the action where allowed, but for the explored share."""
+        p = certainly(np.full(len(allowed), self._action), allowed)
+        return with_floor(p, allowed, self.config.explore) if self.config.explore else p
 
-    def certain_action(self, context: Context, allowed: Bool) -> Int:
-        """(n,) the action where allowed, else `none`."""
-        return np.where(allowed[:, self._action], self._action, NONE)
+    def certain_action(self, context: Context, allowed: Bool) -> Int | None:
+        """(n,) the action where allowed, else `none`; None where some share explores."""
+        return None if self.config.explore else np.where(allowed[:, self._action], self._action, NONE)
+
+    def settings(self) -> dict[str, Any]:
+        """The settings that were given, as plain JSON types."""
+        return self.config.model_dump(mode="json", exclude_defaults=True)

@@ -171,7 +171,7 @@ def stage(
 
 def _lay_down_part(con: duckdb.DuckDBPyConnection, query: Query, table: str) -> Shape:
     """The rows of one file, and its lines that are no rows, as rows that are refused."""
-    lay_down(con, table, query.text)
+    lay_down(con, table, query.text, query.raw.where)
     reasons = list(query.reasons)
     if query.raw.aside:
         found = con.execute(

@@ -28,6 +28,7 @@ from campaignrl.profiles.intake.sql_text import Cell, identifier, literal
 from campaignrl.tables.files import FOREIGN, MAGIC, found_encoding, reading, refuse_foreign, workbook_as_csv
 
 CHUNK = 4 << 20
+SMALL = 4 << 20  # bytes of a file that one thread lays down
 SAMPLE = 2_000  # lines looked at for the keys of JSON objects
 SAMPLED = 1 << 20  # bytes looked at for the encoding
 LOOKED_AT = 20  # lines, for the separator
@@ -138,14 +139,16 @@ def _separator(source: Source, path: Path, plain: Path, facts: dict[str, object]
     return found
 
 
-def lay_down(con: duckdb.DuckDBPyConnection, table: str, query: str) -> None:
+def lay_down(con: duckdb.DuckDBPyConnection, table: str, query: str, where: str = "") -> None:
     """A temporary table with the rows in the order of the query, so that rowid is the number of the row.
 
     Several threads keep the order where the engine plans to insert by batches; where it does not, one thread does it.
+    One also does a small file (`where`), which takes less time than a second plan of a long query.
     """
     create = f"CREATE TEMP TABLE {table} AS {query}"
-    plan = str(con.execute(f"EXPLAIN {create}").fetchall())
-    if "batch" in plan.lower():
+    file = Path(where)
+    small = bool(where) and file.is_file() and file.stat().st_size <= SMALL
+    if not small and "batch" in str(con.execute(f"EXPLAIN {create}").fetchall()).lower():
         con.execute(create)
         return
     ((threads,),) = con.execute("SELECT current_setting('threads')").fetchall()

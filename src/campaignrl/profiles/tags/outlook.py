@@ -16,7 +16,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from campaignrl.arrays import Float, Int64, Objects
-from campaignrl.calibration.purchase import Forecast, Purchases, Tried, choose, fit_mbg_nbd
+from campaignrl.calibration.purchase import Forecast, Purchases, choose, fit_mbg_nbd
 from campaignrl.profiles.events import FEWEST, MOST_FITTED, WEEK, Connection, Histories, order_days
 
 IN_SUM = "early orders are known in sum only, so no model could be chosen out of time"
@@ -36,33 +36,14 @@ class Outlook(NamedTuple):
     @property
     def says(self) -> dict[str, Any]:
         """The fit in plain JSON types: the model, how it was chosen, what to know of it."""
-        made = self.forecast
-        told: dict[str, Any] = {"model": made.name, "days": dict(made.model.parameters), "fitted_on": len(self.fitted)}
-        told |= {"season": made.seasonal}
-        if made.tried:
-            told["last_fifth"] = {
-                one.model: {
-                    "expected": round(one.expected, 1),
-                    "actual": one.actual,
-                    "deviance": round(one.deviance, 6),
-                }
-                for one in made.tried
-            }
-        if made.slopes != (0.0, 0.0):
-            told["silence"] = list(made.slopes)
-        return told | ({"caution": "; ".join(made.cautions)} if made.cautions else {})
+        return self.forecast.facts(len(self.fitted))
 
     def totals(self, days: int, factor: Float) -> dict[str, float]:
         """What each model foretells of all customers; factor: (m,) what an order of each counts."""
         others = self.forecast.others or {self.forecast.name: self.forecast.model}
-        sums = {
-            name: float(model.expected_purchases(float(days), **self.given) @ factor) for name, model in others.items()
-        }
+        ahead = self.forecast.average_days(days)
+        sums = {name: float(model.expected_purchases(ahead, **self.given) @ factor) for name, model in others.items()}
         return {name: float(f"{total:.6g}") for name, total in sums.items()}
-
-
-def _plain(one: Tried) -> dict[str, Any]:
-    return {"expected": round(one.expected, 1), "actual": one.actual, "deviance": round(one.deviance, 6)}
 
 
 def outlook(connection: Connection, as_of: date, ids: Objects, h: Histories) -> Outlook | None:
