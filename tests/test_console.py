@@ -10,10 +10,12 @@ import pytest
 from console_face import DAY, EVIL, Site, campaign, form_key
 
 from campaignrl.ledger import Ledger
+from campaignrl.ledger.schemas import KINDS
 from campaignrl.monitor import SENTENCES
 from campaignrl.service import console
 from campaignrl.service.console.language import catalogue
 from campaignrl.service.console.page import own_path
+from campaignrl.service.console.today import check_name
 from campaignrl.specs import load_world
 
 FOLDER = Path(console.__file__).parent
@@ -43,7 +45,7 @@ def test_every_message_is_used_and_every_used_one_is_there():
     keys = catalogue()["en"].keys()
     used = set(re.findall(r"""\bt\("([a-z_]+\.[a-z_]+)"[,)]""", joined))
     assert used <= keys, used - keys
-    parts = set(re.findall(r"""["']([a-z]+)\.["'] ~""", joined)) | {"says"}  # the key ends in a value
+    parts = set(re.findall(r"""["']([a-z]+)\.["'] ~""", joined)) | {"says", "check"}  # the key ends in a value
     unused = [key for key in keys if f'"{key}"' not in joined and key.partition(".")[0] not in parts]
     assert unused == []
 
@@ -52,6 +54,21 @@ def test_the_catalogue_says_what_the_monitor_says():
     english = catalogue()["en"]
     told = {key.removeprefix("says."): text for key, text in english.items() if key.startswith("says.")}
     assert told == {code.replace(".", "_"): text for code, text in SENTENCES.items()}
+
+
+RATES = ("sends", "not_made", "open", "click", "unsubscribe", "complaint")
+CHECKS = ["outcomes", "order", "margin", "blocked", "fallback", "propensities", "propensities recomputed"]
+CHECKS += ["features", "model age", "feature visits", *(f"{rate}@sms" for rate in RATES)]
+CHECKS += [f"feed {kind}" for kind in ("decisions", *KINDS)]
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_every_check_of_the_monitor_has_a_name_in_both_languages(name):
+    """What comes from data keeps its own: a channel, a feature."""
+    assert check_name("en", name) == name
+    chinese = check_name("zh", name)
+    assert re.search(r"[\u4e00-\u9fff]", chinese)
+    assert set(re.findall(r"[a-z_]+", chinese)) <= {"sms", "visits"}
 
 
 def test_templates_hold_no_style_no_script_and_no_other_host():

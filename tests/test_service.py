@@ -2,6 +2,7 @@
 
 import datetime
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ from sqlalchemy import select
 
 import campaignrl as crl
 from campaignrl.ledger import Ledger, add, erase, ledger_log
-from campaignrl.send import audit_ledger
+from campaignrl.policies import Priced
+from campaignrl.send import audit_ledger, plan_of, read_prices
 from campaignrl.send.decide import decide
-from campaignrl.service import Store, flow
-from campaignrl.service.store.database import Database, one_of, put_rows
+from campaignrl.service import Store, flow, price_at
+from campaignrl.service.store.database import Database, Question, put_rows
 from campaignrl.service.store.schema import totals
 
 DAY = datetime.date(2026, 11, 21)
@@ -74,6 +76,44 @@ def test_a_decision_of_the_service_is_that_of_decide(tmp_path, policy):
     for left, right in zip(served["expected_gain"], decided["expected_gain"], strict=True):
         assert left == pytest.approx(right, rel=1e-5, nan_ok=True)
     assert audit_ledger(own) == (60, [])
+
+
+def test_a_decision_at_the_prices_of_a_plan_is_that_of_decide_at_the_same_prices(tmp_path):
+    """The morning's plan by value says the prices; whoever asks later is decided by them, alone as in a batch."""
+    world = world_of(**CAPPED)
+    learned = crl.train("lin_ts", crl.simulate(world, "uniform", customers=200, seed=3))
+    policy = str(crl.save_policy(learned, tmp_path / "lin_ts.bundle", trained_on=world))
+    frame, ledger = frame_of(world), ledger_for(tmp_path, world)
+    scarce = {"budget": 2.0, "allocate": "value", "explore": 0.2, "ledger": ledger, "dry_run": True}
+    plan = plan_of(decide(policy, frame, world, day=DAY, **scarce), world)
+    assert plan.certificate.prices["money"] > 0.0
+    (tmp_path / "plan.json").write_text(json.dumps({"plan_by_value": asdict(plan.certificate)}))
+    prices = read_prices(tmp_path / "plan.json")
+    priced = Priced.of(crl.load_policy(policy, world), prices.of, prices.explore)
+    more = {"policy": policy, "prices": tmp_path / "plan.json", "clock": clock, "seed": 4, "salt": ledger.salt}
+    with Face(tmp_path, world, frame, **more) as face:
+        alone = [face.decide(customer).json() for customer in frame["customer_id"][:4]]
+        rest = face.post("/v1/decide/batch", {"customer_ids": list(frame["customer_id"][4:])}).json()["decisions"]
+        assert face.get("/v1/plan").json()["prices"] == prices.to_dict()
+        with face.service.store.writing() as con:
+            price_at(con, "")
+        face.service.catch_up()
+        assert face.get("/v1/plan").json()["prices"] is None
+        assert face.decide("c59", "later").json()["policy"] == "lin_ts"
+    parts = [decide(priced, frame.iloc[[i]], world, day=DAY, ledger=ledger, seed=4) for i in range(4)]
+    parts.append(decide(priced, frame.iloc[4:], world, day=DAY, ledger=ledger, seed=4))
+    told = [tuple(one[name] for name in ("action", "propensity", "reason", "cost")) for one in (*alone, *rest)]
+    made = [
+        (found.catalog.names[a], p, why, found.catalog.cost_of[a] / world.money.minor_per_unit)
+        for found in parts
+        for a, p, why in zip(found.action.tolist(), found.propensity.tolist(), found.reason, strict=True)
+    ]
+    assert told == made
+    assert {one["policy"] for one in rest} == {"lin_ts at prices"}
+    assert audit_ledger(ledger, policy=priced) == (60, [])
+    new = Ledger.create(tmp_path / "new", world, start=DAY, customers=1_000)
+    free = decide(policy, frame.iloc[4:], world, day=DAY, seed=4, ledger=new)
+    assert [one["action"] for one in rest] != [free.catalog.names[a] for a in free.action]
 
 
 def test_who_asks_together_and_in_which_order_changes_nothing(tmp_path):
@@ -177,7 +217,7 @@ def test_features_of_a_request_stand_in_for_the_table(face, tight):
     found = face.decide("stranger", features=whole)
     assert found.status_code == 200, found.text
     lacking = face.decide("stranger2", features={"consent_sms": 1})
-    assert lacking.status_code == 422
+    assert lacking.status_code == 409
     assert "column" in lacking.json()["errors"][0]
     refuses = face.decide("c7", features={"consent_sms": 0, "consent_call": 0}).json()
     assert not refuses["send"]
@@ -292,6 +332,6 @@ def test_rows_are_found_by_whatever_text_they_are_called(tmp_path, odd):
         totals.create(con)
         put_rows(con, totals, [{"name": name, "value": 1} for name in (odd, odd + "x")])
     with database.reading() as con:
-        found = con.execute(select(totals.c.name).where(one_of(con, totals.c.name, [odd, "another"]))).scalars()
-        assert list(found) == [odd]
+        asked = Question(lambda listed: select(totals.c.name).where(listed(totals.c.name, "names")))
+        assert asked.rows(con, {"names": [odd, "another"]}) == [(odd,)]
     database.close()

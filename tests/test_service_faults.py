@@ -119,7 +119,8 @@ BROKEN = [
 @pytest.mark.parametrize("changes", BROKEN, ids=range(len(BROKEN)))
 def test_an_outcome_that_cannot_be_is_refused_with_its_whole_parcel(face, changes):
     found = face.post("/v1/outcomes", {"outcomes": [outcome(outcome_id="whole"), outcome(**changes)]})
-    assert found.status_code == 422, found.text
+    fits = 409 if changes.get("day") == "2030-01-01" else 422  # a day to come is well written
+    assert found.status_code == fits, found.text
     assert face.get("/v1/customers/c1").json()["outcomes"] == []
 
 

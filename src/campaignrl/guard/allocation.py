@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from campaignrl.actions import NONE, Catalog
 from campaignrl.arrays import Bool, Float, Int, Int64, UInt64
-from campaignrl.errors import DataError, Problem
+from campaignrl.errors import DataError, Problem, UsageError
 from campaignrl.guard.budget import Limits
 from campaignrl.guard.dual_prices import Demand, Dual, bound_at, lowest_bound, lowest_bound_again
 from campaignrl.guard.integral_plan import integral_plan
@@ -27,6 +27,7 @@ from campaignrl.rng import mix
 
 ROWS_AT_A_TIME = 65_536
 MONEY = "money"
+LEAST = (("channel", "at least of ", -1), ("offer", "at least of ", -1))  # limits from below: dimension, words, sign
 
 
 class SharedLimits(NamedTuple):
@@ -136,6 +137,26 @@ def shared_limits(
         found += [(n, -w, -math.ceil(m)) for n, w, m in _by_level(catalog, dimension, "at least of ", least) if m > 0]
     weights = np.array([weight for _, weight, _ in found], dtype=np.int64).reshape(-1, len(catalog))
     return SharedLimits(tuple(n for n, *_ in found), weights, np.array([m for *_, m in found], dtype=np.int64))
+
+
+def price_of_actions(catalog: Catalog, prices: Mapping[str, float]) -> Float:
+    """(k,) what each action uses of limits, at the price of a unit of each. prices: by name, as of `SharedLimits`.
+
+    Raises:
+        UsageError: a price is negative or no number, or there is nothing of its name.
+    """
+    uses: dict[str, Int64] = {MONEY: catalog.cost_of}
+    for dimension, words, sign in (("channel", "", 1), ("offer", "stock of ", 1), *LEAST):
+        names, of = catalog.dimensions[dimension]
+        uses |= {f"{words}{name}": sign * (of == i).astype(np.int64) for i, name in enumerate(names)}
+    wrong = [
+        Problem("prices", name, price, "a price, 0 or more, of money, a channel, a stock or a least share there is")
+        for name, price in prices.items()
+        if name not in uses or not (math.isfinite(price) and price >= 0.0)
+    ]
+    if wrong:
+        raise UsageError(wrong)
+    return np.asarray(sum((price * uses[name] for name, price in sorted(prices.items())), np.zeros(len(catalog))))
 
 
 def _by_level(catalog: Catalog, dimension: str, words: str, most: Float | Int) -> list[tuple[str, Int64, float]]:

@@ -7,9 +7,9 @@ budget, capacity and stock, which tie customers together (budget.py). n customer
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property, lru_cache, reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -82,9 +82,29 @@ class Block(NamedTuple):
     actions: Bool  # (k,)
 
 
+class _Same:
+    """A world that is known again by being the same one: to compare all it says would take longer than its rules."""
+
+    __slots__ = ("world",)
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def __hash__(self) -> int:
+        return id(self.world)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.world is other.world
+
+
+@lru_cache(maxsize=32)
+def _kept(one: _Same) -> Rules:
+    return Rules(one.world)
+
+
 def rules_of(world: World) -> Rules:
-    """The rules that a world's file states."""
-    return Rules(world)
+    """The rules that a world's file states; worked out once for each of the last worlds."""
+    return _kept(_Same(world))
 
 
 def cap_windows(world: World) -> list[tuple[str | None, int]]:
@@ -104,12 +124,19 @@ def _channel_caps(world: World) -> list[Cap]:
     return [*stated, *(Gap(channel=channel, per_days=days) for channel, days in gaps if days is not None)]
 
 
-def blocks(rules: Rules, facts: Facts) -> list[Block]:
-    """Every refusal, strongest rule first; the first that hits an action is its reason."""
+Met = Sequence[Bool | None]  # what each check answers, in their order
+
+
+def answers(rules: Rules, facts: Facts) -> Met:
+    """What each rule says of the customers, for whoever asks both what is allowed and what was refused."""
+    return [check.met(facts) for check in rules.checks]
+
+
+def blocks(rules: Rules, facts: Facts, said: Met | None = None) -> list[Block]:
+    """Every refusal, strongest rule first; the first that hits an action is its reason. said: the rules' `answers`."""
     found = []
     needed = rules.doors.needed
-    for check in rules.checks:
-        met = check.met(facts)
+    for check, met in zip(rules.checks, answers(rules, facts) if said is None else said, strict=True):
         if met is None:
             continue
         if met.ndim == 1:
@@ -136,11 +163,11 @@ def open_channels(rules: Rules, facts: Facts) -> Bool:
     return doors
 
 
-def allowed(rules: Rules, facts: Facts) -> Bool:
-    """(n, k) what may be sent; column 0 (`none`) is always True."""
+def allowed(rules: Rules, facts: Facts, said: Met | None = None) -> Bool:
+    """(n, k) what may be sent; column 0 (`none`) is always True. said: the rules' `answers`, where they are known."""
     doors = np.ones((len(rules.doors.needed), len(facts.held_out)), dtype=bool)
-    for check in rules.checks:
-        met = check.met(facts)
+    for i, check in enumerate(rules.checks):  # one answer at a time, where none is kept
+        met = check.met(facts) if said is None else said[i]
         if met is not None:
             open_ = doors[check.doors]
             np.logical_and(open_, met, out=open_)

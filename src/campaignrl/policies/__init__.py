@@ -11,6 +11,8 @@ content_hash.py      What a policy is, as a hash of its content: its kind, its s
 learner_settings.py  What learners share: settings, and the rows of a decision log that may teach, in blocks, with
                      their weights
 loading.py           Building a policy from its name, its spec or its file
+priced.py            A policy at the prices of a plan: each customer by itself takes what gains most over the price of
+                     what is scarce
 registry.py          Which kinds of policy exist. The table is literal: no spec and no bundle ever decides what is
                      imported
 row_products.py      Products of rows with a matrix in which a row's result never depends on its place in the batch
@@ -58,6 +60,7 @@ from campaignrl.policies.loading import is_trained as is_trained
 from campaignrl.policies.loading import load_policy as load_policy
 from campaignrl.policies.loading import require_trained as require_trained
 from campaignrl.policies.loading import save_policy as save_policy
+from campaignrl.policies.priced import Priced as Priced
 from campaignrl.policies.registry import KINDS as KINDS
 from campaignrl.policies.registry import kinds as kinds
 from campaignrl.policies.registry import policy_class as policy_class

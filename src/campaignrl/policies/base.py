@@ -138,7 +138,7 @@ def sample(probabilities: Float, u: Float) -> npt.NDArray[np.int64]:
     """
     n, k = probabilities.shape
     taken = np.empty(n, dtype=np.int64)
-    scratch = np.empty((k, max(64, SUMMED_AT_ONCE // k)))
+    scratch = np.empty((k, min(max(64, SUMMED_AT_ONCE // k), max(n, 1))))
     for start in range(0, n, scratch.shape[1]):
         rows = slice(start, start + scratch.shape[1])
         cumulative = scratch[:, : len(taken[rows])]  # turned round: four times as fast as sums along short rows

@@ -22,7 +22,7 @@ from campaignrl.features import Context, FeatureSchema, Rows
 CHUNK = 512
 NUMBERS_AT_ONCE = 1 << 17  # encoded at once, 512 kB: they stay in the second-level cache until they are scored
 CHUNKS_AT_ONCE = 8
-LEAST = 16  # rows of a batch of any shape: a single row may be added up in another order
+LEAST = 4  # rows of a batch of any shape: a single row may be added up in another order
 CALMER = 8  # times as many numbers at once where one call takes them all, and its own work outweighs fetching them
 
 
@@ -79,7 +79,7 @@ def by_encoded_chunks(
     """
     n = len(allowed)
     if not n:
-        return function(_turned(context, schema).T, allowed)
+        return function(turned(context, schema).T, allowed)
     more = CALMER if any_shape else 1
     fitting = more * NUMBERS_AT_ONCE // (CHUNK * max(schema.width, 1))
     block = CHUNK * max(1, min(more * CHUNKS_AT_ONCE, fitting))
@@ -92,10 +92,10 @@ def by_encoded_chunks(
         if stop - start < least:
             rows = np.arange(start, start + least)
             rows[stop - start :] = start
-        turned, mask = _turned(context.take(rows), schema), allowed[rows]
+        x, mask = turned(context.take(rows), schema), allowed[rows]
         step = len(mask) if any_shape else CHUNK
         for at in range(0, stop - start, step):
-            part = function(turned[:, at : at + step].T, mask[at : at + step])
+            part = function(x[:, at : at + step].T, mask[at : at + step])
             if result is None:
                 result = np.empty((n, *part.shape[1:]), dtype=part.dtype)
             to = result[start + at : min(start + at + step, stop)]
@@ -104,9 +104,9 @@ def by_encoded_chunks(
     return result
 
 
-def _turned(context: Context, schema: FeatureSchema) -> Float32:
+def turned(context: Context, schema: FeatureSchema) -> Float32:
     """(1 + d, m) float32: ones, then the encoded columns."""
-    turned = np.empty((1 + schema.width, len(context)), dtype=np.float32)
-    turned[0] = 1.0
-    context.encode_columns(schema, turned[1:])
-    return turned
+    found = np.empty((1 + schema.width, len(context)), dtype=np.float32)
+    found[0] = 1.0
+    context.encode_columns(schema, found[1:])
+    return found

@@ -41,13 +41,16 @@ from campaignrl.send.history import History as History
 from campaignrl.send.history import history_of as history_of
 from campaignrl.send.ledger_run import counted_in as counted_in
 from campaignrl.send.ledger_run import limits_left as limits_left
+from campaignrl.send.ledger_run import records_of as records_of
 from campaignrl.send.ledger_run import rows_of as rows_of
 from campaignrl.send.limits import limits_of_run as limits_of_run
 from campaignrl.send.plans import NO_TAG as NO_TAG
 from campaignrl.send.plans import REWARDS as REWARDS
 from campaignrl.send.plans import Certificate as Certificate
 from campaignrl.send.plans import Plan as Plan
+from campaignrl.send.plans import Prices as Prices
 from campaignrl.send.plans import plan_of as plan_of
+from campaignrl.send.plans import read_prices as read_prices
 from campaignrl.send.reasons import AT_LEAST as AT_LEAST
 from campaignrl.send.recount import Finding as Finding
 from campaignrl.send.recount import not_looked_at as not_looked_at

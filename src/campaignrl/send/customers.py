@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -114,6 +115,7 @@ def without_contacts(table: pa.Table, world: World) -> pa.Table:
     return table
 
 
+@lru_cache(maxsize=1_024)
 def contact_window(feature: str) -> int | None:
     """Days of a feature that counts contacts on all channels, as contacts_7d; None for any other."""
     middle = feature.removeprefix("contacts_").removesuffix("d")

@@ -17,7 +17,7 @@ import pandas as pd
 from campaignrl import rng
 from campaignrl.actions import NONE
 from campaignrl.arrays import Bool, Float, Objects, UInt64
-from campaignrl.guard import Block, Facts, Rules, allowed, blocks, by_lane, lanes_of, rules_of, stock_of
+from campaignrl.guard import Block, Facts, Met, Rules, allowed, answers, blocks, by_lane, lanes_of, rules_of, stock_of
 from campaignrl.policies import Policy, Split, sample
 from campaignrl.policies.deep import Memory, ask
 from campaignrl.rng import Purpose
@@ -90,8 +90,10 @@ def draw(
     found = _empty(n, world, len(lanes.channel))
     for start in range(0, n, ROWS_AT_A_TIME):
         part = slice(start, start + ROWS_AT_A_TIME)
-        facts = facts_of(customers.take(part), held_out[part], world, morning or Morning(day))
-        mask = allowed(rules, facts)
+        some = customers if n <= ROWS_AT_A_TIME else customers.take(part)
+        facts = facts_of(some, held_out[part], world, morning or Morning(day))
+        said = answers(rules, facts)
+        mask = allowed(rules, facts, said)
         if closed is not None:
             mask[closed[part], 1:] = False
         found.eligible[part] = mask
@@ -104,7 +106,7 @@ def draw(
         found.none[part] = p[:, NONE]
         found.is_best[part] = found.propensity[part] >= p.max(axis=1)
         found.by_channel[part] = by_lane(p, lanes)
-        found.blocked[part] = _blocked(rules, facts)
+        found.blocked[part] = _blocked(rules, facts, said)
         if closed is not None:
             for i in start + np.flatnonzero(closed[part]):
                 found.blocked[i] = "; ".join(filter(None, (SENT_TODAY, found.blocked[i])))
@@ -125,9 +127,9 @@ def _empty(n: int, world: World, lanes: int) -> Drawn:
     )
 
 
-def _blocked(rules: Rules, facts: Facts) -> Objects:
+def _blocked(rules: Rules, facts: Facts, said: Met) -> Objects:
     """Which rules refuse something to each customer, "; " between them; one text per distinct pattern."""
-    found = blocks(rules, facts)
+    found = blocks(rules, facts, said)
     refused = np.array([block.refused for block in found]).T  # (n, rules)
     if len(refused) <= FEW:
         return np.array([*map(_refusals(found), refused), None], dtype=object)[:-1]

@@ -9,7 +9,7 @@ called (run_name.py). n customers.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -44,7 +44,7 @@ from campaignrl.send.limits import overdrawn
 from campaignrl.send.recount import LISTED, SEND_AT
 from campaignrl.specs import World, guard_hash, offer_column
 from campaignrl.tables import AT_THE_START, CustomerTable, Known, Listed
-from campaignrl.tables.log import id_lists
+from campaignrl.tables.log import id_lists, plain_id_lists
 
 
 @dataclass(frozen=True)
@@ -221,35 +221,9 @@ def rows_of(
 
     guard: hash of the rules, where it is known already.
     """
-    n, day = len(found.ids), (found.day - EPOCH).days
-    offers = np.array([*(o.name for o in found.catalog.offers), ""], dtype=object)
-    channels = np.array([*(c.name for c in found.catalog.channels), ""], dtype=object)
-    schema = schema_of("decisions", world.features)
-    columns: dict[str, Any] = {
-        "day": np.full(n, day, dtype=np.int32),
-        "run_id": [run] * n,
-        "decision_id": found.decision_id,
-        "customer_id": found.ids,
-        "action": found.action.astype(np.int16),
-        "offer": offers[found.catalog.offer_of[found.action]],
-        "channel": channels[found.catalog.channel_of[found.action]],
-        "eligible": id_lists(found.eligible),
-        "propensity": found.propensity,
-        "propensity_before": found.propensity_before,
-        "cost": found.catalog.cost_of[found.action],
-        "expected_gain": found.gains(),
-        "reason": found.reason,
-        "blocked": found.blocked,
-        "policy_id": found.by_decider(0),
-        "policy_hash": found.by_decider(1),
-        "world_hash": [found.about["world_hash"]] * n,
-        "guard_hash": [guard or guard_hash(world)] * n,
-        "catalog_hash": [found.catalog.hash] * n,
-        "seed": [found.about["seed"]] * n,
-    }
-    for feature in world.features.features:
-        values = found.context.labels(feature.name) if feature.levels else found.context.columns[feature.name]
-        columns[SEEN + feature.name] = values
+    schema, columns = schema_of("decisions", world.features), _columns(found, world, guard)
+    columns |= {"run_id": [run] * len(found.ids), "decision_id": found.decision_id}
+    columns["eligible"] = id_lists(found.eligible)
     own = [name for name in schema.names if name not in CHAINED]  # the ledger makes those
     table = pa.table({name: pa.array(columns[name], schema.field(name).type) for name in own})
     for name, values in _seen_by_rules(found, world).items():
@@ -260,6 +234,55 @@ def rows_of(
         told = (found.action != NONE) & (begun.address != "")
         table = table.append_column(ADDRESS_HASH, pa.array(begun.address, pa.string(), mask=~told))
     return table.filter(pa.array(~begun.standing.erased))
+
+
+def records_of(found: Decisions, world: World, ids: Sequence[str], guard: str) -> list[dict[str, Any]]:
+    """The same rows of few decisions, one by one and without the run's own name. ids: of the decisions.
+
+    A table of columns costs as much for one row as for a thousand, which is more than to decide it.
+    """
+    columns = {name: _plain(name, cells) for name, cells in _columns(found, world, guard).items()}
+    columns["decision_id"] = ids
+    columns["eligible"] = plain_id_lists(found.eligible)
+    columns |= {RULE + name: values.to_pylist() for name, values in _seen_by_rules(found, world).items()}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _plain(name: str, cells: Any) -> Sequence[Any]:
+    if not isinstance(cells, np.ndarray):
+        return list(cells)
+    number = name.startswith(SEEN) and cells.dtype != object
+    return list((cells.astype(np.float64) if number else cells).tolist())
+
+
+def _columns(found: Decisions, world: World, guard: str | None) -> dict[str, Any]:
+    """What a ledger's row says of each decision, but for its names and what was allowed."""
+    n, day, catalog = len(found.ids), (found.day - EPOCH).days, found.catalog
+    offers = np.array([*(o.name for o in catalog.offers), ""], dtype=object)
+    channels = np.array([*(c.name for c in catalog.channels), ""], dtype=object)
+    columns: dict[str, Any] = {
+        "day": np.full(n, day, dtype=np.int32),
+        "customer_id": found.ids,
+        "action": found.action.astype(np.int16),
+        "offer": offers[catalog.offer_of[found.action]],
+        "channel": channels[catalog.channel_of[found.action]],
+        "propensity": found.propensity,
+        "propensity_before": found.propensity_before,
+        "cost": catalog.cost_of[found.action],
+        "expected_gain": found.gains(),
+        "reason": found.reason,
+        "blocked": found.blocked,
+        "policy_id": found.by_decider(0),
+        "policy_hash": found.by_decider(1),
+        "world_hash": [found.about["world_hash"]] * n,
+        "guard_hash": [guard or guard_hash(world)] * n,
+        "catalog_hash": [catalog.hash] * n,
+        "seed": [found.about["seed"]] * n,
+    }
+    for feature in world.features.features:
+        values = found.context.labels(feature.name) if feature.levels else found.context.columns[feature.name]
+        columns[SEEN + feature.name] = values
+    return columns
 
 
 def _seen_by_rules(found: Decisions, world: World) -> dict[str, pa.Array]:

@@ -25,6 +25,8 @@ def reasons_of(catalog: Catalog, drawn: Drawn, served: Served, limits: Limits) -
     texts[options == 1] = [f"nothing may be sent: {rules}" for rules in drawn.blocked[options == 1]]
     lost = ((served.no_capacity, _full_channel), (_sold_out(served), _no_stock), (served.no_money, _no_money))
     for hit, why in lost:
+        if not hit.any():
+            continue
         chosen = drawn.action[hit]
         said = {int(action): why(catalog, int(action), limits) for action in np.unique(chosen)}
         texts[hit] = [said[action] for action in chosen.tolist()]

@@ -260,14 +260,16 @@ def decide_in_turn(
     while waiting:
         rest = slice(waiting[0].start, len(table))
         run = Run(policy, world, day, about["seed"], left, morning_of(day, send_at, left, world), about=about)
-        some, shut = table.take(rest), None if closed is None else closed[rest]
+        some = table if rest.start == 0 else table.take(rest)
+        shut = None if closed is None else closed[rest]
         offered = offer(replace(run, policy=ask_as or policy), some, keys[rest], shut)
         own = [slice(turn.start - rest.start, turn.stop - rest.start) for turn in waiting]
         told = list(_told_in_turn(run, some, keys[rest], offered.drawn, own))
-        parts, left = [*parts, *told], told[-1].limits
-        left = left_after(left, world.catalog, told[-1].action)
+        parts = [*parts, *told]
         done = sum(len(part.ids) for part in parts)
         waiting = [turn for turn in waiting if turn.start >= done]
+        if waiting:
+            left = left_after(told[-1].limits, world.catalog, told[-1].action)
     return parts[0] if len(parts) == 1 else joined(parts, table, limits)
 
 
@@ -285,8 +287,11 @@ def _told_in_turn(
     for rows in turns:
         own, lot = drawn.take(rows), lots(keys[rows], run.seed, run.today)
         cuts = cuts_of_run(run.world, own.action, lot, limits)
-        found = tell(replace(run, limits=limits), table.take(rows), keys[rows], Offered(own, None), cuts)
+        some = table if rows == slice(0, len(table)) else table.take(rows)
+        found = tell(replace(run, limits=limits), some, keys[rows], Offered(own, None), cuts)
         yield found
+        if rows.stop == len(table):
+            return
         after = left_after(limits, catalog, found.action)
         if not as_stocked(limits, after):
             return

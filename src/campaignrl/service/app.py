@@ -20,7 +20,7 @@ except ImportError as missing:  # pragma: no cover
 
 from campaignrl.service.api import ROUTES, description, methods_of
 from campaignrl.service.console import install
-from campaignrl.service.gate import Gate
+from campaignrl.service.gate import Gate, Straight
 from campaignrl.service.ground import Refused, Settings, problem
 from campaignrl.service.worker import Service
 
@@ -53,8 +53,13 @@ def create_app(settings: Settings, service: Service | None = None) -> FastAPI:
     install(app, running)
     app.openapi = lambda: description(app)  # type: ignore[method-assign]
     _answer_problems(app)
-    app.add_middleware(Gate, service=running)
+    app.add_middleware(Gate, service=running, routers=ROUTES)
     return app
+
+
+def as_served(app: FastAPI) -> Straight:
+    """The application for a socket: what is asked most comes straight to its route."""
+    return Straight(app, ROUTES)
 
 
 def _answer_problems(app: FastAPI) -> None:

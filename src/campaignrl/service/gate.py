@@ -1,18 +1,26 @@
 """What every request passes before any route: its size, its speed, its type, its share; and what is counted of it.
 
 A body is read whole, up to the limit and within the time, before anybody looks at it; a slow or huge one costs no more
-than that. Not here: who may do what (security.py), what a body says (api/).
+than that. A route of a fixed path is then called right from here: what a framework puts between costs more than to
+decide. Not here: who may do what (security.py), what a body says (api/).
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
+from prometheus_client import Counter, Histogram
+
+from campaignrl.service.api import Express
 from campaignrl.service.ground import Refused, problem
 from campaignrl.service.worker import Service
 
@@ -22,6 +30,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+LOG = logging.getLogger("campaignrl.service")
 WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
 BURST = 10.0  # seconds' worth of requests at once
 LONGEST_PATH = 2_048
@@ -33,10 +42,18 @@ OTHER = "other"
 class Gate:
     """ASGI middleware around the whole app."""
 
-    def __init__(self, app: App, service: Service) -> None:
-        """app: what lies behind."""
+    def __init__(self, app: App, service: Service, routers: Sequence[APIRouter] = ()) -> None:
+        """app: what lies behind; routers: of routes that take a request and give a response, and nothing else."""
         self._app, self._service = app, service
-        self._shares: dict[bytes, tuple[float, float]] = {}
+        self._direct = {
+            (method, route.path): route
+            for router in routers
+            for route in router.routes
+            if isinstance(route, APIRoute) and "{" not in route.path
+            for method in route.methods or ()
+        }
+        self._shares = service.shares
+        self._counted: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the app's own start and end."""
@@ -56,15 +73,37 @@ class Gate:
             self._require_share(headers.get(b"authorization", b""))
             if len(scope["path"]) > LONGEST_PATH:
                 raise Refused(404, "No path is that long.")
+            body = b""
             if scope["method"] in WITH_BODY:
-                receive = _once(await self._body(headers, receive, scope["path"].startswith("/console/")), receive)
-            await self._app(scope, receive, counted)
+                body = await self._body(headers, receive, scope["path"].startswith("/console/"))
+                receive = _once(body, receive)
+            route = self.route_of(scope)
+            if route is None:
+                await self._app(scope, receive, counted)
+            else:
+                scope["route"], request = route, Request(scope, receive)
+                request._body = body  # where a request keeps what it has read
+                answer: Response = await route.endpoint(request)
+                await answer(scope, receive, counted)
         except Refused as wrong:
             await problem(wrong)(scope, receive, counted)
         finally:
-            route = getattr(scope.get("route"), "path", OTHER)
-            self._service.metrics.requests.labels(route, str(status)).inc()
-            self._service.metrics.seconds.labels(route).observe(time.perf_counter() - began)
+            path = getattr(scope.get("route"), "path", OTHER)
+            self._count(path, status, time.perf_counter() - began)
+
+    def route_of(self, scope: Scope) -> APIRoute | None:
+        """The route of a fixed path that is asked for; None where there is none."""
+        return self._direct.get((scope["method"], scope["path"]))
+
+    def _count(self, path: str, status: int, seconds: float) -> None:
+        """Of one request. What a label stands for is looked up once."""
+        kept = self._counted.get((path, status))
+        if kept is None:
+            metrics = self._service.metrics
+            kept = metrics.requests.labels(path, str(status)), metrics.seconds.labels(path)
+            self._counted[path, status] = kept
+        kept[0].inc()
+        kept[1].observe(seconds)
 
     async def _body(self, headers: dict[bytes, bytes], receive: Receive, console: bool = False) -> bytes:
         most, said = self._service.settings.largest_body, headers.get(b"content-length", b"")
@@ -93,6 +132,35 @@ class Gate:
         self._shares[key] = (left - 1.0 if left >= 1.0 else left), now
         if left < 1.0:
             raise Refused(429, "More requests than this token may send.", retry=max(1, math.ceil((1.0 - left) / rate)))
+
+
+class Straight:
+    """The application as a socket serves it: fixed routes of the API right from the gate, all else as it is."""
+
+    def __init__(self, app: FastAPI, routers: Sequence[APIRouter]) -> None:
+        """app: with its own gate, for what is not called from here."""
+        self._app, self._gate = app, Gate(app, app.state.service, routers)
+        self.express = Express(app.state.service)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or the app's own start and end."""
+        if scope["type"] != "http" or self._gate.route_of(scope) is None:
+            await self._app(scope, receive, send)
+            return
+        scope["app"], begun = self._app, False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._gate(scope, receive, noted)
+        except Exception:
+            LOG.exception("a request could not be served")
+            if begun:
+                raise
+            await problem(Refused(500, "Something is broken here; it was written down."))(scope, receive, send)
 
 
 async def _read(receive: Receive, most: int) -> bytes:

@@ -6,6 +6,7 @@ Not here: the application (app.py).
 
 from __future__ import annotations
 
+import gc
 import logging
 import multiprocessing
 import signal
@@ -17,13 +18,14 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from campaignrl.errors import MissingExtra, Problem, UsageError
-from campaignrl.service.app import create_app
+from campaignrl.service.api import Answer, Express
+from campaignrl.service.app import as_served, create_app
 from campaignrl.service.ground import Settings
 from campaignrl.service.worker import Service
 
 try:
     import uvicorn
-    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+    from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 except ImportError as missing:  # pragma: no cover
     raise MissingExtra("the service needs uvicorn and httptools: pip install 'campaignrl[serve]'") from missing
 
@@ -56,6 +58,38 @@ class Impatient(HttpToolsProtocol):
         """It got there."""
         self._hurry.cancel()
         super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """A plain request for one decision takes the express lane, once its body is here."""
+        lane = getattr(self.config.app, "express", None)
+        if lane is None or cycle.waiting_for_100_continue or not lane.takes(cycle.scope):
+            super()._start_asgi_task(cycle, app)
+        else:
+            self.loop.call_soon(self._by_express, lane, cycle, app, time.perf_counter())
+
+    def _by_express(self, lane: Express, cycle: RequestResponseCycle, app: Any, began: float) -> None:
+        plain = not (cycle.more_body or cycle.disconnected or self.flow.write_paused)
+        wish = lane.wish_of(cycle.scope, bytes(cycle.body)) if plain else None
+
+        def answered(answer: Answer) -> None:
+            lane.count(answer[0], time.perf_counter() - began)
+            self._write(cycle, *answer)
+
+        if wish is None or not lane.ask(wish, answered):
+            super()._start_asgi_task(cycle, app)
+
+    def _write(self, cycle: RequestResponseCycle, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        """A whole response at once, as a cycle writes it in parts."""
+        if cycle.disconnected:
+            return
+        lines = [*cycle.default_headers, *headers, *([] if cycle.keep_alive else [(b"connection", b"close")])]
+        head = [part for name, value in lines for part in (name, b": ", value, b"\r\n")]
+        cycle.response_started = cycle.response_complete = True
+        self.transport.write(b"".join((STATUS_LINE[status], *head, b"\r\n", body)))
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing to wait for."""
@@ -96,8 +130,10 @@ def serve(settings: Settings, place: socket.socket, workers: int, service: Servi
 def _serve_one(settings: Settings, place: socket.socket, service: Service | None = None) -> None:
     sys.setswitchinterval(SWITCH)
     app = create_app(settings, service)
+    gc.collect()
+    gc.freeze()  # what is there now stays, and need not be looked at again and again while requests wait
     config = uvicorn.Config(
-        app,
+        as_served(app),
         http=Impatient,
         ws="none",
         access_log=False,

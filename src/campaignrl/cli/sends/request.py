@@ -20,7 +20,7 @@ from campaignrl.cli.sends.answer import Outputs
 from campaignrl.cli.sends.in_shards import ShardRun
 from campaignrl.errors import Problem, UsageError
 from campaignrl.ledger import Ledger, known_as
-from campaignrl.policies import Policy, load_policy, read_manifest
+from campaignrl.policies import Policy, Priced, load_policy, read_manifest
 from campaignrl.policies.deep import Memory, open_memory
 from campaignrl.profiles.items import ITEM
 from campaignrl.send import (
@@ -30,6 +30,7 @@ from campaignrl.send import (
     is_typed,
     limits_of_run,
     read_customers,
+    read_prices,
     require_engine,
     require_values,
 )
@@ -58,6 +59,7 @@ class Request:
     allocate: str
     explore: float
     at_least: Sequence[str]
+    prices: Path | None
     send_at: str | None
     memory: Path | None
     what_if: Path | None
@@ -78,7 +80,7 @@ class Request:
         inputs.read(lambda: column_names(self.customers, encoding=self.encoding))
         kept = inputs.read(lambda: None if self.ledger is None else known_as(Ledger.open(self.ledger), self.customers))
         world = inputs.read(lambda: _world(self.world, kept.value) or load_world(_world_of(named.value)))
-        playing = inputs.read(lambda: load_policy(named.value, world.value.catalog, world.value.features))
+        playing = inputs.read(lambda: self._priced(load_policy(named.value, world.value.catalog, world.value.features)))
         how = self.allocate if self.what_if is None else "value"
         capacity = inputs.read(lambda: CAPACITIES.read(self.capacity))
         least = inputs.read(lambda: SHARES.read(self.at_least))
@@ -118,6 +120,16 @@ class Request:
             least.value,
             shown.value,
         )
+
+    def _priced(self, policy: Policy) -> Policy:
+        """The policy, at the prices that are given."""
+        if self.prices is None:
+            return policy
+        if self.allocate != "lot" or self.what_if is not None:
+            fix = "A plan makes its own: leave --prices out, or let customers be decided one by one at given ones."
+            raise UsageError(Problem("decide", "--prices", str(self.prices), "left out of a plan by value", fix))
+        told = read_prices(self.prices)
+        return Priced.of(policy, told.of, told.explore)
 
     def _items(self) -> pd.DataFrame | None:
         return None if self.items is None else read_frame(self.items, text=[ID, ITEM], encoding=self.encoding)

@@ -45,6 +45,9 @@ def serve(
     ] = None,
     start: Annotated[str | None, typer.Option(help="First day of the campaign, YYYY-MM-DD; default: today.")] = None,
     send_at: Annotated[str | None, typer.Option(help="When sends go out, as 09:30, in the world's zone.")] = None,
+    prices: Annotated[
+        Path | None, typer.Option(help="Plan by value, as decide --json says it, at whose prices the champion decides.")
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, help="Port; 0: any that is free.")] = 8080,
     workers: Annotated[int, typer.Option(min=1, help="Processes over the one store.")] = 1,
@@ -67,6 +70,7 @@ def serve(
     told = _told(source, world, customers, ledger, policies)
     told |= {"store": store, "fallback": fallback, "seed": seed, "policy_seconds": policy_seconds}
     told |= {"per_second": math.inf if rate is None else rate, "open_without_token": no_tokens}
+    told |= {"prices": prices}
     told |= {"send_at": clock_time(send_at) or told.get("send_at")}
     told |= {"horizon_customers": many or told.get("horizon_customers")}
     if start is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import getpass
+import json
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +19,7 @@ from campaignrl.cli.service.learn import learn
 from campaignrl.cli.terminal import Json, Output, WorldName, say, say_json, say_table, talk
 from campaignrl.errors import CampaignError, Problem, UsageError
 from campaignrl.ledger import Ledger
+from campaignrl.send import read_prices
 from campaignrl.specs import load_world
 
 store = typer.Typer(
@@ -145,6 +147,28 @@ def rules(url: Url, world: WorldName, by: By = "", as_json: Json = False) -> Non
         say_json({"world": changed.world, "world_hash": changed.world_hash})
         return
     say(f"{changed.world}: rules {changed.world_hash[:12]} hold from the next start")
+
+
+@store.command()
+def prices(
+    url: Url,
+    file: Annotated[Path | None, typer.Option("--from", help="Plan by value, as decide --json says it.")] = None,
+    by: By = "",
+    as_json: Json = False,
+) -> None:
+    """Let the champion decide at the prices of a plan; without a file at none. Workers see it within a second."""
+    from campaignrl.service import Store, note, price_at
+
+    told = None if file is None else read_prices(file)
+    facts: dict[str, Any] = {"prices": {}, "explore": 0.0} if told is None else told.to_dict()
+    with Store.open(url).writing() as con:
+        price_at(con, "" if told is None else json.dumps(facts))
+        note(con, by or getpass.getuser(), "prices changed", time.time(), facts)
+    if as_json:
+        say_json(facts)
+        return
+    shown = [f"{name} {price:.6g}" for name, price in facts["prices"].items()]
+    say(" · ".join(shown) if shown else "no prices: served by lot alone")
 
 
 @store.command()

@@ -42,6 +42,10 @@ Allocate = Annotated[
 Explore = Annotated[
     float, typer.Option(help="With --allocate value: share of customers, 0 to 1, who draw among all allowed.")
 ]
+Prices = Annotated[
+    Path | None,
+    typer.Option(help="Plan by value, as --json says it: each customer by itself takes what pays at its prices."),
+]
 AtLeast = Annotated[
     list[str] | None,
     typer.Option(

@@ -159,6 +159,10 @@ EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "campaignrl store rules sqlite:///service.db -w ecommerce --by Ann",
             "campaignrl store rules sqlite:///service.db -w ecommerce --json",
         ),
+        "store prices": (
+            "campaignrl store prices sqlite:///service.db --by Ann",
+            "campaignrl store prices sqlite:///service.db --json",
+        ),
         "store learn": (
             "campaignrl store learn sqlite:///service.db --ledger shop -o learned",
             "campaignrl store learn sqlite:///service.db --ledger shop --json",

@@ -28,9 +28,9 @@ ROWS_AT_ONCE = 128  # scored at once, with the actions that any of them may have
 Votes = npt.NDArray[np.uint8]
 
 
-def vote_shares(coefficients: Float32, phi: Float32, allowed: Bool) -> Float:
+def vote_shares(coefficients: Float32, phi: Float32, allowed: Bool, largest: Float32 | None = None) -> Float:
     """(n, k) share of draws in which each allowed action is best; arguments as in `winning_draws`."""
-    votes = winning_draws(coefficients, phi, allowed).T
+    votes = winning_draws(coefficients, phi, allowed, largest).T
     shares = np.empty(votes.shape)
     for rows in in_cache(len(phi)):
         some = votes[:, rows]
@@ -43,16 +43,24 @@ def scoring_layout(draws: Float32) -> Float32:
     return np.ascontiguousarray(draws.transpose(2, 0, 1)).transpose(1, 0, 2)
 
 
-def winning_draws(coefficients: Float32, phi: Float32, allowed: Bool) -> Votes:
+def largest_of(coefficients: Float32) -> Float32:
+    """(D,) size of the largest coefficient of any draw and action. coefficients: as in `winning_draws`."""
+    return np.asarray(np.abs(coefficients).max(axis=(0, 1)))
+
+
+def winning_draws(coefficients: Float32, phi: Float32, allowed: Bool, largest: Float32 | None = None) -> Votes:
     """(n, k) draws in which each allowed action has the highest score; a tie counts for each of its actions.
 
-    coefficients: (S, k, D), S <= 255; phi: (n, D). A row with nothing allowed has no votes.
+    coefficients: (S, k, D), S <= 255; phi: (n, D); largest: what `largest_of` says of them, where it is known. A row
+    with nothing allowed has no votes.
     """
     exact = np.ascontiguousarray(coefficients.transpose(1, 0, 2))
-    votes, clear = _clear_votes(exact, phi, allowed)
+    largest = largest_of(coefficients) if largest is None else largest
+    votes, clear = _clear_votes(exact, phi, allowed, largest)
     left = np.flatnonzero(~clear)
     if len(left) and even_dtype() is not np.float32:
-        votes[:, left], clear = _clear_votes(exact.astype(even_dtype()), phi[left], allowed[left])
+        finer = exact.astype(even_dtype())
+        votes[:, left], clear = _clear_votes(finer, phi[left], allowed[left], largest.astype(finer.dtype))
         left = left[~clear]
     for start in range(0, len(left), CHUNK):
         rows = left[start : start + CHUNK]
@@ -61,15 +69,15 @@ def winning_draws(coefficients: Float32, phi: Float32, allowed: Bool) -> Votes:
     return votes.T
 
 
-def _clear_votes(by_action: Array, phi: Float32, allowed: Bool) -> tuple[Votes, Bool]:
+def _clear_votes(by_action: Array, phi: Float32, allowed: Bool, largest: Array) -> tuple[Votes, Bool]:
     """(k, n) votes, none in rows where some draw is too close to tell; and (n,) which rows are not.
 
-    by_action: (k, S, D) in the precision to score in.
+    by_action: (k, S, D) in the precision to score in; largest: (D,) of them, in the same.
     """
     k, S, D = by_action.shape
     turn = _by_mask(allowed)  # rows of a mask side by side
     x = (phi.T if turn is None else phi.T.take(turn, axis=1)).astype(by_action.dtype, copy=False)  # (D, n)
-    largest, at_once = np.abs(by_action).max(axis=(0, 1)), _rows_at_once(k * S)
+    at_once = _rows_at_once(k * S)
     may = allowed[:1].T if turn is None else np.ascontiguousarray(allowed[turn].T)
     batches = _alike(allowed, at_once) if turn is None else _batches_with_actions(may, at_once)
     found, clear = np.zeros((k, len(phi)), dtype=np.uint8), np.zeros(len(phi), dtype=bool)

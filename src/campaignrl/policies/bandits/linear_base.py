@@ -19,12 +19,14 @@ from campaignrl.policies.bandits.forgetting import DriftingSums, with_recent
 from campaignrl.policies.base import Shapes, Shown, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import require_choice, with_floor
-from campaignrl.policies.chunks import by_encoded_chunks
+from campaignrl.policies.chunks import by_encoded_chunks, turned
 from campaignrl.policies.learner_settings import LearningConfig, Penalty, fixed_penalty, require_catalog, training_rows
 from campaignrl.policies.linear_model import RidgeModel, RidgeStatistics, fit_ridge
-from campaignrl.policies.row_products import row_product
+from campaignrl.policies.row_products import row_product, settled_product
 from campaignrl.specs import Spec
 from campaignrl.tables.log import DecisionLog
+
+FEW = 128  # rows that are scored by themselves, as a service's are; more are worth a chunk
 
 
 class FactorisedConfig(LearningConfig):
@@ -55,6 +57,8 @@ class Factorised(Shown):
         """(n, k) expected reward of every action, by the posterior mean."""
         everything = np.ones((len(context), len(self.catalog)), dtype=bool)
         with one_blas_thread():
+            if 0 < len(context) <= FEW and (few := self._means_of_few(context)) is not None:
+                return few
             return by_encoded_chunks(lambda phi, _: self._means(phi), context, self.schema, everything)
 
     def update(self, log: DecisionLog) -> None:
@@ -123,7 +127,17 @@ class Factorised(Shown):
         return fit_ridge(RidgeStatistics.from_tensors(self._sums.total), self.catalog, l2)
 
     def _means(self, phi: Float32) -> Float32:
-        return row_product(np.ascontiguousarray(phi), self._fitted["coefficients"])
+        return self._stated(row_product(np.ascontiguousarray(phi), self._fitted["coefficients"]))
+
+    def _means_of_few(self, context: Context) -> Float32 | None:
+        """The same without rows to fill a chunk up; None where these might tell in the last digit."""
+        phi = np.ascontiguousarray(turned(context, self.schema).T)
+        product = settled_product(phi, self._fitted["coefficients"])
+        return None if product is None else self._stated(product)
+
+    def _stated(self, product: Float32) -> Float32:
+        """Rewards from what the coefficients give."""
+        return product
 
     def _decide(self, phi: Float32, allowed: Bool) -> Float:
         return with_floor(self._shares(phi, allowed), allowed, self.config.explore)

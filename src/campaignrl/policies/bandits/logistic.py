@@ -19,7 +19,7 @@ from scipy.special import expit
 from campaignrl import rng
 from campaignrl.arrays import Bool, Float, Float32
 from campaignrl.errors import Problem, SpecError
-from campaignrl.policies.bandits.draw_votes import scoring_layout, vote_shares
+from campaignrl.policies.bandits.draw_votes import largest_of, scoring_layout, vote_shares
 from campaignrl.policies.bandits.linear_base import Factorised
 from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
@@ -111,11 +111,12 @@ class LogitTS(Factorised):
     def _adopt(self, fitted: Tensors) -> None:
         super()._adopt(fitted)
         self._by_action = scoring_layout(fitted["draws"])
+        self._largest = largest_of(self._by_action) if self._by_action.size else None
 
-    def _means(self, phi: Float32) -> Float32:
+    def _stated(self, product: Float32) -> Float32:
         """Expected reward at the mode."""
         low, high = self.config.low, self.config.high
-        return np.asarray(low + (high - low) * expit(super()._means(phi)), dtype=np.float32)
+        return np.asarray(low + (high - low) * expit(product), dtype=np.float32)
 
     @property
     def any_shape(self) -> bool:
@@ -123,4 +124,4 @@ class LogitTS(Factorised):
         return True
 
     def _shares(self, phi: Float32, allowed: Bool) -> Float:
-        return vote_shares(self._by_action, phi, allowed)
+        return vote_shares(self._by_action, phi, allowed, self._largest)

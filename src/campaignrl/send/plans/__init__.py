@@ -3,6 +3,8 @@
 figures.py   Sums over the decisions of a run, of which those of two shards, put together in order, are those of both
 plan.py      The plan of a run in figures: what goes where, what it costs, who gets nothing and why, what changed since
              the last
+prices.py    Prices of a plan by value, as `campaignrl decide --allocate value --json` says them: for who comes after
+             the plan
 """
 
 from campaignrl.send.plans.figures import NO_TAG as NO_TAG
@@ -17,3 +19,5 @@ from campaignrl.send.plans.plan import Certificate as Certificate
 from campaignrl.send.plans.plan import Plan as Plan
 from campaignrl.send.plans.plan import plan_of as plan_of
 from campaignrl.send.plans.plan import plan_of_figures as plan_of_figures
+from campaignrl.send.plans.prices import Prices as Prices
+from campaignrl.send.plans.prices import read_prices as read_prices

@@ -2,6 +2,7 @@
 
 customers.py   `/v1/customers/{id}`: what is known of one customer and what was decided; and its erasure
 decide.py      `/v1/decide` and `/v1/decide/batch`: what to send to a customer now, or to many
+express.py     The express lane: a plain request for one decision goes from the socket's bytes into the line, and back
 health.py      `/healthz`, `/readyz`, `/metrics`: is the process up, may it decide, what has it counted
 incoming.py    `/v1/outcomes`, `/v1/permissions`, `/v1/handed-over`: what comes back, and holds from the answer on
 leave.py       Leave to hand a send over, asked for right before: go, or stop
@@ -14,6 +15,8 @@ requests.py    From a request to what a route works with: who asks, its key, its
 
 from campaignrl.service.api.customers import router as customers_routes
 from campaignrl.service.api.decide import router as decide_routes
+from campaignrl.service.api.express import Answer as Answer
+from campaignrl.service.api.express import Express as Express
 from campaignrl.service.api.health import router as health_routes
 from campaignrl.service.api.incoming import router as incoming_routes
 from campaignrl.service.api.openapi import description as description

@@ -6,6 +6,7 @@ Not here: how it is decided (deciding/).
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -31,14 +32,19 @@ async def decide(request: Request) -> Response:
     service, caller = service_of(request), await let_in(request, "sender")
     key, body = key_of(request, caller), await request.body()
     asked = parsed(DecideRequest, body)
-    _require_channels(service, asked.channels)
-    table = None
+    wish = wish_for(service, key, body, asked)
     if asked.features is not None:
         people = service.decider.customers
         table = await asyncio.to_thread(people.with_features, asked.customer_id, asked.features)
-    channels = None if asked.channels is None else tuple(asked.channels)
-    wish = Wish(key, hash_of_body(body), (asked.customer_id,), table, channels, asked.ranking)
+        wish = replace(wish, table=table)
     return _answered(await service.ask(wish))
+
+
+def wish_for(service: Service, key: str, body: bytes, asked: DecideRequest) -> Wish:
+    """What a request wishes, its features apart; Refused (422) for a channel that the world does not have."""
+    _require_channels(service, asked.channels)
+    channels = None if asked.channels is None else tuple(asked.channels)
+    return Wish(key, hash_of_body(body), (asked.customer_id,), None, channels, asked.ranking)
 
 
 @router.post(

@@ -109,10 +109,10 @@ async def handed_over(request: Request) -> Response:
 
 
 def _checked(service: Service, what: str, given: list[dict[str, Any]], day: datetime.date) -> list[dict[str, Any]]:
-    """Rows as the ledger reads those of a file; Refused (422) where it would refuse the file."""
+    """Rows as the ledger reads those of a file; Refused (422) where it would refuse the file, (409) of days to come."""
     late = [row["day"] for row in given if row["day"] > day.isoformat()]
     if late:
-        raise Refused(422, f"{late[0]} is a day to come.")
+        raise Refused(409, f"{late[0]} is a day to come.")
     try:
         frame = checked_rows(what, pa.Table.from_pylist(given), "body", service.settings.world)
     except CampaignError as wrong:

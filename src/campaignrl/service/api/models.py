@@ -8,14 +8,14 @@ from __future__ import annotations
 import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 MOST = 5_000  # rows of one request
 
 
 def _plain(text: str) -> str:
     """Text that can be stored and shown: no control characters, no half characters."""
-    if any(ord(sign) < 32 or ord(sign) == 127 for sign in text):
+    if not text.isprintable() and any(ord(sign) < 32 or ord(sign) == 127 for sign in text):
         raise ValueError("no control characters")
     try:
         text.encode("utf-8")
@@ -40,11 +40,47 @@ def _day(text: str) -> str:
     return text
 
 
-Id = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_named)]
-Text = Annotated[str, Field(max_length=256), AfterValidator(_plain)]
-Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$", max_length=10), AfterValidator(_day)]
-Cell = Annotated[str, Field(max_length=256), AfterValidator(_plain)] | bool | int | float | None
-Why = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_named)]
+def _whole(value: object) -> object:
+    """JSON knows no whole numbers, only numbers: 3.0 is 3."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+# What validators ask of a text, as a schema says it.
+PLAIN = {"pattern": r"^[^\x00-\x1f\x7f]*$"}
+NAMED = {"pattern": r"^[^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\s][^\x00-\x1f\x7f]*$"}
+Id = Annotated[str, Field(min_length=1, max_length=256, json_schema_extra=NAMED), AfterValidator(_named)]
+Text = Annotated[str, Field(max_length=256, json_schema_extra=PLAIN), AfterValidator(_plain)]
+Day = Annotated[
+    str,
+    Field(pattern=r"^\d{4}-\d{2}-\d{2}$", max_length=10, json_schema_extra={"format": "date"}),
+    AfterValidator(_day),
+]
+Cell = (
+    Annotated[str, Field(max_length=256, json_schema_extra=PLAIN), AfterValidator(_plain)] | bool | int | float | None
+)
+Why = Annotated[str, Field(min_length=1, max_length=500, json_schema_extra=NAMED), AfterValidator(_named)]
+# What must hold between the fields of an outcome: it names its decision or its customer; an order has its margin, and a
+# refund says how much, without a sign.
+TOGETHER: dict[str, Any] = {
+    "allOf": [
+        {
+            "anyOf": [
+                {"required": [name], "properties": {name: {"minLength": 1}}} for name in ("decision_id", "customer_id")
+            ]
+        },
+        {
+            "anyOf": [
+                {"properties": {"kind": {"enum": ["open", "click", "unsubscribe"]}}},
+                {"required": ["margin"], "properties": {"kind": {"enum": ["order"]}, "margin": {"type": "number"}}},
+                {
+                    "required": ["margin"],
+                    "properties": {"kind": {"enum": ["refund"]}, "margin": {"type": "number", "minimum": 0}},
+                },
+            ]
+        },
+    ]
+}
 
 
 class Body(BaseModel):
@@ -59,20 +95,21 @@ class DecideRequest(Body):
     customer_id: Id
     features: Annotated[dict[Id, Cell], Field(max_length=500)] | None = None
     channels: Annotated[list[Id], Field(max_length=64)] | None = Field(None, description="open now; null: all")
-    ranking: int = Field(0, ge=0, le=100, description="how many of what was allowed shall be named")
+    ranking: Whole = Field(0, ge=0, le=100, description="how many of what was allowed shall be named")
 
 
 class BatchRequest(Body):
     """Customers who are known by id, each once."""
 
-    customer_ids: Annotated[list[Id], Field(min_length=1, max_length=MOST)]
+    customer_ids: Annotated[list[Id], Field(min_length=1, max_length=MOST, json_schema_extra={"uniqueItems": True})]
     channels: Annotated[list[Id], Field(max_length=64)] | None = Field(None, description="open now; null: all")
-    ranking: int = Field(0, ge=0, le=100, description="how many of what was allowed shall be named")
+    ranking: Whole = Field(0, ge=0, le=100, description="how many of what was allowed shall be named")
 
 
 class Outcome(Body):
     """An event that came of a decision, or of a customer."""
 
+    model_config = ConfigDict(json_schema_extra=TOGETHER)
     outcome_id: Id
     decision_id: Text = ""
     customer_id: Text = ""

@@ -20,7 +20,15 @@ from campaignrl.ledger import EPOCH
 from campaignrl.send import limits_left
 from campaignrl.service.api.models import Facts
 from campaignrl.service.api.requests import PROBLEMS, as_json, let_in, service_of
-from campaignrl.service.store import broken_trail, figures_of_day, read_facts, read_trail, standing_of
+from campaignrl.service.store import (
+    PRICES,
+    SHARED,
+    broken_trail,
+    figures_of_day,
+    read_facts,
+    read_trail,
+    standing_of,
+)
 from campaignrl.service.worker import Service
 
 router = APIRouter(tags=["plan"])
@@ -40,7 +48,7 @@ def plan_of_today(service: Service) -> dict[str, Any]:
     channels, offers = list(world.channels), list(world.offers)
     today = (day - EPOCH).days
     with service.store.reading() as con:
-        told, figures = read_facts(con), figures_of_day(con, today)
+        told, figures = read_facts(con, (*SHARED, PRICES)), figures_of_day(con, today)
         nobody = partial(standing_of, hashes=None, addresses=None, days=1)
         found = nobody(con, today, [], [], channels=channels, offers=offers)
     left = limits_left(found, world, service.store.customers, (day - service.store.start).days)
@@ -55,6 +63,7 @@ def plan_of_today(service: Service) -> dict[str, Any]:
             "sends": {name: int(many) for name, many in zip(channels, left.sends, strict=True) if math.isfinite(many)},
             "stock": {name: int(many) for name, many in zip(offers, stock, strict=True) if math.isfinite(many)},
         },
+        "prices": orjson.loads(told[PRICES]) if told.get(PRICES) else None,
         "halted": service.decider.stopped(told),
         "rules": [rule._asdict() for rule in rules_said(world)],
     }

@@ -44,7 +44,12 @@ async def let_in(request: Request, role: str) -> Caller:
 
 def key_of(request: Request, caller: Caller) -> str:
     """The caller's Idempotency-Key; Refused (400) without one, or with one that is too long."""
-    key = request.headers.get(KEY, "").strip()
+    return key_from(request.headers.get(KEY, ""), caller)
+
+
+def key_from(said: str, caller: Caller) -> str:
+    """The same of what the header says."""
+    key = said.strip()
     if not key:
         raise Refused(400, "Send the header Idempotency-Key: a name of your own for this request, the same on a retry.")
     if len(key) > LONGEST_KEY or not key.isascii() or not key.isprintable():

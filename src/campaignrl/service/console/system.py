@@ -22,7 +22,7 @@ from campaignrl.service.console.inside import ask
 from campaignrl.service.console.language import language_of
 from campaignrl.service.console.page import changing, shown, signed_in, to
 from campaignrl.service.console.session import Visitor
-from campaignrl.service.console.today import alarm
+from campaignrl.service.console.today import alarm, check_name
 from campaignrl.service.console.watch import Watch
 from campaignrl.service.ground import Refused
 
@@ -36,7 +36,7 @@ async def system(request: Request, visitor: Visitor) -> Response:
     ready = await ask(request, visitor, "GET", "/readyz")
     trail = await ask(request, visitor, "GET", "/v1/trail") if visitor.may("admin") else None
     health = await asyncio.to_thread(watch.newest)
-    checks = [] if health is None else [(one, alarm(language, one)) for one in health.checks if one.state != UNKNOWN]
+    every = () if health is None else health.checks
     return shown(
         request,
         visitor,
@@ -44,8 +44,8 @@ async def system(request: Request, visitor: Visitor) -> Response:
         halt=plan.facts["halted"],
         rules=plan.facts["rules"],
         ready=ready.facts,
-        checks=checks,
-        unknown=[] if health is None else [one.name for one in health.checks if one.state == UNKNOWN],
+        checks=[(one, alarm(language, one)) for one in every if one.state != UNKNOWN],
+        unknown=[check_name(language, one.name) for one in every if one.state == UNKNOWN],
         trail=None if trail is None or not trail.is_fine else _trail(trail.facts),
         customers=len(service.decider.customers),
         store=service.settings.store.partition("://")[0],

@@ -59,8 +59,20 @@ async def today(request: Request, visitor: Visitor) -> Response:
 
 def alarm(language: str, check: Check) -> str:
     """What a check says, in a language."""
-    words = catalogue()[language]
-    return sentence(f"says.{check.code.replace('.', '_')}", check.figures, words)
+    words, figures = catalogue()[language], dict(check.figures)
+    if "name" in figures:
+        figures["name"] = check_name(language, str(figures["name"]))
+    return sentence(f"says.{check.code.replace('.', '_')}", figures, words)
+
+
+def check_name(language: str, name: str) -> str:
+    """What the monitor calls a check: `open@sms`, `feed order`, `feature age`. Names that come from data stay."""
+    kind, _, of = name.partition(" ")
+    if of and kind in ("feed", "feature"):
+        return said(language, f"check.{kind}", name=check_name(language, of) if kind == "feed" else of)
+    rate, _, channel = name.partition("@")
+    told = catalogue()[language].get(f"check.{rate.replace(' ', '_')}", rate)
+    return said(language, "check.on_channel", name=told, channel=channel) if channel else told
 
 
 def days_of(watch: Watch) -> list[tuple[str, int, float]]:

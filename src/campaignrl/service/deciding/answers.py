@@ -15,9 +15,8 @@ import orjson
 
 from campaignrl.actions import NONE
 from campaignrl.arrays import Float
-from campaignrl.send import Decisions, rows_of
+from campaignrl.send import Decisions
 from campaignrl.service.store import Store
-from campaignrl.specs import World
 
 RUN = 12  # hex digits of a decision's id before the customer's, as in a ledger
 
@@ -25,22 +24,6 @@ RUN = 12  # hex digits of a decision's id before the customer's, as in a ledger
 def run_of(store: Store, key: str) -> str:
     """12 hex digits for one request of this store."""
     return hashlib.blake2b(f"{store.id}\x00{key}".encode(), digest_size=RUN // 2).hexdigest()
-
-
-def ledger_records(found: Decisions, world: World, ids: Sequence[str], guard: str) -> list[dict[str, Any]]:
-    """The rows that a ledger will hold, but for the run's own name. ids: of the decisions."""
-    table = rows_of(found, "", world, None, guard).drop_columns(["decision_id", "run_id"])
-    columns = [
-        column.to_pylist()
-        if column.type.num_fields or column.null_count
-        else column.to_numpy(zero_copy_only=False).tolist()
-        for column in (one.combine_chunks() for one in table.columns)
-    ]
-    names = table.column_names
-    return [
-        {**dict(zip(names, row, strict=True)), "decision_id": one}
-        for one, row in zip(ids, zip(*columns, strict=True), strict=True)
-    ]
 
 
 def as_text(record: Mapping[str, Any]) -> str:
@@ -59,16 +42,18 @@ def told(
     records: Sequence[Mapping[str, Any]],
     i: int,
     fallback: bool,
+    day: str,
     expires: str,
     ranking: list[Any] | None,
 ) -> dict[str, Any]:
-    """One decision as a client reads it."""
-    record, action = records[i], int(found.action[i])
+    """One decision as a client reads it. day, expires: as texts."""
+    record = records[i]
+    action: int = record["action"]
     gain = record["expected_gain"]
     answer = {
         "decision_id": record["decision_id"],
         "customer_id": record["customer_id"],
-        "day": found.day.isoformat(),
+        "day": day,
         "action": found.catalog.names[action],
         "send": action != NONE,
         "offer": record["offer"],
@@ -97,12 +82,29 @@ def ranking_of(found: Decisions, p: Float, row: int, many: int) -> list[dict[str
 
 
 def decision_row(record: Mapping[str, Any], key: str, fallback: bool, now: float) -> dict[str, Any]:
-    """Of the store. fallback: whether it decided."""
-    own = ("decision_id", "customer_id", "day", "action", "policy_id")
-    return {**{name: record[name] for name in own}, "at": now, "key": key, "fallback": fallback}
+    """Of the store, but for the record itself. fallback: whether it decided."""
+    return {
+        "decision_id": record["decision_id"],
+        "customer_id": record["customer_id"],
+        "day": record["day"],
+        "action": record["action"],
+        "policy_id": record["policy_id"],
+        "at": now,
+        "key": key,
+        "fallback": fallback,
+    }
 
 
 def send_row(record: Mapping[str, Any], expires: float, address: str) -> dict[str, Any]:
     """What a send has reserved. address: keyed hash, "" of none."""
-    own = ("decision_id", "customer_id", "day", "channel", "offer", "cost")
-    return {**{name: record[name] for name in own}, "counted": True, "expires": expires, "address": address}
+    return {
+        "decision_id": record["decision_id"],
+        "customer_id": record["customer_id"],
+        "day": record["day"],
+        "channel": record["channel"],
+        "offer": record["offer"],
+        "cost": record["cost"],
+        "counted": True,
+        "expires": expires,
+        "address": address,
+    }

@@ -73,7 +73,7 @@ class Customers:
     def with_features(self, customer: str, features: Mapping[str, Any]) -> CustomerTable:
         """The table of one customer: what is known, and what a request says instead of it, or anew.
 
-        Refused (422) where a column is missing or broken.
+        Refused (409) where a column is missing or broken, which no schema of a request says.
         """
         known: dict[str, Any] = {}
         if self.table is not None and customer in self._place:
@@ -84,9 +84,9 @@ class Customers:
             return read_customers(frame, self.world, ledger=True)
         except CampaignError as wrong:
             said = [str(one) for one in wrong.problems] or [str(wrong)]
-            raise Refused(422, "The features do not make a customer.", errors=said[:20]) from None
+            raise Refused(409, "The features do not make a customer.", errors=said[:20]) from None
         except (ValueError, TypeError, ArithmeticError, pa.ArrowException):  # cells that no table can hold
-            raise Refused(422, "The features do not make a customer: a value is no text or number.") from None
+            raise Refused(409, "The features do not make a customer: a value is no text or number.") from None
 
 
 def load_customers(store: Store, world: World, version: str) -> Customers:

@@ -20,8 +20,8 @@ from campaignrl.actions import Catalog
 from campaignrl.arrays import Bool, Float
 from campaignrl.errors import CampaignError, Problem, UsageError
 from campaignrl.features import Context
-from campaignrl.policies import Policy, load_policy, policy_hash
-from campaignrl.send import facts_about, require_playable, require_recent
+from campaignrl.policies import Policy, Priced, load_policy, policy_hash
+from campaignrl.send import Prices, facts_about, require_playable, require_recent
 from campaignrl.specs import World
 
 LOG = logging.getLogger("campaignrl.service")
@@ -38,11 +38,12 @@ class Party:
     about: Mapping[str, Any]
 
 
-def load_party(name: str, world: World, seed: int, day: datetime.date) -> Party:
-    """A policy by reference, checked.
+def load_party(name: str, world: World, seed: int, day: datetime.date, prices: Prices | None = None) -> Party:
+    """A policy by reference, checked. prices: of a plan by value, at which it decides; None: served by lot alone.
 
     Raises:
-        CampaignError: it is missing, broken, untrained, too old, for another catalog, or remembers customers.
+        CampaignError: it is missing, broken, untrained, too old, for another catalog, remembers customers, or states no
+            values for prices.
     """
     policy = load_policy(name, world)
     require_playable(policy, world)
@@ -53,7 +54,8 @@ def load_party(name: str, world: World, seed: int, day: datetime.date) -> Party:
     for tensor, values in policy.tensors().items():
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise UsageError(Problem(f"policy {name}", f"tensor {tensor}", "not finite", "made of numbers"))
-    return Party(name, policy, policy_hash(policy), facts_about(policy, world, seed))
+    asked: Policy = policy if prices is None else Priced.of(policy, prices.of, prices.explore)
+    return Party(name, asked, policy_hash(policy), facts_about(asked, world, seed))
 
 
 class Late(Exception):
@@ -134,9 +136,11 @@ class Parties:
     why: str = ""
 
 
-def try_party(name: str, world: World, seed: int, day: datetime.date) -> tuple[Party | None, str]:
+def try_party(
+    name: str, world: World, seed: int, day: datetime.date, prices: Prices | None = None
+) -> tuple[Party | None, str]:
     """A party, or None and the first line of what is wrong with it."""
     try:
-        return load_party(name, world, seed, day), ""
+        return load_party(name, world, seed, day, prices), ""
     except CampaignError as wrong:
         return None, str(wrong).partition("\n")[0]

@@ -14,6 +14,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -21,7 +22,7 @@ from sqlalchemy import Connection
 from campaignrl.service.deciding.rounds import Decider
 from campaignrl.service.deciding.wishes import Wish
 from campaignrl.service.ground import Refused
-from campaignrl.service.store import StoreDown
+from campaignrl.service.store import Checkpoints, StoreDown
 
 LOG = logging.getLogger("campaignrl.service")
 MOST = 256  # requests of one round
@@ -34,7 +35,7 @@ class Ticket(NamedTuple):
 
     work: Wish | Change
     loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[Any]
+    done: Callable[[Any], None]  # called by the loop with what came of it
 
 
 class Line:
@@ -45,11 +46,13 @@ class Line:
         self._decider, self._most = decider, waiting
         self._tickets: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="rounds", daemon=True)
+        self._checkpoints = Checkpoints(decider.store.database)
         self._closing = False
         self._ahead: Ticket | None = None
 
     def start(self) -> None:
         """Begin to serve."""
+        self._checkpoints.start()
         self._thread.start()
 
     async def ask(self, work: Wish | Change) -> Any:
@@ -59,18 +62,26 @@ class Line:
         if self._tickets.qsize() >= self._most:
             raise Refused(503, "Too many requests wait already.")
         loop = asyncio.get_running_loop()
-        ticket = Ticket(work, loop, loop.create_future())
-        self._tickets.put(ticket)
-        found = await ticket.future
+        future: asyncio.Future[Any] = loop.create_future()
+        self._tickets.put(Ticket(work, loop, partial(_resolve, future)))
+        found = await future
         if isinstance(found, Exception):
             raise found
         return found
+
+    def ask_for(self, wish: Wish, done: Callable[[Any], None]) -> bool:
+        """Line up without waiting; False where one cannot. done: called by the running loop with what came of it."""
+        if self._closing or self._tickets.qsize() >= self._most:
+            return False
+        self._tickets.put(Ticket(wish, asyncio.get_running_loop(), done))
+        return True
 
     def close(self, seconds: float) -> bool:
         """Serve who waits, then stop; False where that took too long."""
         self._closing = True
         self._tickets.put(None)
         self._thread.join(seconds)
+        self._checkpoints.close()
         return not self._thread.is_alive()
 
     def _serve(self) -> None:
@@ -80,6 +91,7 @@ class Line:
             self._decider.metrics.rounds.observe(time.perf_counter() - began)
             self._decider.metrics.together.observe(len(tickets))
             self._decider.metrics.waiting.set(self._tickets.qsize())
+            self._checkpoints.between_rounds()
 
     def _next(self) -> list[Ticket] | None:
         """All who wait, up to a round full of them; None at the end."""
@@ -131,9 +143,9 @@ class Line:
 
     def _answer(self, tickets: Sequence[Ticket], found: Sequence[Any]) -> None:
         """Wake all who waited, with one call for each of their loops."""
-        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any]]] = {}
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Callable[[Any], None], Any]]] = {}
         for ticket, one in zip(tickets, found, strict=True):
-            by_loop.setdefault(ticket.loop, []).append((ticket.future, one))
+            by_loop.setdefault(ticket.loop, []).append((ticket.done, one))
         for loop, pairs in by_loop.items():
             try:
                 loop.call_soon_threadsafe(_wake, pairs)
@@ -141,10 +153,17 @@ class Line:
                 continue
 
 
-def _wake(pairs: list[tuple[asyncio.Future[Any], Any]]) -> None:
-    for future, one in pairs:
-        if not future.done():
-            future.set_result(one)
+def _wake(pairs: list[tuple[Callable[[Any], None], Any]]) -> None:
+    for done, one in pairs:
+        try:
+            done(one)
+        except Exception:  # of one who asked, and nobody else's business
+            LOG.exception("an answer could not be given")
+
+
+def _resolve(future: asyncio.Future[Any], one: Any) -> None:
+    if not future.done():
+        future.set_result(one)
 
 
 def _size(ticket: Ticket) -> int:

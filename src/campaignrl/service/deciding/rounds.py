@@ -23,12 +23,11 @@ from campaignrl.arrays import Bool
 from campaignrl.errors import CampaignError
 from campaignrl.guard import ADDRESS, at_address_of
 from campaignrl.ledger import EPOCH, Standing
-from campaignrl.send import Decisions, counted_in, decide_in_turn, limits_left
+from campaignrl.send import Decisions, counted_in, decide_in_turn, limits_left, records_of
 from campaignrl.service.deciding.answers import (
     as_text,
     decision_row,
     end_of_day,
-    ledger_records,
     ranking_of,
     run_of,
     send_row,
@@ -231,15 +230,15 @@ class Decider:
         runs = [run_of(self.store, wish.key) for wish in wishes]
         ids = [f"{run}-{one}" for run, wish in zip(runs, wishes, strict=True) for one in wish.ids]
         keys = [wish.key for wish in wishes for _ in wish.ids]
-        records = ledger_records(found, self._world, ids, self._guard)
+        records = records_of(found, self._world, ids, self._guard)
         end = end_of_day(day)
-        hashes = self._addresses(table)
+        hashes, midnight = self._addresses(table), end.timestamp()
         made, sent = [], []
         for key, record, address in zip(keys, records, hashes, strict=True):
             record["reason"] = f"fallback, the champion was {why}: {record['reason']}" if why else record["reason"]
             made.append(decision_row(record, key, bool(why), now))
             if record["action"] != NONE:
-                sent.append(send_row(record, end.timestamp(), address))
+                sent.append(send_row(record, midnight, address))
                 if address:
                     record["rule.address"] = address
             made[-1]["record"] = as_text(record)
@@ -286,11 +285,11 @@ class Decider:
     ) -> list[Answer]:
         ranked = any(wish.ranking for wish in wishes)
         p = party.policy.probabilities(found.context, found.eligible) if ranked else None
-        answers = []
+        answers, day = [], found.day.isoformat()
         for wish, turn in zip(wishes, turns, strict=True):
             rows = range(turn.start, turn.stop)
             lists = [None if p is None or not wish.ranking else ranking_of(found, p[i], i, wish.ranking) for i in rows]
-            said = [told(found, records, i, fallback, expires, one) for i, one in zip(rows, lists, strict=True)]
+            said = [told(found, records, i, fallback, day, expires, one) for i, one in zip(rows, lists, strict=True)]
             body = orjson.dumps({"decisions": said} if wish.many else said[0])
             answers.append(Answer(wish.body_hash, 200, body))
         return answers

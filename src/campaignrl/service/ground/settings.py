@@ -38,6 +38,8 @@ class Settings:
         horizon_customers: whom budget and capacity are for, where the store is new; None: the customers of the table.
         start: first day of the campaign, where the store is new; None: the day of the start.
         send_at: hour of the sender's clock, as for `decide`.
+        prices: of a plan by value, as `decide --json` says them, at which the champion decides; None: those the store
+            holds, if any.
         policy_seconds: how long the champion may take for one round of requests.
         largest_body: bytes of a request.
         largest_batch: customers of one request.
@@ -61,6 +63,7 @@ class Settings:
     horizon_customers: int | None = None
     start: datetime.date | None = None
     send_at: datetime.time | None = None
+    prices: Path | None = None
     policy_seconds: float = 1.0
     largest_body: int = 2_000_000
     largest_batch: int = 5_000

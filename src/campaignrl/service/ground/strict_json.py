@@ -19,8 +19,7 @@ def read_json(body: bytes) -> Any:
     if _depth(body) > DEEPEST:
         raise Refused(400, f"The JSON is nested more than {DEEPEST} levels deep.")
     try:
-        text = body.decode("utf-8")
-        return json.loads(text, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_once)
+        return DECODER.decode(body.decode("utf-8"))
     except Refused:
         raise
     except (ValueError, RecursionError) as wrong:
@@ -68,3 +67,6 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name in names if names.count(name) > 1)
         raise Refused(400, f"The key {twice[:40]!r} stands twice in one object.")
     return found
+
+
+DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_once)

@@ -2,6 +2,7 @@
 
 access.py      What was answered to a key, so that the same request gets the same bytes and nothing happens twice
 backup.py      A copy of a store that is in use, and back
+checkpoints.py Checkpoints of a SQLite store beside its rounds: what was committed goes from the log into the file
 customers.py   The customers a service decides for, as they came in, and whom it was told to forget
 database.py    The database: connections, one writer at a time, and what is said when it is down
 decided.py     What was decided: rows, reservations and totals, in the transaction that decides
@@ -24,6 +25,7 @@ from campaignrl.service.store.access import hash_of_body as hash_of_body
 from campaignrl.service.store.access import keep_answers as keep_answers
 from campaignrl.service.store.backup import back_up as back_up
 from campaignrl.service.store.backup import restore as restore
+from campaignrl.service.store.checkpoints import Checkpoints as Checkpoints
 from campaignrl.service.store.customers import change_row as change_row
 from campaignrl.service.store.customers import erased_among as erased_among
 from campaignrl.service.store.customers import forget as forget
@@ -39,6 +41,8 @@ from campaignrl.service.store.facts import CUSTOMERS as CUSTOMERS
 from campaignrl.service.store.facts import ERASED as ERASED
 from campaignrl.service.store.facts import LAST_DAY as LAST_DAY
 from campaignrl.service.store.facts import POLICIES as POLICIES
+from campaignrl.service.store.facts import PRICES as PRICES
+from campaignrl.service.store.facts import SHARED as SHARED
 from campaignrl.service.store.facts import halt as halt
 from campaignrl.service.store.facts import halted as halted
 from campaignrl.service.store.facts import read_facts as read_facts
@@ -66,6 +70,7 @@ from campaignrl.service.store.policies import dismiss as dismiss
 from campaignrl.service.store.policies import place as place
 from campaignrl.service.store.policies import places as places
 from campaignrl.service.store.policies import predecessor as predecessor
+from campaignrl.service.store.policies import price_at as price_at
 from campaignrl.service.store.schema import metadata as metadata
 from campaignrl.service.store.schema import sends as sends
 from campaignrl.service.store.schema import tokens as tokens

@@ -9,11 +9,17 @@ import hashlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, select, update
 
+from campaignrl.service.store.database import Question, put_rows
 from campaignrl.service.store.schema import answers, decisions
 
 ERASED = b""
+ANSWERS = Question(
+    lambda listed: select(answers.c.key, answers.c.body_hash, answers.c.status, answers.c.body).where(
+        listed(answers.c.key, "keys")
+    )
+)
 
 
 class Answer(NamedTuple):
@@ -31,15 +37,14 @@ def hash_of_body(body: bytes) -> str:
 
 def answers_to(con: Connection, keys: Iterable[str]) -> dict[str, Answer]:
     """What was answered to each of these keys before."""
-    rows = con.execute(select(answers).where(answers.c.key.in_(list(keys)))).mappings()
-    return {row["key"]: Answer(row["body_hash"], row["status"], bytes(row["body"])) for row in rows}
+    rows = ANSWERS.rows(con, {"keys": list(keys)})
+    return {key: Answer(body_hash, status, bytes(body)) for key, body_hash, status, body in rows}
 
 
 def keep_answers(con: Connection, given: dict[str, Answer], at: float) -> None:
     """Remember what is about to be answered."""
     rows = [{"key": key, **answer._asdict(), "at": at} for key, answer in given.items()]
-    if rows:
-        con.execute(insert(answers), rows)
+    put_rows(con, answers, rows)
 
 
 def forget_answers(con: Connection, customer: str) -> None:

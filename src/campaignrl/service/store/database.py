@@ -8,10 +8,12 @@ PostgreSQL by an advisory lock. So what is read in it stands still until it is c
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,11 @@ from campaignrl.errors import CampaignError, MissingExtra, Problem, UsageError
 try:
     from sqlalchemy import (
         ColumnElement,
+        Compiled,
         Connection,
         Dialect,
         Engine,
+        Select,
         String,
         Table,
         any_,
@@ -34,6 +38,7 @@ try:
         select,
         text,
     )
+    from sqlalchemy.dialects import postgresql, sqlite
     from sqlalchemy.dialects.postgresql import ARRAY
     from sqlalchemy.engine import URL, make_url
     from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -42,6 +47,7 @@ except ImportError as missing:  # pragma: no cover
     raise MissingExtra("the service needs SQLAlchemy: pip install 'campaignrl[serve]'") from missing
 
 PATIENCE = 5.0  # seconds to wait for one's turn
+CACHE = 65_536  # kB of pages that the writer of a SQLite store keeps
 TURN = 7_201_318_442_017  # of the advisory lock; any number that nobody else uses
 
 
@@ -63,6 +69,8 @@ class Database:
         self.url, self.patience, self._turn = _url(url), patience, threading.Lock()
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._engine = _sqlite(self.url, patience) if self.is_sqlite else _postgresql(self.url, patience)
+        self._leaves_checkpoints = False
+        self._writer: Connection | None = None  # kept, since to borrow one takes as long as a few questions
 
     @property
     def shown(self) -> str:
@@ -84,19 +92,47 @@ class Database:
         if not self._turn.acquire(timeout=self.patience):
             raise StoreDown("the store is busy: its turn did not come.")
         try:
-            with self._said_down(), self._engine.connect() as con:
+            with self._said_down(), self._kept_writer() as con:
                 if self.is_sqlite:
                     con.exec_driver_sql("BEGIN IMMEDIATE")
                 else:
                     con.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": TURN})
-                try:
-                    yield con
-                    con.commit()
-                except BaseException:
-                    con.rollback()
-                    raise
+                yield con
+                con.commit()
         finally:
             self._turn.release()
+
+    @contextmanager
+    def _kept_writer(self) -> Iterator[Connection]:
+        """The one connection that writes; after anything went wrong another one."""
+        con = self._writer = self._writer or self._new_writer()
+        try:
+            yield con
+        except BaseException:
+            self._writer = None
+            with suppress(SQLAlchemyError):
+                con.rollback()
+            con.close()
+            raise
+
+    def _new_writer(self) -> Connection:
+        con: Connection = self._engine.connect()
+        if self.is_sqlite:
+            cursor = con.connection.cursor()
+            cursor.execute(f"PRAGMA cache_size=-{CACHE}")
+            if self._leaves_checkpoints:
+                cursor.execute("PRAGMA wal_autocheckpoint=0")
+            cursor.close()
+        return con
+
+    def leave_checkpoints(self) -> sqlite3.Connection:
+        """Make none within commits from now on; a connection for who makes them (checkpoints.py). SQLite alone."""
+        with self._turn:
+            self._leaves_checkpoints = True
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+        return sqlite3.connect(self.file, timeout=self.patience, isolation_level=None, check_same_thread=False)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -117,38 +153,99 @@ class Database:
     def _said_down(self) -> Iterator[None]:
         try:
             yield
-        except SQLAlchemyError as wrong:
+        except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as wrong:
             said = str(getattr(wrong, "orig", None) or wrong).splitlines()
             raise StoreDown(f"the store {self.shown} does not answer: {(said or ['no reason given'])[0]}") from wrong
 
     def close(self) -> None:
         """Give all connections back."""
+        with self._turn:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
         self._engine.dispose()
 
 
-def put_rows(con: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows that name the same columns by one call of the driver; some thousand are had in milliseconds."""
+Listed = Callable[[ColumnElement[str], str], ColumnElement[bool]]
+
+
+class Question:
+    """A statement that is compiled once for each kind of store and handed to the driver as it is.
+
+    What SQLAlchemy does for every call takes several times as long as a call that finds a row by its key, and a round
+    asks some ten of them.
+    """
+
+    def __init__(self, make: Callable[[Listed], Select[Any]]) -> None:
+        """make: the statement, given how to say that a column is one of a list of that name; other values by name."""
+        self._make = make
+        self._kept: dict[str, tuple[str, tuple[str, ...], Mapping[str, Any]]] = {}
+
+    def rows(self, con: Connection, lists: Mapping[str, Sequence[str]], **values: Any) -> list[tuple[Any, ...]]:
+        """What is found. lists: texts by the name of their list."""
+        is_sqlite = con.dialect.name == "sqlite"
+        if is_sqlite and any("\0" in one for many in lists.values() for one in many):  # where JSON's text ends for it
+            asked = self._make(lambda column, name: column.in_(list(lists[name])))
+            return [tuple(row) for row in con.execute(asked, values).all()]
+        text_of, order, fixed = self._compiled(con.dialect)
+        told = {name: json.dumps(list(many)) if is_sqlite else list(many) for name, many in lists.items()}
+        given = {**fixed, **values, **told}
+        cursor = con.connection.cursor()
+        try:
+            cursor.execute(text_of, tuple(given[name] for name in order) if order else given)
+            return list(cursor.fetchall())
+        finally:
+            cursor.close()
+
+    def _compiled(self, dialect: Dialect) -> tuple[str, tuple[str, ...], Mapping[str, Any]]:
+        kept = self._kept.get(dialect.name)
+        if kept is None:
+            asked = self._make(_in_json if dialect.name == "sqlite" else _in_array)
+            made = asked.compile(dialect=dialect)
+            kept = self._kept[dialect.name] = str(made), _order(made), dict(made.params)
+        return kept
+
+
+def put_rows(con: Connection, table: Table, rows: Sequence[Mapping[str, Any]], add_up: str = "") -> None:
+    """Insert rows that name the same columns by one call of the driver; some thousand are had in milliseconds.
+
+    add_up: a column that grows by what a row says where one of its key is there already.
+    """
     if not rows:
         return
-    text_of, order = _insertion(con.dialect, table, tuple(rows[0]))
-    con.exec_driver_sql(text_of, [tuple(row[name] for name in order) for row in rows] if order else list(rows))
+    text_of, order = _insertion(con.dialect, table, tuple(rows[0]), add_up)
+    given = list(map(itemgetter(*order), rows)) if order else [dict(row) for row in rows]
+    cursor = con.connection.cursor()
+    try:
+        cursor.executemany(text_of, given)
+    finally:
+        cursor.close()
 
 
 @lru_cache(maxsize=64)
-def _insertion(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+def _insertion(dialect: Dialect, table: Table, columns: tuple[str, ...], add_up: str) -> tuple[str, tuple[str, ...]]:
     """The statement, and the order of its parameters where they go by place."""
-    made: Any = insert(table).inline().compile(dialect=dialect, column_keys=list(columns))
-    return str(made), tuple(made.positiontup or ()) if made.positional else ()
+    put: Any = insert(table).inline()
+    if add_up:
+        put = (sqlite if dialect.name == "sqlite" else postgresql).insert(table)
+        more = {add_up: table.c[add_up] + put.excluded[add_up]}
+        put = put.on_conflict_do_update(index_elements=list(table.primary_key), set_=more)
+    made = put.compile(dialect=dialect, column_keys=list(columns))
+    return str(made), _order(made)
 
 
-def one_of(con: Connection, column: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
-    """Whether a column is one of many values, which go as one parameter: the statement is the same for any number."""
-    if con.dialect.name == "sqlite":
-        if any("\0" in one for one in values):  # where JSON's text ends for SQLite
-            return column.in_(list(values))
-        told = func.json_each(json.dumps(list(values))).table_valued("value")
-        return column.in_(select(told.c.value))
-    return column == any_(bindparam(None, list(values), type_=ARRAY(String)))
+def _order(made: Compiled) -> tuple[str, ...]:
+    """Names of parameters that go by place, in their order; none where they go by name."""
+    return tuple(getattr(made, "positiontup", None) or ())
+
+
+def _in_json(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
+    told = func.json_each(bindparam(name, type_=String)).table_valued("value")
+    return column.in_(select(told.c.value))
+
+
+def _in_array(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
+    return column == any_(bindparam(name, type_=ARRAY(String)))
 
 
 def _url(url: str) -> URL:

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from campaignrl.service.store.database import put_rows
 from campaignrl.service.store.schema import decisions, sends, shadows, totals
@@ -42,13 +41,7 @@ def set_counted(con: Connection, decision_ids: Iterable[str], counted: bool) -> 
 def add_to_totals(con: Connection, changes: Mapping[str, int]) -> None:
     """Add to totals, which begin at 0."""
     rows = [{"name": name, "value": value} for name, value in sorted(changes.items()) if value]
-    if not rows:
-        return
-    dialect = sqlite if con.dialect.name == "sqlite" else postgresql
-    put: Any = dialect.insert(totals)
-    con.execute(
-        put.on_conflict_do_update(index_elements=["name"], set_={"value": totals.c.value + put.excluded.value}), rows
-    )
+    put_rows(con, totals, rows, add_up="value")
 
 
 def _uses(rows: Iterable[Mapping[str, Any]], sign: int) -> Counter[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
+from campaignrl.service.store.database import Question
 from campaignrl.service.store.schema import facts
 
 HALT = "halt"
@@ -17,13 +18,14 @@ CUSTOMERS = "customers_version"
 POLICIES = "policies_version"
 ERASED = "anybody_erased"
 LAST_DAY = "last_day"  # on which anything was decided
+PRICES = "prices"  # of a plan by value, at which the champion decides; "" of none
+NAMED = Question(lambda listed: select(facts.c.name, facts.c.value).where(listed(facts.c.name, "names")))
 SHARED = (HALT, CUSTOMERS, POLICIES, ERASED, LAST_DAY)
 
 
 def read_facts(con: Connection, names: tuple[str, ...] = SHARED) -> dict[str, str]:
     """Facts by name, without those that nobody told."""
-    rows = con.execute(select(facts.c.name, facts.c.value).where(facts.c.name.in_(names)))
-    return {name: value for name, value in rows.all()}
+    return dict(NAMED.rows(con, {"names": names}))
 
 
 def tell(con: Connection, name: str, value: str) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from campaignrl.service.store.facts import POLICIES, count_up
+from campaignrl.service.store.facts import POLICIES, PRICES, count_up, tell
 from campaignrl.service.store.schema import policies
 
 CHAMPION, SHADOW, FORMER = "champion", "shadow", "former"
@@ -30,6 +30,12 @@ def place(con: Connection, name: str, digest: str, role: str, at: float) -> None
         con.execute(update(policies).where(policies.c.role == CHAMPION).values(role=FORMER))
     con.execute(delete(policies).where(policies.c.name == name))
     con.execute(insert(policies).values(name=name, hash=digest, role=role, at=at))
+    count_up(con, POLICIES)
+
+
+def price_at(con: Connection, prices: str) -> None:
+    """The prices at which the champion decides from now on, as JSON; "": at none."""
+    tell(con, PRICES, prices)
     count_up(con, POLICIES)
 
 

@@ -12,14 +12,28 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, and_, bindparam, or_, select
 
 from campaignrl.arrays import Bool
 from campaignrl.ledger import Standing, consent_on, in_order
-from campaignrl.service.store.database import one_of
+from campaignrl.service.store.database import Question
 from campaignrl.service.store.schema import erased, permissions, sends, totals
 
 SPENT, ON_DAY, OF_OFFER = "spent", "day", "offer"
+TOTALS = Question(lambda listed: select(totals.c.name, totals.c.value).where(listed(totals.c.name, "names")))
+GONE = Question(lambda listed: select(erased.c.hash).where(listed(erased.c.hash, "hashes")))
+SAID = ("seq", "customer_id", "channel", "allowed", "day", "arrived")
+PERMISSIONS = Question(
+    lambda listed: select(*(permissions.c[name] for name in SAID)).where(listed(permissions.c.spelled, "spelled"))
+)
+SENT = [sends.c[name] for name in ("customer_id", "address", "day", "channel", "offer", "decision_id")]
+COUNTED = and_(sends.c.counted, sends.c.day > bindparam("after"))
+SENDS = Question(lambda listed: select(*SENT).where(listed(sends.c.customer_id, "ids"), COUNTED))
+SENDS_AT = Question(
+    lambda listed: select(*SENT).where(
+        or_(listed(sends.c.customer_id, "ids"), listed(sends.c.address, "addresses")), COUNTED
+    )
+)
 
 
 def total_names(day: int, channels: Sequence[str], offers: Sequence[str]) -> list[str]:
@@ -44,7 +58,7 @@ def standing_of(
     spelled: what all spellings of each id have in common; hashes: that stand for each where anybody was erased; None:
     nobody ever was; addresses: keyed hashes, "" of none; days: the longest window that a rule or feature looks back.
     """
-    told = _totals(con, total_names(day, channels, offers))
+    told = dict(TOTALS.rows(con, {"names": total_names(day, channels, offers)}))
     consent, suppressed = _permissions(con, day, ids, spelled, channels)
     gone = _erased(con, ids, hashes)
     by_day = [told.get(f"{ON_DAY}:{day}:{channel}", 0) for channel in channels]
@@ -60,11 +74,6 @@ def standing_of(
     )
 
 
-def _totals(con: Connection, names: list[str]) -> dict[str, int]:
-    rows = con.execute(select(totals.c.name, totals.c.value).where(totals.c.name.in_(names)))
-    return {name: int(value) for name, value in rows.all()}
-
-
 def _sends(
     con: Connection, after: int, ids: Sequence[str], addresses: Sequence[str] | None
 ) -> Mapping[str, Sequence[object]]:
@@ -77,11 +86,9 @@ def _sends(
         if address:
             at[address].append(i)
     found: dict[str, list[object]] = {name: [] for name in ("customer", "day", "channel", "offer", "decision_id")}
-    columns = [sends.c.customer_id, sends.c.address, sends.c.day, sends.c.channel, sends.c.offer, sends.c.decision_id]
-    seen = set()
-    asked = [one_of(con, sends.c.customer_id, list(place)), *([one_of(con, sends.c.address, list(at))] if at else [])]
-    rows = con.execute(select(*columns).where(or_(*asked), sends.c.counted, sends.c.day > after))
-    for customer, address, *rest in rows.all():
+    seen, lists = set(), {"ids": list(place), **({"addresses": list(at)} if at else {})}
+    rows = (SENDS_AT if at else SENDS).rows(con, lists, after=after)
+    for customer, address, *rest in rows:
         for i in dict.fromkeys([*place.get(customer, ()), *at.get(address, ())]):
             if (i, rest[-1]) not in seen:
                 seen.add((i, rest[-1]))
@@ -93,17 +100,15 @@ def _sends(
 def _permissions(
     con: Connection, day: int, ids: Sequence[str], spelled: Sequence[str], channels: list[str]
 ) -> tuple[npt.NDArray[np.int8], Bool]:
-    columns = ("seq", "customer_id", "channel", "allowed", "day", "arrived")
-    hit = one_of(con, permissions.c.spelled, list(dict.fromkeys(spelled)))
-    rows = [tuple(row) for row in con.execute(select(*(permissions.c[name] for name in columns)).where(hit)).all()]
+    rows = PERMISSIONS.rows(con, {"spelled": list(dict.fromkeys(spelled))})
     if not rows:  # as of most customers
         return np.full((len(channels), len(ids)), -1, dtype=np.int8), np.zeros(len(ids), dtype=bool)
-    frame = pd.DataFrame(rows, columns=list(columns)).sort_values("seq").astype({"allowed": bool})
+    frame = pd.DataFrame(rows, columns=list(SAID)).sort_values("seq").astype({"allowed": bool})
     return consent_on(in_order(frame), day, pd.Index(ids), channels)
 
 
 def _erased(con: Connection, ids: Sequence[str], hashes: Sequence[str] | None) -> Bool:
     if hashes is None:
         return np.zeros(len(ids), dtype=bool)
-    gone = set(con.execute(select(erased.c.hash).where(one_of(con, erased.c.hash, hashes))).scalars())
+    gone = {one for (one,) in GONE.rows(con, {"hashes": hashes})}
     return np.array([one in gone for one in hashes], dtype=bool)

@@ -8,14 +8,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pandas as pd
 
 from campaignrl.errors import CampaignError, Problem, UsageError
 from campaignrl.policies import ALWAYS
+from campaignrl.send import Prices, read_prices
 from campaignrl.service.deciding import (
     Change,
     Decider,
@@ -33,6 +36,7 @@ from campaignrl.service.store import (
     CHAMPION,
     CUSTOMERS,
     POLICIES,
+    PRICES,
     SHADOW,
     Store,
     StoreDown,
@@ -40,6 +44,7 @@ from campaignrl.service.store import (
     note,
     place,
     places,
+    price_at,
     read_facts,
     replace_customers,
 )
@@ -62,6 +67,7 @@ class Service:
     door: Door
     decider: Decider
     line: Line
+    shares: dict[bytes, tuple[float, float]] = field(default_factory=dict)  # of requests, by token (gate.py)
     _read_again: float = 0.0
 
     @classmethod
@@ -78,6 +84,8 @@ class Service:
             with store.writing() as con:
                 replace_customers(con, frame)
         _first_champion(store, settings)
+        if settings.prices is not None:
+            _price(store, read_prices(settings.prices))
         with store.reading() as con:
             told = read_facts(con)
         customers = load_customers(store, settings.world, told.get(CUSTOMERS, ""))
@@ -141,8 +149,11 @@ class Service:
 
     def checked(self, name: str) -> Party:
         """A policy that may decide; Refused (422) where its check fails, and nothing changes."""
+        with self.store.reading() as con:
+            prices = prices_in(read_facts(con, (PRICES,)))
         try:
-            return load_party(self.reference(name), self.settings.world, self.settings.seed, self.settings.clock())
+            asked = self.settings.world, self.settings.seed, self.settings.clock(), prices
+            return load_party(self.reference(name), *asked)
         except CampaignError as wrong:
             self.metrics.refused_policies.inc()
             raise Refused(422, f"The policy fails its check: {str(wrong).partition(chr(10))[0]}") from None
@@ -196,14 +207,29 @@ def _first_champion(store: Store, settings: Settings) -> None:
             note(con, "start", "policy promoted", time.time(), {"policy": party.policy.name, "hash": party.hash})
 
 
+def _price(store: Store, prices: Prices) -> None:
+    """Let the champion decide at these prices, unless it does already."""
+    said = orjson.dumps(prices.to_dict()).decode()
+    with store.writing() as con:
+        if read_facts(con, (PRICES,)).get(PRICES) != said:
+            price_at(con, said)
+            note(con, "start", "prices changed", time.time(), prices.to_dict())
+
+
+def prices_in(told: Mapping[str, str]) -> Prices | None:
+    """What the facts of a store say of prices; None: nothing."""
+    said = told.get(PRICES, "")
+    return Prices.from_dict(orjson.loads(said), "store") if said else None
+
+
 def load_parties(store: Store, settings: Settings, version: str, before: Parties | None) -> Parties:
     """Who decides by the store; where the new champion is broken, the one before goes on."""
     with store.reading() as con:
-        rows = places(con)
+        rows, prices = places(con), prices_in(read_facts(con, (PRICES,)))
     day, seed, world = settings.clock(), settings.seed, settings.world
     fallback = load_party(settings.fallback, world, seed, day) if before is None else before.fallback
     named = next((str(row["name"]) for row in rows if row["role"] == CHAMPION), None)
-    found, why = (None, "none was promoted") if named is None else try_party(named, world, seed, day)
+    found, why = (None, "none was promoted") if named is None else try_party(named, world, seed, day, prices)
     if found is None:
         LOG.error("champion refused: %s", why)
         found = None if before is None else before.champion

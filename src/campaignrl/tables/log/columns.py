@@ -140,6 +140,12 @@ def id_lists(mask: npt.NDArray[np.bool_]) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(np.concatenate([np.zeros(1, np.int32), ends])), pa.array(ids))
 
 
+def plain_id_lists(mask: npt.NDArray[np.bool_]) -> list[list[int]]:
+    """The same as lists of Python, for few rows."""
+    ids, ends = np.nonzero(mask)[1].tolist(), np.cumsum(mask.sum(axis=1)).tolist()
+    return [ids[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+
+
 def _counts(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.integer[Any]]:
     """(n,) how many of each row are True, counted 64 at a time."""
     packed = np.packbits(mask, axis=1)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,7 +46,7 @@ class CustomerSketch(NamedTuple):
             if not isinstance(data, Mapping):
                 raise TypeError
             text, complete, closed = data["least"], data["complete"], data["closed"]
-            keys = np.array([int(text[i : i + _WIDTH], 16) for i in range(0, len(text), _WIDTH)], dtype=np.uint64)
+            keys = _read_keys(text)
             sound = (
                 (len(keys) <= KEPT if complete else len(keys) == KEPT)
                 and type(complete) is bool
@@ -82,6 +83,14 @@ def sketch_of(log: DecisionLog) -> CustomerSketch:
     known = log.take(np.flatnonzero(log.matured))
     closed = int(np.max(known.day, initial=0)) + int(log.meta.get("outcome_days", 0))
     return _of(np.unique(_keys(known)), int(np.iinfo(np.uint64).max), closed)
+
+
+@lru_cache(maxsize=16)
+def _read_keys(text: str) -> npt.NDArray[np.uint64]:
+    """Keys from their text; a service asks for the same ones with every decision."""
+    keys = np.array([int(text[i : i + _WIDTH], 16) for i in range(0, len(text), _WIDTH)], dtype=np.uint64)
+    keys.flags.writeable = False
+    return keys
 
 
 def _of(keys: npt.NDArray[np.uint64], top: int, closed: int) -> CustomerSketch:
