@@ -1,6 +1,7 @@
 """The public API between its verbs: names, paths, dicts and frames wherever objects are; what goes out comes back."""
 
 import datetime
+import importlib.util
 
 import numpy as np
 import pandas as pd
@@ -56,7 +57,8 @@ def test_every_verb_takes_a_world_as_a_dict():
     tables = {**crl.load_world("coupon_trap").model_dump(exclude_unset=True), "horizon": 14, "outcome_days": 7}
     assert len(crl.simulate(tables, customers=10)) == 140
     assert crl.run_campaign(tables, "none", customers=10).world.horizon == 14
-    assert crl.sb3_env(tables, 2).num_envs == 2
+    if importlib.util.find_spec("stable_baselines3") is not None:  # the extra `rl`
+        assert crl.sb3_env(tables, 2).num_envs == 2
     assert crl.compare("none", "uniform", world=tables, seeds=2, customers=10).rows[0].seeds == 2
     assert crl.load_policy("lin_ts", tables).catalog.hash == crl.load_world("coupon_trap").catalog.hash
 

@@ -185,6 +185,8 @@ PROGRAMS = [(page, block) for page in TOP for block in PYTHON.findall(page.read_
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(("page", "block"), PROGRAMS, ids=[f"{p.name}-{i}" for i, (p, _) in enumerate(PROGRAMS)])
 def test_python_blocks_run(page: Path, block: str, workplace: Path) -> None:
+    if "sb3_env" in block or any(f"import {name}" in block or f"from {name}" in block for name in EXTRA):
+        pytest.importorskip("sb3_contrib", reason="needs the extra `rl`")
     run_python(block, workplace, page)
 
 

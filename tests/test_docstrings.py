@@ -58,6 +58,8 @@ def test_a_noun_says_what_it_holds(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_example_runs(name, tmp_path, monkeypatch):
+    if name == "sb3_env":
+        pytest.importorskip("stable_baselines3", reason="needs the extra `rl`")
     monkeypatch.chdir(tmp_path)
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
     noun = getattr(campaignrl, name)
