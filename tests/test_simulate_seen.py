@@ -28,6 +28,12 @@ WORLDS = bundled_files("envs")
 KINDS = ("uniform", "usual", "lin_ts", "dr_greedy", "network")
 DIVISIONS = ((1, 1000), (2, 10))  # (threads, customers in a block)
 N = 40
+CASES = [  # the gate plays each world and kind in one division, `make slow` in the other as well
+    pytest.param(name, kind, *division, marks=[] if (i + j + d) % 2 else pytest.mark.slow)
+    for i, name in enumerate(WORLDS)
+    for j, kind in enumerate(KINDS)
+    for d, division in enumerate(DIVISIONS)
+]
 
 
 @functools.cache
@@ -67,9 +73,7 @@ def served_on(log, chance, catalog):
     return served
 
 
-@pytest.mark.parametrize(("threads", "block"), DIVISIONS)
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.parametrize(("name", "kind", "threads", "block"), CASES)
 def test_the_logging_policys_propensities_follow_from_the_log(name, kind, threads, block):
     """Where budget or capacity are short, chances of sends shrink by one share a day and channel, and `none` grows."""
     world, log = load_world(name), logged(name, kind, threads, block)

@@ -22,6 +22,7 @@ def coverage():
     return module
 
 
+@pytest.mark.slow
 def test_rare_conversions(coverage):
     """80 logs; t and bootstrap hold the truth in a fifth of them, and no one is left without a warning."""
     found = coverage.study(coverage.RARE, 80, 0, ("empirical likelihood", "t", "anytime"))

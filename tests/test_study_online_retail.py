@@ -48,6 +48,7 @@ def test_every_row_of_the_file_is_an_order_or_has_a_reason(data):
     assert len(data.profiles) == (data.purchases.first <= STUDY.LAST_SEEN).sum()
 
 
+@pytest.mark.slow
 def test_the_world_of_the_judged_customers_knows_nothing_of_their_last_quarter(data, found):
     """Their later orders are taken away: the world stays the same to the last digit."""
     judged = set(found.of)
@@ -64,6 +65,7 @@ def test_the_world_of_the_judged_customers_knows_nothing_of_their_last_quarter(d
     assert STUDY.study(blind, 0, 1, False).tables == found.tables
 
 
+@pytest.mark.slow
 def test_rows_are_within_their_tolerance_or_say_why(found):
     assert len(found.card.rows) == 13
     assert all(row.why for row in found.card.missed)
@@ -71,6 +73,7 @@ def test_rows_are_within_their_tolerance_or_say_why(found):
     assert {"weekly autocorrelation", "told apart (AUC)"} <= ok
 
 
+@pytest.mark.slow
 def test_the_world_is_a_file_that_says_where_its_numbers_are_from(found, tmp_path):
     STUDY.write_world(found.tables, found.said, tmp_path / "world.toml")
     world = load_world(tmp_path / "world.toml")
@@ -82,6 +85,7 @@ def test_the_world_is_a_file_that_says_where_its_numbers_are_from(found, tmp_pat
     assert world.season.first_weekday == 1  # 1 December 2009 was a Tuesday
 
 
+@pytest.mark.slow
 def test_the_picture_and_the_segments(found):
     rows = STUDY.by_segment(found)
     assert [name for name, _, _ in rows] == sorted(set(found.segment))
