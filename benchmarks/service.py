@@ -70,7 +70,8 @@ class Load:
 
     def __init__(self, rate, seconds, ids, tag, look=lambda: None):
         self.rate, self.n, self.ids, self.tag, self.look = rate, int(rate * seconds), ids, tag, look
-        self.free, self.waiting, self.found, self.wrong, self.sent = [], collections.deque(), [], 0, 0
+        self.free, self.waiting = collections.deque(), collections.deque()  # each in turn: an idle connection is closed
+        self.found, self.wrong, self.sent = [], 0, 0
         self.done = asyncio.get_running_loop().create_future()
 
     async def run(self, host, port):
@@ -95,7 +96,7 @@ class Load:
             if self.sent % max(self.n // SAMPLES, 1) == 0:
                 self.look()
             if self.free:
-                self.free.pop().ask(due, request)
+                self.free.popleft().ask(due, request)
             else:
                 self.waiting.append((due, request))
         if self.sent < self.n:
