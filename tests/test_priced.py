@@ -2,6 +2,7 @@
 
 import datetime
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -91,6 +92,19 @@ def test_who_states_no_values_is_not_priced(world):
         Priced.of(crl.load_policy("uniform", world), {"money": 1.0})
     with pytest.raises(UsageError, match="explore"):
         Priced.of(crl.load_policy(POLICY, world), {"money": 1.0}, 1.5)
+
+
+def test_a_file_of_prices_is_no_output(monkeypatch, capsys, tmp_path, frame):
+    monkeypatch.chdir(tmp_path)
+    frame.head(5).to_csv("c.csv", index=False)
+    said = json.dumps({"prices": {"money": 0.1}})
+    Path("p.csv").write_text(said)
+    words = ["decide", POLICY, "c.csv", "--as-of", str(DAY), "--prices", "p.csv", "-o", "p.csv"]
+    monkeypatch.setattr("sys.argv", ["campaignrl", *words])
+    with pytest.raises(SystemExit, match="2"):
+        cli.main()
+    assert "--prices" in capsys.readouterr().err
+    assert Path("p.csv").read_text() == said
 
 
 def test_the_answer_of_decide_is_a_file_of_prices(monkeypatch, capsys, tmp_path, world, frame):

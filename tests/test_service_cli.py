@@ -45,6 +45,28 @@ def test_it_serves_from_a_strange_place(tmp_path):
     assert b"Traceback" not in done.stderr
 
 
+def test_prices_are_shown_changed_and_taken_away(monkeypatch, capsys, tmp_path):
+    """Nothing is changed by a look."""
+    monkeypatch.chdir(tmp_path)
+    url, world = "sqlite:///service.db", world_of()
+    with Face(tmp_path, world, frame_of(world), clock=lambda: DAY):
+        pass
+    capsys.readouterr()
+
+    def told(*words):
+        assert call(monkeypatch, "store", "prices", url, *words, "--json") == 0
+        return json.loads(capsys.readouterr().out)
+
+    none, some = {"prices": {}, "explore": 0.0}, {"prices": {"money": 0.5}, "explore": 0.1}
+    Path("plan.json").write_text(json.dumps({"plan_by_value": some}))
+    assert [told(), told("--from", "plan.json"), told(), told("--none"), told()] == [none, some, some, none, none]
+    assert call(monkeypatch, "store", "prices", url, "--none", "--from", "plan.json") == 2
+    assert "one of the two" in capsys.readouterr().err
+    assert call(monkeypatch, "store", "trail", url, "--json") == 0
+    changes = [one["what"] for one in json.loads(capsys.readouterr().out)["entries"]]
+    assert changes.count("prices changed") == 2
+
+
 def test_an_operators_verbs(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     url = "sqlite:///service.db"

@@ -149,3 +149,13 @@ def test_a_rate_for_tokens_closes_the_lane(tmp_path):
     with Face(tmp_path, world, frame_of(world), clock=lambda: DAY, per_second=5.0) as face:
         lane = as_served(face.app).express
         assert not lane.takes({"path": "/v1/decide", "method": "POST"})
+
+
+def test_what_breaks_on_the_lane_is_answered_by_the_route(site, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(site.express, "wish_of", broken)
+    ((status, _, body),) = sent(site, request(b'{"customer_id":"c1"}', key="broken-lane"))
+    assert status == 200
+    assert json.loads(body)["decision_id"]

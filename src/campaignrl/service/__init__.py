@@ -27,6 +27,7 @@ from campaignrl.service.store import flow as flow
 from campaignrl.service.store import forget_what_flowed as forget_what_flowed
 from campaignrl.service.store import note as note
 from campaignrl.service.store import price_at as price_at
+from campaignrl.service.store import priced_at as priced_at
 from campaignrl.service.store import read_trail as read_trail
 from campaignrl.service.store import restore as restore
 from campaignrl.service.worker import ROLES as ROLES

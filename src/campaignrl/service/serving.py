@@ -69,7 +69,11 @@ class Impatient(HttpToolsProtocol):
 
     def _by_express(self, lane: Express, cycle: RequestResponseCycle, app: Any, began: float) -> None:
         plain = not (cycle.more_body or cycle.disconnected or self.flow.write_paused)
-        wish = lane.wish_of(cycle.scope, bytes(cycle.body)) if plain else None
+        try:
+            wish = lane.wish_of(cycle.scope, bytes(cycle.body)) if plain else None
+        except Exception:  # nobody would be answered; the route says what is wrong
+            LOG.exception("a request left the express lane")
+            wish = None
 
         def answered(answer: Answer) -> None:
             lane.count(answer[0], time.perf_counter() - began)

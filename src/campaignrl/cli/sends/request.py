@@ -179,6 +179,7 @@ class Request:
         return given | {
             "--ledger": self.ledger,
             "--items": self.items,
+            "--prices": self.prices,
             "POLICY": Path(self.policy),
             "--world": Path(self.world or self.policy),
         }

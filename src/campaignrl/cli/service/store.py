@@ -19,7 +19,7 @@ from campaignrl.cli.service.learn import learn
 from campaignrl.cli.terminal import Json, Output, WorldName, say, say_json, say_table, talk
 from campaignrl.errors import CampaignError, Problem, UsageError
 from campaignrl.ledger import Ledger
-from campaignrl.send import read_prices
+from campaignrl.send import Prices, read_prices
 from campaignrl.specs import load_world
 
 store = typer.Typer(
@@ -153,17 +153,25 @@ def rules(url: Url, world: WorldName, by: By = "", as_json: Json = False) -> Non
 def prices(
     url: Url,
     file: Annotated[Path | None, typer.Option("--from", help="Plan by value, as decide --json says it.")] = None,
+    none: Annotated[bool, typer.Option("--none", help="At no prices from now on.")] = False,
     by: By = "",
     as_json: Json = False,
 ) -> None:
-    """Let the champion decide at the prices of a plan; without a file at none. Workers see it within a second."""
-    from campaignrl.service import Store, note, price_at
+    """Show the prices at which the champion decides, or change them; workers see it within a second."""
+    from campaignrl.service import Store, note, price_at, priced_at
 
-    told = None if file is None else read_prices(file)
+    if file is not None and none:
+        raise UsageError(Problem("store prices", "--none", "with --from", "one of the two"))
+    told, opened = None if file is None else read_prices(file), Store.open(url)
+    if file is None and not none:
+        with opened.reading() as con:
+            said = priced_at(con)
+        told = Prices.from_dict(json.loads(said), url) if said else None
     facts: dict[str, Any] = {"prices": {}, "explore": 0.0} if told is None else told.to_dict()
-    with Store.open(url).writing() as con:
-        price_at(con, "" if told is None else json.dumps(facts))
-        note(con, by or getpass.getuser(), "prices changed", time.time(), facts)
+    if file is not None or none:
+        with opened.writing() as con:
+            price_at(con, "" if told is None else json.dumps(facts))
+            note(con, by or getpass.getuser(), "prices changed", time.time(), facts)
     if as_json:
         say_json(facts)
         return

@@ -160,7 +160,7 @@ EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "campaignrl store rules sqlite:///service.db -w ecommerce --json",
         ),
         "store prices": (
-            "campaignrl store prices sqlite:///service.db --by Ann",
+            "campaignrl store prices sqlite:///service.db --none --by Ann",
             "campaignrl store prices sqlite:///service.db --json",
         ),
         "store learn": (

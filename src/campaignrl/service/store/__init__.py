@@ -71,6 +71,7 @@ from campaignrl.service.store.policies import place as place
 from campaignrl.service.store.policies import places as places
 from campaignrl.service.store.policies import predecessor as predecessor
 from campaignrl.service.store.policies import price_at as price_at
+from campaignrl.service.store.policies import priced_at as priced_at
 from campaignrl.service.store.schema import metadata as metadata
 from campaignrl.service.store.schema import sends as sends
 from campaignrl.service.store.schema import tokens as tokens

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from campaignrl.service.store.facts import POLICIES, PRICES, count_up, tell
+from campaignrl.service.store.facts import POLICIES, PRICES, count_up, read_facts, tell
 from campaignrl.service.store.schema import policies
 
 CHAMPION, SHADOW, FORMER = "champion", "shadow", "former"
@@ -37,6 +37,11 @@ def price_at(con: Connection, prices: str) -> None:
     """The prices at which the champion decides from now on, as JSON; "": at none."""
     tell(con, PRICES, prices)
     count_up(con, POLICIES)
+
+
+def priced_at(con: Connection) -> str:
+    """What `price_at` told last."""
+    return read_facts(con, (PRICES,)).get(PRICES, "")
 
 
 def dismiss(con: Connection, name: str) -> bool:

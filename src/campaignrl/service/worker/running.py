@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,6 @@ from campaignrl.service.store import (
     CHAMPION,
     CUSTOMERS,
     POLICIES,
-    PRICES,
     SHADOW,
     Store,
     StoreDown,
@@ -45,6 +43,7 @@ from campaignrl.service.store import (
     place,
     places,
     price_at,
+    priced_at,
     read_facts,
     replace_customers,
 )
@@ -150,7 +149,7 @@ class Service:
     def checked(self, name: str) -> Party:
         """A policy that may decide; Refused (422) where its check fails, and nothing changes."""
         with self.store.reading() as con:
-            prices = prices_in(read_facts(con, (PRICES,)))
+            prices = _prices_of(priced_at(con))
         try:
             asked = self.settings.world, self.settings.seed, self.settings.clock(), prices
             return load_party(self.reference(name), *asked)
@@ -211,21 +210,20 @@ def _price(store: Store, prices: Prices) -> None:
     """Let the champion decide at these prices, unless it does already."""
     said = orjson.dumps(prices.to_dict()).decode()
     with store.writing() as con:
-        if read_facts(con, (PRICES,)).get(PRICES) != said:
+        if priced_at(con) != said:
             price_at(con, said)
             note(con, "start", "prices changed", time.time(), prices.to_dict())
 
 
-def prices_in(told: Mapping[str, str]) -> Prices | None:
-    """What the facts of a store say of prices; None: nothing."""
-    said = told.get(PRICES, "")
+def _prices_of(said: str) -> Prices | None:
+    """What a store says of prices; None: nothing."""
     return Prices.from_dict(orjson.loads(said), "store") if said else None
 
 
 def load_parties(store: Store, settings: Settings, version: str, before: Parties | None) -> Parties:
     """Who decides by the store; where the new champion is broken, the one before goes on."""
     with store.reading() as con:
-        rows, prices = places(con), prices_in(read_facts(con, (PRICES,)))
+        rows, prices = places(con), _prices_of(priced_at(con))
     day, seed, world = settings.clock(), settings.seed, settings.world
     fallback = load_party(settings.fallback, world, seed, day) if before is None else before.fallback
     named = next((str(row["name"]) for row in rows if row["role"] == CHAMPION), None)
