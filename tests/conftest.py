@@ -18,10 +18,13 @@ from campaignrl.features import UNKNOWN, Context, Feature, FeatureSchema
 from campaignrl.specs.world import World, load_world
 from campaignrl.tables.log.decision_log import DecisionLog
 
-# A loaded machine is no fault of the code, and the gate asks every change the same; HYPOTHESIS_PROFILE=wide draws anew.
+# A loaded machine is no fault of the code, and the gate asks every change the same; HYPOTHESIS_PROFILE=wide draws anew,
+# and so many times as much.
+WIDE = 5
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "gate")
 hypothesis.settings.register_profile("wide", deadline=None)
 hypothesis.settings.register_profile("gate", deadline=None, derandomize=True)
-hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
+hypothesis.settings.load_profile(PROFILE)
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
@@ -30,6 +33,15 @@ SHARED = ROOT.parent / "shared" / "data"
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--refresh-docs", action="store_true", help="write the outputs shown in README.md and docs/ again")
     parser.addoption("--refresh-lock", action="store_true", help="record what every verb writes today again")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Laws draw more in `make slow` than the gate has time for."""
+    kept = "_hypothesis_internal_use_settings"  # there is no other way to change what a law was given
+    laws = {id(law): law for item in items if getattr(law := getattr(item, "obj", None), kept, None) is not None}
+    for law in laws.values() if PROFILE == "wide" else ():
+        own = getattr(law, kept)
+        setattr(law, kept, hypothesis.settings(own, max_examples=WIDE * own.max_examples))
 
 
 @pytest.fixture(scope="session")
