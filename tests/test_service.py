@@ -10,6 +10,7 @@ from service_face import CAPPED, Face, frame_of, world_of
 from sqlalchemy import select
 
 import campaignrl as crl
+from campaignrl.errors import UsageError
 from campaignrl.ledger import Ledger, add, erase, ledger_log
 from campaignrl.policies import Priced
 from campaignrl.send import audit_ledger, plan_of, read_prices
@@ -335,3 +336,21 @@ def test_rows_are_found_by_whatever_text_they_are_called(tmp_path, odd):
         asked = Question(lambda listed: select(totals.c.name).where(listed(totals.c.name, "names")))
         assert asked.rows(con, {"names": [odd, "another"]}) == [(odd,)]
     database.close()
+
+
+def test_a_store_goes_into_another_world_of_the_same_actions(tmp_path, tight):
+    """With the ledger of its campaign (ledger rules), when that moves into the world calibrated on it."""
+    own = crl.load_world({**tight.model_dump(exclude_unset=True), "name": "own"})
+    with Face(tmp_path, tight, frame_of(tight), clock=clock) as face:
+        assert face.decide("c1").status_code == 200
+        url = face.settings.store
+    store = Store.open(url)
+    with pytest.raises(UsageError, match="store rules"):
+        store.require(own)
+    assert store.accept(own).world == "own"
+    with Face(tmp_path, own, frame_of(own), clock=clock) as face:
+        answer = face.decide("c2", key="after the move")
+        assert answer.status_code == 200, answer.text
+    with pytest.raises(UsageError, match="Begin another store"):
+        store.accept(crl.load_world("travel"))
+    assert Store.open(url).world == "own"

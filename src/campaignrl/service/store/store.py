@@ -107,19 +107,20 @@ class Store:
             raise UsageError(Problem("serve", "world", said, f"{self.world}, as the store knows it", fix))
 
     def accept(self, world: World) -> Store:
-        """The store with the world's changed rules, from now on.
+        """The store with the world's rules from now on: those that changed, or another world's of the same actions.
+
+        As a ledger accepts them, whose campaign moves into the world that was calibrated on it.
 
         Raises:
-            UsageError: it is another world, or has other actions or costs than its decisions were made with.
+            UsageError: it has other actions or costs than its decisions were made with.
         """
-        if self.world != world.name:
-            self.require(world)
         with self.database.writing() as con:
             last = con.execute(select(decisions.c.record).order_by(decisions.c.seq.desc()).limit(1)).scalar()
             if last is not None and orjson.loads(last)["catalog_hash"] != world.catalog.hash:
                 fix = "Begin another store for them."
                 raise UsageError(Problem("store rules", "actions", "others, or at other costs", "as they were", fix))
-            con.execute(update(facts).where(facts.c.name == "world_hash").values(value=world_hash(world)))
+            for name, value in (("world", world.name), ("world_hash", world_hash(world))):
+                con.execute(update(facts).where(facts.c.name == name).values(value=value))
         return self._read(self.database)
 
     def hash_of(self, customer: str) -> str:
