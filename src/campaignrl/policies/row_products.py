@@ -70,8 +70,9 @@ def _product_in_tiles(X: Float32, W: Float32) -> Float32:
 def settled_product(X: Float32, W: Float32) -> Float32 | None:
     """What `row_product` gives in every shape, from the shape at hand; None where rounding might tell them apart.
 
-    Tiles have one shape. A sum of d products in any order is within d u / (1 - d u) of the sum of their sizes (as in draw_votes.py), so two
-    orders are within twice that; where both ends of it round to the same number, so does every order.
+    Tiles have one shape. Otherwise: a sum of d products in any order is within d u / (1 - d u) of the sum of their
+    sizes (as in draw_votes.py), so two orders are within twice that; where both ends of it round to the same number, so
+    does every order.
     """
     if even_dtype() is not np.float64:
         return None
