@@ -167,8 +167,9 @@ def variance_ratio(
     base, chance = means[policy][:, 0], generator(seed, Purpose.RESAMPLE)
     rows = np.vstack([np.arange(len(base)), chance.integers(0, len(base), (BOOTSTRAPS, len(base)))])
     paired = (worse[:, teaching] - base)[rows].var(axis=1, ddof=1)
-    ratio = (worse[:, -1][rows].var(axis=1, ddof=1) + base[rows].var(axis=1, ddof=1)) / paired
-    low, high = np.quantile(ratio[1:], (0.025, 0.975))
+    unpaired = worse[:, -1][rows].var(axis=1, ddof=1) + base[rows].var(axis=1, ddof=1)
+    ratio = np.divide(unpaired, paired, out=np.full(len(paired), np.inf), where=paired > 0.0)
+    low, high = np.quantile(ratio[1:], (0.025, 0.975), method="inverted_cdf")
     return float(ratio[0]), float(low), float(high)
 
 
