@@ -50,11 +50,14 @@ def never_tried(sample: LogSample, names: Sequence[str]) -> tuple[NeverTried, ..
     beside = 2 * math.ceil(-math.log2(CHANCE / parts_looked_at))
     # Of rows whose other actions left it only so much in all, that it never came is no news.
     left, due = left_over(1.0 / sample.propensity), -math.log(CHANCE / parts_looked_at)
-    orders = {f.name: _ordered(sample.columns[f.name]) for f in sample.schema.features if not f.levels}
+    count = np.bincount(sample.action, minlength=k)
+    open_ends = _open_ends(sample, count, due)
+    orders = {name: _ordered(sample.columns[name]) for name, actions in open_ends.items() if actions.any()}
     found = []
-    for action in np.flatnonzero(np.bincount(sample.action, minlength=k)).tolist():
+    for action in np.flatnonzero(count).tolist():
         allowed = np.ones(m, dtype=bool) if sample.eligible is None else sample.eligible[:, action]
-        parts = _parts(sample, orders, sample.action == action, allowed, beside)
+        ends = {name: orders[name] for name, actions in open_ends.items() if actions[action]}
+        parts = _parts(sample, ends, sample.action == action, allowed, beside)
         parts = [(where, here) for where, here in parts if float(left[here].sum()) >= due]
         if parts:
             where, here = max(parts, key=lambda part: int(part[1].sum()))
@@ -70,6 +73,26 @@ def _ordered(column: Array) -> Rows:
     return known[np.argsort(column[known], kind="stable")]
 
 
+def _open_ends(sample: LogSample, count: Array, due: float) -> dict[str, Bool]:
+    """By column of numbers, (k,) whether an action leaves out so many rows at an end that they may tell; a glance.
+
+    count: (k,) rows of each action; due: rows that an end needs at least, as each leaves at most all to others.
+    """
+    order, there = np.argsort(sample.action, kind="stable"), np.flatnonzero(count)
+    starts, found = (np.cumsum(count) - count)[there], {}
+    for feature in sample.schema.features:
+        if feature.levels:
+            continue
+        column = np.asarray(sample.columns[feature.name], dtype=np.float64)
+        least, largest = (np.full(len(count), np.nan) for _ in range(2))
+        least[there], largest[there] = (of.reduceat(column[order], starts) for of in (np.fmin, np.fmax))
+        ascending = np.sort(column[np.isfinite(column)])
+        below = np.searchsorted(ascending, least, side="left")
+        above = len(ascending) - np.searchsorted(ascending, largest, side="right")
+        found[feature.name] = np.asarray(np.isfinite(least) & (np.maximum(below, above) >= due))
+    return found
+
+
 def _parts(
     sample: LogSample, orders: Mapping[str, Rows], came: Bool, allowed: Bool, beside: int
 ) -> list[tuple[str, Bool]]:
@@ -78,6 +101,8 @@ def _parts(
     for feature in sample.schema.features:
         column = sample.columns[feature.name]
         if not feature.levels:
+            if feature.name not in orders:  # nothing is open there
+                continue
             order = orders[feature.name]
             order = order if sample.eligible is None else order[allowed[order]]
             found += _ends(feature.name, np.asarray(column, dtype=np.float64), order, came, allowed, beside)
