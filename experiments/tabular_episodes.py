@@ -139,7 +139,7 @@ def main(argv: list[str] | None = None) -> None:
     """Read the words of the call, run, and say what came out."""
     words = study_words(__doc__, "runs/tabular_episodes", workers=1)
     words.add_argument("--runs", type=int, default=25)
-    words.add_argument("--tables", type=int, nargs="*", default=[3], help="seeds of the worlds")
+    words.add_argument("--tables", type=int, nargs="*", default=[1], help="seeds of the worlds")
     words.add_argument("--closeness", type=float, nargs="*", default=[0.3, 1.0])
     words.add_argument("--horizons", type=int, nargs="*", default=[5, 10, 30])
     words.add_argument("--customers", type=int, default=2_000)

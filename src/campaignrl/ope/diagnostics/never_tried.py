@@ -51,7 +51,7 @@ def never_tried(sample: LogSample, names: Sequence[str]) -> tuple[NeverTried, ..
     # Of rows whose other actions left it only so much in all, that it never came is no news.
     left, due = left_over(1.0 / sample.propensity), -math.log(CHANCE / parts_looked_at)
     count = np.bincount(sample.action, minlength=k)
-    open_ends = _open_ends(sample, count, due)
+    open_ends = _open_ends(sample, count, due, beside)
     orders = {name: _ordered(sample.columns[name]) for name, actions in open_ends.items() if actions.any()}
     found = []
     for action in np.flatnonzero(count).tolist():
@@ -73,10 +73,11 @@ def _ordered(column: Array) -> Rows:
     return known[np.argsort(column[known], kind="stable")]
 
 
-def _open_ends(sample: LogSample, count: Array, due: float) -> dict[str, Bool]:
-    """By column of numbers, (k,) whether an action leaves out so many rows at an end that they may tell; a glance.
+def _open_ends(sample: LogSample, count: Array, due: float, beside: int) -> dict[str, Bool]:
+    """By column of numbers, (k,) whether an action leaves out so many rows at an end that they may tell: a glance.
 
-    count: (k,) rows of each action; due: rows that an end needs at least, as each leaves at most all to others.
+    count: (k,) rows of each action; due: rows that an end needs at least, as each leaves at most all to others; beside:
+    how often the action came in as many rows, so that these are as many at least.
     """
     order, there = np.argsort(sample.action, kind="stable"), np.flatnonzero(count)
     starts, found = (np.cumsum(count) - count)[there], {}
@@ -84,12 +85,20 @@ def _open_ends(sample: LogSample, count: Array, due: float) -> dict[str, Bool]:
         if feature.levels:
             continue
         column = np.asarray(sample.columns[feature.name], dtype=np.float64)
-        least, largest = (np.full(len(count), np.nan) for _ in range(2))
-        least[there], largest[there] = (of.reduceat(column[order], starts) for of in (np.fmin, np.fmax))
-        ascending = np.sort(column[np.isfinite(column)])
-        below = np.searchsorted(ascending, least, side="left")
-        above = len(ascending) - np.searchsorted(ascending, largest, side="right")
-        found[feature.name] = np.asarray(np.isfinite(least) & (np.maximum(below, above) >= due))
+        known = np.isfinite(column)
+        ascending = np.sort(column if known.all() else column[known])
+        column = (column if known.all() else np.where(known, column, np.nan))[order]
+        open_ = np.zeros(len(count), dtype=bool)
+        for sign in (1.0, -1.0):  # the lower end, and the upper one turned over
+            values, rising = sign * column, ascending if sign > 0.0 else -ascending[::-1]
+            least = np.fmin.reduceat(values, starts)
+            rows = np.searchsorted(rising, least, side="right") - 1  # before the first in which it came, at most
+            enough = (np.searchsorted(rising, least) >= due) & (rows >= max(FEW, beside)) & np.isfinite(least)
+            for i in np.flatnonzero(enough).tolist():
+                came = values[starts[i] : starts[i] + count[there[i]]]
+                near = rising[min(2 * int(rows[i]), len(rising) - 1)]
+                open_[there[i]] |= sample.eligible is not None or np.count_nonzero(came <= near) >= beside
+        found[feature.name] = open_
     return found
 
 
