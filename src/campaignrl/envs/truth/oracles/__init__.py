@@ -12,6 +12,8 @@ reduced_state.py       The reduced state of a customer: used caps x fatigue x ex
                        each moves in a day
 stocks.py              What a unit of ad-stock, satisfaction, intent or stockpile is worth: the stocks that the
                        lattice leaves out
+window_values.py       What customers bring in the days to come, after each thing that they may see today; nothing
+                       else is sent
 """
 
 from campaignrl.envs.truth.oracles.far_sighted_oracle import FarSightedOracle as FarSightedOracle
