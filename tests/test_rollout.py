@@ -16,8 +16,8 @@ from campaignrl.cli import main as cli
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.effects import Effect, FatigueEffect
 from campaignrl.envs.panel import Panel
-from campaignrl.envs.truth import DAYS, always, expected_labels, live, nothing, rollout_labels
-from campaignrl.envs.truth.oracles import action_gains
+from campaignrl.envs.truth import always, live, nothing, rollout_labels
+from campaignrl.envs.truth.oracles import DAYS, action_gains, expected_labels
 from campaignrl.errors import ArtifactError, SpecError, SupportError, UsageError
 from campaignrl.features import FeatureSchema
 from campaignrl.policies.baselines import FIXED, NOTHING, USUAL, baselines_of, best_fixed, deciding, fixed_values

@@ -1,7 +1,5 @@
 """What only the simulator knows: what a send truly brought, and the best that could be had.
 
-expected_labels.py   What each allowed action is expected to bring over sending nothing, to the end of the campaign:
-                     labels without luck
 followed_effects.py  Which effects the reduced models follow: the far-sighted oracle and the upper bound
 rollout_labels.py    What each allowed action would bring over sending nothing, to the end of the campaign: labels
                      by paired rollouts
@@ -11,9 +9,6 @@ bounds/              An upper bound on the value of every policy
 oracles/             Policies that see the true state
 """
 
-from campaignrl.envs.truth.expected_labels import DAYS as DAYS
-from campaignrl.envs.truth.expected_labels import can_be_expected as can_be_expected
-from campaignrl.envs.truth.expected_labels import expected_labels as expected_labels
 from campaignrl.envs.truth.rollout_labels import RolloutLabels as RolloutLabels
 from campaignrl.envs.truth.rollout_labels import rollout_labels as rollout_labels
 from campaignrl.envs.truth.shadow_prices import ShadowPrices as ShadowPrices

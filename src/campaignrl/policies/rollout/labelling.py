@@ -1,8 +1,8 @@
 """Labels of one round, in pieces that depend on no thread: the same pieces, generators and order for any number.
 
 Each piece has customers and draws of its own, so that pieces can be labelled side by side. Not here: a rollout
-(envs/truth/rollout_labels.py), a label in expectation (envs/truth/expected_labels.py), what is fitted to the labels
-(value_network.py). m states, k actions, D columns.
+(envs/truth/rollout_labels.py), a label in expectation (envs/truth/oracles/expected_labels.py), what is fitted to the
+labels (value_network.py). m states, k actions, D columns.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import numpy as np
 from campaignrl import rng
 from campaignrl.arrays import Bool, Float32, Int, Int64
 from campaignrl.dynamics.parameters import parameters
-from campaignrl.envs.truth import DAYS, Decide, RolloutLabels, can_be_expected, expected_labels, rollout_labels
+from campaignrl.envs.truth import Decide, RolloutLabels, rollout_labels
+from campaignrl.envs.truth.oracles import DAYS, can_be_expected, expected_labels
 from campaignrl.features import FeatureSchema
 from campaignrl.rng import Purpose
 from campaignrl.specs import World

@@ -16,7 +16,7 @@ from campaignrl.dynamics import Parameters
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.effects import Effect
 from campaignrl.envs.panel import Panel
-from campaignrl.envs.truth.oracles import action_gains
+from campaignrl.envs.truth.oracles.greedy_oracle import action_gains
 from campaignrl.envs.truth.rollout_labels import RolloutLabels, explored
 from campaignrl.envs.truth.twins import Decide
 from campaignrl.features import FeatureSchema
