@@ -32,7 +32,7 @@ WORLD = "tight_budget"
 HIGHEST = 10.0  # price of money; at this one a cent must bring eleven
 SIDE_BY_SIDE = 1024  # customers of a training
 SEEING, ROLLOUT, ORACLE = "price in its observation", "rollout", "priced oracle"
-MONEY, CALLS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0), (0.0, 1.0, 2.0, 4.0, 8.0)  # prices that the oracle is tried at
+MONEY, CALLS = (0.5, 1.0, 2.0, 4.0, 8.0), (0.0, 2.0, 4.0, 8.0)  # prices that the oracle is tried at
 TRIED, FRESH = 50, 60  # seeds of the customers on whom prices are found, and of those on whom policies are judged
 HALVINGS = 7
 

@@ -14,6 +14,7 @@ marks.
 
 import resource
 import time
+import tomllib
 from functools import cache, partial
 from pathlib import Path
 
@@ -30,7 +31,9 @@ from campaignrl.suites import evaluation_ids, kept, run_cells, run_study, study_
 from campaignrl.true_value import acting
 
 MARKS = "<!-- rollout -->", "<!-- rollout: end -->"
-POLICY = "rollout"  # as it stands in policies/
+POLICY = Path(__file__).parents[1] / "policies" / "rollout.toml"
+LARGER = {"customers": 30_000, "players": 8_000, "turns": 3, "starts": 2}  # where campaigns are short and prices decide
+SHORT = ("churn_rescue", "coupon_trap", "tight_budget")
 FAR = ("churn_rescue", "coupon_trap", "no_memory", "tight_budget")  # where looking further is the question
 PILOT, FIRST_SEED = 1 << 41, 300  # no setting was chosen on seeds from here on
 HEAD = ("world", USUAL, FIXED, "greedy oracle", "far-sighted", "rollout", "over best fixed", "of greedy", "of far")
@@ -43,7 +46,9 @@ def taught(name: str, customers: int | None, seed: int, folder: Path) -> dict:
     """Train, keep the bundle, and say what it took."""
     begun, bundle = time.process_time(), folder / f"{name}-{seed}-{customers or 'own'}.bundle"
     checkpoint = bundle.with_suffix(".checkpoint")
-    policy = crl.train(POLICY, name, customers=customers, seed=seed, checkpoint=checkpoint, resume=True)
+    settings = tomllib.loads(POLICY.read_text(encoding="utf-8")) | (LARGER if name in SHORT else {})
+    del settings["about"]
+    policy = crl.train(settings, name, customers=customers, seed=seed, checkpoint=checkpoint, resume=True)
     crl.save_policy(policy, bundle, trained_on={"world": name, "report": policy.facts})
     checkpoint.unlink(missing_ok=True)
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
