@@ -164,7 +164,7 @@ def add_parts(table: DeltaTable, rows: pa.RecordBatchReader, run_id: str, where:
         added = _written(table, rows)
         commit = _commit_of(table, run_id, chain)
         parts = table.metadata().partition_columns
-        table.create_write_transaction(added, "append", table.schema(), parts, commit_properties=commit)
+        table.create_write_transaction([*added], "append", table.schema(), parts, commit_properties=commit)
 
 
 @contextmanager

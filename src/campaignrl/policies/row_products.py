@@ -64,7 +64,8 @@ def _product_in_tiles(X: Float32, W: Float32) -> Float32:
     missing = -n % TILE
     if missing:
         X = np.concatenate([X, np.zeros((missing, d), dtype=np.float32)])
-    return np.matmul(as_tiles(X), np.ascontiguousarray(W)).reshape(n + missing, W.shape[1])[:n]
+    product: Float32 = np.matmul(as_tiles(X), np.ascontiguousarray(W))
+    return product.reshape(n + missing, W.shape[1])[:n]
 
 
 def settled_product(X: Float32, W: Float32) -> Float32 | None:
