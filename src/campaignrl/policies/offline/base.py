@@ -18,7 +18,7 @@ from campaignrl.features import Context, FeatureSchema
 from campaignrl.policies.base import Shapes, Shown, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import best_of, require_choice, with_floor
-from campaignrl.policies.chunks import by_chunks
+from campaignrl.policies.chunks import by_encoded_chunks
 from campaignrl.policies.learner_settings import Penalty, fixed_penalty
 from campaignrl.policies.linear_model import RidgeModel, with_intercept
 from campaignrl.policies.offline.advantage_regression import (
@@ -68,13 +68,13 @@ class OfflineLearner(Shown):
         """(n, k) exact chance of every action, over the floor."""
         require_choice(allowed)
         with one_blas_thread():
-            return by_chunks(self._decide, context, allowed)
+            return by_encoded_chunks(self._decide, context, self.schema, allowed)
 
     def scores(self, context: Context) -> Float32:
         """(n, k) what each action is thought to bring; only differences within a row mean something."""
         everything = np.ones((len(context), len(self.catalog)), dtype=bool)
         with one_blas_thread():
-            return by_chunks(lambda part, _: self._means(self._phi(part)), context, everything)
+            return by_encoded_chunks(lambda phi, _: self._means(phi), context, self.schema, everything)
 
     @property
     def is_trained(self) -> bool:
@@ -134,5 +134,5 @@ class OfflineLearner(Shown):
     def _means(self, phi: Float32) -> Float32:
         return row_product(phi, self._fitted["coefficients"])
 
-    def _decide(self, context: Context, allowed: Bool) -> Float:
-        return with_floor(self._shares(self._phi(context), allowed), allowed, self.config.explore)
+    def _decide(self, phi: Float32, allowed: Bool) -> Float:
+        return with_floor(self._shares(phi, allowed), allowed, self.config.explore)

@@ -29,9 +29,9 @@ from campaignrl.features import Context, FeatureSchema
 from campaignrl.policies.base import Shapes, Shown, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import best_of, require_choice, with_floor
-from campaignrl.policies.chunks import by_chunks
+from campaignrl.policies.chunks import by_encoded_chunks
 from campaignrl.policies.learner_settings import Penalty, encoded_blocks, fixed_penalty, require_catalog
-from campaignrl.policies.linear_model import RidgeModel, RidgeStatistics, fit_ridge, with_intercept
+from campaignrl.policies.linear_model import RidgeModel, RidgeStatistics, fit_ridge
 from campaignrl.policies.row_products import row_product
 from campaignrl.specs import Spec
 from campaignrl.tables.log import DecisionLog
@@ -120,13 +120,13 @@ class DRGreedy(Shown):
         """(n, k): all on the best allowed action (ties share), over the floor."""
         require_choice(allowed)
         with one_blas_thread():
-            return by_chunks(self._greedy, context, allowed)
+            return by_encoded_chunks(self._greedy, context, self.schema, allowed)
 
     def scores(self, context: Context) -> Float32:
         """(n, k) expected reward of every action."""
         everything = np.ones((len(context), len(self.catalog)), dtype=bool)
         with one_blas_thread():
-            return by_chunks(lambda part, _: self._means(part), context, everything)
+            return by_encoded_chunks(lambda phi, _: self._means(phi), context, self.schema, everything)
 
     def update(self, log: DecisionLog) -> None:
         """Take in the matured rows: sums by fold are all it needs, so halves teach what the whole does."""
@@ -178,11 +178,11 @@ class DRGreedy(Shown):
             for part, values in zip(self._parts, tensors[name], strict=True):
                 setattr(getattr(part, of), what, values.copy())
 
-    def _means(self, context: Context) -> Float32:
-        return row_product(with_intercept(context.encode(self.schema)), self._coefficients)
+    def _means(self, phi: Float32) -> Float32:
+        return row_product(phi, self._coefficients)
 
-    def _greedy(self, context: Context, allowed: Bool) -> Float:
-        return with_floor(best_of(self._means(context), allowed), allowed, self.config.explore)
+    def _greedy(self, phi: Float32, allowed: Bool) -> Float:
+        return with_floor(best_of(self._means(phi), allowed), allowed, self.config.explore)
 
     def _fit(self, stats: RidgeStatistics) -> RidgeModel:
         return fit_ridge(stats, self.catalog, fixed_penalty(self.config.l2))
