@@ -82,6 +82,7 @@ def _clear_votes(by_action: Array, phi: Float32, allowed: Bool, largest: Array) 
     batches = _alike(allowed, at_once) if turn is None else _batches_with_actions(may, at_once)
     found, clear = np.zeros((k, len(phi)), dtype=np.uint8), np.zeros(len(phi), dtype=bool)
     scores, coefficients, used = np.empty(k * S * at_once, by_action.dtype), by_action, np.arange(k)
+    slack = _slack(largest, x)
     for at, some, others, partly in batches:
         if others:  # than the batch before had
             used = np.flatnonzero(some)
@@ -97,7 +98,7 @@ def _clear_votes(by_action: Array, phi: Float32, allowed: Bool, largest: Array) 
             open_ = may[used, at]
             for i in np.flatnonzero(~open_.all(axis=1)):
                 score[i] += np.where(open_[i], score.dtype.type(0.0), score.dtype.type(-np.inf))
-        won = _counted(score, _slack(largest, x[:, at]))
+        won = _counted(score, slack[at])
         np.equal(won.sum(axis=0, dtype=np.uint16), S, out=clear[at])
         won *= clear[at]
         found[slice(None) if len(used) == k else used, at] = won
