@@ -22,8 +22,8 @@ from campaignrl.policies.chunks import CHUNK
 from campaignrl.policies.row_products import even_dtype
 
 SCORES_AT_ONCE = 400_000  # of all draws and actions; 1.6 MB
-DRAWS_AT_ONCE = 32  # compared at once: the best scores of 128 rows by 32 draws stay in the first-level cache
-ROWS_AT_ONCE = 128  # scored at once, with the actions that any of them may have
+DRAWS_AT_ONCE = 32  # compared at once: the best scores of 256 rows by 32 draws stay in the first-level cache
+ROWS_AT_ONCE = 256  # scored at once, with the actions that any of them may have
 
 Votes = npt.NDArray[np.uint8]
 
