@@ -139,15 +139,16 @@ def test_figures_that_results_rest_on(name):
 
 
 def everything():
-    """Every function, class and class method of ope, its own ones, by its dotted name."""
+    """Every function, class and method of ope, its own ones, by its dotted name."""
     for found in pkgutil.walk_packages(ope.__path__, "campaignrl.ope."):
         module = importlib.import_module(found.name)
         for name, one in vars(module).items():
             if callable(one) and getattr(one, "__module__", "") == found.name:
                 place = f"{found.name.removeprefix('campaignrl.ope.')}.{name}"
                 yield place, one
-                made_by = vars(one).items() if inspect.isclass(one) and not issubclass(one, enum.Enum) else ()
-                yield from ((f"{place}.{n}", m.__func__) for n, m in made_by if isinstance(m, classmethod))
+                parts = vars(one).items() if inspect.isclass(one) and not issubclass(one, enum.Enum) else ()
+                own = ((n, getattr(m, "__func__", m)) for n, m in parts if not n.startswith("__"))
+                yield from ((f"{place}.{n}", m) for n, m in own if inspect.isfunction(m))
 
 
 # One word means one thing: what it stands for when it is left out is the same wherever it may be given.
