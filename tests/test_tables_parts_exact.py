@@ -27,8 +27,9 @@ from campaignrl.tables.events import events_table
 from campaignrl.tables.files import containers, csv_text, locks
 from campaignrl.tables.files.encodings import TELLING, found_encoding
 from campaignrl.tables.files.expressions import compile_expression
-from campaignrl.tables.files.whole_files import regrouped, write_parquet, write_parquet_parts
+from campaignrl.tables.files.whole_files import regrouped, write_parquet, write_parquet_parts, write_whole
 from campaignrl.tables.files.workbooks import filled_sheets, workbook_as_csv
+from campaignrl.tables.log import columns as log_columns
 from campaignrl.tables.log import files as log_files
 from campaignrl.tables.log import stream as log_stream
 from campaignrl.tables.log.files import _differing, is_own_log, log_rows, parts_writer, write_log
@@ -93,6 +94,13 @@ def test_who_waits_for_a_lock_gets_it_when_it_is_free(tmp_path):
         order.append("second")
     other.join(10)
     assert order == ["first", "second"]
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "会", "🍵"])
+def test_a_file_may_have_any_name_that_the_system_allows(tmp_path, letter):
+    name = letter * ((255 - 4) // len(letter.encode())) + ".csv"
+    write_whole(tmp_path / name, lambda out: out.write(b"n\n1\n"))
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [(name, b"n\n1\n")]
 
 
 def members(path, *texts, name="{}.csv"):
@@ -291,6 +299,19 @@ def test_a_log_of_any_length_is_its_rows(tmp_path):
         assert (len(rows), rows["reward"].to_pylist()) == (n, a_log(n).reward.tolist())
         assert rows["reward"].num_chunks == 1
     assert len(log_rows(a_log(6).take(slice(0, 0)))) == 0
+
+
+def test_texts_that_are_few_are_all_named_and_of_many_those_that_occur(monkeypatch):
+    codes = np.array([2, 0, 2, -1])
+    monkeypatch.setattr(log_columns, "FEW_NAMES", 3)
+    few, many = (log_columns._texts(names, codes) for names in (list("abc"), list("abcd")))
+    assert (few.dictionary.to_pylist(), many.dictionary.to_pylist()) == (["a", "b", "c"], ["c", "a", ""])
+    assert few.to_pylist() == many.to_pylist() == ["c", "a", "c", None]
+    assert log_columns.as_of_these_rows(few.slice(1)).dictionary.to_pylist() == ["a", "c", ""]
+    assert log_columns.as_of_these_rows(few.slice(1)).to_pylist() == ["a", "c", None]
+    assert log_columns.named_by_rows(a_log()) == {"customer_id"}
+    monkeypatch.setattr(log_columns, "FEW_NAMES", 1)
+    assert log_columns.named_by_rows(a_log()) == {"customer_id", "kind", "offer", "channel"}
 
 
 def test_a_log_in_parts_is_the_same_bytes_as_the_whole(tmp_path, monkeypatch):
