@@ -218,9 +218,7 @@ def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _part(target: Path, write: Writer, parts: dict[Path, Path]) -> Path:
     """The complete content under another name beside `target`, on disk; noted in `parts` before it is begun."""
-    short = target.name.encode(errors="ignore")[:200].decode(
-        errors="ignore"
-    )  # a name may have 255 bytes, of any letters
+    short = target.name.encode(errors="ignore")[:200].decode(errors="ignore")  # of 255 bytes that a name may have
     part = target.with_name(f".{short}.{secrets.token_hex(8)}.part")
     parts[target] = part  # so that it is taken away whatever happens
     with open(part, "xb") as out:
