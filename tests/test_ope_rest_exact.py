@@ -1,0 +1,151 @@
+"""What of evaluations has no file of its own: the choice of `auto`, weights of slots, models that are given, notes."""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from test_ope_methods_exact import LOG, evidence
+
+from campaignrl.errors import DataError
+from campaignrl.ope.diagnostics import cells
+from campaignrl.ope.diagnostics.cells import _of_codes
+from campaignrl.ope.diagnostics.influence import outlier
+from campaignrl.ope.diagnostics.robust import caps
+from campaignrl.ope.episodes.result import EpisodeEvaluation
+from campaignrl.ope.episodes.support_horizon import Step
+from campaignrl.ope.methods import selection
+from campaignrl.ope.methods.registry import ESTIMATORS, USUAL, _slots, with_own_weights
+from campaignrl.ope.methods.shrinkage import slope, width
+from campaignrl.ope.streaming.model import GivenModel
+
+
+def test_auto_chooses_among_the_usual_ones_that_weigh():
+    assert selection.CANDIDATES == ("ips", "ips_clip", "snips", "dr", "sndr", "dros", "switch_dr")
+    assert set(selection.CANDIDATES) == set(USUAL) - {"dm"}
+    assert selection.asked(("dm", "dr")) == (("dm", "dr"), ())
+    names, candidates = selection.asked(("dm", "auto", "dr"))
+    assert names == ("dm", "dr", "ips", "ips_clip", "snips", "sndr", "dros", "switch_dr")
+    assert candidates == selection.CANDIDATES
+
+
+def test_auto_takes_the_least_noisy_that_agrees_with_all_noisier_ones():
+    names, e = selection.CANDIDATES, evidence()
+    views, settings = dict.fromkeys((*names, "dm"), e), dict.fromkeys(names)
+    points = [ESTIMATORS[name].terms(e, settings[name]).point() for name in names]
+    values, widths = np.array([p.value for p in points]), np.array([width(p, e.clusters) for p in points])
+    told, kept = selection.selected(("dm",), names, views, settings)
+    best = names[slope(values, widths)]
+    assert told == f"auto took {best}, the least noisy of 7 that agrees with all noisier ones"
+    assert list(kept) == [name for name in views if name in ("dm", best)]
+    assert selection.selected(("dm",), (), views, settings) == ("", views)
+    broken = e._replace(reward=np.full(len(e.weight), math.nan))
+    few = {**views, **{name: broken for name in names if name != "dr"}}
+    told, kept = selection.selected(("snips",), names, few, settings)
+    assert told.startswith("auto took dr, the least noisy of 1 ")
+    assert list(kept) == ["snips", "dr"]
+    told, _ = selection.selected((), names, dict.fromkeys(names, broken), settings)
+    assert told.startswith("auto took dr, the least noisy of 0 ")
+
+
+def marginal(weight, least, largest, off):
+    return SimpleNamespace(weight=np.array(weight), range=(least, largest), off_support=off)
+
+
+def test_weights_of_two_slots_add_up():
+    parts = SimpleNamespace(
+        offer=marginal([1.0, 2.0], 0.0, 5.0, 0.1),
+        channel=marginal([3.0, 0.5], 0.0, 7.0, 0.2),
+        contact=marginal([1.5, 0.25], 0.0, 2.0, 0.0),
+    )
+    weight, bounds, off = _slots(parts)
+    assert (weight.tolist(), bounds, off) == ([2.5, 2.25], (-2.0, 12.0), 0.2)
+
+
+def test_weights_over_all_loggers_reach_at_least_one():
+    e = evidence()
+    for factor in (1e-6, 3.0):
+        own = with_own_weights("balanced", e._replace(pooled=np.full(len(e.weight), factor)))
+        assert own.weight.tolist() == (e.weight * factor).tolist()
+        assert own.weight_range == (0.0, max(float(e.weight.max()) * factor, 1.0))
+    assert with_own_weights("balanced", e) is e
+    assert with_own_weights("dr", e._replace(pooled=np.ones(len(e.weight)))).weight is e.weight
+
+
+def test_a_model_that_is_given_must_answer_for_every_row_and_action():
+    shape = (len(LOG), len(LOG.catalog))
+
+    def given(q):
+        return GivenModel(SimpleNamespace(predict=lambda log: q)).predict(LOG)
+
+    assert given(np.ones(shape)).shape == shape
+    hole = np.ones(shape)
+    hole[3, 1] = np.nan
+    for bad in (np.ones(shape[::-1]), np.ones(shape[0]), hole, np.full(shape, np.inf)):
+        with pytest.raises(DataError, match="finite numbers of shape"):
+            given(bad)
+
+
+def test_levels_of_few_rows_share_a_cell_and_of_many_the_rarest(monkeypatch):
+    monkeypatch.setattr(cells, "FEW", 2)
+    monkeypatch.setattr(cells, "LEVELS", 2)
+
+    def of(counts, called="abcde"):
+        code = np.repeat(np.arange(len(counts)), counts)
+        found = _of_codes("x", code, list(called[: len(counts)]))
+        return found.called, np.bincount(found.cell, minlength=len(found.called)).tolist()
+
+    assert of([2, 3]) == (("a", "b"), [2, 3])
+    assert of([1, 3]) == (("b", "`x` is something rare"), [3, 1])
+    assert of([3, 1]) == (("a", "`x` is something rare"), [3, 1])
+    assert of([2, 4, 3]) == (("b", "c", "`x` is something rare"), [4, 3, 2])
+    assert of([3, 3, 3, 0]) == (("a", "b", "`x` is something rare"), [3, 3, 3])  # of equal ones the first
+    assert of([1, 1]) == (("`x` is something rare",), [2])
+
+
+def told(**changes):
+    made = object.__new__(EpisodeEvaluation)
+    steps = [Step(s, 1.0, 100, 1000.0 / s, math.nan, 0.1, 1.0) for s in range(1, 14)]
+    facts = {
+        "horizon": 13, "discount": 1.0, "lasting": 7, "curve": tuple(steps), "n": 1300, "customers": 100,
+        "policy": "p", "reward": "margin", "log_policy": "u", **changes,
+    }  # fmt: skip
+    for name, value in facts.items():
+        object.__setattr__(made, name, value)
+    return made
+
+
+def test_steps_that_are_shown_and_what_a_value_is_of(monkeypatch):
+    monkeypatch.setattr(EpisodeEvaluation.__mro__[1], "_notes", lambda self: ["more"])
+    notes = told()._notes()
+    assert notes[1:] == ["more"]
+    shown = notes[0].removeprefix("effective sample size by step   ").split("  ")
+    assert shown == ["1: 1,000", "5: 200", "7: 143", "8: 125", "10: 100", "13: 77"]
+    assert told(curve=())._notes()[0] == "no step can be followed"
+    assert told()._heading() == (
+        "p: margin, per customer over 13 steps, from 1,300 decisions of 100 customers, logged by u"
+    )
+    assert "(discounted by 0.9 a step)" in told(discount=0.9)._heading()
+
+
+def test_one_row_that_is_nearly_all_of_the_spread_is_named():
+    log = SimpleNamespace(customers=np.array(["a", "b"]), customer=np.array([0] * 29 + [1]), reward=np.arange(30.0))
+    terms = np.zeros(30)
+    terms[29] = 60.0
+    (found,) = outlier(log, terms)
+    assert "row 29 (customer b, reward 29) by itself moves dr from 0 to 2:" in found.text
+    assert outlier(log, terms[1:]) == ()  # 29 rows are few
+    assert outlier(log, np.zeros(30)) == ()
+    terms[:15], terms[15:29] = -6.0, 6.0
+    assert outlier(log, terms) == ()
+
+
+def test_rewards_are_cut_by_five_rows_at_least_at_either_end():
+    reward = np.concatenate([np.zeros(50), np.arange(1.0, 12.0)])
+    assert caps(reward) == (0.0, 6.0)  # eleven: five at either end, one stays
+    assert caps(reward[:-1]) == (0.0, 10.0)  # ten: nothing would stay
+    assert caps(-reward) == (-6.0, 0.0)
+    assert caps(np.zeros(0)) == (0.0, 0.0)
+    many = np.arange(1.0, 1201.0)
+    assert caps(many) == (0.0, 1194.0)  # six of 1,200
+    assert caps(np.arange(1.0, 1202.0)) == (0.0, 1194.0)  # and a part of a row is one
