@@ -14,9 +14,22 @@ from campaignrl.ope.diagnostics.influence import outlier
 from campaignrl.ope.diagnostics.robust import caps
 from campaignrl.ope.episodes.result import EpisodeEvaluation
 from campaignrl.ope.episodes.support_horizon import Step
-from campaignrl.ope.methods import selection
+from campaignrl.ope.intervals import EMPIRICAL_LIKELIHOOD, REGRESSION_T
+from campaignrl.ope.intervals.clustered import Clusters, numbered, p_value_of_gap, std_error
+from campaignrl.ope.intervals.regression_t import events_of, one_sided
+from campaignrl.ope.methods import selection, weighted_mean
 from campaignrl.ope.methods.registry import ESTIMATORS, USUAL, _slots, with_own_weights
 from campaignrl.ope.methods.shrinkage import slope, width
+from campaignrl.ope.methods.weighted_mean import (
+    LikelihoodInputs,
+    Seen,
+    around,
+    difference_within,
+    likelihood_ends,
+    narrower,
+    sums_of_part,
+)
+from campaignrl.ope.methods.weighted_mean import within as within_range
 from campaignrl.ope.streaming.model import GivenModel
 
 
@@ -149,3 +162,98 @@ def test_rewards_are_cut_by_five_rows_at_least_at_either_end():
     many = np.arange(1.0, 1201.0)
     assert caps(many) == (0.0, 1194.0)  # six of 1,200
     assert caps(np.arange(1.0, 1202.0)) == (0.0, 1194.0)  # and a part of a row is one
+
+
+def seen_of(events, rows, both=False):
+    residual = np.array([1.0, -1.0] if both else [1.0, 2.0])
+    kind = type("SeenOf", (Seen,), {"events": property(lambda self: events)})
+    return kind(None, np.zeros(0), np.zeros(0), residual, 0.0, rows)
+
+
+@pytest.mark.parametrize(
+    ("events", "rows", "speaking", "both", "speaks", "tells"),
+    [
+        (30.0, 1e6, 100.0, False, True, True),
+        (30.0, 1e6, 99.9, False, False, False),  # too few rows speak
+        (29.9, 1e6, 100.0, False, True, False),  # too few events of one side
+        (29.9, 1e6, 100.0, True, True, True),  # of both sides they need not be so many
+        (300.0, 300.0, 30.0, False, True, True),  # so common that thirty rows have had thirty
+        (300.0, 300.0, 29.9, False, False, False),
+        (600.0, 1000.0, 50.0, False, True, True),  # 50 x 600 / 1,000
+        (599.0, 1000.0, 50.0, False, False, False),
+        (25.0, 25.0, 1e9, False, True, False),  # no more rows speak than there are
+    ],
+)
+def test_a_value_is_told_where_enough_rows_speak_of_enough_events(events, rows, speaking, both, speaks, tells):
+    seen = seen_of(events, rows, both)
+    assert (seen.speaks(speaking), seen.tells_value(speaking)) == (speaks, tells)
+
+
+def test_the_narrower_of_two_intervals_and_the_likelihood_of_equal_ones():
+    likely, sharp = (0.0, 2.0), (0.5, 1.5)
+    assert narrower(likely, sharp) == (sharp, REGRESSION_T)
+    assert narrower(sharp, likely) == (sharp, EMPIRICAL_LIKELIHOOD)
+    assert narrower(likely, None) == (likely, EMPIRICAL_LIKELIHOOD)
+    assert narrower((0.0, 2.0), (1.0, 3.0)) == ((0.0, 2.0), EMPIRICAL_LIKELIHOOD)
+
+
+def test_an_interval_holds_its_value_and_lies_within_what_is_possible():
+    assert within_range((-1.0, 5.0), (0.0, 2.0)) == (0.0, 2.0)
+    assert around(3.0, (0.0, 2.0)) == (0.0, 3.0)
+    assert around(-1.0, (0.0, 2.0)) == (-1.0, 2.0)
+    assert difference_within(0.5, 0.1, (-9.0, 9.0), 2.0, "x") == (0.5, 0.1, -2.0, 2.0, "x")
+    assert difference_within(2.5, 0.1, (-1.0, 1.0), 2.0, "x") == (2.5, 0.1, -1.0, 2.5, "x")
+    w, y = sums_of_part(np.array([0, 2, 2]), np.array([1.0, 2.0, 3.0]), np.array([1.0, -1.0, 4.0]), 0.5)
+    assert (w.tolist(), y.tolist()) == ([0.5, 0.0, 2.5], [0.5, 0.0, 1.5])
+
+
+def test_ends_of_what_may_have_been_missed(monkeypatch):
+    """The corners of one extreme row beside usual ones, and what customers of such weights showed."""
+    asked = []
+    monkeypatch.setattr(weighted_mean, "cressie_read", lambda *words: asked.append(words) or (0.0, 1.0))
+    known = LikelihoodInputs(None, 0.5, 0.2, (0.25, 4.0), [-9.0, 9.0], [-7.0, 7.0])
+    for offset, more in ((0.0, []), (1.0, [-7.0, 7.0])):
+        likelihood_ends(known, (0.0, 6.0), (-2.0, 3.0), offset, 0.1)
+        least = [0.5 * (0.0 - offset) * r + 0.25 * 0.2 for r in (-2.0, 3.0)] + more
+        most = [0.5 * (6.0 - offset) * r + (4.0 - 3.0) * 0.2 for r in (-2.0, 3.0)] + [-9.0, 9.0]
+        _, low, high, alpha, _ = asked[-1]
+        assert alpha == 0.1
+        assert [tuple(one[:2]) for one in low] == [(0.25, pytest.approx(min(least))), (4.0, pytest.approx(min(most)))]
+        assert [tuple(one[:2]) for one in high] == [(0.25, pytest.approx(max(least))), (4.0, pytest.approx(max(most)))]
+
+
+def test_as_many_equal_events_and_on_which_side_they_are():
+    ones = np.array([1.0] * 4 + [0.0] * 6)
+    assert [events_of(ones, rows) for rows in (10.0, 100.0)] == [4.0, 40.0]  # as many in a tenth of the rows
+    assert events_of(7.0 * ones, 10.0) == 4.0
+    assert events_of(np.array([100.0, 1.0, 1.0]), 3.0) == pytest.approx(1.0004)
+    assert events_of(np.zeros(5), 5.0) == 0.0
+    assert events_of(np.zeros(0), 5.0) == 0.0
+
+    def sides(above, below):
+        return one_sided(np.array([10.0] * above + [-10.0] * below + [0.0] * (100 - above - below)))
+
+    assert [sides(16, 4), sides(17, 4), sides(4, 16), sides(4, 17), sides(0, 1)] == [False, True, False, True, True]
+    assert not one_sided(np.zeros(3))
+    assert not one_sided(np.zeros(0))
+
+
+def test_two_estimates_are_apart_by_more_than_rounding():
+    assert p_value_of_gap(1.0, 1.0 + 1e-10, 1e-12) == 1.0
+    assert p_value_of_gap(0.0, 0.0, 1.0) == 1.0
+    assert p_value_of_gap(1.0, 2.0, 0.0) == 1.0
+    assert p_value_of_gap(1.0, 2.0, math.nan) == 1.0
+    assert p_value_of_gap(2.0, 0.04, 1.0) == pytest.approx(0.05, rel=1e-3)
+    assert p_value_of_gap(0.04, 2.0, 1.0) == p_value_of_gap(2.0, 0.04, 1.0)
+
+
+def test_customers_are_numbered_in_their_order_whatever_the_order_of_rows():
+    assert numbered(np.array([3, 3, 5, 9])).tolist() == [0, 0, 1, 2]
+    assert numbered(np.array([5, 3, 9, 3])).tolist() == [1, 0, 2, 0]
+    assert numbered(np.array([], dtype=int)).tolist() == []
+    clusters = Clusters(np.array([7, 2, 7]))
+    assert (len(clusters), clusters.numbers.tolist(), clusters.of_rows().tolist()) == (2, [2, 7], [1, 0, 1])
+    assert clusters.scaled(np.array([1.0, 2.0, 4.0])).tolist() == pytest.approx([4 / 3, 10 / 3])
+    influence = np.array([1.0, -2.0, 1.0])
+    assert std_error(influence, clusters) == pytest.approx(math.sqrt(2.0 / 1.0 * (4.0 + 4.0)) / 3)
+    assert math.isnan(std_error(influence, Clusters(np.zeros(3, dtype=int))))
