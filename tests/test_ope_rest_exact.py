@@ -1,21 +1,27 @@
 """What of evaluations has no file of its own: the choice of `auto`, weights of slots, models that are given, notes."""
 
 import math
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy import optimize
 from test_ope_methods_exact import LOG, evidence
 
 from campaignrl.errors import DataError
+from campaignrl.ope.data.log_sample import sampled, sampled_of_kept
 from campaignrl.ope.diagnostics import cells
 from campaignrl.ope.diagnostics.cells import _of_codes
+from campaignrl.ope.diagnostics.few_events import few_events
 from campaignrl.ope.diagnostics.influence import outlier
 from campaignrl.ope.diagnostics.robust import caps
 from campaignrl.ope.episodes.result import EpisodeEvaluation
 from campaignrl.ope.episodes.support_horizon import Step
 from campaignrl.ope.intervals import EMPIRICAL_LIKELIHOOD, REGRESSION_T
 from campaignrl.ope.intervals.clustered import Clusters, numbered, p_value_of_gap, std_error
+from campaignrl.ope.intervals.confidence_sequences import Path, mixture
+from campaignrl.ope.intervals.empirical_likelihood import Extreme, PairSums, _least_mean, _lower_end
 from campaignrl.ope.intervals.regression_t import events_of, one_sided
 from campaignrl.ope.methods import selection, weighted_mean
 from campaignrl.ope.methods.registry import ESTIMATORS, USUAL, _slots, with_own_weights
@@ -30,6 +36,7 @@ from campaignrl.ope.methods.weighted_mean import (
     sums_of_part,
 )
 from campaignrl.ope.methods.weighted_mean import within as within_range
+from campaignrl.ope.nuisance.density_ratios import _odds
 from campaignrl.ope.streaming.model import GivenModel
 
 
@@ -257,3 +264,94 @@ def test_customers_are_numbered_in_their_order_whatever_the_order_of_rows():
     influence = np.array([1.0, -2.0, 1.0])
     assert std_error(influence, clusters) == pytest.approx(math.sqrt(2.0 / 1.0 * (4.0 + 4.0)) / 3)
     assert math.isnan(std_error(influence, Clusters(np.zeros(3, dtype=int))))
+
+
+def test_few_events_on_one_side_are_told_where_they_are_few_and_there_are_rows_enough():
+    def said(events, rows, sign=1.0, apart=1):
+        residual = np.zeros(rows)
+        residual[:events] = sign
+        sample = SimpleNamespace(gain=(residual,), customer=np.arange(rows) // apart)
+        return [finding.text.partition(" rewards")[0] for finding in few_events(sample, rows)]
+
+    assert said(1, 100) == ["about 1 of 100"]
+    assert said(19, 100) == said(19, 100, -1.0) == ["about 19 of 100"]
+    assert said(20, 100) == said(0, 100) == []
+    assert said(1, 20) == []  # no more rows than few events
+    assert said(1, 21) == ["about 1 of 21"]
+    assert said(4, 100, apart=4) == ["about 1 of 100"]  # of one customer they are one
+    assert few_events(SimpleNamespace(gain=None), 100) == ()
+
+
+def test_no_lower_bound_of_a_reward_is_above_all_rewards():
+    """Means of weighted rewards may be: candidates end at the largest reward."""
+    low = mixture(Path.of(np.full(2_000, 1.8)), 0.05)
+    assert low.max() <= 1.0
+    assert low[-1] == pytest.approx(1.0)
+    assert mixture(Path.of(np.zeros(50)), 0.05).max() == 0.0
+
+
+def test_an_endless_weight_uses_up_its_part_of_the_budget():
+    w, y = np.array([0.5, 1.0, 2.0, 0.5]), np.array([1.0, 0.0, 3.0, 2.0])
+    sums = PairSums.of(w, y)
+    extreme = Extreme(math.inf, 0.0, 0.25)
+    centre = 0.25 + (y - 0.25 * w).mean()
+    none = np.zeros((2, 0))
+    assert _lower_end(sums, extreme, 5 / 4, none) == pytest.approx(centre)
+    assert _lower_end(sums, extreme, 5 / 4 - 1e-9, none) is None
+    spread = ((y - 0.25 * w - (y - 0.25 * w).mean()) ** 2).sum() / 5
+    assert _lower_end(sums, extreme, 5 / 4 + 0.5, none) == pytest.approx(centre - math.sqrt(spread * 0.5 / 5))
+
+
+def test_a_fold_whose_others_have_no_weight_keeps_its_rows_as_they_are():
+    chance = np.random.default_rng(5)
+    X, fold = chance.normal(size=(60, 2)), np.arange(60) % 3
+    weight = np.where(fold == 0, 1.0 + X[:, 0] ** 2, 0.0)
+    found = _odds(X, weight, fold, 3)
+    ratio = found / found[fold == 0][0]
+    assert ratio[fold == 0].tolist() == [1.0] * 20
+    assert len(np.unique(ratio[fold == 1])) == 20
+    assert found.mean() == pytest.approx(weight.mean())
+    assert _odds(X, np.zeros(60), fold, 3).tolist() == [0.0] * 60
+    assert _odds(X, np.full(60, 2.0), fold, 3).tolist() == [2.0] * 60
+
+
+@pytest.mark.parametrize(("rows", "kept"), [(0, 0), (1, 1), (16_384, 16_384), (50_000, 16_384), (1_048_576, 32_768)])
+def test_rows_that_are_looked_at_are_the_same_whatever_pieces_a_log_comes_in(rows, kept):
+    whole = sampled(0, rows, rows)
+    assert abs(len(whole) - kept) <= 256
+    assert (np.diff(whole) > 0).all()
+    windows, counts = np.unique(whole // 256, return_counts=True)
+    assert (counts[:-1] == 256).all()
+    assert len(windows) < 3 or (np.diff(np.diff(windows)) ** 2).max() <= 1  # evenly over the log
+    edges = [0, 1, 255, 256, 257, 5_000, 40_007, rows]
+    edges = sorted({min(edge, rows) for edge in edges})
+    pieces = [sampled(first, last - first, rows) + first for first, last in pairwise(edges)]
+    assert np.concatenate([np.zeros(0, int), *pieces]).tolist() == whole.tolist()
+
+
+def test_rows_that_are_looked_at_among_those_that_are_kept():
+    matured = np.arange(40_000) % 3 > 0
+    at, kept = sampled(0, 40_000, 40_000), np.flatnonzero(matured)
+    assert kept[sampled_of_kept(matured)].tolist() == [row for row in at.tolist() if matured[row]]
+    assert sampled_of_kept(np.ones(40_000, dtype=bool)).tolist() == at.tolist()
+
+
+@pytest.mark.parametrize("budget", [1.5, 4.0, 9.0, 14.0])
+def test_the_least_mean_is_that_of_a_search_among_chances(budget):
+    """Chances of at least 0 that sum to 1 with a mean weight of 1, as far from even ones as the budget allows."""
+    chance = np.random.default_rng(4)
+    w, y = chance.gamma(2.0, 0.5, 9), chance.normal(size=9) ** 3
+    even = np.full(9, 1 / 9)
+    rules = [
+        {"type": "eq", "fun": lambda p: p.sum() - 1.0},
+        {"type": "eq", "fun": lambda p: p @ w - 1.0},
+        {"type": "ineq", "fun": lambda p: budget - ((9 * p - 1.0) ** 2).sum()},
+    ]
+    searched = optimize.minimize(
+        lambda p: p @ y, even, bounds=[(0.0, None)] * 9, constraints=rules, options={"ftol": 1e-12, "maxiter": 500}
+    )
+    found = _least_mean(PairSums.of(w, y), budget, np.stack([w, y]))
+    assert found == pytest.approx(searched.fun, abs=1e-5)
+    free = _least_mean(PairSums.of(w, y), budget, np.zeros((2, 0)))
+    assert free <= found + 1e-12
+    assert (free < found - 1e-3) == (budget > 2.0)  # of a small budget no chance falls to 0
