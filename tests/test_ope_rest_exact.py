@@ -19,13 +19,13 @@ from campaignrl.ope.diagnostics.robust import caps
 from campaignrl.ope.episodes.result import EpisodeEvaluation
 from campaignrl.ope.episodes.support_horizon import Step
 from campaignrl.ope.intervals import EMPIRICAL_LIKELIHOOD, REGRESSION_T
-from campaignrl.ope.intervals.clustered import Clusters, numbered, p_value_of_gap, std_error
+from campaignrl.ope.intervals.clustered import Clusters, Point, numbered, p_value_of_gap, std_error
 from campaignrl.ope.intervals.confidence_sequences import Path, mixture
 from campaignrl.ope.intervals.empirical_likelihood import Extreme, PairSums, _least_mean, _lower_end
 from campaignrl.ope.intervals.regression_t import events_of, one_sided
 from campaignrl.ope.methods import selection, weighted_mean
 from campaignrl.ope.methods.registry import ESTIMATORS, USUAL, _slots, with_own_weights
-from campaignrl.ope.methods.shrinkage import slope, width
+from campaignrl.ope.methods.shrinkage import choose, slope, width
 from campaignrl.ope.methods.weighted_mean import (
     LikelihoodInputs,
     Seen,
@@ -355,3 +355,21 @@ def test_the_least_mean_is_that_of_a_search_among_chances(budget):
     free = _least_mean(PairSums.of(w, y), budget, np.zeros((2, 0)))
     assert free <= found + 1e-12
     assert (free < found - 1e-3) == (budget > 2.0)  # of a small budget no chance falls to 0
+
+
+@pytest.mark.parametrize("method", ["slope", "mse"])
+def test_two_customers_are_enough_to_choose_how_much_to_hold_back(method):
+    influence = np.array([1.0, 2.0, -1.0, -2.0])
+
+    def chosen(customer):
+        return choose(
+            method,
+            (1.0, 5.0),
+            lambda s: Point(0.0, s * influence),
+            lambda s: np.zeros(4),
+            np.ones(4),
+            Clusters(customer),
+        )
+
+    assert chosen(np.array([0, 0, 1, 1])) == 1.0
+    assert chosen(np.zeros(4, dtype=int)) == 5.0
