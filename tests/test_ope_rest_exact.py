@@ -6,10 +6,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from scipy import optimize
+from scipy import optimize, special, stats
 from test_ope_methods_exact import LOG, evidence
 
-from campaignrl.errors import DataError
+from campaignrl.errors import DataError, SupportError, UsageError
+from campaignrl.ope.comparison.equivalence import Conclusion, conclude, conclusion_of_best, independent_difference
+from campaignrl.ope.comparison.policies import bonferroni, holm, ratio
+from campaignrl.ope.comparison.subgroups import _chance
 from campaignrl.ope.data.log_sample import sampled, sampled_of_kept
 from campaignrl.ope.diagnostics import cells
 from campaignrl.ope.diagnostics.cells import _of_codes
@@ -17,11 +20,13 @@ from campaignrl.ope.diagnostics.few_events import few_events
 from campaignrl.ope.diagnostics.influence import outlier
 from campaignrl.ope.diagnostics.robust import caps
 from campaignrl.ope.episodes.result import EpisodeEvaluation
+from campaignrl.ope.episodes.return_distribution import distribution_of
 from campaignrl.ope.episodes.support_horizon import Step
 from campaignrl.ope.intervals import EMPIRICAL_LIKELIHOOD, REGRESSION_T
-from campaignrl.ope.intervals.clustered import Clusters, Point, numbered, p_value_of_gap, std_error
-from campaignrl.ope.intervals.confidence_sequences import Path, mixture
+from campaignrl.ope.intervals.clustered import Clusters, Estimate, Point, numbered, p_value_of_gap, std_error
+from campaignrl.ope.intervals.confidence_sequences import Path, mixture, stitched
 from campaignrl.ope.intervals.empirical_likelihood import Extreme, PairSums, _least_mean, _lower_end
+from campaignrl.ope.intervals.quantiles import f_quantile, f_tail
 from campaignrl.ope.intervals.regression_t import events_of, one_sided
 from campaignrl.ope.methods import selection, weighted_mean
 from campaignrl.ope.methods.registry import ESTIMATORS, USUAL, _slots, with_own_weights
@@ -373,3 +378,100 @@ def test_two_customers_are_enough_to_choose_how_much_to_hold_back(method):
 
     assert chosen(np.array([0, 0, 1, 1])) == 1.0
     assert chosen(np.zeros(4, dtype=int)) == 5.0
+
+
+def figure(low, high, value=0.0):
+    return Estimate(value, 1.0, low, high, "x")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "margin", "said"),
+    [
+        (1e-9, 2.0, 0.0, Conclusion.BETTER),
+        (0.0, 2.0, 0.0, Conclusion.UNKNOWN),
+        (-2.0, -1e-9, 0.0, Conclusion.WORSE),
+        (-2.0, 0.0, 0.0, Conclusion.UNKNOWN),
+        (-1.0, 1.0, 1.0, Conclusion.SAME),
+        (-1.01, 1.0, 1.0, Conclusion.UNKNOWN),
+        (-1.0, 1.01, 1.0, Conclusion.UNKNOWN),
+        (0.0, 0.0, 0.0, Conclusion.UNKNOWN),  # without a margin nothing is the same
+        (math.nan, 1.0, 1.0, Conclusion.UNKNOWN),
+        (-1.0, math.nan, 1.0, Conclusion.UNKNOWN),
+    ],
+)
+def test_what_an_interval_lets_one_conclude(low, high, margin, said):
+    assert conclude(figure(low, high), margin) is said
+    bounded = margin > 0.0 and high <= margin  # of the best only this matters: that none is better by more
+    best = Conclusion.SAME if said is Conclusion.UNKNOWN and bounded else said
+    assert conclusion_of_best([figure(low, high)], margin) is best
+
+
+def test_the_best_of_several_is_worse_only_if_all_are():
+    assert conclusion_of_best([figure(-3.0, -1.0), figure(-2.0, -1.0)]) is Conclusion.WORSE
+    assert conclusion_of_best([figure(-3.0, -1.0), figure(-2.0, 1.0)]) is Conclusion.UNKNOWN
+    assert conclusion_of_best([figure(-3.0, -1.0), figure(1.0, 2.0)]) is Conclusion.BETTER
+    assert conclusion_of_best([]) is conclusion_of_best([], 1.0) is Conclusion.UNKNOWN
+    two = independent_difference(Estimate(5.0, 3.0, 1.0, 8.0, "x"), Estimate(2.0, 4.0, -1.0, 6.0, "y"))
+    assert two[:4] == (3.0, 5.0, 3.0 - math.hypot(4.0, 4.0), 3.0 + math.hypot(3.0, 3.0))
+
+
+def test_p_values_of_several_by_hand():
+    assert bonferroni([0.01, 0.2, 0.6]) == pytest.approx([0.03, 0.6, 1.0])
+    assert holm([0.04, 0.01, 0.03, 0.9]) == pytest.approx([0.09, 0.04, 0.09, 0.9])
+    assert holm([0.02, 0.02]) == pytest.approx([0.04, 0.04])
+    assert holm([]) == bonferroni([]) == []
+    assert [_chance(p) for p in (math.nan, 0.0009, 0.001, 0.5, 0.999, 0.9991)] == [
+        "-", "below 0.1%", "0.1%", "50.0%", "99.9%", "above 99.9%",
+    ]  # fmt: skip
+
+
+def test_fieller_s_interval_holds_the_ratios_that_are_not_told_from_nothing():
+    chance = np.random.default_rng(2)
+    below = chance.normal(2.0, 1.0, 40)
+    above = 1.5 * below + chance.normal(0.0, 1.0, 40)
+    found = ratio(above, below, Clusters(np.arange(40)), 0.1)
+    assert found.value == pytest.approx(above.mean() / below.mean())
+    for r, told in ((found.ci_low, 1.0), (found.ci_high, 1.0), (found.value, 0.0)):
+        rest = above - r * below
+        t = abs(rest.mean()) / (rest.std(ddof=1) / math.sqrt(40))
+        assert t == pytest.approx(told * stats.t.ppf(0.95, 39), abs=1e-9)
+    rest = above - found.value * below
+    assert found.std_error == pytest.approx(rest.std(ddof=1) / math.sqrt(40) / below.mean())
+    near = ratio(above, below - below.mean() + 1e-3, Clusters(np.arange(40)), 0.1)
+    assert (near.ci_low, near.ci_high) == (-math.inf, math.inf)
+    assert math.isnan(ratio(above, -below, Clusters(np.arange(40)), 0.1).value)
+    assert math.isnan(ratio(above, below, Clusters(np.zeros(40, dtype=int)), 0.1).value)
+    assert math.isfinite(ratio(above, below, Clusters(np.arange(40) % 2), 0.1).value)
+
+
+def test_quantiles_of_an_f_with_one_degree_above():
+    assert [f_tail(v, 9.0) for v in (0.0, -1.0, math.inf)] == [1.0, 1.0, 0.0]
+    assert math.isnan(f_tail(math.nan, 9.0))
+    assert f_tail(2.5, 9.0) == pytest.approx(stats.f.sf(2.5, 1, 9))
+    assert f_quantile(0.05, 9.0) == pytest.approx(stats.f.isf(0.05, 1, 9))
+
+
+def test_a_closed_bound_by_its_formula():
+    """Howard et al. 2021, theorem 1, with a variance of at least one."""
+    for squares in (0.25, 1.5, 40.0):
+        path = Path(np.array([50.0]), np.array([40.0]), np.array([squares]))
+        v = max(squares, 1.0)
+        epochs = math.log(1.1 * v) / math.log(1.1) + 1
+        room = 1.1 * math.log(epochs) + math.log(special.zeta(1.1) / 0.05)
+        k1, k2 = (1.1**0.25 + 1.1**-0.25) / math.sqrt(2), (math.sqrt(1.1) + 1) / 2
+        wanted = (40.0 - math.sqrt(k1**2 * v * room + k2**2 * room**2) - k2 * room) / 50.0
+        assert stitched(path, 0.05)[0] == pytest.approx(max(wanted, 0.0))
+    assert stitched(Path(np.array([50.0]), np.array([1.0]), np.array([1.0])), 0.05)[0] == 0.0
+
+
+def test_the_worst_part_of_returns_and_their_quantiles():
+    found = distribution_of(np.array([3.0, 1.0, 2.0, 1.0]), np.array([0.2, 0.1, 0.5, 0.2]))
+    assert found.value.tolist() == [1.0, 2.0, 3.0]
+    assert found.reached == pytest.approx([0.3, 0.8, 1.0])
+    assert [found.quantile(s) for s in (0.1, 0.3, 0.31, 0.8, 0.81, 1.0)] == [1.0, 1.0, 2.0, 2.0, 3.0, 3.0]
+    assert [found.cvar(s) for s in (0.3, 0.5, 1.0)] == pytest.approx([1.0, (0.3 + 0.4) / 0.5, 1.9])
+    for share in (0.0, -0.1, 1.1):
+        with pytest.raises(UsageError, match=r"in \(0, 1\]"):
+            found.cvar(share)
+    with pytest.raises(SupportError, match="no trajectory"):
+        distribution_of(np.ones(2), np.zeros(2))
