@@ -291,6 +291,7 @@ def test_an_action_in_words():
             f"{said} 25% {more}, above all where it is b (by 50%): {CAUSE}.",
         ),
         ([off(0, "it is b", 1.29), off(0, EVERYWHERE, 1.25)], f"{said} 25% {more}: {CAUSE}."),  # not 1.2 times as far
+        ([off(0, "it is b", 7.0), off(0, EVERYWHERE, 6.0)], f"{said} 500% {more}: {CAUSE}."),  # just as far
         ([off(0, "it is b", 0.2), off(0, EVERYWHERE, 1.25)], f"{said} 25% {more}: {CAUSE}."),  # the other way
         ([off(0, "", 1.5, evidence=90.0), off(0, EVERYWHERE, 1.25)], f"{said} 25% {more}: {CAUSE}."),
         ([off(0, "it is b", 1.31), off(0, "", 1.25)],

@@ -16,7 +16,7 @@ from campaignrl.ope.intervals.clustered import Clusters, Estimate, numbered, p_v
 from campaignrl.ope.intervals.confidence_sequences import Path, mixture, stitched
 from campaignrl.ope.intervals.empirical_likelihood import Extreme, PairSums, _least_mean, _lower_end
 from campaignrl.ope.intervals.quantiles import f_quantile, f_tail
-from campaignrl.ope.intervals.regression_t import events_of, one_sided
+from campaignrl.ope.intervals.regression_t import events_of, one_sided, regression_interval
 from campaignrl.ope.methods import weighted_mean
 from campaignrl.ope.methods.weighted_mean import (
     LikelihoodInputs,
@@ -261,3 +261,15 @@ def test_the_worst_part_of_returns_and_their_quantiles():
             found.cvar(share)
     with pytest.raises(SupportError, match="no trajectory"):
         distribution_of(np.ones(2), np.zeros(2))
+
+
+def test_weights_that_differ_by_rounding_alone_do_not_vary():
+    """A slope on them would be of nothing: the interval is that of the mean."""
+    outcome = np.random.default_rng(8).normal(size=100)
+    flat = np.ones(100)
+    near = flat + 1e-6 * outcome  # a line through all outcomes, by differences of a millionth
+    plain, rounded = (regression_interval(PairSums.of(w, outcome), w, outcome, 0.1) for w in (flat, near))
+    assert rounded == pytest.approx(plain, rel=1e-6)
+    assert np.ptp(plain) == pytest.approx(2 * stats.norm.ppf(0.95) * outcome.std() / 10, rel=0.05)
+    varied = flat + 0.1 * (outcome + np.random.default_rng(9).normal(size=100))
+    assert np.ptp(regression_interval(PairSums.of(varied, outcome), varied, outcome, 0.1)) < 0.9 * np.ptp(plain)

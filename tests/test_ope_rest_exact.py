@@ -17,11 +17,14 @@ from campaignrl.ope.diagnostics.influence import outlier
 from campaignrl.ope.diagnostics.robust import caps
 from campaignrl.ope.episodes.result import EpisodeEvaluation
 from campaignrl.ope.episodes.support_horizon import Step
+from campaignrl.ope.estimators.weights import closest_mix, weight_bound
 from campaignrl.ope.intervals.clustered import Clusters, Point
 from campaignrl.ope.methods import selection
 from campaignrl.ope.methods.registry import ESTIMATORS, USUAL, _slots, with_own_weights
 from campaignrl.ope.methods.shrinkage import choose, slope, width
 from campaignrl.ope.nuisance.density_ratios import _odds
+from campaignrl.ope.row_checks import RowChecks
+from campaignrl.ope.streaming.figures import _closest_mix, _weight_range, hidden_bias
 from campaignrl.ope.streaming.model import GivenModel
 
 
@@ -222,3 +225,46 @@ def test_two_customers_are_enough_to_choose_how_much_to_hold_back(method):
 
     assert chosen(np.array([0, 0, 1, 1])) == 1.0
     assert chosen(np.zeros(4, dtype=int)) == 5.0
+
+
+def test_the_logged_policy_rests_on_no_propensity():
+    target = SimpleNamespace(answer=None)
+    found = RowChecks(np.arange(3), target, None)._hidden_bias(None, (None, None), None, 1.0)
+    assert (found.rows, found.curve) == (0, ())
+    assert math.isnan(found.sign)
+    sample = SimpleNamespace(gain=None, wanted=None)
+    for none in (None, sample, SimpleNamespace(gain=np.ones((3, 2)), wanted=None)):
+        assert hidden_bias(none, None, 1.0, True).rows == 0
+
+
+def test_a_mix_is_offered_from_just_enough_effective_rows_on():
+    """Twenty rows of weight 5 among a hundred: mixed by halves they count for fifty, which is half of all."""
+    weight = np.repeat([5.0, 0.0], [20, 80])
+    assert _closest_mix(weight.sum(), (weight**2).sum(), 100) == (0.5, 50.0)
+    assert closest_mix(weight, 50.0) == (0.5, 50.0)
+    assert closest_mix(weight, 50.1)[0] == 0.4
+    heavier = np.repeat([5.2, 0.0], [20, 80])
+    assert _closest_mix(heavier.sum(), (heavier**2).sum(), 100)[0] == 0.4
+    assert _closest_mix(0.0, 0.0, 0) == (0.5, 0.0)
+
+
+def test_the_largest_weight_there_can_be_from_sums_and_from_rows():
+    """Over the least propensity of what is wanted, else of all that was done; never below 1 nor what was seen."""
+    action, propensity = np.array([0, 0, 1]), np.array([0.5, 0.4, 0.2])
+
+    def bounds(wanted, seen=0.0, floor=None):
+        most = np.array(wanted)
+        least = np.array([0.4, 0.2, np.inf])  # the third action was never done
+        large = {"wanted of a": most > 0.0, "most wanted of a": most.max(), "weight of a": seen}
+        rows = SimpleNamespace(largest=large, least={"propensity": least})
+        low, high = _weight_range(rows, "a", floor, True)
+        assert (low, max(weight_bound(most, action, propensity, floor), seen)) == (0.0, high)
+        return high
+
+    assert bounds([0.8, 0.0, 0.1]) == 2.0
+    assert bounds([0.8, 0.9, 0.0]) == pytest.approx(4.5)
+    assert bounds([0.0, 0.0, 1.0]) == 5.0  # nothing that is wanted was done
+    assert bounds([0.1, 0.0, 0.0]) == 1.0
+    assert bounds([0.8, 0.0, 0.1], seen=7.0) == 7.0
+    assert bounds([0.8, 0.0, 0.1], floor=0.1) == 8.0
+    assert _weight_range(SimpleNamespace(), "a", None, False) == (1.0, 1.0)
