@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from test_tables_exact import a_log, foreign
+from test_tables_exact import PLAIN, a_log, foreign
 
 from campaignrl.errors import DataError
 from campaignrl.tables.events import events_table
+from campaignrl.tables.foreign.mapping import parse_mapping
 from campaignrl.tables.log import columns as log_columns
 from campaignrl.tables.log import files as log_files
 from campaignrl.tables.log import stream as log_stream
@@ -131,3 +132,25 @@ def test_a_list_may_shrink_to_its_share_and_no_further():
     with pytest.raises(DataError, match="at least 50% of the 7 of the last run"):
         half.require(7)
     Listed(0, 0.0).require(9)
+
+
+def test_lists_of_ids_as_arrow_s_and_as_python_s():
+    chance = np.random.default_rng(6)
+    for n, k in ((5, 3), (1, 70), (9, 200), (0, 4)):
+        mask = chance.random((n, k)) < 0.4
+        wanted = [np.flatnonzero(row).tolist() for row in mask]
+        assert log_columns.plain_id_lists(mask) == log_columns.id_lists(mask).to_pylist() == wanted
+    nobody = np.zeros((2, 3), dtype=bool)
+    assert log_columns.plain_id_lists(nobody) == [[], []]
+
+
+@pytest.mark.parametrize("said", ["by the mapping", "by the caller"])
+def test_letters_of_two_bytes_without_a_mark_are_read_where_somebody_says_so(tmp_path, said):
+    path = tmp_path / "log.csv"
+    path.write_bytes("arm,p,y\né,0.5,1\nb,0.5,0\n".encode("utf-16-le"))
+    words = {"encoding": "utf-16-le"} if said == "by the mapping" else {}
+    mapping = parse_mapping({**PLAIN, **words})
+    log = read_log(path, mapping, encoding=None if words else "utf-16-le")
+    assert log.catalog.names == ("none", "b", "é")
+    with pytest.raises(DataError, match="NUL bytes"):
+        read_log(path, parse_mapping(PLAIN | {"encoding": "utf-8"}))

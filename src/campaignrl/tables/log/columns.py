@@ -8,6 +8,7 @@ names they stand for, and become texts only where a frame wants them.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -143,7 +144,7 @@ def id_lists(mask: npt.NDArray[np.bool_]) -> pa.Array:
 def plain_id_lists(mask: npt.NDArray[np.bool_]) -> list[list[int]]:
     """The same as lists of Python, for few rows."""
     ids, ends = np.nonzero(mask)[1].tolist(), np.cumsum(mask.sum(axis=1)).tolist()
-    return [ids[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+    return [ids[start:end] for start, end in pairwise([0, *ends])]
 
 
 def _counts(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.integer[Any]]:
