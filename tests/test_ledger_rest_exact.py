@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from test_ledger_exact import day, ledger, put, world  # noqa: F401
 
-from campaignrl.errors import ArtifactError, DataError, SpecError
+from campaignrl.errors import ArtifactError, DataError, SpecError, UsageError
 from campaignrl.features import Feature, FeatureSchema
-from campaignrl.ledger import Ledger, add, chain, erase, erase_in_files, incoming, still_found
+from campaignrl.ledger import EPOCH, Ledger, add, chain, erase, erase_in_files, incoming, still_found
 from campaignrl.ledger.aliases import joined, names_of, read_aliases, renamed
 from campaignrl.ledger.delta_tables import LedgerMoved, batches_of, count_rows, distinct_rows
 from campaignrl.ledger.erase_files import _without_member
@@ -242,6 +242,23 @@ def test_a_member_is_taken_out_of_the_cells_of_all_who_share_an_id():
     assert _without_member(table.select(["n"]), "b") == (table.select(["n"]), 0)
     left, rows = _without_member(table, "a")
     assert (left["members"].to_pylist(), rows) == (["b", "B | c", None, "c", None], 3)
+
+
+def test_who_is_erased_leaves_a_refusal_under_a_hash_and_nothing_else(ledger, world, tmp_path):  # noqa: F811
+    before = sorted(path.name for path in ledger.folder.iterdir())
+    assert erase(ledger, " C-1 ", today=day(3)) == (0, 0, 0, 0)  # nothing was known
+    assert sorted(path.name for path in ledger.folder.iterdir()) == before  # and no name is written down
+    (row,) = ledger.read("permissions").to_pylist()
+    on = (day(3) - EPOCH).days
+    assert row == {
+        "customer_id": ledger.hash_of("c-1"), "channel": "*", "allowed": False, "day": on, "arrived": on,
+        "source": "erasure",
+    }  # fmt: skip
+    told = put(tmp_path / "p.csv", customer_id=["x", "y"], channel=["*"] * 2, allowed=["no"] * 2, day=[day(1)] * 2)
+    add(ledger, "permissions", told, world, today=day(3))
+    assert erase(ledger, "x", today=day(4)) == (0, 0, 0, 1)
+    with pytest.raises(UsageError, match="an id"):
+        erase(ledger, "  ", today=day(4))
 
 
 # ---- the log of a ledger
