@@ -1,15 +1,16 @@
-"""One policy that sees the price of money: does it serve three budgets, and what does it bring beside the alternatives?
+"""One policy for every budget: does it serve three of them, and what does it bring beside the alternatives?
 
-A MaskablePPO learns in `tight_budget` without a budget, from a reward of what a customer brings over a twin who is
-sent nothing, less a price on what sends cost; the price of each episode is drawn by chance and stands in the
-observation. Then each budget gets its price, the least at which other customers would have cost no more, and the policy
-plays fresh customers under that budget, kept by the ledger at every prefix. Beside it `budgeted`, which learned a value
-and a cost of each action from a uniform log without a budget and gets its price in the same way, `rollout`, taught
-without a budget and priced likewise, and the rules and uniform sending, which know no price. Gains are over sending
-nothing to the same customers with the same luck, a customer; the PPO needs the extra `rl`.
+`rollout` is taught in `tight_budget` once, without a budget; for each budget whole campaigns under it are played on
+other customers until its prices are found. Then it plays fresh customers under that budget, kept by the ledger at every
+prefix. Beside it a MaskablePPO that saw the price of each episode in its observation (the extra `rl`), `budgeted`,
+which learned a value and a cost of each action from a uniform log without a budget, both at the least price at which
+other customers would have cost no more, the rules and uniform sending, which know no price, and the priced oracle: the
+true gains of the outcome window, less prices of money and of calls found like those of `rollout`. Gains are expected
+ones over sending nothing to the same customers with the same luck, a customer (of the PPO as they came); shares are of
+the priced oracle's.
 
     python experiments/budget_prices.py --rollouts 90 --customers 20000
-    python experiments/budget_prices.py --rollouts 0 --taught 20000 --customers 9000 --logged 4000
+    python experiments/budget_prices.py --rollouts 0 --taught 12000 --customers 20000 --logged 4000
 """
 
 import json
@@ -19,15 +20,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from campaignrl import load_policy, load_world, run_campaign, sb3_env, simulate, train
+from campaignrl import load_policy, load_world, sb3_env, simulate, train
 from campaignrl.envs import LifecycleVectorEnv
+from campaignrl.envs.truth import ShadowPrices, live
+from campaignrl.envs.truth.oracles import priced
 from campaignrl.report.figures import Panel, Spot, panels
 from campaignrl.suites import run_study, study_words
+from campaignrl.true_value import acting, ratio_value
 
 WORLD = "tight_budget"
 HIGHEST = 10.0  # price of money; at this one a cent must bring eleven
 SIDE_BY_SIDE = 1024  # customers of a training
-SEEING, ROLLOUT = "price in its observation", "rollout"
+SEEING, ROLLOUT, ORACLE = "price in its observation", "rollout", "priced oracle"
+MONEY, CALLS = (0.5, 1.0, 2.0, 4.0, 8.0), (0.0, 2.0, 4.0, 8.0)  # prices that the oracle is tried at
 TRIED, FRESH = 50, 60  # seeds of the customers on whom prices are found, and of those on whom policies are judged
 HALVINGS = 7
 
@@ -94,11 +99,27 @@ def policy_plays(policy: Any) -> Play:
     """How a policy plays at a price; one that knows none plays as ever."""
 
     def play(world: Any, price: float, seed: int, customers: int) -> Played:
-        playing = policy.at_price(price) if hasattr(policy, "at_price") else policy
-        campaign = run_campaign(world, playing, customers=customers, seed=seed, threads=1)
-        return Played(campaign.totals["reward"], campaign.totals["cost"])
+        playing = policy.at_price(price) if price and hasattr(policy, "at_price") else policy
+        return lived(world, acting(playing, world), seed, customers)
 
     return play
+
+
+def lived(world: Any, decide: Any, seed: int, customers: int) -> Played:
+    """A campaign, in expectation."""
+    totals = live(world, decide, customers=customers, seed=seed, expects=True)
+    return Played(totals["expected"], totals["cost"])
+
+
+def best_priced(world: Any, customers: int) -> Any:
+    """The oracle at the prices of money and of calls that bring most on other customers."""
+    calls = list(world.channels).index("call")
+    tried = [
+        priced(world, ShadowPrices(money, tuple(call * (c == calls) for c in range(len(world.channels)))))
+        for money in MONEY
+        for call in CALLS
+    ]
+    return max(tried, key=lambda decide: lived(world, decide, TRIED, customers).value.mean())
 
 
 def price_for(play: Play, amount: float, customers: int) -> float:
@@ -119,8 +140,7 @@ def study(
     """One row for each budget and policy."""
     log = simulate(with_budget(None), "uniform", customers=logged, seed=seed, threads=1)
     plays = {SEEING: network_plays(learned(rollouts, seed))} if rollouts else {}
-    if taught:
-        plays[ROLLOUT] = policy_plays(train("rollout", with_budget(None), customers=taught, seed=seed))
+    network = train(ROLLOUT, with_budget(None), customers=taught, seed=seed) if taught else None
     plays |= {
         "budgeted": policy_plays(train("budgeted", log, seed=seed)),
         "rules": policy_plays(load_policy("rules_tight_budget", load_world(WORLD))),
@@ -129,23 +149,30 @@ def study(
     nothing = policy_plays(load_policy("none", load_world(WORLD)))(with_budget(None), 0.0, FRESH, customers)
     rows = []
     for amount in budgets:
+        world = with_budget(amount)
+        found = {ORACLE: lived(world, best_priced(world, customers // 10), FRESH, customers)}
+        if network is not None:
+            found[ROLLOUT] = policy_plays(network.priced_for(world))(world, 0.0, FRESH, customers)
         for name, play in plays.items():
-            price = price_for(play, amount, customers // 3) if name in (SEEING, ROLLOUT, "budgeted") else 0.0
-            ours = play(with_budget(amount), price, FRESH, customers)
-            gain = ours.value - nothing.value
-            half = 1.96 * gain.std() / np.sqrt(customers)
-            rows.append(
-                {
-                    "budget": amount,
-                    "policy": name,
-                    "price": price,
-                    "spent": float(ours.cost.mean() * 1000),
-                    "gain": float(gain.mean()),
-                    "low": float(gain.mean() - half),
-                    "high": float(gain.mean() + half),
-                }
-            )
+            price = price_for(play, amount, customers // 3) if name in (SEEING, "budgeted") else 0.0
+            found[name] = play(world, price, FRESH, customers)
+        most = found[ORACLE].value - nothing.value
+        rows += [row(amount, name, ours, ours.value - nothing.value, most) for name, ours in found.items()]
     return rows
+
+
+def row(amount: float, name: str, ours: Played, gain: Any, most: Any) -> dict[str, Any]:
+    """Figures of one policy under one budget; gain, most: (n,) its own and the priced oracle's, over nothing sent."""
+    half, share = 1.96 * gain.std() / np.sqrt(len(gain)), ratio_value(gain, most)
+    return {
+        "budget": amount,
+        "policy": name,
+        "spent": float(ours.cost.mean() * 1000),
+        "gain": float(gain.mean()),
+        "low": float(gain.mean() - half),
+        "high": float(gain.mean() + half),
+        "share": [share.value, share.ci_low, share.ci_high],
+    }
 
 
 def picture(rows: list[dict[str, Any]], currency: str) -> Any:
@@ -170,7 +197,7 @@ def main(argv: list[str] | None = None) -> None:
     words.add_argument(
         "--rollouts", type=int, default=90, help=f"episodes of {SIDE_BY_SIDE} customers for the PPO; 0: without it"
     )
-    words.add_argument("--taught", type=int, default=20_000, help="customers of each round of rollout; 0: without it")
+    words.add_argument("--taught", type=int, default=12_000, help="customers of each round of rollout; 0: without it")
     words.add_argument("--customers", type=int, default=20_000, help="to judge on")
     words.add_argument("--logged", type=int, default=10_000, help="customers of the log that `budgeted` learns from")
     words.add_argument("--seed", type=int, default=0)
@@ -182,12 +209,11 @@ def main(argv: list[str] | None = None) -> None:
     if chosen.json:
         print(json.dumps(rows, indent=2))
         return
-    print(f"{'budget':>7} {'policy':<26} {'price':>6} {'spent':>7} {'gain':>7}  95 % interval")
-    for row in rows:
-        print(
-            f"{row['budget']:7g} {row['policy']:<26} {row['price']:6.2f} {row['spent']:7.1f} {row['gain']:7.3f}"
-            f"  {row['low']:.3f} to {row['high']:.3f}"
-        )
+    print("| budget | policy | spent | gain | of the priced oracle |\n|---|---|---|---|---|")
+    for one in rows:
+        share = "{:.0f} % ({:.0f} to {:.0f})".format(*(100 * x for x in one["share"]))
+        gain = f"{one['gain']:.2f} ({one['low']:.2f} to {one['high']:.2f})"
+        print(f"| {one['budget']:g} | {one['policy']} | {one['spent']:.1f} | {gain} | {share} |")
 
 
 if __name__ == "__main__":

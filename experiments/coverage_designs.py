@@ -254,9 +254,49 @@ DESIGNS: dict[str, Callable[..., Design]] = {
 }
 
 
+def stress(
+    P: list[float],
+    E: list[float],
+    F: list[float],
+    chance: list[float],
+    n: int,
+    tail: float | None = None,
+    base: float = 0,
+) -> Callable[..., Design]:
+    """Everybody alike: an event by chance, worth 1, or a basket of 40 with so heavy a tail, or 500 on top of `base`."""
+
+    def drawn(g: Chance, n: int = n) -> Design:
+        p, e, f, c = (np.tile(x, (n, 1)) for x in (P, E, F, chance))
+        size = 500.0 if base else 1.0 if tail is None else 40.0 * np.exp(tail * tail / 2.0)
+
+        def rewards(g: Chance, a: Array) -> Array:
+            worth = size if tail is None else 40.0 * np.exp(tail * g.normal(size=n))
+            return base + (g.random(n) < c[np.arange(n), a]) * worth
+
+        return Design(X=g.normal(size=(n, 2)), P=p, E=e, F=f, mean=base + c * size, rewards=rewards)
+
+    return drawn
+
+
+THIRDS = [1 / 3] * 3
+STRESSES: dict[str, Callable[..., Design]] = {  # of differences: few events, on one side or in a thin arm
+    "rare5k": stress([0.99, 0.01], [0, 1], [1, 0], [0.02, 0.02], 5_000),
+    "rare12k": stress([0.99, 0.01], [0, 1], [1, 0], [0.02, 0.02], 12_000),
+    "rare12k_up": stress([0.99, 0.01], [0, 1], [1, 0], [0.02, 0.06], 12_000),
+    "arms_tail": stress(THIRDS, [0, 1, 0], [0, 0, 1], [0.01, 0.02, 0.01], 3_000, 1.5),
+    "arms_tail_logged": stress(THIRDS, [0, 1, 0], THIRDS, [0.01, 0.02, 0.01], 3_000, 1.5),
+    "thin_tail": stress([0.5, 0.4, 0.1], [0, 0, 1], [1, 0, 0], [0.02, 0.02, 0.03], 4_000, 1.0),
+    "dense_tail": stress([0.7, 0.2, 0.1], [0, 0, 1], [0.7, 0.2, 0.1], [0.5, 0.5, 0.6], 2_000, 1.5),
+    "jackpots_up": stress(THIRDS, [0, 1, 0], [0, 0, 1], [0.002, 0.004, 0.002], 3_000, base=1),
+    "jackpots_thin": stress([0.8, 0.2], [0, 1], [0.8, 0.2], [0.002, 0.004], 4_000, base=1),
+    "thin": stress([0.9, 0.1], [0, 1], [1, 0], [0.01, 0.02], 3_000),
+    "halves": stress([0.5, 0.5], [0, 1], [1, 0], [0.005, 0.01], 2_000),
+}
+
+
 def log_of(name: str, chance: Chance) -> tuple[crl.DecisionLog, Array, Array]:
     """One log of a design, the policy and the one it is set against."""
-    design = DESIGNS[name](chance)
+    design = (DESIGNS | STRESSES)[name](chance)
     n, k = design.P.shape
     chances = design.P.cumsum(axis=1)
     action = (chances / chances[:, -1:] < chance.random(n)[:, None]).sum(axis=1).clip(0, k - 1)
@@ -286,5 +326,5 @@ def log_of(name: str, chance: Chance) -> tuple[crl.DecisionLog, Array, Array]:
 def truth_of(name: str, rows: int = 200_000, times: int = 3) -> tuple[float, float, float]:
     """What the policy, the logging policy and the other one earn, over many contexts."""
     chance = np.random.default_rng(77)
-    e, p, f = np.mean([DESIGNS[name](chance, n=rows).truths() for _ in range(times)], axis=0).tolist()
+    e, p, f = np.mean([(DESIGNS | STRESSES)[name](chance, n=rows).truths() for _ in range(times)], axis=0).tolist()
     return e, p, f

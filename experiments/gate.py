@@ -42,6 +42,7 @@ from campaignrl.suites.statistics import REGRESSION
 
 LOSSES = (0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.10)
 AA, SPOILT, TEACHINGS, ALPHA, ASKED = 200, 50, 3, 0.05, 0.9
+BOOTSTRAPS = 2_000  # of the seeds, for the interval of a ratio of variances
 MARK = "policy gate"
 OTHER_TEACHING = 100_003  # added to the seed for each further teaching: no seed of a suite is that large
 
@@ -128,8 +129,8 @@ def study(
         "planned": planned_detectable(suite.model_copy(update={"policy": stated})),
         "printed": planned_detectable(suite),
         "caught": {policy: caught(values, means, policy, margin, chance, spoilt) for policy in means},
-        "variance_ratio": {policy: variance_ratio(values, means, policy, 0) for policy in means},
-        "variance_ratio_taught_anew": {policy: variance_ratio(values, means, policy, -1) for policy in means},
+        "variance_ratio": {policy: variance_ratio(values, means, policy, 0, first) for policy in means},
+        "variance_ratio_taught_anew": {policy: variance_ratio(values, means, policy, -1, first) for policy in means},
     }
 
 
@@ -152,18 +153,24 @@ def caught(
     return found
 
 
-def variance_ratio(values: Values, means: dict[str, np.ndarray], policy: str, teaching: int) -> float | None:
-    """Variance of the difference to a candidate 3 % worse: seeds that share nothing over the same seed.
+def variance_ratio(
+    values: Values, means: dict[str, np.ndarray], policy: str, teaching: int, seed: int
+) -> tuple[float, float, float] | None:
+    """Variance of the difference to a candidate 3 % worse: seeds that share nothing over the same seed; its interval.
 
     teaching: of the candidate; 0 is the base's own, as two builds of a suite have it: a seed is the customers that
-    teach as well as those that are evaluated. Another one shares only the latter.
+    teach as well as those that are evaluated. Another one shares only the latter. seed: of the bootstrap over seeds.
     """
     worse = spoil(values, policy, 0.03)
     if worse is None:
         return None
-    paired = (worse[:, teaching] - means[policy][:, 0]).var(ddof=1)
-    unpaired = worse[:, -1].var(ddof=1) + means[policy][:, 0].var(ddof=1)
-    return float(unpaired / paired)
+    base, chance = means[policy][:, 0], generator(seed, Purpose.RESAMPLE)
+    rows = np.vstack([np.arange(len(base)), chance.integers(0, len(base), (BOOTSTRAPS, len(base)))])
+    paired = (worse[:, teaching] - base)[rows].var(axis=1, ddof=1)
+    unpaired = worse[:, -1][rows].var(axis=1, ddof=1) + base[rows].var(axis=1, ddof=1)
+    ratio = np.divide(unpaired, paired, out=np.full(len(paired), np.inf), where=paired > 0.0)
+    low, high = np.quantile(ratio[1:], (0.025, 0.975), method="inverted_cdf")
+    return float(ratio[0]), float(low), float(high)
 
 
 def told(found: dict[str, Any]) -> str:
@@ -171,8 +178,7 @@ def told(found: dict[str, Any]) -> str:
     rows = [
         f"| {policy} | {spread:.2%} | {found['planned'][policy]:.1%} | {shown(found['printed'].get(policy), '.1%')} | "
         + " | ".join(shown(found["caught"][policy].get(f"{loss:.2f}"), ".0%") for loss in LOSSES)
-        + f" | {shown(found['variance_ratio'][policy], '.0f')}"
-        + f" | {shown(found['variance_ratio_taught_anew'][policy], '.0f')} |"
+        + f" | {times(found['variance_ratio'][policy])} | {times(found['variance_ratio_taught_anew'][policy])} |"
         for policy, spread in found["spread"].items()
     ]
     head = [
@@ -195,8 +201,9 @@ def told(found: dict[str, Any]) -> str:
         "",
         f"Lost: of {found['spoilt']} comparisons in which the policy is spoilt by so much, the share that is called a "
         "regression; - where even sending nothing loses less. Unpaired / paired: variance of the difference to a",
-        "policy 3% worse, of seeds that share nothing over the same seeds, as two builds of a suite have them. Taught",
-        "anew: the same where the candidate was taught on other customers and only the evaluated ones are shared.",
+        "policy 3% worse, of seeds that share nothing over the same seeds, as two builds of a suite have them (95 %",
+        "interval, bootstrap over seeds). Taught anew: the same where the candidate was taught on other customers and",
+        "only the evaluated ones are shared.",
     ]
     return "\n".join(lines)
 
@@ -204,6 +211,11 @@ def told(found: dict[str, Any]) -> str:
 def shown(figure: float | None, how: str) -> str:
     """A figure, or a dash where there is none."""
     return "-" if figure is None else f"{figure:{how}}"
+
+
+def times(ratio: tuple[float, float, float] | None) -> str:
+    """A ratio with its interval."""
+    return "-" if ratio is None else f"{ratio[0]:.0f} [{ratio[1]:.0f}, {ratio[2]:.0f}]"
 
 
 def main(argv: list[str] | None = None) -> int:

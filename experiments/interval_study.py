@@ -2,7 +2,8 @@
 
 Of each log: the interval of the value by `dr`, that of the difference of two policies, the t interval of either (value
 and standard error), and the verdict. Runs come in blocks, each kept in a file of its own, so that a study that stopped
-goes on; --table tells of what is there. Seeds 901 and 902 chose the rules of `ope/methods/weighted_mean.py` and
+goes on; --table tells of what is there. --designs takes the eleven stresses of coverage_designs.py, too: few events on
+one side, or in an arm that was hardly tried. Seeds 901 and 902 chose the rules of `ope/methods/weighted_mean.py` and
 `ope/diagnostics/few_events.py`; the figures of docs/evaluation.md are from others.
 
     python experiments/interval_study.py --runs 1000 --seed 2027 --workers 2

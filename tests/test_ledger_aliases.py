@@ -12,7 +12,8 @@ import campaignrl as crl
 from campaignrl.envs import Panel, customers_frame
 from campaignrl.errors import ArtifactError
 from campaignrl.ledger import Ledger, add, erase, ledger_log, standing
-from campaignrl.ledger.aliases import joined, keep_aliases, known_as, names_of
+from campaignrl.ledger.aliases import joined, names_of
+from campaignrl.ledger.owners import keep_aliases, known_as
 from campaignrl.send.audit import audit_ledger
 from campaignrl.send.history import history_of
 

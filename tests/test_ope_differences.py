@@ -11,9 +11,14 @@ from campaignrl.ope.evaluate import compare_on_log, evaluate
 from campaignrl.ope.intervals.empirical_likelihood import EMPIRICAL_LIKELIHOOD, PairSums
 from campaignrl.ope.intervals.regression_t import (
     REGRESSION_T,
+    SKEWED_T,
+    balanced_interval,
     error_of_like_residuals,
+    freedom_of_stakes,
     independent_rows,
     regression_interval,
+    skewed_interval,
+    skewness_of_sum,
 )
 
 ALPHA = 0.05
@@ -173,3 +178,86 @@ def test_a_value_lies_in_its_own_interval_even_if_the_weights_are_all_wrong(bent
     for name, one in answer.estimates.items():
         if 0.0 <= one.value <= 1.0:
             assert one.ci_low <= one.value <= one.ci_high, name
+
+
+# ---- stakes of both signs, and few events on one side
+
+
+def few_and_large():
+    """Ten stakes each way, none in the rest, and one large residual in a hundred rows."""
+    stake = np.tile(np.r_[np.ones(2), -np.ones(2), np.zeros(16)], 5)
+    return stake, np.r_[30.0, np.full(99, -0.3)]
+
+
+def test_degrees_of_freedom_of_stakes_by_hand():
+    stake, residual = few_and_large()
+    spread = 100 / 20 - 1.0  # kurtosis of twenty stakes of size 1 among a hundred, less 1
+    assert freedom_of_stakes(stake, residual, 100) == pytest.approx(2.0 * 100 / spread + 1.0)
+    assert freedom_of_stakes(stake, residual, 50) == pytest.approx(2.0 * 50 / spread + 1.0)
+    rare = np.r_[np.full(4, 24.0), np.full(96, -1.0)]  # one sign is heavy, and so is what is earned
+    assert freedom_of_stakes(rare, residual, 100) == 0.0
+    even = np.tile([1.0, -1.0], 50)  # where residuals are alike both ways, no stakes make their sum skewed
+    assert freedom_of_stakes(rare, even, 100) > 1.0
+    assert freedom_of_stakes(np.zeros(100), residual, 100) == 0.0
+
+
+def test_skewness_of_a_sum_by_hand():
+    g = np.random.default_rng(0)
+    stake, residual = g.exponential(size=400), g.exponential(size=400) - 1.0
+    drawn_ = np.array([(stake * g.permutation(residual)).mean() for _ in range(20_000)])
+    wanted = stats.skew(drawn_)
+    made = skewness_of_sum(stake, residual, 400)
+    assert made == pytest.approx(
+        (stake**3).mean() * (residual**3).mean() / 20 / ((stake**2).mean() * (residual**2).mean()) ** 1.5
+    )
+    assert 0.0 < wanted < 1.5 * made  # a permutation knows the residuals' mean, and is a little less skewed
+    assert skewness_of_sum(-stake, residual, 400) == pytest.approx(-made)
+    assert skewness_of_sum(stake, np.zeros(400), 400) == 0.0
+
+
+def test_balanced_is_half_way_to_like_residuals():
+    stake, residual = few_and_large()
+    w, y = 1.0 + stake, stake * residual
+    sums = PairSums.of(w, y)
+
+    def half(like, freedom):
+        low, high = balanced_interval(sums, w, y, ALPHA, like, freedom)
+        return (high - low) / 2
+
+    assert balanced_interval(sums, w, y, ALPHA, 0.0, 0.0) == pytest.approx(regression_interval(sums, w, y, ALPHA))
+    plain, wide, wider = (half(like, 0.0) for like in (0.0, 2.0, 3.0))
+    own = np.sqrt(9.0 / (2.0 * (wider / plain) ** 2 - 1.0))  # variances are met half-way
+    assert own < 2.0
+    assert wide == pytest.approx(plain * np.sqrt((1.0 + (2.0 / own) ** 2) / 2.0))
+    assert half(0.9 * own, 0.0) == pytest.approx(plain)
+    assert half(0.0, 1e9) / half(0.0, 40.0) == pytest.approx(stats.t.isf(0.025, 99) / stats.t.isf(0.025, 40))
+    assert half(0.0, 40.0) < plain  # one row decides: by itself that leaves few degrees of freedom
+    assert balanced_interval(sums, w[:2], y[:2], ALPHA, 0.0, 0.0) is None
+
+
+def test_a_skewed_interval_goes_farther_where_few_events_lie():
+    y = np.r_[np.zeros(95), np.ones(5)]
+    w = np.ones(100)
+    sums = PairSums.of(w, y)
+    even, up, down = (skewed_interval(sums, w, y, ALPHA, 0.0, skewness) for skewness in (0.0, 0.4, -0.4))
+    assert (even[0] + even[1]) / 2 == pytest.approx(0.05)
+    assert up[1] - 0.05 > even[1] - 0.05 > 0.05 - even[0] > 0.05 - up[0] > 0.0
+    assert [0.1 - end for end in down[::-1]] == pytest.approx(up)
+    for end in up:  # Hall's transformation of the studentized mean is the quantile there
+        T = (0.05 - end) / ((even[1] - even[0]) / 2 / stats.t.isf(0.025, 99))
+        moved = T + 0.4 * T**2 / 3 + 0.4**2 * T**3 / 27 + 0.4 / 6
+        assert abs(moved) == pytest.approx(stats.t.isf(0.025, 99))
+    wide = skewed_interval(sums, w, y, ALPHA, 1.0, 0.0)
+    assert (wide[1] - wide[0]) / 2 == pytest.approx(stats.t.isf(0.025, 99))
+    assert skewed_interval(sums, w[:2], y[:2], ALPHA, 0.0, 0.0) is None
+
+
+def test_few_orders_of_any_size_have_a_skewed_value():
+    """Twelve orders with heavy tails, and an interval that goes farther up; empirical likelihood is wider."""
+    h = Honest(2_000)
+    reward = np.zeros(2_000)
+    reward[np.random.default_rng(3).permutation(2_000)[:12]] = 40.0 * np.exp(np.random.default_rng(4).normal(size=12))
+    made = evaluate(log_of(h.X, h.action, h.p, reward), h.E, estimators=("dr", "ips")).estimates
+    assert made["dr"].interval == SKEWED_T
+    assert made["dr"].ci_high - made["dr"].value > 1.3 * (made["dr"].value - made["dr"].ci_low)
+    assert made["ips"].interval == EMPIRICAL_LIKELIHOOD

@@ -205,11 +205,13 @@ def test_the_study_of_intervals_keeps_its_blocks_and_tells_of_them(tmp_path, mon
 def test_every_design_is_a_sound_log():
     designs = study_of("coverage_designs")
     assert len(designs.DESIGNS) == 22
-    for name in designs.DESIGNS:
+    for name in (*designs.DESIGNS, *designs.STRESSES):
         log, E, F = designs.log_of(name, np.random.default_rng(0))
         assert len(log) == len(E) == len(F)
         assert E.sum(axis=1) == pytest.approx(1.0)
         assert F.sum(axis=1) == pytest.approx(1.0)
+    assert designs.truth_of("arms_tail", 100, 1)[0] == pytest.approx(0.02 * 40.0 * np.exp(1.5**2 / 2.0))
+    assert designs.truth_of("jackpots_thin", 100, 1)[0] == pytest.approx(1.0 + 500.0 * 0.004)
     e, p, f = designs.truth_of("rareuplift", 100, 1)
     assert (e, p, f) == pytest.approx((0.2 * 0.01 + 0.8 * 0.03, 0.9 * 0.005 + 0.08 * 0.01 + 0.02 * 0.03, 0.005))
 

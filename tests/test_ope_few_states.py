@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.test_ope_few_events import study_of
 from tests.test_ope_sequential_log import LOGGED, REWARD, WANTED, chain, truth, wanted
 
 import campaignrl as crl
@@ -166,3 +167,30 @@ def test_where_nothing_tells_the_models_error_fqe_has_no_interval_and_no_trust()
     assert "fqe has no interval" in " ".join(found.reasons)
     assert found.to_dict()["estimates"]["fqe"]["ci_low"] is None
     assert REWARD.shape == rare.shape
+
+
+def test_of_fewer_effective_customers_than_tell_its_error_fqe_has_a_value_and_no_interval():
+    """Between 165 and 197 of 2,000: doubly robust it can be had, but too few to trust an interval of a model."""
+    study = study_of("tabular_episodes")
+    world = study.table(1, 1.0)
+    log = study.log_of(world, 4, 2_000, np.random.default_rng(0))
+    found = crl.evaluate(log, world.policy[log.context.columns["state"]], estimators=("fqe", "drl"))
+    assert math.isfinite(found.estimates["drl"].ci_low)
+    assert math.isfinite(found.estimates["fqe"].value)
+    assert found.estimates["fqe"].interval == NO_INTERVAL
+    assert found.verdict != "trust"
+    assert "fqe has no interval" in " ".join(found.reasons)
+    assert abs(study.plain(log, world.policy, 4) - found.estimates["fqe"].value) < 0.1
+
+
+def test_what_a_table_is_worth_is_what_its_episodes_earn():
+    study = study_of("tabular_episodes")
+    world = study.table(2, 0.5)
+    log = study.log_of(world, 3, 20_000, np.random.default_rng(1))
+    earned = np.bincount(log.customer, log.reward)
+    assert world.truth(world.logging, 3) == pytest.approx(earned.mean(), abs=4 * earned.std() / np.sqrt(20_000))
+    assert study.plain(log, world.logging, 3) == pytest.approx(earned.mean(), abs=0.05)
+    logs = [{"verdict": "trust", "plain": 1.0} | dict.fromkeys(study.NAMES, (1.0, 0.5, 1e9)) for _ in range(3)]
+    told = study.summary(logs, 2, 0.5, 3)
+    assert told["fqe"]["held"] == told["fqe"]["intervals"] == 3
+    assert told["fqe"]["off"] == pytest.approx(abs(1.0 - told["truth"]) / abs(told["lift"]))

@@ -18,7 +18,12 @@ from campaignrl.ope.intervals.bootstrap import percentile_interval
 from campaignrl.ope.intervals.clustered import Clusters, Estimate, clustered_t, std_error
 from campaignrl.ope.intervals.confidence_sequences import anytime_bounds
 from campaignrl.ope.intervals.empirical_likelihood import Extreme, PairSums, cressie_read
-from campaignrl.ope.intervals.regression_t import error_of_like_residuals, independent_rows, regression_interval
+from campaignrl.ope.intervals.regression_t import (
+    balanced_interval,
+    error_of_like_residuals,
+    freedom_of_stakes,
+    independent_rows,
+)
 from campaignrl.ope.methods import intervals_by_name as by_name
 from campaignrl.ope.methods import preparation
 from campaignrl.ope.methods.intervals_by_name import Orders, customer_bounds, difference_mean, mean_of, with_interval
@@ -248,8 +253,8 @@ def test_a_difference_is_paired_row_by_row():
     weight, residual = 1 + a.weight - b.weight, LOG.reward - a.predicted
     w, y = a.clusters.scaled(weight), a.clusters.scaled(terms)
     rows = independent_rows(weight - 1.0, residual, a.clusters.rows, a.clusters.of_rows())
-    least = error_of_like_residuals(weight - 1.0, residual, rows)
-    assert made[2:4] == pytest.approx(np.clip(regression_interval(PairSums.of(w, y), w, y, 0.1, least), -1, 1))
+    spread = (error_of_like_residuals(weight - 1.0, residual, rows), freedom_of_stakes(weight - 1.0, residual, rows))
+    assert made[2:4] == pytest.approx(np.clip(balanced_interval(PairSums.of(w, y), w, y, 0.1, *spread), -1, 1))
     assert difference(a, a, 0.1) == (0.0, 0.0, 0.0, 0.0, "empirical likelihood")
     assert compare_on_log(LOG, within(LOG), always(LOG, 0), q=Q, alpha=0.1)[:4] == pytest.approx(made[:4])
     assert evaluate_stream(LOG, within(LOG), model=Q, reference=within(LOG)).lift_ci_high == 0.0

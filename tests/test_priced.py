@@ -162,17 +162,38 @@ def test_rows_one_by_one_are_those_of_the_table(name):
 # ---- scores of few rows
 
 
-def test_a_product_is_settled_where_no_order_of_its_sums_tells():
+def test_a_product_is_settled_where_no_order_of_its_sums_tells(monkeypatch):
     rng = np.random.default_rng(4)
     X, W = rng.normal(size=(40, 90)).astype(np.float32), rng.normal(size=(90, 21)).astype(np.float32)
     if row_products.even_dtype() is not np.float64:
         assert row_products.settled_product(X, W) is None
         return
+    monkeypatch.setattr(row_products, "even_in_tiles", lambda: False)
     whole = chunks.in_chunks(lambda part: row_products.row_product(part, W), X)
     assert np.array_equal(row_products.settled_product(X, W), whole)
     half = np.array([[1.0, 2.0**-24]], dtype=np.float32)  # 1 + 2^-24 lies between two numbers of single precision
     assert row_products.settled_product(half, np.ones((2, 1), dtype=np.float32)) is None
     assert row_products.settled_product(half, np.array([[1.0], [4.0]], dtype=np.float32)) is not None
+
+
+@pytest.mark.parametrize("d", [1, 3, 33, 64, 300])
+@pytest.mark.parametrize("k", [1, 2, 13, 64])
+@pytest.mark.parametrize("tiles", [False, True])
+def test_a_row_has_one_product_wherever_it_stands(d, k, tiles, monkeypatch):
+    if tiles and not row_products.even_in_tiles():
+        pytest.skip("this machine multiplies rows whole")
+    if not tiles:
+        monkeypatch.setattr(row_products, "even_in_tiles", lambda: False)
+    rng = np.random.default_rng([d, k])
+    n = 2 * chunks.CHUNK
+    X, W = rng.normal(size=(n, d)).astype(np.float32), rng.normal(size=(d, k)).astype(np.float32)
+    found, order = row_products.row_product(X, W), rng.permutation(n)
+    assert np.array_equal(row_products.row_product(X[order], W), found[order])
+    assert np.allclose(found, X.astype(float) @ W, rtol=1e-4, atol=1e-4)
+    if tiles:
+        assert all(np.array_equal(row_products.row_product(X[:m], W), found[:m]) for m in (0, 1, 3, 8, 9, 100))
+        turned = np.asfortranarray(X[:77])
+        assert np.array_equal(row_products.row_product(turned, np.asfortranarray(W)), found[:77])
 
 
 @pytest.mark.parametrize("kind", ["lin_ts", "lin_ucb", "logit_ts"])

@@ -15,14 +15,15 @@ from campaignrl.cli import main as cli
 from campaignrl.envs.customers_export import customers_frame
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.truth import live, nothing
+from campaignrl.errors import SupportError
 from campaignrl.policies import FIXED, NOTHING, PROOF, USUAL, Gain, Standing, copy_of, doubts_of, exploring, paired_gain
 from campaignrl.policies.bundle import load_bundle, read_manifest, save_bundle
 from campaignrl.policies.loading import build_policy, is_trained
 from campaignrl.policies.registry import KINDS, policy_class
 from campaignrl.policies.standing import MARGIN, SKIPPED, doubts
-from campaignrl.proof import proof_of_training, prove
+from campaignrl.proof import proof_of_training, prove, refuse_unsupported
 from campaignrl.proof.on_a_log import best_logged_action
-from campaignrl.tables.log import split_by_customer
+from campaignrl.tables.log import split_by_customer, write_log
 from campaignrl.true_value import acting
 
 SMALL = Path(__file__).parent / "worlds" / "small.toml"
@@ -295,6 +296,38 @@ def test_by_command_from_a_log(campaignrl, tmp_path, small_world):
     whole = crl.train("lin_ts", crl.read_log(log))
     for name, tensor in load_bundle(bundle).tensors().items():
         assert np.array_equal(tensor, whole.tensors()[name])  # all rows taught what is saved
+
+
+@pytest.mark.parametrize("kind", ["fitted_q", "cql"])
+def test_a_log_that_hardly_did_anything_else_teaches_no_sequential_learner(kind, campaignrl, tmp_path):
+    """By command nothing is written, and the reason is the evaluator's own; a log that tried things teaches it."""
+    bundle, told = tmp_path / "p.bundle", {}
+    rules = {"kind": "rules", "rule": [{"when": "orders >= 2", "send": ["coupon20@push"]}], "only_if": ""}
+    world = crl.load_world(SMALL)
+    nearly = exploring(build_policy(rules, world.catalog, world.features), 0.01)
+    for name, by, expected in (("tried", "uniform", 0), ("rules", nearly, 4)):
+        log, path = crl.simulate(world, by, customers=400, seed=2), tmp_path / f"{name}.parquet"
+        write_log(log, path)
+        code, _, told[name] = campaignrl("train", kind, "--log", path, "-o", bundle)
+        assert code == expected, told[name]
+        assert bundle.exists() == (expected == 0)
+        bundle.unlink(missing_ok=True)
+    assert f"{kind} cannot be taught by this log" in told["rules"]
+    kept, held = split_by_customer(log, 0.75, 0)
+    copy = build_policy(kind, log.catalog, log.context.schema)
+    copy.update(kept)
+    reason = crl.evaluate(held, copy, reference="none", estimators=("dr",)).reasons[0]
+    assert " ".join(reason.split())[:40] in " ".join(told["rules"].split())
+    assert "train dr_select" in " ".join(told["rules"].split())
+
+
+def test_who_learns_from_single_decisions_is_marked_and_not_refused():
+    standing = Standing.of("a log", "a decision", {}, "refuse", ("The log cannot answer for it: so it is.",))
+    few = crl.load_policy("lin_ts", "coupon_trap")
+    refuse_unsupported(few, standing)
+    with pytest.raises(SupportError, match=r"cannot be taught by this log\. The log cannot answer for it: so it is\."):
+        refuse_unsupported(crl.load_policy("cql", "coupon_trap"), standing)
+    refuse_unsupported(crl.load_policy("cql", "coupon_trap"), Standing.of("a log", "a decision", {}, "caution"))
 
 
 def test_a_drawn_share_is_held_against_nobody():

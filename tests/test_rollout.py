@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 import campaignrl as crl
 from campaignrl.actions import NONE
 from campaignrl.cli import main as cli
+from campaignrl.dynamics.parameters import parameters
+from campaignrl.effects import Effect, FatigueEffect
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.truth import always, live, nothing, rollout_labels
+from campaignrl.envs.truth.oracles import DAYS, action_gains, expected_labels
 from campaignrl.errors import ArtifactError, SpecError, SupportError, UsageError
 from campaignrl.features import FeatureSchema
 from campaignrl.policies.baselines import FIXED, NOTHING, USUAL, baselines_of, best_fixed, deciding, fixed_values
@@ -23,9 +26,19 @@ from campaignrl.policies.deep.forward_pass import Layer
 from campaignrl.policies.loading import build_policy
 from campaignrl.policies.rollout import price_search, trainer
 from campaignrl.policies.rollout.acceptance import judged
-from campaignrl.policies.rollout.labelling import Draws, held_out, labelled, worth_of_a_send
+from campaignrl.policies.rollout.budget_search import ASKED, TURN
+from campaignrl.policies.rollout.labelling import (
+    EXPECTED,
+    PLAYED,
+    Draws,
+    held_out,
+    ids_of_block,
+    labelled,
+    way_of_labelling,
+    worth_of_a_send,
+)
 from campaignrl.policies.rollout.price_search import Players, improved, starts
-from campaignrl.policies.rollout.prices import Prices, by_value, in_words, priced_layers
+from campaignrl.policies.rollout.prices import Prices, by_value, in_words, priced_layers, repriced, unpriced
 from campaignrl.policies.rollout.value_network import FitSettings, ValueNetwork, fit, gradients, held_out_fit, one_cycle
 from campaignrl.policies.standing import paired_gain
 from campaignrl.true_value import acting
@@ -150,6 +163,61 @@ def test_where_nobody_has_a_choice_there_are_no_labels(small_world):
     assert len(ids) > 20
     assert found.gain.shape == (0, len(small_world.catalog))
     assert found.seen.shape == (0, small_world.features.width)
+
+
+def test_labels_in_expectation_are_the_mean_of_those_that_are_played():
+    """In a world without memory the days to come are followed exactly, so that only luck is between them."""
+    world = crl.load_world("no_memory")
+    few = {"seed": 3, "generator": np.random.default_rng(1), "explore": 0.1}
+    played = rollout_labels(world, always(1), np.arange(6_000), **few).gain
+    meant = expected_labels(world, always(1), np.arange(2_000), share=1.0, **few).gain
+    for action in range(1, len(world.catalog)):
+        one, other = played[~np.isnan(played[:, action]), action], meant[~np.isnan(meant[:, action]), action]
+        assert len(one) > 1_000 < len(other)
+        error = np.hypot(one.std() / np.sqrt(len(one)), other.std() / np.sqrt(len(other) / DAYS))
+        assert abs(one.mean() - other.mean()) < 4.0 * error
+        assert other.var() < 0.8 * one.var()  # what is left is how customers differ
+
+
+def test_labels_in_expectation_are_gains_at_the_true_state_to_the_end(small_world):
+    found = expected_labels(
+        small_world, nothing, np.arange(80), seed=3, generator=np.random.default_rng(5), explore=0.0
+    )
+    when = np.sort(np.random.default_rng(5).choice(small_world.horizon, min(DAYS, small_world.horizon), replace=False))
+    panel, p = Panel(small_world, np.arange(80), 3), parameters(small_world)
+    for _ in range(when[0]):
+        panel.step(nothing(panel))
+    context, may = panel.observe(), panel.allowed(panel.observe())
+    whole = action_gains(small_world, panel.traits, panel.state, panel.day, p, days=small_world.horizon)
+    seen, rows = context.encode(small_world.features), np.flatnonzero(may.sum(axis=1) > 1)
+    same = (found.seen[:, None] == seen[rows][None]).all(axis=2)
+    first = np.flatnonzero(same.any(axis=1))
+    assert len(first) > 10
+    for row in first:
+        here = rows[same[row].argmax()]
+        assert ((~np.isnan(found.gain[row])) == may[here]).all()
+        np.testing.assert_array_equal(found.gain[row, may[here]], whole[here, may[here]])
+
+
+def test_labels_are_played_where_an_effect_says_nothing_of_its_mean_day(small_world, monkeypatch):
+    assert way_of_labelling(small_world, EXPECTED) == EXPECTED
+    assert way_of_labelling(small_world, PLAYED) == PLAYED
+    monkeypatch.setattr(FatigueEffect, "live_mean", Effect.live_mean)
+    assert way_of_labelling(small_world, EXPECTED) == PLAYED
+    policy = crl.train({**SPEC, "labels": EXPECTED, "starts": 1, "turns": 0}, small_world, customers=60, rounds=1)
+    assert "labels" not in policy.facts
+    assert any("labels are played" in line for line in policy.told)
+
+
+def test_taught_in_expectation_it_beats_what_there_is_as_well(small_world, tmp_path):
+    spec = {**SPEC, "labels": EXPECTED, "starts": 1, "players": 100}
+    policy = crl.train(spec, small_world, customers=150, rounds=1, seed=3, threads=2)
+    again = crl.train(spec, small_world, customers=150, rounds=1, seed=3)
+    assert policy.facts["accepted"]
+    one, two = (save_bundle(p, tmp_path / f"{i}.bundle") for i, p in enumerate((policy, again)))
+    assert one.read_bytes() == two.read_bytes()
+    assert policy.facts["labels"] == load_bundle(one, small_world.catalog).config.labels == EXPECTED
+    assert "labels" not in build_policy(SPEC, small_world.catalog, small_world.features).settings()
 
 
 def test_a_send_is_worth_what_the_best_brings_where_it_brings_anything():
@@ -536,6 +604,56 @@ def test_at_a_price_each_unit_of_money_must_bring_so_much_more(shop):
     spent = [float((policy.at_price(p).probabilities(context, allowed) @ costs).mean()) for p in (0.0, 5.0, 25.0, 1e4)]
     assert spent == sorted(spent, reverse=True)
     assert spent[0] > spent[-1] == 0.0
+
+
+def untaught(world, seed=2):
+    """A policy of some network at some prices."""
+    policy = build_policy({"kind": "rollout", "hidden": [8, 8]}, world.catalog, world.features)
+    layers = priced_layers(some_network(world, seed), some_prices(world), world.catalog, world.features)
+    tensors = {f"weight_{i}": layer.weight for i, layer in enumerate(layers)}
+    policy.restore(tensors | {f"bias_{i}": layer.bias for i, layer in enumerate(layers)})
+    return policy
+
+
+def test_further_prices_on_top_are_taken_off_the_scores(small_world):
+    world = small_world
+    policy, prices = untaught(world), some_prices(world, seed=5, fall=0.3)
+    layers = repriced(list(policy.layers), prices, world.catalog, world.features)
+    panel = Panel(world, 100, seed=1)
+    for _ in range(3):
+        seen = panel.observe().encode(world.features)
+        before, after = (unpriced(some, world.catalog)(seen) for some in (list(policy.layers), layers))
+        off = prices.of_actions(world.catalog) * (1.0 - prices.fall * panel.day / world.horizon)
+        np.testing.assert_allclose(after, before - off, atol=1e-4)
+        panel.step(nothing(panel))
+
+
+def test_one_policy_serves_a_budget_it_was_not_taught_under():
+    """On whom its prices are found it brings no less at each step; it keeps to the money and stays what it was."""
+    guard = crl.load_world("tight_budget").model_dump(exclude_unset=True)["guard"]
+    world = crl.load_world("tight_budget", guard=guard | {"budget": {"amount_per_1000_customers": 20.0}})
+    policy = untaught(world)
+    before = policy.tensors()
+    money, again, prices = (policy.priced_for(world, players=80, turns=turns) for turns in (0, 0, 1))
+    assert all(np.array_equal(before[name], array) for name, array in policy.tensors().items())
+    assert all(np.array_equal(again.tensors()[name], array) for name, array in money.tensors().items())
+    value = {
+        (block, turns): Players(world, unpriced(list(p.layers), world.catalog), ids_of_block(block, 80), 0)
+        .values(Prices.free(world.catalog))
+        .mean()
+        for block, some in ((ASKED, (policy, money)), (TURN, (money, prices)))
+        for turns, p in enumerate(some)
+    }
+    assert value[ASKED, 1] > value[ASKED, 0]
+    assert value[TURN, 1] >= value[TURN, 0]
+    cost = live(world, acting(prices, world), customers=ids_of_block(TURN, 300), seed=0)["cost"]
+    assert 0.0 < cost.sum() <= 20.0 * 300 / 1000 + 1e-6
+
+
+def test_a_baseline_knows_no_price(small_world):
+    spec = {"kind": "rollout", "baseline": {"kind": "none"}}
+    policy = build_policy(spec, small_world.catalog, small_world.features)
+    assert policy.priced_for(small_world).settings() == policy.settings()
 
 
 def test_a_policy_of_fewer_features_learns_by_these_alone(small_world):

@@ -3,7 +3,9 @@
 import runpy
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy import stats
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -16,17 +18,36 @@ def study():
 
 
 def test_shares_are_left_out_where_there_is_nothing_to_share(study):
-    share = {"value": 0.9, "ci_low": 0.8, "ci_high": 1.0}
-    assert study["_share"](share, (2.0, 1.0, 3.0)) == "90 % [80, 100]"
-    assert study["_share"](share, (-12.0, -13.0, -11.0)) == "-"
-    assert study["_share"](None, (2.0, 1.0, 3.0)) == "-"
+    ours, theirs = np.array([1.8, 2.0, 1.6]), np.array([2.0, 2.2, 1.8])
+    assert study["_share"](ours, theirs).startswith("90 % [")
+    assert study["_share"](ours, -theirs) == "-"
+    assert study["_share"](ours, None) == "-"
+
+
+def test_an_interval_over_seeds_is_students(study):
+    values = np.array([1.0, 2.0, 3.0, 4.0])
+    half = stats.t.ppf(0.975, 3) * values.std(ddof=1) / 2.0
+    assert study["over_seeds"](values) == pytest.approx((2.5, 2.5 - half, 2.5 + half))
+    assert study["over_seeds"](values, 2.0 * values) == pytest.approx((0.5, 0.5, 0.5))
+
+
+def test_the_ceiling_is_that_of_the_page_and_of_its_customers(study):
+    found, text = study["ceilings"](), (ROOT / "experiments" / "observable_ceiling.py").read_text()
+    assert {"bank", "retail", "ecommerce", "no_memory", "tight_budget"} <= set(found)
+    assert f"FRESH = 10_000_000, 90_000_000, 110_000_000, {study['UNDER'][0]:_}" in text
+    assert f"seed={study['UNDER_SEED']}" in text
+    assert study["_under"]([found["bank"], 0.0], found["bank"]) == "100 % [100, 100]"
+    assert study["_under"]([1.0, 0.1], None) == "-"
 
 
 @pytest.mark.slow
 def test_the_table_is_written_between_its_marks_and_parts_are_kept(study, tmp_path, monkeypatch):
-    little = {"kind": "rollout", "players": 40, "judges": 100, "hidden": [8], "starts": 1, "turns": 1, "epochs": 1}
+    little = tmp_path / "little.toml"
+    sizes = "players = 40\njudges = 100\nhidden = [8]\nstarts = 1\nturns = 1\nepochs = 1\n"
+    little.write_text(f'kind = "rollout"\nabout = "small"\n{sizes}')
     monkeypatch.setitem(study["taught"].__globals__, "POLICY", little)
-    words = ["--worlds", "no_memory", "--customers", "400", "--fresh", "150", "--far"]
+    monkeypatch.setitem(study["under_the_ceiling"].__globals__, "UNDER", study["UNDER"][:80])
+    words = ["--worlds", "no_memory", "--customers", "400", "--fresh", "60", "--seeds", "2", "--far"]
     page = tmp_path / "results.md"
     page.write_text("before\n<!-- rollout -->\nold\n<!-- rollout: end -->\nafter\n")
     study["main"]([*words, "-o", str(tmp_path / "runs"), "--docs", str(page)])

@@ -412,3 +412,12 @@ def test_one_at_a_time_holds_a_lock_that_tells_who_has_it(tmp_path):
         locks.alone(tmp_path / "file" / "lock", where="here", field="thing", of=of),
     ):
         pass
+
+
+def test_a_header_of_200_000_columns_is_refused_by_its_size(tmp_path):
+    wide = tmp_path / "wide.csv"
+    wide.write_text("customer_id," + ",".join(f"c{i}" for i in range(200_000)) + "\na\n", encoding="utf-8")
+    with pytest.raises(DataError) as refused:
+        csv_text.csv_columns(wide)
+    assert "wide.csv, line 1: header" in str(refused.value)
+    assert "at most 1,048,576" in str(refused.value)

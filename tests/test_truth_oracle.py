@@ -6,7 +6,8 @@ import pytest
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.envs.panel import Panel
 from campaignrl.envs.truth.bounds.upper_bound import idle_value
-from campaignrl.envs.truth.oracles.greedy_oracle import NOTHING, action_gains, greedy, window_value
+from campaignrl.envs.truth.oracles.greedy_oracle import action_gains, greedy
+from campaignrl.envs.truth.oracles.window_values import NOTHING, window_value
 from campaignrl.envs.truth.twins import always, live, nothing
 from campaignrl.specs.world import load_world
 

@@ -13,7 +13,7 @@ from campaignrl.cli.terminal import Encoding, Json, Output, Seed, Threads, progr
 from campaignrl.errors import UsageError
 from campaignrl.policies import PROOF, Policy, Standing, copy_of, save_bundle, skipped
 from campaignrl.policies.deep import WorldLearner, thinned
-from campaignrl.proof import proof_of_training
+from campaignrl.proof import proof_of_training, refuse_unsupported
 from campaignrl.specs import World, lent_responses, load_world
 from campaignrl.tables import read_log
 from campaignrl.tables.log import FACT, CustomerSketch, DecisionLog, sketch_of
@@ -68,6 +68,7 @@ def train(
     Learners from logs (lin_ts, dr_greedy) are taught by campaigns in a world; deep ones (maskable_ppo, dqn) act in it
     themselves, and keep a checkpoint beside OUTPUT until they are done. The bundle notes how the policy stands against
     sending nothing, business as usual and the best fixed action, and `decide` warns where it is not shown to be better.
+    A log that cannot answer for a learner of what follows for weeks (fitted_q, cql) is refused, with the reason.
     """
     if require_better and not proof:
         raise UsageError("--require-better needs the proof that --no-proof leaves out.")
@@ -82,6 +83,7 @@ def train(
     _teach(learner, source, policy, words)
     facts = _facts(learner, source, (log or Path()).name or world or "", seed, customers or CUSTOMERS)
     standing = None if began is None else proof_of_training(learner, began, source, seed)
+    refuse_unsupported(learner, standing)
     facts[PROOF] = skipped() if standing is None else standing.to_dict()
     save_bundle(learner, output, facts)
     if "checkpoint" in words:

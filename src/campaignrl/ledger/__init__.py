@@ -13,14 +13,13 @@ incoming.py     What comes back from outside: hand-overs, outcomes and permissio
 kept_lines.py   Rows that a profile folder keeps for later exports: which are of a customer, by the ids they came with
 log_view.py     The decision log of a ledger: every decision with the contribution that came within its outcome window
 mapping.py      How an export of another tool reads as rows of ours: a TOML file that renames and translates
-owners.py       Whose an outcome is that names no customer: that of the decision it names
+owners.py       Whose rows of a ledger are: its aliases, taken over and kept, and the customer of an outcome that names
+                none
 permissions.py  Who may be contacted by the word of a ledger: the latest counts, of two of one day the refusal
 schemas.py      The tables: which columns they have
 standing.py     What a run must know of earlier ones: contacts, money, sends, permissions
 """
 
-from campaignrl.ledger.aliases import keep_aliases as keep_aliases
-from campaignrl.ledger.aliases import known_as as known_as
 from campaignrl.ledger.aliases import names_of as names_of
 from campaignrl.ledger.aliases import renamed as renamed
 from campaignrl.ledger.chain import CHAINED as CHAINED
@@ -51,6 +50,8 @@ from campaignrl.ledger.log_view import eligible_masks as eligible_masks
 from campaignrl.ledger.log_view import ledger_log as ledger_log
 from campaignrl.ledger.log_view import log_of_rows as log_of_rows
 from campaignrl.ledger.log_view import require_whole as require_whole
+from campaignrl.ledger.owners import keep_aliases as keep_aliases
+from campaignrl.ledger.owners import known_as as known_as
 from campaignrl.ledger.owners import with_customers as with_customers
 from campaignrl.ledger.permissions import consent_on as consent_on
 from campaignrl.ledger.permissions import in_order as in_order

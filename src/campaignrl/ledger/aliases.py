@@ -4,25 +4,20 @@ A device becomes a member's, and what was decided for the device was decided for
 they were written; whoever counts them, shows them or reads outcomes of them takes the name of today. `aliases.parquet`
 (alias, customer_id) lies in a profile folder beside its tables, and is taken over into the ledger by the first run that
 reads them. An audit judges each run by what was known then, and so by the names of then. Not here: finding links
-(profiles/).
+(profiles/), a ledger's own file of them (owners.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from campaignrl.errors import ArtifactError, Problem
-from campaignrl.ledger.schemas import HASHED
 from campaignrl.tables import ID, same_spelling
-from campaignrl.tables.files import read_frame, write_frame
-
-if TYPE_CHECKING:
-    from campaignrl.ledger.folder import Ledger
+from campaignrl.tables.files import read_frame
 
 NAME, ALIAS = "aliases.parquet", "alias"
 
@@ -58,37 +53,6 @@ def _last(name: str, aliases: Mapping[str, str]) -> str:
             return min(way[way.index(then) :])
         way.append(then)
     return way[-1]
-
-
-def known_as(ledger: Ledger, customers: object) -> Ledger:
-    """The ledger with the aliases that lie beside a customers table; nothing is written yet."""
-    if not isinstance(customers, str | Path):
-        return ledger
-    beside = read_aliases(Path(customers).parent)
-    return replace(ledger, aliases=joined(ledger.aliases, beside)) if beside else ledger
-
-
-def keep_aliases(ledger: Ledger) -> None:
-    """Write the aliases into the ledger's folder; names of customers who were erased are not brought back."""
-    gone = erased_hashes(ledger)
-    kept = {
-        name: now
-        for name, now in ledger.aliases.items()
-        if not gone or not {ledger.hash_of(name), ledger.hash_of(now)} & gone
-    }
-    if kept != read_aliases(ledger.folder):
-        write_aliases(ledger, kept)
-
-
-def write_aliases(ledger: Ledger, aliases: Mapping[str, str]) -> None:
-    """The ledger's file of aliases, in order of name."""
-    write_frame(pd.DataFrame(sorted(aliases.items()), columns=[ALIAS, ID], dtype="str"), ledger.folder / NAME)
-
-
-def erased_hashes(ledger: Ledger) -> set[str]:
-    """The keyed hashes that stand for erased customers."""
-    ids = ledger.read("permissions", ["customer_id"])["customer_id"].to_pylist()
-    return {str(one) for one in ids if str(one).startswith(HASHED)}
 
 
 def renamed(ids: pd.Series[Any], aliases: Mapping[str, str], *known: Iterable[str]) -> pd.Series[Any]:

@@ -29,7 +29,6 @@ SEPARATOR = "\x1f"
 EPOCH = datetime.date(1970, 1, 1)
 SHOWN = 5
 AT_A_TIME = 16_384  # rows written out as text, of which each has a kilobyte or more
-HANDED = 256  # rows handed to the table's writer at once: it keeps many of such batches waiting
 
 
 class Tampered(NamedTuple):
@@ -67,7 +66,7 @@ def linked_parts(parts: Iterable[pa.Table], run_id: str, digests: bytes, before:
         for table in chain((first,), tables):
             links = [pa.repeat(pa.scalar(text, pa.string()), len(table)) for text in (entry, before)]
             whole = table.append_column("chain", links[0]).append_column("chain_before", links[1])
-            yield from whole.cast(schema).to_batches(max_chunksize=HANDED)
+            yield from whole.cast(schema).to_batches()
 
     return pa.RecordBatchReader.from_batches(schema, batches())
 

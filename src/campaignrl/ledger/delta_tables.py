@@ -1,31 +1,42 @@
 """Delta tables on disk: begun, opened, read by columns, and added to exactly once.
 
 An append carries the id of its run and the version it rests on: a second one of the same run is refused, and of two
-that rest on the same version one wins. Not here: what the rows say (schemas.py), the folder they lie in (folder.py).
+that rest on the same version one wins. What does not fit into memory is written as Parquet here and committed as a
+whole, for the library's own writer holds every row until it is done. Not here: what the rows say (schemas.py), the
+folder they lie in (folder.py).
 """
 
 from __future__ import annotations
 
+import json
+import math
 import os
+import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from campaignrl.errors import ArtifactError, CampaignError, Problem, UsageError
 from campaignrl.features import FeatureSchema
 from campaignrl.ledger.schemas import NO_STATISTICS, PARTITIONS, schema_of
 
 if TYPE_CHECKING:
-    from deltalake import DeltaTable
+    from deltalake import CommitProperties, DeltaTable
+    from deltalake.transaction import AddAction
 
 Filters = Sequence[tuple[str, str, Any]]
 LOG = "_delta_log"
 HELD = 16  # tables, of their last versions that were read
 ROW_GROUP = 32_768  # rows; a group is held until it is full
+FILE_ROWS = 32 * ROW_GROUP
 SEEN_CHAIN = "campaignrl.chain"  # in a commit
+COUNTED = "delta.dataSkippingStatsColumns"
 BACK = "Bring the folder back from a copy; no other program may change it."
 
 
@@ -42,7 +53,7 @@ def create_table(path: Path, name: str, features: FeatureSchema) -> None:
     path.mkdir(parents=True, exist_ok=True)
     schema = schema_of(name, features)
     counted = [f.name for f in schema if f.name not in NO_STATISTICS and not pa.types.is_list(f.type)]
-    about = {"delta.dataSkippingStatsColumns": ",".join(c for c in counted if "." not in c)}
+    about = {COUNTED: ",".join(c for c in counted if "." not in c)}
     DeltaTable.create(str(path), schema, partition_by=PARTITIONS[name] or None, configuration=about)
 
 
@@ -129,20 +140,102 @@ def add_rows(
 
     chain: the entry of the decisions' chain that stood last by then, which the commit remembers.
     """
-    from deltalake import CommitProperties, Transaction, WriterProperties, write_deltalake
+    from deltalake import WriterProperties, write_deltalake
+
+    layout = WriterProperties(compression="SNAPPY", max_row_group_size=ROW_GROUP)
+    with _committing(where):
+        write_deltalake(
+            table,
+            rows,
+            mode="append",
+            schema_mode="merge",
+            commit_properties=_commit_of(table, run_id, chain),
+            writer_properties=layout,
+        )
+
+
+def add_parts(table: DeltaTable, rows: pa.RecordBatchReader, run_id: str, where: Path, chain: str = "") -> None:
+    """As `add_rows`, in the memory of a row group; rows that bring new columns are given to that."""
+    whole = pa.schema(table.schema().to_arrow())
+    if set(rows.schema.names) - set(whole.names):
+        add_rows(table, rows, run_id, where, chain)
+        return
+    with _committing(where):
+        added = _written(table, rows)
+        commit = _commit_of(table, run_id, chain)
+        parts = table.metadata().partition_columns
+        table.create_write_transaction([*added], "append", table.schema(), parts, commit_properties=commit)
+
+
+@contextmanager
+def _committing(where: Path) -> Iterator[None]:
     from deltalake.exceptions import CommitFailedError, DeltaError
 
-    marks = [Transaction(f"run:{run_id}", 1), Transaction("sequence", int(table.version()) + 1)]
-    commit = CommitProperties(app_transactions=marks, custom_metadata={SEEN_CHAIN: chain} if chain else None)
-    layout = WriterProperties(compression="SNAPPY", max_row_group_size=ROW_GROUP)
     try:
-        write_deltalake(
-            table, rows, mode="append", schema_mode="merge", commit_properties=commit, writer_properties=layout
-        )
+        yield
     except CommitFailedError as wrong:
         raise LedgerMoved(f"{where}: another run committed in between. Run it again.") from wrong
     except (DeltaError, OSError) as wrong:
         raise UsageError(f"{where}: cannot be written: {wrong}") from wrong
+
+
+def _commit_of(table: DeltaTable, run_id: str, chain: str) -> CommitProperties:
+    from deltalake import CommitProperties, Transaction
+
+    marks = [Transaction(f"run:{run_id}", 1), Transaction("sequence", int(table.version()) + 1)]
+    return CommitProperties(app_transactions=marks, custom_metadata={SEEN_CHAIN: chain} if chain else None)
+
+
+def _written(table: DeltaTable, rows: pa.RecordBatchReader) -> list[AddAction]:
+    """Files of the rows, which all stand in one partition, not yet part of the table."""
+    root, parts = Path(table.table_uri.removeprefix("file://")), table.metadata().partition_columns
+    counted = set(table.metadata().configuration.get(COUNTED, "").split(","))
+    schema = pa.schema([field for field in rows.schema if field.name not in parts])
+    found: list[AddAction] = []
+    batches = iter(rows)
+    batch = next(batches, None)
+    while batch is not None:
+        values = {name: batch[name][0].as_py() for name in parts}
+        folder = "/".join(f"{name}={value}" for name, value in values.items())
+        name = f"{folder}/part-{len(found):05d}-{uuid.uuid4()}.snappy.parquet".removeprefix("/")
+        (root / name).parent.mkdir(exist_ok=True)
+        with (root / name).open("xb") as out:
+            with pq.ParquetWriter(out, schema, compression="snappy") as writer:
+                many = 0
+                while batch is not None and many < FILE_ROWS:
+                    if any(pc.any(pc.not_equal(batch[part], value)).as_py() for part, value in values.items()):
+                        raise ValueError("rows of several partitions")
+                    writer.write_batch(batch.select(schema.names), row_group_size=ROW_GROUP)
+                    many += len(batch)
+                    batch = next(batches, None)
+            os.fsync(out.fileno())
+        found.append(_added(root, name, {part: str(value) for part, value in values.items()}, counted))
+    return found
+
+
+def _added(root: Path, name: str, values: dict[str, str], counted: set[str]) -> AddAction:
+    """A file, with the least, the largest and the missing values of its counted columns."""
+    from deltalake.transaction import AddAction
+
+    about, meta = (root / name).stat(), pq.read_metadata(root / name)
+    low, high, missing = dict[str, Any](), dict[str, Any](), dict[str, int]()
+    groups = [meta.row_group(i) for i in range(meta.num_row_groups)]
+    for i in range(meta.num_columns):
+        columns = [group.column(i) for group in groups]
+        told = [one.statistics for one in columns if one.is_stats_set]
+        column = columns[0].path_in_schema
+        if column not in counted or len(told) < len(columns):
+            continue
+        missing[column] = sum(one.null_count for one in told)
+        ends = [one for one in told if one.has_min_max]
+        if len(ends) == len(told) and all(_is_plain(value) for one in ends for value in (one.min, one.max)):
+            low[column], high[column] = min(one.min for one in ends), max(one.max for one in ends)
+    told_of = {"numRecords": meta.num_rows, "minValues": low, "maxValues": high, "nullCount": missing}
+    return AddAction(name, about.st_size, values, int(about.st_mtime * 1000), True, json.dumps(told_of))
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
 
 
 def chains_seen(path: Path) -> set[str]:

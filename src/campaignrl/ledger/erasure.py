@@ -14,10 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from campaignrl.errors import Problem, UsageError
-from campaignrl.ledger.aliases import names_of, write_aliases
+from campaignrl.ledger.aliases import names_of
 from campaignrl.ledger.chain import ERASURE, entry_of
 from campaignrl.ledger.folder import EPOCH, Ledger
 from campaignrl.ledger.handovers import not_sent
+from campaignrl.ledger.owners import write_aliases
 from campaignrl.ledger.schemas import ALL_CHANNELS, TABLES
 from campaignrl.tables import same_spelling
 

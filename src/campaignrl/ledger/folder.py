@@ -26,6 +26,7 @@ from campaignrl.ledger.aliases import read_aliases
 from campaignrl.ledger.delta_tables import (
     Filters,
     LedgerMoved,
+    add_parts,
     add_rows,
     batches_of,
     chains_seen,
@@ -281,7 +282,7 @@ class Ledger:
         before = self.chain_head
         linked = chain.linked_parts(parts, run_id, digests, before)
         last = chain.entry_of_sealed(run_id, digests, before) if digests else before
-        add_rows(table, linked, run_id, self.folder, last)
+        add_parts(table, linked, run_id, self.folder, last)
         return True
 
     def _open_for(self, name: str, run_id: str, head: int | None) -> DeltaTable | None:

@@ -25,6 +25,7 @@ from campaignrl.ope.comparison import Comparison as Comparison
 from campaignrl.ope.comparison import breakdown as breakdown
 from campaignrl.ope.comparison import compare_many_on_log as compare_many_on_log
 from campaignrl.ope.comparison import independent_difference as independent_difference
+from campaignrl.ope.comparison import lift_ahead as lift_ahead
 from campaignrl.ope.comparison import personalising as personalising
 from campaignrl.ope.diagnostics import check_apart as check_apart
 from campaignrl.ope.evaluate import compare_on_log as compare_on_log

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import special
 
 from campaignrl.arrays import Float
-from campaignrl.ope.intervals import Estimate
+from campaignrl.ope.intervals import REGRESSION_T, Estimate
 from campaignrl.ope.methods import ESTIMATORS, Evidence, with_own_weights
 from campaignrl.ope.nuisance import EstimatedPropensities, PropensityError, propensities_unknown
 from campaignrl.tables.log import DecisionLog
@@ -68,11 +68,20 @@ def wider(made: Estimate, variance: float, alpha: float, evidence: Evidence | No
     if not (math.isfinite(made.value) and math.isfinite(made.std_error) and variance > 0.0):
         return made
     z = -float(special.ndtri(alpha / 2))
-    # Weights that were fitted average 1 by their fit, so what an interval gains from knowing that is not to be had.
-    below, above = (max(half, z * made.std_error) for half in (made.value - made.ci_low, made.ci_high - made.value))
+    below, above = made.value - made.ci_low, made.ci_high - made.value
+    # Weights that were fitted average 1 by their fit: reading a regression off at 1 brings in error instead of taking
+    # it out, and what an interval gains from knowing that is not to be had.
+    if made.interval == REGRESSION_T and _inside(made, evidence):
+        below = above = (below + above) / 2.0
+    below, above = (max(half, z * made.std_error) for half in (below, above))
     low, high = (made.value + sign * math.sqrt(h**2 + z**2 * variance) for sign, h in ((-1, below), (1, above)))
     if evidence is not None:
         least, largest = evidence.reward_range
         low, high = max(low, min(least, made.ci_low)), min(high, max(largest, made.ci_high))
     error = math.sqrt(made.std_error**2 + variance)
     return Estimate(made.value, error, low, high, made.interval + COUNTED)
+
+
+def _inside(made: Estimate, evidence: Evidence | None) -> bool:
+    """Whether neither end is where it is because rewards end there."""
+    return evidence is None or evidence.reward_range[0] < made.ci_low <= made.ci_high < evidence.reward_range[1]

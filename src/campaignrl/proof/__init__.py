@@ -7,3 +7,4 @@ prove.py        The one function that every kind goes through, and the taught co
 
 from campaignrl.proof.prove import proof_of_training as proof_of_training
 from campaignrl.proof.prove import prove as prove
+from campaignrl.proof.prove import refuse_unsupported as refuse_unsupported

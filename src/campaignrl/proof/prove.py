@@ -5,7 +5,7 @@ Not here: the comparisons (in_a_world.py, on_a_log.py), the record in a bundle a
 
 from __future__ import annotations
 
-from campaignrl.errors import CampaignError, Problem, UsageError
+from campaignrl.errors import CampaignError, Problem, SupportError, UsageError
 from campaignrl.policies import Learner, Policy, Standing, is_trained
 from campaignrl.proof.in_a_world import prove_in_world
 from campaignrl.proof.on_a_log import REFUSED, prove_on_log
@@ -52,6 +52,21 @@ def prove(
     if chosen_on is None:
         source, chosen_on = split_by_customer(source, 0.5, seed)
     return prove_on_log(policy, source, chosen_on)
+
+
+def refuse_unsupported(learner: Policy, standing: Standing | None) -> None:
+    """Refuse a sequential learner whose log cannot answer for it, by the evaluator's verdict on the taught copy.
+
+    What such a learner thinks of the weeks after a send rests on what the log tried: where it hardly did anything but
+    one thing, a regression takes what sets customers apart for what the actions do.
+
+    Raises:
+        SupportError: the verdict is to refuse, with its reason and what to do instead.
+    """
+    if standing is None or standing.verdict != REFUSED or not getattr(learner, "sequential", False):
+        return
+    fix = "Stay with whoever wrote the log, or train dr_select, which does unless the log shows something to be better."
+    raise SupportError(f"{learner.name} cannot be taught by this log. {' '.join(standing.doubts)} {fix}")
 
 
 def proof_of_training(learner: Policy, before: Policy, source: World | DecisionLog, seed: int = 0) -> Standing:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from campaignrl.actions import NONE
 from campaignrl.arrays import Bool, Float32, Int
@@ -66,13 +67,18 @@ def rollout_labels(
             value = _values(panel, rows[asked], may[asked])
             seen.append(context.take(asked).encode(features))
             gain.append(value - value[:, :1])
-        action = np.asarray(behave(panel)).astype(np.int16)
-        tried = np.flatnonzero(generator.random(len(panel))[rows] < explore)
-        random = np.where(may[tried], generator.random((len(tried), k)), -1.0).argmax(axis=1)
-        action[rows[tried]] = random
-        panel.step(action)
+        panel.step(explored(np.asarray(behave(panel)).astype(np.int16), rows, may, explore, generator))
         panel, when = _still_asked(panel, when)
     return RolloutLabels(np.concatenate(seen), np.concatenate(gain))
+
+
+def explored(
+    action: npt.NDArray[np.int16], rows: Int, may: Bool, explore: float, generator: np.random.Generator
+) -> npt.NDArray[np.int16]:
+    """(n,) actions, of which a share gives way to a random one of the allowed; may (m, k) of the reachable `rows`."""
+    tried = np.flatnonzero(generator.random(len(action))[rows] < explore)
+    action[rows[tried]] = np.where(may[tried], generator.random((len(tried), may.shape[1])), -1.0).argmax(axis=1)
+    return action
 
 
 def _still_asked(panel: Panel, when: Int) -> tuple[Panel, Int]:

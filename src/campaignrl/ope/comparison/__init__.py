@@ -1,5 +1,6 @@
 """Comparing policies on one log: paired lifts, subgroups, equivalence.
 
+ahead.py            What a policy will earn over another in the days to come: the lift by day, carried on
 equivalence.py      What the interval of a difference lets one say, and the difference between the values of two
                     logs
 personalisation.py  Whether it pays to treat customers differently: the answer in one sentence, from intervals alone
@@ -9,6 +10,7 @@ subgroups.py        What is asked beside a policy's value: for whom it is better
                     gain costs
 """
 
+from campaignrl.ope.comparison.ahead import lift_ahead as lift_ahead
 from campaignrl.ope.comparison.equivalence import Conclusion as Conclusion
 from campaignrl.ope.comparison.equivalence import conclude as conclude
 from campaignrl.ope.comparison.equivalence import independent_difference as independent_difference

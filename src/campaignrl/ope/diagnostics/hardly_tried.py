@@ -29,10 +29,14 @@ def hardly_tried(sample: LogSample) -> float:
     free = sample.propensity < CERTAIN
     if sample.wanted is None or not free.any():
         return 0.0
-    wanted, action = sample.wanted[free], sample.action[free]
-    inverse = 1.0 / sample.propensity[free]
+    wanted, action, propensity = sample.wanted, sample.action, sample.propensity
+    if not free.all():
+        wanted, action, propensity = wanted[free], action[free], propensity[free]
+    inverse = 1.0 / propensity
     chosen = wanted[np.arange(len(action)), action] * inverse
     room = left_over(inverse) * max(float(chosen.max()), UNHEARD)
+    if float(room.min()) >= float(wanted.max()):
+        return 0.0
     return float(beyond(wanted, action, room).sum(dtype=np.float64)) / len(sample.action)
 
 

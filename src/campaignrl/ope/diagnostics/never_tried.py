@@ -50,11 +50,14 @@ def never_tried(sample: LogSample, names: Sequence[str]) -> tuple[NeverTried, ..
     beside = 2 * math.ceil(-math.log2(CHANCE / parts_looked_at))
     # Of rows whose other actions left it only so much in all, that it never came is no news.
     left, due = left_over(1.0 / sample.propensity), -math.log(CHANCE / parts_looked_at)
-    orders = {f.name: _ordered(sample.columns[f.name]) for f in sample.schema.features if not f.levels}
+    count = np.bincount(sample.action, minlength=k)
+    open_ends = _open_ends(sample, count, due, beside)
+    orders = {name: _ordered(sample.columns[name]) for name, actions in open_ends.items() if actions.any()}
     found = []
-    for action in np.flatnonzero(np.bincount(sample.action, minlength=k)).tolist():
+    for action in np.flatnonzero(count).tolist():
         allowed = np.ones(m, dtype=bool) if sample.eligible is None else sample.eligible[:, action]
-        parts = _parts(sample, orders, sample.action == action, allowed, beside)
+        ends = {name: orders[name] for name, actions in open_ends.items() if actions[action]}
+        parts = _parts(sample, ends, sample.action == action, allowed, beside)
         parts = [(where, here) for where, here in parts if float(left[here].sum()) >= due]
         if parts:
             where, here = max(parts, key=lambda part: int(part[1].sum()))
@@ -70,6 +73,35 @@ def _ordered(column: Array) -> Rows:
     return known[np.argsort(column[known], kind="stable")]
 
 
+def _open_ends(sample: LogSample, count: Array, due: float, beside: int) -> dict[str, Bool]:
+    """By column of numbers, (k,) whether an action leaves out so many rows at an end that they may tell: a glance.
+
+    count: (k,) rows of each action; due: rows that an end needs at least, as each leaves at most all to others; beside:
+    how often the action came in as many rows, so that these are as many at least.
+    """
+    order, there = np.argsort(sample.action, kind="stable"), np.flatnonzero(count)
+    starts, found = (np.cumsum(count) - count)[there], {}
+    for feature in sample.schema.features:
+        if feature.levels:
+            continue
+        column = np.asarray(sample.columns[feature.name], dtype=np.float64)
+        known = np.isfinite(column)
+        ascending = np.sort(column if known.all() else column[known])
+        column = (column if known.all() else np.where(known, column, np.nan))[order]
+        open_ = np.zeros(len(count), dtype=bool)
+        for sign in (1.0, -1.0):  # the lower end, and the upper one turned over
+            values, rising = sign * column, ascending if sign > 0.0 else -ascending[::-1]
+            least = np.fmin.reduceat(values, starts)
+            rows = np.searchsorted(rising, least, side="right") - 1  # before the first in which it came, at most
+            enough = (np.searchsorted(rising, least) >= due) & (rows >= max(FEW, beside)) & np.isfinite(least)
+            for i in np.flatnonzero(enough).tolist():
+                came = values[starts[i] : starts[i] + count[there[i]]]
+                near = rising[min(2 * int(rows[i]), len(rising) - 1)]
+                open_[there[i]] |= sample.eligible is not None or np.count_nonzero(came <= near) >= beside
+        found[feature.name] = open_
+    return found
+
+
 def _parts(
     sample: LogSample, orders: Mapping[str, Rows], came: Bool, allowed: Bool, beside: int
 ) -> list[tuple[str, Bool]]:
@@ -78,6 +110,8 @@ def _parts(
     for feature in sample.schema.features:
         column = sample.columns[feature.name]
         if not feature.levels:
+            if feature.name not in orders:  # nothing is open there
+                continue
             order = orders[feature.name]
             order = order if sample.eligible is None else order[allowed[order]]
             found += _ends(feature.name, np.asarray(column, dtype=np.float64), order, came, allowed, beside)

@@ -72,7 +72,7 @@ def lift_by(name: str, ours: Episodes, theirs: Episodes | None, way: IntervalOpt
     if spread is None:
         return of(name)
     value = of(name).value
-    told = all(each.believed(spread) for each in (ours, theirs) if each is not None)
+    told = all(each.interval(name) != NO_INTERVAL for each in (ours, theirs) if each is not None)
     return _with_value(of(spread), value) if told else _without_interval(value)
 
 

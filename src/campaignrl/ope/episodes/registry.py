@@ -16,7 +16,8 @@ import numpy.typing as npt
 from campaignrl.arrays import Float
 from campaignrl.ope.data import TargetPolicy, Trajectories
 from campaignrl.ope.data.blocks import blocks
-from campaignrl.ope.episodes.support_horizon import EpisodeFigures, Step, curve_of, lasting_steps
+from campaignrl.ope.diagnostics import ESS_REFUSE
+from campaignrl.ope.episodes.support_horizon import TOLD, EpisodeFigures, Step, curve_of, lasting_steps
 from campaignrl.ope.estimators import CERTAIN, mean_weight_p_value, mixed, off_support, sequential, weight_bound
 from campaignrl.ope.intervals import CLUSTERED_T, MODEL_T, Clusters, Point
 from campaignrl.ope.nuisance import Behaviour, FittedQ, Kind, few_states, fitted_q, minimax_ratios, state_ratios
@@ -71,7 +72,7 @@ class Episodes(NamedTuple):
     def interval(self, name: str) -> str:
         """How the interval of an estimator is made; where the model speaks alone its error is not counted."""
         if SEQUENTIAL[name].spread_of is not None:
-            return DOUBLY_ROBUST if self.believed("drl") else NO_INTERVAL
+            return DOUBLY_ROBUST if self.figures.told == len(self.curve) else NO_INTERVAL
         return MODEL_T if SEQUENTIAL[name].goes_on and lasting_steps(self.curve) < len(self.curve) else CLUSTERED_T
 
 
@@ -169,7 +170,9 @@ def gather_episodes(
     choice = paths.aligned(log.propensity, 1.0) < CERTAIN
     curve = curve_of(W, None if ratio is None else ratio * weight, going, choice)
     if drl_ratio is not None:
-        figures = figures._replace(drl_lasting=lasting_steps(curve_of(W, drl_ratio, going, choice), marginal=True))
+        of_drl = curve_of(W, drl_ratio, going, choice)
+        reach, told = (lasting_steps(of_drl, True, least) for least in (ESS_REFUSE, TOLD))
+        figures = figures._replace(drl_lasting=reach, told=told)
     return Episodes(weight, paths.aligned(log.reward, 0.0), discount, q, ratio, drl_ratio, curve, figures)
 
 

@@ -32,6 +32,9 @@ from campaignrl.ope.diagnostics import (
 )
 from campaignrl.ope.estimators import effective_sample_size, max_weight_share
 
+# Effective customers in a policy's states from which on they tell how wrong a model is: with 165 to 197 of 2,000 the
+# interval held in 87 % of 60 logs over five steps and 15 of 20 over thirty, with a thousand in 90 to 95 %.
+TOLD = 200
 FAR = 3.3  # standard errors of a mean weight, about 1 / sqrt(effective size): once in a thousand by chance
 ENDED_CAUTION = 0.20  # of episodes over before the horizon: whether they ended or were cut off, the log does not say
 
@@ -58,7 +61,8 @@ class EpisodeFigures(NamedTuple):
     ended: float  # share of episodes over before the horizon
     model_asked: bool  # an estimator that leans on the model is among those asked for
     learned_from: float = 0.0  # about which share of these customers the policy has learned from
-    drl_lasting: int | None = None  # first steps for which the log says how wrong the model is; None: not asked
+    drl_lasting: int | None = None  # first steps for which drl can be had; None: not asked
+    told: int | None = None  # first steps for which the log says how wrong the model is
 
 
 def curve_of(cumulative: Float, marginal: Float | None, going_on: Bool, choice: Bool) -> tuple[Step, ...]:
@@ -79,8 +83,10 @@ def curve_of(cumulative: Float, marginal: Float | None, going_on: Bool, choice: 
     return tuple(steps)
 
 
-def lasting_steps(curve: Iterable[Step], marginal: bool = False) -> int:
+def lasting_steps(curve: Iterable[Step], marginal: bool = False, least: float = ESS_REFUSE) -> int:
     """How many first steps have enough effective customers, none the answer by itself, and all of the weight.
+
+    least: effective customers at least.
 
     A mean weight far below 1 tells that those who went the policy's way are missing, and that others are left.
     """
@@ -90,7 +96,7 @@ def lasting_steps(curve: Iterable[Step], marginal: bool = False) -> int:
         by_chance = FAR / math.sqrt(max(ess, 1.0))
         strayed = abs(s.mean_weight - 1.0) > max(MEAN_WEIGHT_REFUSE, by_chance)
         heavy = s.max_weight_share > SHARE_REFUSE or strayed
-        if not ess >= min(ESS_REFUSE, max(s.choosing, 1)) or (heavy and not marginal):
+        if not ess >= min(least, max(s.choosing, 1)) or (heavy and not marginal):
             return s.step - 1
     return len(steps)
 
@@ -147,9 +153,9 @@ def _weights(figures: EpisodeFigures) -> Finding | None:
 
 def _model(curve: tuple[Step, ...], figures: EpisodeFigures) -> Finding | None:
     """Said where fqe was asked for and nothing tells how wrong its model is: a value without an interval."""
-    if figures.drl_lasting is None or figures.drl_lasting == len(curve):
+    if figures.told is None or figures.told == len(curve):
         return None
-    out = f"too few customers are in the states this policy would bring about (from step {figures.drl_lasting + 1} on)"
+    out = f"too few customers are in the states this policy would bring about (from step {figures.told + 1} on)"
     return Finding(Level.CAUTION, f"{out} to tell how wrong the model is: fqe has no interval.")
 
 

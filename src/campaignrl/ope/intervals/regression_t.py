@@ -8,12 +8,20 @@ t with as many degrees of freedom as the influences are spread over (Satterthwai
 heavy weights it covers where a plain t does not, at about its width. It sees no event that did not happen: heavy rows
 in which nothing has happened yet look sure, so it is never shorter than if residuals were alike whatever their
 weights. Where hardly anything happened that one could be off by, or few rows speak, empirical_likelihood.py is the one.
+
+Two kinds for two shapes. Where stakes have both signs, as in a difference, few large rewards fall on either side, and a
+sum of such terms is no less sure than its own spread says (Efron 1969, JASA 64: self-normalised sums of symmetric terms
+have light tails): degrees of freedom are then those of the stakes alone (Bell & McCaffrey 2002), and the other spread
+is met half-way. Where few rewards lie to one side, what was not seen of them lies there too: the interval goes farther
+on that side, by how skewed the sum is if rewards do not depend on weights (Hall 1992, JRSS-B 54).
+
 C customers; weights and outcomes are sums over a customer's rows times C / n.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,18 +30,29 @@ from campaignrl.ope.intervals.empirical_likelihood import PairSums
 from campaignrl.ope.intervals.quantiles import t_quantile
 
 REGRESSION_T = "regression on the weights, customer t"
+SKEWED_T = "regression on the weights, skewed customer t"
 _FLAT = 1e-9  # a variance of weights below this is rounding
 _ROOM = 0.05  # least that is left of a residual's own say
 _BOTH = 4  # one tail is at most so many times as full as the other where both are told
+# Below the one stakes have both signs, below the other a sum of stakes x residuals is as good as symmetric. With one
+# action tried rarely, or few large orders in one thin arm, both are above, and degrees of freedom by stakes lose 4 %.
+_BALANCED, _SYMMETRIC = 2.0, 1.0 / 3.0
 
 
-def regression_interval(
-    sums: PairSums, weight: Float, outcome: Float, alpha: float, least_error: float = 0.0
-) -> tuple[float, float] | None:
-    """Interval of the mean outcome at a mean weight of 1; None where the spread cannot be told.
+class _Read(NamedTuple):
+    """A regression read off at a mean weight of 1."""
+
+    centre: float
+    variance: float
+    freedom: float  # degrees, over which the influences are spread
+    customers: float
+
+
+def _read(sums: PairSums, weight: Float, outcome: Float) -> _Read | None:
+    """None where the spread cannot be told.
 
     sums: of all C customers; weight, outcome: (m,) of all of them, or of a part from which the shape is read while
-    the scale is that of all; least_error: a standard error that rows of any weight tell, `error_of_like_residuals`.
+    the scale is that of all.
     """
     n, m = sums.n, len(weight)
     if n < 3 or m < 3:
@@ -54,11 +73,56 @@ def regression_interval(
         return None
     # Of the size, for powers of numbers below 0 are taken one by one, at twenty times the cost.
     concentration = float((np.abs(influence) ** 4).sum()) / square**2 * m / n
-    df = min(2.0 / max(concentration - 1.0 / n, 1e-300) + 1.0, n - 1.0)
-    error = math.sqrt(square * n / m * of_all / of_part)
-    half, centre = t_quantile(alpha / 2, df) * error, mean_y + slope * off
-    half = max(half, t_quantile(alpha / 2, n - 1.0) * least_error)
-    return centre - half, centre + half
+    freedom = min(2.0 / max(concentration - 1.0 / n, 1e-300) + 1.0, n - 1.0)
+    return _Read(mean_y + slope * off, square * n / m * of_all / of_part, freedom, n)
+
+
+def regression_interval(
+    sums: PairSums, weight: Float, outcome: Float, alpha: float, least_error: float = 0.0
+) -> tuple[float, float] | None:
+    """Interval of the mean outcome at a mean weight of 1; None where the spread cannot be told.
+
+    sums, weight, outcome: see `_read`; least_error: a standard error that rows of any weight tell,
+    `error_of_like_residuals`.
+    """
+    read = _read(sums, weight, outcome)
+    if read is None:
+        return None
+    half = t_quantile(alpha / 2, read.freedom) * math.sqrt(read.variance)
+    half = max(half, t_quantile(alpha / 2, read.customers - 1.0) * least_error)
+    return read.centre - half, read.centre + half
+
+
+def balanced_interval(
+    sums: PairSums, weight: Float, outcome: Float, alpha: float, like_error: float, freedom: float
+) -> tuple[float, float] | None:
+    """The same of a difference. freedom: degrees that there are at least, `freedom_of_stakes`."""
+    read = _read(sums, weight, outcome)
+    if read is None:
+        return None
+    variance = max(read.variance, (read.variance + like_error * like_error) / 2.0)
+    degrees = min(max(read.freedom, freedom), read.customers - 1.0)
+    half = t_quantile(alpha / 2, degrees) * math.sqrt(variance)
+    return read.centre - half, read.centre + half
+
+
+def skewed_interval(
+    sums: PairSums, weight: Float, outcome: Float, alpha: float, least_error: float, skewness: float
+) -> tuple[float, float] | None:
+    """The same of few events on one side. skewness: of the sum, `skewness_of_sum`."""
+    read = _read(sums, weight, outcome)
+    if read is None:
+        return None
+    error, quantile = max(math.sqrt(read.variance), least_error), t_quantile(alpha / 2, read.customers - 1.0)
+    below, above = (_unskewed(sign * quantile, skewness) for sign in (1.0, -1.0))
+    return read.centre - error * below, read.centre - error * above
+
+
+def _unskewed(x: float, skewness: float) -> float:
+    """At which studentized value Hall's monotone transformation of a mean is x (1992, equation 2.4 inverted)."""
+    if abs(skewness) < _FLAT:
+        return x
+    return 3.0 / skewness * (math.cbrt(1.0 + skewness * (x - skewness / 6.0)) - 1.0)
 
 
 def events_of(residual: Float, rows: float) -> float:
@@ -100,6 +164,31 @@ def _together(values: Float, customer: Array) -> float:
     """(m - 1) times the correlation of two rows of a customer, about 0; none where they go against each other."""
     square, totals = float(values @ values), np.bincount(customer, values)
     return max(float(totals @ totals) / square - 1.0, 0.0) if square > 0.0 else 0.0
+
+
+def skewness_of_sum(stake: Float, residual: Float, rows: float) -> float:
+    """Skewness of a mean of stake x residual over `rows` rows if residuals do not depend on stakes.
+
+    stake, residual: (r,) of these rows or of a part of them; rows: independent ones.
+    """
+    return _skewness(stake) * _skewness(residual) / math.sqrt(rows)
+
+
+def freedom_of_stakes(stake: Float, residual: Float, rows: float) -> float:
+    """Over how many degrees of freedom stakes are spread, if what they do to residuals falls on both sides; else 0."""
+    skewed, squares = abs(_skewness(stake)), stake * stake
+    square = float(squares.sum())
+    if not square > 0.0 or (skewed >= _BALANCED and skewed * abs(_skewness(residual)) >= _SYMMETRIC * math.sqrt(rows)):
+        return 0.0
+    spread = float(squares @ squares) / square / square * len(stake) - 1.0
+    return 2.0 * rows / max(spread, 1e-300) + 1.0
+
+
+def _skewness(values: Float) -> float:
+    """Mean third power over that of the root mean square, about 0."""
+    squares = values * values
+    square = float(squares.sum())
+    return float(squares @ values) / square * math.sqrt(len(values) / square) if square > 0.0 else 0.0
 
 
 def error_of_like_residuals(stake: Float, residual: Float, rows: float) -> float:

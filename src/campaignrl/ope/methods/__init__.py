@@ -62,11 +62,12 @@ from campaignrl.ope.methods.weighted_mean import LikelihoodInputs as LikelihoodI
 from campaignrl.ope.methods.weighted_mean import Seen as Seen
 from campaignrl.ope.methods.weighted_mean import Weighted as Weighted
 from campaignrl.ope.methods.weighted_mean import around as around
+from campaignrl.ope.methods.weighted_mean import difference_ends as difference_ends
 from campaignrl.ope.methods.weighted_mean import difference_within as difference_within
 from campaignrl.ope.methods.weighted_mean import likelihood_ends as likelihood_ends
 from campaignrl.ope.methods.weighted_mean import likelihood_interval as likelihood_interval
-from campaignrl.ope.methods.weighted_mean import narrower as narrower
 from campaignrl.ope.methods.weighted_mean import sums_of_part as sums_of_part
+from campaignrl.ope.methods.weighted_mean import value_ends as value_ends
 from campaignrl.ope.methods.weighted_mean import within as within
 from campaignrl.ope.methods.weighted_rows import Evidence as Evidence
 from campaignrl.ope.methods.weighted_rows import Range as Range

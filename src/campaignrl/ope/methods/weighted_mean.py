@@ -1,14 +1,16 @@
 """How sure a mean of weighted rows is: sharp where enough happened, wide where what was not seen may decide.
 
-Three answers, from customers' sums. A regression on the weights (regression_t.py) is as short as can be, and right
+Answers from customers' sums. A regression on the weights (regression_t.py) is as short as can be, and right
 where many rows tell; empirical likelihood (empirical_likelihood.py) grants the worst row that the log's bounds allow;
 and the regression with an error as if residuals were alike whatever their weights grants rare events to heavy rows
-that had none. Here: which one when. The rule looks at two facts of a log, how many rows speak and how much happened,
-never at the intervals' own answers. Not here: estimators (registry.py). n rows, C customers.
+that had none, and goes farther on the side where few events lie. Here: which one when. The rule looks at two facts of a
+log, how many rows speak and how much happened; of few events the narrower of the last two stands, each of which grants
+what was not seen in its own way. Not here: estimators (registry.py). n rows, C customers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -19,18 +21,23 @@ from campaignrl.ope.intervals import (
     EMPIRICAL_LIKELIHOOD,
     NO_OUTLIERS,
     REGRESSION_T,
+    SKEWED_T,
     Clusters,
     Estimate,
     Extreme,
     Outliers,
     PairSums,
+    balanced_interval,
     cressie_read,
     error_of_like_residuals,
     events_of,
+    freedom_of_stakes,
     independent_rows,
     numbered,
     one_sided,
     regression_interval,
+    skewed_interval,
+    skewness_of_sum,
 )
 from campaignrl.ope.methods.likelihood_of_rows import farthest
 from campaignrl.ope.methods.weighted_rows import Range
@@ -56,33 +63,47 @@ class Weighted(NamedTuple):
 def interval_of_value(
     part: Weighted, clusters: Clusters, alpha: float, speaking: float, at: Rows | None
 ) -> tuple[Range, str]:
-    """Sharp where enough rows speak and enough happened in them, else empirical likelihood; and how it is called.
+    """Sharp where enough rows speak and enough happened in them; and how it is called.
 
     speaking: effective rows.
     """
     found = seen(part, clusters, at) if speaking >= EVENTS else None
-    sharp = found.interval(alpha) if found is not None and found.tells_value(speaking) else None
-    if sharp is not None:
-        return sharp, REGRESSION_T
-    return likelihood_interval(part, clusters, alpha), EMPIRICAL_LIKELIHOOD
+    return value_ends(found, speaking, alpha, lambda: likelihood_interval(part, clusters, alpha))
 
 
 def interval_of_difference(
     part: Weighted, clusters: Clusters, alpha: float, speaking: float, at: Rows | None
 ) -> tuple[Range, str]:
-    """The same; of few events the narrower of the two, each of which grants what was not seen in its own way."""
+    """The same."""
     found = seen(part, clusters, at) if speaking >= EVENTS else None
-    sharp = found.interval(alpha) if found is not None and found.speaks(speaking) else None
+    return difference_ends(found, speaking, alpha, lambda: likelihood_interval(part, clusters, alpha))
+
+
+def value_ends(found: Seen | None, speaking: float, alpha: float, likely: Callable[[], Range]) -> tuple[Range, str]:
+    """The interval of a value from what is seen, if anything, and how it is called. likely: empirical likelihood."""
+    if found is None or not found.speaks(speaking):
+        return likely(), EMPIRICAL_LIKELIHOOD
+    if not found.tells_value(speaking):
+        return narrower(likely(), found.skewed(alpha), SKEWED_T)
+    sharp = found.interval(alpha)
+    return (likely(), EMPIRICAL_LIKELIHOOD) if sharp is None else (sharp, REGRESSION_T)
+
+
+def difference_ends(
+    found: Seen | None, speaking: float, alpha: float, likely: Callable[[], Range]
+) -> tuple[Range, str]:
+    """The same of a difference, whose stakes have both signs."""
+    sharp = found.balanced(alpha) if found is not None and found.speaks(speaking) else None
     if found is not None and sharp is not None and found.tells_value(speaking):
         return sharp, REGRESSION_T
-    return narrower(likelihood_interval(part, clusters, alpha), sharp)
+    return narrower(likely(), sharp, REGRESSION_T)
 
 
-def narrower(likely: Range, sharp: Range | None) -> tuple[Range, str]:
-    """Which of two intervals, and how it is called."""
+def narrower(likely: Range, sharp: Range | None, called: str) -> tuple[Range, str]:
+    """Which of two intervals, and how it is called. called: how the second is."""
     if sharp is None or likely[1] - likely[0] <= sharp[1] - sharp[0]:
         return likely, EMPIRICAL_LIKELIHOOD
-    return sharp, REGRESSION_T
+    return sharp, called
 
 
 class Seen(NamedTuple):
@@ -94,6 +115,8 @@ class Seen(NamedTuple):
     residual: Float  # (r,) of rows of the part
     least_error: float
     rows: float  # of the log, as many as count by themselves
+    freedom: float = 0.0  # of the stakes, where they have both signs
+    skewness: float = 0.0  # of a sum of stakes x residuals
 
     @classmethod
     def of(cls, sums: PairSums, whose: Array, sides: tuple[Float, Float, Float], offset: float, rows: float) -> Seen:
@@ -103,8 +126,8 @@ class Seen(NamedTuple):
         w, y = sums_of_part(number, weight, terms, sums.n / rows)
         stake = weight - offset
         apart = independent_rows(stake, residual, rows, number)
-        least = error_of_like_residuals(stake, residual, apart)
-        return cls(sums, w, y, residual, least, apart)
+        shape = (freedom_of_stakes(stake, residual, apart), skewness_of_sum(stake, residual, apart))
+        return cls(sums, w, y, residual, error_of_like_residuals(stake, residual, apart), apart, *shape)
 
     @property
     def events(self) -> float:
@@ -127,6 +150,14 @@ class Seen(NamedTuple):
     def interval(self, alpha: float) -> Range | None:
         """The regression's, or None where the spread cannot be told."""
         return regression_interval(self.sums, self.weight, self.outcome, alpha, self.least_error)
+
+    def balanced(self, alpha: float) -> Range | None:
+        """The regression's, of stakes of both signs."""
+        return balanced_interval(self.sums, self.weight, self.outcome, alpha, self.least_error, self.freedom)
+
+    def skewed(self, alpha: float) -> Range | None:
+        """The regression's, farther on the side where few events lie."""
+        return skewed_interval(self.sums, self.weight, self.outcome, alpha, self.least_error, self.skewness)
 
 
 def seen(part: Weighted, clusters: Clusters, at: Rows | None) -> Seen:

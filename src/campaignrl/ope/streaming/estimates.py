@@ -17,9 +17,7 @@ from campaignrl.arrays import Float, Int
 from campaignrl.ope.data import LogSample
 from campaignrl.ope.estimators import RowTerms, bandit
 from campaignrl.ope.intervals import (
-    EMPIRICAL_LIKELIHOOD,
     NOT_TO_BE_HAD,
-    REGRESSION_T,
     Estimate,
     PairSums,
     f_tail,
@@ -33,9 +31,10 @@ from campaignrl.ope.methods import (
     Range,
     Seen,
     around,
+    difference_ends,
     difference_within,
     likelihood_ends,
-    narrower,
+    value_ends,
     within,
 )
 from campaignrl.ope.streaming.sums import AT, COLUMNS, EXTREMES, WEIGHTS, CustomerSums, ends_of
@@ -172,17 +171,13 @@ def estimate(name: str, sums: CustomerSums, bounds: Bounds, alpha: float, shape:
     terms, middle = ("dr", _mean(sums, "expected")) if model else ("earned", 0.0)
     residual = _residual(bounds) if model else bounds.reward
     weights = (1.0, 1.0) if bounds.all_ones else bounds.weight
-    sharp, made_by = _sharp_value(sums, shape, alpha) if model and shape is not None else None, REGRESSION_T
-    if sharp is None:
-        sharp = _likelihood(sums, int(model), terms, middle, weights, residual, 0.0, alpha)
-        made_by = EMPIRICAL_LIKELIHOOD
-    low, high = around(found.value, within(sharp, bounds.reward))
+    told = seen(sums, shape.sample, "value") if model and shape is not None else None
+    ends, made_by = value_ends(
+        told, 0.0 if shape is None else shape.speaking, alpha,
+        lambda: _likelihood(sums, int(model), terms, middle, weights, residual, 0.0, alpha),
+    )  # fmt: skip
+    low, high = around(found.value, within(ends, bounds.reward))
     return Estimate(found.value, spread, low, high, made_by)
-
-
-def _sharp_value(sums: CustomerSums, shape: Shape, alpha: float) -> Range | None:
-    told = seen(sums, shape.sample, "value")
-    return told.interval(alpha) if told.tells_value(shape.speaking) else None
 
 
 def lift(sums: CustomerSums, reference_expected: float, bounds: Bounds, alpha: float, shape: Shape | None) -> Estimate:
@@ -193,12 +188,11 @@ def lift(sums: CustomerSums, reference_expected: float, bounds: Bounds, alpha: f
     found = _combined(ColumnTerms({"lift": 1.0}), sums)
     told = None if shape is None else seen(sums, shape.sample, "lift")
     speaking = 0.0 if shape is None else shape.speaking  # effective rows, of the policy that has fewer
-    ends, made_by = told.interval(alpha) if told is not None and told.speaks(speaking) else None, REGRESSION_T
-    if told is None or ends is None or not told.tells_value(speaking):
-        middle = _mean(sums, "expected") - reference_expected
-        weights = (1.0, 1.0) if bounds.all_ones_lift else bounds.lift_weight
-        likely = _likelihood(sums, 2, "lift", middle, weights, _residual(bounds), 1.0, alpha)
-        ends, made_by = narrower(likely, ends)
+    middle = _mean(sums, "expected") - reference_expected
+    weights = (1.0, 1.0) if bounds.all_ones_lift else bounds.lift_weight
+    ends, made_by = difference_ends(
+        told, speaking, alpha, lambda: _likelihood(sums, 2, "lift", middle, weights, _residual(bounds), 1.0, alpha)
+    )
     span = bounds.reward[1] - bounds.reward[0]
     return difference_within(found.value, error(found.influence, sums), ends, span, made_by)
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from campaignrl.arrays import Array, Float32
-from campaignrl.policies.row_products import even_dtype
+from campaignrl.policies.row_products import TILE, as_tiles, even_dtype, even_in_tiles
 
 Activation = Literal["relu", "tanh"]
 
@@ -34,7 +34,7 @@ class ForwardPass:
         self._zeros = np.zeros((m, widest), dtype=np.float32) if activation == "relu" else None
 
     def __call__(self, X: Float32) -> Float32:
-        """(m, d) -> (m, k), in an array that the next call writes on."""
+        """(m, d) -> (m, k), in an array that the next call writes on. X: as it lies, or the turn of a (d, m) array."""
         for layer in self._layers[:-1]:
             X = layer(X)
             self._bend(X)
@@ -48,22 +48,29 @@ class ForwardPass:
 
 
 class _BatchLayer:
-    """One layer, with the arrays that its product needs in the precision that treats rows alike (row_products.py)."""
+    """One layer, with the arrays that its product needs in the way that treats rows alike (row_products.py)."""
 
     def __init__(self, layer: Layer, m: int) -> None:
-        dtype: Any = even_dtype()
-        self._weight = layer.weight.astype(dtype, copy=False)
+        tiled = even_in_tiles() and m % TILE == 0
+        dtype: Any = np.float32 if tiled else even_dtype()
+        d, k = layer.weight.shape
+        self._weight = np.ascontiguousarray(layer.weight, dtype=dtype)
         self._bias = np.tile(layer.bias, (m, 1))
-        self._result = np.empty((m, layer.weight.shape[1]), dtype=np.float32)
-        raised = dtype is not np.float32
-        self._input: Array | None = np.empty((m, layer.weight.shape[0]), dtype) if raised else None
-        self._product: Array = np.empty(self._result.shape, dtype) if raised else self._result
+        self._result = np.empty((m, k), dtype=np.float32)
+        # Whole batches are read from an array of their own, as rows one after another; tiles are read as they lie.
+        self._input: Array | None = None if tiled else np.empty((m, d), dtype)
+        product: Array = self._result if dtype is np.float32 else np.empty((m, k), dtype)
+        self._product = product.reshape(-1, TILE, k) if tiled else product
 
     def __call__(self, X: Float32) -> Float32:
-        if self._input is not None:
-            self._input[:] = X
-        np.matmul(X if self._input is None else self._input, self._weight, out=self._product)
-        if self._input is not None:
-            self._result[:] = self._product
+        if self._input is None:
+            np.matmul(as_tiles(X), self._weight, out=self._product)
+        else:
+            own = X.dtype == self._input.dtype and X.flags.c_contiguous
+            if not own:
+                self._input[:] = X
+            np.matmul(X if own else self._input, self._weight, out=self._product)
+            if self._product is not self._result:
+                self._result[:] = self._product
         self._result += self._bias
         return self._result

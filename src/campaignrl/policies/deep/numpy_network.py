@@ -132,13 +132,11 @@ class NetworkPolicy(Shown):
     def _of_outputs(self, use: Callable[[Float32, Bool], Any], context: Context, allowed: Bool) -> Any:
         """`use` of outputs and masks, chunk by chunk."""
         outputs = ForwardPass(self._layers, self.config.activation, CHUNK)
-        encoded = np.empty((CHUNK, self.schema.width), dtype=np.float32)
 
         def of_chunk(phi: Float32, mask: Bool) -> Any:
             if not len(phi):
                 return use(np.empty(mask.shape, dtype=np.float32), mask)
-            encoded[:] = phi[:, 1:]
-            return use(outputs(encoded), mask)
+            return use(outputs(phi[:, 1:]), mask)
 
         return by_encoded_chunks(of_chunk, context, self.schema, allowed)
 

@@ -52,6 +52,7 @@ class FittedQ(ReplayLearner):
     Config: ClassVar[type[ReplayConfig]] = FittedQConfig
     config: FittedQConfig
     SUMS: ClassVar[tuple[str, ...]] = ("rewards", "scored")
+    sequential: ClassVar[bool] = True  # a log that cannot answer for what it learns is refused (proof/)
     looks: str = "near"  # or "far": which candidate of lookahead_choice.py was taken
 
     def _learn(self, log: DecisionLog) -> Tensors:

@@ -2,6 +2,7 @@
 
 acceptance.py     Who is kept in the end: a candidate that is shown to bring more than every baseline, else the best
                   shown baseline
+budget_search.py  The same network at the prices of another budget, found by playing whole campaigns under it
 labelling.py      Labels of one round, in pieces that depend on no thread
 policy.py         `rollout`: a network of what every action brings over nothing, less prices, or the baseline that
                   was not beaten

@@ -24,6 +24,7 @@ from campaignrl.policies.base import Policy, Shapes, Shown, Tensors, certain_act
 from campaignrl.policies.choice import require_choice
 from campaignrl.policies.deep import CurvePoint, Layer, NetworkConfig, NetworkPolicy, RunOptions, Width
 from campaignrl.policies.registry import policy_class
+from campaignrl.policies.rollout.labelling import PLAYED, Labels
 from campaignrl.specs import Spec, World, check
 
 FALLBACKS = ("none", "always", "rules")  # kinds of the baselines
@@ -36,8 +37,10 @@ class RolloutConfig(Spec):
     where the call does not say; rounds: of labels, each on the states of the policy so far; epochs, batch_size,
     learning_rate, weight_decay: of each fit; players: customers who play whole campaigns for every price that is tried;
     turns: through all prices; starts: of the search; judges: further customers on whom the policy must be shown to
-    bring more than every baseline; seed: of customers, luck and weights; baseline: what decides instead where it was
-    not (set by the training: a spec of `none`, `always` or `rules`).
+    bring more than every baseline; labels: `expected`, from the true state and without luck, or `played`, by paired
+    rollouts, as in a world with an effect that does not say what a day does on average; seed: of customers, luck and
+    weights; baseline: what decides instead where it was not (set by the training: a spec of `none`, `always` or
+    `rules`).
     """
 
     hidden: Annotated[tuple[Width, ...], Field(min_length=1, max_length=4)] = (128, 128)
@@ -52,6 +55,7 @@ class RolloutConfig(Spec):
     turns: int = Field(default=3, ge=0, le=10)
     starts: int = Field(default=2, ge=1, le=3)
     judges: int = Field(default=20_000, ge=8)
+    labels: Labels = PLAYED
     seed: int = Field(default=0, ge=0)
     baseline: Mapping[str, Any] | None = None
 
@@ -100,13 +104,29 @@ class RolloutPolicy(Shown):
         For a budget other than the one it was taught under: taught without one, it serves every budget at some price. A
         baseline that a training left knows no price.
         """
+        if not self._network.is_trained:
+            return copy.copy(self)
+        tensors, last = dict(self._network.tensors()), f"bias_{len(self.layers) - 1}"
+        costs = self.catalog.cost_of / minor_per_unit
+        return self.with_network(tensors | {last: (tensors[last] - max(price, 0.0) * costs).astype(np.float32)})
+
+    def priced_for(self, world: World, players: int = 4_000, turns: int = 2) -> Self:
+        """The same policy at the prices that bring most in `world`, under its budget and capacities.
+
+        Nothing is learned anew: so many customers play whole campaigns, `turns` times through all prices. A baseline
+        that a training left knows no price.
+        """
+        if self._fallback is not None or not self._network.is_trained:
+            return copy.copy(self)
+        search = import_module("campaignrl.policies.rollout.budget_search").priced_for
+        found: Self = search(self, world, players, turns)
+        return found
+
+    def with_network(self, tensors: Tensors) -> Self:
+        """The same policy with other weights."""
         other = copy.copy(self)
-        if self._network.is_trained:
-            tensors, last = dict(self._network.tensors()), f"bias_{len(self.layers) - 1}"
-            costs = self.catalog.cost_of / minor_per_unit
-            tensors[last] = (tensors[last] - max(price, 0.0) * costs).astype(np.float32)
-            other._network = NetworkPolicy(self.catalog, self.schema, _network_config(self.config), self.name)
-            other._network.restore(tensors)
+        other._network = NetworkPolicy(self.catalog, self.schema, _network_config(self.config), self.name)
+        other._network.restore(tensors)
         return other
 
     def learn(self, world: World, options: RunOptions) -> None:
@@ -140,8 +160,11 @@ class RolloutPolicy(Shown):
         return self._fallback is not None or self._network.is_trained
 
     def settings(self) -> dict[str, Any]:
-        """The settings as plain JSON types."""
-        return self.config.model_dump(mode="json")
+        """The settings as plain JSON types; `played` goes without saying, as in bundles of before."""
+        settings: dict[str, Any] = self.config.model_dump(mode="json")
+        if self.config.labels == PLAYED:
+            del settings["labels"]
+        return settings
 
     @classmethod
     def shapes(cls, catalog: Catalog, schema: FeatureSchema, config: RolloutConfig) -> Shapes:

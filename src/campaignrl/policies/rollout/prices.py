@@ -101,6 +101,15 @@ def priced_layers(network: ValueNetwork, prices: Prices, catalog: Catalog, schem
     return [*layers, Layer(weight, bias.astype(np.float32))]
 
 
+def repriced(layers: list[Layer], prices: Prices, catalog: Catalog, schema: FeatureSchema) -> list[Layer]:
+    """Layers of `priced_layers` at further prices on top: the last one alone changes."""
+    each, last = prices.of_actions(catalog), layers[-1]
+    fall = prices.fall if _column(schema) is not None else 0.0
+    weight, bias = last.weight.copy(), last.bias - (each * (1.0 - fall)).astype(np.float32)
+    weight[-1] -= (fall * each).astype(np.float32)
+    return [*layers[:-1], Layer(weight, bias)]
+
+
 def unpriced(layers: list[Layer], catalog: Catalog) -> ValueNetwork:
     """Layers of `priced_layers` as a network to go on from; its values are those less prices."""
     return ValueNetwork(tuple(layers), np.zeros(len(catalog), dtype=np.float32), 1.0)

@@ -20,7 +20,16 @@ from campaignrl.policies.baselines import baselines_of
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.deep import CurvePoint, RunOptions
 from campaignrl.policies.rollout.acceptance import Verdict, best_of, judged
-from campaignrl.policies.rollout.labelling import Draws, held_out, ids_of_block, labelled, worth_of_a_send
+from campaignrl.policies.rollout.labelling import (
+    PLAYED,
+    Draws,
+    held_out,
+    ids_of_block,
+    labelled,
+    most_states,
+    way_of_labelling,
+    worth_of_a_send,
+)
 from campaignrl.policies.rollout.policy import RolloutPolicy
 from campaignrl.policies.rollout.price_search import Players, improved, starts
 from campaignrl.policies.rollout.prices import Prices, by_value, in_words, priced_layers, unpriced
@@ -55,6 +64,7 @@ class Training:
         self.policy, self.world, self.options, self.config = policy, world, options, policy.config
         self.features, self.rounds = policy.schema, options.rounds
         self.customers = -(-options.steps // (world.horizon * self.rounds))
+        self.labels = way_of_labelling(world, policy.config.labels)
         self._require_room()
         self.of = _identity(policy, world, self.customers, self.rounds)
         file = options.checkpoint
@@ -79,7 +89,9 @@ class Training:
         """One round; False if whoever watches wants no more."""
         done, world, seed = self.progress, self.world, self.config.seed
         ids = ids_of_block(ROUND + turn, self.customers)
-        found = labelled(world, self._behave(), ids, Draws(seed, turn), self.options.threads, self._step, self.features)
+        found = labelled(
+            world, self._behave(), ids, Draws(seed, turn, self.labels), self.options.threads, self._step, self.features
+        )
         done.labels.append(found)
         if not sum(len(labels.gain) for labels in done.labels):
             raise SupportError(f"{world.name}: nobody may be sent anything on the days looked at; nothing to learn.")
@@ -183,6 +195,7 @@ class Training:
         return {
             "rounds": rounds,
             "prices": in_words(prices, catalog, currency),
+            **({} if self.labels == PLAYED else {"labels": self.labels}),
             "label_bytes": sum(f.seen.nbytes + f.gain.nbytes for f in self.progress.labels),
             **verdict.to_dict(),
         }
@@ -195,6 +208,10 @@ class Training:
             f"{gain:+.2f} {currency} a customer over nothing sent"
             for i, (states, labels, _, slope, _, gain) in enumerate(self.progress.figures, start=1)
         ]
+        if self.labels != self.config.labels:
+            lines.append(
+                f"labels are {self.labels}: an effect of {self.world.name} does not say what a day does on average"
+            )
         lines += in_words(prices, self.world.catalog, currency) or ["no prices: no one that was tried helped"]
         lines += [
             f"over {name}: {gain.mean:+.2f} {currency} a customer [{gain.low:+.2f}, {gain.high:+.2f}]"
@@ -210,7 +227,7 @@ class Training:
 
     def _require_room(self) -> None:
         """The labels of all rounds at once."""
-        row = 4 * (self.features.width + len(self.world.catalog))
+        row = 4 * (self.features.width + len(self.world.catalog)) * most_states(self.world, self.labels)
         most = MOST_BYTES // (row * self.rounds)
         if self.customers > most:
             fix = f"Its labels would take up to {row * self.customers * self.rounds / 1e6:,.0f} MB."

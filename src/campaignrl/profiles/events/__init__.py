@@ -11,6 +11,7 @@ permissions.py      May this customer be contacted on that channel: one meaning 
 from campaignrl.profiles.events.database import UNIT as UNIT
 from campaignrl.profiles.events.database import Connection as Connection
 from campaignrl.profiles.events.database import Events as Events
+from campaignrl.profiles.events.database import by_customer as by_customer
 from campaignrl.profiles.events.database import customers as customers
 from campaignrl.profiles.events.database import fixed as fixed
 from campaignrl.profiles.events.database import newest_day as newest_day

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from campaignrl.arrays import Float, Objects
-from campaignrl.profiles.events.database import UNIT, Connection, fixed
+from campaignrl.profiles.events.database import UNIT, Connection, by_customer, fixed
 
 WEEK = 7.0
 MOST_FITTED = 50_000  # customers, evenly taken; more would not change the second digit
@@ -76,7 +76,7 @@ class ModelTag(NamedTuple):
 def histories(connection: Connection, as_of: date, ids: Objects) -> Histories:
     """Every customer's order history as of the morning of `as_of`."""
     source = f"(select * from events where ts < timestamp '{as_of}')"
-    found = connection.execute(HISTORIES.replace("known", source)).df().set_index("customer_id").reindex(ids)
+    found = by_customer(connection, HISTORIES.replace("known", source), ids)
     orders = found["orders"].to_numpy(dtype=np.float64)
     first, last = (found[k].to_numpy().astype("datetime64[D]") for k in ("first", "last"))
     end = np.datetime64(as_of, "D")
@@ -104,7 +104,7 @@ def order_days(connection: Connection, as_of: date, ids: Objects) -> tuple[Objec
     connection.register("chosen_buyers", pa.table({"customer_id": pa.array(ids, pa.string())}))
     source = f"(select * from events where ts < timestamp '{as_of}')"
     opened = f"select count(*) from {source} semi join chosen_buyers using (customer_id) where kind = 'opening'"
-    (count,) = connection.execute(opened).fetchone() or (0,)
+    ((count,),) = connection.execute(opened).fetchall()
     if count:
         return None
     found = connection.execute(ORDER_DAYS.format(source=source)).fetchnumpy()

@@ -12,13 +12,14 @@ for a no. Not here: what may be sent at all (guard/), permissions given later (l
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from campaignrl.arrays import Float, Objects
 from campaignrl.errors import SHOWN, DataError, Problem
-from campaignrl.profiles.events.database import Connection, quoted, text
+from campaignrl.profiles.events.database import Connection, by_customer, quoted, text
 from campaignrl.tables.files import AGREED, MISSING, REFUSED
 
 CONSENT, OPT_OUT, ALL_OUT, AT = "consent_", "optout_", "optout", "_at"
@@ -58,7 +59,7 @@ def permission_column(connection: Connection, channel: str | None, ids: Objects)
 
     Without a channel the newest word about any of them.
     """
-    found = _newest(connection, channel).reindex(ids)
+    found = _newest(connection, channel, ids)
     may: Float = found["may"].to_numpy(dtype=np.float64, na_value=np.nan)
     return may
 
@@ -67,7 +68,7 @@ def reach(connection: Connection, channels: Sequence[str], ids: Objects) -> list
     """Who can be reached on each channel."""
     found = []
     for channel in channels:
-        words = _newest(connection, channel).reindex(ids)
+        words = _newest(connection, channel, ids)
         may = words["may"].to_numpy(dtype=np.float64, na_value=np.nan)
         because = words["because"].to_numpy(dtype=object)
         counts = {reason: int(np.sum((may == 0) & (because == reason))) for reason in REASONS}
@@ -76,23 +77,22 @@ def reach(connection: Connection, channels: Sequence[str], ids: Objects) -> list
     return found
 
 
-def _newest(connection: Connection, channel: str | None) -> Any:
-    """Frame by customer: may (1 or 0), because."""
+def _newest(connection: Connection, channel: str | None, ids: Objects) -> pd.DataFrame:
+    """(n,) rows: may (1 or 0), because; missing where nobody said a word."""
     _gather(connection)
     of = "true" if channel is None else f"(channel is null or channel = {text(channel)})"
     order = "{'ts': ts, 'no': not yes, 'because': because}"
     newest = f"arg_max({{'may': yes, 'because': because}}, {order})"
     sql = f"select customer_id, {newest} as word from permission_words where {of} group by customer_id"
-    return connection.execute(
-        f"select customer_id, cast(word.may as int) as may, word.because as because from ({sql})"
-    ).df().set_index("customer_id")  # fmt: skip
+    told = f"select customer_id, cast(word.may as int) as may, word.because as because from ({sql})"
+    return by_customer(connection, told, ids)
 
 
 def _gather(connection: Connection) -> None:
     """Table permission_words (customer_id, channel, ts, yes, because), made when first asked for."""
-    (there,) = connection.execute(
+    ((there,),) = connection.execute(
         "select count(*) from information_schema.tables where table_name = 'permission_words'"
-    ).fetchone() or (0,)
+    ).fetchall()
     if there:
         return
     parts = [

@@ -20,7 +20,16 @@ import pandas as pd
 from campaignrl.arrays import Objects
 from campaignrl.errors import Problem, SpecError
 from campaignrl.features import Feature
-from campaignrl.profiles.events import Connection, Events, customers, histories, newest_day, reach, spoken_of
+from campaignrl.profiles.events import (
+    Connection,
+    Events,
+    by_customer,
+    customers,
+    histories,
+    newest_day,
+    reach,
+    spoken_of,
+)
 from campaignrl.profiles.events.database import database
 from campaignrl.profiles.segments import Segmentation
 from campaignrl.profiles.table import SEGMENT, Facts, write_profiles
@@ -226,8 +235,7 @@ def _freshness(
     columns: dict[str, Any] = {ID: pd.Series(ids, dtype="str")}
     if kinds:
         newest = ", ".join(f"max(ts) filter (kind = '{kind}') as \"{kind}\"" for kind in kinds)
-        found = connection.execute(f"select customer_id, {newest} from known group by customer_id").df()
-        found = found.set_index(ID).reindex(ids)
+        found = by_customer(connection, f"select customer_id, {newest} from known group by customer_id", ids)
         columns |= {kind: found[kind].to_numpy().astype("datetime64[us]") for kind in kinds}
     if REFRESHED in about.columns:
         told = pd.to_datetime(about.set_index(ID)[REFRESHED].reindex(ids))

@@ -14,7 +14,7 @@ import pandas as pd
 
 from campaignrl.arrays import Float, Objects
 from campaignrl.lifecycle import stage
-from campaignrl.profiles.events import Connection, quoted, text
+from campaignrl.profiles.events import Connection, by_customer, quoted, text
 from campaignrl.profiles.tags.rfm_scores import edge_scores, quintile_edges
 from campaignrl.specs import STAGES
 from campaignrl.tables.files import MISSING, NO
@@ -46,9 +46,8 @@ def days_since_sign_up(history: OrderHistory) -> Float:
             f"from ({told}) a full join ({joined}) k on a.customer_id = k.customer_id"
         )
     gap = f"(epoch_us(timestamp '{history.as_of}') - epoch_us(joined)) / 86400e6"
-    found = connection.execute(f"select customer_id, cast({gap} as double) as days from ({joined})").df()
-    by_id = found.set_index("customer_id")["days"].reindex(history.ids)
-    days: Float = by_id.to_numpy(dtype=np.float64, na_value=np.nan)
+    found = by_customer(connection, f"select customer_id, cast({gap} as double) as days from ({joined})", history.ids)
+    days: Float = found["days"].to_numpy(dtype=np.float64, na_value=np.nan)
     return days
 
 

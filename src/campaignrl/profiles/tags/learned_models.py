@@ -19,7 +19,16 @@ from threadpoolctl import threadpool_limits
 
 from campaignrl.arrays import Bool, Float, Objects
 from campaignrl.calibration.purchase import fit_mbg_nbd
-from campaignrl.profiles.events import FEWEST, MOST_FITTED, WEEK, Connection, Histories, ModelTag, histories
+from campaignrl.profiles.events import (
+    FEWEST,
+    MOST_FITTED,
+    WEEK,
+    Connection,
+    Histories,
+    ModelTag,
+    by_customer,
+    histories,
+)
 from campaignrl.profiles.tags.statistics import Scope
 from campaignrl.profiles.tags.values import statistic_columns
 
@@ -158,7 +167,7 @@ def _labels(connection: Connection, of: str, cut: date, ids: Objects) -> tuple[B
         f"select customer_id, {ordered} as ordered, {redeemed} as redeemed, {asked} as asked "
         "from known semi join chosen using (customer_id) group by 1"
     )
-    found = connection.execute(sql).df().set_index("customer_id").reindex(ids)
+    found = by_customer(connection, sql, ids)
     names = ("ordered", "redeemed", "asked")
     columns: dict[str, Bool] = {name: found[name].astype("boolean").fillna(False).to_numpy(bool) for name in names}
     if of == "churn_risk":

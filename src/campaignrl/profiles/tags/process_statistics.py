@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from campaignrl.arrays import Float, Objects
-from campaignrl.profiles.events import text
+from campaignrl.profiles.events import by_customer, text
 from campaignrl.profiles.tags.evidence import ACTIVE
 from campaignrl.profiles.tags.history_statistics import OrderHistory
 
@@ -124,7 +124,7 @@ def rules_of_categories(had: Any) -> Any:
 def _since(history: OrderHistory, kind: str) -> tuple[Float, Float]:
     """(n,) how many events of a kind came after the last order, and days since the newest of them."""
     sql = SINCE_ORDER.format(kind=kind, window=_window(history, "k."))
-    found = history.connection.execute(sql).df().set_index("customer_id").reindex(history.ids)
+    found = by_customer(history.connection, sql, history.ids)
     newest = found["newest"].to_numpy(dtype=np.float64, na_value=np.nan)
     today = float(np.datetime64(history.as_of, "us").astype(np.int64))
     return found["many"].fillna(0.0).to_numpy(dtype=np.float64), (today - newest) / DAY_US

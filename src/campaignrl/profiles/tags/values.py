@@ -17,7 +17,7 @@ import pandas as pd
 from campaignrl.arrays import Float, Objects
 from campaignrl.errors import Problem, SpecError, UsageError, nearest
 from campaignrl.features import UNKNOWN, Context, FeatureSchema
-from campaignrl.profiles.events import Connection, permission_column, quoted
+from campaignrl.profiles.events import Connection, by_customer, permission_column, quoted
 from campaignrl.profiles.tags.history_statistics import OrderHistory
 from campaignrl.profiles.tags.statistics import DERIVED, STATISTICS, Scope
 from campaignrl.profiles.tags.tag_set import Tag, TagSet, rule_feature, rules_of, texts_in
@@ -42,8 +42,8 @@ def statistic_columns(
         for name, (phrase, scope) in plain.items():
             kind = "boolean" if STATISTICS[phrase].kind == "truth" else "double"
             chosen.append(f"cast({STATISTICS[phrase].sql(scope)} as {kind}) as {quoted(name)}")
-        found = connection.execute(f"select customer_id, {', '.join(chosen)} from {source} group by customer_id").df()
-        found = found.set_index("customer_id").reindex(ids)
+        asked = f"select customer_id, {', '.join(chosen)} from {source} group by customer_id"
+        found = by_customer(connection, asked, ids)
         for name, (phrase, _) in plain.items():
             columns[name] = _typed(found[name], STATISTICS[phrase].kind, STATISTICS[phrase].empty)
     for name, (phrase, scope) in wanted.items():
@@ -200,8 +200,7 @@ def _favourite(connection: Connection, phrase: str, scope: Scope, ids: Objects) 
         f"where {statistic.sql(scope)} and {statistic.favourite} is not null group by all"
     )
     most = f"select customer_id, arg_min(level, {{'n': -n, 'level': level}}) as level from ({counted}) group by 1"
-    found = connection.execute(most).df().set_index("customer_id")["level"].reindex(ids)
-    return _natural(found)
+    return _natural(by_customer(connection, most, ids)["level"])
 
 
 def _natural(column: pd.Series[Any]) -> Values:

@@ -32,6 +32,7 @@ SEPARATORS = (",", ";", "\t", "|")  # that tables of other people have
 DENSEST = 500  # times smaller when packed; more is made to fill a disk, or the memory
 SMALLEST = 1 << 20  # bytes of a packed file, below which this is not asked
 CHUNK = 4 << 20
+LONGEST = 1 << 20  # bytes of a line, which is what the parser holds at once
 HEAD = 65_536  # bytes read at a time while a header has not ended
 FIRST_LINE = re.compile(rb'[\r\n]*+(?:[^"\r\n]++|"[^"]*+")++[\r\n]')  # the first not empty; quotes hold line ends
 
@@ -78,6 +79,9 @@ def csv_columns(path: Path, encoding: str | None = None, separator: str | None =
     data = _text_of(path, encoding) if wide else _head_of(path)
     line = FIRST_LINE.match(data)
     head = data if line is None else line[0]
+    if len(head) > LONGEST:
+        fix = "Is it a table, with one line a row, and is its separator the right one?"
+        raise DataError(Problem(f"{path}, line 1", "header", f"{len(head):,} bytes", f"at most {LONGEST:,}", fix))
     return list(csv.read_csv(pa.BufferReader(head), parse_options=_parsing(path, separator)).schema.names)
 
 

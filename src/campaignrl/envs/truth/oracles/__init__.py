@@ -1,5 +1,7 @@
 """Policies that see the true state.
 
+expected_labels.py     What each allowed action is expected to bring over sending nothing, to the end of the
+                       campaign: labels without luck
 far_sighted_oracle.py  The far-sighted oracle: the reduced model's best action at each customer's true state, where
                        the guard allows it
 greedy_oracle.py       The greedy oracle: the true expected gain of every action over `none`, from the true state,
@@ -12,8 +14,13 @@ reduced_state.py       The reduced state of a customer: used caps x fatigue x ex
                        each moves in a day
 stocks.py              What a unit of ad-stock, satisfaction, intent or stockpile is worth: the stocks that the
                        lattice leaves out
+window_values.py       What customers bring in the days to come, after each thing that they may see today; nothing
+                       else is sent
 """
 
+from campaignrl.envs.truth.oracles.expected_labels import DAYS as DAYS
+from campaignrl.envs.truth.oracles.expected_labels import can_be_expected as can_be_expected
+from campaignrl.envs.truth.oracles.expected_labels import expected_labels as expected_labels
 from campaignrl.envs.truth.oracles.far_sighted_oracle import FarSightedOracle as FarSightedOracle
 from campaignrl.envs.truth.oracles.greedy_oracle import action_gains as action_gains
 from campaignrl.envs.truth.oracles.greedy_oracle import greedy as greedy

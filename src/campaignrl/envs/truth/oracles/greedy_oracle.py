@@ -2,13 +2,13 @@
 
 Gains are counted over the world's outcome window, nothing else being sent in it; so this is what a perfect bandit
 would know, and no bound for those who look further ahead. The few things that can happen today (opened or not,
-clicked or not) are summed exactly; in the days after, stocks move by their expected amount. Left out: what a send
-that stays unopened does to fatigue and satisfaction within the window. n customers, k actions.
+clicked or not) are summed exactly. Not here: what follows from each of them (window_values.py). n customers, k actions,
+s things that may be seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -16,12 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.arrays import Bool, Float32, Int
-from campaignrl.dynamics import NO_OFFER, Parameters, State, Traits, answers, purchase, response, wanted
+from campaignrl.dynamics import Parameters, State, Traits, answers, response
 from campaignrl.dynamics.parameters import parameters
-from campaignrl.effects import MeanDay, Stocks
 from campaignrl.envs.panel import Panel
+from campaignrl.envs.truth.oracles.window_values import NOTHING, Seen, window_values
 from campaignrl.envs.truth.shadow_prices import ShadowPrices
 from campaignrl.specs import World
+
+CELLS = 150_000  # customers times things seen that are lived through side by side
 
 
 class Chances(NamedTuple):
@@ -30,17 +32,6 @@ class Chances(NamedTuple):
     opened: Float32  # delivered and opened
     clicked: Float32  # given opened
     unsubscribed: Float32
-
-
-class Seen(NamedTuple):
-    """One thing that a customer may have seen today."""
-
-    offer: int  # NO_OFFER: nothing
-    clicked: bool
-    channel: int  # on which, or another that leaves as much behind; -1: none
-
-
-NOTHING = Seen(NO_OFFER, False, -1)
 
 
 def chances(traits: Traits, state: State, action: int, day: int, p: Parameters) -> Chances:
@@ -55,57 +46,6 @@ def chances(traits: Traits, state: State, action: int, day: int, p: Parameters) 
     return Chances(p.deliver[c] * opens, response.click_probability(c, liking, p), p.deliver[c] * leaves)
 
 
-def window_value(traits: Traits, state: State, seen: Seen, first: int, last: int, p: Parameters) -> Float32:
-    """(n,) expected margin less discounts on the days first .. last - 1 of customers alive on the first day.
-
-    seen: what they open on the first day; nothing else is sent. Whether the offer is still held is followed as a
-    probability, all other stocks by their mean.
-    """
-    opened, n = seen.offer != NO_OFFER, len(traits.rate)
-    held = np.full(n, seen.offer, dtype=np.int8) if opened else state.live_offer
-    days = np.full(n, p.valid_days[seen.offer]) if opened else state.live_days
-    margin = traits.basket * p.margin[traits.segment]
-    given = p.redeem[held] * (traits.basket * p.discount[held] + p.face_value[held])
-    alive, holds = np.ones(n, dtype=np.float32), (held != NO_OFFER).astype(np.float32)
-    stocks: Stocks = state.named_stocks()
-    value = np.zeros(n, dtype=np.float32)
-    for day in range(first, last):
-        today = seen if day == first else NOTHING
-        with_offer = _orders(traits, held, today, stocks, day, p)
-        without = _orders(traits, np.full_like(held, NO_OFFER), today, stocks, day, p)
-        orders = holds * with_offer + (1 - holds) * without
-        value += alive * (orders * margin - holds * with_offer * given)
-        redeemed = holds * with_offer * p.redeem[held]
-        stocks = _expected_stocks(stocks, today, orders, redeemed, held, p)
-        drop = holds * purchase.drop_out_hazard(traits.drop_rate, stocks, held, p)
-        drop += (1 - holds) * purchase.drop_out_hazard(traits.drop_rate, stocks, np.full_like(held, NO_OFFER), p)
-        alive = alive * np.exp(-drop)
-        holds = np.where(days > day - first, holds - redeemed, np.float32(0.0))
-    return value
-
-
-def _orders(
-    traits: Traits, held: npt.NDArray[np.int8], today: Seen, stocks: Stocks, day: int, p: Parameters
-) -> Float32:
-    n, taste = len(held), wanted(p.taste[traits.segment, held], traits.segment, held, day, p)
-    opened, clicked = np.full(n, today.offer != NO_OFFER), np.full(n, today.clicked)
-    return purchase.within_a_day(
-        purchase.purchase_hazard(traits.rate, traits.sensitivity, taste, held, opened, clicked, stocks, day, p)
-    )
-
-
-def _expected_stocks(
-    stocks: Stocks, today: Seen, orders: Float32, redeemed: Float32, held: npt.NDArray[np.int8], p: Parameters
-) -> Stocks:
-    """The stocks of tomorrow at their mean, given the chances of an order and of a redeemed one."""
-    shown, cut = p.price_cut[today.offer], p.price_cut[held]  # of NO_OFFER: 0
-    day = MeanDay(today.offer, today.channel, today.clicked, shown, orders, redeemed, cut)
-    tomorrow = dict(stocks)
-    for effect in p.effects:
-        tomorrow |= effect.live_mean(stocks, day)
-    return tomorrow
-
-
 def _alike(p: Parameters) -> list[int]:
     """(c,) the first channel on which an open leaves as much behind as on each."""
     units = [found for effect in p.effects if (found := effect.by_channel()) is not None]
@@ -114,31 +54,68 @@ def _alike(p: Parameters) -> list[int]:
 
 
 def action_gains(
-    world: World, traits: Traits, state: State, day: int, p: Parameters, allowed: Bool | None = None
+    world: World,
+    traits: Traits,
+    state: State,
+    day: int,
+    p: Parameters,
+    allowed: Bool | None = None,
+    days: int | None = None,
 ) -> Float32:
-    """(n, k) expected gain of each action over `none`, currency; -inf where it is not allowed."""
-    last = min(day + world.outcome_days, world.horizon)
-    n, k = len(traits.rate), len(world.catalog)
-    gains = np.zeros((n, k), dtype=np.float32)
-    idle = state.alive * window_value(traits, state, NOTHING, day, last, p)
-    known: dict[Seen, Float32] = {}
+    """(n, k) expected gain of each action over `none`, currency; -inf where it is not allowed.
+
+    days: over which gains are counted, at most to the horizon; None: the world's outcome window.
+    """
+    last, seen = min(day + (days or world.outcome_days), world.horizon), _things_seen(p)
+    each = {one: place for place, one in enumerate(seen)}
+    wanted = _wanted(
+        each, p, np.ones((len(traits.rate), len(world.catalog)), dtype=bool) if allowed is None else allowed
+    )
+    gains = np.zeros((len(traits.rate), len(world.catalog)), dtype=np.float32)
+    step = max(CELLS // len(seen), 1)
+    for start in range(0, len(gains), step):
+        some = slice(start, start + step)
+        few, now = traits.rows(some), state.rows(some)
+        value = window_values(few, now, seen, wanted[:, some], day, last, p)
+        gains[some, 1:] = _over_nothing(few, now, day, p, value, each)
+    return gains if allowed is None else np.where(allowed, gains, -np.inf).astype(np.float32)
+
+
+def _wanted(place: Mapping[Seen, int], p: Parameters, allowed: Bool) -> Bool:
+    """(s, n) what may be seen by whom: nothing, and what an allowed send may lead to."""
+    wanted, alike = np.zeros((len(place), len(allowed)), dtype=bool), _alike(p)
+    wanted[place[NOTHING]] = True
+    for action in range(1, allowed.shape[1]):
+        offer, c = int(p.offer_of[action]), alike[int(p.channel_of[action])]
+        for clicks in (True, False):
+            wanted[place[Seen(offer, clicks, c)]] |= allowed[:, action]
+    return wanted
+
+
+def _things_seen(p: Parameters) -> list[Seen]:
+    """Nothing, then whatever may be opened, with a click and without, once where channels leave as much behind."""
     alike = _alike(p)
+    sends = zip(p.offer_of[1:], p.channel_of[1:], strict=True)
+    found = [Seen(int(offer), clicks, alike[int(c)]) for offer, c in sends for clicks in (True, False)]
+    return list(dict.fromkeys([NOTHING, *found]))
 
-    def value_of(seen: Seen) -> Float32:
-        if seen not in known:
-            known[seen] = window_value(traits, state, seen, day, last, p)
-        return known[seen]
 
-    for action in range(1, k):
+def _over_nothing(
+    traits: Traits, state: State, day: int, p: Parameters, value: Float32, place: Mapping[Seen, int]
+) -> Float32:
+    """(n, k - 1) gain of each send over `none`, from the values (s, n) of what may be seen."""
+    idle, alike = state.alive * value[0], _alike(p)
+    gains = np.empty((len(idle), len(p.offer_of) - 1), dtype=np.float32)
+    for action in range(1, len(p.offer_of)):
         offer, c = int(p.offer_of[action]), int(p.channel_of[action])
         found = chances(traits, state, action, day, p)
-        clicked, unclicked = (value_of(Seen(offer, clicks, alike[c])) for clicks in (True, False))
+        clicked, unclicked = (value[place[Seen(offer, clicks, alike[c])]] for clicks in (True, False))
         open_value = np.where(state.alive, 1.0, p.revives[offer]) * (
             found.clicked * clicked + (1 - found.clicked) * unclicked
         )
         lost = found.unsubscribed * np.float32(p.unsubscribe_cost)
-        gains[:, action] = found.opened * (open_value - idle) - lost - p.send_cost[action]
-    return gains if allowed is None else np.where(allowed, gains, -np.inf).astype(np.float32)
+        gains[:, action - 1] = found.opened * (open_value - idle) - lost - p.send_cost[action]
+    return gains
 
 
 def greedy(panel: Panel) -> Int:
@@ -156,9 +133,10 @@ def _best(panel: Panel, charge: npt.NDArray[np.float64]) -> Int:
 
     def choose(part: slice) -> Int:
         may = panel.allowed(panel.observe(part), part)
-        traits, state = panel.traits.rows(part), panel.state.rows(part)
-        gains = action_gains(panel.world, traits, state, panel.day, p, may)
-        best: Int = (gains - charge.astype(np.float32)).argmax(axis=1)
+        best, rows = np.zeros(len(may), dtype=np.int64), np.flatnonzero(may[:, 1:].any(axis=1))
+        some = panel.take(rows + part.start)
+        gains = action_gains(panel.world, some.traits, some.state, panel.day, p, may[rows])
+        best[rows] = (gains - charge.astype(np.float32)).argmax(axis=1)
         return best
 
     return np.concatenate(panel.over_blocks(choose))
