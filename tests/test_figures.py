@@ -39,7 +39,7 @@ FIGURES = {
     "send.shards.job": {"SHARD": 32_768},
     "send.shards.run": {"FORMAT": 1, "STEPS": 3},
     "send.value_plan": {"POINTS": 12},
-    "ledger.chain": {"SIZE": 16, "EPOCH": DAY_ZERO, "HANDED": 256},
+    "ledger.chain": {"SIZE": 16, "EPOCH": DAY_ZERO},
     "ledger.delta_tables": {"HELD": 16, "ROW_GROUP": 32_768},
     "ledger.folder": {"FORMAT": 2, "SALT": 16, "EPOCH": DAY_ZERO},
     "ledger.incoming": {"LARGEST": 1e9},

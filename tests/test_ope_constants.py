@@ -198,6 +198,7 @@ FOLDS = {
     "nuisance.minimax_ratios.minimax_ratios": 3,
 }  # of trajectories; else of customers
 OTHERS = {
+    ("episodes.support_horizon.lasting_steps", "least"): 100,
     ("diagnostics.evidence.log_wealth", "most"): 1.0,
     ("diagnostics.evidence.wealthy", "most"): 1.0,
     ("diagnostics.over_time.Days.of", "most"): 8,

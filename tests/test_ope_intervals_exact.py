@@ -11,7 +11,7 @@ from campaignrl.ope.comparison.equivalence import Conclusion, conclude, conclusi
 from campaignrl.ope.comparison.policies import bonferroni, holm, ratio
 from campaignrl.ope.comparison.subgroups import _chance
 from campaignrl.ope.episodes.return_distribution import distribution_of
-from campaignrl.ope.intervals import EMPIRICAL_LIKELIHOOD, REGRESSION_T
+from campaignrl.ope.intervals import EMPIRICAL_LIKELIHOOD
 from campaignrl.ope.intervals.clustered import Clusters, Estimate, numbered, p_value_of_gap, std_error
 from campaignrl.ope.intervals.confidence_sequences import Path, mixture, stitched
 from campaignrl.ope.intervals.empirical_likelihood import Extreme, PairSums, _least_mean, _lower_end
@@ -57,10 +57,10 @@ def test_a_value_is_told_where_enough_rows_speak_of_enough_events(events, rows, 
 
 def test_the_narrower_of_two_intervals_and_the_likelihood_of_equal_ones():
     likely, sharp = (0.0, 2.0), (0.5, 1.5)
-    assert narrower(likely, sharp) == (sharp, REGRESSION_T)
-    assert narrower(sharp, likely) == (sharp, EMPIRICAL_LIKELIHOOD)
-    assert narrower(likely, None) == (likely, EMPIRICAL_LIKELIHOOD)
-    assert narrower((0.0, 2.0), (1.0, 3.0)) == ((0.0, 2.0), EMPIRICAL_LIKELIHOOD)
+    assert narrower(likely, sharp, "sharp") == (sharp, "sharp")
+    assert narrower(sharp, likely, "sharp") == (sharp, EMPIRICAL_LIKELIHOOD)
+    assert narrower(likely, None, "sharp") == (likely, EMPIRICAL_LIKELIHOOD)
+    assert narrower((0.0, 2.0), (1.0, 3.0), "sharp") == ((0.0, 2.0), EMPIRICAL_LIKELIHOOD)
 
 
 def test_an_interval_holds_its_value_and_lies_within_what_is_possible():
