@@ -10,6 +10,7 @@ from test_send_exact import DAY, table  # noqa: F401
 
 from campaignrl import rng
 from campaignrl.actions import NONE
+from campaignrl.errors import UsageError
 from campaignrl.guard import Limits
 from campaignrl.policies import Split
 from campaignrl.policies.loading import load_policy
@@ -18,6 +19,7 @@ from campaignrl.send import EPOCH, draw, value_plan
 from campaignrl.send.audit import _added_up
 from campaignrl.send.decide import decide
 from campaignrl.send.decisions import rule_counts
+from campaignrl.send.plans.prices import SAID, Prices
 from campaignrl.send.recount import Finding
 from campaignrl.send.stages import learned_until
 from campaignrl.tables.log.customer_sketch import FACT, CustomerSketch
@@ -163,3 +165,17 @@ def test_chances_of_a_plan_with_an_exploring_share_add_up(small_world, table):  
     exploring = np.where(made.action == NONE, nothing, of[made.action] / k)
     np.testing.assert_allclose(made.propensity, 0.6 * (made.action == planned) + 0.4 * exploring)
     np.testing.assert_allclose(made.before, 1.0 / k)
+
+
+def test_prices_are_numbers_by_name_and_come_back_as_they_were():
+    prices = Prices({"b": 2, "a": 0.5}, 0.25)
+    told = prices.to_dict()
+    assert told == {"prices": {"a": 0.5, "b": 2}, "explore": 0.25}
+    for form in (told, {SAID: told, "more": 1}):
+        found = Prices.from_dict(form, "here")
+        assert (found.of, found.explore) == ({"a": 0.5, "b": 2.0}, 0.25)
+    assert Prices.from_dict({"prices": {}}, "here") == Prices({}, 0.0)
+    for none in (None, [], {}, {"prices": None}, {"prices": [1.0]}, {"prices": {"a": "1"}}, {"prices": {"a": True}},
+                 {"prices": {"a": 1.0}, "explore": "0"}, {SAID: None}, {SAID: {"explore": 0.1}}):  # fmt: skip
+        with pytest.raises(UsageError, match="numbers by name, of a plan by value"):
+            Prices.from_dict(none, "here")
