@@ -19,10 +19,13 @@ from campaignrl.send import EPOCH, draw, value_plan
 from campaignrl.send.audit import _added_up
 from campaignrl.send.decide import decide
 from campaignrl.send.decisions import rule_counts
+from campaignrl.send.ledger_run import _seen_by_rules
 from campaignrl.send.plans.prices import SAID, Prices
 from campaignrl.send.recount import Finding
 from campaignrl.send.stages import learned_until
 from campaignrl.tables.log.customer_sketch import FACT, CustomerSketch
+from campaignrl.tables.rule_columns import Known
+from campaignrl.tables.suppression import Listed
 
 
 def trained(closed):
@@ -179,3 +182,29 @@ def test_prices_are_numbers_by_name_and_come_back_as_they_were():
                  {"prices": {"a": 1.0}, "explore": "0"}, {SAID: None}, {SAID: {"explore": 0.1}}):  # fmt: skip
         with pytest.raises(UsageError, match="numbers by name, of a plan by value"):
             Prices.from_dict(none, "here")
+
+
+@pytest.mark.parametrize("at", [None, datetime.time(9, 30)])
+def test_what_only_rules_saw_is_kept_where_a_rule_asks_for_it(at):
+    known = {
+        "tz": Known("zone", np.array(["UTC", ""], dtype=object)), "as_of": Known("day", np.array([5, -1])),
+        "ok": Known("consent", np.array([True, False])), "n": Known("count", np.array([1, 2])),
+    }  # fmt: skip
+
+    def kept(listed=None, timezone="UTC", morning=True):
+        found = SimpleNamespace(
+            ids=np.array(["a", "b"], dtype=object),
+            customers=SimpleNamespace(known=known, listed=listed),
+            morning=SimpleNamespace(send_at=at) if morning else None,
+        )
+        cells = _seen_by_rules(found, SimpleNamespace(guard=SimpleNamespace(timezone=timezone)))
+        return {name: values.to_pylist() for name, values in cells.items()}
+
+    always = {"tz": ["UTC", ""], "as_of": [5, -1], "ok": [1, 0]}  # no count of others
+    said = ["" if at is None else "09:30:00"] * 2
+    assert kept() == {**always, "send_at": said}
+    assert kept(morning=False) == {**always, "send_at": ["", ""]}
+    assert kept(timezone=None) == always
+    assert kept(Listed(7, 0.5), None) == {**always, "suppression_list": [7, 7]}
+    assert kept(Listed(0, 0.0), None) == {**always, "suppression_list": [0, 0]}  # one that may be left out
+    assert kept(Listed(0, 0.5), None) == always
