@@ -1,17 +1,21 @@
 """Shards by hand: which rows are whose, which columns can be read a part at a time."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from campaignrl.errors import UsageError
+from campaignrl.errors import DataError, Problem, UsageError
 from campaignrl.guard import cap_windows
 from campaignrl.send.customers import contact_window, without_repeats
+from campaignrl.send.shards import between
 from campaignrl.send.shards.arrays_file import _few, read_arrays, read_note, write_arrays
 from campaignrl.send.shards.job import Shard, _together, is_typed, readings_of
 from campaignrl.send.shards.run import _Work
 from campaignrl.tables import contact_column
+from campaignrl.tables.suppression import Listed
 
 
 def grouped(path, *sizes):
@@ -142,3 +146,25 @@ def test_rows_of_one_id_are_the_first_and_what_they_disagree_on_is_unknown():
     assert [contact_window(name) for name in ("contacts_7d", "contacts_30d", "contacts_sms_7d", "contacts_d")] == [
         7, 30, None, None,
     ]  # fmt: skip
+
+
+def test_a_list_is_known_by_all_of_its_ids_the_first_one_too(monkeypatch):
+    """Two shards, in which the ids at places 0 and 2 of a list of four stand: one twice, and others of no list."""
+    parts = {0: np.array([-1, 0, 2]), 1: np.array([2, -1])}
+    monkeypatch.setattr(between, "column", lambda job, shard, step, name: parts[shard.index])
+    monkeypatch.setattr(between, "_require_once", lambda job, shards: None)
+    notes = {0: {"notes": {"a": 1, "b": 0}, "stale": -1}, 1: {"notes": {"a": 2, "b": 0}, "stale": -1}}
+    monkeypatch.setattr(between, "read_note", lambda index: notes[index])
+    shards = (Shard(0, 0, 3), Shard(1, 3, 2))
+
+    def job(least):
+        folder = SimpleNamespace(file=lambda step, index: index)
+        return SimpleNamespace(listed=Listed(4, least), folder=folder, source="c.parquet", world=None, day=None)
+
+    assert between.require_sound(job(0.5), shards, []) == {"a": 3, "b": 0}
+    with pytest.raises(DataError, match="2 of 4 ids"):
+        between.require_sound(job(0.51), shards, [])
+    many = [Problem(f"row {i:02}", "x", i, "fine") for i in reversed(range(25))]
+    with pytest.raises(DataError) as wrong:
+        between.require_sound(job(0.5), shards, many)
+    assert [problem.value for problem in wrong.value.problems] == list(range(20))
