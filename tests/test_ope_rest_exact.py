@@ -196,7 +196,7 @@ def test_rows_that_are_looked_at_are_the_same_whatever_pieces_a_log_comes_in(row
     windows, counts = np.unique(whole // 256, return_counts=True)
     assert (counts[:-1] == 256).all()
     assert len(windows) < 3 or (np.diff(np.diff(windows)) ** 2).max() <= 1  # evenly over the log
-    edges = [0, 1, 255, 256, 257, 5_000, 40_007, rows]
+    edges = [0, 1, 255, 256, 257, 5_000, 40_007, rows, *whole[:1], *whole[:1] + 1]
     edges = sorted({min(edge, rows) for edge in edges})
     pieces = [sampled(first, last - first, rows) + first for first, last in pairwise(edges)]
     assert np.concatenate([np.zeros(0, int), *pieces]).tolist() == whole.tolist()
