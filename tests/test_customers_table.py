@@ -13,6 +13,7 @@ from campaignrl.send import facts_of
 from campaignrl.specs.world import World
 from campaignrl.tables.customers import FULL, contact_column, read_customers
 from campaignrl.tables.files.whole_files import write_frame
+from campaignrl.tables.rule_columns import RuleColumn
 from campaignrl.toml import check
 
 
@@ -223,3 +224,18 @@ def test_take_keeps_everything_of_a_customer_together(small_world, frame):
     assert np.array_equal(part.contacts[None, 5], table.contacts[None, 5][rows])
     assert np.array_equal(part.suppressed, table.suppressed[rows])
     assert np.array_equal(part.context.encode(), table.context.encode()[rows])
+
+
+def test_what_is_wrong_in_columns_of_rules_is_named_beside_all_else(small_world, frame):
+    rules = (RuleColumn("refunds", "count", "yes", ""), RuleColumn("as_of", "day", "no", ""))
+    bad = frame.assign(refunds=[-1.0, *[0.0] * 11], as_of=["soon", *["2026-11-21"] * 11])
+    bad["orders"] = ["two", *["3"] * 11]
+    with pytest.raises(DataError) as wrong:
+        read(bad, small_world, rules=rules)
+    assert [(p.field, p.value) for p in wrong.value.problems] == [
+        ("orders", "two"),
+        ("refunds", -1.0),
+        ("as_of", "soon"),
+    ]
+    found = read(frame.assign(refunds=[None, *[2.0] * 11]), small_world, rules=rules)
+    assert found.known["refunds"].values.tolist() == [FULL, *[2] * 11]

@@ -1,10 +1,14 @@
 """The world's days by hand: how long a contact is remembered, what a row of parameters stands for."""
 
+import math
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from campaignrl import rng
 from campaignrl.dynamics.customers import draw_customers
+from campaignrl.dynamics.lifetime import expected_margin
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.dynamics.response import delivery_probability, sigmoid, unsubscribe_probability
 from campaignrl.effects.satisfaction import contentment, move_satisfaction, next_satisfaction
@@ -101,3 +105,18 @@ def test_the_customers_of_a_seed_are_the_same_ones_in_every_version(small_world)
     assert state.spend == pytest.approx([1899.6846, 870.5232, 204.14323, 0, 0, 0], rel=1e-6)
     assert state.segment_tag.tolist() == [0, -1, 0, -1, 1, 1]
     assert state.price_tag.tolist() == [1, 0, 0, 2, 2, 2]
+
+
+def test_what_a_customer_is_worth_in_closed_form(small_world):
+    """rate x basket x margin x (1 - exp(-drop_rate x days)) / drop_rate, of who is there."""
+    p = parameters(small_world)
+    rate, drop = np.array([0.1, 0.02, 0.5, 0.3], dtype=np.float32), np.array([0.01, 0.5, 0.0, 0.01], dtype=np.float32)
+    basket, segment = np.array([20.0, 50.0, 10.0, 5.0], dtype=np.float32), np.array([0, 1, 1, 0], dtype=np.int8)
+    traits = SimpleNamespace(rate=rate, drop_rate=drop, basket=basket, segment=segment)
+    alive = np.array([True, True, True, False])
+    for days in (365.0, 30.0):
+        stay = [(1 - math.exp(-0.01 * days)) / 0.01, (1 - math.exp(-0.5 * days)) / 0.5, days, 0.0]
+        wanted = rate * basket * p.margin[segment] * np.array(stay)
+        found = expected_margin(traits, alive, p, days)
+        np.testing.assert_allclose(found, wanted, rtol=1e-5)
+    assert expected_margin(traits, alive, p).tolist() == expected_margin(traits, alive, p, 365.0).tolist()

@@ -8,6 +8,7 @@ from campaignrl.dynamics.customers import _lifetime, draw_customers, observed_fo
 from campaignrl.dynamics.parameters import parameters
 from campaignrl.dynamics.purchase import ceilings
 from campaignrl.effects import FAINT, ROW
+from campaignrl.effects.ad_stock import AdStock, hill
 from campaignrl.effects.click_intent import Response
 from campaignrl.effects.effect import Contact, Day, MeanDay
 from campaignrl.effects.fatigue import Fatigue, FatigueEffect
@@ -170,3 +171,10 @@ def test_who_has_just_the_faintest_intent_is_quiet():
     effect = section.at_work(None)
     assert effect.stirred({"intent": one(0.0, FAINT, 0.0201)}).tolist() == [False, False, True]
     assert Response(same_day=1.0).at_work(None).stirred({"intent": one(9.0)}) is None
+
+
+@pytest.mark.parametrize("shape", [0.5, 1.0, 2.0, 3.0])
+def test_a_hill_curve_of_any_steepness(shape):
+    stock = np.array([0.0, 0.3, 0.7, 2.0, 9.0], dtype=np.float32)
+    wanted = stock.astype(float) ** shape / (stock.astype(float) ** shape + 0.7**shape)
+    np.testing.assert_allclose(hill(stock, AdStock(shape=shape, half_saturation=0.7)), wanted, rtol=1e-5)

@@ -1,6 +1,7 @@
 """The tests of balance by loops over rows and customers: which rows, which sums, which evidence, and the words."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -290,6 +291,7 @@ def test_an_action_in_words():
             f"{said} 25% {more}, above all where it is b (by 50%): {CAUSE}.",
         ),
         ([off(0, "it is b", 1.29), off(0, EVERYWHERE, 1.25)], f"{said} 25% {more}: {CAUSE}."),  # not 1.2 times as far
+        ([off(0, "it is b", 7.0), off(0, EVERYWHERE, 6.0)], f"{said} 500% {more}: {CAUSE}."),  # just as far
         ([off(0, "it is b", 0.2), off(0, EVERYWHERE, 1.25)], f"{said} 25% {more}: {CAUSE}."),  # the other way
         ([off(0, "", 1.5, evidence=90.0), off(0, EVERYWHERE, 1.25)], f"{said} 25% {more}: {CAUSE}."),
         ([off(0, "it is b", 1.31), off(0, "", 1.25)],
@@ -343,3 +345,41 @@ def test_bars_and_bounds():
     assert (P_ALARM, MEAN_WEIGHT_REFUSE, SAID, len(STAKES)) == (0.001, 0.1, 3, 14)
     assert np.array_equal(STAKES, [2.0**-i for i in range(1, 15)])
     assert _apart(off(0, "", 0.5)) == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("eligible", [True, False])
+def test_what_is_looked_at_closer_is_chosen_by_sums_of_gaps_and_of_their_squares(monkeypatch, eligible):
+    """By loops over rows: of each action in each cell, of each action wanted, and of the weights in each cell."""
+    asked = []
+
+    def noted(bar, total, squares, most=1.0):
+        asked.append((bar, total, squares, most))
+        return np.zeros((0, total.ndim), dtype=int)
+
+    monkeypatch.setattr(sys.modules[_chances.__module__], "wealthy", noted)
+    c = _chances(faulty(3, 300, 1, eligible), K)
+    assert _taken_too_often(c) == _wanted_and_missing(c) == _off_weights(c) == []
+    took = np.eye(K)[c.action]
+    inside = np.array([column.cell == cell for column, cell in c.sums.cells], dtype=float)
+    gaps = took * c.inverse[:, None] - (np.ones(K) if c.eligible is None else c.eligible)
+    (bar, total, squares, most), *of_wanted = asked
+    assert (bar, most) == (math.log(len(inside) * K / (P_ALARM / 3)), 1.0)
+    np.testing.assert_allclose(total, inside @ gaps, atol=1e-9)
+    np.testing.assert_allclose(squares, inside @ gaps**2)
+    gaps = took * c.weight[:, None] - c.wanted
+    heaviest = [c.inverse[c.action == a].max() * c.wanted[:, a].max() for a in range(K)]
+    for (bar, total, squares, most), sign, above in zip(
+        of_wanted[:2], (1.0, -1.0), ([1.0] * K, np.maximum(heaviest, 1.0)), strict=True
+    ):
+        assert bar == math.log(2 * K / (P_ALARM / 3))
+        np.testing.assert_allclose(total, sign * gaps.sum(axis=0), rtol=1e-5)
+        np.testing.assert_allclose(squares, (gaps**2).sum(axis=0), rtol=1e-5)
+        np.testing.assert_allclose(most, above, rtol=1e-6)
+    gaps = c.weight - c.wanted.sum(axis=1)
+    for (bar, total, squares, most), sign, above in zip(
+        of_wanted[2:], (1.0, -1.0), (1.0, max(c.weight.max(), 1.0)), strict=True
+    ):
+        assert bar == math.log(2 * len(inside) / (P_ALARM / 3))
+        np.testing.assert_allclose(total, sign * (inside @ gaps)[1:], rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(squares, (inside @ gaps**2)[1:], rtol=1e-5)
+        assert most == above

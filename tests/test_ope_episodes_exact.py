@@ -14,7 +14,7 @@ import campaignrl as crl
 from campaignrl.errors import DataError, UsageError
 from campaignrl.ope.data.states import states
 from campaignrl.ope.data.trajectories import trajectories
-from campaignrl.ope.episodes.evaluate import _facts, _unknown_outcomes, evaluate_episodes
+from campaignrl.ope.episodes.evaluate import _facts, _refusal, _unknown_outcomes, evaluate_episodes
 from campaignrl.ope.episodes.intervals import IntervalOptions, difference, mean_point
 from campaignrl.ope.episodes.return_distribution import distribution_of
 from campaignrl.ope.episodes.support_horizon import EpisodeFigures, Step, _end, curve_of, judged, lasting_steps
@@ -385,8 +385,9 @@ def test_a_logging_policy_that_the_propensities_show():
     by_action = logging_policy(None, fixed, None)
     assert by_action.name == "by action, as the propensities show"
     assert by_action.answer(slice(0, 2)) == pytest.approx(np.tile(design, (2, 1)))
-    short = replace(fixed, propensity=fixed.propensity * (1 - 1e-5))
-    assert logging_policy(None, short, None) is None
+    for off, near in ((0.9e-6, True), (-0.9e-6, True), (1.2e-6, False), (-1.2e-6, False)):  # of their sum
+        moved = replace(fixed, propensity=fixed.propensity * (1 + off))
+        assert (logging_policy(None, moved, None) is not None) is near
     barred = replace(
         fixed,
         eligible=np.where(np.arange(60)[:, None] == fixed.action.argmin(), np.eye(4, dtype=bool)[fixed.action], True),
@@ -486,6 +487,19 @@ def test_what_is_known_before_anything_is_estimated():
     short = trajectories(log, 1)
     first = _facts(log, short, names, discount=0.9, mix=1.0, alpha=0.1)
     assert (first["n"], first["logged_value"]) == (60, pytest.approx(log.reward[log.step == 0].mean()))
+
+
+def test_a_refusal_has_no_figure_at_all():
+    log = chain(n=60, ends=0.4)
+    names = SimpleNamespace(name="mine"), SimpleNamespace(name="logged")
+    facts = _facts(log, trajectories(log), names, discount=1.0, mix=1.0, alpha=0.1)
+    found = _refusal(facts, ("pdis", "fqe"), "for a reason")
+    assert (found.verdict, found.reasons, found.lift_by) == ("refuse", ("for a reason",), "none")
+    assert (found.lasting, found.quantiles, found.curve, found.n) == (0, (), (), len(log))
+    figures = (found.logged_value, found.ess, found.mean_weight, found.lift, found.lift_ci_low, found.worst_tenth)
+    assert all(math.isnan(one) for one in figures)
+    assert list(found.estimates) == ["pdis", "fqe"]
+    assert all(math.isnan(one.value) for one in found.estimates.values())
 
 
 def test_outcomes_must_be_known_up_to_the_horizon():

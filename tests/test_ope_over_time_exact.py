@@ -1,6 +1,8 @@
 """Tests along the days by hand and by loops: stretches, contrasts, their p values, rewards that are not in yet."""
 
 import math
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from campaignrl.ope.diagnostics.over_time import (
     LEAST_DF,
     Change,
     Days,
+    _changed,
     _falling,
     _in_words,
     _late,
@@ -363,3 +366,21 @@ def test_what_has_no_days_no_model_and_no_lift_says_nothing():
     still = sample._replace(gain=np.stack([*sample.gain[:2], np.zeros(1_600)]))
     found = over_time(still, ("a", "b"), logged=False)
     assert (len(found.stretches), found.findings) == (8, ())
+
+
+def test_of_several_actions_whose_effect_changes_the_surest_is_named(monkeypatch):
+    module = sys.modules[_changed.__module__]
+    n = 400
+    found = iter([Change(1.0, 1, 0.0, 1.0), Change(1e-6, 1, 0.0, 1.0), Change(1e-9, 1, 2.0, 1.0), Change(1.0, 1, 0, 1)])
+    monkeypatch.setattr(module, "change", lambda terms, days: next(found))
+    monkeypatch.setattr(module, "_wanted", lambda sample: [1, 2, 3])
+    monkeypatch.setattr(module, "_usual_mix", lambda sample: np.ones(n))
+    sample = SimpleNamespace(
+        action=np.arange(n) % 4, propensity=np.full(n, 0.25), gain=np.stack([np.ones(n), np.ones(n), np.arange(n) / n])
+    )
+    days = Days(np.arange(n) // 100, np.array([0, 10, 20, 30]), np.array([9, 19, 29, 39]), np.arange(n))
+    (said,) = _changed(sample, days, np.ones(n), ["none", "a", "b", "c"], [None] * 4)
+    assert said.text.startswith(
+        "what `b` earns falls beside other actions, from +2 in days 0 to 9 to +1 in days 10 to 39"
+    )
+    assert "over days 30 to 39 the lift is +0.8738, over all days +0.4988" in said.text

@@ -55,5 +55,6 @@ def test_one_chance_an_action_is_one_up_to_rounding():
     assert known([0.6, 0.6 * (1 + SAME / 2), 0.4])
     assert not known([0.6, 0.6 * (1 + 3 * SAME), 0.4])
     assert known([0.6, 0.6, 0.4 + 9e-7])
-    assert not known([0.6, 0.6, 0.4 + 2e-6])
+    assert not known([0.6, 0.6, 0.4 + 1.2e-6])
+    assert not known([0.6, 0.6, 0.4 - 1.2e-6])
     assert SAME == 1e-9

@@ -6,6 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 import campaignrl.ope.evaluate as whole_module
@@ -436,6 +437,22 @@ def test_the_first_propensities_are_those_of_the_file(shop, tmp_path):
     assert part.propensities.tolist() == log.propensity.tolist()
     assert part.rows.added["dropped"] == 0
     assert part.rows.added["tried"].tolist() == np.bincount(log.action, minlength=7).tolist()
+
+
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_customers_of_the_rows_that_are_looked_at_are_told_apart_across_pieces(shop, tmp_path, in_memory):
+    """Each piece of a file numbers its own customers from 0."""
+    log = matured(shop.log(90))
+    log = replace(log, customer=np.arange(90) // 3, step=np.arange(90) % 3)
+    write_log(log, tmp_path / "log.parquet")
+    pq.write_table(pq.read_table(tmp_path / "log.parquet"), tmp_path / "log.parquet", row_group_size=20)
+    stream = LogInMemory(log) if in_memory else open_log(tmp_path / "log.parquet")
+    question = Question(stream, None, None, 1.0, None, ("ips",))
+    samples = [one for group in range(len(stream.groups)) for one in part_of(question, group).sample]
+    whose = np.concatenate([one.customer for one in samples])
+    assert len(samples) == (1 if in_memory else 5)
+    assert np.concatenate([one.reward for one in samples]).tolist() == log.reward.tolist()
+    assert len(set(whose.tolist())) == len(set(zip(whose.tolist(), log.customer.tolist(), strict=True))) == 30
 
 
 # ---- the model

@@ -179,3 +179,18 @@ def test_an_amount_between_two_minor_units_is_rounded_down_in_the_advice(small_w
         ((field, fix),) = [(problem.field, problem.fix) for problem in wrong.value.problems]
         assert (field, fix) == ("budget", advice)
     assert limits_of_run(small_world, 1_000, budget=1.23).money == 123.0
+
+
+def test_the_five_features_that_speak_most_are_told(small_world, table):  # noqa: F811
+    known = decide(uniform(small_world), table, small_world, day=DAY).context.columns
+    names = [name for name in known if known[name].dtype.kind == "f" and np.ptp(np.nan_to_num(known[name])) > 0]
+    assert len(names) > 5
+    found = decide(uniform(small_world), table, small_world, day=DAY)
+    scale = {name: (i + 1.0) / np.ptp(np.nan_to_num(known[name])) for i, name in enumerate(names)}
+    policy = scoring(
+        small_world, lambda c: (0.0, sum(scale[n] * np.nan_to_num(np.asarray(c[n], float)) for n in names), -1e3)
+    )
+    told = explained(found_with(found, 0, [0, 1], 1), policy, small_world, str(found.ids[0]))
+    assert len(told.because) == 5
+    effects = [abs(effect) for _, _, effect in told.because]
+    assert effects == sorted(effects, reverse=True)

@@ -362,3 +362,21 @@ def test_a_folder_that_is_damaged_is_begun_anew(tmp_path):
     assert not work_folder.WorkFolder.open(tmp_path / "run", {"asked": 1}).has("told", 0)
     found.forget()
     assert not (tmp_path / "run").exists()
+
+
+def test_a_ledger_only_moves_forward_in_shards_too_and_what_is_in_it_may_be_repeated(policy, source, world, tmp_path):
+    ledger = Ledger.create(tmp_path / "ledger", world, start=DAY, customers=N)
+    days = [DAY + datetime.timedelta(t) for t in range(3)]
+
+    def on(day):
+        found = sharded(policy, source, world, Settings(seed=3), tmp_path / "run", day, ledger=ledger, rows=N)
+        listed = bytes_of(found.log_writer())
+        found.forget()
+        return listed
+
+    first = on(days[0])
+    on(days[2])
+    with pytest.raises(UsageError, match="the last one decided, or later"):
+        on(days[1])
+    assert on(days[0]) == first  # a day before the last one, which is in it already
+    assert ledger.counts()["decisions"] == 2 * N

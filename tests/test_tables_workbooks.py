@@ -37,6 +37,7 @@ def test_places_are_those_of_the_sheet_not_of_its_filled_part():
     assert spread(rows, ((1, 5), (3, 5)), first=(2, 5)) == [list("abc"), list("d_f")]  # begins before it
     assert spread(rows, ((3, 4), (3, 6)), first=(2, 5)) == [list("abc"), list("d_f")]
     assert spread(rows, ((4, 5), (5, 5)), first=(2, 5)) == [list("abc"), list("d_f")]  # and after it
+    assert spread(rows, ((4, 5), (4, 6)), first=(2, 5)) == [list("abc"), list("d_f")]
 
 
 @pytest.mark.parametrize(

@@ -218,7 +218,8 @@ def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _part(target: Path, write: Writer, parts: dict[Path, Path]) -> Path:
     """The complete content under another name beside `target`, on disk; noted in `parts` before it is begun."""
-    part = target.with_name(f".{target.name[:200]}.{secrets.token_hex(8)}.part")
+    short = target.name.encode(errors="ignore")[:200].decode(errors="ignore")  # of 255 bytes that a name may have
+    part = target.with_name(f".{short}.{secrets.token_hex(8)}.part")
     parts[target] = part  # so that it is taken away whatever happens
     with open(part, "xb") as out:
         write(out)

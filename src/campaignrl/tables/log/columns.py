@@ -8,6 +8,7 @@ names they stand for, and become texts only where a frame wants them.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from campaignrl.errors import DataError, Problem
-from campaignrl.features import Context, Feature
+from campaignrl.features import UNKNOWN, Context, Feature
 from campaignrl.tables.log.decision_log import DecisionLog
 
 RESERVED = (
@@ -143,7 +144,7 @@ def id_lists(mask: npt.NDArray[np.bool_]) -> pa.Array:
 def plain_id_lists(mask: npt.NDArray[np.bool_]) -> list[list[int]]:
     """The same as lists of Python, for few rows."""
     ids, ends = np.nonzero(mask)[1].tolist(), np.cumsum(mask.sum(axis=1)).tolist()
-    return [ids[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+    return [ids[start:end] for start, end in pairwise([0, *ends])]
 
 
 def _counts(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.integer[Any]]:
@@ -175,6 +176,18 @@ def _some_texts(names: Any, codes: npt.NDArray[np.integer[Any]]) -> pa.Array:
     """The same as codes of the names that occur, in order of their first row, however all of them are numbered."""
     at, used = pd.factorize(codes)
     return _dictionary([str(names[code]) if code >= 0 else "" for code in used], at.astype(np.int32), codes)
+
+
+def as_of_these_rows(array: pa.DictionaryArray) -> pa.Array:
+    """Texts of a part cut anew, with the codes that `log_batches` gives these rows alone."""
+    return _some_texts(array.dictionary.to_pylist(), array.indices.fill_null(UNKNOWN).to_numpy(zero_copy_only=False))
+
+
+def named_by_rows(log: DecisionLog) -> set[str]:
+    """The columns whose codes are of the texts that occur, and not of all that there are."""
+    names = {context_column(f.name): len(f.levels) for f in log.context.schema.features}
+    names |= {name: len(known) for name, (known, _) in log.catalog.dimensions.items()}
+    return {"customer_id", *(name for name, many in names.items() if many > FEW_NAMES)}
 
 
 def _dictionary(words: list[str], at: npt.NDArray[np.int32], codes: npt.NDArray[np.integer[Any]]) -> pa.Array:

@@ -34,7 +34,15 @@ from campaignrl.tables.files import (
     write_together,
 )
 from campaignrl.tables.files import csv_text as csvfile
-from campaignrl.tables.log.columns import CODED, coded, context_column, log_batches, log_schema
+from campaignrl.tables.log.columns import (
+    CODED,
+    as_of_these_rows,
+    coded,
+    context_column,
+    log_batches,
+    log_schema,
+    named_by_rows,
+)
 from campaignrl.tables.log.decision_log import DecisionLog, repeated
 from campaignrl.tables.log.rows import Facts, log_from
 
@@ -99,10 +107,14 @@ def parts_writer(log: DecisionLog, rows: int, parts: Callable[[], Iterable[pa.Ta
     """
     schema = coded(log_schema(log, {KEY: _head(log.catalog, log.context.schema, log.meta, rows)}))
 
+    by_rows = named_by_rows(log)
+
     def batches() -> Iterator[pa.RecordBatch]:
         for group in regrouped(parts(), ROW_GROUP):
-            (batch,) = group.to_batches()
-            yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
+            (batch,) = group.to_batches()  # with texts of the whole part that it was cut from
+            columns = zip(batch.schema.names, batch.columns, strict=True)
+            cells = [as_of_these_rows(column) if name in by_rows else column for name, column in columns]
+            yield pa.RecordBatch.from_arrays(cells, schema=schema)
 
     return lambda out: _write_parquet(schema, log.context.schema, batches(), out)
 
