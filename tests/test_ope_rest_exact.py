@@ -272,7 +272,7 @@ def test_the_largest_weight_there_can_be_from_sums_and_from_rows():
 
 
 def test_batches_of_any_size_count_by_their_mean_square():
-    """Three rows of weight 1 and one of weight 2: they count once and half; a batch that is steadier than 1 counts once."""
+    """Three rows of weight 1 count once, one of weight 2 half; no row counts more than once."""
     weight, reward, nothing = np.array([1.0, 1.0, 1.0, 2.0]), np.array([1.0, 3.0, 2.0, 5.0]), np.zeros(4)
     found = bandit.stabilised(weight, reward, nothing, nothing, np.array([0, 0, 0, 1])).point()
     assert found.value == pytest.approx((6.0 + 10.0 / 2) / 3.5)
