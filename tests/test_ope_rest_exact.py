@@ -17,6 +17,7 @@ from campaignrl.ope.diagnostics.influence import outlier
 from campaignrl.ope.diagnostics.robust import caps
 from campaignrl.ope.episodes.result import EpisodeEvaluation
 from campaignrl.ope.episodes.support_horizon import Step
+from campaignrl.ope.estimators import bandit
 from campaignrl.ope.estimators.weights import closest_mix, weight_bound
 from campaignrl.ope.intervals.clustered import Clusters, Point
 from campaignrl.ope.methods import selection
@@ -268,3 +269,14 @@ def test_the_largest_weight_there_can_be_from_sums_and_from_rows():
     assert bounds([0.8, 0.0, 0.1], seen=7.0) == 7.0
     assert bounds([0.8, 0.0, 0.1], floor=0.1) == 8.0
     assert _weight_range(SimpleNamespace(), "a", None, False) == (1.0, 1.0)
+
+
+def test_batches_of_any_size_count_by_their_mean_square():
+    """Three rows of weight 1 count once, one of weight 2 half; no row counts more than once."""
+    weight, reward, nothing = np.array([1.0, 1.0, 1.0, 2.0]), np.array([1.0, 3.0, 2.0, 5.0]), np.zeros(4)
+    found = bandit.stabilised(weight, reward, nothing, nothing, np.array([0, 0, 0, 1])).point()
+    assert found.value == pytest.approx((6.0 + 10.0 / 2) / 3.5)
+    steady = bandit.stabilised(weight / 4, reward, nothing, nothing, np.array([0, 0, 0, 1])).point()
+    assert steady.value == pytest.approx((weight / 4 * reward).mean())
+    none = bandit.stabilised(weight, reward, nothing, np.ones(4), None).point()
+    assert none.value == pytest.approx(1.0 + (weight * reward).mean())
