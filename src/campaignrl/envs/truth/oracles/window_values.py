@@ -63,7 +63,7 @@ def window_values(
     margin = many.basket * p.margin[many.segment]
     given = p.redeem[offer] * (many.basket * p.discount[offer] + p.face_value[offer])
     alive, chance = np.ones(len(row), dtype=np.float32), (offer != NO_OFFER).astype(np.float32)
-    stocks = {name: stock[row] for name, stock in state.named_stocks().items()}
+    stocks: Stocks = {name: stock[row] for name, stock in state.named_stocks().items()}
     value, bounds = np.zeros(len(row), dtype=np.float32), np.searchsorted(which, np.arange(len(seen) + 1))
     for day in range(first, last):
         holding = _Holding(offer, chance)
