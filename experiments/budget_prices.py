@@ -1,16 +1,16 @@
 """One policy for every budget: does it serve three of them, and what does it bring beside the alternatives?
 
-`rollout` is taught in `tight_budget` once, without a budget; for each budget whole campaigns under it are played on
-other customers until its prices are found. Then it plays fresh customers under that budget, kept by the ledger at every
-prefix. Beside it a MaskablePPO that saw the price of each episode in its observation (the extra `rl`), `budgeted`,
-which learned a value and a cost of each action from a uniform log without a budget, both at the least price at which
-other customers would have cost no more, the rules and uniform sending, which know no price, and the priced oracle: the
-true gains of the outcome window, less prices of money and of calls found like those of `rollout`. Gains are expected
-ones over sending nothing to the same customers with the same luck, a customer (of the PPO as they came); shares are of
-the priced oracle's.
+`rollout` is taught in `tight_budget` once, under its own budget of 150; for each budget whole campaigns under it are
+played on other customers until its prices are found. Then it plays fresh customers under that budget, kept by the
+ledger at every prefix. Beside it a MaskablePPO that saw the price of each episode in its observation (the extra `rl`),
+`budgeted`, which learned a value and a cost of each action from a uniform log without a budget, both at the least price
+at which other customers would have cost no more, the rules and uniform sending, which know no price, and the priced
+oracle: the true gains of the outcome window, less prices of money and of calls found like those of `rollout`. Gains are
+expected ones over sending nothing to the same customers with the same luck, a customer (of the PPO as they came);
+shares are of the priced oracle's.
 
     python experiments/budget_prices.py --rollouts 90 --customers 20000
-    python experiments/budget_prices.py --rollouts 0 --taught 12000 --customers 20000 --logged 4000
+    python experiments/budget_prices.py --rollouts 0 --taught runs/rollout/parts/tight_budget-0-own.bundle --logged 4000
 """
 
 import json
@@ -35,6 +35,7 @@ SEEING, ROLLOUT, ORACLE = "price in its observation", "rollout", "priced oracle"
 MONEY, CALLS = (0.5, 1.0, 2.0, 4.0, 8.0), (0.0, 2.0, 4.0, 8.0)  # prices that the oracle is tried at
 TRIED, FRESH = 50, 60  # seeds of the customers on whom prices are found, and of those on whom policies are judged
 HALVINGS = 7
+TAUGHT, PLAYERS, TURNS = 30_000, 8_000, 2  # customers of each round of rollout, and of the search for its prices
 
 Play = Callable[[Any, float, int, int], "Played"]  # (world, price, seed, customers)
 
@@ -135,12 +136,12 @@ def price_for(play: Play, amount: float, customers: int) -> float:
 
 
 def study(
-    budgets: list[float], rollouts: int, customers: int, logged: int, seed: int, taught: int = 0
+    budgets: list[float], rollouts: int, customers: int, logged: int, seed: int, taught: str = ""
 ) -> list[dict[str, Any]]:
     """One row for each budget and policy."""
     log = simulate(with_budget(None), "uniform", customers=logged, seed=seed, threads=1)
     plays = {SEEING: network_plays(learned(rollouts, seed))} if rollouts else {}
-    network = train(ROLLOUT, with_budget(None), customers=taught, seed=seed) if taught else None
+    network = load_policy(taught) if taught else train(ROLLOUT, WORLD, customers=TAUGHT, seed=seed)
     plays |= {
         "budgeted": policy_plays(train("budgeted", log, seed=seed)),
         "rules": policy_plays(load_policy("rules_tight_budget", load_world(WORLD))),
@@ -151,8 +152,8 @@ def study(
     for amount in budgets:
         world = with_budget(amount)
         found = {ORACLE: lived(world, best_priced(world, customers // 10), FRESH, customers)}
-        if network is not None:
-            found[ROLLOUT] = policy_plays(network.priced_for(world))(world, 0.0, FRESH, customers)
+        priced_anew = network.priced_for(world, players=PLAYERS, turns=TURNS)
+        found[ROLLOUT] = policy_plays(priced_anew)(world, 0.0, FRESH, customers)
         for name, play in plays.items():
             price = price_for(play, amount, customers // 3) if name in (SEEING, "budgeted") else 0.0
             found[name] = play(world, price, FRESH, customers)
@@ -197,7 +198,7 @@ def main(argv: list[str] | None = None) -> None:
     words.add_argument(
         "--rollouts", type=int, default=90, help=f"episodes of {SIDE_BY_SIDE} customers for the PPO; 0: without it"
     )
-    words.add_argument("--taught", type=int, default=12_000, help="customers of each round of rollout; 0: without it")
+    words.add_argument("--taught", default="", help="bundle of a rollout that was taught; else one is taught")
     words.add_argument("--customers", type=int, default=20_000, help="to judge on")
     words.add_argument("--logged", type=int, default=10_000, help="customers of the log that `budgeted` learns from")
     words.add_argument("--seed", type=int, default=0)

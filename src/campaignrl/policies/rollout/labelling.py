@@ -74,13 +74,14 @@ def labelled(
     """
     piece = PIECE_EXPECTED if draws.how == EXPECTED else PIECE
     pieces = [ids[start : start + piece] for start in range(0, len(ids), piece)]
-    label = partial(expected_labels, share=SHARE) if draws.how == EXPECTED else rollout_labels
+    expected = partial(expected_labels, share=SHARE)
+    label: Callable[..., RolloutLabels] = expected if draws.how == EXPECTED else rollout_labels
     explore = EXPLORED if draws.turn else EXPLORED_FIRST
 
     def one(number: int) -> RolloutLabels:
         chance = rng.generator(draws.seed, Purpose.LEARNING, (draws.turn + 1) * PIECES + number)
         how = {"seed": draws.seed, "generator": chance, "explore": explore, "features": features}
-        return label(world, behave, pieces[number], **how)  # type: ignore[arg-type]
+        return label(world, behave, pieces[number], **how)
 
     found = []
     with ThreadPoolExecutor(max(threads, 1)) as pool:
