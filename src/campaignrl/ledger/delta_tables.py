@@ -199,8 +199,9 @@ def _written(table: DeltaTable, rows: pa.RecordBatchReader) -> list[AddAction]:
         folder = "/".join(f"{name}={value}" for name, value in values.items())
         name = f"{folder}/part-{len(found):05d}-{uuid.uuid4()}.snappy.parquet".removeprefix("/")
         (root / name).parent.mkdir(exist_ok=True)
+        about: list[pq.FileMetaData] = []
         with (root / name).open("xb") as out:
-            with pq.ParquetWriter(out, schema, compression="snappy") as writer:
+            with pq.ParquetWriter(out, schema, compression="snappy", metadata_collector=about) as writer:
                 many = 0
                 while batch is not None and many < FILE_ROWS:
                     if any(pc.any(pc.not_equal(batch[part], value)).as_py() for part, value in values.items()):
@@ -209,15 +210,15 @@ def _written(table: DeltaTable, rows: pa.RecordBatchReader) -> list[AddAction]:
                     many += len(batch)
                     batch = next(batches, None)
             os.fsync(out.fileno())
-        found.append(_added(root, name, {part: str(value) for part, value in values.items()}, counted))
+        found.append(_added(root / name, about[0], name, {part: str(value) for part, value in values.items()}, counted))
     return found
 
 
-def _added(root: Path, name: str, values: dict[str, str], counted: set[str]) -> AddAction:
+def _added(path: Path, meta: pq.FileMetaData, name: str, values: dict[str, str], counted: set[str]) -> AddAction:
     """A file, with the least, the largest and the missing values of its counted columns."""
     from deltalake.transaction import AddAction
 
-    about, meta = (root / name).stat(), pq.read_metadata(root / name)
+    about = path.stat()
     low, high, missing = dict[str, Any](), dict[str, Any](), dict[str, int]()
     groups = [meta.row_group(i) for i in range(meta.num_row_groups)]
     for i in range(meta.num_columns):
