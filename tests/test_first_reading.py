@@ -146,6 +146,7 @@ def pounds(tmp_path_factory):
     return place
 
 
+@pytest.mark.slow
 def test_pounds_are_no_yuan_until_a_world_in_pounds_is_named(pounds, tmp_path):
     place = tmp_path / "shop"
     shutil.copytree(pounds, place)

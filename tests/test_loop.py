@@ -671,6 +671,7 @@ def test_an_opt_out_after_the_release_is_said_and_taken_off(planned):
     assert not any("no longer" in alert for alert in today(planned, day=DAY).alerts)
 
 
+@pytest.mark.slow
 def test_a_corrected_amount_is_told_by_its_difference(planned):
     approve(planned, day=DAY, who="Ann", now=NOW)
     path = planned / "exports" / "orders.csv"

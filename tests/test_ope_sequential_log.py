@@ -340,6 +340,7 @@ def _run(monkeypatch, *words) -> int:
     return int(done.value.code or 0)
 
 
+@pytest.mark.slow
 def test_a_bootstrap_interval_is_applied_and_about_as_wide_as_t(log):
     names = tuple(SEQUENTIAL)
     usual, drawn = (

@@ -282,6 +282,7 @@ def test_mistakes_of_the_verb_end_in_one_message(campaignrl, tmp_path, words, co
     assert says in err
 
 
+@pytest.mark.slow
 def test_online_retail_beats_popularity_and_own_habits(shared_data):
     lines = pd.read_parquet(shared_data / "online_retail" / "online_retail_2009_2010.parquet")
     lines = lines[lines["Customer ID"].notna() & ~lines.Invoice.astype(str).str.startswith(("C", "A"))]

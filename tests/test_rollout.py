@@ -628,6 +628,7 @@ def test_further_prices_on_top_are_taken_off_the_scores(small_world):
         panel.step(nothing(panel))
 
 
+@pytest.mark.slow
 def test_one_policy_serves_a_budget_it_was_not_taught_under():
     """On whom its prices are found it brings no less at each step; it keeps to the money and stays what it was."""
     guard = crl.load_world("tight_budget").model_dump(exclude_unset=True)["guard"]
