@@ -3,6 +3,7 @@
 import datetime
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -627,6 +628,8 @@ def test_an_erased_customer_leaves_no_byte_and_is_never_contacted_again(tmp_path
     said = {"customer_id": [one], "channel": ["sms"], "allowed": ["yes"], "day": [day(0)]}
     add(ledger, "permissions", put(tmp_path / "p.csv", **said), world, today=day(1))
     others = standing(ledger, (day(1) - EPOCH).days, first.ids, names).contacts("email", 7)
+    written = next((ledger.folder / "decisions").rglob("*.parquet"))
+    shutil.copy(written, written.with_name("part-00000-of-a-run-that-was-killed.snappy.parquet"))
     assert erase(ledger, f" {one.upper()} ", today=day(1)) == (1, 1, 2, 1)
     for path in ledger.folder.rglob("*"):
         if path.is_file():
@@ -642,7 +645,12 @@ def test_an_erased_customer_leaves_no_byte_and_is_never_contacted_again(tmp_path
     assert again.action[7] == NONE
     assert again.blocked[7].startswith("suppressed")
     assert ledger.rows_of(first.run) is not None  # the run itself is remembered
+    kept = next((ledger.folder / "decisions").rglob("*.parquet"))
+    left = kept.with_name("part-00000-of-another-that-was-killed.snappy.parquet")
+    shutil.copy(kept, left)
     assert erase(ledger, "nobody", today=day(2)) == (0, 0, 0, 0)
+    assert kept.exists()
+    assert not left.exists()
     with pytest.raises(UsageError, match="an id"):
         erase(ledger, "  ", today=day(2))
 

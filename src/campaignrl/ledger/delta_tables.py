@@ -161,7 +161,7 @@ def add_parts(table: DeltaTable, rows: pa.RecordBatchReader, run_id: str, where:
         add_rows(table, rows, run_id, where, chain)
         return
     with _committing(where):
-        added = _written(table, rows)
+        added = _written(table, rows)  # what is left of it by a run that is killed goes with `remove_leftovers`
         commit = _commit_of(table, run_id, chain)
         parts = table.metadata().partition_columns
         table.create_write_transaction([*added], "append", table.schema(), parts, commit_properties=commit)
@@ -251,7 +251,17 @@ def rewrite(path: Path, rows: pa.Table, where: Path) -> None:
 
     try:
         write_deltalake(open_to_write(path), rows, mode="overwrite")
-        open_to_write(path).vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
+    except (DeltaError, OSError) as wrong:
+        raise UsageError(f"{where}: cannot be written: {wrong}") from wrong
+    remove_leftovers(path, where)
+
+
+def remove_leftovers(path: Path, where: Path) -> None:
+    """Remove every file that is no part of the table as it stands, also what a run that was killed left."""
+    from deltalake.exceptions import DeltaError
+
+    try:
+        open_to_write(path).vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False, full=True)
     except (DeltaError, OSError) as wrong:
         raise UsageError(f"{where}: cannot be written: {wrong}") from wrong
 

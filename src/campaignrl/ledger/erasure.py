@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from campaignrl.errors import Problem, UsageError
 from campaignrl.ledger.aliases import names_of
 from campaignrl.ledger.chain import ERASURE, entry_of
+from campaignrl.ledger.delta_tables import remove_leftovers
 from campaignrl.ledger.folder import EPOCH, Ledger
 from campaignrl.ledger.handovers import not_sent
 from campaignrl.ledger.owners import write_aliases
@@ -58,6 +59,8 @@ def erase(ledger: Ledger, customer: str, *, today: datetime.date) -> Erased:
                 rows = pa.concat_tables([rows, _suppression(ledger, names, today, rows.schema)])
             if len(rows) != len(tables[name]) or name == "permissions":
                 ledger.replace(name, rows)
+            else:
+                remove_leftovers(ledger.folder / name, ledger.folder)
         if len(names) > 1:
             write_aliases(ledger, {one: now for one, now in ledger.aliases.items() if one not in names})
     return Erased(*(int(pc.sum(theirs[name]).as_py() or 0) for name in Erased._fields))

@@ -2,7 +2,7 @@
 
 From the true state, as the greedy oracle sees it: what may be opened and clicked today is summed exactly, and the days
 to the end are followed at their mean, nothing else being sent. Beside a rollout (rollout_labels.py) such a label costs
-a fifth and has no noise; what it leaves out is what a send that stays unopened does to later days, which is mostly a
+a ninth and has no noise; what it leaves out is what a send that stays unopened does to later days, which is mostly a
 matter of the channel. Who learns from it sees the observation alone. n customers, m states, k actions, D columns of an
 encoded observation.
 """
