@@ -5,6 +5,7 @@ import io
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from contextlib import suppress
 from importlib import import_module
@@ -273,6 +274,19 @@ def test_any_engine_gives_the_same_bytes(policy, source, world, by, tmp_path, re
     assert bytes_of(found.sends_writer(path)) == sends
     assert bytes_of(found.log_writer()) == log
     assert found.plan() == plan
+
+
+def test_processes_end_with_the_work_and_hold_no_pipe_of_the_callers():
+    """Idle ones would keep whoever reads what the command prints waiting for minutes: it ends without atexit."""
+    work = """
+import os
+from campaignrl.send.shards import engines
+with engines.engine("local", 2) as by:
+    print(sorted(by(abs, [-3, 2, -1])), flush=True)
+os._exit(0)
+"""
+    done = subprocess.run([sys.executable, "-c", work], capture_output=True, text=True, timeout=100, check=True)
+    assert done.stdout == "[1, 2, 3]\n"
 
 
 def lethal(job, shard):

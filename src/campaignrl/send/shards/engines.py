@@ -39,8 +39,11 @@ def engine(name: str = "local", workers: int = 1) -> Iterator[Engine]:
     require_engine(name)
     if workers < 1:
         raise UsageError(Problem("decide", "workers", workers, "at least 1"))
-    if kind == "local":
-        yield here if workers == 1 else _processes(workers)
+    if kind == "local" and workers == 1:
+        yield here
+    elif kind == "local":
+        with _processes(workers) as found:
+            yield found
     elif kind == "dask":
         with _dask(address, workers) as found:
             yield found
@@ -54,15 +57,21 @@ def here(do: Callable[[Item], Said], items: Sequence[Item]) -> Iterator[Said]:
     return map(do, items)
 
 
-def _processes(workers: int) -> Engine:
-    def over(do: Callable[[Item], Said], items: Sequence[Item]) -> Iterator[Said]:
-        from joblib import Parallel, delayed  # slow to import, and only several workers need it
+@contextmanager
+def _processes(workers: int) -> Iterator[Engine]:
+    """Processes of this machine, which end with the work: idle ones would keep memory and the caller's pipes."""
+    from joblib import Parallel, delayed  # slow to import, and only several workers need it
+    from joblib.externals.loky import get_reusable_executor
 
+    def over(do: Callable[[Item], Said], items: Sequence[Item]) -> Iterator[Said]:
         pool = Parallel(n_jobs=workers, return_as="generator_unordered", pre_dispatch=2 * workers)
         found: Iterator[Said] = pool(delayed(do)(item) for item in items)
         return found
 
-    return over
+    try:
+        yield over
+    finally:
+        get_reusable_executor(max_workers=workers).shutdown(wait=True, kill_workers=True)
 
 
 @contextmanager
