@@ -71,7 +71,7 @@ def _processes(workers: int) -> Iterator[Engine]:
     try:
         yield over
     finally:
-        get_reusable_executor(max_workers=workers).shutdown(wait=True, kill_workers=True)
+        get_reusable_executor(reuse=True).shutdown(wait=True)
 
 
 @contextmanager
