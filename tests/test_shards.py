@@ -366,9 +366,9 @@ def test_an_engine_that_is_none_says_what_there_is(monkeypatch):
     with pytest.raises(UsageError, match="at least 1"), engine("local", 0):
         pass
 
-    for by, module, said in (("dask", "distributed", "scale"), ("ray", "ray", "scale"), ("spark", "pyspark", "Java")):
+    for by, module, said in (("dask", "distributed", "scale"), ("ray", "ray", "scale"), ("spark", "pyspark", "spark")):
         monkeypatch.setitem(sys.modules, module, None)
-        with pytest.raises(MissingExtra, match=said), engine(by):
+        with pytest.raises(MissingExtra, match=rf"campaignrl\[{said}\]"), engine(by):
             pass
 
 

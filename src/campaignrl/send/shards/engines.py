@@ -25,7 +25,7 @@ NAMES = ("local", "dask", "ray", "spark")
 PATIENCE = 60.0  # seconds in which no item is done, after which this process takes one itself
 LOST = 20.0  # seconds to wait for what a worker said, after which it is lost
 INSTALL = 'Install it: pip install "campaignrl[scale]".'
-INSTALL_SPARK = 'Install them: pip install "pyspark>=4.0", and a Java of 17 or later.'
+INSTALL_SPARK = 'Install them: pip install "campaignrl[spark]", and a Java of 17 or later.'
 
 
 def require_engine(name: str) -> None:
