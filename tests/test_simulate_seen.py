@@ -92,9 +92,7 @@ def test_the_logging_policys_propensities_follow_from_the_log(name, kind, thread
     np.testing.assert_allclose((p[:, NONE] + unserved.sum(axis=1))[stayed], log.propensity[stayed], rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize(("threads", "block"), DIVISIONS)
-@pytest.mark.parametrize("kind", ["uniform", "usual", "lin_ts"])
-@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.parametrize(("name", "kind", "threads", "block"), CASES)
 def test_every_rule_holds_in_the_logged_context(name, kind, threads, block):
     """The guard asked again, with what the log says and no panel: permissions, conditions, caps, the holdout."""
     world, log = load_world(name), logged(name, kind, threads, block)
