@@ -1,6 +1,7 @@
 """A world calibrated on what a known world produced has the numbers of that world; files, provenance, wrong input."""
 
 import json
+from importlib import import_module
 
 import numpy as np
 import pandas as pd
@@ -296,7 +297,10 @@ def test_an_event_belongs_to_the_last_send_of_its_offer():
     assert last_send(customer, day, sent, code, who, when, what).tolist() == [0, 2, 1, -1, -1, -1]
 
 
-def test_the_verb(material, tmp_path):
+def test_the_verb(material, tmp_path, monkeypatch):
+    replaying = import_module("campaignrl.calibration.world.replay")
+    monkeypatch.setattr(replaying, "FEWEST", 600)  # what the numbers come to is another test's
+    monkeypatch.setattr(replaying, "ROWS", 30_000)
     log, history, labels = material
     few = [str(i) for i in range(400)]
     history.events[history.events.customer_id.isin(few)].to_parquet(tmp_path / "events.parquet", index=False)
