@@ -29,7 +29,9 @@ from campaignrl.ledger.schemas import NO_STATISTICS, PARTITIONS, schema_of
 if TYPE_CHECKING:
     from deltalake import CommitProperties, DeltaTable
     from deltalake.transaction import AddAction
+    from pyarrow.dataset import Dataset
 
+Stands = tuple[tuple[str, int, int], ...]  # files of a log: name, bytes, time
 Filters = Sequence[tuple[str, str, Any]]
 LOG = "_delta_log"
 HELD = 16  # tables, of their last versions that were read
@@ -62,11 +64,16 @@ def open_table(path: Path) -> DeltaTable:
 
     Its log is read again only where a file of it is new or another one: a run of a day opens each table many times.
     """
+    stands = _stands(path)
+    return open_to_write(path) if stands is None else _opened(path.absolute(), stands)
+
+
+def _stands(path: Path) -> Stands | None:
+    """What tells how a table stands from how it stood before or will; None where it has no log."""
     try:
-        log = tuple(sorted((one.name, one.stat().st_size, one.stat().st_mtime_ns) for one in os.scandir(path / LOG)))
+        return tuple(sorted((one.name, one.stat().st_size, one.stat().st_mtime_ns) for one in os.scandir(path / LOG)))
     except OSError:
-        return open_to_write(path)
-    return _opened(path.absolute(), log)
+        return None
 
 
 def open_to_write(path: Path) -> DeltaTable:
@@ -81,33 +88,48 @@ def open_to_write(path: Path) -> DeltaTable:
 
 
 @lru_cache(maxsize=HELD)
-def _opened(path: Path, log: tuple[tuple[str, int, int], ...]) -> DeltaTable:
+def _opened(path: Path, stands: Stands) -> DeltaTable:
     return open_to_write(path)
+
+
+def _files(path: Path) -> Dataset:
+    """The files of a table as it stands now, each with what it says of its rows: those that hold none are not read."""
+    stands = _stands(path)
+    return open_to_write(path).to_pyarrow_dataset() if stands is None else _files_of(path.absolute(), stands)
+
+
+@lru_cache(maxsize=HELD)
+def _files_of(path: Path, stands: Stands) -> Dataset:
+    return _opened(path, stands).to_pyarrow_dataset()
 
 
 def read_rows(path: Path, columns: Sequence[str] | None, more: Sequence[str], filters: Filters) -> pa.Table:
     """Rows of a table; more: columns that it may have by now; filters: (column, operator, value), all of which hold."""
-    table = open_table(path)
-    there = {field.name for field in table.schema().fields} if more else set()
-    names = None if columns is None else [*columns, *(one for one in more if one in there)]
+    files = _files(path)
+    names = None if columns is None else [*columns, *(one for one in more if one in files.schema.names)]
     try:
-        return table.to_pyarrow_table(columns=names, filters=list(filters) or None)
+        return files.to_table(columns=names, filter=pq.filters_to_expression(list(filters)) if filters else None)
     except (OSError, pa.ArrowException) as wrong:
         raise ArtifactError(Problem(str(path), "rows", _short(wrong), "all there", BACK)) from None
 
 
 def distinct_rows(path: Path, columns: list[str]) -> pa.Table:
     """The different rows of some columns, in bounded memory."""
-    data = open_table(path).to_pyarrow_dataset()
+    data = _files(path)
+    schema = pa.schema([data.schema.field(name) for name in columns])
+    found, waiting = schema.empty_table(), schema.empty_table()
     try:
-        batches = (pa.Table.from_batches([batch]) for batch in data.to_batches(columns=columns))
-        found = [batch.group_by(columns).aggregate([]) for batch in batches]
+        for batch in data.to_batches(columns=columns):
+            waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch]).cast(schema)])
+            if len(waiting) >= ROW_GROUP:
+                found, waiting = _once([found, waiting], columns), schema.empty_table()
+        return _once([found, waiting], columns)
     except (OSError, pa.ArrowException) as wrong:
         raise ArtifactError(Problem(str(path), "rows", _short(wrong), "all there", BACK)) from None
-    schema = pa.schema([data.schema.field(name) for name in columns])
-    return (
-        pa.concat_tables([schema.empty_table(), *(one.cast(schema) for one in found)]).group_by(columns).aggregate([])
-    )
+
+
+def _once(tables: list[pa.Table], names: list[str]) -> pa.Table:
+    return pa.concat_tables(tables).group_by(names).aggregate([])
 
 
 def batches_of(path: Path, column: str, value: str) -> Iterator[pa.RecordBatch]:
@@ -115,7 +137,7 @@ def batches_of(path: Path, column: str, value: str) -> Iterator[pa.RecordBatch]:
     import pyarrow.dataset as ds  # slow to import
 
     try:
-        yield from open_table(path).to_pyarrow_dataset().to_batches(filter=ds.field(column) == value)
+        yield from _files(path).to_batches(filter=ds.field(column) == value)
     except (OSError, pa.ArrowException) as wrong:
         raise ArtifactError(Problem(str(path), "rows", _short(wrong), "all there", BACK)) from None
 
@@ -123,7 +145,7 @@ def batches_of(path: Path, column: str, value: str) -> Iterator[pa.RecordBatch]:
 def count_rows(path: Path) -> int:
     """How many rows a table has."""
     try:
-        return int(open_table(path).to_pyarrow_dataset().count_rows())
+        return int(_files(path).count_rows())
     except (OSError, pa.ArrowException) as wrong:
         raise ArtifactError(Problem(str(path), "rows", _short(wrong), "all there", BACK)) from None
 
