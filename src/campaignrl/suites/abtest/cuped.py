@@ -68,7 +68,7 @@ def differences(outcomes: Float, challenger: Bool, covariates: Float | None = No
 
 def _difference(outcome: Float, y: Float, challenger: Bool, slopes: int) -> Difference:
     plain, free = _error(outcome, challenger), len(y) - 2
-    error = _error(y, challenger) * math.sqrt(free / (free - slopes))  # each slope takes a degree of freedom
+    error = _error(y, challenger) * free / (free - slopes)  # slopes that chance gave: in what is left, and in the arms
     ours, theirs = float(y[challenger].mean()), float(y[~challenger].mean())
     saved = 1.0 - (error / plain) ** 2 if plain > 0.0 else 0.0
     return Difference(ours - theirs, error, theirs, ours, len(y), saved)
