@@ -16,7 +16,7 @@ from campaignrl.envs import Panel, customers_frame
 from campaignrl.errors import UsageError
 from campaignrl.ledger import Ledger, add
 from campaignrl.loop import CampaignFile, TrialSpec, cohort_of, new_campaign, planned_step, read_step, today, verdict
-from campaignrl.loop.arms import champion_of, course_of, decided, move_on, policy_of
+from campaignrl.loop.arms import beside, champion_of, course_of, decided, decisions, move_on, of_day, policy_of
 from campaignrl.loop.folder import Stage
 from campaignrl.loop.stations import learn_on, open_ledger
 from campaignrl.loop.stations.exports import _leave_out_own_sends
@@ -29,6 +29,7 @@ from campaignrl.specs import load_world
 from campaignrl.suites.abtest import arms_of, customers_needed
 from campaignrl.suites.abtest.cuped import difference, differences
 from campaignrl.tables import events
+from campaignrl.tables.files import write_frame
 
 DAY = dt.date(2026, 11, 21)
 STUDY = Path(__file__).parents[1] / "experiments" / "promotion.py"
@@ -419,6 +420,46 @@ def test_a_world_fits_its_own_life_and_not_another():
     assert tripled.orders.beyond(0.25)
     assert tripled.orders.value > 1.0
     assert hold(expected, orders.head(10), ids, end, 28).orders is None
+
+
+def test_a_day_in_shards_is_the_day_of_the_whole_table(shop, monkeypatch):
+    campaign = CampaignFile(shop)
+    ledger, uniform = open_ledger(campaign), load_policy("uniform", campaign.world)
+    whole = of_day(campaign, ledger, DAY, commit=False)
+    assert 0 < len(whole.sends) < 2_000
+    said = beside(campaign, ledger, DAY, uniform, whole)
+    every = decided(campaign, ledger, DAY, commit=False).action
+    same = float((decided(campaign, ledger, DAY, commit=False, policy=uniform).action == every).mean())
+    assert said.endswith(f"the same for {same:.1%} of the customers")
+    monkeypatch.setattr(decisions, "SHARD", 300)
+    monkeypatch.setattr(decisions, "decided", None)
+    shards = of_day(campaign, ledger, DAY, commit=False)
+    assert (shards.plan, shards.run, shards.policy, shards.gone) == (whole.plan, whole.run, whole.policy, whole.gone)
+    assert shards.digest == whole.digest
+    place = shop / "list.csv"
+    assert list_bytes(shards.sends, place) == list_bytes(whole.sends, place)
+    assert beside(campaign, ledger, DAY, uniform, shards) == said
+    assert not ledger.counts()["decisions"]
+
+    committed = of_day(campaign, ledger, DAY, commit=True)
+    assert ledger.counts()["decisions"] == 2_000
+    leaves = committed.sends["customer_id"].iloc[0]
+    row = pd.DataFrame({"customer_id": [leaves], "channel": ["*"], "allowed": ["no"], "day": [str(DAY)]})
+    row.to_csv(shop / "permissions.csv", index=False)
+    add(ledger, "permissions", shop / "permissions.csv", campaign.world, today=DAY)
+    again = of_day(campaign, ledger, DAY, commit=True)
+    assert set(committed.sends["decision_id"]) - set(again.sends["decision_id"]) == again.gone
+    assert len(again.gone) == 1
+    assert ledger.counts()["decisions"] == 2_000
+    monkeypatch.undo()
+    once_more = of_day(campaign, ledger, DAY, commit=False)
+    assert (once_more.plan, once_more.digest, once_more.gone) == (again.plan, again.digest, again.gone)
+    assert not list(shop.glob(".deciding-*"))
+
+
+def list_bytes(frame, path):
+    write_frame(frame, path)
+    return path.read_bytes()
 
 
 @pytest.mark.parametrize("rows", [2, 131_072])  # in a piece

@@ -23,10 +23,10 @@ from campaignrl.loop.arms.champion import policy_of as policy_of
 from campaignrl.loop.arms.champion import require_not_losing as require_not_losing
 from campaignrl.loop.arms.champion import standing_of as standing_of
 from campaignrl.loop.arms.cohort import cohort_of as cohort_of
+from campaignrl.loop.arms.decisions import OfDay as OfDay
 from campaignrl.loop.arms.decisions import beside as beside
 from campaignrl.loop.arms.decisions import decided as decided
-from campaignrl.loop.arms.decisions import list_digest as list_digest
-from campaignrl.loop.arms.decisions import no_longer as no_longer
+from campaignrl.loop.arms.decisions import of_day as of_day
 from campaignrl.loop.arms.decisions import of_others_unknown as of_others_unknown
 from campaignrl.loop.arms.rule import CHALLENGER as CHALLENGER
 from campaignrl.loop.arms.rule import CHAMPION as CHAMPION

@@ -170,5 +170,7 @@ def sweep(folder: Path) -> None:
         if before.is_dir() and not (folder / PROFILES).exists():
             before.rename(folder / PROFILES)
         shutil.rmtree(left, ignore_errors=True)
+    for left in folder.glob(".deciding-*"):
+        shutil.rmtree(left, ignore_errors=True)
     for left in folder.glob(f".{LEDGER}-*"):  # begun and not ended, or empty and of another world
         shutil.rmtree(left, ignore_errors=True)
