@@ -125,8 +125,8 @@ def study(
     found, days = crl.load_world(world), sum(step.days for step in spec.steps)
     long = crl.load_world(found, horizon=max(found.horizon, BEFORE + days))
     ends: dict[float, list[tuple[str, int]]] = {gain: [] for gain in GAINS}
-    rests = [world_hash(long), customers, spec.model_dump(mode="json"), seed, every, visits, GAINS, BEFORE, rule_as_is()]
-    key = digest(rests)[:12]
+    asked = [customers, seed, every, visits, GAINS, BEFORE, spec.model_dump(mode="json")]
+    key = digest([world_hash(long), *asked, rule_as_is()])[:12]
     for run in range(runs):
         place = None if folder is None else folder / f"{key}-{run}.json"
         if place is None or not place.exists():

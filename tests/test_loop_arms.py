@@ -147,9 +147,7 @@ def test_signs_of_life_are_those_that_the_exports_tell_of():
     assert told.loc["c0", "sign_visit_7"] == told.loc["c5", "sign_visit_7"] == 0.0, "never came"
     assert told.loc[["c0", "c1"], "sign_opens_30d"].tolist() == [3.0, 1.0]
     assert told.loc[["c0", "c1"], "sign_clicks_30d"].tolist() == [0.0, 1.0]
-    assert told.loc["c1", "sign_visit_7_ever"] == pytest.approx(
-        np.exp(-1.0) * told.loc["c1", "expected_ever"]
-    )
+    assert told.loc["c1", "sign_visit_7_ever"] == pytest.approx(np.exp(-1.0) * told.loc["c1", "expected_ever"])
 
 
 def test_a_cohort_knows_when_each_last_came(shop):

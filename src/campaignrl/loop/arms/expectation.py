@@ -1,4 +1,4 @@
-"""What a customer may be expected to bring: how often they order, times what an order is worth, if they are still there.
+"""What a customer may be expected to bring: how often they order, times what an order is worth, if still there.
 
 Of the days before a step of a trial, from profiles: each customer's own rate and order, drawn towards those of their
 segment where they ordered seldom; the same less, the longer they have been silent; and all of it by signs of life:
