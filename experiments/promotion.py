@@ -17,17 +17,20 @@ import pandas as pd
 
 import campaignrl as crl
 from campaignrl.choices import actions_of_day
+from campaignrl.dynamics import visited
 from campaignrl.envs import Panel
-from campaignrl.loop import TrialSpec, cohort_of, planned_step, read_step, verdict
+from campaignrl.loop import TrialSpec, arms, cohort_of, planned_step, read_step, verdict
+from campaignrl.ope import intervals
 from campaignrl.policies import business_as_usual
-from campaignrl.suites import run_study, study_words, write_files
+from campaignrl.specs import digest, world_hash
+from campaignrl.suites import abtest, run_study, study_words, write_files
 from campaignrl.suites.abtest import Trial, arms_of
 
 GAINS = (-0.05, 0.0, 0.1)
 ENDS = ("promoted", "promoted, then rolled back", "stay", "roll back")
 BEFORE = 60  # days that are known before the trial begins
 FIRST_ID = 1 << 44
-NUMBERS = ("orders", "tenure_days", "basket_mean")
+NUMBERS = ("orders", "tenure_days", "basket_mean", "recency_days", "opens_30d", "clicks_30d")  # of a shop's profiles
 DAY_ZERO = pd.Timestamp("2026-01-01")
 
 Array = np.ndarray
@@ -43,21 +46,25 @@ class Life(NamedTuple):
     value: Array
 
 
-def life_of(world: crl.World, customers: int, spec: TrialSpec, run: int, seed: int) -> Life:
-    """A world's customers under business as usual."""
+def life_of(world: crl.World, customers: int, spec: TrialSpec, run: int, seed: int, *, visits: bool = True) -> Life:
+    """A world's customers under business as usual. visits: the shop knows when each last came."""
     days, starts = sum(step.days for step in spec.steps), np.cumsum([0, *(step.days for step in spec.ramp[:-1])])
     panel = Panel(world, FIRST_ID + np.arange(run * customers, (run + 1) * customers), seed + run)
     rules, ids = business_as_usual(world), np.array([f"c{i:06d}" for i in range(customers)], dtype=object)
     orders, known, sums = [], [], np.zeros((4, customers, days))
+    came = np.full(customers, np.datetime64("NaT"), dtype="datetime64[us]")  # last visit
     for day in range(BEFORE + days):
         if day - BEFORE in starts:
             seen = panel.observe()
             about = {"customer_id": ids, "segment": seen.labels("segment"), **{n: seen.columns[n] for n in NUMBERS}}
             history = pd.concat(orders, ignore_index=True)
-            known.append(cohort_of(pd.DataFrame(about), history, DAY_ZERO + pd.Timedelta(days=day)))
+            newest = pd.DataFrame({"customer_id": ids, "visit": came}) if visits else None
+            known.append(cohort_of(pd.DataFrame(about), history, DAY_ZERO + pd.Timedelta(days=day), newest))
+        alive, now = panel.state.alive.copy(), DAY_ZERO + pd.Timedelta(days=day)
         out = panel.step(actions_of_day(panel, rules))
+        came[visited(world, panel.traits, alive, out, day, panel.seed)] = now
         rows = np.flatnonzero(out.bought)
-        ts = np.full(len(rows), DAY_ZERO + pd.Timedelta(days=day))
+        ts = np.full(len(rows), now)
         orders.append(pd.DataFrame({"customer_id": ids[rows], "ts": ts, "amount": out.revenue[rows]}))
         if day < BEFORE:
             continue
@@ -104,16 +111,26 @@ def begun(life: Life, spec: TrialSpec, step: int, salt: str) -> tuple[Trial, pd.
 
 
 def study(
-    runs: int, customers: int, world: str, spec: TrialSpec, seed: int, every: int = 1, folder: Path | None = None
+    runs: int,
+    customers: int,
+    world: str,
+    spec: TrialSpec,
+    seed: int,
+    every: int = 1,
+    folder: Path | None = None,
+    *,
+    visits: bool = True,
 ) -> dict[str, object]:
-    """By gain: how trials ended, and the days of promotion. folder: where runs are kept."""
+    """By gain: how trials ended, and the days of promotion. folder: where runs are kept, under all they rest on."""
     found, days = crl.load_world(world), sum(step.days for step in spec.steps)
     long = crl.load_world(found, horizon=max(found.horizon, BEFORE + days))
     ends: dict[float, list[tuple[str, int]]] = {gain: [] for gain in GAINS}
+    asked = [customers, seed, every, visits, GAINS, BEFORE, spec.model_dump(mode="json")]
+    key = digest([world_hash(long), *asked, rule_as_is()])[:12]
     for run in range(runs):
-        place = None if folder is None else folder / f"{world}-{customers}-{seed}-{every}-{run}.json"
+        place = None if folder is None else folder / f"{key}-{run}.json"
         if place is None or not place.exists():
-            life = life_of(long, customers, spec, run, seed)
+            life = life_of(long, customers, spec, run, seed, visits=visits)
             each = [played(life, spec, gain, f"run {run}", every) for gain in GAINS]
             if place is not None:
                 write_files(place.parent, {place.name: json.dumps(each)})
@@ -134,9 +151,16 @@ def study(
         "world": world,
         "days": days,
         "looks every": every,
+        "visits are known": visits,
         "alpha": spec.alpha,
         "gains": told,
     }
+
+
+def rule_as_is() -> str:
+    """Of the code that decides: runs of another rule are of another study."""
+    code = [file for package in (arms, abtest, intervals) for file in sorted(Path(package.__path__[0]).glob("*.py"))]
+    return digest([file.read_text(encoding="utf-8") for file in code])
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -147,10 +171,10 @@ def main(argv: list[str] | None = None) -> None:
     words.add_argument("--world", default="ecommerce")
     words.add_argument("--every", type=int, default=1, help="days from one look to the next")
     words.add_argument("--seed", type=int, default=0)
+    words.add_argument("--no-visits", action="store_true", help="of a shop whose exports tell of no visits")
     chosen = words.parse_args(argv)
-    result = study(
-        chosen.runs, chosen.customers, chosen.world, TrialSpec(), chosen.seed, chosen.every, chosen.output / "runs"
-    )
+    how = (chosen.world, TrialSpec(), chosen.seed, chosen.every, chosen.output / "runs")
+    result = study(chosen.runs, chosen.customers, *how, visits=not chosen.no_visits)
     print(json.dumps(result, indent=1))
     write_files(chosen.output, {"promotion.json": json.dumps(result, indent=2)})
 

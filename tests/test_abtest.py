@@ -285,6 +285,17 @@ def test_a_covariate_takes_out_what_it_explains_and_leaves_the_difference():
     assert difference(y, treated, np.zeros((4_000, 1))).variance_saved == 0.0
 
 
+def test_many_covariates_that_say_nothing_do_not_make_a_test_sure():
+    """A regression on sixty of them explains a fifth of three hundred customers by chance alone."""
+    chance, z = np.random.default_rng(12), []
+    for _ in range(300):
+        found = difference(chance.normal(size=300), chance.random(300) < 0.5, chance.normal(size=(300, 60)))
+        z.append(found.value / found.std_error)
+    assert np.std(z) == pytest.approx(1.0, abs=0.1)
+    y, treated, x = chance.normal(size=300), chance.random(300) < 0.5, chance.normal(size=(300, 76))
+    assert difference(y, treated, x) == difference(y, treated), "too few customers for so many"
+
+
 def test_a_clear_gain_stops_the_test_and_none_goes_on():
     trial = trial_of(looks="any time")
     better = read_trial(trial, read_outcomes(trial, table_of(trial, 12_000, gain=0.6)))

@@ -1,5 +1,7 @@
 """The events table: what it admits, what it refuses with every bad row at once, and files that come back as written."""
 
+import datetime as dt
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -8,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaignrl.errors import DataError, UnknownName
-from campaignrl.tables.events import COLUMNS, KINDS, events_table, read_events, read_events_table, write_events
+from campaignrl.tables import events as events_module
+from campaignrl.tables.events import (
+    COLUMNS,
+    KINDS,
+    event_pieces,
+    events_table,
+    read_events,
+    read_events_table,
+    write_events,
+)
 from campaignrl.tables.files.whole_files import write_frame
 
 
@@ -36,6 +47,33 @@ def test_the_same_rows_give_the_same_bytes(tmp_path):
     write_events(some(), tmp_path / "one.parquet")
     write_events(some(), tmp_path / "two.parquet")
     assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
+
+
+@pytest.mark.parametrize("rows", [1, 2, 100])  # in a piece
+def test_some_kinds_since_a_day_are_those_of_the_whole_table(tmp_path, monkeypatch, rows):
+    monkeypatch.setattr(events_module, "ROW_GROUP", rows)
+    path = tmp_path / "e.parquet"
+    write_events(some(), path)
+    whole = read_events(path)
+    assert [len(piece) for piece in event_pieces(path)] == ([rows] * (4 // rows) if rows < 4 else [4])
+    for kinds, since in ((["order"], None), (None, dt.date(2024, 1, 3)), (["order", "visit"], dt.date(2024, 1, 2))):
+        chosen = whole[whole["kind"].isin(KINDS if kinds is None else kinds)]
+        chosen = chosen[chosen["ts"] >= pd.Timestamp(since or "2000-01-01")].reset_index(drop=True)
+        assert 0 < len(chosen) < 4
+        pd.testing.assert_frame_equal(read_events(path, kinds=kinds, since=since), chosen)
+        names = ["amount", "customer_id"]
+        pd.testing.assert_frame_equal(read_events(path, names, kinds=kinds, since=since), chosen[names])
+    none = read_events(path, kinds=["cart"])
+    assert not len(none)
+    assert none.dtypes.equals(whole.dtypes)
+
+
+def test_a_bad_row_in_a_later_piece_is_named_by_its_number_in_the_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(events_module, "ROW_GROUP", 2)
+    path = tmp_path / "e.parquet"
+    write_frame(some(kind=["order", "visit", "refund", "odrer"]), path)
+    with pytest.raises(DataError, match="row 3"):
+        read_events(path, kinds=["order"])
 
 
 def test_rows_of_one_moment_keep_their_order(tmp_path):

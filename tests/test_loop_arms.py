@@ -16,9 +16,10 @@ from campaignrl.envs import Panel, customers_frame
 from campaignrl.errors import UsageError
 from campaignrl.ledger import Ledger, add
 from campaignrl.loop import CampaignFile, TrialSpec, cohort_of, new_campaign, planned_step, read_step, today, verdict
-from campaignrl.loop.arms import champion_of, course_of, decided, move_on, policy_of
+from campaignrl.loop.arms import beside, champion_of, course_of, decided, decisions, move_on, of_day, policy_of
 from campaignrl.loop.folder import Stage
 from campaignrl.loop.stations import learn_on, open_ledger
+from campaignrl.loop.stations.exports import _leave_out_own_sends
 from campaignrl.ope.intervals import late_inflation, late_multiple
 from campaignrl.policies import Split, load_policy, policy_hash
 from campaignrl.rng import customer_keys
@@ -27,6 +28,8 @@ from campaignrl.send.decide import decide
 from campaignrl.specs import load_world
 from campaignrl.suites.abtest import arms_of, customers_needed
 from campaignrl.suites.abtest.cuped import difference, differences
+from campaignrl.tables import events
+from campaignrl.tables.files import write_frame
 
 DAY = dt.date(2026, 11, 21)
 STUDY = Path(__file__).parents[1] / "experiments" / "promotion.py"
@@ -98,6 +101,67 @@ def test_what_a_customer_is_expected_to_bring_is_of_the_days_before_and_one_orde
     assert told["order_expected"].tolist() == pytest.approx([(40.0 + 1.5 * typical) / 5.5, typical, typical])
     none = cohort_of(people, orders.iloc[:0], day)
     assert not none[["order_expected", "value_expected", "value_expected_late"]].to_numpy().any()
+
+
+def expected_of(newest=None, **changes):
+    columns = {
+        "customer_id": [f"c{i}" for i in range(60)],
+        "segment": ["big"] * 30 + ["small"] * 30,
+        "orders": [4.0] * 30 + [1.0] * 30,
+        "tenure_days": [400.0] * 60,
+        "recency_days": [10.0] * 60,
+        "basket_mean": [200.0] * 30 + [50.0] * 30,
+    }
+    orders = pd.DataFrame({"customer_id": ["c0"], "ts": [pd.Timestamp(DAY)], "amount": [1.0]}).iloc[:0]
+    found = cohort_of(pd.DataFrame(columns).assign(**changes), orders, pd.Timestamp(DAY), newest)
+    return found.set_index("customer_id")
+
+
+def test_what_is_expected_is_rate_times_order_drawn_towards_the_segments_and_less_in_silence():
+    usual = expected_of()
+    assert usual.loc["c1", "expected_ever"] == pytest.approx(4.6 / (0.6 / 0.01 + 400.0) * 200.0)
+    assert usual.loc["c40", "expected_ever"] == pytest.approx(1.0 / 400.0 * 50.0), "as everybody of the segment"
+    never = expected_of(orders=[0.0, *[4.0] * 29, *[1.0] * 30], basket_mean=[np.nan, *[200.0] * 29, *[50.0] * 30])
+    rate = 29 * 4.0 / (30 * 400.0)
+    assert never.loc["c0", "expected_ever"] == pytest.approx(0.6 / (0.6 / rate + 400.0) * 200.0)
+    assert never.loc["c0", "expected_order"] == pytest.approx(200.0)
+    silent = expected_of(recency_days=[300.0, *[10.0] * 59])
+    for name in ("expected_silent_60", "expected_silent_240", "expected_ever_there", "expected_while_there_there"):
+        assert silent.loc["c0", name] < usual.loc["c0", name], name
+    assert silent.loc["c0", "expected_ever"] == usual.loc["c0", "expected_ever"]
+    nobody = expected_of(orders=0.0, basket_mean=np.nan)
+    assert np.isfinite(nobody.filter(regex="^expected_").to_numpy(dtype=float)).all()
+    unknown = expected_of(orders=np.nan, basket_mean=np.nan, recency_days=np.nan, tenure_days=np.nan)
+    assert np.isfinite(unknown.filter(regex="^expected_").to_numpy(dtype=float)).all()
+
+
+def test_signs_of_life_are_those_that_the_exports_tell_of():
+    assert not [name for name in expected_of() if name.startswith("sign_")]
+    unknown = expected_of(opens_30d=np.nan, clicks_30d=np.nan, newest=pd.DataFrame({"customer_id": [], "order": []}))
+    assert not [name for name in unknown if name.startswith("sign_")], "unknown is not none"
+    never = pd.DataFrame({"customer_id": ["c0"], "visit": [pd.NaT]}).astype({"visit": "datetime64[us]"})
+    assert not [name for name in expected_of(never) if name.startswith("sign_")]
+    newest = pd.DataFrame({"customer_id": ["c1", "c0"], "visit": [pd.Timestamp(DAY) - pd.Timedelta(days=7), pd.NaT]})
+    told = expected_of(newest, opens_30d=[9.0, *[1.0] * 59], clicks_30d=[0.0, *[2.0] * 59])
+    assert told.loc["c1", "sign_visit_7"] == pytest.approx(np.exp(-1.0))
+    assert told.loc["c0", "sign_visit_7"] == told.loc["c5", "sign_visit_7"] == 0.0, "never came"
+    assert told.loc[["c0", "c1"], "sign_opens_30d"].tolist() == [3.0, 1.0]
+    assert told.loc[["c0", "c1"], "sign_clicks_30d"].tolist() == [0.0, 1.0]
+    assert told.loc["c1", "sign_visit_7_ever"] == pytest.approx(np.exp(-1.0) * told.loc["c1", "expected_ever"])
+
+
+def test_a_cohort_knows_when_each_last_came(shop):
+    """The morning's cohort is of the profiles' own freshness, which `cohort_of` is given in the study as well."""
+    campaign = CampaignFile(shop)
+    newest = pd.read_parquet(shop / "profiles" / "freshness.parquet")
+    newest["visit"] = pd.Timestamp(DAY) - pd.Timedelta(days=3)
+    newest.to_parquet(shop / "profiles" / "freshness.parquet")
+    ledger = open_ledger(campaign)
+    day = DAY + dt.timedelta(days=1)
+    move_on(campaign, ledger, day, champion_of(campaign), [load_policy("none", campaign.world)])
+    cohort = pd.read_parquet(shop / "trial-customers.parquet")
+    assert cohort["sign_visit_7"].to_numpy() == pytest.approx(np.exp(-4.0 / 7.0))
+    assert {"expected_ever", "sign_opens_30d_ever", "segment_0"} <= set(cohort)
 
 
 def test_what_was_known_beforehand_is_taken_out_of_the_guardrails_too():
@@ -354,6 +418,76 @@ def test_a_world_fits_its_own_life_and_not_another():
     assert tripled.orders.beyond(0.25)
     assert tripled.orders.value > 1.0
     assert hold(expected, orders.head(10), ids, end, 28).orders is None
+
+
+def test_a_day_in_shards_is_the_day_of_the_whole_table(shop, monkeypatch):
+    campaign = CampaignFile(shop)
+    ledger, uniform = open_ledger(campaign), load_policy("uniform", campaign.world)
+    whole = of_day(campaign, ledger, DAY, commit=False)
+    assert 0 < len(whole.sends) < 2_000
+    said = beside(campaign, ledger, DAY, uniform, whole)
+    every = decided(campaign, ledger, DAY, commit=False).action
+    same = float((decided(campaign, ledger, DAY, commit=False, policy=uniform).action == every).mean())
+    assert said.endswith(f"the same for {same:.1%} of the customers")
+    monkeypatch.setattr(decisions, "SHARD", 300)
+    monkeypatch.setattr(decisions, "decided", None)
+    shards = of_day(campaign, ledger, DAY, commit=False)
+    assert (shards.plan, shards.run, shards.policy, shards.gone) == (whole.plan, whole.run, whole.policy, whole.gone)
+    assert shards.digest == whole.digest
+    place = shop / "list.csv"
+    assert list_bytes(shards.sends, place) == list_bytes(whole.sends, place)
+    assert beside(campaign, ledger, DAY, uniform, shards) == said
+    assert not ledger.counts()["decisions"]
+
+    committed = of_day(campaign, ledger, DAY, commit=True)
+    assert ledger.counts()["decisions"] == 2_000
+    leaves = committed.sends["customer_id"].iloc[0]
+    row = pd.DataFrame({"customer_id": [leaves], "channel": ["*"], "allowed": ["no"], "day": [str(DAY)]})
+    row.to_csv(shop / "permissions.csv", index=False)
+    add(ledger, "permissions", shop / "permissions.csv", campaign.world, today=DAY)
+    again = of_day(campaign, ledger, DAY, commit=True)
+    assert set(committed.sends["decision_id"]) - set(again.sends["decision_id"]) == again.gone
+    assert len(again.gone) == 1
+    assert ledger.counts()["decisions"] == 2_000
+    monkeypatch.undo()
+    once_more = of_day(campaign, ledger, DAY, commit=False)
+    assert (once_more.plan, once_more.digest, once_more.gone) == (again.plan, again.digest, again.gone)
+    assert not list(shop.glob(".deciding-*"))
+
+
+def list_bytes(frame, path):
+    write_frame(frame, path)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("rows", [2, 131_072])  # in a piece
+def test_a_send_of_the_ledger_is_one_contact_though_the_exports_tell_of_it(shop, tmp_path, monkeypatch, rows):
+    monkeypatch.setattr(events, "ROW_GROUP", rows)
+    campaign = CampaignFile(shop)
+    ledger, path = open_ledger(campaign), tmp_path / "events.parquet"
+    sent = decided(campaign, ledger, DAY, commit=True).sends()
+    own, noon = sent["customer_id"].iloc[0], pd.Timestamp(DAY) + pd.Timedelta(hours=12)
+    channel = sent["channel"].iloc[0]
+    other = next(name for name in campaign.world.channels if name != channel)
+    told = [
+        (own, noon, "sent", channel),
+        (own, noon, "order", channel),
+        (own, noon, "sent", other),
+        (own, noon, "sent", None),
+        (own, noon - pd.Timedelta(days=1), "sent", channel),
+        ("somebody", noon, "sent", channel),
+    ]
+    columns = ["customer_id", "ts", "kind", "channel"]
+    events.write_events(pd.DataFrame(told, columns=columns), path)
+    _leave_out_own_sends(path, ledger)
+    left = events.read_events(path)[columns].astype(object).where(lambda frame: frame.notna(), None)
+    assert sorted(map(str, left.itertuples(index=False, name=None))) == sorted(map(str, told[1:]))
+    before = path.read_bytes()
+    _leave_out_own_sends(path, ledger)
+    assert path.read_bytes() == before
+    events.write_events(pd.DataFrame(told[:1], columns=columns), path)
+    _leave_out_own_sends(path, ledger)
+    assert not len(events.read_events(path)), "nothing else was told"
 
 
 def test_nobody_is_sent_anything_twice_by_two_policies(shop):

@@ -16,7 +16,7 @@ from typing import Any
 
 from campaignrl.errors import Problem, UsageError
 from campaignrl.ledger import Ledger
-from campaignrl.loop.arms import decided, list_digest, no_longer
+from campaignrl.loop.arms import of_day
 from campaignrl.loop.folder import (
     APPROVALS,
     HALT,
@@ -79,23 +79,22 @@ def approve(folder: str | Path, *, day: datetime.date, who: str, now: datetime.d
         _require_plan(campaign, state, day)
         take_in(campaign, ledger, day, state)  # an opt-out at noon
         planned = read_frame(place / PLANS / f"{day}.csv", text=["customer_id"])
-        again = decided(campaign, ledger, day, commit=False)
-        rows = again.sends()
+        rows = of_day(campaign, ledger, day, commit=False).sends
         kept = set(map(tuple, planned[COLUMNS].astype(str).to_numpy()))
         added = [row for row in map(tuple, rows[COLUMNS].astype(str).to_numpy()) if row not in kept]
         if added:
             fix = f"Look at it again: campaignrl today {place}."
             raise UsageError(Problem("approve", "plan", f"{len(added):,} other sends", "what was looked at", fix))
-        found = decided(campaign, ledger, day, commit=True)
-        lost = len(planned) - len(found.sends())
+        found = of_day(campaign, ledger, day, commit=True)
+        lost = len(planned) - len(found.sends)
         facts = {"day": day.isoformat(), "who": who, "when": now.isoformat(timespec="seconds"), "lost": lost}
-        facts |= {"sends": len(found.sends()), "list": list_digest(found), "run": found.run, "policy": found.policy}
-        write_whole(path, frame_writer(found.sends(), path))
+        facts |= {"sends": len(found.sends), "list": found.digest, "run": found.run, "policy": found.policy}
+        write_whole(path, frame_writer(found.sends, path))
         append_line(place / APPROVALS, facts)
         state["approved"] = {**facts, "list": str(path)}
         write_state(place, state)
         tell_standing(place)
-    return Approved(day, path, len(found.sends()), lost, who)
+    return Approved(day, path, len(found.sends), lost, who)
 
 
 def _take_off(
@@ -103,7 +102,7 @@ def _take_off(
 ) -> int:
     """Take customers off a released list who may no longer be contacted; how many."""
     listed = read_frame(path, text=["customer_id", "decision_id"])
-    gone = listed["decision_id"].isin(no_longer(decided(campaign, ledger, day, commit=False)))
+    gone = listed["decision_id"].isin(of_day(campaign, ledger, day, commit=False).gone)
     if gone.any():
         left = listed[~gone].reset_index(drop=True)
         write_whole(path, frame_writer(left, path))

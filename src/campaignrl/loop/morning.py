@@ -17,15 +17,14 @@ from typing import Any
 from campaignrl.errors import Problem, UsageError
 from campaignrl.ledger import Ledger
 from campaignrl.loop.arms import (
+    OfDay,
     beside,
     challengers,
     champion_of,
     course_of,
-    decided,
     judge,
-    list_digest,
     move_on,
-    no_longer,
+    of_day,
     of_others_unknown,
     require_not_losing,
 )
@@ -47,7 +46,7 @@ from campaignrl.monitor import health_of
 from campaignrl.policies import Policy
 from campaignrl.profiles.store import money_of, require_currency
 from campaignrl.report.pages import morning_page, plan_page
-from campaignrl.send import Decisions, Plan, plan_of
+from campaignrl.send import Plan
 from campaignrl.tables.files import Writer, frame_writer, read_frame, write_together
 
 PLANS = "plans"
@@ -149,16 +148,15 @@ def today(folder: str | Path, *, day: datetime.date, watch: Watch | None = None)
             may = [one.policy for one in tried if one.policy is not None and one.is_better]
             said += move_on(campaign, ledger, day, champion, may)
         with found.station("decide", watch) as said:
-            decisions = decided(campaign, ledger, day, commit=False)
-            plan = plan_of(decisions, campaign.world, ledger)
-            found.plan = replace(plan, limits=(*plan.limits, *of_others_unknown(campaign)))
+            made = of_day(campaign, ledger, day, commit=False)
+            found.plan = replace(made.plan, limits=(*made.plan.limits, *of_others_unknown(campaign)))
             said.append(_sends(found.plan))
         apprentices = _apprentices(campaign, state, others, day)
         with found.station("apprentice", watch, quiet=not apprentices) as said:
-            said += [beside(campaign, ledger, day, one, decisions) for one in apprentices]
-        _wait(found, campaign, state, decisions)
+            said += [beside(campaign, ledger, day, one, made) for one in apprentices]
+        _wait(found, campaign, state, made)
         found.alerts += [one.says for one in health_of(ledger, as_of=day, world=campaign.world).alarms]
-        _write(found, campaign, state, decisions)
+        _write(found, campaign, state, made)
         write_state(place, state)
     return found
 
@@ -183,13 +181,13 @@ def _apprentices(
     return [one for one in others if one.name != busy]
 
 
-def _wait(found: Today, campaign: CampaignFile, state: dict[str, Any], decisions: Decisions) -> None:
+def _wait(found: Today, campaign: CampaignFile, state: dict[str, Any], made: OfDay) -> None:
     """What stands between the plan and the sends."""
     assert found.plan is not None
     approved = state.get("approved", {})
     if approved.get("day") == found.day.isoformat():
         found.alerts.append(f"{found.day}: released by {approved['who']}; the list is {approved['list']}")
-        gone = len(no_longer(decisions) & _listed(approved["list"]))
+        gone = len(made.gone & _listed(approved["list"]))
         if gone:
             fix = f"campaignrl approve {found.folder} --by NAME, once more, takes them off"
             found.alerts.insert(0, f"{gone:,} on the released list may no longer be contacted: {fix}")
@@ -200,7 +198,7 @@ def _wait(found: Today, campaign: CampaignFile, state: dict[str, Any], decisions
     if not found.plan.sends:
         why = ", ".join(f"{why} ({many:,})" for why, many in found.plan.nothing[:3])
         found.alerts.append(f"nobody gets anything: {why or 'no customers'}")
-    state["plan"] = {"day": found.day.isoformat(), "list": list_digest(decisions), "sends": found.plan.sends}
+    state["plan"] = {"day": found.day.isoformat(), "list": made.digest, "sends": found.plan.sends}
     found.waits_for = standing_of(campaign, state, found.day).said
 
 
@@ -210,7 +208,7 @@ def _listed(path: str) -> set[str]:
     return set(read_frame(place, text=["decision_id"])["decision_id"]) if place.is_file() else set()
 
 
-def _write(found: Today, campaign: CampaignFile, state: dict[str, Any], decisions: Decisions) -> None:
+def _write(found: Today, campaign: CampaignFile, state: dict[str, Any], made: OfDay) -> None:
     assert found.plan is not None
     name = found.day.isoformat()
     found.list_path, found.page = found.folder / PLANS / f"{name}.csv", found.folder / PAGE
@@ -228,7 +226,7 @@ def _write(found: Today, campaign: CampaignFile, state: dict[str, Any], decision
     if found.waits_for:  # what was released stays as it was looked at
         files = {
             found.folder / PLANS / f"{name}.html": lambda out: out.write(plan),
-            found.list_path: frame_writer(decisions.sends(), found.list_path),
+            found.list_path: frame_writer(made.sends, found.list_path),
             **files,
         }
     write_together(files)

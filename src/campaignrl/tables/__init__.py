@@ -24,6 +24,7 @@ from campaignrl.tables.events import NUMBERS as NUMBERS
 from campaignrl.tables.events import REQUIRED as REQUIRED
 from campaignrl.tables.events import SCHEMA as SCHEMA
 from campaignrl.tables.events import TEXTS as TEXTS
+from campaignrl.tables.events import event_pieces as event_pieces
 from campaignrl.tables.events import events_table as events_table
 from campaignrl.tables.events import read_events as read_events
 from campaignrl.tables.events import write_events as write_events

@@ -14,7 +14,8 @@ Here: the columns, their contract, frames in and out. Not here: making the table
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,12 @@ import pyarrow.compute as pc
 
 from campaignrl.errors import DataError, Problem, nearest
 from campaignrl.tables.files import (
+    ROW_GROUP,
     column_names,
     is_parquet,
+    parquet_file,
     read_table,
+    reading,
     require_columns,
     row_problems,
     write_parquet,
@@ -71,6 +75,7 @@ SCHEMA = pa.schema(
     ]
 )
 COLUMNS = tuple(SCHEMA.names)
+NO_EVENTS = pa.schema([field.with_nullable(True) for field in SCHEMA]).empty_table()
 
 
 def write_events(events: pd.DataFrame, path: str | Path) -> None:
@@ -79,25 +84,61 @@ def write_events(events: pd.DataFrame, path: str | Path) -> None:
     write_whole(path, lambda out: write_parquet(table, out))
 
 
-def read_events(path: str | Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """All events of a Parquet file, or some columns of them; what breaks the contract is a DataError."""
-    table = read_events_table(path, columns)
-    frame: pd.DataFrame = table.to_pandas()
-    return frame
+def read_events(
+    path: str | Path,
+    columns: Sequence[str] | None = None,
+    *,
+    kinds: Sequence[str] | None = None,
+    since: date | None = None,
+) -> pd.DataFrame:
+    """All events of a Parquet file, or some columns of them; what breaks the contract is a DataError.
+
+    kinds, since: only events of these kinds, of that day and later: the others are looked at and never held.
+    """
+    if kinds is None and since is None:
+        frame: pd.DataFrame = read_events_table(path, columns).to_pandas()
+        return frame
+    wanted = list(COLUMNS if columns is None else columns)
+    parts = [_chosen(piece, kinds, since).select(wanted) for piece in event_pieces(path)]
+    found: pd.DataFrame = pa.concat_tables([NO_EVENTS.select(wanted), *parts]).to_pandas()
+    return found
+
+
+def event_pieces(path: str | Path) -> Iterator[pa.Table]:
+    """The events of a Parquet file in order, some of them at a time, checked like all of them."""
+    source = _events_file(path)
+    with reading(source), parquet_file(source) as file:
+        for batch in file.iter_batches(ROW_GROUP):
+            piece = _conformed(pa.Table.from_batches([batch]), str(source))
+            if event_problems(piece):
+                read_events_table(source)  # which says the rows' numbers in the whole file
+            yield piece
 
 
 def read_events_table(path: str | Path, columns: Sequence[str] | None = None) -> pa.Table:
     """The same as an Arrow table, its columns in our order and types; absent nullable ones are null."""
-    source = Path(path)
-    if not is_parquet(source):
-        raise DataError(Problem(str(source), "file", source.name, "a Parquet file", "Events come out of intake."))
-    present = column_names(source)
-    require_columns(source, REQUIRED, present)
+    source = _events_file(path)
     table = _conformed(read_table(source), str(source))
     problems = event_problems(table, str(source))
     if problems:
         raise DataError(problems)
     return table if columns is None else table.select(list(columns))
+
+
+def _events_file(path: str | Path) -> Path:
+    source = Path(path)
+    if not is_parquet(source):
+        raise DataError(Problem(str(source), "file", source.name, "a Parquet file", "Events come out of intake."))
+    require_columns(source, REQUIRED, column_names(source))
+    return source
+
+
+def _chosen(piece: pa.Table, kinds: Sequence[str] | None, since: date | None) -> pa.Table:
+    if kinds is not None:
+        piece = piece.filter(pc.is_in(piece["kind"], value_set=pa.array(kinds, pa.string())))
+    if since is not None:
+        piece = piece.filter(pc.greater_equal(piece["ts"], np.datetime64(since, "us")))
+    return piece
 
 
 def events_table(events: pd.DataFrame) -> pa.Table:
@@ -158,7 +199,7 @@ def _conformed(table: pa.Table, where: str) -> pa.Table:
             problems.append(Problem(where, field.name, kind, f"a column of {field.type}", "Ids and names are text."))
     if problems:
         raise DataError(problems)
-    return pa.table(columns, schema=pa.schema([field.with_nullable(True) for field in SCHEMA]))
+    return pa.table(columns, schema=NO_EVENTS.schema)
 
 
 def _cast(column: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:

@@ -2,8 +2,8 @@
 
 Numbers alone, one row a customer, of the days before the step and never changed in it: orders and money of the last
 days, how long ago the last order was, what the profile says, by segment, and what to expect of all this: how often a
-customer orders, times what an order of theirs is worth, and less where they have been silent. Not here: the comparison
-(rule.py).
+customer orders, times what an order of theirs is worth, and less where they have been silent. Not here: what profiles
+let one expect beyond these days (expectation.py), the comparison (rule.py).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from campaignrl.loop.arms.expectation import expected
 from campaignrl.tables import ID
 
 PAST = 90  # days in which orders are counted
@@ -23,8 +24,14 @@ SEGMENT = "segment"
 FEWEST = 20  # customers of a segment that gets a number of its own
 
 
-def cohort_of(profiles: pd.DataFrame, orders: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
-    """Customers of `profiles` on the morning of `day`, by id. orders: customer_id, ts, amount."""
+def cohort_of(
+    profiles: pd.DataFrame, orders: pd.DataFrame, day: pd.Timestamp, newest: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Customers of `profiles` on the morning of `day`, by id.
+
+    orders: customer_id, ts, amount. newest: customer_id and the time of the newest event of a kind, as the profiles'
+    freshness has it; visits are looked at, where there are any.
+    """
     ids = profiles[ID].astype(str)
     past = orders[orders["ts"] < day]
     late = past[past["ts"] >= day - pd.Timedelta(days=PAST)]
@@ -51,6 +58,7 @@ def cohort_of(profiles: pd.DataFrame, orders: pd.DataFrame, day: pd.Timestamp) -
         if name in profiles:
             known = _numbers(profiles, name)
             found[f"{name}_known"] = np.log1p(np.maximum(known, 0.0))  # an unknown stays one: the mean, in the test
+    found |= expected(profiles, newest, day)
     if SEGMENT in profiles:
         counts = profiles[SEGMENT].value_counts().sort_index()
         for number, name in enumerate(counts.index[counts >= FEWEST][1:]):

@@ -171,8 +171,8 @@ def _end(course: Course) -> None:
 def _cohort(campaign: CampaignFile, day: datetime.date) -> pd.DataFrame:
     folder = campaign.folder / PROFILES
     profiles = read_frame(folder / "profiles.parquet", text=[ID])
-    events = read_events(folder / "events.parquet", [ID, "ts", "kind", "amount"])
-    return cohort_of(profiles, events[events["kind"] == "order"], pd.Timestamp(day))
+    orders = read_events(folder / "events.parquet", [ID, "ts", "amount"], kinds=["order"])
+    return cohort_of(profiles, orders, pd.Timestamp(day), read_frame(folder / "freshness.parquet", text=[ID]))
 
 
 def _crossed(

@@ -53,9 +53,9 @@ def _outcomes_of_exports(campaign: CampaignFile, ledger: Ledger, day: datetime.d
 
     An amount that a later export says otherwise is told by the difference: less as a refund, more as an order's.
     """
-    events = read_events(campaign.folder / PROFILES / "events.parquet")
-    since = events["kind"].isin(list(OUTCOMES)) & (events["ts"] >= pd.Timestamp(campaign.spec.start))
-    rows = events[since & (events["ts"] < pd.Timestamp(day))]
+    path = campaign.folder / PROFILES / "events.parquet"
+    events = read_events(path, [ID, "ts", "kind", "channel", "amount"], kinds=list(OUTCOMES), since=campaign.spec.start)
+    rows = events[events["ts"] < pd.Timestamp(day)]
     if not len(rows):
         return 0
     rows = rows.sort_values([ID, "ts", "kind", "amount"], kind="stable")

@@ -13,11 +13,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from campaignrl.errors import DataError, Problem
-from campaignrl.ledger import EPOCH, FACTS, Ledger, not_sent
+from campaignrl.ledger import FACTS, Ledger, not_sent
 from campaignrl.loop.folder import CampaignFile, digest_of
 from campaignrl.profiles.events import newest_day
 from campaignrl.profiles.intake import IntakeResult
@@ -25,11 +25,13 @@ from campaignrl.profiles.intake.intake import intake
 from campaignrl.profiles.store import build_folder
 from campaignrl.report.pages import quality_page
 from campaignrl.specs import world_hash
-from campaignrl.tables import ID, read_events, write_events
+from campaignrl.tables import event_pieces, read_events
+from campaignrl.tables.files import write_parquet_parts, write_whole
 
 PROFILES, LEDGER = "profiles", "ledger"
 FEWER = 0.8  # of the orders of the morning before, below which somebody should look
 HIDDEN = (".", "_", "~$")
+SEP = "\0"
 
 
 def open_ledger(campaign: CampaignFile) -> Ledger:
@@ -60,7 +62,7 @@ def make_profiles(campaign: CampaignFile, ledger: Ledger, day: datetime.date, st
         fresh = Path(scratch) / PROFILES
         taken = intake(campaign.mapping, campaign.exports, fresh, day, page=quality_page)
         rejected = len(taken.rejects)
-        orders = int((read_events(taken.events_path, ["kind"])["kind"] == "order").sum())
+        orders = len(read_events(taken.events_path, ["kind"], kinds=["order"]))
         _require_understood(taken)
         _leave_out_own_sends(taken.events_path, ledger)
         _require_recent(taken.events_path, day, spec.data.max_age_days)
@@ -117,13 +119,17 @@ def _leave_out_own_sends(path: Path, ledger: Ledger) -> None:
     sends = sends[(sends["action"] != 0) & ~sends["decision_id"].isin(not_sent(ledger))]
     if not len(sends):
         return
-    own = set(zip(sends["customer_id"], sends["channel"], sends["day"].astype(int), strict=True))
-    events = read_events(path)
-    days = (events["ts"].dt.normalize() - pd.Timestamp(EPOCH)).dt.days
-    keys = zip(events[ID], events["channel"], days, strict=True)
-    twice = (events["kind"] == "sent").to_numpy() & np.array([key in own for key in keys], dtype=bool)
-    if twice.any():
-        write_events(events[~twice], path)
+    own = pa.array((sends["customer_id"] + SEP + sends["channel"] + SEP + sends["day"].astype(str)).unique())
+    if any(pc.any(_among(piece, own)).as_py() for piece in event_pieces(path)):
+        left = (piece.filter(pc.invert(_among(piece, own))) for piece in event_pieces(path))
+        write_whole(path, lambda out: write_parquet_parts(left, out))
+
+
+def _among(events: pa.Table, own: pa.Array) -> pa.ChunkedArray:
+    """(n,) which events are sends of these customers, channels and days."""
+    day = pc.cast(pc.cast(pc.cast(events["ts"], pa.date32()), pa.int32()), pa.string())
+    key = pc.binary_join_element_wise(events["customer_id"], pc.fill_null(events["channel"], ""), day, SEP)
+    return pc.and_(pc.equal(events["kind"], "sent"), pc.is_in(key, value_set=own))
 
 
 def _require_recent(path: Path, day: datetime.date, most: int) -> None:
@@ -163,6 +169,8 @@ def sweep(folder: Path) -> None:
         before = left / "before"
         if before.is_dir() and not (folder / PROFILES).exists():
             before.rename(folder / PROFILES)
+        shutil.rmtree(left, ignore_errors=True)
+    for left in folder.glob(".deciding-*"):
         shutil.rmtree(left, ignore_errors=True)
     for left in folder.glob(f".{LEDGER}-*"):  # begun and not ended, or empty and of another world
         shutil.rmtree(left, ignore_errors=True)

@@ -17,6 +17,7 @@ from campaignrl.errors import Problem, UsageError
 from campaignrl.loop.folder import CampaignFile
 from campaignrl.loop.stations.exports import PROFILES
 from campaignrl.policies import Policy, policy_hash
+from campaignrl.profiles.events import oldest_moment
 from campaignrl.specs import World, lent_responses, world_hash
 from campaignrl.tables import ID, read_events
 from campaignrl.tables.files import read_frame
@@ -58,14 +59,15 @@ def world_alerts(world: World, state: dict[str, Any]) -> list[str]:
 
 def _held(campaign: CampaignFile, champion: Policy, day: datetime.date) -> Held | None:
     spec, proof = campaign.spec.world_check, campaign.spec.proof
-    events = read_events(campaign.folder / PROFILES / "events.parquet", [ID, "ts", "kind", "amount"])
-    end = pd.Timestamp(day)
-    if not len(events) or (end - events["ts"].min()).days < spec.days:
+    events, end = campaign.folder / PROFILES / "events.parquet", pd.Timestamp(day)
+    oldest = oldest_moment(events)
+    if oldest is None or (end - pd.Timestamp(oldest)).days < spec.days:
         return None
     ids = read_frame(campaign.folder / PROFILES / "profiles.parquet", [ID])[ID].to_numpy(dtype=object)
     calendar = calendar_of(campaign.world, day, spec.days)
     expected = expected_of(campaign.world, champion, spec.days, proof.customers, proof.seed, calendar)
-    orders = events[(events["kind"] == "order").to_numpy() & (events["amount"].notna()).to_numpy()]
+    orders = read_events(events, [ID, "ts", "amount"], kinds=["order"])
+    orders = orders[orders["amount"].notna()]
     begun = bool(campaign.world.joined_by_order)
     return hold(expected, orders, np.asarray(ids, dtype=object), end, spec.days, calendar, begun)
 

@@ -15,6 +15,7 @@ from campaignrl.profiles.events.database import by_customer as by_customer
 from campaignrl.profiles.events.database import customers as customers
 from campaignrl.profiles.events.database import fixed as fixed
 from campaignrl.profiles.events.database import newest_day as newest_day
+from campaignrl.profiles.events.database import oldest_moment as oldest_moment
 from campaignrl.profiles.events.database import quoted as quoted
 from campaignrl.profiles.events.database import text as text
 from campaignrl.profiles.events.order_histories import FEWEST as FEWEST

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -93,6 +93,13 @@ def newest_day(events: Events) -> date:
         raise DataError(Problem("events", "rows", 0, "at least one event", "Or say --as-of DATE."))
     day: date = found[0].date() if hasattr(found[0], "date") else found[0]
     return day
+
+
+def oldest_moment(events: Events) -> datetime | None:
+    """The time of the oldest event; None where there is none."""
+    with database(events, None, date(9999, 1, 1)) as connection:
+        found = connection.execute("select min(ts) from events").fetchone()
+    return None if found is None else found[0]
 
 
 def _see(connection: Connection, name: str, source: Events, columns: tuple[str, ...]) -> None:

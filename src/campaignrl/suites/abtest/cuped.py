@@ -15,6 +15,7 @@ import numpy as np
 from campaignrl.arrays import Bool, Float
 
 SINGULAR = 1e-10  # of the largest eigenvalue: what covariates say together below it is rounding
+FEWEST = 4  # customers a covariate, below which a regression would explain chance: covariates are left alone then
 
 
 class Difference(NamedTuple):
@@ -33,6 +34,11 @@ def adjusted(outcome: Float, covariates: Float, challenger: Bool) -> Float:
 
     Slopes are pooled within the arms.
     """
+    return _regressed(outcome, covariates, challenger)[0]
+
+
+def _regressed(outcome: Float, covariates: Float, challenger: Bool) -> tuple[Float, int]:
+    """The same, and how many slopes that took."""
     missing = ~np.isfinite(covariates)
     x = np.where(missing, 0.0, covariates)
     x -= np.where(missing, 0.0, x.sum(axis=0) / np.maximum((~missing).sum(axis=0), 1))
@@ -43,9 +49,8 @@ def adjusted(outcome: Float, covariates: Float, challenger: Bool) -> Float:
         part = arm.astype(np.float64)
         gram -= np.outer(part @ x, part @ x) / part.sum()
         cross -= np.multiply.outer(part @ x, part @ outcome) / part.sum()
-    slopes, *_ = np.linalg.lstsq(gram, cross, rcond=SINGULAR)
-    result: Float = outcome - (x - x.mean(axis=0)) @ slopes
-    return result
+    slopes, _, rank, _ = np.linalg.lstsq(gram, cross, rcond=SINGULAR)
+    return outcome - (x - x.mean(axis=0)) @ slopes, int(rank)
 
 
 def difference(outcome: Float, challenger: Bool, covariates: Float | None = None) -> Difference:
@@ -55,14 +60,16 @@ def difference(outcome: Float, challenger: Bool, covariates: Float | None = None
 
 def differences(outcomes: Float, challenger: Bool, covariates: Float | None = None) -> list[Difference]:
     """The same of several outcomes (n, m)."""
-    use = covariates is not None and covariates.shape[1] > 0
-    less = adjusted(outcomes, covariates, challenger) if use and covariates is not None else outcomes
-    return [_difference(plain, y, challenger) for plain, y in zip(outcomes.T, less.T, strict=True)]
+    less, slopes = outcomes, 0
+    if covariates is not None and 0 < covariates.shape[1] * FEWEST <= len(outcomes):
+        less, slopes = _regressed(outcomes, covariates, challenger)
+    return [_difference(plain, y, challenger, slopes) for plain, y in zip(outcomes.T, less.T, strict=True)]
 
 
-def _difference(outcome: Float, y: Float, challenger: Bool) -> Difference:
-    plain = _error(outcome, challenger)
-    error, ours, theirs = _error(y, challenger), float(y[challenger].mean()), float(y[~challenger].mean())
+def _difference(outcome: Float, y: Float, challenger: Bool, slopes: int) -> Difference:
+    plain, free = _error(outcome, challenger), len(y) - 2
+    error = _error(y, challenger) * free / (free - slopes)  # slopes that chance gave: in what is left, and in the arms
+    ours, theirs = float(y[challenger].mean()), float(y[~challenger].mean())
     saved = 1.0 - (error / plain) ** 2 if plain > 0.0 else 0.0
     return Difference(ours - theirs, error, theirs, ours, len(y), saved)
 

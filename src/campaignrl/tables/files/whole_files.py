@@ -102,10 +102,10 @@ def write_parquet(table: pa.Table, out: BinaryIO) -> None:
 
 def write_parquet_parts(parts: Iterable[pa.Table], out: BinaryIO) -> None:
     """One table, which comes in parts of whatever length: the bytes are those of `write_parquet` of all of them."""
-    groups = regrouped(parts, ROW_GROUP)
-    first = next(groups)
+    rest = iter(parts)
+    first = next(rest)
     with parquet_writer(first.schema, out) as writer:
-        for group in chain((first,), groups):
+        for group in regrouped(chain((first,), rest), ROW_GROUP):
             writer.write_table(group, row_group_size=ROW_GROUP)
 
 
