@@ -174,7 +174,7 @@ def test_an_old_policy_is_said_to_be_old_and_refused_beyond_the_limit(frame, wor
 
 
 @pytest.mark.parametrize(
-    ("words", "said"), [(["--engine", "spark"], "local or dask or ray"), (["--workers", "0"], "1")]
+    ("words", "said"), [(["--engine", "slurm"], "local or dask or ray or spark"), (["--workers", "0"], "1")]
 )
 def test_an_engine_nobody_knows_is_refused_for_a_small_table_too(words, said, tmp_path, monkeypatch, capsys):
     table = tmp_path / "c.csv"

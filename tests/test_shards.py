@@ -5,6 +5,7 @@ import io
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from contextlib import suppress
 from importlib import import_module
@@ -16,7 +17,7 @@ import pytest
 
 from campaignrl.cli.sends.answer import page_writer
 from campaignrl.envs import Panel, customers_frame
-from campaignrl.errors import DataError, MissingExtra, UsageError
+from campaignrl.errors import DataError, MissingExtra, Problem, UsageError
 from campaignrl.ledger import Ledger, add, erase, tampered
 from campaignrl.send import Settings, audit_ledger, decide_in_shards, is_typed, plan_of, read_customers
 from campaignrl.send.decide import decide
@@ -258,13 +259,17 @@ def started():
     ray.shutdown()
 
 
-@pytest.mark.parametrize("by", ["local", "dask", "ray"])
+@pytest.mark.parametrize("by", ["local", "dask", "ray", "spark"])
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_any_engine_gives_the_same_bytes(policy, source, world, by, tmp_path, request):
     if by == "ray":
         request.getfixturevalue("started")
     if by == "dask":
         pytest.importorskip("distributed")
+    if by == "spark":
+        pytest.importorskip("pyspark")
+        if shutil.which("java") is None:
+            pytest.skip("Spark needs Java")
     right = sharded(policy, source, world, LOT, tmp_path / "run")
     path = tmp_path / "sends.csv"
     sends, log, plan = bytes_of(right.sends_writer(path)), bytes_of(right.log_writer()), right.plan()
@@ -273,6 +278,19 @@ def test_any_engine_gives_the_same_bytes(policy, source, world, by, tmp_path, re
     assert bytes_of(found.sends_writer(path)) == sends
     assert bytes_of(found.log_writer()) == log
     assert found.plan() == plan
+
+
+def test_processes_end_with_the_work_and_hold_no_pipe_of_the_callers():
+    """Idle ones would keep whoever reads what the command prints waiting for minutes."""
+    work = """
+from campaignrl.__main__ import leave
+from campaignrl.send.shards import engines
+with engines.engine("local", 2) as by:
+    print(sorted(by(abs, [-3, 2, -1])))
+leave(4)
+"""
+    done = subprocess.run([sys.executable, "-c", work], capture_output=True, text=True, timeout=100, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (4, "[1, 2, 3]\n", "")
 
 
 def lethal(job, shard):
@@ -343,14 +361,14 @@ def test_a_dask_worker_that_dies_costs_no_customer_and_none_twice(policy, source
 
 
 def test_an_engine_that_is_none_says_what_there_is(monkeypatch):
-    with pytest.raises(UsageError, match="local or dask or ray"), engine("spark"):
+    with pytest.raises(UsageError, match="local or dask or ray or spark"), engine("slurm"):
         pass
     with pytest.raises(UsageError, match="at least 1"), engine("local", 0):
         pass
 
-    for by, module in (("dask", "distributed"), ("ray", "ray")):
+    for by, module, said in (("dask", "distributed", "scale"), ("ray", "ray", "scale"), ("spark", "pyspark", "Java")):
         monkeypatch.setitem(sys.modules, module, None)
-        with pytest.raises(MissingExtra, match=r"campaignrl\[scale\]"), engine(by):
+        with pytest.raises(MissingExtra, match=said), engine(by):
             pass
 
 
@@ -380,3 +398,10 @@ def test_a_ledger_only_moves_forward_in_shards_too_and_what_is_in_it_may_be_repe
         on(days[1])
     assert on(days[0]) == first  # a day before the last one, which is in it already
     assert ledger.counts()["decisions"] == 2 * N
+
+
+def test_what_is_wrong_with_a_table_comes_through_a_cell_of_text():
+    """As Spark says it: counts and problems, the value as it is shown."""
+    wrong = [Problem("c.csv row 3", "age", "soon", "a number", "Mend it."), Problem("c.csv", "id", None, "given")]
+    assert engines._read(engines._written(7)) == 7
+    assert engines._read(engines._written(wrong)) == wrong

@@ -86,5 +86,5 @@ ShardRows = Annotated[
     int, typer.Option("--shard", min=1, help="Customers held at a time; a longer Parquet table is decided in shards.")
 ]
 By = Annotated[
-    str, typer.Option("--engine", help="Who works at shards: local, dask or ray, or a cluster, as dask:ADDRESS.")
+    str, typer.Option("--engine", help="Who works at shards: local, dask, ray or spark, or a cluster, as dask:ADDRESS.")
 ]

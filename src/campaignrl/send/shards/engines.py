@@ -1,24 +1,31 @@
 """Who does the work: this process, others of this machine, or a cluster that sees the same folders.
 
 Every engine calls one pure function on each item and gives back what it says, in whatever order it comes; what a run
-decides does not depend on it. Dask and Ray are loaded only where they are asked for. Not here: the function (steps.py).
+decides does not depend on it. Dask, Ray and Spark are loaded only where they are asked for. Not here: the function
+(steps.py).
 """
 
 from __future__ import annotations
 
+import json
+import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
+
+import pyarrow as pa
 
 from campaignrl.errors import MissingExtra, Problem, UsageError
 
 Item = TypeVar("Item")
 Said = TypeVar("Said")
 Engine = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Any]]
-NAMES = ("local", "dask", "ray")
+NAMES = ("local", "dask", "ray", "spark")
 PATIENCE = 60.0  # seconds in which no item is done, after which this process takes one itself
 LOST = 20.0  # seconds to wait for what a worker said, after which it is lost
 INSTALL = 'Install it: pip install "campaignrl[scale]".'
+INSTALL_SPARK = 'Install them: pip install "pyspark>=4.0", and a Java of 17 or later.'
 
 
 def require_engine(name: str) -> None:
@@ -29,7 +36,7 @@ def require_engine(name: str) -> None:
 
 @contextmanager
 def engine(name: str = "local", workers: int = 1) -> Iterator[Engine]:
-    """An engine by name: local, dask or ray, with so many workers; `dask:ADDRESS`, `ray:ADDRESS` for a cluster's own.
+    """An engine by name, with so many workers; `dask:ADDRESS`, `ray:ADDRESS`, `spark:ADDRESS` for a cluster's own.
 
     Raises:
         UsageError: there is no such engine, or fewer than one worker.
@@ -39,13 +46,16 @@ def engine(name: str = "local", workers: int = 1) -> Iterator[Engine]:
     require_engine(name)
     if workers < 1:
         raise UsageError(Problem("decide", "workers", workers, "at least 1"))
-    if kind == "local":
-        yield here if workers == 1 else _processes(workers)
+    if kind == "local" and workers == 1:
+        yield here
+    elif kind == "local":
+        with _processes(workers) as found:
+            yield found
     elif kind == "dask":
         with _dask(address, workers) as found:
             yield found
     else:
-        with _ray(address, workers) as found:
+        with (_ray if kind == "ray" else _spark)(address, workers) as found:
             yield found
 
 
@@ -54,15 +64,21 @@ def here(do: Callable[[Item], Said], items: Sequence[Item]) -> Iterator[Said]:
     return map(do, items)
 
 
-def _processes(workers: int) -> Engine:
-    def over(do: Callable[[Item], Said], items: Sequence[Item]) -> Iterator[Said]:
-        from joblib import Parallel, delayed  # slow to import, and only several workers need it
+@contextmanager
+def _processes(workers: int) -> Iterator[Engine]:
+    """Processes of this machine, which end with the work: idle ones would keep memory and the caller's pipes."""
+    from joblib import Parallel, delayed  # slow to import, and only several workers need it
+    from joblib.externals.loky import get_reusable_executor
 
+    def over(do: Callable[[Item], Said], items: Sequence[Item]) -> Iterator[Said]:
         pool = Parallel(n_jobs=workers, return_as="generator_unordered", pre_dispatch=2 * workers)
         found: Iterator[Said] = pool(delayed(do)(item) for item in items)
         return found
 
-    return over
+    try:
+        yield over
+    finally:
+        get_reusable_executor(reuse=True).shutdown(wait=True)
 
 
 @contextmanager
@@ -132,3 +148,45 @@ def _ray(address: str, workers: int) -> Iterator[Engine]:
 
 def _call(do: Callable[[Item], Said], item: Item) -> Said:
     return do(item)
+
+
+@contextmanager
+def _spark(address: str, workers: int) -> Iterator[Engine]:
+    """A row of numbers, an item to each partition, through `mapInArrow`; all items are said when the last is done."""
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError:
+        raise MissingExtra(f"--engine spark needs pyspark and Java, which are not here. {INSTALL_SPARK}") from None
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    made = SparkSession.getActiveSession() is None
+    builder = SparkSession.builder.master(address or f"local[{workers}]").appName("campaignrl")
+    for name in ("spark.ui.enabled", "spark.ui.showConsoleProgress"):
+        builder = builder.config(name, "false")
+    session: Any = builder.getOrCreate()
+    try:
+
+        def over(do: Callable[[Item], Said], items: Sequence[Item]) -> Iterator[Any]:
+            kept = list(items)
+
+            def work(batches: Any) -> Iterator[Any]:
+                for batch in batches:
+                    said = [_written(do(kept[i])) for i in batch["id"].to_pylist()]
+                    yield pa.RecordBatch.from_pydict({"said": said})
+
+            numbers = session.range(0, len(kept), 1, numPartitions=max(len(kept), 1))
+            return (_read(row.said) for row in numbers.mapInArrow(work, "said string").collect())
+
+        yield over
+    finally:
+        if made:
+            session.stop()
+
+
+def _written(said: object) -> str:
+    """What a step says, a count or what is wrong, as a cell of text."""
+    return json.dumps(said, default=str)
+
+
+def _read(cell: str) -> int | list[Problem]:
+    said = json.loads(cell)
+    return said if isinstance(said, int) else [Problem(*one) for one in said]
