@@ -1,6 +1,7 @@
 """Comparisons, samples and models of the evaluator at their borders: what the last day, row or customer decides."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,9 +12,9 @@ from test_ope_log import always, make_log
 from campaignrl.ope.comparison.ahead import carried_on, lift_ahead
 from campaignrl.ope.comparison.equivalence import Conclusion
 from campaignrl.ope.comparison.personalisation import personalising
-from campaignrl.ope.comparison.policies import Rows, _bands, _conclusion, p_value, part_table
+from campaignrl.ope.comparison.policies import Rows, _bands, _conclusion, harm_of, holm, p_value, part_table, parts_of
 from campaignrl.ope.data.blocks import BLOCK, NUMBERS, blocks
-from campaignrl.ope.data.log_sample import sampled
+from campaignrl.ope.data.log_sample import Noted, sampled
 from campaignrl.ope.diagnostics.robust import log_sum_exp
 from campaignrl.ope.intervals.clustered import Clusters, Estimate
 from campaignrl.ope.intervals.empirical_likelihood import NO_OUTLIERS, PairSums
@@ -93,6 +94,22 @@ def test_p_values_end_at_a_millionth_of_a_millionth_and_ask_for_levels_there_are
     assert all(1e-12 <= alpha < 1.0 for alpha in asked)
 
 
+def test_no_adjusted_p_value_is_above_one_and_the_same_policy_does_no_harm():
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    log = make_log(200)
+    assert harm_of(Rows.of(log, [always(log, 2), always(log, 2)])) == 0.5
+    unsure = Rows.of(log, [always(log, 2), always(log, 3)])
+    harm = harm_of(unsure)
+    assert 0.2 < harm < 0.8
+    assert harm_of(unsure._replace(evidence=unsure.evidence[::-1])) == pytest.approx(1.0 - harm)
+
+
+def test_waves_are_parts():
+    log = make_log(6, wave=np.array([3, 1, 1, 7, 3, 1]))
+    labels, of_row = parts_of(log, "wave")
+    assert (labels, of_row.tolist()) == (["wave 1", "wave 3", "wave 7"], [1, 0, 0, 2, 1, 0])
+
+
 def test_two_values_are_one_band():
     labels, band = _bands(np.array([0.0, 0.0, 0.0, 0.0, 1.0]))
     assert (labels, band.tolist()) == (["0 to 1", "unknown"], [0] * 5)
@@ -127,6 +144,20 @@ def test_blocks_are_of_so_many_rows_and_of_no_more_numbers():
 def test_of_a_log_those_windows_are_looked_at_with_which_a_share_is_full(rows, windows):
     """A thirty-second of a million rows: the last of every 32 windows; never more than 2^18 rows."""
     assert (sampled(0, 256 * (windows[-1] + 1), rows)[::256] // 256).tolist() == windows
+
+
+@pytest.mark.parametrize(
+    "at",
+    [[], [0], [9], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], [0, 2, 4, 5, 6, 9], [1, 3, 4, 8], [2, 3, 6, 7], [5, 6, 7, 8, 9]],
+)
+@pytest.mark.parametrize("edges", [(0, 10), (0, 5, 10), (0, 1, 4, 8, 10), (0, 3, 6, 9, 10), tuple(range(11))])
+def test_what_a_policy_would_do_is_noted_whatever_blocks_it_is_asked_in(at, edges):
+    p = np.arange(30.0).reshape(10, 3) / 32
+    noted = Noted(np.array(at, dtype=np.intp), 3)
+    for start, stop in pairwise(edges):
+        noted.take(p[start:stop], slice(start, stop))
+        noted.take(np.ones((stop - start, 2)), slice(start, stop))  # of no such shape: left alone
+    assert noted.wanted.tolist() == p[at].tolist()
 
 
 # ---- values that no heavy row decides
