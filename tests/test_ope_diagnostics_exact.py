@@ -5,6 +5,7 @@ import sys
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import special, stats
 from test_ope_balance_exact import K, sample_of, wealth
@@ -16,9 +17,17 @@ from test_ope_over_time_exact import days_of, fading, in_blocks
 from test_ope_over_time_exact import sample_of as daily
 
 from campaignrl import rng
-from campaignrl.errors import DataError
+from campaignrl.actions import Catalog
+from campaignrl.errors import SHOWN, DataError
 from campaignrl.features import FeatureSchema
-from campaignrl.ope.data.target_policy import learned_from, learned_from_rows, target_policy_of
+from campaignrl.ope.data.target_policy import (
+    _require_actions,
+    _where,
+    learned_from,
+    learned_from_rows,
+    read_probabilities,
+    target_policy_of,
+)
 from campaignrl.ope.data.trajectories import trajectories
 from campaignrl.ope.diagnostics.balance import _by_customers, _chances
 from campaignrl.ope.diagnostics.cells import QUARTERS, _of_codes, _of_numbers
@@ -44,6 +53,7 @@ from campaignrl.ope.intervals.empirical_likelihood import (
 )
 from campaignrl.ope.intervals.quantiles import f_tail
 from campaignrl.ope.intervals.regression_t import freedom_of_stakes, skewness_of_sum
+from campaignrl.ope.methods.likelihood_of_rows import largest
 from campaignrl.ope.methods.preparation import certain_share, reward_range_of
 from campaignrl.ope.methods.shrinkage import LEVEL, width
 from campaignrl.rng import Purpose, customer_keys, uniform
@@ -392,3 +402,32 @@ def test_what_a_reward_can_be_may_be_what_all_rewards_are():
         reward_range_of(log, (0.0, 0.99))
     with pytest.raises(DataError):
         reward_range_of(log, (1.01, 2.0))
+
+
+def test_of_equal_outcomes_at_the_border_the_first_is_kept():
+    """Seven columns of the folded table have a 5; of the two ones the first stands outside of them."""
+    values = np.zeros(2_048)
+    values[513:520] = 5.0
+    values[[9, 1_025]] = 1.0
+    assert largest(values).tolist() == [*range(513, 520), 9]
+
+
+# ---- messages
+
+
+def test_twenty_are_shown_and_the_others_counted():
+    assert (_where("p", np.arange(SHOWN)).count(","), "more" in _where("p", np.arange(SHOWN))) == (SHOWN, False)
+    assert _where("p", np.arange(SHOWN + 1)).endswith(f" {SHOWN - 1} and 1 more")
+    assert _where("p", np.arange(1)) == "policy p, matured row 0"
+    log = make_log(30)
+    names = Catalog.from_names([f"a{i:02d}@email" for i in range(SHOWN + 5)])
+    other = SimpleNamespace(name="p", catalog=names)
+    with pytest.raises(DataError) as wrong:
+        _require_actions(other, log)
+    assert str(wrong.value).count("@") == SHOWN
+    frame = pd.DataFrame({"decision_id": log.decision_id[:2], "none": 1.0})
+    with pytest.raises(DataError) as wrong:
+        read_probabilities(frame, log)
+    (told,) = wrong.value.problems
+    assert told.value.split(", ") == [str(one) for one in log.decision_id[2 : 2 + SHOWN]]
+    assert told.fix == "28 decisions of the log lack a row."
