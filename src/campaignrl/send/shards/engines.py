@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -23,9 +25,10 @@ Said = TypeVar("Said")
 Engine = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Any]]
 NAMES = ("local", "dask", "ray", "spark")
 PATIENCE = 60.0  # seconds in which no item is done, after which this process takes one itself
+LOOKS = 1.0  # seconds after which a worker looks whether its caller is there
 LOST = 20.0  # seconds to wait for what a worker said, after which it is lost
 INSTALL = 'Install it: pip install "campaignrl[scale]".'
-INSTALL_SPARK = 'Install them: pip install "pyspark>=4.0", and a Java of 17 or later.'
+INSTALL_SPARK = 'Install them: pip install "campaignrl[spark]", and a Java of 17 or later.'
 
 
 def require_engine(name: str) -> None:
@@ -71,7 +74,8 @@ def _processes(workers: int) -> Iterator[Engine]:
     from joblib.externals.loky import get_reusable_executor
 
     def over(do: Callable[[Item], Said], items: Sequence[Item]) -> Iterator[Said]:
-        pool = Parallel(n_jobs=workers, return_as="generator_unordered", pre_dispatch=2 * workers)
+        alone: dict[str, Any] = {"initializer": _end_with, "initargs": (os.getpid(),)}
+        pool = Parallel(n_jobs=workers, return_as="generator_unordered", pre_dispatch=2 * workers, **alone)
         found: Iterator[Said] = pool(delayed(do)(item) for item in items)
         return found
 
@@ -79,6 +83,17 @@ def _processes(workers: int) -> Iterator[Engine]:
         yield over
     finally:
         get_reusable_executor(reuse=True).shutdown(wait=True)
+
+
+def _end_with(caller: int) -> None:
+    """In a worker: end when the caller is gone. One killed while it said something would be listened to for ever."""
+
+    def watch() -> None:
+        while os.getppid() == caller:
+            time.sleep(LOOKS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager
