@@ -240,12 +240,29 @@ def test_nobody_arrives_before_day_1_or_after_the_last_one(horizon, days):
     assert set(traits.arrives.tolist()) == days
 
 
+def test_where_joining_is_the_first_order_it_counts_as_one():
+    """Of who comes later nothing is known yet; the last order is the joining itself where there was no other."""
+    keys = rng.customer_keys(np.arange(800))
+    _, before = draw_customers(rich_world(), keys, 5)
+    traits, state = draw_customers(rich_world(joined_by_order=True), keys, 5)
+    here, ordered = traits.arrives == 0, before.orders > 0
+    assert (here & ordered).any()
+    assert (here & ~ordered).any()
+    assert state.orders.tolist() == (before.orders + here).tolist()
+    assert state.first_order[here] == pytest.approx(-traits.joined[here], rel=1e-5)
+    assert state.last_order[here & ordered] == pytest.approx(before.last_order[here & ordered])
+    assert state.last_order[here & ~ordered] == pytest.approx(-traits.joined[here & ~ordered], rel=1e-5)
+    assert np.isnan(state.first_order[~here]).all()
+    assert np.isnan(state.last_order[~here]).all()
+
+
 def test_the_most_orders_there_can_be_are_reached(tables):
     for segment in tables["segments"].values():
         segment["purchase"] = {"rate": 100.0, "spread": 0.1}
     world = load_world({**tables, "tenure_days": 5000.0})
-    _, state = draw_customers(world, rng.customer_keys(np.arange(100)), 0)
-    assert state.orders.max() == MOST_ORDERS == 25_000
+    for more in ({}, {"joined_by_order": True}):
+        _, state = draw_customers(load_world(world, **more), rng.customer_keys(np.arange(100)), 0)
+        assert state.orders.max() == MOST_ORDERS == 25_000
 
 
 def test_a_count_is_the_first_whose_chance_is_above_u():

@@ -118,7 +118,7 @@ def test_amplitudes_of_waves_add_up_to_less_than_one():
 
 
 def test_shares_of_formats_add_up_to_one():
-    for off in (2e-6, -2e-6, 0.1):
+    for off in (1.2e-6, -1.2e-6, 0.1):
         with pytest.raises((ValidationError, SpecError), match="adding up to 1"):
             Formats(segments={"a": {"video": 0.5, "text": 0.5 + off}})
     assert Formats(segments={"a": {"video": 0.5, "text": 0.5 + 4e-7}}).names == ("video", "text")

@@ -1,5 +1,7 @@
 """Effects and customers to the last digit: ceilings that are reached, mean days by hand, who is still in a table."""
 
+import datetime
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ from campaignrl.effects.effect import Contact, Day, MeanDay
 from campaignrl.effects.fatigue import Fatigue, FatigueEffect
 from campaignrl.effects.reference_price import ReferencePrice
 from campaignrl.effects.satisfaction import Satisfaction
+from campaignrl.effects.season import Season
 from campaignrl.specs.world import load_world
 
 
@@ -178,3 +181,21 @@ def test_a_hill_curve_of_any_steepness(shape):
     stock = np.array([0.0, 0.3, 0.7, 2.0, 9.0], dtype=np.float32)
     wanted = stock.astype(float) ** shape / (stock.astype(float) ** shape + 0.7**shape)
     np.testing.assert_allclose(hill(stock, AdStock(shape=shape, half_saturation=0.7)), wanted, rtol=1e-5)
+
+
+def test_a_calendar_that_begins_later_keeps_its_dates():
+    weekday = [0.5, 1.0, 1.0, 1.0, 1.0, 1.5, 1.0]
+    sale = {"name": "sale", "day": 10, "days": 3, "factor": 2.0}
+    wave = {"amplitude": 0.3, "peak": 100.0, "per_year": 2}
+    season = Season(
+        weekday=weekday, first_weekday=5, first_day_of_year=360, waves=[wave], events=[sale], day_zero="2026-12-27"
+    )
+    later = season.starting(9)
+    assert (later.first_weekday, later.first_day_of_year) == (0, 3)  # a year has 365.25 days
+    assert later.day_zero == datetime.date(2027, 1, 5)
+    assert [(e.name, e.day, e.days, e.factor) for e in later.events] == [("sale", 1, 3, 2.0)]
+    assert (later.weekday, later.waves) == (weekday, season.waves)
+    assert season.starting(2).first_weekday == 0
+    assert season.starting(0) == season
+    assert season.starting(-3).events[0].day == 13
+    assert Season().starting(4).day_zero is None

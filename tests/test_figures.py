@@ -40,7 +40,7 @@ FIGURES = {
     "send.shards.run": {"FORMAT": 1, "STEPS": 3},
     "send.value_plan": {"POINTS": 12},
     "ledger.chain": {"SIZE": 16, "EPOCH": DAY_ZERO},
-    "ledger.delta_tables": {"HELD": 16, "ROW_GROUP": 32_768},
+    "ledger.delta_tables": {"HELD": 16, "ROW_GROUP": 32_768, "FILE_ROWS": 1_048_576},
     "ledger.folder": {"FORMAT": 2, "SALT": 16, "EPOCH": DAY_ZERO},
     "ledger.incoming": {"LARGEST": 1e9},
     "ledger.log_view": {"LEAST": 6, "NEVER": -2_147_483_648},
@@ -48,7 +48,7 @@ FIGURES = {
     "policies.choice": {"ROWS_IN_CACHE": 2048},
     "tables.databases.sqlite": {"EXACT": 9_007_199_254_740_992},
     "tables.files.containers": {"MEMBERS": 1000, "LARGEST": 21_474_836_480},
-    "tables.files.csv_text": {"DENSEST": 500, "SMALLEST": 1_048_576},
+    "tables.files.csv_text": {"DENSEST": 500, "SMALLEST": 1_048_576, "LONGEST": 1_048_576},
     "tables.files.encodings": {"SAMPLE": 65_536, "TELLING": 20, "SOUND": 4},
     "tables.files.expressions": {"MAX_LENGTH": 1000, "MAX_DEPTH": 50},
     "tables.files.whole_files": {"ROW_GROUP": 131_072},
@@ -92,6 +92,24 @@ def test_windows_of_histories_are_the_days_before_today():
 
     assert _WINDOWS.tolist() == [[2**6 - 1], [2**29 - 1], [2**29 - 1], [2**29 - 1]]
     assert _WINDOWS.dtype == np.uint64
+
+
+def test_a_ledger_that_moved_ends_a_run_with_1():
+    from campaignrl.ledger.delta_tables import LedgerMoved
+
+    assert LedgerMoved.exit_code == 1
+
+
+def test_every_event_has_a_customer_a_time_and_a_kind():
+    from campaignrl.tables.events import SCHEMA
+
+    assert [field.name for field in SCHEMA if not field.nullable] == ["customer_id", "ts", "kind"]
+
+
+def test_what_is_true_and_what_is_false_in_a_file():
+    from campaignrl.tables.files.columns import TRUTHS
+
+    assert TRUTHS == {"true": True, "1": True, "false": False, "0": False}
 
 
 DEFAULTS = {

@@ -15,6 +15,7 @@ from campaignrl.ope.methods.registry import ESTIMATORS, STREAMED
 from campaignrl.ope.streaming.estimates import SHARED, own_columns
 
 CONSTANTS = {
+    "comparison.ahead": {"FEWEST_DAYS": 4},
     "comparison.personalisation": {"MATTERS": 0.25},
     "comparison.policies": {"BANDS": 4, "HALVINGS": 40, "NARROW": 0.9999},
     "data.blocks": {"NUMBERS": 1 << 20},
@@ -71,7 +72,7 @@ CONSTANTS = {
         "EXPLAINS": 2.0,
     },
     "episodes.evaluate": {"SHARES": (0.1, 0.5, 0.9)},
-    "episodes.support_horizon": {"FAR": 3.3, "ENDED_CAUTION": 0.2},
+    "episodes.support_horizon": {"FAR": 3.3, "ENDED_CAUTION": 0.2, "TOLD": 200},
     "estimators.marginal_weights": {"SAME": 1e-6},
     "estimators.weights": {"CERTAIN": 1.0 - 1e-12, "MIXES": (0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01)},
     "intervals.asymptotic_sequences": {
@@ -86,7 +87,7 @@ CONSTANTS = {
     "intervals.bootstrap": {"RESAMPLES": 1000},
     "intervals.confidence_sequences": {"MIXED": 1.0, "GROWTH": 1.1, "DECAY": 1.1, "HALVINGS": 50},
     "intervals.empirical_likelihood": {"_TRIES": 10, "_TINY": 1e-12, "_FLAT": 1e-15},
-    "intervals.regression_t": {"_FLAT": 1e-9, "_ROOM": 0.05, "_BOTH": 4},
+    "intervals.regression_t": {"_FLAT": 1e-9, "_ROOM": 0.05, "_BOTH": 4, "_BALANCED": 2.0, "_SYMMETRIC": 1.0 / 3.0},
     "leaks": {
         "UNSEEN": 0.5,
         "ALL": 0.7,
@@ -154,6 +155,9 @@ def everything():
 # One word means one thing: what it stands for when it is left out is the same wherever it may be given.
 DEFAULTS = {
     "alpha": 0.05,
+    "days": 28,
+    "freedom": 0.0,
+    "skewness": 0.0,
     "seed": 0,
     "mix": 1.0,
     "discount": 1.0,
@@ -260,15 +264,15 @@ def test_what_each_estimator_leans_on():
         "sg_ips": grids["ips_clip"],
         "sg_dr": grids["ips_clip"],
     }
-    leans = {name: (e.model, e.marginal, e.goes_on) for name, e in SEQUENTIAL.items()}
+    leans = {name: (e.model, e.marginal, e.goes_on, e.minimax) for name, e in SEQUENTIAL.items()}
     assert leans == {
-        "pdis": (False, False, False),
-        "wpdis": (False, False, False),
-        "sdr": (True, False, False),
-        "wdr": (True, False, True),
-        "fqe": (True, False, True),
-        "drl": (True, False, False),
-        "msis": (False, True, False),
+        "pdis": (False, False, False, False),
+        "wpdis": (False, False, False, False),
+        "sdr": (True, False, False, False),
+        "wdr": (True, False, True, False),
+        "fqe": (True, False, True, True),
+        "drl": (True, False, False, True),
+        "msis": (False, True, False, False),
     }
 
 

@@ -191,14 +191,25 @@ def test_a_customer_whose_rows_are_apart_is_noticed_if_it_is_remembered():
         first = customer_sums(columns[:, :2], np.arange(2), np.array(names[:2], dtype=object), np.zeros(2, int), 1)
         second = customer_sums(columns[:, :2], np.arange(2), np.array(names[2:], dtype=object), np.zeros(2, int), 1)
         for log in (part, joined(first, second, 1)):
-            if apart and names[3] == "b":
+            if apart:
                 with pytest.raises(DataError, match="several places"):
                     closed(log)
-            elif not apart:
+            else:
                 assert closed(log).customers == 4
     together = customer_sums(columns, np.arange(4), np.array(list("abcb"), dtype=object), np.zeros(4, int), 0)
     assert closed(together).customers == 4  # nothing was remembered
     assert together.keys == ()
+
+
+@pytest.mark.parametrize("again", ["a", "b", "c", "d", "e"])
+def test_a_customer_is_noticed_who_begins_or_ends_a_part_and_comes_again(again):
+    columns = np.ones((len(COLUMNS), 3))
+    parts = [
+        customer_sums(columns[:, : len(of)], np.arange(len(of)), np.array(list(of), object), np.zeros(len(of), int), 1)
+        for of in ("ab", "cde", f"f{again}")
+    ]
+    with pytest.raises(DataError, match="several places"):
+        closed(joined(joined(parts[0], parts[1], 1), parts[2], 1))
 
 
 def test_one_customer_in_so_many_is_remembered():

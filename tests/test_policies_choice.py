@@ -6,6 +6,7 @@ import pytest
 from campaignrl.errors import SHOWN, DataError
 from campaignrl.policies.choice import (
     ROWS_IN_CACHE,
+    _even,
     best_of,
     certainly,
     in_cache,
@@ -79,3 +80,10 @@ def test_rows_are_taken_a_cache_full_at_a_time_and_each_once():
     assert in_cache(2 * ROWS_IN_CACHE) == [slice(0, ROWS_IN_CACHE), slice(ROWS_IN_CACHE, 2 * ROWS_IN_CACHE)]
     thirds = in_cache(3 * ROWS_IN_CACHE + 2)
     assert [(rows.start, rows.stop) for rows in thirds] == [(0, 2_048), (2_048, 4_097), (4_097, 6_146)]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_shares_are_even_whichever_way_they_lie_in_memory(turned):
+    found = _even(np.array([[True, True, False], [True, False, False], [True, True, True]]), 0.75, turned)
+    assert found.tolist() == [[0.375, 0.375, 0.0], [0.75, 0.0, 0.0], [0.25, 0.25, 0.25]]
+    assert found.flags.f_contiguous is turned

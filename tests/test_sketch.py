@@ -90,6 +90,7 @@ def test_it_travels_as_json_and_the_same_log_gives_the_same(log):
     back = CustomerSketch.from_dict(json.loads(json.dumps(sketch.to_dict())), "b")
     assert np.array_equal(back.least, sketch.least)
     assert back[1:] == sketch[1:]
+    assert not back.least.flags.writeable  # the same array serves whoever reads these keys again
     shuffled = log.take(np.random.default_rng(0).permutation(len(log)))
     assert sketch_of(shuffled).to_dict() == sketch.to_dict()
 

@@ -2,6 +2,8 @@
 
 import gzip
 import io
+import os
+import re
 import sqlite3
 import threading
 import time
@@ -16,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from test_intake_files import workbook
 
-from campaignrl.errors import DataError, SpecError
+from campaignrl.errors import DataError, SpecError, UsageError
 from campaignrl.tables.databases import Address, address_problem, extract
 from campaignrl.tables.databases.address import kind_of, scrubbed, secrets_of, without_password
 from campaignrl.tables.databases.statements import refuse_twice
@@ -83,6 +85,16 @@ def test_who_waits_for_a_lock_gets_it_when_it_is_free(tmp_path):
         order.append("second")
     other.join(10)
     assert order == ["first", "second"]
+
+
+def test_who_holds_a_lock_is_told_and_written_down_alone(tmp_path):
+    lock, mine = tmp_path / "new" / "folder" / "lock", rf"process {os.getpid()} since "
+    for _ in range(2):
+        with locks.alone(lock, where="here", field="thing", of=tmp_path):
+            assert re.fullmatch(mine + r"[-\d: ]{19}", lock.read_text())
+            other = locks.alone(lock, where="here", field="thing", of=tmp_path, patience=0.0)
+            with pytest.raises(UsageError, match=f"stop it: {mine}"), other:
+                pytest.fail("it is not free")
 
 
 @pytest.mark.parametrize("letter", ["a", "é", "会", "🍵"])

@@ -204,9 +204,9 @@ def _happened(f: Funnel, orders: _Orders, p: Parameters) -> Day:
 
 def _drop_out(traits: Traits, state: State, u: Float32, ceiling: float, p: Parameters) -> None:
     """Some customers drop out for good, by tomorrow's stocks and the offer of today."""
-    candidates = u < traits.drop_rate * np.float32(ceiling)
-    candidates &= state.alive
-    rows = candidates.nonzero()[0]
+    leaving = u < traits.drop_rate * np.float32(ceiling)
+    leaving &= state.alive
+    rows = leaving.nonzero()[0]
     if len(rows):
         hazard = purchase.drop_out_hazard(traits.drop_rate[rows], StocksOf(state, rows), state.live_offer[rows], p)
         state.alive[rows[_clock(u[rows]) < hazard]] = False

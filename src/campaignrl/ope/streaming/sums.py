@@ -145,7 +145,8 @@ def joined(a: CustomerSums, b: CustomerSums, sampling: int) -> CustomerSums:
 
 def closed(part: CustomerSums) -> CustomerSums:
     """The whole log: nothing comes before or after. DataError if customers' rows are apart."""
-    keys = np.sort(np.concatenate([_NO_KEYS, *part.keys]))
+    first = [edge.key for edge in part.edges[:1]] if part.keys else []  # which nothing came before to be joined with
+    keys = np.sort(np.concatenate([_NO_KEYS, *part.keys, *first]))
     if (keys[1:] == keys[:-1]).any():
         fix = "Sort the log by customer_id and step, or evaluate it without --stream."
         raise DataError(Problem("decision log", "customer_id", "in several places", "in rows that stand together", fix))

@@ -92,7 +92,7 @@ def _spread(rows: list[list[Any]], merged: list[Any], first: tuple[int, int]) ->
 def _header_row(rows: list[list[Any]]) -> int:
     """The first row that is as full as the fullest near it, within one cell: titles fill one or two."""
     fill = [sum(cell not in ("", None) for cell in row) for row in rows[:TITLES]]
-    return next(i for i, n in enumerate(fill) if n >= max(1, min(max(fill), max(fill) - 1)))
+    return next(i for i, n in enumerate(fill) if n >= max(1, max(fill) - 1))
 
 
 def _text(cell: Any) -> str:
