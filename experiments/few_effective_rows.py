@@ -1,10 +1,12 @@
 """Where 300 to 1,000 effective rows speak: does the interval of DR hold the simulator's truth, and how wide is it?
 
-Each seed draws customers, logs a uniform policy, and values one action for everybody (`always:content@email`) and its
-lift over the logging policy. The truth is the mean over many other customers of the same world. Beside each interval
-stands the width of the percentile bootstrap over customers, of the same estimate.
+Each seed draws customers, logs a policy, and values one action for everybody (`always:content@email`) and its lift over
+the logged policy or another one. The truth is the mean over many other customers of the same world. Beside each
+interval stands the width of the percentile bootstrap over customers, of the same estimate. The second call is of the
+policy that ships, which is certain in every row: its log can answer for no other policy unless a share of it explores.
 
     python experiments/few_effective_rows.py --seeds 100 --workers 2
+    python experiments/few_effective_rows.py --logging pretrained/ecommerce --explore 0.05 --against uniform -n 2000
 """
 
 import json
@@ -14,6 +16,7 @@ import numpy as np
 from scipy import stats
 
 import campaignrl as crl
+from campaignrl.policies import exploring
 from campaignrl.suites import run_cells, run_study, study_words
 from campaignrl.true_value import decision_value
 
@@ -21,24 +24,37 @@ FAR = 1_000_000_000  # seeds of the truth, away from the seeds of the study
 COMPARED = 10  # seeds of which the bootstrap is drawn too
 
 
-def one_seed(seed: int, world, target: str, customers: int) -> list[float]:
+def one_seed(seed: int, world, target: str, customers: int, logging="uniform", against: str = "logged") -> list[float]:
     """Effective rows, ends of value and lift, and the widths of their bootstraps (not a number where not drawn)."""
-    log = crl.simulate(world, "uniform", customers=customers, seed=seed, threads=1)
-    found = [crl.evaluate(log, target, estimators=("dr",))]
-    found += [crl.evaluate(log, target, estimators=("dr",), interval="bootstrap")] if seed < COMPARED else []
+    log = crl.simulate(world, logging, customers=customers, seed=seed, threads=1)
+    asked = {"estimators": ("dr",), "reference": against}
+    found = [crl.evaluate(log, target, **asked)]
+    found += [crl.evaluate(log, target, **asked, interval="bootstrap")] if seed < COMPARED else []
     ends = [(e.estimates["dr"].ci_low, e.estimates["dr"].ci_high, e.lift_ci_low, e.lift_ci_high) for e in found]
     drawn = ends[1] if len(ends) > 1 else (np.nan,) * 4
     return [found[0].ess, *ends[0], drawn[1] - drawn[0], drawn[3] - drawn[2]]
 
 
-def study(world_name: str, target: str, seeds: int, customers: int, truth_customers: int, workers: int, **changes):
+def study(
+    world_name: str,
+    target: str,
+    seeds: int,
+    customers: int,
+    truth_customers: int,
+    workers: int,
+    *,
+    logging: str = "uniform",
+    explore: float = 0.0,
+    against: str = "logged",
+    **changes,
+):
     """Rows of `one_seed` (seeds, 7), and the true value and lift."""
     world = crl.load_world(world_name, **changes)
-    rows = np.array(
-        run_cells(partial(one_seed, world=world, target=target, customers=customers), range(seeds), workers)
-    )
-    policies = [crl.load_policy(name, world.catalog, world.features) for name in (target, "uniform")]
-    value, base = (decision_value(world, p, "uniform", customers=truth_customers, seed=FAR).value for p in policies)
+    log_by = exploring(crl.load_policy(logging, world), explore)
+    cell = partial(one_seed, world=world, target=target, customers=customers, logging=log_by, against=against)
+    rows = np.array(run_cells(cell, range(seeds), workers))
+    policies = [crl.load_policy(target, world), log_by if against == "logged" else crl.load_policy(against, world)]
+    value, base = (decision_value(world, p, log_by, customers=truth_customers, seed=FAR).value for p in policies)
     return rows, value, value - base
 
 
@@ -64,13 +80,17 @@ def main(argv: list[str] | None = None) -> None:
     words = study_words(__doc__, "runs/few_effective_rows", workers=2)
     words.add_argument("--world", default="ecommerce")
     words.add_argument("--target", default="always:content@email")
+    words.add_argument("--logging", default="uniform")
+    words.add_argument("--explore", type=float, default=0.0, help="share of uniform in it at least")
+    words.add_argument("--against", default="logged")
     words.add_argument("--horizon", type=int, default=90, help="days")
     words.add_argument("--seeds", type=int, default=100)
-    words.add_argument("--customers", type=int, default=60)
+    words.add_argument("--customers", "-n", type=int, default=60)
     words.add_argument("--truth-customers", type=int, default=50_000)
     asked = words.parse_args(argv)
     sizes = (asked.seeds, asked.customers, asked.truth_customers, asked.workers)
-    print(json.dumps(summary(*study(asked.world, asked.target, *sizes, horizon=asked.horizon)), indent=2))
+    how = {"logging": asked.logging, "explore": asked.explore, "against": asked.against, "horizon": asked.horizon}
+    print(json.dumps(summary(*study(asked.world, asked.target, *sizes, **how)), indent=2))
 
 
 if __name__ == "__main__":

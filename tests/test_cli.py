@@ -375,3 +375,31 @@ def test_every_table_of_a_call_may_be_of_another_encoding(campaignrl, small_worl
     assert campaignrl(*words, "--encoding", "klingon").code == 2
     assert campaignrl(*words, "--encoding", "gb18030").code == 0
     assert sends.exists()
+
+
+def test_a_log_of_the_shipped_policy_answers_once_a_share_of_it_explores(campaignrl, tmp_path: Path) -> None:
+    """The policy is certain in every row: the refusal says so first, and its last words are a call that helps."""
+    log, drawn = tmp_path / "certain.parquet", tmp_path / "drawn.parquet"
+    made = ("simulate", "-w", "ecommerce", "-p", "pretrained/ecommerce", "-n", 150, "--seed", 5)
+    asked = ("-p", "always:content@email", "--against", "uniform", "--estimator", "dr")
+    assert campaignrl(*made, "-o", log).code == 0
+    said = campaignrl("evaluate", log, *asked, "--json")
+    told = json.loads(said.out)
+    assert (said.code, told["verdict"], told["estimates"]["dr"]["ci_low"]) == (4, "refuse", None)
+    assert told["reasons"][0].startswith("every logged action was certain (propensity 1)")
+    (way_out,) = (reason for reason in told["reasons"] if reason.startswith("What would help"))
+    assert "`campaignrl simulate --explore 0.05`" in way_out
+    assert "--mix" not in way_out  # a mixture of it is as blind
+    assert campaignrl(*made, "--explore", "0.05", "-o", drawn).code == 0
+    told = json.loads(campaignrl("evaluate", drawn, *asked, "--json").out)
+    assert told["log_policy"] == "dr_uplift"
+    assert told["estimates"]["dr"]["ci_low"] < told["estimates"]["dr"]["value"] < told["estimates"]["dr"]["ci_high"]
+    assert not any("certain" in reason for reason in told["reasons"])
+
+
+def test_what_share_explores_must_be_one_and_of_a_policy_that_can(campaignrl, small_world: Path) -> None:
+    said = campaignrl("simulate", "--world", small_world, "-p", "none", "-n", 10, "--explore", "0.1")
+    assert (said.code, said.out, said.lines) == (2, "", 1)
+    assert "policy none: --explore = 0.1 is not a setting of its kind" in said.err
+    assert campaignrl("simulate", "--world", small_world, "-n", 10, "--explore", "1.5").code == 2
+    assert campaignrl("simulate", "--world", small_world, "-p", "rules", "-n", 10, "--explore", "1").code == 0

@@ -32,7 +32,7 @@ CONSTANTS = {
         "FEW": 30,
         "CROSSED": 4096,
     },
-    "diagnostics.few_events": {"FEW": 20.0},
+    "diagnostics.few_events": {"FEW": 25.0},
     "diagnostics.hardly_tried": {"UNHEARD": 5.0},
     "diagnostics.influence": {"ALONE": 0.9, "ENOUGH": 30},
     "diagnostics.never_tried": {"CHANCE": 1e-6, "DUE": 50.0, "FEW": 30, "SHOWN": 5},

@@ -1,5 +1,6 @@
 """Where states are few: exact means, ratios of counts, and an interval of fqe that knows the model's error."""
 
+import html
 import math
 
 import numpy as np
@@ -12,12 +13,15 @@ from tests.test_ope_sequential_log import LOGGED, REWARD, WANTED, chain, truth, 
 import campaignrl as crl
 from campaignrl.features import Context, Feature, FeatureSchema
 from campaignrl.ope.data.states import states
+from campaignrl.ope.data.target_policy import target_policy_of
 from campaignrl.ope.data.trajectories import trajectories
-from campaignrl.ope.episodes.registry import DOUBLY_ROBUST, NO_INTERVAL
+from campaignrl.ope.episodes.registry import DOUBLY_ROBUST, NO_INTERVAL, Fitting, gather_episodes
 from campaignrl.ope.estimators import sequential
 from campaignrl.ope.nuisance.cross_fitting import folds_of
 from campaignrl.ope.nuisance.few_states import A_ROW, Saturated, few_states
 from campaignrl.ope.nuisance.minimax_ratios import _counted, _linear, minimax_ratios
+from campaignrl.report.html import ReportContent
+from campaignrl.report.html import page as html_page
 
 
 @settings(max_examples=30, deadline=None)
@@ -167,6 +171,33 @@ def test_where_nothing_tells_the_models_error_fqe_has_no_interval_and_no_trust()
     assert "fqe has no interval" in " ".join(found.reasons)
     assert found.to_dict()["estimates"]["fqe"]["ci_low"] is None
     assert REWARD.shape == rare.shape
+
+
+def test_a_log_that_refuses_the_policy_gives_fqe_no_interval_anywhere():
+    """Few customers still go the policy's way after four steps, and many are in its states: a model, and no more."""
+    log = chain(n=1_500)
+    far = wanted(log, np.array([[0.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]))
+    found = crl.evaluate(log, far, estimators=("fqe",))
+    ours = gather_episodes(log, trajectories(log), target_policy_of(far, log), ("fqe",), fitting=Fitting())
+    assert ours.figures.told == 4  # all of it: what withholds the interval is the verdict
+    assert found.verdict == "refuse"
+    one = found.estimates["fqe"]
+    assert (one.interval, found.lift_by) == (NO_INTERVAL, "fqe")
+    assert math.isfinite(one.value)
+    assert all(math.isnan(x) for x in (one.std_error, one.ci_low, one.ci_high, found.lift_ci_low, found.lift_ci_high))
+    assert found.reasons[-1].startswith("fqe has no interval: one from a log that is refused")
+    told = found.to_dict()["estimates"]["fqe"]
+    assert [told[name] for name in ("std_error", "ci_low", "ci_high")] == [None] * 3
+    row = next(line for line in str(found).splitlines() if line.startswith("fqe"))
+    assert "[" not in row
+    assert NO_INTERVAL in row
+    with_interval = crl.evaluate(log, far, estimators=("fqe",), interval="bootstrap").estimates["fqe"]
+    assert math.isnan(with_interval.ci_low)
+    page = html_page(ReportContent(title="far", evaluations=((found, None),)))
+    assert NO_INTERVAL in html.unescape(page)
+    near = crl.evaluate(log, wanted(log, 0.8 * LOGGED + 0.2 * WANTED), estimators=("fqe",))
+    assert near.verdict != "refuse"
+    assert near.estimates["fqe"].ci_low < near.estimates["fqe"].ci_high
 
 
 def test_of_fewer_effective_customers_than_tell_its_error_fqe_has_a_value_and_no_interval():

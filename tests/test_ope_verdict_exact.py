@@ -158,6 +158,23 @@ def test_a_refusal_ends_in_a_way_out_and_the_worst_comes_first():
     assert len(CHECKS) == 14
 
 
+def test_of_a_log_without_chance_that_comes_first_and_the_way_out_is_another_log():
+    blind = SOUND._replace(certain_share=1.0, off_support=0.4, ess=12.34, mix=(0.2, 1234.5))
+    verdict, reasons = diagnose(blind)
+    assert verdict == "refuse"
+    assert reasons[0] == (
+        "every logged action was certain (propensity 1), so weighting cannot value another policy: only dm, the "
+        "model's guess, can be had."
+    )
+    assert reasons[-1] == (
+        "What would help: a log whose policy left something to chance. In a world, `campaignrl simulate --explore "
+        "0.05` writes one by the same policy; for sends, give the policy `explore = 0.05` in its settings, or plan by "
+        "value with `campaignrl decide --allocate value --explore 0.05`."
+    )
+    own = diagnose(blind._replace(off_support=0.0))[1]  # of a policy that does what was logged, nothing is missing
+    assert own[-1].startswith("What would help: log with at least 1 % exploration")
+
+
 def test_where_nothing_speaks_it_is_said_once():
     _, reasons = diagnose(SOUND._replace(ess=0.0, max_weight_share=1.0, mean_weight=0.0, mean_weight_p=0.0, mix=None))
     assert len(reasons) == 2

@@ -24,7 +24,7 @@ from campaignrl.cli.terminal import (
 )
 from campaignrl.envs.clock import Hours
 from campaignrl.errors import Problem, UsageError
-from campaignrl.policies import load_policy
+from campaignrl.policies import Policy, exploring, load_policy
 from campaignrl.specs import World, load_world
 from campaignrl.tables.files import write_frame, write_whole
 from campaignrl.tables.log import write_log
@@ -42,6 +42,10 @@ def simulate(
         Path | None, typer.Option(help="Run by the hour, with queues and quiet hours; write every event.")
     ] = None,
     load: Annotated[Path | None, typer.Option(help="Run by the hour; draw the load of the channels, a PNG.")] = None,
+    explore: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="Share of uniform at least, so that the log can value other policies."),
+    ] = 0.0,
     seed: Seed = 0,
     threads: Threads = None,
     as_json: Json = False,
@@ -55,11 +59,13 @@ def simulate(
     inputs = Inputs()
     place = inputs.read(lambda: load_world(world))
     named = inputs.read(lambda: policy_name(policy, world))
-    inputs.read(lambda: load_policy(named.value, place.value.catalog, place.value.features))
+    playing = inputs.read(
+        lambda: _exploring(load_policy(named.value, place.value.catalog, place.value.features), explore)
+    )
     inputs.check()
     with progress(f"simulate  {policy}") as step:
         if by_hour:
-            hours = simulate_hours(world, policy, customers=customers, seed=seed, threads=threads, progress=step)
+            hours = simulate_hours(world, playing.value, customers=customers, seed=seed, threads=threads, progress=step)
             found, totals = hours.world, hours.totals
             if events is not None:
                 write_frame(hours.events, events)
@@ -69,7 +75,7 @@ def simulate(
         else:
             keep = output is not None
             campaign = run_campaign(
-                world, policy, customers=customers, seed=seed, threads=threads, progress=step, keep_log=keep
+                world, playing.value, customers=customers, seed=seed, threads=threads, progress=step, keep_log=keep
             )
             found, totals = campaign.world, campaign.totals
             if output is not None and campaign.log is not None:
@@ -77,6 +83,15 @@ def simulate(
                 talk(f"{len(campaign.log):,} decisions written to {output}")
     means = {name: float(values.mean()) for name, values in totals.items()}
     _answer(found, policy, customers, seed, mean_value(totals["reward"]), means, as_json)
+
+
+def _exploring(policy: Policy, share: float) -> Policy:
+    """The policy with so much of uniform mixed in; UsageError for a kind that has no such share."""
+    may = getattr(getattr(type(policy), "Config", None), "model_fields", {})
+    if share > 0.0 and policy.kind != "uniform" and "explore" not in may:
+        fix = "Leave it out, or take a policy with such a share: rules, always:ACTION, a learner."
+        raise UsageError(Problem(f"simulate, policy {policy.name}", "--explore", share, "a setting of its kind", fix))
+    return exploring(policy, share)
 
 
 def _check_queues(world: World) -> None:

@@ -51,8 +51,8 @@ from campaignrl.ope.methods import (
     unavailable,
     weight_histogram_of,
     with_interval,
+    with_loggers,
     with_own_weights,
-    with_pooled,
 )
 from campaignrl.ope.nuisance import (
     KINDS,
@@ -158,7 +158,7 @@ def evaluate(
     fitted = fitted_model(used, predictions, bounds, folds, seed, model) if _needs_model(names) else None
     targets = [target_policy_of(given, used) for given in both]
     checks = RowChecks.of(log, targets[0], robust, alpha)
-    whole, other = with_pooled(gather(used, [checks.target, targets[1]], fitted, bounds, logged), used, names)
+    whole, other = with_loggers(gather(used, [checks.target, targets[1]], fitted, bounds, logged), used, names)
     views = _views(whole, partial(mrdr_rows, used, whole, targets[0], bounds, folds, seed, model), names, mix)
     evidence, certain = _mixed(whole, mix), certain_share(used)
     without, outside = unavailable(names, evidence), outside_logging_support(names, evidence)

@@ -3,6 +3,8 @@
 blocks.py         Rows of a log in blocks that fit the cache
 log_sample.py     Some rows of a log, spread evenly over it, that checks look at: as good as all of them, at a cost that
                   is bounded
+row_order.py      Rows in the order of a column, equal ones as they stand: what a stable sort gives, at a third of
+                  its cost
 states.py         The state of a customer at each decision, as models of whole episodes see it
 target_policy.py  What a policy would do on a log's rows: its probabilities, block by block, checked
 trajectories.py   A decision log as trajectories: one customer's decisions in order of their step, aligned in (N, T)
@@ -15,6 +17,7 @@ from campaignrl.ope.data.log_sample import joined_samples as joined_samples
 from campaignrl.ope.data.log_sample import noted as noted
 from campaignrl.ope.data.log_sample import sampled as sampled
 from campaignrl.ope.data.log_sample import sampled_of_kept as sampled_of_kept
+from campaignrl.ope.data.row_order import ascending as ascending
 from campaignrl.ope.data.target_policy import LOGGED as LOGGED
 from campaignrl.ope.data.target_policy import TABLES as TABLES
 from campaignrl.ope.data.target_policy import PolicyLike as PolicyLike

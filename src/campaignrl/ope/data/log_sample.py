@@ -55,6 +55,13 @@ class LogSample(NamedTuple):
             None if log.wave is None else of(log.wave), of(log.day), wanted,
         )  # fmt: skip
 
+    def as_done(self) -> Float32:
+        """(m,) what the policy would do of what was done."""
+        assert self.wanted is not None
+        place = np.asarray(self.action, dtype=np.intp)
+        # An action's numbers stand together, `Noted`: picked out of a flat array at a third of the time.
+        return np.asarray(self.wanted.T.ravel().take(place * len(place) + np.arange(len(place))))
+
 
 def sampled(first: int, count: int, rows: int) -> Rows:
     """Places, counted from `first`, of those of `count` rows that belong to the sample of a log of `rows`."""

@@ -83,7 +83,7 @@ def _chances(sample: LogSample, k: int) -> Chances:
     wanted, weight = None, None
     if sample.wanted is not None:
         wanted = sample.wanted[rows]
-        weight = wanted.T.ravel().take(action * np.intp(len(action)) + np.arange(len(action))) * inverse
+        weight = sample.as_done()[rows] * inverse
         untried = np.bincount(action, minlength=k) == 0
         if untried.any():  # nothing speaks of these: said as "never tried"
             wanted = np.where(untried, np.float32(0.0), wanted)

@@ -29,11 +29,11 @@ def hardly_tried(sample: LogSample) -> float:
     free = sample.propensity < CERTAIN
     if sample.wanted is None or not free.any():
         return 0.0
-    wanted, action, propensity = sample.wanted, sample.action, sample.propensity
+    wanted, action, propensity, done = sample.wanted, sample.action, sample.propensity, sample.as_done()
     if not free.all():
-        wanted, action, propensity = wanted[free], action[free], propensity[free]
+        wanted, action, propensity, done = wanted[free], action[free], propensity[free], done[free]
     inverse = 1.0 / propensity
-    chosen = wanted[np.arange(len(action)), action] * inverse
+    chosen = done * inverse
     room = left_over(inverse) * max(float(chosen.max()), UNHEARD)
     if float(room.min()) >= float(wanted.max()):
         return 0.0

@@ -6,8 +6,6 @@ Not here: heavy rows and customers by weight alone (verdict.py). n rows.
 
 from __future__ import annotations
 
-import numpy as np
-
 from campaignrl.arrays import Float
 from campaignrl.ope.diagnostics.verdict import Finding, Level
 from campaignrl.tables.log import DecisionLog
@@ -23,7 +21,8 @@ def outlier(log: DecisionLog, terms: Float) -> tuple[Finding, ...]:
         return ()
     value = float(terms.mean())
     gap = terms - value
-    worst, square = int(np.argmax(np.abs(gap))), float(gap @ gap)
+    square, ends = float(gap @ gap), (int(terms.argmin()), int(terms.argmax()))
+    worst = max(ends, key=lambda row: abs(float(gap[row])))
     if not gap[worst] ** 2 > ALONE * square or not square > 0.0:
         return ()
     without = (value * n - float(terms[worst])) / (n - 1)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from campaignrl.arrays import Array, Bool, Float, Rows
-from campaignrl.ope.data import LogSample
+from campaignrl.ope.data import LogSample, ascending
 from campaignrl.ope.diagnostics.hardly_tried import left_over
 from campaignrl.ope.diagnostics.verdict import OFF_SUPPORT_REFUSE, Finding, Level
 
@@ -54,7 +54,7 @@ def never_tried(sample: LogSample, names: Sequence[str]) -> tuple[NeverTried, ..
     open_ends = _open_ends(sample, count, due, beside)
     orders = {name: _ordered(sample.columns[name]) for name, actions in open_ends.items() if actions.any()}
     found = []
-    for action in np.flatnonzero(count).tolist():
+    for action in np.flatnonzero(_may_have_parts(sample, count, open_ends)).tolist():
         allowed = np.ones(m, dtype=bool) if sample.eligible is None else sample.eligible[:, action]
         ends = {name: orders[name] for name, actions in open_ends.items() if actions[action]}
         parts = _parts(sample, ends, sample.action == action, allowed, beside)
@@ -70,7 +70,18 @@ def never_tried(sample: LogSample, names: Sequence[str]) -> tuple[NeverTried, ..
 def _ordered(column: Array) -> Rows:
     """The rows whose number is known, ascending."""
     known = np.flatnonzero(np.isfinite(column))
-    return known[np.argsort(column[known], kind="stable")]
+    return known[ascending(column[known])]
+
+
+def _may_have_parts(sample: LogSample, count: Array, open_ends: Mapping[str, Bool]) -> Bool:
+    """(k,) actions that left out an end of a column of numbers, or a level: the others need no closer look."""
+    k, found = len(count), np.logical_or.reduce([count < 0, *open_ends.values()])
+    for feature in sample.schema.features:
+        if feature.levels:
+            width = len(feature.levels) + 1
+            cell = (sample.columns[feature.name] + 1) * np.intp(k) + sample.action
+            found |= (np.bincount(cell, minlength=width * k).reshape(-1, k)[1:width] == 0).any(axis=0)
+    return np.asarray(found & (count > 0))
 
 
 def _open_ends(sample: LogSample, count: Array, due: float, beside: int) -> dict[str, Bool]:
@@ -79,24 +90,25 @@ def _open_ends(sample: LogSample, count: Array, due: float, beside: int) -> dict
     count: (k,) rows of each action; due: rows that an end needs at least, as each leaves at most all to others; beside:
     how often the action came in as many rows, so that these are as many at least.
     """
-    order, there = np.argsort(sample.action, kind="stable"), np.flatnonzero(count)
-    starts, found = (np.cumsum(count) - count)[there], {}
+    there, found = np.flatnonzero(count), {}
     for feature in sample.schema.features:
         if feature.levels:
             continue
-        column = np.asarray(sample.columns[feature.name], dtype=np.float64)
+        column = np.asarray(sample.columns[feature.name])  # as it is: short numbers are sorted faster
         known = np.isfinite(column)
-        ascending = np.sort(column if known.all() else column[known])
-        column = (column if known.all() else np.where(known, column, np.nan))[order]
+        whole = bool(known.all())
+        upward = np.sort(column if whole else column[known])
+        column = column if whole else np.where(known, column, np.nan)
         open_ = np.zeros(len(count), dtype=bool)
         for sign in (1.0, -1.0):  # the lower end, and the upper one turned over
-            values, rising = sign * column, ascending if sign > 0.0 else -ascending[::-1]
-            least = np.fmin.reduceat(values, starts)
-            rows = np.searchsorted(rising, least, side="right") - 1  # before the first in which it came, at most
-            enough = (np.searchsorted(rising, least) >= due) & (rows >= max(FEW, beside)) & np.isfinite(least)
-            for i in np.flatnonzero(enough).tolist():
-                came = values[starts[i] : starts[i] + count[there[i]]]
+            values, rising = (column, upward) if sign > 0.0 else (-column, -upward[::-1])
+            least = np.full(len(count), np.inf, dtype=values.dtype)
+            (np.minimum if whole else np.fmin).at(least, sample.action, values)
+            rows = np.searchsorted(rising, least[there], side="right") - 1  # before the first in which it came, at most
+            enough = (np.searchsorted(rising, least[there]) >= due) & (rows >= max(FEW, beside))
+            for i in np.flatnonzero(enough & np.isfinite(least[there])).tolist():
                 near = rising[min(2 * int(rows[i]), len(rising) - 1)]
+                came = values[sample.action == there[i]]
                 open_[there[i]] |= sample.eligible is not None or np.count_nonzero(came <= near) >= beside
         found[feature.name] = open_
     return found

@@ -99,7 +99,7 @@ class Change(NamedTuple):
 
 def over_time(sample: LogSample, names: Sequence[str], logged: bool) -> OverTime:
     """The lift by stretches of days, and what has changed. names: (k,); logged: the reference is the logged policy."""
-    if sample.day is None or sample.gain is None:
+    if sample.day is None or sample.gain is None or (sample.day == sample.day[:1]).all():
         return NOTHING
     days = Days.of(np.asarray(sample.day), sample.customer)
     if days is None:

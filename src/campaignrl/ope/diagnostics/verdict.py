@@ -79,7 +79,8 @@ CLIPPED_CAUTION = 0.05  # of the weight cut away: ips_clip is then low by about 
 def diagnose(figures: Figures) -> tuple[str, tuple[str, ...]]:
     """The verdict and its reasons, worst first; a way out follows a refusal."""
     findings = [*figures.found, *(finding for check in CHECKS if (finding := check(figures)) is not None)]
-    findings.sort(key=lambda finding: -finding.level)
+    blind = _certain(figures) if _all_certain(figures) else None  # why all the rest is as it is
+    findings.sort(key=lambda finding: (finding != blind, -finding.level))
     worst = max((finding.level for finding in findings), default=Level.NOTE)
     reasons = [finding.text for finding in findings]
     if worst is Level.REFUSE:
@@ -159,10 +160,15 @@ def _holdout(f: Figures) -> Finding | None:
     return Finding(Level.CAUTION, f"{text}: customers are missing from this log, and not by chance.")
 
 
+def _all_certain(f: Figures) -> bool:
+    """Whether nothing was left to chance, and the policy would do something else."""
+    return f.certain_share == 1.0 and f.off_support > 1e-9
+
+
 def _certain(f: Figures) -> Finding | None:
     if f.off_support <= 1e-9 or f.certain_share == 0.0:
         return None
-    if f.certain_share == 1.0:
+    if _all_certain(f):
         blind = "every logged action was certain (propensity 1), so weighting cannot value another policy"
         return Finding(Level.REFUSE, f"{blind}: only dm, the model's guess, can be had.")
     share = _share(f.certain_share)
@@ -244,7 +250,17 @@ CHECKS: tuple[Callable[[Figures], Finding | None], ...] = (
 )
 
 
+# Of a log without any chance in it no other policy can be valued, nor a mixture of one: the way out is another log.
+DRAWN = (
+    "What would help: a log whose policy left something to chance. In a world, `campaignrl simulate --explore 0.05` "
+    "writes one by the same policy; for sends, give the policy `explore = 0.05` in its settings, or plan by value with "
+    "`campaignrl decide --allocate value --explore 0.05`"
+)
+
+
 def _way_out(f: Figures) -> str:
+    if _all_certain(f):
+        return f"{DRAWN}."
     explore = "What would help: log with at least 1 % exploration on every action"
     if f.mix is None:
         return f"{explore}."

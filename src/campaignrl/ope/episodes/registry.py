@@ -17,7 +17,15 @@ from campaignrl.arrays import Float
 from campaignrl.ope.data import TargetPolicy, Trajectories
 from campaignrl.ope.data.blocks import blocks
 from campaignrl.ope.diagnostics import ESS_REFUSE
-from campaignrl.ope.episodes.support_horizon import TOLD, EpisodeFigures, Step, curve_of, lasting_steps
+from campaignrl.ope.episodes.support_horizon import (
+    REFUSED,
+    TOLD,
+    EpisodeFigures,
+    Step,
+    curve_of,
+    judged,
+    lasting_steps,
+)
 from campaignrl.ope.estimators import CERTAIN, mean_weight_p_value, mixed, off_support, sequential, weight_bound
 from campaignrl.ope.intervals import CLUSTERED_T, MODEL_T, Clusters, Point
 from campaignrl.ope.nuisance import Behaviour, FittedQ, Kind, few_states, fitted_q, minimax_ratios, state_ratios
@@ -72,7 +80,8 @@ class Episodes(NamedTuple):
     def interval(self, name: str) -> str:
         """How the interval of an estimator is made; where the model speaks alone its error is not counted."""
         if SEQUENTIAL[name].spread_of is not None:
-            return DOUBLY_ROBUST if self.figures.told == len(self.curve) else NO_INTERVAL
+            told = self.figures.told == len(self.curve) and judged(self.curve, self.figures)[0] != REFUSED
+            return DOUBLY_ROBUST if told else NO_INTERVAL
         return MODEL_T if SEQUENTIAL[name].goes_on and lasting_steps(self.curve) < len(self.curve) else CLUSTERED_T
 
 

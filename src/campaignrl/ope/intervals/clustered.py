@@ -12,13 +12,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from campaignrl.arrays import Array, Float
+from campaignrl.arrays import Array, Float, Rows
 from campaignrl.ope.intervals.quantiles import normal_tail, t_quantile
 
 CLUSTERED_T = "customer t"
 MODEL_T = "customer t, the model's own error not counted"
 HELD_T = "customer t, the bias of holding weights back not counted"
 NOT_TO_BE_HAD = float("nan")
+ALL = slice(None)
 
 
 class Point(NamedTuple):
@@ -45,9 +46,12 @@ class Clusters:
         """customer: (n,) any whole numbers; customers without a row do not count."""
         counts: npt.NDArray[np.intp] = np.bincount(customer)
         self._present: npt.NDArray[np.intp] = np.flatnonzero(counts)
+        self._all = len(self._present) == len(counts)  # no number is left out
+        # A row a customer, in order: sums are the rows themselves.
+        self._alone = self._all and len(counts) == len(customer) and bool((customer[1:] > customer[:-1]).all())
         self._customer = customer
         self.rows = len(customer)
-        self.sizes: Float = np.asarray(counts[self._present], dtype=np.float64)  # (C,) rows of each customer
+        self.sizes: Float = np.asarray(self._of_present(counts), dtype=np.float64)  # (C,) rows of each customer
 
     def __len__(self) -> int:
         return len(self._present)
@@ -57,13 +61,19 @@ class Clusters:
         """(C,) the whole number of each customer, ascending: the order of every (C,) array here."""
         return self._present
 
-    def of_rows(self) -> npt.NDArray[np.intp]:
-        """(n,) which of the C customers each row belongs to."""
-        return np.searchsorted(self._present, self._customer)
+    def of_rows(self, rows: slice | Rows = ALL) -> npt.NDArray[np.intp]:
+        """(n,) which of the C customers each row belongs to, or only these rows."""
+        customer = self._customer[rows]
+        return np.asarray(customer, dtype=np.intp) if self._all else np.searchsorted(self._present, customer)
 
     def sums(self, values: Float) -> Float:
         """(n,) -> (C,) sums over each customer's rows."""
-        return np.asarray(np.bincount(self._customer, values)[self._present], dtype=np.float64)
+        if self._alone:
+            return np.asarray(values + 0.0, dtype=np.float64)
+        return np.asarray(self._of_present(np.bincount(self._customer, values)), dtype=np.float64)
+
+    def _of_present(self, of_numbers: Array) -> Array:
+        return of_numbers if self._all else of_numbers[self._present]
 
     def scaled(self, values: Float) -> Float:
         """(n,) -> (C,) sums times C / n: their mean over customers is the mean over rows."""

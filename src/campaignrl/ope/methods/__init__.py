@@ -37,7 +37,7 @@ from campaignrl.ope.methods.preparation import propensities as propensities
 from campaignrl.ope.methods.preparation import reasons_missing as reasons_missing
 from campaignrl.ope.methods.preparation import reward_range_of as reward_range_of
 from campaignrl.ope.methods.preparation import unavailable as unavailable
-from campaignrl.ope.methods.preparation import with_pooled as with_pooled
+from campaignrl.ope.methods.preparation import with_loggers as with_loggers
 from campaignrl.ope.methods.registry import ESTIMATORS as ESTIMATORS
 from campaignrl.ope.methods.registry import HEAVY as HEAVY
 from campaignrl.ope.methods.registry import STREAMED as STREAMED

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from campaignrl.arrays import Int
 from campaignrl.errors import DataError, Problem, SupportError
 from campaignrl.ope.data import PolicyLike, TargetPolicy, policy_of_rows
 from campaignrl.ope.estimators import weights
@@ -118,11 +119,14 @@ def certain_share(log: DecisionLog) -> float:
     return float((log.propensity[choice] >= weights.CERTAIN).sum() / rows) if rows else 0.0
 
 
-def with_pooled(rows: Sequence[Evidence], log: DecisionLog, estimators: Sequence[str]) -> list[Evidence]:
-    """The evidence with the propensities of all loggers together, if an estimator wants them and they are known."""
-    wanted = any(ESTIMATORS[name].pooled for name in estimators)
-    factor = pooled_factor(log) if wanted else None
-    return [each._replace(pooled=factor) for each in rows]
+def with_loggers(rows: Sequence[Evidence], log: DecisionLog, estimators: Sequence[str]) -> list[Evidence]:
+    """The evidence with what estimators want of loggers: propensities of all together, and their batches."""
+    wanted = [ESTIMATORS[name] for name in estimators]
+    factor = pooled_factor(log) if any(each.pooled for each in wanted) else None
+    batch: Int | None = None
+    if any(each.batches for each in wanted):
+        batch = np.unique(log.day if log.wave is None else log.wave, return_inverse=True)[1]
+    return [each._replace(pooled=factor, batch=batch) for each in rows]
 
 
 def no_information(evidence: Evidence, certain: float) -> bool:

@@ -166,7 +166,7 @@ def seen(part: Weighted, clusters: Clusters, at: Rows | None) -> Seen:
     sums = PairSums.of(clusters.scaled(part.weight), clusters.scaled(terms))
     rows = slice(None) if at is None or len(at) == clusters.rows else at
     sides = (part.weight[rows], terms[rows], part.residual[rows])
-    return Seen.of(sums, clusters.of_rows()[rows], sides, part.offset, clusters.rows)
+    return Seen.of(sums, clusters.of_rows(rows), sides, part.offset, clusters.rows)
 
 
 def within(ends: Range, possible: Range) -> Range:

@@ -37,8 +37,8 @@ class Evidence(NamedTuple):
     predicted_range: Range
     marginals: Marginals | None = None  # None: not asked for, or the logging policy is not known that far
     logged: bool = False  # the policy is the logging policy itself
-    batch: Int | None = None  # wave, else day, from 0: in which a logger did not change
-    pooled: Float | None = None  # own propensity over that of all loggers together; None: not known
+    batch: Int | None = None  # wave, else day, from 0: in which a logger did not change; None: not asked for
+    pooled: Float | None = None  # own propensity over that of all loggers together; None: not known, or not asked for
 
     def mixed(self, share: float) -> Evidence:
         """The evidence on the policy that follows this one with probability `share`, else the logged one.
@@ -110,13 +110,12 @@ def gather(
             part.take(rows, q, predicted[rows], logged)
     clusters = Clusters(log.customer)
     reward = log.reward.astype(np.float64)
-    batch = np.unique(log.day if log.wave is None else log.wave, return_inverse=True)[1]
     predicted_range = (min(least[1:], default=0.0), max(largest[1:], default=0.0))
     return [
         Evidence(
             reward, predicted, part.weight, part.expected, clusters, float(part.off.mean()),
             part.weight_range(), reward_range, predicted_range,
-            None if part.marginals is None else part.marginals.result(), part.target.answer is None, batch,
+            None if part.marginals is None else part.marginals.result(), part.target.answer is None,
         )
         for part in parts
     ]  # fmt: skip

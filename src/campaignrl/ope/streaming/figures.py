@@ -116,7 +116,7 @@ def hidden_bias(sample: LogSample | None, gained: Estimate, mix: float, logged: 
     if sample is None or sample.gain is None or sample.wanted is None:
         return Sensitivity(np.nan, np.nan, 0)
     residual, lift_weight = sample.gain[:2]
-    weight = sample.wanted[np.arange(len(sample.action)), sample.action] / sample.propensity
+    weight = sample.as_done() / sample.propensity
     other = None if logged else np.maximum(1.0 + weights.mixed(weight, mix) - lift_weight, 0.0)
     sides = Sides.of(weight, other, sample.propensity, residual, mix)
     return sensitivity(gained.value, (gained.ci_low, gained.ci_high), sides, sides)

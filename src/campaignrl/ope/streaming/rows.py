@@ -37,6 +37,8 @@ from campaignrl.policies import Policy
 from campaignrl.tables.log import DecisionLog, LogInMemory, LogStream, Piece, pieces, starts_of
 
 FIRST = 1 << 16  # propensities kept, to see how they were rounded
+GLANCE = 64  # rows
+AT_A_TIME = 4_096  # rows of which all columns are made at once: they stay in the second-level cache
 
 
 @dataclass(frozen=True)
@@ -158,23 +160,13 @@ def _rows_of(given: Any, at: slice | Array) -> Any:
 
 def _fill(columns: Float, log: DecisionLog, predicted: Float, views: list[View], question: Question) -> None:
     """The other columns, from weights, expectations and rewards."""
-    view, other = views
+    view, _ = views
     columns[AT["one"]] = 1.0
     if view.target is None:
         columns[AT["weight"]], columns[AT["expected"]] = view.weight, view.expected
-    earned, robust, lift_weight, lift = (columns[AT[name]] for name in ("earned", "dr", "lift_weight", "lift"))
-    # `ips` and `dr` of estimators/bandit.py and the lift of methods/registry.py, with one array beside the columns.
-    residual = log.reward - predicted
-    np.multiply(view.weight, log.reward, out=earned)
-    np.multiply(view.weight, residual, out=robust)
-    np.add(view.expected, robust, out=robust)
-    np.add(view.weight, 1.0, out=lift_weight)
-    lift_weight -= other.weight
-    np.subtract(lift_weight, 1.0, out=lift)
-    lift *= residual
-    lift += np.subtract(view.expected, other.expected, out=residual)
-    if other.target is None:
-        lift_weight[:] = view.weight  # to the last digit
+    for start in range(0, len(log), AT_A_TIME):
+        part = slice(start, start + AT_A_TIME)
+        _fill_part(columns[:, part], log.reward[part], predicted[part], views, part)
     rows = PieceRows(view.weight, log.reward, predicted, view.expected)
     columns[len(COLUMNS) :] = 0.0
     for name in question.estimators:
@@ -184,33 +176,52 @@ def _fill(columns: Float, log: DecisionLog, predicted: Float, views: list[View],
             columns[question.columns.index(column)] = getattr(terms, part)
 
 
+def _fill_part(columns: Float, reward: Float, predicted: Float, views: list[View], part: slice) -> None:
+    """`ips` and `dr` of estimators/bandit.py and the lift of methods/registry.py, with one array beside the columns."""
+    view, other = views
+    weight, expected, other_weight, other_expected = (
+        x[part] for x in (view.weight, view.expected, other.weight, other.expected)
+    )
+    earned, robust, lift_weight, lift = (columns[AT[name]] for name in ("earned", "dr", "lift_weight", "lift"))
+    residual = reward - predicted
+    np.multiply(weight, reward, out=earned)
+    np.multiply(weight, residual, out=robust)
+    np.add(expected, robust, out=robust)
+    np.add(weight, 1.0, out=lift_weight)
+    lift_weight -= other_weight
+    np.subtract(lift_weight, 1.0, out=lift)
+    lift *= residual
+    lift += np.subtract(expected, other_expected, out=residual)
+    if other.target is None:
+        lift_weight[:] = weight  # to the last digit
+
+
 def _tallied(log: DecisionLog, columns: Float, views: list[View], q_range: Range, dropped: int) -> Tally:
     """A piece's figures that are no sums over customers."""
     k, (view, other) = len(log.catalog), views
     weight, lift_weight = columns[AT["weight"]], columns[AT["lift_weight"]]
-    propensity = np.full(k, np.inf)
-    np.minimum.at(propensity, log.action, log.propensity)
+    tried, heaviest = np.bincount(log.action, minlength=k), float(weight.max())
     choice = None if log.eligible is None else np.count_nonzero(log.eligible, axis=1) > 1
     certain = view.certain if choice is None else view.certain[choice[view.certain]]
     off_one = _from_one(weight)
     return Tally(
         added={
             "dropped": dropped,
-            "tried": np.bincount(log.action, minlength=k),
+            "tried": tried,
             "reward": float(log.reward.sum()),
             "weight_square": float(weight @ weight),
             "weight of b": float(len(log) if other.target is None else other.weight.sum()),
             "weight_square of b": float(len(log) if other.target is None else other.weight @ other.weight),
             "reference_expected": float(other.expected.sum()),
             "outcomes": int(np.count_nonzero(columns[AT["earned"]] != 0.0)),
-            "clipped": float((weight[weight > HEAVY] - HEAVY).sum()),
+            "clipped": float((weight[weight > HEAVY] - HEAVY).sum()) if heaviest > HEAVY else 0.0,
             "choice": len(log) if choice is None else int(choice.sum()),
             "certain": len(certain),
             **{f"certain_off of {who}": seen.certain_off for who, seen in zip("ab", views, strict=True)},
             **{f"mass of {who}": seen.mass for who, seen in zip("ab", views, strict=True)},
         },
         least={
-            "propensity": propensity,
+            "propensity": _least_by_action(log, tried),
             "reward": float(log.reward.min()),
             "q": q_range[0],
         },
@@ -218,7 +229,7 @@ def _tallied(log: DecisionLog, columns: Float, views: list[View], q_range: Range
             "reward": float(log.reward.max()),
             "not_binary": float(((log.reward != 0.0) & (log.reward != 1.0)).any()),
             "q": q_range[1],
-            "weight": float(weight.max()),
+            "weight": heaviest,
             **{f"weight of {who}": seen.heaviest for who, seen in zip("ab", views, strict=True)},
             **{f"wanted of {who}": seen.wanted for who, seen in zip("ab", views, strict=True)},
             **{f"most wanted of {who}": seen.most_wanted for who, seen in zip("ab", views, strict=True)},
@@ -229,9 +240,23 @@ def _tallied(log: DecisionLog, columns: Float, views: list[View], q_range: Range
     )
 
 
+def _least_by_action(log: DecisionLog, tried: Array) -> Float:
+    """(k,) least propensity of each action, infinite where it was not tried. tried: (k,) rows."""
+    least = float(log.propensity.min())
+    if least == log.propensity.max():
+        return np.where(tried > 0, least, np.inf)
+    found = np.full(len(tried), np.inf)
+    np.minimum.at(found, log.action, log.propensity)
+    return found
+
+
 def _differ(view: View, other: View) -> bool:
     """Whether two policies do different things in any row; 1 + w - w is 1 up to rounding only."""
-    return not (np.array_equal(view.weight, other.weight) and np.array_equal(view.expected, other.expected))
+    for rows in (slice(GLANCE), slice(None)):  # mostly the first rows tell
+        pairs = ((view.weight, other.weight), (view.expected, other.expected))
+        if not all(np.array_equal(a[rows], b[rows]) for a, b in pairs):
+            return True
+    return False
 
 
 def _from_one(weight: Float) -> float:

@@ -209,7 +209,7 @@ def _extremes(size: Float, means: list[Float], sums: Float) -> list[Extremes]:
 def _outliers(sums: Float, by: int, of: int) -> tuple[Float, Float]:
     above, below = (
         np.array([sums[row, at] for row in (AT["one"], by, of)])
-        for at in (outliers.largest(sums[of]), outliers.largest(-sums[of]))
+        for at in (outliers.largest(sums[of]), outliers.smallest(sums[of]))
     )
     return above, below
 
