@@ -5,7 +5,10 @@ import pytest
 from sklearn.tree import DecisionTreeRegressor
 from tests.test_ope_balance import NAMES, drawn, log_of, softmax
 
+from campaignrl.ope import leaks
+from campaignrl.ope.data.target_policy import target_policy_of
 from campaignrl.ope.evaluate import evaluate
+from campaignrl.ope.methods.weighted_rows import gather
 
 N = 4_000
 
@@ -38,6 +41,23 @@ def test_a_table_learned_on_the_same_rows_is_refused_with_the_way_out(nothing_wo
     assert answer.lift > 0.1
     assert answer.verdict == "refuse"
     assert any("learned from these very rows" in reason and "fresh log" in reason for reason in answer.reasons)
+
+
+def test_asked_without_a_model_the_same_table_is_refused_and_an_honest_one_costs_no_ridge(nothing_works, monkeypatch):
+    """Means of actions, each customer's by the others' rows, explain what any honest table earns here, and not that."""
+    X, action, reward = nothing_works
+    log = log_of(X, action, np.full(N, 0.25), reward)
+    table = tree_table(X, action, reward, np.ones(N, bool))
+    assert any("learned from these very rows" in reason for reason in evaluate(log, table, estimators=("ips",)).reasons)
+    weight, fold = np.full(N, 1.0), log.customer % 5
+    target, rows = target_policy_of(table, log), gather(log, [target_policy_of(table, log)], None, (0.0, 1.0))[0]
+    found = leaks._by_action(log, target, rows, 5, weight)
+    for row in (0, 17, N - 1):
+        others = [reward[(fold != fold[row]) & (action == a)].mean() for a in range(4)]
+        assert found.predicted[row] == pytest.approx(others[action[row]])
+        assert found.expected[row] == pytest.approx(table[row] @ others)
+    monkeypatch.setattr(leaks, "reward_model", None)  # to call it is an error
+    assert evaluate(log, np.full((N, 4), 0.25), estimators=("ips",)).verdict == "trust"
 
 
 def test_the_same_table_on_rows_it_has_not_seen_is_no_leak(nothing_works):
