@@ -3,6 +3,7 @@
 import datetime
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -301,6 +302,7 @@ def test_contacts_of_a_window_end_today():
     assert stand.contacts(None, 3).tolist() == [2, 1]
     assert stand.contacts("sms", 3).tolist() == [2, 0]
     assert stand.decided_today.tolist() == [True, True]
+    assert replace(stand, day=9).decided_today.tolist() == [False, False]
     assert stand.offer_contacts("a", 3).tolist() == [1, 1]
     assert stand.offer_contacts("b", 2).tolist() == [0, 0]
     assert stand.offer_contacts("b", 3).tolist() == [1, 0]
