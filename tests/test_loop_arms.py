@@ -379,15 +379,21 @@ def test_learning_on_takes_each_decision_once_and_makes_a_challenger(kind, shop,
     assert any(not np.array_equal(first[name], second.tensors()[name]) for name in first)
 
 
-def test_the_study_promotes_what_is_far_better_and_nothing_that_is_far_worse():
+def test_the_study_promotes_what_is_far_better_and_nothing_that_is_far_worse(tmp_path):
     study = runpy.run_path(str(STUDY))
     study["study"].__globals__["GAINS"] = (-0.5, 1.0)
     spec = TrialSpec(ramp=(Stage(share=0.2, days=3), Stage(share=0.5, days=24)), watched=3)
-    found = study["study"](2, 3_000, "coupon_trap", spec, 0, 3)["gains"]
+    how = (2, 3_000, "coupon_trap", spec, 0, 3, tmp_path)
+    told = study["study"](*how)
+    found = told["gains"]
     assert found["-50%"]["promoted"] == 0
     assert found["-50%"]["roll back"] >= 1
     assert found["+100%"]["promoted"] == 2
     assert 3 < found["+100%"]["days to promotion, quartiles"][0] <= 27
+    study["study"].__globals__["life_of"] = None
+    assert study["study"](*how) == told, "runs are kept"
+    with pytest.raises(TypeError):
+        study["study"](*how, visits=False)  # which is another study
 
 
 def test_a_world_fits_its_own_life_and_not_another():

@@ -69,8 +69,8 @@ def _signs(profiles: pd.DataFrame, newest: pd.DataFrame | None, day: pd.Timestam
         if np.isfinite(many).any():
             found[name] = told(np.nan_to_num(many))
     if newest is not None and "visit" in newest and newest["visit"].notna().any():
-        last = newest.set_index(ID)["visit"].reindex(profiles[ID].astype(str)).to_numpy()
-        away = (np.datetime64(day) - last) / np.timedelta64(1, "D")
+        last = newest.set_index(ID)["visit"].reindex(profiles[ID].astype(str))
+        away = (day - last).dt.total_seconds().to_numpy(dtype=np.float64) / 86_400.0
         found |= {f"visit_{days:.0f}": np.nan_to_num(np.exp(-away / days)) for days in ABSENCES}
     return found
 
@@ -80,7 +80,9 @@ def _segments(profiles: pd.DataFrame) -> Int64:
     if "segment" not in profiles:
         return np.zeros(len(profiles), dtype=np.int64)
     counts = profiles["segment"].value_counts().sort_index()
-    return pd.Index(counts.index[counts >= FEWEST]).get_indexer(pd.Index(profiles["segment"])).astype(np.int64) + 1
+    large = pd.Index(counts.index[counts >= FEWEST])
+    found: Int64 = large.get_indexer(pd.Index(profiles["segment"])).astype(np.int64) + 1
+    return found
 
 
 def _ratio(above: Float, below: Float, of: Int64) -> Float:
