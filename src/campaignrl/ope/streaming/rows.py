@@ -165,8 +165,8 @@ def _fill(columns: Float, log: DecisionLog, predicted: Float, views: list[View],
     if view.target is None:
         columns[AT["weight"]], columns[AT["expected"]] = view.weight, view.expected
     for start in range(0, len(log), AT_A_TIME):
-        part = slice(start, start + AT_A_TIME)
-        _fill_part(columns[:, part], log.reward[part], predicted[part], views, part)
+        some = slice(start, start + AT_A_TIME)
+        _fill_part(columns[:, some], log.reward[some], predicted[some], views, some)
     rows = PieceRows(view.weight, log.reward, predicted, view.expected)
     columns[len(COLUMNS) :] = 0.0
     for name in question.estimators:
