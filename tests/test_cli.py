@@ -401,5 +401,7 @@ def test_what_share_explores_must_be_one_and_of_a_policy_that_can(campaignrl, sm
     said = campaignrl("simulate", "--world", small_world, "-p", "none", "-n", 10, "--explore", "0.1")
     assert (said.code, said.out, said.lines) == (2, "", 1)
     assert "policy none: --explore = 0.1 is not a setting of its kind" in said.err
-    assert campaignrl("simulate", "--world", small_world, "-n", 10, "--explore", "1.5").code == 2
+    for wrong in ("1.5", "-0.1", "nan"):
+        said = campaignrl("simulate", "--world", small_world, "-n", 10, "--explore", wrong)
+        assert (said.code, said.lines, "a share of decisions, 0 to 1" in said.err) == (2, 1, True)
     assert campaignrl("simulate", "--world", small_world, "-p", "rules", "-n", 10, "--explore", "1").code == 0

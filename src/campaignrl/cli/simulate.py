@@ -44,7 +44,7 @@ def simulate(
     load: Annotated[Path | None, typer.Option(help="Run by the hour; draw the load of the channels, a PNG.")] = None,
     explore: Annotated[
         float,
-        typer.Option(min=0.0, max=1.0, help="Share of uniform at least, so that the log can value other policies."),
+        typer.Option(help="Share of uniform, 0 to 1, at least, so that the log can value other policies."),
     ] = 0.0,
     seed: Seed = 0,
     threads: Threads = None,
@@ -87,6 +87,8 @@ def simulate(
 
 def _exploring(policy: Policy, share: float) -> Policy:
     """The policy with so much of uniform mixed in; UsageError for a kind that has no such share."""
+    if not 0.0 <= share <= 1.0:
+        raise UsageError(Problem("simulate", "--explore", share, "a share of decisions, 0 to 1"))
     may = getattr(getattr(type(policy), "Config", None), "model_fields", {})
     if share > 0.0 and policy.kind != "uniform" and "explore" not in may:
         fix = "Leave it out, or take a policy with such a share: rules, always:ACTION, a learner."
