@@ -20,6 +20,7 @@ from campaignrl import rng
 from campaignrl.actions import Catalog
 from campaignrl.errors import SHOWN, DataError
 from campaignrl.features import FeatureSchema
+from campaignrl.ope.data.log_sample import LogSample
 from campaignrl.ope.data.target_policy import (
     _require_actions,
     _where,
@@ -64,12 +65,19 @@ days_module = sys.modules[change.__module__]  # the package has a function of it
 # ---- what is certain
 
 
+def wanting(wanted, propensity):
+    """Rows in which the first action was taken, of a policy that would do so and so."""
+    n = len(wanted)
+    nobody = np.zeros(n, dtype=np.int64)
+    return LogSample(None, np.arange(n), nobody, propensity, np.zeros(n), None, {}, None, None, wanted)
+
+
 def test_a_chance_is_certain_from_one_less_a_millionth_of_a_millionth_on():
     p = np.array([0.5, CERTAIN, np.nextafter(CERTAIN, 0.0)])
     sample = sample_of([0, 1, 2], p, [0, 1, 2], np.full((3, K), 0.25), np.arange(3))
     assert _chances(sample, K).action.tolist() == [0, 2]
     wanted = np.tile(np.array([0.0, 0.5, 0.5], dtype=np.float32), (2, 1))
-    sure = SimpleNamespace(propensity=np.full(2, CERTAIN), wanted=wanted, action=np.zeros(2, dtype=int))
+    sure = wanting(wanted, np.full(2, CERTAIN))
     assert hardly_tried(sure) == 0.0
     log = make_log(3, propensity=p)
     assert certain_share(log) == pytest.approx(1 / 3)
@@ -81,9 +89,9 @@ def test_a_chance_is_certain_from_one_less_a_millionth_of_a_millionth_on():
 def test_what_is_hardly_tried_among_rows_of_which_some_are_certain_or_leave_much():
     """Where 0.001 was left, five times that is the most that is no news; where half was left nothing is beyond."""
     wanted = np.array([[0.9, 0.1], [0.4, 0.6], [0.0, 1.0]], dtype=np.float32)
-    mixed = SimpleNamespace(propensity=np.array([0.999, 0.5, 1.0]), wanted=wanted, action=np.array([0, 0, 0]))
+    mixed = wanting(wanted, np.array([0.999, 0.5, 1.0]))
     assert hardly_tried(mixed) == pytest.approx(0.1 / 3)
-    free = SimpleNamespace(propensity=np.array([0.999, 0.5]), wanted=wanted[:2], action=np.array([0, 0]))
+    free = wanting(wanted[:2], np.array([0.999, 0.5]))
     assert hardly_tried(free) == pytest.approx(0.1 / 2)
 
 
