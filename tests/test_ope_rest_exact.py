@@ -168,10 +168,10 @@ def test_few_events_on_one_side_are_told_where_they_are_few_and_there_are_rows_e
         return [finding.text.partition(" rewards")[0] for finding in few_events(sample, rows)]
 
     assert said(1, 100) == ["about 1 of 100"]
-    assert said(19, 100) == said(19, 100, -1.0) == ["about 19 of 100"]
-    assert said(20, 100) == said(0, 100) == []
-    assert said(1, 20) == []  # no more rows than few events
-    assert said(1, 21) == ["about 1 of 21"]
+    assert said(24, 100) == said(24, 100, -1.0) == ["about 24 of 100"]
+    assert said(25, 100) == said(0, 100) == []
+    assert said(1, 25) == []  # no more rows than few events
+    assert said(1, 26) == ["about 1 of 26"]
     assert said(4, 100, apart=4) == ["about 1 of 100"]  # of one customer they are one
     assert few_events(SimpleNamespace(gain=None), 100) == ()
 
