@@ -18,6 +18,7 @@ from campaignrl.guard import (
     open_channels,
     quiet_for,
     quiet_hours,
+    rules,
     rules_of,
     rules_said,
 )
@@ -301,3 +302,12 @@ def test_room_for_an_action_is_a_send_its_cost_and_a_piece(small_world, sends, m
         wanted = wanted and (stock is None or o < 0 or limits.stock[o] >= 1)
         assert found[a] == wanted
     assert found[0]
+
+
+def test_rules_are_kept_for_the_very_world_they_are_of():
+    """Not for one that says the same, which is read again, and not for what is no world."""
+    one, other = crl.load_world("tight_budget"), crl.load_world("tight_budget")
+    assert rules_of(one) is rules_of(one)
+    assert rules_of(one) is not rules_of(other)
+    assert rules._Same(one) == rules._Same(one)
+    assert rules._Same(one) != rules._Same(other)

@@ -355,6 +355,16 @@ def test_a_morning_knows_the_days_before_it_alone(ledger, world, tmp_path):
         assert log.reward[of].tolist() == [pytest.approx(earned + sent)]
 
 
+def test_a_decision_is_known_when_its_days_are_over_and_somebody_told_of_them(ledger, world, tmp_path):
+    """By the day on which something was told last, and by the morning on which the log is read, whichever is first."""
+    window, who = world.outcome_days, crl.decide("always:news@sms", people(world), world, day=day(0), ledger=ledger).ids
+    for k, arrives in enumerate((window - 1, window + 5)):
+        came = {"outcome_id": [f"o{k}"], "customer_id": [who[0]], "kind": ["order"], "margin": [1.0]}
+        add(ledger, "outcomes", put(tmp_path / f"{k}.csv", day=[day(1)], **came), world, today=day(arrives))
+    for t, known in ((window - 1, False), (window, True), (window + 6, True)):
+        assert ledger_log(ledger, world, as_of=day(t)).matured.tolist() == [known] * 40
+
+
 def test_a_lock_says_who_holds_it_and_nothing_of_who_did(ledger):
     import os
 

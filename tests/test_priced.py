@@ -50,6 +50,10 @@ def test_what_an_action_costs_at_prices_by_hand(world):
         assert found[k] == by_hand - (offer == "content"), name
 
 
+def test_what_has_a_price_of_nothing_costs_nothing(world):
+    assert price_of_actions(world.catalog, {"money": 0.0, "sms": 0.0}).tolist() == [0.0] * len(world.catalog)
+
+
 @pytest.mark.parametrize("prices", [{"pigeon": 1.0}, {"money": -0.1}, {"money": float("nan")}, {"stock of air": 1.0}])
 def test_prices_of_nothing_there_is_are_refused(world, prices):
     with pytest.raises(UsageError, match="prices"):

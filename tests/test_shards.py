@@ -281,6 +281,14 @@ def test_any_engine_gives_the_same_bytes(policy, source, world, by, tmp_path, re
     assert found.plan() == plan
 
 
+def test_a_world_that_asks_for_no_day_finds_nobody_out_of_date(policy, source, world, tmp_path):
+    few = tmp_path / "few.parquet"
+    pd.read_parquet(source).head(3).to_parquet(few, index=False)
+    assert world.guard.max_age_days is None
+    found = sharded(policy, few, world, LOT, tmp_path / "run", rows=1, suppressed=None)
+    assert found.plan().customers == 3
+
+
 def test_processes_end_with_the_work_and_hold_no_pipe_of_the_callers():
     """Idle ones would keep whoever reads what the command prints waiting for minutes."""
     work = """

@@ -1,5 +1,6 @@
 """Tables where a byte, a cell or a row is just at a border: signs within letters, words like gaps, moments, keys."""
 
+import gzip
 import json
 from dataclasses import replace
 
@@ -12,12 +13,14 @@ from test_ope_log import make_log
 from campaignrl.errors import DataError
 from campaignrl.features import Feature
 from campaignrl.tables.customers import _outside
-from campaignrl.tables.files import read_frame
+from campaignrl.tables.files import csv_text, read_frame
 from campaignrl.tables.files.columns import days, numbers
 from campaignrl.tables.files.csv_text import csv_columns, found_separator
 from campaignrl.tables.log.customer_sketch import KEPT, _keys, sketch_of
 from campaignrl.tables.log.decision_log import repeated
 from campaignrl.tables.log.files import FORMAT, KEY, _facts, write_log
+from campaignrl.tables.log.frames import frame_of, log_of
+from campaignrl.tables.log.stream import open_log, pieces
 
 
 def test_a_sign_within_a_letter_of_gb18030_separates_nothing(tmp_path):
@@ -144,3 +147,39 @@ def test_a_head_of_another_version_is_named_and_a_damaged_one_is_not_taken_for_o
         assert "is damaged" in said(**damaged)
     levels = [{**feature, "levels": [1, 2]} if feature.get("levels") else feature for feature in head["features"]]
     assert "is damaged" in said(features=levels)
+
+
+def test_a_row_that_comes_again_is_found_whoevers_it_is():
+    first, second, third = ([0, 1, 2, 1], [0, 0, 0, 0]), ([0, 1, 1], [0, 0, 0]), ([0, 0, 1], [0, 1, 0])
+    found = [repeated(np.array(customer), np.array(step)).tolist() for customer, step in (first, second, third)]
+    assert found == [[False, False, False, True], [False, False, True], [False] * 3]
+
+
+def test_a_frame_of_one_row_says_whose_log_it_is():
+    log = make_log(4)
+    frame = frame_of(log).iloc[:1].assign(policy_id="one")
+    assert log_of(frame, log.catalog, log.context.schema, None).meta["policy_id"] == "one"
+
+
+def test_a_packed_file_is_held_against_the_most_it_may_hold_as_it_is_read(tmp_path, monkeypatch):
+    """After each piece, of all of them."""
+    path, sizes = tmp_path / "list.csv.gz", []
+    path.write_bytes(gzip.compress(b"id\n" + b"1\n" * 10))
+    monkeypatch.setattr(csv_text, "CHUNK", 8)
+    monkeypatch.setattr(csv_text, "_refuse_bomb", lambda path, size: sizes.append(size))
+    assert read_frame(path, ["id"])["id"].tolist() == [1] * 10
+    assert {8, 16} < set(sizes)
+    assert (min(sizes), max(sizes)) == (8, 23)
+
+
+def test_a_piece_of_a_file_has_the_days_of_its_rows(tmp_path):
+    log = make_log(6)
+    write_log(replace(log, day=np.array([3, 4, 5, 3, 4, 9])), tmp_path / "log.parquet")
+    assert [day for piece in pieces(open_log(tmp_path / "log.parquet"), 0) for day in piece.log.day] == [
+        3,
+        4,
+        5,
+        3,
+        4,
+        9,
+    ]
