@@ -174,12 +174,7 @@ def test_a_packed_file_is_held_against_the_most_it_may_hold_as_it_is_read(tmp_pa
 
 def test_a_piece_of_a_file_has_the_days_of_its_rows(tmp_path):
     log = make_log(6)
-    write_log(replace(log, day=np.array([3, 4, 5, 3, 4, 9])), tmp_path / "log.parquet")
-    assert [day for piece in pieces(open_log(tmp_path / "log.parquet"), 0) for day in piece.log.day] == [
-        3,
-        4,
-        5,
-        3,
-        4,
-        9,
-    ]
+    told = [3, 4, 5, 3, 4, 9]
+    write_log(replace(log, day=np.array(told)), tmp_path / "log.parquet")
+    found = pieces(open_log(tmp_path / "log.parquet"), 0)
+    assert [day for piece in found for day in piece.log.day] == told
