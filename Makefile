@@ -27,9 +27,12 @@ $(RUN_STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q -c constraints.txt -e .
 	touch $@
 
-$(DEV_STAMP): $(RUN_STAMP)
+# One install for all, also where nothing is there yet: what the tests do not import is not compiled.
+$(DEV_STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed") if sys.version_info < (3, 11) else None'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --no-compile -c constraints.txt -e '.[rl]' $(DEV)
-	touch $@
+	touch $(RUN_STAMP) $@
 
 demo: $(RUN_STAMP)   ## the main job on the bundled world, ending in a report
 	$(BIN)/campaignrl demo

@@ -32,7 +32,7 @@ PATHS = {
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("browser")
-    campaign(folder / "shop", days=21)
+    campaign(folder / "shop", days=14)
     table = folder / "shop" / "profiles" / "profiles.parquet"
     world = Ledger.open(folder / "shop" / "ledger").form
     with Site(folder, customers=table, world=world, campaign=folder / "shop") as found:

@@ -745,6 +745,8 @@ def test_verbs_say_what_they_did(tmp_path):
     made = run.invoke(app, ["init", place, "--start", str(DAY)])
     assert made.exit_code == 0
     assert f"next: campaignrl today {place}" in made.stdout
+    file = Path(place, "campaign.toml")
+    file.write_text(file.read_text().replace("customers = 4000", "customers = 600"))
     found = run.invoke(app, ["today", place, "--as-of", str(DAY), "--json"])
     facts = json.loads(found.stdout)
     assert facts["sends"] > 0

@@ -29,7 +29,7 @@ open("shown.json", "w", encoding="utf-8").write(_json.dumps(_shown))
 
 
 SMALL = {
-    "CUSTOMERS, STEPS, SEEDS = 1_000, 4_096, 2": "CUSTOMERS, STEPS, SEEDS = 200, 2_048, 2",
+    "CUSTOMERS, STEPS, SEEDS = 1_000, 4_096, 2": "CUSTOMERS, STEPS, SEEDS = 100, 1_024, 2",
     "LOGS, CUSTOMERS, TRUTH = 10, 600, 20_000": "LOGS, CUSTOMERS, TRUTH = 3, 200, 2_000",
     "LEARN, PLAY = 3_000, 3_000": "LEARN, PLAY = 150, 150",
 }

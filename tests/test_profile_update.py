@@ -54,6 +54,7 @@ def portions(events, cuts, chance):
     return np.minimum(part + late, len(cuts))
 
 
+@pytest.mark.slow
 def test_events_in_four_portions_late_ones_too_give_the_bytes_of_one_build(lives, tmp_path):
     home, events = lives
     part = portions(events, [20, 35, 50], np.random.default_rng(1))

@@ -302,6 +302,7 @@ leave(4)
     assert (done.returncode, done.stdout, done.stderr) == (4, "[1, 2, 3]\n", "")
 
 
+@pytest.mark.slow
 def test_processes_end_when_their_caller_is_killed(tmp_path):
     """In the middle of its work; one that was being told something would wait for the rest for ever."""
     work = f"""

@@ -109,6 +109,7 @@ def test_a_larger_budget_never_lowers_the_bound(small_world, amounts):
     assert less <= more + 1e-9
 
 
+@pytest.mark.slow
 def test_a_budget_bounds_between_nothing_and_no_limit(small_world):
     world = load_world(small_world, horizon=6)
     free = upper_bound(world, customers=60, size=SMALL)

@@ -22,8 +22,8 @@ def truth_coverage():
 def test_intervals_hold_the_truth(truth_coverage) -> None:
     """20 logs of a short campaign: at 95 %, fewer than 16 of 20 would happen once in 4,000 tries."""
     world = truth_coverage.crl.load_world("ecommerce", horizon=14)
-    truth = truth_coverage.decision_value(world, "rules", "uniform", customers=60_000, seed=truth_coverage.FAR)
-    rows = [truth_coverage.one_seed(seed, world, ["rules"], 800)[0] for seed in range(20)]
+    truth = truth_coverage.decision_value(world, "rules", "uniform", customers=20_000, seed=truth_coverage.FAR)
+    rows = [truth_coverage.one_seed(seed, world, ["rules"], 400)[0] for seed in range(20)]
     found = truth_coverage.summary(truth, truth_coverage.np.array(rows))
     assert found["coverage"] >= 16 / 20
     assert abs(found["bias_in_std_errors"]) < 4
