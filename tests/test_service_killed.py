@@ -12,11 +12,14 @@ from pathlib import Path
 import httpx
 import pytest
 from service_face import CAPPED, Face, Server, frame_of, world_of
+from sqlalchemy import inspect, text
 
 import campaignrl as crl
+from campaignrl.errors import ArtifactError
 from campaignrl.ledger import Ledger
 from campaignrl.send import audit_ledger
 from campaignrl.service import Store, back_up, flow, restore
+from campaignrl.service.store.migrations import STEPS
 from campaignrl.service.store.schema import decisions, outcomes
 from campaignrl.specs import bundled_files
 
@@ -210,3 +213,35 @@ def test_two_workers_over_one_store_share_caps_and_opt_outs(tmp_path):
         assert not one.decide("c2").json()["send"]
         assert one.post("/v1/halt", {"why": "a test"}).status_code == 200
         assert other.decide("c3", "c").status_code == 503
+
+
+@BOTH
+def test_an_older_store_becomes_one_of_today_and_a_later_one_is_refused(url):
+    world = world_of()
+    store = Store.begin(url, world, start=DAY, customers=60)
+    today = indexes_of(store)
+    with store.writing() as con:  # as the first version was
+        con.execute(text("DROP INDEX sends_by_address"))
+        con.execute(text("CREATE INDEX sends_by_address ON sends (address)"))
+        con.execute(text("CREATE INDEX decisions_by_key ON decisions (key)"))
+        con.execute(text("UPDATE facts SET value = '1' WHERE name = 'schema'"))
+    assert indexes_of(store) != today
+    store.close()
+    store = Store.open(url)
+    assert indexes_of(store) == today
+    with store.writing() as con:
+        assert con.execute(text("SELECT value FROM facts WHERE name = 'schema'")).scalar() == str(len(STEPS))
+        con.execute(text(f"UPDATE facts SET value = '{len(STEPS) + 1}' WHERE name = 'schema'"))
+    store.close()
+    with pytest.raises(ArtifactError, match="version of the store"):
+        Store.open(url)
+
+
+def indexes_of(store):
+    with store.reading() as con:
+        seen = inspect(con)
+        return {
+            one["name"]: (one["column_names"], any("where" in option for option in one.get("dialect_options", ())))
+            for table in ("decisions", "sends")
+            for one in seen.get_indexes(table)
+        }
