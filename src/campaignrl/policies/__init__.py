@@ -39,6 +39,7 @@ from campaignrl.policies.base import certain_action as certain_action
 from campaignrl.policies.base import drawn_action as drawn_action
 from campaignrl.policies.base import sample as sample
 from campaignrl.policies.base import stated_gains as stated_gains
+from campaignrl.policies.base import weighs_rewards as weighs_rewards
 from campaignrl.policies.baselines import FIXED as FIXED
 from campaignrl.policies.baselines import NOTHING as NOTHING
 from campaignrl.policies.baselines import USUAL as USUAL

@@ -69,6 +69,11 @@ class Learner(Policy, Protocol):
 REWARD = "reward"  # the `score_unit` of kinds whose scores are values
 
 
+def weighs_rewards(policy: Policy) -> bool:
+    """Whether what it chooses by is what actions bring; rules, and networks of chances, only choose."""
+    return str(getattr(policy, "score_unit", "")).startswith(REWARD)
+
+
 def stated_gains(policy: Policy, context: Context) -> Float32 | None:
     """(n, k) what each action is expected to bring over `none`, in the unit of rewards; None: the policy does not say.
 
