@@ -131,7 +131,7 @@ def test_the_most_probable_of_several_is_the_best_and_one_alone_is_no_choice(sma
         "exploring what comes of nothing: one of 2 allowed, probability 0.250",
         "nothing may be sent: holdout",
     ]
-    of_rules = reasons_of(small_world.catalog, drawn, Served(action, drawn.propensity, nobody, nobody), some, nobody)
+    of_rules = reasons_of(small_world.catalog, drawn, as_drawn, some, nobody)
     assert of_rules.tolist() == [*said[:2], "nothing is its choice here: best of 2 allowed", *said[3:]]
     one, two = np.arange(n) == 0, np.arange(n) == 1
     served = Served(np.zeros(n, dtype=np.int64), drawn.propensity, one, two)
