@@ -121,9 +121,8 @@ def test_the_most_probable_of_several_is_the_best_and_one_alone_is_no_choice(sma
     )
     nobody = np.zeros(n, dtype=bool)
     some = Limits(np.full(c, 1.0), 100.0)
-    said = reasons_of(
-        small_world.catalog, drawn, Served(action, drawn.propensity, nobody, nobody), some, np.ones(n, dtype=bool)
-    )
+    as_drawn = Served(action, drawn.propensity, nobody, nobody)
+    said = reasons_of(small_world.catalog, drawn, as_drawn, some, ~nobody)
     assert said.tolist() == [
         "best of 3 allowed, probability 0.500",
         "exploring: one of 3 allowed, probability 0.300",
