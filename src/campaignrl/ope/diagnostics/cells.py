@@ -74,7 +74,8 @@ def _of_numbers(name: str, column: Array, shares: tuple[float, ...]) -> Cells:
     values = column if known.all() else column[known]
     seen = values[:: max(1, len(values) // LOOKED_AT)]
     edges = np.sort(seen)[(np.array(shares) * (len(seen) - 1)).astype(np.intp)] if len(seen) else seen
-    edges = edges[np.diff(edges, prepend=-np.inf) > 0.0]
+    if (edges[1:] <= edges[:-1]).any():
+        edges = np.unique(edges)
     above = [column > edge for edge in edges]
     cell = np.zeros(len(column), dtype=np.int8)
     for one in above:

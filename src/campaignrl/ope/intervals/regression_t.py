@@ -71,8 +71,8 @@ def _read(sums: PairSums, weight: Float, outcome: Float) -> _Read | None:
     of_all = max(sums.yy - n * mean_y**2 - slope * together, 0.0) / n
     if not square > 0.0 or not of_part > 0.0:
         return None
-    # Of the size, for powers of numbers below 0 are taken one by one, at twenty times the cost.
-    concentration = float((np.abs(influence) ** 4).sum()) / square**2 * m / n
+    influence *= influence
+    concentration = float(influence @ influence) / square**2 * m / n
     freedom = min(2.0 / max(concentration - 1.0 / n, 1e-300) + 1.0, n - 1.0)
     return _Read(mean_y + slope * off, square * n / m * of_all / of_part, freedom, n)
 
@@ -153,6 +153,8 @@ def independent_rows(stake: Float, residual: Float, rows: float, customer: Array
     of a row's customer (Moulton 1986). stake, residual, customer: (r,) of these rows or of a part of them, the last
     whole numbers from 0 up.
     """
+    if len(customer) and customer[-1] == len(customer) - 1 and (customer[1:] > customer[:-1]).all():  # a row each
+        return rows
     size = np.bincount(customer)
     others = float((size * size).sum()) / max(len(customer), 1) - 1.0
     if not others > 0.0:

@@ -191,6 +191,8 @@ def difference_within(value: float, error: float, ends: Range, span: float, made
 
 def sums_of_part(number: Array, weight: Float, terms: Float, row: float) -> tuple[Float, Float]:
     """Scaled sums of the customers of some rows. number: (m,) of whose they are, from 0; row: what a row counts for."""
+    if len(number) and number[-1] == len(number) - 1 and (number[1:] > number[:-1]).all():  # a row each
+        return row * weight, row * terms
     w, y = (np.asarray(np.bincount(number, x), dtype=np.float64) for x in (weight, terms))
     return row * w, row * y
 

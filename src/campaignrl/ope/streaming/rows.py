@@ -38,7 +38,7 @@ from campaignrl.tables.log import DecisionLog, LogInMemory, LogStream, Piece, pi
 
 FIRST = 1 << 16  # propensities kept, to see how they were rounded
 GLANCE = 64  # rows
-AT_A_TIME = 4_096  # rows of which all columns are made at once: they stay in the second-level cache
+AT_A_TIME = 16_384  # rows of which all columns are made at once: they stay in the cache
 
 
 @dataclass(frozen=True)

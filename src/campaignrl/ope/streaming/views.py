@@ -19,7 +19,7 @@ from campaignrl.policies import Policy
 from campaignrl.tables.log import DecisionLog
 
 ASKED_AT_ONCE = 1 << 18  # probabilities that a policy is asked for: 2 MB, whatever the number of actions
-GIVEN_AT_ONCE = 1 << 16  # that are there already: looked at several times, they stay in the cache
+GIVEN_AT_ONCE = 1 << 17  # that are there already: looked at several times, they stay in the cache
 
 
 class View:
