@@ -102,7 +102,9 @@ def test_a_glance_at_an_end_says_what_all_rows_say(seed, share, masked, coarse):
     action[(action == 1) & (values < chance.uniform(-2.5, -1.0))] = 0
     wants = _Wants(np.bincount(action, minlength=5), np.unique(action), 19.9, 40, masked)
     whole = _left_out(values, np.inf, action, wants)
-    assert _left_out(values, np.nanquantile(values, share), action, wants).tolist() == whole.tolist()
+    end = np.nanquantile(values, share)
+    assert _left_out(values, end, action, wants).tolist() == whole.tolist()
+    assert _left_out(-values, -end, action, wants, -1).tolist() == whole.tolist()
     rising, came = np.sort(values[np.isfinite(values)]), np.sort(values[np.isfinite(values) & (action == 1)])
     rows = int((rising <= came[0]).sum()) - 1
     assert whole[1] == (rows >= 40 and (masked or came[39] <= rising[2 * rows]))

@@ -102,8 +102,10 @@ def _open_ends(sample: LogSample, count: Array, due: float, beside: int) -> dict
         some = column[:: max(1, m // GLANCE)]
         some = np.sort(some[np.isfinite(some)])
         place = -(-wide * len(some) // m)
-        ends = (some[place], -some[-1 - place]) if 2 * place < len(some) else (math.inf, math.inf)
-        lower, upper = (_left_out(v, end, sample.action, wants) for v, end in zip((column, -column), ends, strict=True))
+        ends = (some[place], some[-1 - place]) if 2 * place < len(some) else (math.inf, -math.inf)
+        lower, upper = (
+            _left_out(column, end, sample.action, wants, sign) for end, sign in zip(ends, (1, -1), strict=True)
+        )
         found[feature.name] = lower | upper
     return found
 
@@ -123,20 +125,23 @@ class _Wants(NamedTuple):
         return max(FEW, self.beside)
 
 
-def _left_out(values: Array, end: float, action: Array, wants: _Wants) -> Bool:
-    """(k,) whether the lower end of values is open to an action, by the rows up to `end` if these tell, else by all."""
-    rows = np.flatnonzero(values <= end)
-    low, came = values[rows], action[rows]
+def _left_out(column: Array, end: float, action: Array, wants: _Wants, sign: int = 1) -> Bool:
+    """(k,) whether an end of a column is open to an action, by the rows up to `end` if these tell, else by all.
+
+    sign: 1 of the lower end, -1 of the upper one.
+    """
+    rows = np.flatnonzero(column <= end if sign > 0 else column >= end)
+    low, came = column[rows] if sign > 0 else -column[rows], action[rows]
     known = np.isfinite(low)
     if not known.all():
         low, came = low[known], came[known]
-    least, rising, there = np.full(len(wants.count), np.inf, dtype=values.dtype), np.sort(low), wants.there
+    least, rising, there = np.full(len(wants.count), np.inf, dtype=column.dtype), np.sort(low), wants.there
     np.minimum.at(least, came, low)
     first = least[there]
     upto = rising.searchsorted(first, side="right") - 1  # before the first in which it came, at most
     enough = np.flatnonzero(upto >= wants.rows)
-    if end < math.inf and (len(rising) <= wants.rows or (2 * upto[enough] >= len(rising)).any()):
-        return _left_out(values, math.inf, action, wants)
+    if math.isfinite(end) and (len(rising) <= wants.rows or (2 * upto[enough] >= len(rising)).any()):
+        return _left_out(column, sign * math.inf, action, wants, sign)
     open_ = np.zeros(len(least), dtype=bool)
     for i in enough.tolist():
         if math.isfinite(first[i]) and rising.searchsorted(first[i]) >= wants.due:

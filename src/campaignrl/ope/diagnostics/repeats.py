@@ -50,6 +50,9 @@ def repeats(sample: LogSample) -> tuple[Finding, ...]:
 
 def _alike(key: UInt64) -> Rows:
     """Rows, ascending, whose key another row has too. Numbers alone are sorted ten times as fast as rows by them."""
+    halves = np.sort((key >> np.uint64(32)).astype(np.uint32))  # in half the time
+    if (halves[1:] != halves[:-1]).all():
+        return np.zeros(0, dtype=np.intp)
     ordered = np.sort(key)
     alike = ordered[1:][ordered[1:] == ordered[:-1]]
     if not len(alike):

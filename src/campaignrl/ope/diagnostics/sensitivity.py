@@ -251,7 +251,10 @@ def sensitivity(lift: float, interval: tuple[float, float], sides: Sides, looked
     if not (math.isfinite(lift) and math.isfinite(interval[0]) and rows and (lift or interval[1] > interval[0])):
         return Sensitivity(math.nan, math.nan, rows)
 
-    gains, ends = lift > 0.0, _Ends(lift, interval, sides, looked_at)  # the end that comes to 0: the lower one of a gain
+    gains, ends = (
+        lift > 0.0,
+        _Ends(lift, interval, sides, looked_at),
+    )  # the end that comes to 0: the lower one of a gain
     turned = _turned(lift, sides, ends) if lift else 1.0
     parted = 1.0 if interval[0] <= 0.0 <= interval[1] else _crossing(lambda g: ends.with_margin(g, not gains), gains)
     return Sensitivity(turned, parted, rows, Curve(ends))

@@ -116,7 +116,7 @@ class Seen(NamedTuple):
     least_error: float
     rows: float  # of the log, as many as count by themselves
     freedom: float = 0.0  # of the stakes, where they have both signs
-    skewness: float = 0.0  # of a sum of stakes x residuals
+    skewness: float = 0.0  # of a sum of stakes x residuals, where they have one
 
     @classmethod
     def of(cls, sums: PairSums, whose: Array, sides: tuple[Float, Float, Float], offset: float, rows: float) -> Seen:
@@ -126,8 +126,9 @@ class Seen(NamedTuple):
         w, y = sums_of_part(number, weight, terms, sums.n / rows)
         stake = weight - offset
         apart = independent_rows(stake, residual, rows, number)
-        shape = (freedom_of_stakes(stake, residual, apart), skewness_of_sum(stake, residual, apart))
-        return cls(sums, w, y, residual, error_of_like_residuals(stake, residual, apart), apart, *shape)
+        freedom = freedom_of_stakes(stake, residual, apart) if offset else 0.0
+        skewness = 0.0 if offset else skewness_of_sum(stake, residual, apart)
+        return cls(sums, w, y, residual, error_of_like_residuals(stake, residual, apart), apart, freedom, skewness)
 
     @property
     def events(self) -> float:
