@@ -103,10 +103,8 @@ def _open_ends(sample: LogSample, count: Array, due: float, beside: int) -> dict
         some = np.sort(some[np.isfinite(some)])
         place = -(-wide * len(some) // m)
         ends = (some[place], some[-1 - place]) if 2 * place < len(some) else (math.inf, -math.inf)
-        lower, upper = (
-            _left_out(column, end, sample.action, wants, sign) for end, sign in zip(ends, (1, -1), strict=True)
-        )
-        found[feature.name] = lower | upper
+        lower = _left_out(column, ends[0], sample.action, wants)
+        found[feature.name] = lower | _left_out(column, ends[1], sample.action, wants, -1)
     return found
 
 
