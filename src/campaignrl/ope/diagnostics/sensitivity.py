@@ -91,7 +91,7 @@ def ratio_bounds(weight: Float, propensity: Float, outcome: Float, gamma: float)
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """One policy's part of a lift: `share` times a self-normalised mean; its rows are sorted once an end is asked for."""
+    """One policy's part of a lift: `share` times a self-normalised mean; rows are sorted once an end is asked for."""
 
     share: float
     given: WeightedRows
@@ -251,10 +251,8 @@ def sensitivity(lift: float, interval: tuple[float, float], sides: Sides, looked
     if not (math.isfinite(lift) and math.isfinite(interval[0]) and rows and (lift or interval[1] > interval[0])):
         return Sensitivity(math.nan, math.nan, rows)
 
-    gains, ends = (
-        lift > 0.0,
-        _Ends(lift, interval, sides, looked_at),
-    )  # the end that comes to 0: the lower one of a gain
+    ends = _Ends(lift, interval, sides, looked_at)
+    gains = lift > 0.0  # the end that comes to 0 is the lower one of a gain
     turned = _turned(lift, sides, ends) if lift else 1.0
     parted = 1.0 if interval[0] <= 0.0 <= interval[1] else _crossing(lambda g: ends.with_margin(g, not gains), gains)
     return Sensitivity(turned, parted, rows, Curve(ends))

@@ -181,10 +181,8 @@ def estimate(
     terms, middle = ("dr", _mean(sums, "expected")) if model else ("earned", 0.0)
     residual = _residual(bounds) if model else bounds.reward
     weights = (1.0, 1.0) if bounds.all_ones else bounds.weight
-    told, known = (
-        seen(sums, shape.sample, "value") if model and shape is not None else None,
-        {} if likely is None else likely,
-    )
+    told = seen(sums, shape.sample, "value") if model and shape is not None else None
+    known = {} if likely is None else likely
 
     def wide() -> Range:
         if terms not in known:
