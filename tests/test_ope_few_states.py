@@ -15,7 +15,7 @@ from campaignrl.features import Context, Feature, FeatureSchema
 from campaignrl.ope.data.states import states
 from campaignrl.ope.data.target_policy import target_policy_of
 from campaignrl.ope.data.trajectories import trajectories
-from campaignrl.ope.episodes.registry import DOUBLY_ROBUST, NO_INTERVAL, Fitting, gather_episodes
+from campaignrl.ope.episodes.registry import DOUBLY_ROBUST, NO_INTERVAL, WHERE_REFUSED, Fitting, gather_episodes
 from campaignrl.ope.estimators import sequential
 from campaignrl.ope.nuisance.cross_fitting import folds_of
 from campaignrl.ope.nuisance.few_states import A_ROW, Saturated, few_states
@@ -182,7 +182,7 @@ def test_a_log_that_refuses_the_policy_gives_fqe_no_interval_anywhere():
     assert ours.figures.told == 4  # all of it: what withholds the interval is the verdict
     assert found.verdict == "refuse"
     one = found.estimates["fqe"]
-    assert (one.interval, found.lift_by) == (NO_INTERVAL, "fqe")
+    assert (one.interval, found.lift_by) == (WHERE_REFUSED, "fqe")
     assert math.isfinite(one.value)
     assert all(math.isnan(x) for x in (one.std_error, one.ci_low, one.ci_high, found.lift_ci_low, found.lift_ci_high))
     assert found.reasons[-1].startswith("fqe has no interval: one from a log that is refused")
@@ -190,11 +190,11 @@ def test_a_log_that_refuses_the_policy_gives_fqe_no_interval_anywhere():
     assert [told[name] for name in ("std_error", "ci_low", "ci_high")] == [None] * 3
     row = next(line for line in str(found).splitlines() if line.startswith("fqe"))
     assert "[" not in row
-    assert NO_INTERVAL in row
+    assert WHERE_REFUSED in row
     with_interval = crl.evaluate(log, far, estimators=("fqe",), interval="bootstrap").estimates["fqe"]
     assert math.isnan(with_interval.ci_low)
     page = html_page(ReportContent(title="far", evaluations=((found, None),)))
-    assert NO_INTERVAL in html.unescape(page)
+    assert WHERE_REFUSED in html.unescape(page)
     near = crl.evaluate(log, wanted(log, 0.8 * LOGGED + 0.2 * WANTED), estimators=("fqe",))
     assert near.verdict != "refuse"
     assert near.estimates["fqe"].ci_low < near.estimates["fqe"].ci_high
@@ -206,7 +206,9 @@ def test_of_fewer_effective_customers_than_tell_its_error_fqe_has_a_value_and_no
     world = study.table(1, 1.0)
     log = study.log_of(world, 4, 2_000, np.random.default_rng(0))
     found = crl.evaluate(log, world.policy[log.context.columns["state"]], estimators=("fqe", "drl"))
-    assert math.isfinite(found.estimates["drl"].ci_low)
+    assert math.isfinite(found.estimates["drl"].value)
+    assert found.estimates["drl"].interval == WHERE_REFUSED
+    assert math.isnan(found.estimates["drl"].ci_low)
     assert math.isfinite(found.estimates["fqe"].value)
     assert found.estimates["fqe"].interval == NO_INTERVAL
     assert found.verdict != "trust"

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from campaignrl.features import Feature, FeatureSchema
 from campaignrl.ope.data import LogSample
@@ -12,8 +14,10 @@ from campaignrl.ope.diagnostics.never_tried import (
     SHOWN,
     NeverTried,
     _ends,
+    _left_out,
     _ordered,
     _parts,
+    _Wants,
     findings_of_never_tried,
     never_tried,
 )
@@ -85,6 +89,26 @@ def test_a_level_in_which_it_should_have_come_fifty_times(of_level, found):
     allowed = np.arange(400) != 180  # a row of the level, in which it was not eligible
     (one, *_) = _parts(sample, {}, np.arange(400) < 120, allowed, 9)
     assert one[1].sum() == of_level - 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([0.02, 0.1, 0.3, 0.6]), st.booleans(), st.booleans())
+def test_a_glance_at_an_end_says_what_all_rows_say(seed, share, masked, coarse):
+    chance = np.random.default_rng(seed)
+    values, action = chance.normal(size=1_200), chance.choice(4, size=1_200, p=[0.5, 0.3, 0.17, 0.03])
+    values = np.round(values, 1) if coarse else values
+    values[chance.random(1_200) < 0.05] = np.nan
+    values[:2] = -np.inf, np.inf
+    action[(action == 1) & (values < chance.uniform(-2.5, -1.0))] = 0
+    wants = _Wants(np.bincount(action, minlength=5), np.unique(action), 19.9, 40, masked)
+    whole = _left_out(values, np.inf, action, wants)
+    end = np.nanquantile(values, share)
+    assert _left_out(values, end, action, wants).tolist() == whole.tolist()
+    assert _left_out(-values, -end, action, wants, -1).tolist() == whole.tolist()
+    rising, came = np.sort(values[np.isfinite(values)]), np.sort(values[np.isfinite(values) & (action == 1)])
+    rows = int((rising <= came[0]).sum()) - 1
+    assert whole[1] == (rows >= 40 and (masked or came[39] <= rising[2 * rows]))
+    assert not whole[4]
 
 
 def steep(rows, came, p=0.5, tail=200, **others):

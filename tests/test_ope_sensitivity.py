@@ -1,5 +1,6 @@
 """How wrong would a log have to be: bounds by hand, by brute force, and against a choice that the log does not show."""
 
+import copy
 import itertools
 import json
 import math
@@ -204,6 +205,23 @@ def test_what_has_no_curve_and_what_a_lift_of_nothing_says():
     assert nothing.sentence() == f"{said}1 (its interval holds 0 as it is)"
     told = Sensitivity(2.0, 1.25, 5, nothing.curve).sentence()
     assert told == f"{said}2 (its interval might hold 0 from 1.25 on)"
+
+
+def test_a_curve_is_worked_out_once_it_is_asked_for():
+    chance = np.random.default_rng(5)
+    w, p, r = chance.random(200) * 2, chance.uniform(0.3, 0.9, 200), chance.normal(size=200)
+    sides = Sides.of(w, None, p, r)
+    found, again = (sensitivity(0.3, (0.1, 0.5), sides, sides) for _ in range(2))
+    assert len(found.curve) == len(GAMMAS)
+    assert "_bounds" not in vars(found.curve)
+    assert found == again
+    assert "_bounds" in vars(found.curve)
+    assert found.curve[-1] == list(found.curve)[-1]
+    assert found != sensitivity(0.3, (0.1, 0.6), sides, sides)
+    copied = copy.deepcopy(found)
+    assert copied.curve == tuple(found.curve)
+    assert type(copied.curve) is tuple
+    assert copied.to_dict() == found.to_dict()
 
 
 def test_where_an_end_has_reached_nothing():

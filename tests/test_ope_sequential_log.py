@@ -12,7 +12,7 @@ from campaignrl.errors import UnknownName, UsageError
 from campaignrl.features import Context, Feature, FeatureSchema
 from campaignrl.ope.data.trajectories import trajectories
 from campaignrl.ope.episodes.evaluate import evaluate_episodes
-from campaignrl.ope.episodes.registry import DOUBLY_ROBUST, NO_INTERVAL, SEQUENTIAL
+from campaignrl.ope.episodes.registry import NO_INTERVAL, SEQUENTIAL, WHERE_REFUSED
 from campaignrl.ope.nuisance.fqe import Behaviour, fitted_q
 from campaignrl.tables.log.decision_log import DecisionLog
 from campaignrl.tables.log.files import write_log
@@ -231,8 +231,12 @@ def test_beyond_the_horizon_where_weights_run_out():
         assert np.isnan(e.estimates[name].value)
     for name in ("wdr", "fqe"):
         assert np.isfinite(e.estimates[name].value)
-    assert "model's own error not counted" in e.estimates["wdr"].interval
-    assert e.estimates["fqe"].interval in (DOUBLY_ROBUST, NO_INTERVAL)
+        assert e.estimates[name].interval in (NO_INTERVAL, WHERE_REFUSED)
+        assert np.isnan([e.estimates[name].std_error, e.estimates[name].ci_low, e.estimates[name].ci_high]).all()
+    assert np.isnan([e.lift_ci_low, e.lift_ci_high]).all()
+    assert np.isfinite(e.lift)
+    assert e.estimates["wdr"].interval == WHERE_REFUSED
+    assert "have no interval: one from a log that is refused would hold" in " ".join(e.reasons)
     assert any("pdis, wpdis, sdr" in reason for reason in e.reasons)
     assert e.quantiles == ()
     answerable = crl.evaluate(log, wanted(log, rare), estimators=("wpdis", "wdr"), horizon=e.lasting)

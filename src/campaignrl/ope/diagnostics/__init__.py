@@ -24,6 +24,9 @@ robust.py       What a value would be if few rows could not decide it: a second 
 sensitivity.py  How wrong would the log have to be? Bounds of a lift if propensities are off, by the marginal
                 sensitivity model
 verdict.py      Whether the log can answer at all: trust, caution or refuse, with reasons in plain words
+worst_weights.py
+                The largest self-normalised mean of rows whose weights may be off: one sort of the outcomes, any
+                factor
 """
 
 from campaignrl.ope.diagnostics.balance import balance as balance

@@ -40,11 +40,12 @@ class CellSums:
         """action: (m,) of the rows, below k."""
         self.cells = [(column, cell) for column in columns for cell in range(len(column.called))]  # (J,)
         self._crossed = list(_crossed(columns, np.asarray(action, dtype=np.int32), k))
+        self._members = [_members(shape) for _, shape in self._crossed]
 
     def by_action(self, x: Float | None = None) -> Float:
         """(J, k) sums of x (m,), or numbers of rows."""
-        whole = (np.bincount(code, x, math.prod(shape)).reshape(shape) for code, shape in self._crossed)
-        return np.concatenate([part for sums in whole for part in _of_each(sums)], dtype=np.float64)
+        whole = (np.bincount(code, x, math.prod(shape)).reshape(-1, shape[-1]) for code, shape in self._crossed)
+        return np.concatenate([members @ sums for members, sums in zip(self._members, whole, strict=True)])
 
     def of(self, x: Float) -> Float:
         """(J,) sums of x (m,)."""
@@ -65,7 +66,8 @@ def _of_feature(feature: Feature, column: Array) -> Cells:
     if not feature.levels:
         return _of_numbers(feature.name, column, QUARTERS)
     called = [f"`{feature.name}` is {level}" for level in feature.levels]
-    return _of_codes(feature.name, np.where(column < 0, len(called), column), [*called, f"`{feature.name}` is missing"])
+    code = np.where(column < 0, len(called), column) if (column < 0).any() else column
+    return _of_codes(feature.name, code, [*called, f"`{feature.name}` is missing"])
 
 
 def _of_numbers(name: str, column: Array, shares: tuple[float, ...]) -> Cells:
@@ -74,17 +76,20 @@ def _of_numbers(name: str, column: Array, shares: tuple[float, ...]) -> Cells:
     values = column if known.all() else column[known]
     seen = values[:: max(1, len(values) // LOOKED_AT)]
     edges = np.sort(seen)[(np.array(shares) * (len(seen) - 1)).astype(np.intp)] if len(seen) else seen
-    edges = edges[np.diff(edges, prepend=-np.inf) > 0.0]
+    if (edges[1:] <= edges[:-1]).any():
+        edges = np.unique(edges)
     above = [column > edge for edge in edges]
     cell = np.zeros(len(column), dtype=np.int8)
     for one in above:
-        cell += one
+        cell += one.view(np.int8)
     called, missing = _between(name, edges), len(column) - len(values)
     if missing:
         cell[~known] = len(called)
     beyond = [len(values), *(int(np.count_nonzero(one)) for one in above), 0]
-    count = np.array([*(more - less for more, less in pairwise(beyond)), missing])
-    return _of_codes(name, cell, [*called, f"`{name}` is missing"], count)
+    count = [more - less for more, less in pairwise(beyond)]
+    if not missing and min(count) >= FEW:
+        return Cells(name, cell, tuple(called))
+    return _of_codes(name, cell, [*called, f"`{name}` is missing"], np.array([*count, missing]))
 
 
 def _between(name: str, edges: Float) -> list[str]:
@@ -130,8 +135,15 @@ def _crossed(columns: Sequence[Cells], action: Array, k: int) -> Iterator[tuple[
     yield code.astype(np.intp), shape
 
 
-def _of_each(sums: Array) -> Iterator[Array]:
-    """Of (cells of the last column, ..., of the first, k) sums, each column's (cells, k), the first column first."""
-    axes = range(sums.ndim - 1)
-    for own in reversed(axes):
-        yield sums.sum(axis=tuple(axis for axis in axes if axis != own))
+def _members(shape: tuple[int, ...]) -> Float:
+    """(cells of all columns, crossed cells) 1 where one is part of the other, of the first column first.
+
+    shape: (cells of the last column, ..., of the first, k).
+    """
+    counts = shape[-2::-1]
+    crossed = np.arange(math.prod(counts))
+    found = []
+    for count in counts:
+        found.append(crossed % count == np.arange(count)[:, None])
+        crossed //= count
+    return np.concatenate(found, dtype=np.float64)

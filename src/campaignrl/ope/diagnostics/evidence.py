@@ -33,6 +33,8 @@ def log_wealth(total: Float, squares: Float, most: Float | float = 1.0) -> Float
 def wealthy(bar: float, total: Float, squares: Float, most: Float | float = 1.0) -> Array:
     """(found, dimensions) places where `log_wealth` is above `bar`; worked out where that of the best stake is."""
     s, v = np.asarray(total / most), np.asarray(squares / np.square(most))
+    if bar > 0.0 and not ((s > 0.0) & (s * s > 2.0 * bar * v)).any():  # a stake costs half its square at least
+        return np.zeros((0, s.ndim), dtype=np.intp)
     near = np.nonzero((np.multiply.outer(STAKES, s) - np.multiply.outer(COSTS, v)).max(axis=0) > bar)
     found = [np.broadcast_to(x, np.shape(total))[near] for x in (total, squares, most)]
     return np.stack(near, axis=1)[log_wealth(*found) > bar]

@@ -16,6 +16,7 @@ from campaignrl.ope.data import LogSample
 from campaignrl.ope.diagnostics.verdict import OFF_SUPPORT_REFUSE, Finding, Level
 from campaignrl.ope.estimators import CERTAIN
 
+CERTAINLY = 1.001  # nothing is wanted more, rounding counted
 UNHEARD = 5.0  # a weight from which on a row is more than others; up to that, that none was seen is chance
 
 
@@ -29,12 +30,14 @@ def hardly_tried(sample: LogSample) -> float:
     free = sample.propensity < CERTAIN
     if sample.wanted is None or not free.any():
         return 0.0
-    wanted, action, propensity, done = sample.wanted, sample.action, sample.propensity, sample.as_done()
+    inverse = 1.0 / (sample.propensity if free.all() else sample.propensity[free])
+    left = left_over(inverse)
+    if float(left.min()) * UNHEARD > CERTAINLY:
+        return 0.0
+    wanted, action, done = sample.wanted, sample.action, sample.as_done()
     if not free.all():
-        wanted, action, propensity, done = wanted[free], action[free], propensity[free], done[free]
-    inverse = 1.0 / propensity
-    chosen = done * inverse
-    room = left_over(inverse) * max(float(chosen.max()), UNHEARD)
+        wanted, action, done = wanted[free], action[free], done[free]
+    room = left * max(float((done * inverse).max()), UNHEARD)
     if float(room.min()) >= float(wanted.max()):
         return 0.0
     return float(beyond(wanted, action, room).sum(dtype=np.float64)) / len(sample.action)

@@ -26,6 +26,7 @@ CHANCE = 1e-6  # of such an end by accident, before it is divided among all colu
 DUE = 50.0  # times that the action should have come in a level, at its usual rate
 FEW = 30  # rows
 SHOWN = 5  # parts that are told, the largest first
+GLANCE = 1_024  # rows by which it is guessed how far an end goes
 
 
 class NeverTried(NamedTuple):
@@ -49,12 +50,13 @@ def never_tried(sample: LogSample, names: Sequence[str]) -> tuple[NeverTried, ..
     parts_looked_at = 2 * k * len(sample.columns)
     beside = 2 * math.ceil(-math.log2(CHANCE / parts_looked_at))
     # Of rows whose other actions left it only so much in all, that it never came is no news.
-    left, due = left_over(1.0 / sample.propensity), -math.log(CHANCE / parts_looked_at)
+    due = -math.log(CHANCE / parts_looked_at)
     count = np.bincount(sample.action, minlength=k)
     open_ends = _open_ends(sample, count, due, beside)
     orders = {name: _ordered(sample.columns[name]) for name, actions in open_ends.items() if actions.any()}
-    found = []
-    for action in np.flatnonzero(_may_have_parts(sample, count, open_ends)).tolist():
+    found, closer = [], np.flatnonzero(_may_have_parts(sample, count, open_ends)).tolist()
+    left = left_over(1.0 / sample.propensity) if closer else np.zeros(m)
+    for action in closer:
         allowed = np.ones(m, dtype=bool) if sample.eligible is None else sample.eligible[:, action]
         ends = {name: orders[name] for name, actions in open_ends.items() if actions[action]}
         parts = _parts(sample, ends, sample.action == action, allowed, beside)
@@ -90,28 +92,60 @@ def _open_ends(sample: LogSample, count: Array, due: float, beside: int) -> dict
     count: (k,) rows of each action; due: rows that an end needs at least, as each leaves at most all to others; beside:
     how often the action came in as many rows, so that these are as many at least.
     """
-    there, found = np.flatnonzero(count), {}
+    m, found = len(sample.action), {}
+    wants = _Wants(count, np.flatnonzero(count), due, beside, sample.eligible is not None)
+    wide = max(4 * wants.rows, 16 * len(count))  # rows at an end in which most often every action came
     for feature in sample.schema.features:
         if feature.levels:
             continue
         column = np.asarray(sample.columns[feature.name])  # as it is: short numbers are sorted faster
-        known = np.isfinite(column)
-        whole = bool(known.all())
-        upward = np.sort(column if whole else column[known])
-        column = column if whole else np.where(known, column, np.nan)
-        open_ = np.zeros(len(count), dtype=bool)
-        for sign in (1.0, -1.0):  # the lower end, and the upper one turned over
-            values, rising = (column, upward) if sign > 0.0 else (-column, -upward[::-1])
-            least = np.full(len(count), np.inf, dtype=values.dtype)
-            (np.minimum if whole else np.fmin).at(least, sample.action, values)
-            rows = np.searchsorted(rising, least[there], side="right") - 1  # before the first in which it came, at most
-            enough = (np.searchsorted(rising, least[there]) >= due) & (rows >= max(FEW, beside))
-            for i in np.flatnonzero(enough & np.isfinite(least[there])).tolist():
-                near = rising[min(2 * int(rows[i]), len(rising) - 1)]
-                came = values[sample.action == there[i]]
-                open_[there[i]] |= sample.eligible is not None or np.count_nonzero(came <= near) >= beside
-        found[feature.name] = open_
+        some = column[:: max(1, m // GLANCE)]
+        some = np.sort(some[np.isfinite(some)])
+        place = -(-wide * len(some) // m)
+        ends = (some[place], some[-1 - place]) if 2 * place < len(some) else (math.inf, -math.inf)
+        lower = _left_out(column, ends[0], sample.action, wants)
+        found[feature.name] = lower | _left_out(column, ends[1], sample.action, wants, -1)
     return found
+
+
+class _Wants(NamedTuple):
+    """What a lower end must have; see `_open_ends`."""
+
+    count: Array
+    there: Array  # actions that came at all
+    due: float
+    beside: int
+    masked: bool  # rows in which an action was not eligible are not told apart here
+
+    @property
+    def rows(self) -> int:
+        """Before the first in which the action came."""
+        return max(FEW, self.beside)
+
+
+def _left_out(column: Array, end: float, action: Array, wants: _Wants, sign: int = 1) -> Bool:
+    """(k,) whether an end of a column is open to an action, by the rows up to `end` if these tell, else by all.
+
+    sign: 1 of the lower end, -1 of the upper one.
+    """
+    rows = np.flatnonzero(column <= end if sign > 0 else column >= end)
+    low, came = column[rows] if sign > 0 else -column[rows], action[rows]
+    known = np.isfinite(low)
+    if not known.all():
+        low, came = low[known], came[known]
+    least, rising, there = np.full(len(wants.count), np.inf, dtype=column.dtype), np.sort(low), wants.there
+    np.minimum.at(least, came, low)
+    first = least[there]
+    upto = rising.searchsorted(first, side="right") - 1  # before the first in which it came, at most
+    enough = np.flatnonzero(upto >= wants.rows)
+    if math.isfinite(end) and (len(rising) <= wants.rows or (2 * upto[enough] >= len(rising)).any()):
+        return _left_out(column, sign * math.inf, action, wants, sign)
+    open_ = np.zeros(len(least), dtype=bool)
+    for i in enough.tolist():
+        if math.isfinite(first[i]) and rising.searchsorted(first[i]) >= wants.due:
+            near = rising[min(2 * int(upto[i]), len(rising) - 1)]
+            open_[there[i]] = wants.masked or np.count_nonzero(low[came == there[i]] <= near) >= wants.beside
+    return open_
 
 
 def _parts(

@@ -19,14 +19,14 @@ from campaignrl.ope.diagnostics.evidence import log_wealth
 from campaignrl.ope.diagnostics.verdict import P_ALARM, Finding, Level
 
 ODD = np.uint64(0x9E3779B97F4A7C15)  # any odd number with well-mixed bits (2^64 over the golden ratio)
+FIRST = 3  # columns that are looked at before the others
 
 
 def repeats(sample: LogSample) -> tuple[Finding, ...]:
     """Said where rows of one context have the same action far more often than its propensity."""
     if len(sample.action) < 2 or not sample.columns:
         return ()
-    key = _context_keys(sample)
-    rows = _alike(key)
+    key, rows = _alike_in_all(sample)
     order = rows[np.argsort(key[rows], kind="stable")]
     first, second = order[:-1], order[1:]
     pair = (key[first] == key[second]) & (sample.customer[first] != sample.customer[second])
@@ -50,6 +50,9 @@ def repeats(sample: LogSample) -> tuple[Finding, ...]:
 
 def _alike(key: UInt64) -> Rows:
     """Rows, ascending, whose key another row has too. Numbers alone are sorted ten times as fast as rows by them."""
+    halves = np.sort((key >> np.uint64(32)).astype(np.uint32))  # in half the time
+    if (halves[1:] != halves[:-1]).all():
+        return np.zeros(0, dtype=np.intp)
     ordered = np.sort(key)
     alike = ordered[1:][ordered[1:] == ordered[:-1]]
     if not len(alike):
@@ -57,16 +60,26 @@ def _alike(key: UInt64) -> Rows:
     return np.flatnonzero(np.isin(key, alike))
 
 
+def _alike_in_all(sample: LogSample) -> tuple[UInt64, Rows]:
+    """Keys, and the rows that share theirs with another; mostly a few columns tell that none does."""
+    key = _context_keys(sample, FIRST)
+    rows = _alike(key)
+    if not len(rows):
+        return key, rows
+    key = _context_keys(sample)
+    return key, _alike(key)
+
+
 def _wealth(gap: Float) -> float:
     return float(log_wealth(np.asarray(gap.sum()), np.asarray(gap @ gap)))
 
 
-def _context_keys(sample: LogSample) -> UInt64:
-    """(m,) numbers that are alike where all contexts, the day and the wave are."""
+def _context_keys(sample: LogSample, first: int | None = None) -> UInt64:
+    """(m,) numbers that are alike where all contexts, the day and the wave are, or the first columns of these."""
     columns = [sample.columns[name] for name in sorted(sample.columns)]
     columns += [column for column in (sample.day, sample.wave) if column is not None]
     key = np.zeros(len(sample.action), dtype=np.uint64)
-    for column in columns:
+    for column in columns[:first]:
         key *= ODD
         key ^= key >> np.uint64(29)
         key += (np.asarray(column, dtype=np.float64) + 0.0).view(np.uint64)

@@ -2,9 +2,8 @@
 
 Whatever drove the choice and is not in the log makes the stated propensity p of a row wrong. If the odds of the true
 one are off by at most a factor of G, 1/p may be anything between 1 + (1/p - 1) / G and 1 + (1/p - 1) G (Tan 2006, JASA
-101; Zhao, Small & Bhattacharya 2019, JRSS-B 81). A self-normalised mean of rows with such weights is a ratio of two
-sums that are linear in them; its largest value gives the largest weight to all rows above some outcome and the least to
-the others, so one sort of the outcomes, with sums up to each, finds it exactly for every G.
+101; Zhao, Small & Bhattacharya 2019, JRSS-B 81). What a self-normalised mean of rows with such weights can be at most
+is found exactly (worst_weights.py).
 
 A difference of two policies is that of what each does more than the other in a row: their common part is the same in
 both, whatever the propensities are. What is left stands in different rows, so that both ends are reached at once.
@@ -15,14 +14,16 @@ Here: those bounds, and the factors at which a sign turns and an interval reache
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from campaignrl.arrays import Array, Float
+from campaignrl.arrays import Float
 from campaignrl.ope.data import ascending
+from campaignrl.ope.diagnostics.worst_weights import Extremes, WeightedRows
 
 GAMMAS = (1.0, 1.05, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0)  # of the curve
 MOST = 50.0  # factors above it are not told apart
@@ -47,7 +48,7 @@ class Sensitivity(NamedTuple):
     sign: float  # from which on the lift might have the other sign
     interval: float  # from which on its interval might hold 0; 1 where it does as it is
     rows: int  # that speak, by which the bounds were worked out
-    curve: tuple[Bound, ...] = ()
+    curve: Sequence[Bound] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; a factor is None above `largest_factor` (and without a curve where there is none)."""
@@ -61,99 +62,6 @@ class Sensitivity(NamedTuple):
         told = f"to turn the sign of the lift, odds of propensities must be off by a factor of {_factor(self.sign)}"
         near = "holds 0 as it is" if self.interval <= 1.0 else f"might hold 0 from {_factor(self.interval)} on"
         return f"{told} (its interval {near})"
-
-
-class WeightedRows(NamedTuple):
-    """Rows of which one side of a difference is a self-normalised mean; arrays (n,)."""
-
-    weight: Float  # target over stated propensity, 0 or more
-    propensity: Float
-    outcome: Float
-
-    def weights(self, place: int, gamma: float, upper: bool) -> Float:
-        """(n,) the weights where the rows from a place on are as heavy as can be, and those before as light.
-
-        upper: or the other way round.
-        """
-        weights = 1.0 - self.propensity
-        weights[:place] *= 1.0 / gamma if upper else gamma
-        weights[place:] *= gamma if upper else 1.0 / gamma
-        weights += self.propensity
-        weights *= self.weight
-        return weights
-
-
-class Extremes:
-    """The largest self-normalised mean at any gamma; NaN where there are no rows."""
-
-    def __init__(self, rows: WeightedRows) -> None:
-        """rows: by ascending outcome."""
-        weight, p, self._outcome = rows
-        sure, open_ = weight * p, weight * (1.0 - p)
-        self._sure, self._sure_sum = float(sure.sum()), float(sure @ self._outcome)
-        mass = np.concatenate([[0.0], np.cumsum(open_)])  # (n + 1,) of the rows below each place
-        total = np.concatenate([[0.0], np.cumsum(open_ * self._outcome)])
-        # Asked for hundreds of times, one number each: as functions of the place they cost a fifth.
-        self._mass, self._sum, self._at = mass.item, total.item, self._outcome.item
-        self._beyond = _beyond(self._outcome).item
-        self._all_mass, self._all = float(mass[-1]), float(total[-1])
-        self._means: dict[float, float] = {}
-        self._asked: list[float] = []  # gammas, ascending, and the place of each
-        self._places: list[int] = []
-
-    def largest(self, gamma: float) -> float:
-        """The largest mean if odds are off by a factor of at most gamma.
-
-        The best place to cut is where the mean passes the outcomes: rows above the mean pull it up.
-        """
-        if not len(self._outcome):
-            return math.nan
-        if gamma not in self._means:
-            at = bisect_left(self._asked, gamma)
-            place = self._place(gamma, *self._between(at, gamma))
-            self._asked.insert(at, gamma)
-            self._places.insert(at, place)
-            self._means[gamma] = self._mean(place, gamma)
-        return self._means[gamma]
-
-    def _between(self, at: int, gamma: float) -> tuple[int, int]:
-        """Places between which that of gamma lies, by those of the gammas beside it: it rises with gamma."""
-        n = len(self._outcome)
-        low = self._places[at - 1] if at else 0
-        high = self._places[at] if at < len(self._places) else n
-        sure = (not low or self._above(low - 1, gamma)) and (high == n or not self._above(high, gamma))
-        return (low, high) if sure else (0, n)
-
-    def _place(self, gamma: float, low: int, high: int) -> int:
-        """The number of rows that lie below the largest mean."""
-        while low < high:
-            middle = (low + high) // 2
-            if self._above(middle, gamma):
-                low = middle + 1
-            else:
-                high = middle
-        return low
-
-    def _above(self, place: int, gamma: float) -> bool:
-        """Whether the largest mean is above the outcome there: the largest sum of weight x (outcome - it) above 0."""
-        total, mass = self._parts(self._beyond(place), gamma)
-        return total - self._at(place) * mass > 0.0
-
-    def _mean(self, k: int, gamma: float) -> float:
-        total, mass = self._parts(k, gamma)
-        return total / mass
-
-    def _parts(self, k: int, gamma: float) -> tuple[float, float]:
-        """Weighted sum and sum of weights where the lowest k rows are light and the others heavy."""
-        light, below, mass = 1.0 / gamma, self._sum(k), self._mass(k)
-        total = self._sure_sum + light * below + gamma * (self._all - below)
-        return total, self._sure + light * mass + gamma * (self._all_mass - mass)
-
-
-def _beyond(ordered: Float) -> Array:
-    """(n,) of ascending numbers the place after the last one that is equal."""
-    last = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), len(ordered) - 1) + 1
-    return np.repeat(last, np.diff(last, prepend=0))
 
 
 def ratio_bounds(weight: Float, propensity: Float, outcome: Float, gamma: float) -> tuple[float, float]:
@@ -181,26 +89,53 @@ def ratio_bounds(weight: Float, propensity: Float, outcome: Float, gamma: float)
     return side.end(gamma, upper=False), side.end(gamma, upper=True)
 
 
-class Side(NamedTuple):
-    """One policy's part of a lift: `share` times a self-normalised mean, and the sums for both ends."""
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One policy's part of a lift: `share` times a self-normalised mean; rows are sorted once an end is asked for."""
 
     share: float
-    rows: WeightedRows
-    top: Extremes
-    bottom: Extremes
+    given: WeightedRows
 
     @classmethod
     def of(cls, share: float, weight: Float, propensity: Float, outcome: Float) -> Side:
-        """One sort of the rows that have a weight."""
+        """The rows that have a weight."""
         speak = np.flatnonzero(weight > 0.0)
-        order = speak[ascending(outcome[speak])] if len(speak) < len(weight) else ascending(outcome)
-        rows = WeightedRows(weight[order], propensity[order], outcome[order])
-        turned = WeightedRows(rows.weight[::-1], rows.propensity[::-1], -rows.outcome[::-1])
-        return cls(share, rows, Extremes(rows), Extremes(turned))
+        if len(speak) < len(weight):
+            weight, propensity, outcome = weight[speak], propensity[speak], outcome[speak]
+        return cls(share, WeightedRows(weight, propensity, outcome))
+
+    @cached_property
+    def rows(self) -> WeightedRows:
+        """By ascending outcome."""
+        order = ascending(self.given.outcome)
+        return WeightedRows(*(column[order] for column in self.given))
+
+    def beyond(self, by: float) -> Callable[[float], float]:
+        """At any gamma, above 0 where an end has moved by more: the upper end, or the lower one where `by` is below 0.
+
+        The largest mean is above a number where the largest sum of weight x (outcome - it) is above 0, and of one
+        number that takes no sort.
+        """
+        weight, propensity, outcome = self.given
+        outcome = outcome if by > 0.0 else -outcome
+        gap = outcome - (float(weight @ outcome) / float(weight.sum()) + abs(by) / self.share)
+        open_ = weight * (1.0 - propensity) * gap
+        sure, heavy = float(weight * propensity @ gap), float(np.maximum(open_, 0.0).sum())
+        light = float(np.minimum(open_, 0.0).sum())
+        return lambda gamma: sure + gamma * heavy + light / gamma
+
+    @cached_property
+    def _top(self) -> Extremes:
+        return Extremes(self.rows)
+
+    @cached_property
+    def _bottom(self) -> Extremes:
+        weight, propensity, outcome = self.rows
+        return Extremes(WeightedRows(weight[::-1], propensity[::-1], -outcome[::-1]))
 
     def end(self, gamma: float, upper: bool) -> float:
         """The largest or the least contribution."""
-        return self.share * (self.top.largest(gamma) if upper else -self.bottom.largest(gamma))
+        return self.share * (self._top.largest(gamma) if upper else -self._bottom.largest(gamma))
 
     def spread(self, gamma: float, upper: bool) -> float:
         """Sum of squares of what single rows do to that end, in units of the share."""
@@ -250,6 +185,61 @@ def _side(share: float, weight: Float, propensity: Float, outcome: Float) -> Sid
     return Side.of(share, weight, propensity, outcome) if share > 0.0 and weight.any() else None
 
 
+class _Ends:
+    """The ends of a lift and of its interval at any gamma."""
+
+    def __init__(self, lift: float, interval: tuple[float, float], sides: Sides, looked_at: Sides) -> None:
+        """See `sensitivity`."""
+        self._lift, self._interval, self._sides, self._looked_at = lift, interval, sides, looked_at
+        self._as_stated: dict[bool, float] = {}  # spread at a gamma of 1, by `upper`
+
+    def moved(self, gamma: float, upper: bool) -> float:
+        """Where the lift's end is."""
+        begin = self._sides.end(1.0, upper)
+        return self._lift + self._sides.end(gamma, upper) - begin
+
+    def with_margin(self, gamma: float, upper: bool) -> float:
+        """Where the interval's end is."""
+        if upper not in self._as_stated:
+            self._as_stated[upper] = max(self._looked_at.spread(1.0, upper), 1e-300)
+        wider = math.sqrt(self._looked_at.spread(gamma, upper) / self._as_stated[upper])
+        return self.moved(gamma, upper) + (self._interval[upper] - self._lift) * max(wider, 1.0)
+
+
+class Curve(Sequence[Bound]):
+    """Bounds at `GAMMAS`: of what a reader of words never sees, worked out when it is asked for. Copies are tuples."""
+
+    def __init__(self, ends: _Ends) -> None:
+        """ends: of the lift that the bounds are of."""
+        self._ends = ends
+
+    @cached_property
+    def _bounds(self) -> tuple[Bound, ...]:
+        ways = (self._ends.moved, self._ends.with_margin)
+        return tuple(Bound(g, *(end(g, upper) for end in ways for upper in (False, True))) for g in GAMMAS)
+
+    def __len__(self) -> int:
+        return len(GAMMAS)
+
+    def __getitem__(self, at: Any) -> Any:
+        return self._bounds[at]
+
+    def __iter__(self) -> Iterator[Bound]:
+        return iter(self._bounds)
+
+    def __eq__(self, other: object) -> bool:
+        return self._bounds == (tuple(other) if isinstance(other, Curve) else other)
+
+    def __hash__(self) -> int:
+        return hash(self._bounds)
+
+    def __repr__(self) -> str:
+        return repr(self._bounds)
+
+    def __reduce__(self) -> tuple[type, tuple[tuple[Bound, ...]]]:
+        return tuple, (self._bounds,)
+
+
 def sensitivity(lift: float, interval: tuple[float, float], sides: Sides, looked_at: Sides) -> Sensitivity:
     """The curve of bounds around a lift, and the factors at which its sign turns and its interval reaches 0.
 
@@ -257,26 +247,26 @@ def sensitivity(lift: float, interval: tuple[float, float], sides: Sides, looked
     from which it is read how much wider the interval gets (Zhao et al. draw it anew; here the error at the worst
     weights is used, by the envelope theorem).
     """
-    rows = sum(len(side.rows.weight) for side in sides if side is not None)
+    rows = sum(len(side.given.weight) for side in sides if side is not None)
     if not (math.isfinite(lift) and math.isfinite(interval[0]) and rows and (lift or interval[1] > interval[0])):
         return Sensitivity(math.nan, math.nan, rows)
 
-    begins = [sides.end(1.0, upper) for upper in (False, True)]
-    spreads = [max(looked_at.spread(1.0, upper), 1e-300) for upper in (False, True)]
+    ends = _Ends(lift, interval, sides, looked_at)
+    gains = lift > 0.0  # the end that comes to 0 is the lower one of a gain
+    turned = _turned(lift, sides, ends) if lift else 1.0
+    parted = 1.0 if interval[0] <= 0.0 <= interval[1] else _crossing(lambda g: ends.with_margin(g, not gains), gains)
+    return Sensitivity(turned, parted, rows, Curve(ends))
 
-    def moved(gamma: float, upper: bool) -> float:
-        return lift + sides.end(gamma, upper) - begins[upper]
 
-    def with_margin(gamma: float, upper: bool) -> float:
-        wider = math.sqrt(looked_at.spread(gamma, upper) / spreads[upper])
-        margin = interval[1] - lift if upper else interval[0] - lift
-        return moved(gamma, upper) + margin * max(wider, 1.0)
-
-    gains = lift > 0.0  # the end that comes to 0: the lower one of a gain
-    turned = _crossing(lambda g: moved(g, not gains), gains)
-    parted = 1.0 if interval[0] <= 0.0 <= interval[1] else _crossing(lambda g: with_margin(g, not gains), gains)
-    ends = [(g, *(end(g, upper) for end in (moved, with_margin) for upper in (False, True))) for g in GAMMAS]
-    return Sensitivity(turned, parted, rows, tuple(Bound(*each) for each in ends))
+def _turned(lift: float, sides: Sides, ends: _Ends) -> float:
+    """The least gamma at which an end of a lift, which is not 0, has come to 0."""
+    gains, (more, less) = lift > 0.0, sides
+    if more is not None and less is not None:
+        return _crossing(lambda g: ends.moved(g, not gains), gains)
+    side, by = (less, lift) if more is None else (more, -lift)
+    assert side is not None
+    beyond, sign = side.beyond(by), -1.0 if gains else 1.0
+    return _crossing(lambda g: sign * beyond(g), gains)
 
 
 def _crossing(end: Callable[[float], float], gains: bool) -> float:

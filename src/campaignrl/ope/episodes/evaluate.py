@@ -29,7 +29,14 @@ from campaignrl.ope.episodes.intervals import (
     estimated,
     lift_by,
 )
-from campaignrl.ope.episodes.registry import LIFT_PREFERENCE, SEQUENTIAL, Episodes, Fitting, gather_episodes
+from campaignrl.ope.episodes.registry import (
+    LIFT_PREFERENCE,
+    SEQUENTIAL,
+    WHERE_REFUSED,
+    Episodes,
+    Fitting,
+    gather_episodes,
+)
 from campaignrl.ope.episodes.result import EpisodeEvaluation
 from campaignrl.ope.episodes.return_distribution import distribution_of
 from campaignrl.ope.episodes.support_horizon import judged, lasting_steps
@@ -201,9 +208,13 @@ def _reference(
 
 
 def _missing(estimates: dict[str, Estimate], points: dict[str, Point], ours: Episodes) -> tuple[str, ...]:
-    """Why figures are null."""
+    """Why figures are null, or have no interval."""
     nulls = [name for name in estimates if name not in points]
-    if not nulls:
-        return ()
-    steps = f"{len(ours.curve)} step{'s' * (len(ours.curve) != 1)}"
-    return (f"{', '.join(nulls)}: not to be had over {steps}, the weights run out before.",)
+    alone = [name for name, made in estimates.items() if made.interval == WHERE_REFUSED]
+    steps, said = f"{len(ours.curve)} step{'s' * (len(ours.curve) != 1)}", []
+    if nulls:
+        said.append(f"{', '.join(nulls)}: not to be had over {steps}, the weights run out before.")
+    if alone:
+        who = f"{', '.join(alone)} ha{'s' if len(alone) == 1 else 've'} no interval"
+        said.append(f"{who}: one from a log that is refused would hold the truth less often than it says.")
+    return tuple(said)

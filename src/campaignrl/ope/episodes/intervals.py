@@ -14,11 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.arrays import Rows
-from campaignrl.ope.episodes.registry import NO_INTERVAL, SEQUENTIAL, Episodes
+from campaignrl.ope.episodes.registry import NO_INTERVAL, SEQUENTIAL, WHERE_REFUSED, Episodes
 from campaignrl.ope.estimators import sequential
 from campaignrl.ope.intervals import (
     CLUSTERED_T,
-    MODEL_T,
     NOT_TO_BE_HAD,
     RESAMPLES,
     Clusters,
@@ -27,10 +26,11 @@ from campaignrl.ope.intervals import (
     clustered_t,
     percentile_interval,
 )
-from campaignrl.ope.methods import BOOTSTRAP, BY_NAME, MODEL_ERROR_NOT_COUNTED, T
+from campaignrl.ope.methods import BOOTSTRAP, BY_NAME, T
 from campaignrl.rng import Purpose, generator
 
 EPISODE_INTERVALS = (T, BOOTSTRAP)
+WITHOUT = (NO_INTERVAL, WHERE_REFUSED)
 Statistic = Callable[[Rows | None], Point]  # the estimate from these trajectories, or from all of them
 
 
@@ -51,13 +51,9 @@ def mean_point(values: npt.NDArray[np.float64]) -> Point:
 def estimated(name: str, episodes: Episodes, way: IntervalOptions) -> Estimate:
     """An estimator's answer with its interval; models stay as they were fitted on all customers."""
     made_by = episodes.interval(name)
-    if made_by == NO_INTERVAL:
-        return _without_interval(episodes.of(name)(None).value)
-    how = (
-        made_by
-        if way.interval == T
-        else BY_NAME[BOOTSTRAP].made_by + (MODEL_ERROR_NOT_COUNTED if made_by == MODEL_T else "")
-    )
+    if made_by in WITHOUT:
+        return _without_interval(episodes.of(name)(None).value, made_by)
+    how = made_by if way.interval == T else BY_NAME[BOOTSTRAP].made_by
     made = _with_interval(episodes.of(SEQUENTIAL[name].spread_of or name), len(episodes.reward), way, how)
     return made if SEQUENTIAL[name].spread_of is None else _with_value(made, episodes.of(name)(None).value)
 
@@ -68,12 +64,11 @@ def lift_by(name: str, ours: Episodes, theirs: Episodes | None, way: IntervalOpt
     def of(by: str) -> Estimate:
         return difference(ours.of(by), logged(ours) if theirs is None else theirs.of(by), way, len(ours.reward))
 
-    spread = SEQUENTIAL[name].spread_of
-    if spread is None:
-        return of(name)
-    value = of(name).value
-    told = all(each.interval(name) != NO_INTERVAL for each in (ours, theirs) if each is not None)
-    return _with_value(of(spread), value) if told else _without_interval(value)
+    made, spread = of(name), SEQUENTIAL[name].spread_of
+    why = next((how for each in (ours, theirs) if each is not None and (how := each.interval(name)) in WITHOUT), None)
+    if why is not None:
+        return _without_interval(made.value, why)
+    return made if spread is None else _with_value(of(spread), made.value)
 
 
 def logged(episodes: Episodes) -> Statistic:
@@ -82,8 +77,8 @@ def logged(episodes: Episodes) -> Statistic:
     return lambda rows: mean_point(own if rows is None else own[rows])
 
 
-def _without_interval(value: float) -> Estimate:
-    return Estimate(value, NOT_TO_BE_HAD, NOT_TO_BE_HAD, NOT_TO_BE_HAD, NO_INTERVAL)
+def _without_interval(value: float, why: str) -> Estimate:
+    return Estimate(value, NOT_TO_BE_HAD, NOT_TO_BE_HAD, NOT_TO_BE_HAD, why)
 
 
 def _with_value(made: Estimate, value: float) -> Estimate:

@@ -37,9 +37,6 @@ REFUSED = "refuse"  # the verdict
 # interval held in 87 % of 60 logs over five steps and 15 of 20 over thirty, with a thousand in 90 to 95 %.
 TOLD = 200
 FAR = 3.3  # standard errors of a mean weight, about 1 / sqrt(effective size): once in a thousand by chance
-NOT_WHERE_REFUSED = Finding(
-    Level.NOTE, "fqe has no interval: one from a log that is refused would hold the truth less often than it says."
-)
 ENDED_CAUTION = 0.20  # of episodes over before the horizon: whether they ended or were cut off, the log does not say
 
 
@@ -112,7 +109,6 @@ def judged(curve: tuple[Step, ...], figures: EpisodeFigures) -> tuple[str, tuple
     found += [learned_from(figures.learned_from)] if figures.learned_from > 0.0 else []
     findings = sorted((f for f in found if f is not None), key=lambda finding: -finding.level)
     worst = max((f.level for f in findings), default=Level.NOTE)
-    findings += [NOT_WHERE_REFUSED] if worst is Level.REFUSE and figures.told == len(curve) else []
     verdict = {Level.NOTE: "trust", Level.CAUTION: "caution", Level.REFUSE: REFUSED}[worst]
     return verdict, tuple(f.text for f in findings)
 

@@ -32,6 +32,7 @@ from campaignrl.ope.intervals.quantiles import t_quantile
 REGRESSION_T = "regression on the weights, customer t"
 SKEWED_T = "regression on the weights, skewed customer t"
 _FLAT = 1e-9  # a variance of weights below this is rounding
+_SURELY = 1.0 - 1e-9  # less by more than rounding
 _ROOM = 0.05  # least that is left of a residual's own say
 _BOTH = 4  # one tail is at most so many times as full as the other where both are told
 # Below the one stakes have both signs, below the other a sum of stakes x residuals is as good as symmetric. With one
@@ -44,8 +45,25 @@ class _Read(NamedTuple):
 
     centre: float
     variance: float
-    freedom: float  # degrees, over which the influences are spread
+    influence: Float  # (m,) of customers
+    square: float  # sum of squares of these
     customers: float
+
+    def freedom(self, exact: bool = True) -> float:
+        """Degrees over which the influences are spread.
+
+        exact: to the last digit, for which powers are taken one by one, at ten times the cost.
+        """
+        # Of the size, for powers of numbers below 0 cost twenty times as much again.
+        squares = self.influence * self.influence
+        fourth = float((np.abs(self.influence) ** 4).sum()) if exact else float(squares @ squares)
+        m, n = len(self.influence), self.customers
+        concentration = fourth / self.square**2 * m / n
+        return min(2.0 / max(concentration - 1.0 / n, 1e-300) + 1.0, n - 1.0)
+
+    def freedom_from(self, least: float) -> float:
+        """The same, but at least so many."""
+        return least if self.freedom(exact=False) < _SURELY * least else max(self.freedom(), least)
 
 
 def _read(sums: PairSums, weight: Float, outcome: Float) -> _Read | None:
@@ -71,10 +89,7 @@ def _read(sums: PairSums, weight: Float, outcome: Float) -> _Read | None:
     of_all = max(sums.yy - n * mean_y**2 - slope * together, 0.0) / n
     if not square > 0.0 or not of_part > 0.0:
         return None
-    # Of the size, for powers of numbers below 0 are taken one by one, at twenty times the cost.
-    concentration = float((np.abs(influence) ** 4).sum()) / square**2 * m / n
-    freedom = min(2.0 / max(concentration - 1.0 / n, 1e-300) + 1.0, n - 1.0)
-    return _Read(mean_y + slope * off, square * n / m * of_all / of_part, freedom, n)
+    return _Read(mean_y + slope * off, square * n / m * of_all / of_part, influence, square, n)
 
 
 def regression_interval(
@@ -88,8 +103,11 @@ def regression_interval(
     read = _read(sums, weight, outcome)
     if read is None:
         return None
-    half = t_quantile(alpha / 2, read.freedom) * math.sqrt(read.variance)
-    half = max(half, t_quantile(alpha / 2, read.customers - 1.0) * least_error)
+    error, least = math.sqrt(read.variance), t_quantile(alpha / 2, read.customers - 1.0) * least_error
+    if t_quantile(alpha / 2, read.freedom(exact=False)) * error < _SURELY * least:
+        half = least
+    else:
+        half = max(t_quantile(alpha / 2, read.freedom()) * error, least)
     return read.centre - half, read.centre + half
 
 
@@ -101,7 +119,7 @@ def balanced_interval(
     if read is None:
         return None
     variance = max(read.variance, (read.variance + like_error * like_error) / 2.0)
-    degrees = min(max(read.freedom, freedom), read.customers - 1.0)
+    degrees = min(read.freedom_from(freedom), read.customers - 1.0)
     half = t_quantile(alpha / 2, degrees) * math.sqrt(variance)
     return read.centre - half, read.centre + half
 
@@ -153,6 +171,8 @@ def independent_rows(stake: Float, residual: Float, rows: float, customer: Array
     of a row's customer (Moulton 1986). stake, residual, customer: (r,) of these rows or of a part of them, the last
     whole numbers from 0 up.
     """
+    if len(customer) and customer[-1] == len(customer) - 1 and (customer[1:] > customer[:-1]).all():  # a row each
+        return rows
     size = np.bincount(customer)
     others = float((size * size).sum()) / max(len(customer), 1) - 1.0
     if not others > 0.0:

@@ -116,7 +116,7 @@ class Seen(NamedTuple):
     least_error: float
     rows: float  # of the log, as many as count by themselves
     freedom: float = 0.0  # of the stakes, where they have both signs
-    skewness: float = 0.0  # of a sum of stakes x residuals
+    skewness: float = 0.0  # of a sum of stakes x residuals, where they have one
 
     @classmethod
     def of(cls, sums: PairSums, whose: Array, sides: tuple[Float, Float, Float], offset: float, rows: float) -> Seen:
@@ -126,8 +126,9 @@ class Seen(NamedTuple):
         w, y = sums_of_part(number, weight, terms, sums.n / rows)
         stake = weight - offset
         apart = independent_rows(stake, residual, rows, number)
-        shape = (freedom_of_stakes(stake, residual, apart), skewness_of_sum(stake, residual, apart))
-        return cls(sums, w, y, residual, error_of_like_residuals(stake, residual, apart), apart, *shape)
+        freedom = freedom_of_stakes(stake, residual, apart) if offset else 0.0
+        skewness = 0.0 if offset else skewness_of_sum(stake, residual, apart)
+        return cls(sums, w, y, residual, error_of_like_residuals(stake, residual, apart), apart, freedom, skewness)
 
     @property
     def events(self) -> float:
@@ -191,6 +192,8 @@ def difference_within(value: float, error: float, ends: Range, span: float, made
 
 def sums_of_part(number: Array, weight: Float, terms: Float, row: float) -> tuple[Float, Float]:
     """Scaled sums of the customers of some rows. number: (m,) of whose they are, from 0; row: what a row counts for."""
+    if len(number) and number[-1] == len(number) - 1 and (number[1:] > number[:-1]).all():  # a row each
+        return row * weight, row * terms
     w, y = (np.asarray(np.bincount(number, x), dtype=np.float64) for x in (weight, terms))
     return row * w, row * y
 

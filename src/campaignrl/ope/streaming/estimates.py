@@ -160,8 +160,18 @@ def error(influence: Float, sums: CustomerSums) -> float:
     return math.sqrt(sums.customers / (sums.customers - 1) * square) / float(sums.totals[AT["one"]])
 
 
-def estimate(name: str, sums: CustomerSums, bounds: Bounds, alpha: float, shape: Shape | None = None) -> Estimate:
-    """`methods.estimate`. shape: None where there is no sample, and the wide interval stands."""
+def estimate(
+    name: str,
+    sums: CustomerSums,
+    bounds: Bounds,
+    alpha: float,
+    shape: Shape | None = None,
+    likely: dict[str, Range] | None = None,
+) -> Estimate:
+    """`methods.estimate`. shape: None where there is no sample, and the wide interval stands.
+
+    likely: intervals by empirical likelihood that other estimators have brought, by terms; of the same sums.
+    """
     found = combination(name, sums)
     spread = error(found.influence, sums)
     if not ESTIMATORS[name].likelihood:
@@ -172,10 +182,14 @@ def estimate(name: str, sums: CustomerSums, bounds: Bounds, alpha: float, shape:
     residual = _residual(bounds) if model else bounds.reward
     weights = (1.0, 1.0) if bounds.all_ones else bounds.weight
     told = seen(sums, shape.sample, "value") if model and shape is not None else None
-    ends, made_by = value_ends(
-        told, 0.0 if shape is None else shape.speaking, alpha,
-        lambda: _likelihood(sums, int(model), terms, middle, weights, residual, 0.0, alpha),
-    )  # fmt: skip
+    known = {} if likely is None else likely
+
+    def wide() -> Range:
+        if terms not in known:
+            known[terms] = _likelihood(sums, int(model), terms, middle, weights, residual, 0.0, alpha)
+        return known[terms]
+
+    ends, made_by = value_ends(told, 0.0 if shape is None else shape.speaking, alpha, wide)
     low, high = around(found.value, within(ends, bounds.reward))
     return Estimate(found.value, spread, low, high, made_by)
 
@@ -202,7 +216,7 @@ def seen(sums: CustomerSums, sample: LogSample, what: str) -> Seen:
     assert sample.gain is not None
     names, first, offset = (("lift_weight", "lift"), 1, 1.0) if what == "lift" else (("weight", "dr"), 3, 0.0)
     pair = _pair(sums, *(_of(sums, {name: 1.0}) for name in names))
-    residual, weight, terms = sample.gain[[0, first, first + 1]]
+    residual, weight, terms = sample.gain[0], sample.gain[first], sample.gain[first + 1]
     rows = float(sums.totals[AT["one"]])
     return Seen.of(pair, sample.customer, (weight, terms, residual), offset, rows)
 

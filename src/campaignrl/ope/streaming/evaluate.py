@@ -212,8 +212,9 @@ def _answer(
     silent = _no_information(float(rows.largest["weight"]), certain, off)
     whole = joined_samples(sample)
     shape = None if whole is None else Shape(whole, figures.ess)
+    likely: dict[str, Range] = {}
     estimates = {
-        name: NONE_HAD if silent and ESTIMATORS[name].weights else estimate(name, sums, bounds, alpha, shape)
+        name: NONE_HAD if silent and ESTIMATORS[name].weights else estimate(name, sums, bounds, alpha, shape, likely)
         for name in estimators
     }
     both = silent or _no_information(float(rows.largest["weight of b"]), certain, off_other)

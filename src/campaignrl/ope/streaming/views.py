@@ -19,7 +19,7 @@ from campaignrl.policies import Policy
 from campaignrl.tables.log import DecisionLog
 
 ASKED_AT_ONCE = 1 << 18  # probabilities that a policy is asked for: 2 MB, whatever the number of actions
-GIVEN_AT_ONCE = 1 << 16  # that are there already: looked at several times, they stay in the cache
+GIVEN_AT_ONCE = 1 << 17  # that are there already: looked at several times, they stay in the cache
 
 
 class View:
@@ -44,6 +44,7 @@ class View:
         self.target = None if policy is None else target_policy_of(policy, log)
         self._noted = None if at is None or policy is None else Noted(at, k)
         self._speaks = np.ones(len(log) if policy is not None and len(certain) else 0)  # empty: every row does
+        self._everyone = np.ones(min(len(log), max(1024, ASKED_AT_ONCE // k)))  # of a block
         if policy is not None:
             expected[:] = self._speaks[certain] = 0.0
 
@@ -55,7 +56,7 @@ class View:
         self.weight[rows] = np.ravel(p).take(chosen)
         if q is not None:
             self.expected[rows] = np.einsum("ij,ij->i", p, q)
-        self.mass += (self._speaks[rows] if len(self._speaks) else np.ones(len(p))) @ p
+        self.mass += (self._speaks[rows] if len(self._speaks) else self._everyone[: len(p)]) @ p
         if self._noted is not None:
             self._noted.take(p, rows)
         self.most_wanted = max(self.most_wanted, float(p.max(initial=0.0)))

@@ -126,7 +126,7 @@ def starts_of(customer: Array) -> Array:
     """(C,) rows at which another customer than in the row before begins."""
     begins = np.ones(len(customer), dtype=bool)
     np.not_equal(customer[1:], customer[:-1], out=begins[1:])
-    return np.flatnonzero(begins)
+    return np.arange(len(begins)) if begins.all() else np.flatnonzero(begins)
 
 
 def _piece(stream: LogStream, table: pa.Table, group: int, first: int) -> Piece:
