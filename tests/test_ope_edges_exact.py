@@ -12,32 +12,45 @@ import pytest
 import sklearn.ensemble
 import sklearn.linear_model
 from test_ope_diagnose import SOUND
-from test_ope_log import CATALOG, K, make_log
+from test_ope_log import CATALOG, SCHEMA, K, make_log
 from test_ope_over_time_exact import in_blocks, sample_of
 from test_ope_sequential_log import chain
 
 import campaignrl.ope.evaluate as whole_module
 import campaignrl.ope.streaming.evaluate as stream_module
+from campaignrl.features import Context
+from campaignrl.ope import estimated_propensities, leaks
+from campaignrl.ope.data import LogSample
 from campaignrl.ope.data.states import states
 from campaignrl.ope.data.target_policy import target_policy_of
 from campaignrl.ope.data.trajectories import trajectories
 from campaignrl.ope.diagnostics.evidence import COSTS, STAKES
 from campaignrl.ope.diagnostics.over_time import not_in_yet
-from campaignrl.ope.diagnostics.verdict import ESS_REFUSE, diagnose
+from campaignrl.ope.diagnostics.verdict import ESS_REFUSE, _share, diagnose
 from campaignrl.ope.episodes import intervals, registry
 from campaignrl.ope.episodes.registry import Fitting, gather_episodes
-from campaignrl.ope.episodes.support_horizon import TOLD, curve_of, lasting_steps
+from campaignrl.ope.episodes.support_horizon import (
+    NOT_WHERE_REFUSED,
+    TOLD,
+    EpisodeFigures,
+    Step,
+    curve_of,
+    judged,
+    lasting_steps,
+)
+from campaignrl.ope.estimators import bandit, weights
 from campaignrl.ope.estimators.weights import effective_sample_size, max_weight_share
-from campaignrl.ope import leaks
 from campaignrl.ope.figures import figures_of
-from campaignrl.ope.intervals import Clusters, Estimate
+from campaignrl.ope.intervals import REGRESSION_T, Clusters, Estimate
 from campaignrl.ope.intervals.confidence_sequences import anytime_bounds
 from campaignrl.ope.intervals.empirical_likelihood import PairSums, cressie_read_point
-from campaignrl.ope.methods import Evaluation, Evidence
-from campaignrl.ope.nuisance import logging_policy, pooled_loggers, reward_models
+from campaignrl.ope.methods import Evaluation, Evidence, weighted_rows
+from campaignrl.ope.nuisance import fqe, logging_policy, pooled_loggers, propensity_features, reward_models
+from campaignrl.ope.nuisance.cross_fitting import GivenPredictions, capped
 from campaignrl.ope.nuisance.density_ratios import _odds
 from campaignrl.ope.nuisance.few_states import few_states
 from campaignrl.ope.nuisance.minimax_ratios import minimax_ratios
+from campaignrl.ope.nuisance.propensity_features import Columns
 from campaignrl.ope.nuisance.propensity_model import Multinomial
 from campaignrl.ope.nuisance.q_models import REFRESH, ContrastRidge, _Ridges
 from campaignrl.ope.refit_bootstrap import REFITTED, _spread
@@ -45,6 +58,7 @@ from campaignrl.ope.streaming import figures as stream_figures
 from campaignrl.ope.streaming.sums import keys_of
 from campaignrl.policies.linear_model import RidgeStatistics, fit_ridge, with_intercept
 from campaignrl.policies.offline import BASELINE_L2, PENALTIES, products
+from campaignrl.rng import Purpose, customer_keys, uniform
 
 # ---- rewards that are not in yet
 
@@ -203,10 +217,11 @@ def test_newton_s_steps_end_with_the_first_that_moves_nothing(monkeypatch):
 
 
 def test_priors_are_tried_from_the_strongest_on_each_from_where_the_last_one_ended(monkeypatch):
-    asked = []
+    asked, many = [], []
 
     def scripted(catalog, rows, l2, start):
         asked.append((l2, start))
+        many.append(len(rows.reward))
         return np.full((2, K), float(l2))
 
     monkeypatch.setattr(reward_models, "_logistic", scripted)
@@ -216,6 +231,7 @@ def test_priors_are_tried_from_the_strongest_on_each_from_where_the_last_one_end
     reward_models.Logistic(CATALOG, X, np.arange(40) % K, np.arange(40) % 2 * 1.0, np.ones(40))
     assert [l2 for l2, _ in asked] == [*L2, L2[1]]
     assert asked[0][1] is None
+    assert many == [32, 32, 32, 40]  # a fifth left out of all rows
     assert [start[0, 0] for _, start in asked[1:]] == [*L2[:-1], L2[1]]
 
 
@@ -485,3 +501,287 @@ def test_the_spread_of_draws_of_which_some_gave_nothing():
     one = _spread(made, np.array([nan, 2.0]), 0.5)
     assert (one.ci_low, one.ci_high, np.isnan(one.std_error)) == (2.0, 2.0, True)
     assert np.isnan(_spread(made, np.array([nan, nan]), 0.5)[1:4]).all()
+
+
+# ---- columns that may have driven a choice
+
+
+def test_columns_are_squared_where_there_are_one_to_sixteen():
+    columns = Columns.of(make_log(40))
+    for many, may in ((0, False), (1, True), (16, True), (17, False)):
+        some = replace(columns, middle=np.zeros(many))
+        assert some.may_be_squared is may
+        assert some.squared_width == many + sum(range(many + 1))
+
+
+def test_the_largest_waves_and_eighths_of_the_days(monkeypatch):
+    monkeypatch.setattr(propensity_features, "MOST_WAVES", 2)
+    wave = np.repeat([5, 3, 9, 7], [10, 30, 10, 14])
+    columns = Columns.of(make_log(64, wave=wave, day=np.repeat(np.arange(8), 8)))
+    assert columns.waves.tolist() == [3, 7]
+    assert columns.edges.tolist() == [0, 1, 2, 3, 4, 5, 6]
+    same = Columns.of(make_log(64, wave=np.full(64, 3), day=np.full(64, 5)))
+    assert (len(same.waves), len(same.edges)) == (0, 0)
+    assert same.plain(slice(0, 64)).shape == (64, SCHEMA.width)
+
+
+def test_what_never_differs_has_a_spread_of_one_and_nobody_a_middle_of_nothing():
+    tag = np.zeros(50, dtype=int)
+    log = make_log(50)
+    log = replace(log, context=Context(SCHEMA, {**log.context.columns, "tag": tag}))
+    columns = Columns.of(log)
+    X = log.context.encode().astype(float)
+    flat = np.ptp(X, axis=0) == 0.0
+    assert 0 < flat.sum() < len(flat)
+    assert columns.spread[flat].tolist() == [1.0] * flat.sum()
+    assert columns.spread[~flat] == pytest.approx(X.std(axis=0)[~flat])
+    assert columns.middle == pytest.approx(X.mean(axis=0))
+    nobody = Columns.of(log.take(np.zeros(0, dtype=int)))
+    assert (nobody.middle.tolist(), nobody.spread.tolist()) == ([0.0] * X.shape[1], [1.0] * X.shape[1])
+
+
+def test_a_refusal_of_episodes_says_why_fqe_has_no_interval_where_it_would_have_one():
+    step = Step(1, 1.0, 5_000, 2_000.0, np.nan, 0.01, 1.0)
+    sound = EpisodeFigures(
+        customers=5_000, off_support=0.0, mean_weight=1.0, mean_weight_p=1.0, ended=0.0, model_asked=True,
+        learned_from=0.0,
+    )  # fmt: skip
+    said = NOT_WHERE_REFUSED.text
+    for customers, told, there in ((29, 1, True), (29, 0, False), (29, None, False), (49, 1, False), (5_000, 1, False)):
+        reasons = judged((step,), sound._replace(customers=customers, told=told))[1]
+        assert (reasons[-1:] == (said,)) == there
+
+
+# ---- fitted Q and few states
+
+
+@pytest.mark.parametrize(("least", "most"), [(2.0, 5.0), (-5.0, -2.0), (-1.0, 4.0)])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_q_is_held_to_what_the_steps_to_go_could_earn(least, most, sign, monkeypatch):
+    """Nothing is among it, whatever was earned: an episode may be over."""
+    log = make_log(60, rows=3, reward=np.linspace(least, most, 60))
+    boundless = SimpleNamespace(
+        fit=lambda rows, target, to_go: lambda at: np.full((len(at), K), sign * 1e6, dtype=np.float32)
+    )
+    monkeypatch.setitem(fqe._REGRESSIONS, "ridge", lambda X, log: boundless)
+    found = fqe.fitted_q(log, trajectories(log), fqe.Behaviour(None), discount=0.5, folds=2)
+    bound = max(most, 0.0) if sign > 0 else min(least, 0.0)
+    for part in found:
+        assert part == pytest.approx(np.tile([1.75 * bound, 1.5 * bound, bound], (20, 1)), rel=1e-6)
+
+
+def test_customers_of_a_part_of_the_rows_are_drawn_by_id_alone():
+    log = make_log(90, rows=3)
+    kept = uniform(customer_keys(log.customers), 7, 0, Purpose.FOLD, k=1) < 40 / 90
+    assert 0 < kept.sum() < 30
+    assert capped(log, 40, 7).tolist() == [row for row in range(90) if kept[log.customer[row]]]
+    assert capped(log, 90, 7).tolist() == list(range(90))
+
+
+@pytest.mark.parametrize(("states_", "rows", "few"), [(2, 20, True), (2, 19, False), (1, 10, True), (1, 9, False)])
+def test_states_are_few_from_ten_rows_of_each_on(states_, rows, few):
+    log = make_log(rows, action=np.zeros(rows, dtype=int))
+    log = replace(log, context=Context(SCHEMA, {"recency": np.ones(rows), "tag": np.arange(rows) % states_}))
+    found = few_states(log, trajectories(log))
+    assert (found is not None) == few
+    if few:
+        assert set(zip(found.tolist(), (np.arange(rows) % states_).tolist(), strict=True)) in (
+            {(0, 0)}, {(0, 0), (1, 1)}, {(0, 1), (1, 0)}
+        )  # fmt: skip
+
+
+def test_the_first_rows_tell_whether_contexts_are_looked_at_at_all(monkeypatch):
+    """Three states among the first twenty rows are too many for a glance, though there are rows enough of each."""
+    monkeypatch.setattr(sys.modules[few_states.__module__], "GLANCE", 20)
+    log, tag = make_log(200, action=np.zeros(200, dtype=int)), np.arange(200) % 2
+    for third, few in ((range(0), True), (range(19, 20), False), (range(20, 40), True)):
+        recency = np.isin(np.arange(200), third) * 9.0
+        some = replace(log, context=Context(SCHEMA, {"recency": recency, "tag": np.where(recency > 0, 0, tag)}))
+        assert (few_states(some, trajectories(some)) is not None) == few
+
+
+# ---- sentences and bars of the verdict
+
+
+def test_a_tenth_of_a_billionth_is_nothing_and_a_mean_of_one_is_not_below_it():
+    blind = {"certain_share": 1.0, "ess": 12.0, "mix": None}
+    for off, help_ in ((1e-9, "What would help: log with at least"), (1.1e-9, "What would help: a log whose policy")):
+        assert diagnose(SOUND._replace(**blind, off_support=off))[1][-1].startswith(help_)
+    (said,) = diagnose(SOUND._replace(mean_weight=1.0, mean_weight_p=0.0))[1]
+    assert "never tried" not in said
+    verdict, reasons = diagnose(SOUND._replace(max_weight_share=0.05, max_customer_share=0.3))
+    assert (verdict, reasons[0]) == ("refuse", "one customer holds 30% of the weight.")
+    assert [_share(value) for value in (0.1, 0.125, 0.0999)] == ["10%", "12%", "9.99%"]
+
+
+# ---- the error of estimated propensities
+
+
+@pytest.mark.parametrize(
+    ("made", "ends"),
+    [
+        ((0.5, 0.1, 0.2, 0.9), (0.35, 0.35)),  # inside: both sides alike
+        ((0.5, 0.1, 0.0, 0.9), (0.5, 0.4)),  # rewards end at 0
+        ((0.5, 0.1, 0.2, 1.0), (0.3, 0.5)),
+        ((0.5, 0.3, 0.4, 0.6), (0.588, 0.588)),  # never less than the standard error tells
+    ],
+)
+def test_an_interval_is_widened_on_both_sides_and_stays_within_the_rewards(made, ends):
+    z, variance = 1.959964, 0.0004
+    rows = evidence_of(np.zeros(3), reward_range=(0.0, 1.0))
+    found = estimated_propensities.wider(Estimate(*made, REGRESSION_T), variance, 0.05, rows)
+    low, high = (math.sqrt(end**2 + z**2 * variance) for end in ends)
+    assert found.ci_low == pytest.approx(max(0.5 - low, 0.0), abs=1e-4)
+    assert found.ci_high == pytest.approx(min(0.5 + high, 1.0), abs=1e-4)
+    other = estimated_propensities.wider(Estimate(*made, "t"), variance, 0.05, None)
+    sides = [math.sqrt(max(side, z * made[1]) ** 2 + z**2 * variance) for side in (0.5 - made[2], made[3] - 0.5)]
+    assert other[2:4] == pytest.approx((0.5 - sides[0], 0.5 + sides[1]))
+
+
+def test_an_end_that_was_beyond_the_rewards_stays_where_it_was():
+    rows = evidence_of(np.zeros(3), reward_range=(0.0, 1.0))
+    for made, low, high in (((0.1, 0.1, -0.2, 0.4), -0.2, 0.5937), ((0.9, 0.1, 0.6, 1.2), 0.4063, 1.2)):
+        found = estimated_propensities.wider(Estimate(*made, "t"), 0.04, 0.05, rows)
+        assert found[2:4] == pytest.approx((low, high), abs=1e-3)
+
+
+@pytest.mark.parametrize("logged", [True, False])
+def test_what_moves_a_lift_are_the_weights_of_both_unless_one_is_the_logged_policy(logged, monkeypatch):
+    asked = []
+    stub = SimpleNamespace(variance=lambda pull: asked.append(pull) or 0.0)
+    monkeypatch.setattr(estimated_propensities, "PropensityError", lambda *words: stub)
+    log = make_log(4, meta={"propensity_from": "estimate"})
+    first = evidence_of(
+        np.array([1.0, 0.0, 1.0, 0.0]), weight=np.array([2.0, 1.0, 0.5, 3.0]), predicted=np.full(4, 0.25)
+    )
+    second = evidence_of(first.reward, weight=np.array([1.0, 1.0, 0.0, 2.0]), logged=logged)
+    nothing = Estimate(0.1, 0.1, 0.0, 0.2, "t")
+    figures = ({}, nothing)
+    found = estimated_propensities.with_propensity_error(log, object(), figures, {}, {}, (first, second), 0.05)
+    assert found == ({}, nothing)
+    apart = first.weight - (0.0 if logged else second.weight)
+    assert asked[0] == pytest.approx(apart * (first.reward - 0.25) / 4)
+    known = make_log(4)
+    for estimated, some in ((None, log), (object(), known), (None, known)):
+        words = (some, estimated, figures, {}, {}, (first, second), 0.05)
+        assert estimated_propensities.with_propensity_error(*words) is figures
+    assert len(asked) == 1
+
+
+# ---- figures of a stream from its tally
+
+
+def test_bounds_and_mass_from_a_tally_by_hand():
+    rows = SimpleNamespace(
+        added={
+            "tried": np.array([0, 1, 5]), "certain_off of a": 0.5, "mass of a": np.array([2.0, 3.0, 4.0]),
+        },
+        least={"q": -0.5, "propensity": np.array([np.inf, 0.2, 0.05]), "reward": 0.5},
+        largest={
+            "q": 0.75, "wanted of a": np.array([0.0, 1.0, 0.0]), "wanted of b": np.array([1.0, 1.0, 1.0]),
+            "most wanted of a": 0.6, "most wanted of b": 0.9, "weight of a": 2.5, "weight of b": 30.0,
+            "off_one": 1e-9, "off_one_lift": 2e-9, "reward": 0.5, "not_binary": 1.0,
+        },
+    )  # fmt: skip
+    assert stream_figures.off_support(rows, "a", 10) == pytest.approx(0.25)
+    assert stream_figures._weight_range(rows, "a", None, True) == (0.0, pytest.approx(3.0))  # of what it wants
+    assert stream_figures._weight_range(rows, "b", None, True) == (0.0, 30.0)  # one that came is heavier
+    assert stream_figures._weight_range(rows, "b", 0.5, True) == (0.0, 30.0)
+    assert stream_figures._weight_range(rows, "a", 0.1, True) == (0.0, pytest.approx(6.0))
+    assert stream_figures._weight_range(rows, "a", None, False) == (1.0, 1.0)
+    whole = stream_figures.bounds_of(rows, (0.0, 1.0), None, 1.0, (True, True))
+    assert (whole.reward, whole.predicted) == ((0.0, 1.0), (-0.5, 0.75))
+    assert (whole.weight, whole.lift_weight) == ((0.0, pytest.approx(3.0)), (-29.0, pytest.approx(4.0)))
+    assert (whole.all_ones, whole.all_ones_lift) == (True, False)
+    part = stream_figures.bounds_of(rows, (0.0, 1.0), None, 0.25, (True, False))
+    assert part.weight == pytest.approx((0.75, 1.5))
+    assert part.lift_weight == pytest.approx((0.75, 1.5))
+    assert stream_figures.reward_range_of(rows, (0.0, 1.0), None) == ((0.0, 1.0), "given")
+    assert stream_figures.reward_range_of(rows, (0.5, 0.5), None) == ((0.5, 0.5), "given")
+    assert stream_figures.reward_range_of(rows, None, None) == ((0.5, 0.5), "observed")
+
+
+def test_where_nothing_speaks_all_of_the_weight_is_of_one(monkeypatch):
+    log = make_log(60)
+    log = replace(log, action=np.minimum(log.action, 2))
+    judged = []
+    for module in (whole_module, stream_module):
+        monkeypatch.setattr(
+            module, "diagnose", lambda figures, usual=module.diagnose: judged.append(figures) or usual(figures)
+        )
+    p = np.tile([0.0, 0.0, 0.0, 1.0], (60, 1))
+    whole_module.evaluate(log, p, q=np.zeros((60, K)))
+    stream_module.evaluate_stream(log, p, model=np.zeros((60, K)))
+    assert [(one.max_weight_share, one.max_customer_share, one.ess) for one in judged] == [(1.0, 1.0, 0.0)] * 2
+
+
+# ---- evidence and means of rows
+
+
+def test_evidence_of_several_blocks_reaches_from_the_least_to_the_largest_prediction(monkeypatch):
+    monkeypatch.setattr(weighted_rows, "blocks", lambda n, k: [slice(0, 10), slice(10, 30), slice(30, n)])
+    log = make_log(40)
+    q = np.full((40, K), 0.5)
+    q[3, 1], q[20, 2], q[35, 0] = 0.25, 1.5, -0.5
+    p = np.tile([0.1, 0.2, 0.3, 0.4], (40, 1))
+    (found,) = weighted_rows.gather(log, [target_policy_of(p, log)], GivenPredictions(q, log), (0.0, 1.0))
+    assert found.predicted_range == (-0.5, 1.5)
+    assert found.expected == pytest.approx((p * q).sum(axis=1))
+    (bare,) = weighted_rows.gather(log, [target_policy_of(p, log)], None, (0.0, 1.0))
+    assert bare.predicted_range == (0.0, 0.0)
+    high = replace(log, meta={**log.meta, "propensity_floor": 0.9})  # less than some rows have
+    (floored,) = weighted_rows.gather(high, [target_policy_of(p, high)], None, (0.0, 1.0))
+    assert floored.weight_range == (0.0, max(p[0][log.action] / log.propensity))
+
+
+def test_some_rows_of_a_log_with_all_that_belongs_to_them():
+    log = make_log(6, eligible=True, wave=np.arange(6), day=np.arange(6) + 3)
+    at = np.array([1, 4])
+    found = LogSample.of(log, at, np.array([7, 8]), None)
+    assert found.action.tolist() == log.action[at].tolist()
+    assert found.eligible.tolist() == log.eligible[at].tolist()
+    assert (found.wave.tolist(), found.day.tolist()) == ([1, 4], [4, 7])
+    assert found.columns["recency"].tolist() == log.context.columns["recency"][at].tolist()
+
+
+def test_means_of_few_rows_and_of_none_that_weigh():
+    pair = bandit.mr(np.array([0.5, 2.0]), np.array([3.0, 1.0])).above
+    assert pair.tolist() == [1.5, 2.0]  # each its own group; of three two are one
+    assert bandit.mr(np.array([0.5, 2.0, 4.0]), np.array([3.0, 1.0, 2.0])).above.tolist() == [1.5, 3.0, 6.0]
+    none = bandit._ratio_of(np.ones(2), np.zeros(2))
+    assert np.isnan(none.value)
+    assert np.isnan(none.influence).all()
+    weight, batch = np.array([3.0, 1.0, 0.5, 0.2]), np.array([0, 0, 1, 2])
+    found = bandit.stabilised(weight, np.ones(4), np.zeros(4), np.full(4, 0.5), batch)
+    steady = 1.0 / np.sqrt([5.0, 5.0, 1.0, 1.0])
+    assert found.below == pytest.approx(steady)
+    assert found.above == pytest.approx(steady * (0.5 + weight))
+
+
+def test_a_customer_is_granted_what_was_seen_and_sixty_four_rows_do_not_tell_of_all():
+    clusters = Clusters(np.arange(3))
+    assert weights.customer_range(np.array([0.5, 9.0, 1.0]), clusters, (0.0, 2.0)) == (0.0, 9.0)
+    assert weights.customer_range(np.array([-0.5, 1.5, 1.0]), clusters, (0.0, 2.0)) == (-0.5, 2.0)
+    exact = np.resize(np.arange(1, 33) / 64, 64)
+    assert weights.rounded_to_half_precision(exact)
+    assert not weights.rounded_to_half_precision(np.r_[exact, exact, 0.1])
+
+
+# ---- more of the models of rewards
+
+
+def test_light_rows_have_a_mean_and_a_line_and_predictions_end_with_the_range(monkeypatch):
+    chance = np.random.default_rng(3)
+    X, action = chance.normal(size=(200, 3)).astype(np.float32), np.arange(200) % K
+    reward, weight = (chance.random(200) < 0.4) * 1.0, chance.uniform(0.5, 2.0, 200) * 1e-4
+    assert reward_models.Boosting(CATALOG, X, action, np.full(200, 0.5), weight).predict(X[:1])[0, 0] == 0.5
+    late = np.arange(200) % 5 == 0
+    found = reward_models.Calibrated(reward_models.Linear, CATALOG, X, action, reward, weight, late)
+    assert found._line is not None
+    none = reward_models.Calibrated(reward_models.Linear, CATALOG, X, action, reward, weight * ~late, late)
+    assert none._line is None
+    high = SimpleNamespace(predict=lambda X: np.tile([-0.5, 0.25, 1.0, 1.7], (len(X), 1)))
+    monkeypatch.setattr(reward_models, "_fit", lambda *words: high)
+    log = make_log(40)
+    q = reward_models.reward_model("boosting", log, (-1.0, 3.0), 2, 0).predict(slice(0, 40))
+    assert q == pytest.approx(np.tile([-1.0, 0.0, 3.0, 3.0], (40, 1)))
