@@ -12,9 +12,11 @@ import pytest
 import sklearn.ensemble
 import sklearn.linear_model
 from test_ope_diagnose import SOUND
-from test_ope_log import CATALOG, SCHEMA, K, make_log
+from test_ope_diagnostics_exact import NUMBER, plain_sample
+from test_ope_log import CATALOG, SCHEMA, K, always, make_log, within
 from test_ope_over_time_exact import in_blocks, sample_of
-from test_ope_sequential_log import chain
+from test_ope_sequential_log import LOGGED, WANTED, chain
+from test_ope_sequential_log import wanted as wanted_of
 
 import campaignrl.ope.evaluate as whole_module
 import campaignrl.ope.streaming.evaluate as stream_module
@@ -26,8 +28,10 @@ from campaignrl.ope.data.target_policy import target_policy_of
 from campaignrl.ope.data.trajectories import trajectories
 from campaignrl.ope.diagnostics.evidence import COSTS, STAKES
 from campaignrl.ope.diagnostics.over_time import not_in_yet
-from campaignrl.ope.diagnostics.verdict import ESS_REFUSE, _share, diagnose
+from campaignrl.ope.diagnostics.repeats import _alike, repeats
+from campaignrl.ope.diagnostics.verdict import ESS_REFUSE, P_ALARM, _share, diagnose
 from campaignrl.ope.episodes import intervals, registry
+from campaignrl.ope.episodes.evaluate import evaluate_episodes
 from campaignrl.ope.episodes.registry import Fitting, gather_episodes
 from campaignrl.ope.episodes.support_horizon import (
     NOT_WHERE_REFUSED,
@@ -39,23 +43,26 @@ from campaignrl.ope.episodes.support_horizon import (
     lasting_steps,
 )
 from campaignrl.ope.estimators import bandit, weights
-from campaignrl.ope.estimators.weights import effective_sample_size, max_weight_share
+from campaignrl.ope.estimators.marginal_weights import _Dimension
+from campaignrl.ope.estimators.weights import CERTAIN, effective_sample_size, max_weight_share
 from campaignrl.ope.figures import figures_of
-from campaignrl.ope.intervals import REGRESSION_T, Clusters, Estimate
+from campaignrl.ope.intervals import CLUSTERED_T, MODEL_T, REGRESSION_T, Clusters, Estimate
 from campaignrl.ope.intervals.confidence_sequences import anytime_bounds
 from campaignrl.ope.intervals.empirical_likelihood import PairSums, cressie_read_point
 from campaignrl.ope.methods import Evaluation, Evidence, weighted_rows
+from campaignrl.ope.methods.likelihood_of_rows import largest, smallest
+from campaignrl.ope.methods.weight_histogram import BINS, histogram_sums, weight_histogram_from
 from campaignrl.ope.nuisance import fqe, logging_policy, pooled_loggers, propensity_features, reward_models
 from campaignrl.ope.nuisance.cross_fitting import GivenPredictions, capped
 from campaignrl.ope.nuisance.density_ratios import _odds
 from campaignrl.ope.nuisance.few_states import few_states
-from campaignrl.ope.nuisance.minimax_ratios import minimax_ratios
+from campaignrl.ope.nuisance.minimax_ratios import _counted, _linear, minimax_ratios
 from campaignrl.ope.nuisance.propensity_features import Columns
 from campaignrl.ope.nuisance.propensity_model import Multinomial
 from campaignrl.ope.nuisance.q_models import REFRESH, ContrastRidge, _Ridges
 from campaignrl.ope.refit_bootstrap import REFITTED, _spread
 from campaignrl.ope.streaming import figures as stream_figures
-from campaignrl.ope.streaming.sums import keys_of
+from campaignrl.ope.streaming.sums import COLUMNS, EDGES, Extremes, bins_of, customer_sums, ends_of, keys_of
 from campaignrl.policies.linear_model import RidgeStatistics, fit_ridge, with_intercept
 from campaignrl.policies.offline import BASELINE_L2, PENALTIES, products
 from campaignrl.rng import Purpose, customer_keys, uniform
@@ -785,3 +792,201 @@ def test_light_rows_have_a_mean_and_a_line_and_predictions_end_with_the_range(mo
     log = make_log(40)
     q = reward_models.reward_model("boosting", log, (-1.0, 3.0), 2, 0).predict(slice(0, 40))
     assert q == pytest.approx(np.tile([-1.0, 0.0, 3.0, 3.0], (40, 1)))
+
+
+# ---- more of episodes
+
+
+def test_how_an_interval_of_episodes_is_made():
+    step = Step(1, 1.0, 5_000, 2_000.0, np.nan, 0.01, 1.0)
+    out = step._replace(step=2, ess=9.0)
+    figures = EpisodeFigures(
+        customers=5_000, off_support=0.0, mean_weight=1.0, mean_weight_p=1.0, ended=0.0, model_asked=True,
+        learned_from=0.0, told=2,
+    )  # fmt: skip
+
+    def made(name, curve=(step, step._replace(step=2)), **changes):
+        one = registry.Episodes(None, None, 1.0, None, None, None, curve, figures._replace(**changes))
+        return one.interval(name)
+
+    assert [made(name) for name in ("pdis", "wdr", "fqe")] == [CLUSTERED_T, CLUSTERED_T, registry.DOUBLY_ROBUST]
+    assert [made(name, (step, out)) for name in ("pdis", "wdr")] == [CLUSTERED_T, MODEL_T]
+    assert made("fqe", told=1) == made("fqe", customers=29) == registry.NO_INTERVAL
+    assert made("fqe", customers=49) == registry.DOUBLY_ROBUST  # a caution is no refusal
+
+
+def test_ratios_are_had_by_all_where_one_asks_for_them_and_a_weight_that_came_is_possible():
+    log = replace(chain(n=60, seed=3), eligible=None)
+    paths = trajectories(log)
+    p = np.random.default_rng(5).dirichlet([1.0, 2.0, 0.5], len(log))
+    found = gather_episodes(log, paths, target_policy_of(p, log), ("pdis", "msis", "drl"), fitting=Fitting(folds=2))
+    assert found.ratio is not None
+    assert found.drl_ratio is not None
+    assert found.q is not None
+    high = replace(log, meta={**log.meta, "propensity_floor": 0.95})
+    weight, _, bound, held = registry._weights(high, target_policy_of(p, high), True)
+    assert bound == weight.max() > p.max() / 0.95
+    assert held == pytest.approx(p, rel=1e-6)
+    certain = replace(log, propensity=np.where(log.step == 2, CERTAIN, log.propensity))
+    curve = gather_episodes(certain, paths, target_policy_of("logged", log), ("pdis",), fitting=Fitting()).curve
+    only = replace(log, propensity=np.where(log.step == 2, CERTAIN, 1.0))
+    none = gather_episodes(only, paths, target_policy_of("logged", log), ("pdis",), fitting=Fitting()).curve
+    assert [step.choosing for step in curve] == [60] * 4
+    assert [step.choosing for step in none] == [0] * 4
+
+
+def test_ratios_of_weights_that_are_nothing_are_nothing():
+    log = chain(n=60, seed=1)
+    paths = trajectories(log)
+    weight = np.ones(paths.row.shape)
+    weight[:, 0] = 0.0
+    state = np.asarray(log.context.columns["state"], dtype=np.int64)
+    for few in (state, None):
+        found = minimax_ratios(log, paths, weight, few, folds=2)
+        assert found[:, 1:] == pytest.approx(0.0, abs=1e-12)
+    assert _counted(np.array([0]), np.array([3.0]), np.array([0])).tolist() == [3.0]
+    assert _linear(np.array([[1e-3, 0.0]]), np.array([2e-3]), np.array([[1.0, 0.0]])) == pytest.approx([1.0])
+
+
+def test_the_spread_of_returns_is_of_the_last_step_and_its_worst_tenth(monkeypatch):
+    asked = []
+    stub = SimpleNamespace(quantile=lambda share: share, cvar=lambda share: 10.0 * share)
+    module = sys.modules[evaluate_episodes.__module__]
+    monkeypatch.setattr(module, "distribution_of", lambda *words: asked.append(words) or stub)
+    log = chain(n=400, seed=2)
+    target = target_policy_of(wanted_of(log, 0.9 * LOGGED + 0.1 * WANTED), log)
+    episodes = gather_episodes(log, trajectories(log, 2), target, ("pdis",), fitting=Fitting())
+    assert lasting_steps(episodes.curve) == 2
+    found = module._of_last_step(episodes)
+    assert found["worst_tenth"] == 1.0
+    assert found["quantiles"] == ((0.1, 0.1), (0.5, 0.5), (0.9, 0.9))
+    assert asked[0][1].tolist() == episodes.weight.prod(axis=1).tolist()
+
+
+def test_eight_are_kept_where_more_are_beyond_what_most_rows_reach():
+    values = np.zeros(512 * 20)
+    values[5 + 512 * np.arange(12)] = 1.0 + np.arange(12)
+    assert largest(values).tolist() == (5 + 512 * np.arange(11, 3, -1)).tolist()
+    assert smallest(-values).tolist() == largest(values).tolist()
+
+
+# ---- histograms, repeats and marginal weights
+
+
+def test_weights_beyond_the_bins_lie_in_the_last_ones_and_light_rows_count_too():
+    weight = np.array([2.0**-20, 2.0**60, 0.1, 0.2])
+    sums = histogram_sums(weight, np.array([0, 0, 1, 1]), 2)
+    rows = next(values for values in sums.values() if len(values) == BINS)
+    assert (rows[0], rows[BINS - 1], rows.sum()) == (1, 1, 4)
+    assert weight_histogram_from(("a", "b"), sums).overlap[1].ess == pytest.approx(0.3**2 / 0.05)
+
+
+def test_repeats_are_told_beyond_the_bar_of_two_looks_and_of_columns_alone(monkeypatch):
+    n = 400
+    twice = plain_sample(NUMBER, {"x": np.repeat(np.arange(n / 2), 2)}, np.zeros(n, dtype=int))
+    twice = twice._replace(customer=np.arange(n), reward=np.tile([1.0, 1.0, 0.0, 0.0], n // 4))
+    assert len(repeats(twice)) == 1
+    assert repeats(twice._replace(columns={})) == ()
+    assert len(_alike(np.arange(5, dtype=np.uint64))) == 0
+    for wealth, many in ((math.log(2.0 / P_ALARM) + 0.01, 1), (math.log(2.0 / P_ALARM) - 0.01, 0)):
+        monkeypatch.setattr(sys.modules[repeats.__module__], "_wealth", lambda gap, wealth=wealth: wealth)
+        assert len(repeats(twice)) == many
+
+
+def test_a_marginal_weight_is_bounded_where_a_group_is_wanted():
+    """The second group is hardly ever drawn where the policy does not want it, and half of the time where it does."""
+    for never in (0.0, 0.2):  # with or without a group that is impossible somewhere
+        dimension = _Dimension(np.array([-1, 0, 1]), 2)
+        p = np.array([[1.0, 0.4], [0.0, 0.5], [0.0, 0.1]])
+        b = np.array([[0.99 - never, 0.3], [0.01, 0.5], [never, 0.2]])
+        dimension.take(slice(0, 2), np.array([0, 1]), p, b)
+        found = dimension.result()
+        assert found.weight == pytest.approx([1.0 / (0.99 - never), 1.0])
+        assert found.range == (0.0, pytest.approx(max(1.0 / 0.3, 1.0)))
+    same = _Dimension(np.array([-1, 0]), 1)
+    same.take(slice(0, 1), np.array([0]), np.array([[0.25], [0.75]]), np.array([[0.25], [0.75]]))
+    assert same.result().range == (0.0, 1.0)
+
+
+# ---- sums of a stream
+
+
+def test_the_first_and_the_last_customer_keep_their_steps_whatever_their_number():
+    columns, step = np.arange(len(COLUMNS) * 5.0).reshape(len(COLUMNS), 5), np.array([0, 1, 0, 1, 2])
+    for starts, ends in (([0], [(0, 2)]), ([0, 2], [(0, 1), (0, 2)]), ([0, 2, 4], [(0, 1), (2, 2)])):
+        names = np.array(list("abc")[: len(starts)], dtype=object)
+        found = customer_sums(columns, np.array(starts), names, step, 1).edges
+        assert [one[3:] for one in found] == ends
+        assert [one.customer for one in found] == list(dict.fromkeys([names[0], names[-1]]))
+
+
+@pytest.mark.parametrize(
+    ("size", "bound", "weight", "above", "below"),
+    [
+        (2.0, 1.0, 0.6, True, False),  # the bound is where the bin begins
+        (1.0, np.nextafter(0.5, 0.0), 0.4, False, True),  # and where one ends
+        (1.0, 0.45, 0.4, True, True),  # within a bin nobody knows
+    ],
+)
+def test_customers_beside_a_bound_by_bins(size, bound, weight, above, below):
+    bins = len(EDGES) + 1
+    low, high = np.full((1, bins), np.inf), np.full((1, bins), -np.inf)
+    (at,) = bins_of(np.array([weight]))
+    low[0, at], high[0, at] = -1.0, 3.0
+    found = ends_of(Extremes(np.array([size]), low, high), 0.5, bound)
+    ends = [-1.0 - 0.5 * size, 3.0 - 0.5 * size]
+    assert found == (ends if above else [], ends if below else [])
+
+
+def test_steps_have_models_of_their_own_by_the_step_of_fewest_rows(monkeypatch):
+    log = make_log(80, rows=2).take(np.flatnonzero((np.arange(80) % 2 == 0) | (np.arange(80) < 56)))
+    assert np.bincount(log.step).tolist() == [40, 28]
+    for each, apart in ((7, True), (8, False)):  # times four actions
+        monkeypatch.setattr(fqe, "APART", each)
+        assert fqe._rows_for_each_step(log, trajectories(log)) is apart
+
+
+# ---- whole answers
+
+
+def test_of_two_policies_one_that_never_does_what_was_logged_silences_the_lift():
+    log = make_log(80)
+    log = replace(log, action=np.minimum(log.action, 2))
+    never, q = np.tile([0.0, 0.0, 0.0, 1.0], (80, 1)), np.zeros((80, K))
+    for first, second in ((never, "logged"), ("logged", never)):
+        assert np.isnan(whole_module.compare_on_log(log, first, second, q=q).value)
+        assert np.isnan(whole_module.evaluate(log, first, reference=second, q=q).lift)
+    assert whole_module.compare_on_log(log, within(log), "logged", q=q).value != 0.0
+
+
+def test_what_is_said_of_a_policy_is_said_of_the_first_one(monkeypatch):
+    log = make_log(200)
+    usual, notes = whole_module.target_policy_of, {"first": ("said of the first",), "second": ("said of the second",)}
+
+    def noted(given, rows):
+        name = "first" if given is first else "second"
+        return replace(usual(given, rows), notes=notes[name], learned_from=0.5 if name == "first" else 0.25, name=name)
+
+    first, second = within(log), always(log, 1)
+    monkeypatch.setattr(whole_module, "policy_of_rows", lambda policy, *words: policy, raising=False)
+    monkeypatch.setattr(whole_module, "target_policy_of", noted)
+    found = whole_module.evaluate(log, first, reference=second, q=np.zeros((200, K)))
+    assert found.reasons[-1] == "said of the first"
+    assert (found.policy, found.reference) == ("first", "second")
+    assert "about 50% of these customers" in " ".join(found.reasons)
+    assert "25%" not in " ".join(found.reasons)
+
+
+@pytest.mark.parametrize("unit", [1.0, 0.001])
+def test_intervals_of_two_customers_are_the_same_in_pieces(unit):
+    log = make_log(8, rows=4)
+    log = replace(log, reward=unit * np.arange(8.0))
+    q = unit * np.random.default_rng(0).uniform(0.0, 7.0, (8, K))
+    words = {"estimators": ("dm", "ips_clip", "ips", "dr", "snips"), "reference": always(log, 1)}
+    whole = whole_module.evaluate(log, within(log), q=q, **words)
+    pieces = stream_module.evaluate_stream(log, within(log), model=q, **words)
+    for name, one in whole.estimates.items():
+        assert pieces.estimates[name][:4] == pytest.approx(one[:4], rel=1e-6, abs=1e-9 * unit), name
+    assert (pieces.lift, pieces.lift_ci_low, pieces.lift_ci_high) == pytest.approx(
+        (whole.lift, whole.lift_ci_low, whole.lift_ci_high), rel=1e-6
+    )
