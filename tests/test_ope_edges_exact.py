@@ -49,7 +49,7 @@ from campaignrl.ope.figures import figures_of
 from campaignrl.ope.intervals import CLUSTERED_T, MODEL_T, REGRESSION_T, Clusters, Estimate
 from campaignrl.ope.intervals.confidence_sequences import anytime_bounds
 from campaignrl.ope.intervals.empirical_likelihood import PairSums, cressie_read_point
-from campaignrl.ope.methods import Evaluation, Evidence, weighted_rows
+from campaignrl.ope.methods import Evaluation, Evidence, weighted_mean, weighted_rows
 from campaignrl.ope.methods.likelihood_of_rows import largest, smallest
 from campaignrl.ope.methods.weight_histogram import BINS, histogram_sums, weight_histogram_from
 from campaignrl.ope.nuisance import fqe, logging_policy, pooled_loggers, propensity_features, reward_models
@@ -990,3 +990,62 @@ def test_intervals_of_two_customers_are_the_same_in_pieces(unit):
     assert (pieces.lift, pieces.lift_ci_low, pieces.lift_ci_high) == pytest.approx(
         (whole.lift, whole.lift_ci_low, whole.lift_ci_high), rel=1e-6
     )
+
+
+# ---- means of weighted rows
+
+
+def part_of_rows(weight, offset=0.0):
+    n = len(weight)
+    residual = np.array([50.0, 1.0, -2.0, 3.0, -4.0, 0.5])[:n]
+    return weighted_mean.Weighted(np.full(n, 0.25), np.array(weight), (0.0, 9.0), residual, (-5.0, 60.0), offset)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1.0])
+def test_what_customers_showed_by_hand(offset, monkeypatch):
+    """One row each: the first has just the mean weight, and is on neither side of it."""
+    asked = []
+    monkeypatch.setattr(weighted_mean, "likelihood_ends", lambda *words: asked.append(words) or (-0.125, 0.5))
+    part, clusters = part_of_rows([1.0, 0.5, 0.25, 2.0, 3.0, 1.5], offset), Clusters(np.arange(6))
+    assert weighted_mean.likelihood_interval(part, clusters, 0.1) == (0.125, 0.75)
+    seen, bounds, residual_range, told, alpha = asked[0]
+    terms = (part.weight - offset) * part.residual
+    assert (bounds, residual_range, told, alpha) == ((0.0, 9.0), (-5.0, 60.0), offset, 0.1)
+    assert seen.sums == pytest.approx(PairSums.of(part.weight, terms))
+    assert (seen.row, seen.totals) == (1.0, (0.0, 9.0))
+    assert seen.usual == pytest.approx(terms.mean() / part.weight.mean())
+    assert seen.above == pytest.approx([min(terms[3:]), max(terms[3:])])
+    assert seen.below == pytest.approx([min(terms[1:3]), max(terms[1:3])])
+    ones = part_of_rows([1.0, 1.0, 1.0], offset)
+    weighted_mean.likelihood_interval(ones, Clusters(np.array([0, 0, 1])), 0.1)
+    seen, bounds = asked[1][:2]
+    assert (bounds, seen.row) == ((1.0, 1.0), 2 / 3)
+    nothing = part_of_rows([0.0, 0.0, 0.0], offset)
+    weighted_mean.likelihood_interval(nothing, Clusters(np.arange(3)), 0.1)
+    assert asked[2][0].usual == pytest.approx(((0.0 - offset) * nothing.residual).mean() / 1e-12)
+
+
+@pytest.mark.parametrize(("speaking", "looks"), [(30.0, True), (29.999, False)])
+def test_what_is_seen_is_looked_at_from_thirty_speaking_rows_on(speaking, looks, monkeypatch):
+    monkeypatch.setattr(weighted_mean, "seen", lambda *words: "seen")
+    for way, ends in (("interval_of_value", "value_ends"), ("interval_of_difference", "difference_ends")):
+        monkeypatch.setattr(weighted_mean, ends, lambda found, *words: (found, words[:2]))
+        made = getattr(weighted_mean, way)(part_of_rows([1.0, 2.0]), Clusters(np.arange(2)), 0.1, speaking, None)
+        assert made == ("seen" if looks else None, (speaking, 0.1))
+
+
+def test_ends_of_what_may_have_been_missed_by_hand(monkeypatch):
+    asked = []
+    monkeypatch.setattr(weighted_mean, "cressie_read", lambda *words: asked.append(words) or (0.0, 1.0))
+    seen = weighted_mean.LikelihoodInputs(None, 0.5, 0.25, (0.5, 4.0), [-7.0, 8.0], [-9.0, 11.0])
+    for offset in (0.0, 1.0):
+        weighted_mean.likelihood_ends(seen, (0.2, 6.0), (-1.0, 2.0), offset, 0.1)
+    for offset, (_, low, high, alpha, outliers) in zip((0.0, 1.0), asked, strict=True):
+        least, largest = (
+            [0.5 * (bound - offset) * r + (total - 0.5 * bound) * 0.25 for r in (-1.0, 2.0)]
+            for bound, total in ((0.2, 0.5), (6.0, 4.0))
+        )
+        least, largest = [*least, *([-9.0, 11.0] if offset else [])], [*largest, -7.0, 8.0]
+        assert [one[:2] for one in low] == [(0.5, pytest.approx(min(least))), (4.0, pytest.approx(min(largest)))]
+        assert [one[:2] for one in high] == [(0.5, pytest.approx(max(least))), (4.0, pytest.approx(max(largest)))]
+        assert (alpha, outliers) == (0.1, seen.outliers)
