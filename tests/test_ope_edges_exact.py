@@ -13,6 +13,7 @@ import sklearn.ensemble
 import sklearn.linear_model
 from test_ope_diagnose import SOUND
 from test_ope_diagnostics_exact import NUMBER, plain_sample
+from test_ope_estimated_propensities import known
 from test_ope_log import CATALOG, SCHEMA, K, always, make_log, within
 from test_ope_over_time_exact import in_blocks, sample_of
 from test_ope_sequential_log import LOGGED, WANTED, chain
@@ -23,10 +24,13 @@ import campaignrl.ope.streaming.evaluate as stream_module
 from campaignrl.features import Context
 from campaignrl.ope import estimated_propensities, leaks
 from campaignrl.ope.data import LogSample
+from campaignrl.ope.data.row_order import ascending
 from campaignrl.ope.data.states import states
 from campaignrl.ope.data.target_policy import target_policy_of
 from campaignrl.ope.data.trajectories import trajectories
 from campaignrl.ope.diagnostics.evidence import COSTS, STAKES
+from campaignrl.ope.diagnostics.holdout import holdout_of
+from campaignrl.ope.diagnostics.influence import outlier
 from campaignrl.ope.diagnostics.over_time import not_in_yet
 from campaignrl.ope.diagnostics.repeats import _alike, repeats
 from campaignrl.ope.diagnostics.verdict import ESS_REFUSE, P_ALARM, _share, diagnose
@@ -47,9 +51,12 @@ from campaignrl.ope.estimators.marginal_weights import _Dimension
 from campaignrl.ope.estimators.weights import CERTAIN, effective_sample_size, max_weight_share
 from campaignrl.ope.figures import figures_of
 from campaignrl.ope.intervals import CLUSTERED_T, MODEL_T, REGRESSION_T, Clusters, Estimate
+from campaignrl.ope.intervals.clustered import Point
 from campaignrl.ope.intervals.confidence_sequences import anytime_bounds
 from campaignrl.ope.intervals.empirical_likelihood import PairSums, cressie_read_point
+from campaignrl.ope.intervals.regression_t import freedom_of_stakes
 from campaignrl.ope.methods import Evaluation, Evidence, weighted_mean, weighted_rows
+from campaignrl.ope.methods import registry as methods_registry
 from campaignrl.ope.methods.likelihood_of_rows import largest, smallest
 from campaignrl.ope.methods.weight_histogram import BINS, histogram_sums, weight_histogram_from
 from campaignrl.ope.nuisance import fqe, logging_policy, pooled_loggers, propensity_features, reward_models
@@ -58,14 +65,18 @@ from campaignrl.ope.nuisance.density_ratios import _odds
 from campaignrl.ope.nuisance.few_states import few_states
 from campaignrl.ope.nuisance.minimax_ratios import _counted, _linear, minimax_ratios
 from campaignrl.ope.nuisance.propensity_features import Columns
-from campaignrl.ope.nuisance.propensity_model import Multinomial
+from campaignrl.ope.nuisance.propensity_model import EstimatedPropensities, Multinomial, floor_of
 from campaignrl.ope.nuisance.q_models import REFRESH, ContrastRidge, _Ridges
 from campaignrl.ope.refit_bootstrap import REFITTED, _spread
 from campaignrl.ope.streaming import figures as stream_figures
+from campaignrl.ope.streaming import rows as stream_rows
+from campaignrl.ope.streaming.model import fit_sampled_ridge
+from campaignrl.ope.streaming.rows import Question, part_of
 from campaignrl.ope.streaming.sums import COLUMNS, EDGES, Extremes, bins_of, customer_sums, ends_of, keys_of
 from campaignrl.policies.linear_model import RidgeStatistics, fit_ridge, with_intercept
 from campaignrl.policies.offline import BASELINE_L2, PENALTIES, products
 from campaignrl.rng import Purpose, customer_keys, uniform
+from campaignrl.tables.log import LogInMemory
 
 # ---- rewards that are not in yet
 
@@ -1049,3 +1060,257 @@ def test_ends_of_what_may_have_been_missed_by_hand(monkeypatch):
         assert [one[:2] for one in low] == [(0.5, pytest.approx(min(least))), (4.0, pytest.approx(min(largest)))]
         assert [one[:2] for one in high] == [(0.5, pytest.approx(max(least))), (4.0, pytest.approx(max(largest)))]
         assert (alpha, outliers) == (0.1, seen.outliers)
+
+
+# ---- a piece of a stream
+
+
+@pytest.mark.parametrize("mix", [1.0, 0.5])
+@pytest.mark.parametrize("same", [False, True])
+def test_the_tally_of_a_piece_by_loops(mix, same):
+    """Rows that are not known yet, certain ones with and without a choice, one just at the bar of heavy weights."""
+    n, chance = 40, np.random.default_rng(1)
+    log = make_log(n, rows=2, eligible=True)
+    eligible = log.eligible.copy()
+    eligible[::7, 1:] = False
+    action = np.where(eligible[:, 1:].any(axis=1), np.argmax(eligible * chance.random((n, K)), axis=1), 0)
+    action = np.where(action == 3, 0, action)  # the last one was never tried
+    propensity = chance.uniform(0.1, 0.9, n)
+    propensity[[3, 7, 8]] = CERTAIN, 1.0, CERTAIN - 1e-9
+    p = chance.random((n, K)) * eligible
+    other = chance.random((n, K)) * eligible
+    p[:, 2] = 0.0  # never wanted
+    p, other = (x / x.sum(axis=1, keepdims=True) for x in (p, other))
+    propensity[10], propensity[11] = p[10, action[10]] / 10.0, p[11, action[11]] / 25.0
+    log = replace(
+        log, eligible=eligible, action=action, propensity=propensity, reward=chance.choice([0.0, 1.0, 2.5], n),
+        matured=np.arange(n) % 9 != 4,
+    )  # fmt: skip
+    q = chance.uniform(-0.5, 3.0, (n, K))
+    question = Question(LogInMemory(log), p, p if same else other, mix, q, ("dr", "ips_clip"))
+    part, b = part_of(question, 0), (p if same else other)
+    rows = [i for i in range(n) if log.matured[i]]
+    plain = {i: p[i, action[i]] / propensity[i] for i in rows}
+    w = {i: 1.0 - mix + mix * plain[i] for i in rows}
+    wb = {i: b[i, action[i]] / propensity[i] for i in rows}
+    sure = [i for i in rows if propensity[i] >= CERTAIN]
+    free = [i for i in rows if eligible[i].sum() > 1]
+    lifted = {i: 1.0 + w[i] - wb[i] for i in rows}
+    added = {
+        "dropped": n - len(rows),
+        "tried": np.bincount(action[rows], minlength=K),
+        "reward": sum(log.reward[rows]),
+        "weight_square": sum(w[i] ** 2 for i in rows),
+        "weight of b": sum(wb.values()),
+        "weight_square of b": sum(x**2 for x in wb.values()),
+        "reference_expected": sum(b[i] @ q[i] for i in rows),
+        "outcomes": sum(w[i] * log.reward[i] != 0.0 for i in rows),
+        "clipped": sum(max(w[i] - 10.0, 0.0) for i in rows),
+        "choice": len(free),
+        "certain": sum(i in free for i in sure),
+        "certain_off of a": sum(max(1.0 - p[i, action[i]], 0.0) for i in sure),
+        "certain_off of b": sum(max(1.0 - b[i, action[i]], 0.0) for i in sure),
+        "mass of a": sum(p[i] for i in rows if i not in sure),
+        "mass of b": sum(b[i] for i in rows if i not in sure),
+    }
+    assert set(part.rows.added) == set(added)
+    for name, value in added.items():
+        assert part.rows.added[name] == pytest.approx(value), name
+    tried = added["tried"] > 0
+    assert not tried.all()
+    least = [min(propensity[i] for i in rows if action[i] == a) if tried[a] else np.inf for a in range(K)]
+    assert part.rows.least["propensity"].tolist() == least
+    assert (part.rows.least["reward"], part.rows.least["q"]) == (0.0, q[rows].min())
+    largest = {
+        "reward": 2.5, "not_binary": 1.0, "q": q[rows].max(), "weight": max(w.values()),
+        "weight of a": max(plain.values()), "weight of b": max(wb.values()),
+        "wanted of a": (p[rows] > 0).any(axis=0) * 1.0, "wanted of b": (b[rows] > 0).any(axis=0) * 1.0,
+        "most wanted of a": p[rows].max(), "most wanted of b": b[rows].max(),
+        "off_one": max(abs(x - 1.0) for x in w.values()), "off_one_lift": max(abs(x - 1.0) for x in lifted.values()),
+        "differs": float(not (same and mix == 1.0)),
+    }  # fmt: skip
+    assert set(part.rows.largest) == set(largest)
+    for name, value in largest.items():
+        assert part.rows.largest[name] == pytest.approx(value, abs=1e-12), name
+    assert part.propensities.tolist() == propensity[rows].tolist()
+    assert part.customers.columns[: len(COLUMNS)] == COLUMNS
+
+
+def test_what_is_binary_and_what_is_one_propensity_for_all():
+    q = np.zeros((6, K))
+    for reward, binary in (([0, 1, 0, 1, 1, 0], True), ([0, 1, 0, 2, 1, 0], False), ([2, 3, 2, 3, 3, 2], False)):
+        log = make_log(6, reward=np.array(reward, dtype=float), action=np.array([0, 1, 0, 1, 0, 1]))
+        log = replace(log, propensity=np.full(6, 0.5))
+        part = part_of(Question(LogInMemory(log), None, None, 1.0, q, ("ips",)), 0)
+        assert part.rows.largest["not_binary"] == float(not binary)
+        assert part.rows.least["propensity"].tolist() == [0.5, 0.5, np.inf, np.inf]
+        assert stream_module.evaluate_stream(log, "logged", model=q).reward_range_from == (
+            "0 or 1" if binary else "observed"
+        )
+    assert stream_rows._from_one(np.array([0.5, 1.2])) == 0.5
+    assert stream_rows._from_one(np.array([0.9, 1.2])) == pytest.approx(0.2)
+    late = replace(make_log(6), matured=np.zeros(6, dtype=bool))
+    nobody = part_of(Question(LogInMemory(late), None, None, 1.0, q, ("ips",)), 0)
+    assert (len(nobody.propensities), nobody.sample) == (0, ())
+
+
+# ---- loggers, holdouts and orders
+
+
+def test_one_row_shows_an_action_and_two_propensities_of_one_no_design():
+    action = np.r_[np.zeros(20, int), np.ones(19, int), 2]
+    chance = np.array([0.5, 0.3, 0.2])
+    log = make_log(40, action=action, propensity=chance[action])
+    found = logging_policy._by_action(log)
+    assert found.answer(slice(0, 2)).tolist() == [[0.5, 0.3, 0.2, 0.0]] * 2
+    other = replace(log, propensity=np.where(np.arange(40) == 25, 0.25, log.propensity))
+    assert logging_policy._by_action(other) is None
+    estimated = EstimatedPropensities(log, 2, 0)
+    assert estimated._floor[:3].tolist() == [floor_of(40, K)] * 3
+    assert 0.0 < estimated._floor[3] < 1e-290
+
+
+def test_the_least_probability_that_rows_can_tell():
+    assert [floor_of(n, k) for n, k in ((0, 2), (1, 3), (2, 2), (2, 3), (3, 1))] == [0.0, 0.0, 0.5, 0.25, 0.5]
+    assert floor_of(10_000, 2) == pytest.approx(5.0 / (100.0 * math.log(10_000)))
+    assert floor_of(10_000, 5) == pytest.approx(floor_of(10_000, 2) / 4)
+
+
+@pytest.mark.parametrize(("rows", "columns", "asked"), [(0, 16, True), (-1, 16, False), (0, 1, False)])
+def test_squares_are_tried_with_twenty_rows_for_each_of_few_columns(rows, columns, asked, monkeypatch):
+    monkeypatch.setattr(propensity_features, "MOST_SQUARED", columns)
+    tried = []
+    monkeypatch.setattr(EstimatedPropensities, "_take_squares", lambda *words: tried.append(words))
+    d = SCHEMA.width
+    assert d > 1
+    EstimatedPropensities(make_log(20 * (d + d * (d + 1) // 2) + rows), 2, 0)
+    assert bool(tried) is asked
+
+
+def test_the_action_that_is_off_most_in_a_wave():
+    p = np.array([[0.5, 0.5, 0.0], [0.5, 0.5, 0.0], [0.2, 0.2, 0.6], [0.2, 0.2, 0.6]])
+    found = known(p, [1, 1, 2, 0], wave=np.array([7, 7, 9, 9])).by_wave()
+    assert [each.action for each in found] == ["none", "none"]
+    (last,) = known(p, [0, 0, 0, 1], wave=np.full(4, 3)).by_wave()
+    assert last.action == "none"  # 1.4 are expected and 3 came; of the last 1.2 and none
+    (last,) = known(p, [2, 2, 2, 1], wave=np.full(4, 3)).by_wave()
+    assert last.action == "b@email"
+
+
+def test_a_holdout_without_a_salt_is_drawn_by_nothing_and_sorted_rows_keep_their_order(monkeypatch):
+    asked = []
+    module = sys.modules[holdout_of.__module__]
+    usual = module.drawn
+    monkeypatch.setattr(module, "drawn", lambda *words: asked.append(words[2]) or usual(*words))
+    for meta, salt in (({"holdout": 0.2}, 0), ({"holdout": 0.2, "holdout_salt": 5}, 5)):
+        assert holdout_of(make_log(100, meta=meta)) is not None
+        assert asked.pop() == salt
+    values = np.random.default_rng(0).integers(0, 3, 5_000).astype(float)
+    assert ascending(values).tolist() == np.argsort(values, kind="stable").tolist()
+    assert ascending(np.array([2.0, 1.0])).tolist() == [1, 0]
+
+
+def test_freedom_of_balanced_stakes_has_no_unit():
+    stake, residual = np.random.default_rng(0).normal(size=60), np.random.default_rng(1).normal(size=60)
+    whole = freedom_of_stakes(stake, residual, 60.0)
+    assert whole > 1.0
+    assert freedom_of_stakes(1e-3 * stake, residual, 60.0) == pytest.approx(whole)
+    assert freedom_of_stakes(0.0 * stake, residual, 60.0) == 0.0
+
+
+# ---- estimators that hold weights back, and differences
+
+
+@pytest.mark.parametrize("name", ["ips_clip", "dros", "dr"])
+def test_what_is_lost_by_holding_weights_back_is_of_rewards_or_of_residuals(name, monkeypatch):
+    asked = []
+    monkeypatch.setattr(methods_registry, "choose", lambda *words: asked.append(words) or 3.0)
+    weight = np.array([0.5, 4.0, 20.0])
+    rows = evidence_of(np.array([1.0, 0.0, 2.0]), weight=weight, predicted=np.array([0.25, 0.5, 0.75]))
+    found = methods_registry.setting_of(name, rows, "mse")
+    if name == "dr":
+        assert (found, asked) == (None, [])
+        return
+    assert found == 3.0
+    tuning, grid, at, lost, w, clusters = asked[0]
+    assert (tuning, w.tolist(), clusters) == ("mse", weight.tolist(), rows.clusters)
+    held = methods_registry.ESTIMATORS[name].held
+    assert grid == held.grid
+    residual = rows.reward - (rows.predicted if name == "dros" else 0.0)
+    assert lost(2.0) == pytest.approx((weight - held.weight(weight, 2.0)) * residual)
+    assert at(2.0).value == pytest.approx(methods_registry.ESTIMATORS[name].terms(rows, 2.0).point().value)
+
+
+def test_policies_of_equal_weights_differ_where_the_model_expects_another_value():
+    reward = np.array([1.0, 0.0, 1.0, 0.0])
+    first = evidence_of(reward, expected=np.array([0.5, 0.25, 0.25, 0.25]), predicted=np.full(4, 0.25))
+    second = first._replace(expected=np.full(4, 0.25))
+    found = methods_registry.difference(first, second, 0.1)
+    assert found.value == pytest.approx(0.0625)
+    assert found.ci_low < found.value < found.ci_high or found.std_error > 0.0
+    nothing = methods_registry.difference(first, first, 0.1)
+    assert nothing[:4] == (0.0, 0.0, 0.0, 0.0)
+    other = first._replace(weight=np.array([2.0, 0.5, 1.0, 1.0]))
+    assert methods_registry.difference(other, first, 0.1).value == pytest.approx(
+        np.mean((other.weight - first.weight) * (reward - 0.25))
+    )
+
+
+def test_a_lift_of_models_needs_an_interval_of_both():
+    def one(made):
+        point = Point(0.5, np.zeros(4))
+        return SimpleNamespace(
+            interval=lambda name: made, of=lambda name: lambda rows: point, reward=np.zeros((4, 2)), discount=1.0
+        )
+
+    way = intervals.IntervalOptions("t", 0.1, 0)
+    none = registry.NO_INTERVAL
+    for ours, theirs, told in (("x", "x", True), ("x", none, False), (none, "x", False)):
+        found = intervals.lift_by("fqe", one(ours), one(theirs), way)
+        assert (found.interval != none) is told
+
+
+def test_an_answer_says_which_it_chose_and_how_much_it_held_back_only_where_it_did():
+    log = make_log(300)
+    usual = str(whole_module.evaluate(log, within(log), q=np.zeros((300, K))))
+    assert "weights held back" not in usual
+    chosen = whole_module.evaluate(log, within(log), q=np.zeros((300, K)), estimators=("auto",))
+    assert chosen.selection
+    assert chosen.selection in str(chosen)
+
+
+def test_an_action_that_a_logger_never_takes_need_not_be_eligible():
+    action = np.arange(40) % 2
+    eligible = np.ones((40, K), dtype=bool)
+    eligible[::3, 3] = False
+    log = make_log(40, action=action, propensity=np.where(action == 0, 0.4, 0.6))
+    log = replace(log, eligible=eligible, wave=np.zeros(40, dtype=int))
+    assert pooled_loggers.pooled_factor(log) == pytest.approx(np.ones(40))
+    eligible[5, 0] = False  # and one that it takes must be
+    assert pooled_loggers.pooled_factor(replace(log, eligible=eligible, action=np.where(action == 0, 0, 1))) is None
+
+
+def test_sums_of_customers_of_one_row_each_in_any_order():
+    assert Clusters(np.array([2, 0, 1])).sums(np.array([10.0, 20.0, 30.0])).tolist() == [20.0, 30.0, 10.0]
+    assert Clusters(np.array([0, 2, 1])).sums(np.array([10.0, 20.0, 30.0])).tolist() == [10.0, 30.0, 20.0]
+    log = make_log(6)
+    tally = part_of(Question(LogInMemory(log), None, None, 1.0, None, ("ips",)), 0).rows
+    for who in "ab":
+        assert (tally.largest[f"weight of {who}"], tally.largest[f"most wanted of {who}"]) == (1.0, 0.0)
+        assert tally.added[f"certain_off of {who}"] == 0.0
+
+
+def test_a_row_far_below_decides_as_one_far_above():
+    log = SimpleNamespace(customers=np.array(["a"]), customer=np.zeros(40, dtype=int), reward=np.arange(40.0))
+    for far in (-80.0, 80.0):
+        terms = np.where(np.arange(40) == 7, far, np.sign(-far) * (np.arange(40) % 2))
+        (found,) = outlier(log, terms)
+        assert found.text.startswith("row 7 ")
+
+
+@pytest.mark.parametrize("reward", [0.0, 1.0])
+def test_rewards_of_one_kind_of_two_are_conversions_all_the_same(reward):
+    log = make_log(40, reward=np.full(40, reward))
+    assert fit_sampled_ridge(LogInMemory(log), None, 2, 0, 1_000).reward_range == (0.0, 1.0)
+    half = replace(log, reward=np.full(40, 0.5))
+    assert fit_sampled_ridge(LogInMemory(half), None, 2, 0, 1_000).reward_range == (0.5, 0.5)
