@@ -1,5 +1,6 @@
 """What of a ledger shows only at an edge: whose rules they are, folders that are there, files that are full."""
 
+import json
 import re
 from dataclasses import replace
 from types import SimpleNamespace
@@ -71,3 +72,72 @@ def test_a_member_is_found_in_the_cells_of_texts_alone(tmp_path):
     (tmp_path / "ids.csv").write_text("id,n\n6,7\n")
     names = ("codes.parquet", "numbers.parquet", "plain.parquet", "plain.csv", "ids.csv")
     assert [_holds(tmp_path / name, "7", word) for name in names] == [True, False, False, True, False]
+
+
+# ---- files that are written here
+
+
+COUNTED = ("day", "name", "share", "gap")
+
+
+def rows_of_files():
+    return pa.table(
+        {
+            "month": ["2026-01"] * 7,
+            "day": [5, 2, 9, 4, 4, 7, 3],
+            "name": ["b", None, "a", "c", "d", "b", "b"],
+            "share": [0.5, 0.25, float("inf"), 0.75, 0.125, 0.5, 0.5],
+            "gap": pa.array([None, None, 1, 2, 3, 4, 5], pa.int64()),
+            "salt": pa.array([b"x"] * 7, pa.binary()),
+        }
+    )
+
+
+def batches(table, *sizes):
+    schema, parts, start = table.schema, [], 0
+    for size in sizes:
+        parts += table.slice(start, size).to_batches()
+        start += size
+    return pa.RecordBatchReader.from_batches(schema, parts)
+
+
+@pytest.fixture
+def plain_table(tmp_path):
+    from deltalake import DeltaTable
+
+    about = {delta_tables.COUNTED: ",".join(COUNTED)}
+    schema = rows_of_files().schema
+    return DeltaTable.create(str(tmp_path / "t"), schema, partition_by=["month"], configuration=about)
+
+
+def test_a_file_says_the_least_the_largest_and_the_missing_of_counted_columns(plain_table, tmp_path, monkeypatch):
+    monkeypatch.setattr(delta_tables, "FILE_ROWS", 5)
+    found = delta_tables._written(plain_table, batches(rows_of_files(), 2, 2, 1, 1, 1))
+    stats = [json.loads(one.stats) for one in found]
+    assert [one["numRecords"] for one in stats] == [5, 2]
+    assert stats[0]["nullCount"] == {"day": 0, "name": 1, "share": 0, "gap": 2}
+    # One group of `gap` has no number at all, and no number of `share` is the largest.
+    assert (stats[0]["minValues"], stats[0]["maxValues"]) == ({"day": 2, "name": "a"}, {"day": 9, "name": "d"})
+    assert stats[1]["minValues"] == {"day": 3, "name": "b", "share": 0.5, "gap": 4}
+    assert stats[1]["maxValues"] == {"day": 7, "name": "b", "share": 0.5, "gap": 5}
+    for i, one in enumerate(found):
+        file = tmp_path / "t" / one.path
+        assert one.path.startswith(f"month=2026-01/part-0000{i}-")
+        assert (one.size, one.data_change) == (file.stat().st_size, True)
+        assert one.modification_time == int(file.stat().st_mtime * 1000)
+        assert one.partition_values == {"month": "2026-01"}
+        assert pq.ParquetFile(file).schema_arrow.names == ["day", "name", "share", "gap", "salt"]
+    whole = [value for one in found for value in pq.read_table(tmp_path / "t" / one.path, partitioning=None)["day"]]
+    assert [value.as_py() for value in whole] == rows_of_files()["day"].to_pylist()
+    assert delta_tables._written(plain_table, batches(rows_of_files())) == []
+
+
+def test_rows_of_two_partitions_are_no_file(plain_table):
+    rows = rows_of_files().slice(0, 2).set_column(0, "month", pa.array(["2026-01", "2026-02"]))
+    with pytest.raises(ValueError, match="several partitions"):
+        delta_tables._written(plain_table, batches(rows, 2))
+
+
+def test_numbers_that_end_and_texts_are_plain():
+    values = ("a", 3, 0.5, float("inf"), float("nan"), b"a", None)
+    assert [delta_tables._is_plain(value) for value in values] == [True, True, True, False, False, False, False]

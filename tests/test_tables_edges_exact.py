@@ -1,5 +1,7 @@
 """Tables at their edges: whole numbers or moments, amounts in minor units, rows of nobody that stand twice."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -7,10 +9,14 @@ import pytest
 from test_tables_foreign_exact import MAPPING
 
 from campaignrl.actions import Catalog
+from campaignrl.errors import DataError
 from campaignrl.tables.events import KINDS, MONEY, NO_EVENTS, SCHEMA, _conformed, event_problems
-from campaignrl.tables.foreign.log import _all_digits, _known
-from campaignrl.tables.foreign.mapping import CostPart
+from campaignrl.tables.foreign.log import _all_digits, _known, _known_rewards
+from campaignrl.tables.foreign.mapping import CostPart, PropensityPart
+from campaignrl.tables.log import columns as columns_module
 from campaignrl.tables.logs import read_log
+from campaignrl.tables.rule_columns import FULL, NO_DAY, Known, is_zone
+from campaignrl.tables.suppression import Listed
 
 # ---- foreign logs
 
@@ -76,3 +82,58 @@ def test_money_of_an_event_is_nothing_or_more_and_a_moment_is_cut_to_its_microse
     assert [(p.where, p.field) for p in event_problems(missing, "t")] == [("t row 0", "kind")]
     whole = _conformed(pa.table({**columns, "value": pa.array([2**60 + 1] * 5)}), "t")
     assert whole["value"].to_pylist() == [float(2**60)] * 5
+
+
+# ---- masks, cells and lists
+
+
+@pytest.mark.parametrize("k", [3, 8, 64, 65, 130])
+def test_masks_as_lists_of_ids_however_wide(k, monkeypatch):
+    monkeypatch.setattr(columns_module, "MASKED_AT_ONCE", 4)
+    mask = np.random.default_rng(k).random((10, k)) < 0.6
+    mask[3], mask[4] = False, True
+    wanted = [[j for j in range(k) if mask[i, j]] for i in range(10)]
+    assert columns_module.id_lists(mask).to_pylist() == columns_module.plain_id_lists(mask) == wanted
+    assert columns_module.id_lists(mask[:0]).to_pylist() == columns_module.plain_id_lists(mask[:0]) == []
+
+
+def test_what_a_rule_knows_as_cells():
+    count = Known("count", np.array([0, 3, FULL])).to_cells()
+    assert (count[:2].tolist(), np.isnan(count[2])) == ([0.0, 3.0], True)
+    depth = Known("depth", np.array([250_000, FULL])).to_cells()
+    assert (depth[0], np.isnan(depth[1])) == (0.25, True)
+    day = Known("day", np.array([0, NO_DAY, 20_000])).to_cells()
+    assert (day[[0, 2]].tolist(), day.isna().tolist()) == (["1970-01-01", "2024-10-04"], [False, True, False])
+    assert Known("held", np.array([0, 1, 2])).to_cells().tolist() == ["no", "yes", ""]
+    assert Known("zone", np.array(["a", "b"])).to_cells().tolist() == ["a", "b"]
+    assert [is_zone(name) for name in ("Europe/Berlin", "Nowhere/At_All", "")] == [True, False, False]
+
+
+def test_a_list_may_lose_what_it_may_and_no_more():
+    for size, before, fine in ((4, 8, True), (4, 9, False), (0, 0, True), (3, 4, True)):
+        if fine:
+            Listed(size, 0.5).require(before)
+        else:
+            with pytest.raises(DataError, match="at least 50% of the 9 of the last run"):
+                Listed(size, 0.5).require(before)
+
+
+def test_shares_stand_for_propensities_that_are_to_be_estimated():
+    catalog, part = Catalog.from_names(["a@email", "b@email"]), PropensityPart(estimate=True)
+    found = _known(pa.table({}), part, catalog, np.array([1, 1, 0, 2]), "m.toml", "here")
+    assert (found.values.tolist(), found.problems) == ([0.5, 0.5, 0.25, 0.25], [])
+    none = _known(pa.table({}), part, catalog, np.zeros(0, dtype=int), "m.toml", "here")
+    assert none.values.tolist() == []
+
+
+def test_a_reward_is_known_when_its_days_are_over_and_it_is_given():
+    part = SimpleNamespace(column=None, after_days=2, reward_given=True)
+    reward, missing, day = np.array([1.0, 2.0, 3.0, 4.0]), np.array([False, True, False, False]), np.arange(4) + 7
+    for given, wanted in ((True, [True, False, False, False]), (False, [True, True, False, False])):
+        part.reward_given = given
+        values, known = _known_rewards(pa.table({}), SimpleNamespace(matured=part), reward, missing, day, "here")
+        assert known.values.tolist() == wanted
+        assert values.tolist() == [r if k else 0.0 for r, k in zip(reward.tolist(), wanted, strict=True)]
+    values, known = _known_rewards(pa.table({}), SimpleNamespace(matured=None), reward, missing, day, "here")
+    assert (values.tolist(), known.values.tolist()) == (reward.tolist(), [True] * 4)
+    assert [p.where for p in known.problems] == ["here row 1"]
