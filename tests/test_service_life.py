@@ -121,6 +121,7 @@ def test_who_learned_from_a_week_of_decisions_by_lot_is_promoted_by_the_rule_and
         before, learned = deciding(life), taught(life, tmp_path)
         assert learned.became == "promoted", learned.why
         assert deciding(life) == policy_hash(load_policy(str(learned.bundle))) != before
+        assert taught(life, tmp_path, learner=None).why.startswith("the ledger has no decisions of lin_ts")
         life.day()
         rows = life.ledger.read("decisions", ["day", "policy_hash"]).to_pandas()
         assert set(rows["policy_hash"][rows["day"] == rows["day"].max()]) == {deciding(life)}

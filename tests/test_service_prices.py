@@ -98,27 +98,29 @@ def test_the_terminal_decides_by_the_prices_of_a_ledger(copied, monkeypatch):
 
 def test_a_new_plan_is_seen_while_the_service_runs_and_prices_by_hand_hold_until_then(copied):
     folder, world, frame, policy = copied
-    days = [DAY]
-    with beside(folder, world, frame, policy, days) as face:
-        store, ledger = face.service.store, Ledger.open(folder / "led")
-        first = face.get("/v1/plan").json()
-        with store.writing() as con:
-            price_at(con, json.dumps({"prices": {"money": 9.0}, "explore": 0.0}))
-        flow(store, ledger, world, days[0])
-        face.service.catch_up()
-        by_hand = face.get("/v1/plan").json()
-        assert (by_hand["prices"]["prices"], by_hand["priced_by"]) == ({"money": 9.0}, None)
+    days, by_hand = [DAY], {"prices": {"money": 9.0}, "explore": 0.0}
+    (folder / "hand.json").write_text(json.dumps(by_hand))
+    first = newest_plan(folder / "led").stem
+    with beside(folder, world, frame, policy, days, prices=folder / "hand.json") as face:
+        ledger = Ledger.open(folder / "led")
+        before = face.get("/v1/plan").json()
+        assert (before["prices"], before["priced_by"]) == (by_hand, None)
         days[0] += datetime.timedelta(days=1)
-        decide(policy, frame.iloc[:40], world, day=days[0], budget=0.3, ledger=ledger, **BY_VALUE)
-        decide(policy, frame.iloc[:40], world, day=days[0], budget=0.3, ledger=ledger, **BY_VALUE)  # the same run
+        for _ in range(2):  # the second time it is the same run
+            decide(policy, frame.iloc[:40], world, day=days[0], budget=0.3, ledger=ledger, **BY_VALUE)
         face.service.catch_up()
-        second = face.get("/v1/plan").json()
-        assert second["priced_by"] == newest_plan(ledger.folder).stem != first["priced_by"]
-        assert second["priced_by"].startswith(f"{days[0]}-0000-")
+        after = face.get("/v1/plan").json()
+        assert after["priced_by"] == newest_plan(ledger.folder).stem != first
+        assert after["priced_by"].startswith(f"{days[0]}-0000-")
         assert face.decide("c50").json()["policy"] == "lin_ts at prices"
+        with face.service.store.writing() as con:
+            price_at(con, "")
+        flow(face.service.store, ledger, world, days[0])
+        face.service.catch_up()
+        assert face.get("/v1/plan").json()["prices"] is None
         changes = [one["who"] for one in face.get("/v1/trail").json()["entries"] if one["what"] == "prices changed"]
-        assert changes == ["plan", "plan"]
-    assert newest_plan(ledger.folder, DAY).stem == first["priced_by"]
+        assert changes == ["plan", "start"]
+    assert newest_plan(ledger.folder, DAY).stem == first
 
 
 def test_who_states_no_values_decides_without_the_prices_of_a_plan_and_is_refused_at_those_of_a_hand(copied):

@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from campaignrl.errors import SupportError
 from campaignrl.ledger import Ledger, ledger_log
 from campaignrl.policies import (
     ALPHA,
@@ -116,7 +117,11 @@ def learn_once(
     if not len(ledger.read("decisions", ["day"])):
         return Learned("nothing", "nothing was decided yet")
     whose: dict[str, Any] = {"policy": policy_hash(policy)} if learner is None else {"every": True}
-    log = ledger_log(ledger, world, as_of=today, **whose)
+    try:
+        log = ledger_log(ledger, world, as_of=today, **whose)
+    except SupportError:  # of the champion, who was promoted today, or decides at prices
+        fix = "wait, or name a kind that learns from everybody's"
+        return Learned("nothing", f"the ledger has no decisions of {policy.name} by itself yet: {fix}")
     rows, before = int(log.matured.sum()), Lessons.of(store, policy_hash(policy))
     if rows < FEWEST:
         return Learned("nothing", f"{rows} decisions whose outcome is known, too few to learn from ({FEWEST})", rows)
