@@ -69,6 +69,7 @@ from campaignrl.policies.registry import register_policy as register_policy
 from campaignrl.policies.split import Split as Split
 from campaignrl.policies.split import arm_numbers as arm_numbers
 from campaignrl.policies.split import parts_of as parts_of
+from campaignrl.policies.standing import ALPHA as ALPHA
 from campaignrl.policies.standing import PROOF as PROOF
 from campaignrl.policies.standing import Gain as Gain
 from campaignrl.policies.standing import Standing as Standing

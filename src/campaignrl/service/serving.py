@@ -175,7 +175,7 @@ def serve(settings: Settings, place: socket.socket, workers: int, service: Servi
         return
     service.decider.close()
     service.store.close()
-    _serve_several(replace(settings, customers=None), place, workers)
+    _serve_several(replace(settings, customers=None, prices=None), place, workers)  # the store has both
 
 
 def _serve_one(settings: Settings, place: socket.socket, service: Service | None = None) -> None:

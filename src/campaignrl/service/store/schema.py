@@ -169,7 +169,7 @@ policies = Table(
     metadata,
     Column("name", String, primary_key=True),  # how it was named: a bundle's path, a bundled name
     Column("hash", String, nullable=False),
-    Column("role", String, nullable=False),  # champion, shadow, former
+    Column("role", String, nullable=False),  # champion, shadow, former, dismissed
     Column("at", Float, nullable=False),
 )
 
