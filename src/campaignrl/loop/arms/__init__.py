@@ -7,8 +7,8 @@ cohort.py       Whom a step of a trial watches, and what is known of them before
 decisions.py    The decisions of a day, by whoever decides: the champion, or champion and challenger with their shares
 expectation.py  What a customer may be expected to bring: how often they order, times what an order is worth, if
                 still there
-kept.py         Every policy that decides is kept in the folder as it was, so that an audit and a roll-back need no other
-                file
+kept.py         Every policy that decides is kept in the folder as it was, so that an audit and a roll-back need no
+                other file
 rule.py         The rule by which a challenger becomes champion, stays one, or is sent away: that of an A/B test
 trial.py        The course of a trial over mornings: who is on trial, in which step, since when; promotion and roll-back
 """
