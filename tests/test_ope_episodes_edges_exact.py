@@ -16,16 +16,14 @@ from campaignrl.ope.episodes import intervals, registry
 from campaignrl.ope.episodes.evaluate import evaluate_episodes
 from campaignrl.ope.episodes.registry import Fitting, gather_episodes
 from campaignrl.ope.episodes.support_horizon import (
-    NOT_WHERE_REFUSED,
     TOLD,
     EpisodeFigures,
     Step,
     curve_of,
-    judged,
     lasting_steps,
 )
 from campaignrl.ope.estimators.weights import CERTAIN
-from campaignrl.ope.intervals import CLUSTERED_T, MODEL_T, Estimate
+from campaignrl.ope.intervals import CLUSTERED_T, Estimate
 from campaignrl.ope.intervals.clustered import Point
 from campaignrl.ope.nuisance.few_states import few_states
 from campaignrl.ope.nuisance.minimax_ratios import minimax_ratios
@@ -105,24 +103,31 @@ def test_a_value_by_the_spread_of_another_stretches_its_interval():
     made = Estimate(1.0, 0.2, 0.5, 1.5, "t")
     for value, low, high in ((1.1, 0.5, 1.5), (0.2, 0.2, 1.5), (1.8, 0.5, 1.8)):
         assert intervals._with_value(made, value) == (value, 0.2, low, high, "t")
-    nothing = intervals._without_interval(0.7)
-    assert (nothing.value, nothing.interval) == (0.7, registry.NO_INTERVAL)
+    nothing = intervals._without_interval(0.7, registry.WHERE_REFUSED)
+    assert (nothing.value, nothing.interval) == (0.7, registry.WHERE_REFUSED)
     assert np.isnan(nothing[1:4]).all()
 
 
 # ---- columns that may have driven a choice
 
 
-def test_a_refusal_of_episodes_says_why_fqe_has_no_interval_where_it_would_have_one():
+def test_a_refusal_of_episodes_takes_intervals_away():
     step = Step(1, 1.0, 5_000, 2_000.0, np.nan, 0.01, 1.0)
     sound = EpisodeFigures(
         customers=5_000, off_support=0.0, mean_weight=1.0, mean_weight_p=1.0, ended=0.0, model_asked=True,
         learned_from=0.0,
     )  # fmt: skip
-    said = NOT_WHERE_REFUSED.text
-    for customers, told, there in ((29, 1, True), (29, 0, False), (29, None, False), (49, 1, False), (5_000, 1, False)):
-        reasons = judged((step,), sound._replace(customers=customers, told=told))[1]
-        assert (reasons[-1:] == (said,)) == there
+    for customers, told, fqe in (
+        (29, 1, registry.WHERE_REFUSED),
+        (29, 0, registry.NO_INTERVAL),
+        (29, None, registry.NO_INTERVAL),
+        (49, 1, registry.DOUBLY_ROBUST),
+        (5_000, 1, registry.DOUBLY_ROBUST),
+    ):
+        figures = sound._replace(customers=customers, told=told)
+        one = registry.Episodes(None, None, 1.0, None, None, None, (step,), figures)
+        assert one.interval("fqe") == fqe
+        assert one.interval("wdr") == (registry.WHERE_REFUSED if customers < 30 else CLUSTERED_T)
 
 
 # ---- more of episodes
@@ -141,8 +146,9 @@ def test_how_an_interval_of_episodes_is_made():
         return one.interval(name)
 
     assert [made(name) for name in ("pdis", "wdr", "fqe")] == [CLUSTERED_T, CLUSTERED_T, registry.DOUBLY_ROBUST]
-    assert [made(name, (step, out)) for name in ("pdis", "wdr")] == [CLUSTERED_T, MODEL_T]
-    assert made("fqe", told=1) == made("fqe", customers=29) == registry.NO_INTERVAL
+    assert {made(name, (step, out)) for name in ("pdis", "wdr")} == {registry.WHERE_REFUSED}  # the weights run out
+    assert made("fqe", told=1) == registry.NO_INTERVAL
+    assert made("fqe", customers=29) == registry.WHERE_REFUSED
     assert made("fqe", customers=49) == registry.DOUBLY_ROBUST  # a caution is no refusal
 
 
