@@ -12,7 +12,6 @@ import logging
 import multiprocessing
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -36,7 +35,6 @@ LOG = logging.getLogger("campaignrl.service")
 IDLE = 15.0  # seconds for which a connection may say nothing
 LARGEST_HEAD = 65_536  # bytes of a request before its body
 BACKLOG = 1_024
-SWITCH = 0.0005  # seconds after which threads take turns; by default a round waits ten times as long
 PAUSE = 1.0  # seconds before a worker that died is started again
 
 
@@ -179,7 +177,6 @@ def serve(settings: Settings, place: socket.socket, workers: int, service: Servi
 
 
 def _serve_one(settings: Settings, place: socket.socket, service: Service | None = None) -> None:
-    sys.setswitchinterval(SWITCH)
     app = create_app(settings, service)
     gc.collect()
     gc.freeze()  # what is there now stays, and need not be looked at again and again while requests wait
