@@ -176,7 +176,7 @@ def test_every_decision_has_a_reason_and_an_exact_propensity(small_world, frame,
             best, sends = decided.propensity[i] == p[i].max(), decided.action[i] != NONE
             kind = {
                 (True, True): "best",
-                (True, False): "nothing pays here: best",
+                (True, False): f"nothing {'pays' if policy.kind == 'lin_ts' else 'is its choice'} here: best",
                 (False, True): "exploring: one",
                 (False, False): "exploring what comes of nothing: one",
             }[best, sends]

@@ -121,7 +121,8 @@ def test_the_most_probable_of_several_is_the_best_and_one_alone_is_no_choice(sma
     )
     nobody = np.zeros(n, dtype=bool)
     some = Limits(np.full(c, 1.0), 100.0)
-    said = reasons_of(small_world.catalog, drawn, Served(action, drawn.propensity, nobody, nobody), some)
+    as_drawn = Served(action, drawn.propensity, nobody, nobody)
+    said = reasons_of(small_world.catalog, drawn, as_drawn, some, ~nobody)
     assert said.tolist() == [
         "best of 3 allowed, probability 0.500",
         "exploring: one of 3 allowed, probability 0.300",
@@ -129,14 +130,16 @@ def test_the_most_probable_of_several_is_the_best_and_one_alone_is_no_choice(sma
         "exploring what comes of nothing: one of 2 allowed, probability 0.250",
         "nothing may be sent: holdout",
     ]
+    of_rules = reasons_of(small_world.catalog, drawn, as_drawn, some, nobody)
+    assert of_rules.tolist() == [*said[:2], "nothing is its choice here: best of 2 allowed", *said[3:]]
     one, two = np.arange(n) == 0, np.arange(n) == 1
     served = Served(np.zeros(n, dtype=np.int64), drawn.propensity, one, two)
-    assert reasons_of(small_world.catalog, drawn, served, some)[:2].tolist() == [
+    assert reasons_of(small_world.catalog, drawn, served, some, one)[:2].tolist() == [
         "no capacity: content@push was chosen, push is full, and the lot fell to others",
         "no money: content@push was chosen, the budget of this run is spent, and the lot fell to others",
     ]
     none = Limits(np.zeros(c), small_world.catalog.cost_of[push] - 0.5)  # there never was any
-    assert reasons_of(small_world.catalog, drawn, served, none)[:2].tolist() == [
+    assert reasons_of(small_world.catalog, drawn, served, none, one)[:2].tolist() == [
         "no capacity: content@push was chosen, push has no room for this run",
         "no money: content@push was chosen, this run has no money for it",
     ]

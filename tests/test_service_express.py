@@ -6,11 +6,15 @@ import socket
 import threading
 import time
 
+import httptools
 import httpx
 import pytest
 import uvicorn
+from hypothesis import given
+from hypothesis import strategies as st
 from service_face import CAPPED, Face, frame_of, world_of
 
+from campaignrl.service.api.express import plain_request
 from campaignrl.service.app import as_served
 from campaignrl.service.serving import Impatient, listen
 
@@ -159,3 +163,107 @@ def test_what_breaks_on_the_lane_is_answered_by_the_route(site, monkeypatch):
     ((status, _, body),) = sent(site, request(b'{"customer_id":"c1"}', key="broken-lane"))
     assert status == 200
     assert json.loads(body)["decision_id"]
+
+
+class Parsed:
+    """What the parser makes of bytes."""
+
+    def __init__(self, data):
+        self.headers, self.body, self.whole, self.url = [], b"", 0, b""
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.feed_data(data)
+
+    def on_url(self, url):
+        self.url += url
+
+    def on_header(self, name, value):
+        self.headers.append((name.lower(), value))
+
+    def on_body(self, body):
+        self.body += body
+
+    def on_message_complete(self):
+        self.whole += 1
+
+
+PIECES = [b"\r\n", b"\n", b"\r", b" ", b"\t", b":", b"0", b"\x00", b"\xff", b"POST /v1/decide HTTP/1.1\r\n", b"{}"]
+PIECES += [
+    b"Transfer-Encoding: chunked\r\n",
+    b"Content-Length: 3\r\n",
+    b"Connection: Upgrade\r\n",
+    b"Expect: 100-continue\r\n",
+]
+PIECES += [
+    b"Accept: */*\r\n",
+    b"Connection: keep-alive\r\n",
+    b"User-Agent: a (b; c) d\r\n",
+    b"Host: y\r\n",
+    b" folded\r\n",
+]
+
+
+@given(st.data())
+def test_what_is_read_without_a_parser_is_what_the_parser_reads(data):
+    whole = request(b'{"customer_id":"c1"}', "law")
+    for _ in range(data.draw(st.integers(0, 3))):
+        starts = [0, *(i + 2 for i in range(len(whole)) if whole[i : i + 2] == b"\r\n"), len(whole)]
+        at = data.draw(st.sampled_from(starts) | st.integers(0, len(whole)))
+        cut = data.draw(st.sampled_from([0, 0, 1, 2, 5]))
+        whole = whole[:at] + data.draw(st.sampled_from([b"", *PIECES])) + whole[at + cut :]
+    found = plain_request(whole)
+    if found is not None:
+        parsed = Parsed(whole)  # which would say that it cannot
+        assert (dict(found[0]), found[1]) == (dict(parsed.headers), parsed.body)
+        assert (parsed.whole, parsed.url, parsed.parser.get_method()) == (1, b"/v1/decide", b"POST")
+        assert parsed.parser.should_keep_alive()
+        assert not parsed.parser.should_upgrade()
+        assert len(parsed.headers) == len(found[0])
+        assert not {name for name, _ in parsed.headers} & {b"transfer-encoding", b"expect", b"upgrade"}
+
+
+def test_what_no_parser_need_read():
+    more = b"Accept: */*\r\nConnection: Keep-Alive\r\nAuthorization: Bearer crl_x\r\n"
+    headers, body = plain_request(request(b'{"customer_id":"c1"}', "k", more))
+    assert body == b'{"customer_id":"c1"}'
+    assert headers[b"authorization"] == b"Bearer crl_x"
+    assert headers[b"idempotency-key"] == b"k"
+    whole = request(b'{"customer_id":"c1"}')
+    for left in (
+        whole[:-1],
+        whole + b"P",
+        whole[1:],
+        whole.replace(b"1.1", b"1.0"),
+        whole.replace(b"Host: x\r\n", b""),
+    ):
+        assert plain_request(left) is None
+    for line in (
+        b"Connection: close\r\n",
+        b"Transfer-Encoding: chunked\r\n",
+        b"X-A: 1\r\n",
+        b"Host: x\r\n",
+        b"Accept:\r\n",
+    ):
+        assert plain_request(request(b"{}", "k", line)) is None
+    assert plain_request(whole.replace(b"Content-Length: 20", b"Content-Length: 020")) is None
+    assert plain_request(request(b'{"customer_id":"c1"}', path=b"/v1/decide/batch")) is None
+
+
+def test_plain_requests_need_no_parser_and_others_after_them_are_read_as_ever(site, monkeypatch):
+    fed, parse = [], Impatient._parse
+    monkeypatch.setattr(Impatient, "_parse", lambda self, data: fed.append(data) or parse(self, data))
+    with socket.create_connection(site.address, timeout=30) as connection:
+        for i, whole in enumerate([request(b'{"customer_id":"c1"}', "np-1"), request(b'{"customer_id":"c2"}', "np-2")]):
+            connection.sendall(whole)
+            assert answers(connection, 1)[0][0] == 200
+            assert fed == [], i
+        odd = request(b'{"customer_id":"c3"}', "np-3", b"X-A: 1\r\n")
+        connection.sendall(odd)
+        assert answers(connection, 1)[0][0] == 200
+        connection.sendall(request(b'{"customer_id":"c4"}', "np-4"))
+        assert answers(connection, 1)[0][0] == 200
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert answers(connection, 1)[0][0] == 200
+        wrong = request(b'{"customer_id":""}', "np-5")
+        connection.sendall(wrong)
+        assert answers(connection, 1)[0][0] == 422
+        assert fed == [odd, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", wrong]

@@ -3,16 +3,18 @@
 import datetime
 import logging
 import socket
+import threading
 import time
 
 import httpx
+import numpy as np
 import pytest
 from service_face import CAPPED, Face, Server, frame_of, world_of
 from sqlalchemy import event
 
 import campaignrl as crl
 from campaignrl.service import Store, list_tokens, make_token, revoke_token
-from campaignrl.service.deciding.parties import Party
+from campaignrl.service.deciding.parties import InTime, Late, Party
 from campaignrl.service.store import CHAMPION, broken_trail, place
 from campaignrl.service.store.schema import outcomes, trail
 
@@ -257,6 +259,34 @@ def test_the_fallback_decides_where_the_champion_does_not_and_is_counted(tmp_pat
         assert f'campaignrl_fallback_total{{why="{how}"}} 1.0' in face.get("/metrics").text
         if how == "missing":
             assert face.get("/readyz").status_code == 503
+
+
+def test_a_kind_of_ours_is_left_behind_once_it_was_too_slow(monkeypatch):
+    policy = crl.load_policy("uniform", "coupon_trap")
+    context, allowed = crl.simulate("coupon_trap", "uniform", customers=3, seed=1).context, None
+    allowed = np.ones((len(context), len(policy.catalog)), dtype=bool)
+    watch, own, threads = InTime(0.05), type(policy).probabilities, []
+
+    def asked(self, *given):
+        threads.append(threading.current_thread().name)
+        return own(self, *given)
+
+    monkeypatch.setattr(type(policy), "probabilities", asked)
+    assert (watch.ask(policy, context, allowed) == own(policy, context, allowed)).all()
+    assert threads == [threading.current_thread().name]
+    monkeypatch.setattr(type(policy), "probabilities", lambda self, *given: time.sleep(0.3) or asked(self, *given))
+    for _ in range(2):  # the first one is waited for, the second is not
+        began = time.monotonic()
+        with pytest.raises(Late, match="slow"):
+            watch.ask(policy, context, allowed)
+    assert time.monotonic() - began < 0.25
+    time.sleep(0.4)
+    monkeypatch.setattr(type(policy), "probabilities", asked)
+    assert (watch.ask(policy, context, allowed) == own(policy, context, allowed)).all()
+    assert threads[-1].startswith("policy")
+    vars(policy)["probabilities"] = lambda *given: own(policy, *given)  # somebody else's
+    assert (InTime(1.0).ask(policy, context, allowed) == own(policy, context, allowed)).all()
+    watch.close()
 
 
 def test_a_broken_bundle_is_refused_and_the_old_one_goes_on(tmp_path):

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from campaignrl.arrays import Float32, Int
+from campaignrl.arrays import Float, Float32, Int
 from campaignrl.features.feature import Feature
 
 Arrays = list[npt.NDArray[Any]]
@@ -21,6 +21,7 @@ Numbers = Arrays | Float32  # F arrays (n,), or (F, n) in single precision
 
 ENCODED_AT_ONCE = 1 << 18  # numbers; rows are encoded in blocks of about so many, which stay in the cache
 TABLE = 1 << 14  # numbers; a larger table of levels would crowd the first cache
+FEW = 64  # customers whose numbers are all clipped at once, since a step for each column costs more
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
 
 
@@ -49,6 +50,7 @@ class Encoding(NamedTuple):
     base: Float32  # (F, 1) what encodes to 0, after the log
     shifted: bool  # whether any of that is not 0
     span: Float32  # (F, 1) how far from it encodes to 1
+    within: tuple[Float, Float]  # (F, 1) each, range in the unit before it is rounded to single precision
     number_at: Int  # (F,) encoded column
     number_columns: slice | Int  # the same, as a slice where they stand side by side
     nullable: Int  # which of the numbers may be missing
@@ -82,6 +84,7 @@ def encoding(features: Sequence[Feature]) -> Encoding:
         base=base,
         shifted=bool(base.any()),
         span=span,
+        within=(_column([f.low for f in numbers], np.float64), _column([f.high for f in numbers], np.float64)),
         number_at=number_at,
         number_columns=_as_slice(number_at),
         nullable=np.array([i for i, f in enumerate(numbers) if f.nullable], dtype=np.intp),
@@ -131,6 +134,9 @@ def encode_columns(tables: Encoding, numbers: Numbers, codes: Arrays, out: Float
 
 def _side_by_side(tables: Encoding, numbers: Arrays, part: slice, out: Float32) -> Float32:
     """Columns as rows of `out` (F, m), in their units."""
+    if out.shape[1] <= FEW:
+        out[:] = np.clip(np.array([values[part] for values in numbers], dtype=np.float64), *tables.within)
+        return out
     for row, feature, values in zip(out, tables.numbers, numbers, strict=True):
         # Wider numbers are clipped before they become single precision, which they might not fit.
         row[:] = values[part] if values.dtype == np.float32 else np.clip(values[part], feature.low, feature.high)

@@ -6,7 +6,8 @@ delta_tables.py  Delta tables on disk: begun, opened, read by columns, and added
 erase_files.py  Erasure in files: a customer's rows go from lists, logs, tables and profile folders; a search proves it
 erasure.py      Erasure: everything a ledger holds of one customer goes, and a keyed hash stays
 folder.py       The folder: transactional tables, what they are of, appends that happen exactly once
-forms.py        The forms of a world's rules that a ledger was given, each as it was: an audit needs no file for them
+forms.py        What a ledger keeps beside its tables: each form of its world's rules, and the prices of each plan by
+                value
 handovers.py    What became of sends at hand-over: which were not made, which were after all, and which went out against
                 a word
 incoming.py     What comes back from outside: hand-overs, outcomes and permissions, from files
@@ -35,6 +36,8 @@ from campaignrl.ledger.erasure import erase as erase
 from campaignrl.ledger.folder import EPOCH as EPOCH
 from campaignrl.ledger.folder import FACTS as FACTS
 from campaignrl.ledger.folder import Ledger as Ledger
+from campaignrl.ledger.forms import keep_plan as keep_plan
+from campaignrl.ledger.forms import newest_plan as newest_plan
 from campaignrl.ledger.handovers import handed_over as handed_over
 from campaignrl.ledger.handovers import not_sent as not_sent
 from campaignrl.ledger.handovers import sent_after_all as sent_after_all

@@ -39,6 +39,7 @@ from campaignrl.policies.base import certain_action as certain_action
 from campaignrl.policies.base import drawn_action as drawn_action
 from campaignrl.policies.base import sample as sample
 from campaignrl.policies.base import stated_gains as stated_gains
+from campaignrl.policies.base import weighs_rewards as weighs_rewards
 from campaignrl.policies.baselines import FIXED as FIXED
 from campaignrl.policies.baselines import NOTHING as NOTHING
 from campaignrl.policies.baselines import USUAL as USUAL
@@ -68,6 +69,7 @@ from campaignrl.policies.registry import register_policy as register_policy
 from campaignrl.policies.split import Split as Split
 from campaignrl.policies.split import arm_numbers as arm_numbers
 from campaignrl.policies.split import parts_of as parts_of
+from campaignrl.policies.standing import ALPHA as ALPHA
 from campaignrl.policies.standing import PROOF as PROOF
 from campaignrl.policies.standing import Gain as Gain
 from campaignrl.policies.standing import Standing as Standing

@@ -23,6 +23,7 @@ Shapes = dict[str, tuple[str, tuple[int, ...]]]  # by tensor name: dtype as safe
 ANY = -1  # a size in such a shape that the file says
 
 ROWS_AT_A_TIME = 65_536  # rows encoded at once: 12 MB at 45 columns
+FEW = 64  # rows that are added up by one call, since a step for each action costs more
 SUMMED_AT_ONCE = 65_536  # probabilities that `sample` adds up at once, 512 kB
 
 
@@ -66,6 +67,11 @@ class Learner(Policy, Protocol):
 
 
 REWARD = "reward"  # the `score_unit` of kinds whose scores are values
+
+
+def weighs_rewards(policy: Policy) -> bool:
+    """Whether what it chooses by is what actions bring; rules, and networks of chances, only choose."""
+    return str(getattr(policy, "score_unit", "")).startswith(REWARD)
 
 
 def stated_gains(policy: Policy, context: Context) -> Float32 | None:
@@ -143,8 +149,11 @@ def sample(probabilities: Float, u: Float) -> npt.NDArray[np.int64]:
         rows = slice(start, start + scratch.shape[1])
         cumulative = scratch[:, : len(taken[rows])]  # turned round: four times as fast as sums along short rows
         cumulative[:] = probabilities[rows].T
-        for last, here in pairwise(cumulative):
-            here += last
+        if cumulative.shape[1] <= FEW:
+            np.cumsum(cumulative, axis=0, out=cumulative)
+        else:
+            for last, here in pairwise(cumulative):
+                here += last
         passed = cumulative <= u[rows] * cumulative[-1]
         taken[rows] = np.add.reduce(passed.view(np.uint8), axis=0, dtype=np.min_scalar_type(k))
     beyond = np.flatnonzero(taken == k)

@@ -7,6 +7,7 @@ playing or estimating the comparison (proof/).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from campaignrl.arrays import Float
 from campaignrl.policies.base import Policy
 from campaignrl.policies.baselines import NOTHING, USUAL
 
+ALPHA = 0.05  # chance that an interval misses, where nobody asks for another
 Z = 1.959964  # of a two-sided 95 % interval
 PROOF = "proof"  # of the facts about a policy's training
 MARGIN = 0.1  # of a baseline's gain over nothing: a policy must be shown to lose less than this against it
@@ -22,7 +24,7 @@ SKIPPED = "It was not held against sending nothing when it was trained (--no-pro
 
 
 class Gain(NamedTuple):
-    """Mean difference with its 95 % interval, in the unit of the record."""
+    """Mean difference with its interval, of 95 % unless another was asked for, in the unit of the record."""
 
     mean: float
     low: float
@@ -33,10 +35,10 @@ class Gain(NamedTuple):
         return f"{self.mean:+.4g} {unit} [{self.low:+.4g}, {self.high:+.4g}]"
 
 
-def paired_gain(ours: Float, theirs: Float) -> Gain:
-    """Of values (n,) of the same customers under two ways of deciding; a normal interval."""
-    over = ours - theirs
-    mean, half = float(over.mean()), Z * float(over.std(ddof=1)) / float(np.sqrt(len(over)))
+def paired_gain(ours: Float, theirs: Float, alpha: float = ALPHA) -> Gain:
+    """Of values (n,) of the same customers under two ways of deciding; a normal interval that misses with `alpha`."""
+    over, z = ours - theirs, Z if alpha == ALPHA else NormalDist().inv_cdf(1.0 - alpha / 2.0)
+    mean, half = float(over.mean()), z * float(over.std(ddof=1)) / float(np.sqrt(len(over)))
     return Gain(mean, mean - half, mean + half)
 
 

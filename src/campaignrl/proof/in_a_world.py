@@ -17,10 +17,11 @@ FIRST_ID = 1 << 43  # of customers that no training and no evaluation of ours me
 CHOSEN_ON = 2  # times fewer customers than are played, on whom the best fixed action is chosen
 
 
-def prove_in_world(policy: Policy, world: World, customers: int, seed: int, explore: float = 0.0) -> Standing:
+def prove_in_world(policy: Policy, world: World, customers: int, seed: int, explore: float, alpha: float) -> Standing:
     """How `policy` stands on so many fresh customers, against the baselines of the world.
 
-    explore: share that all of them draw at random but for who sends nothing, so that drawing is held against nobody.
+    explore: share that all of them draw at random but for who sends nothing, so that drawing is held against nobody;
+    alpha: chance that an interval misses.
     """
     few = max(customers // CHOSEN_ON, 1)
     ids = FIRST_ID + np.arange(customers)
@@ -31,6 +32,6 @@ def prove_in_world(policy: Policy, world: World, customers: int, seed: int, expl
             [live(world, acting(one, world), customers=ids, seed=seed, expects=True)["expected"] for one in some]
             for some in ([policy], against.values())
         )
-    over = {name: paired_gain(ours[0], values) for name, values in zip(against, theirs, strict=True)}
+    over = {name: paired_gain(ours[0], values, alpha) for name, values in zip(against, theirs, strict=True)}
     unit = f"{world.money.currency} a customer"
     return Standing.of(f"world {world.name}, {customers:,} fresh customers", unit, over)

@@ -19,12 +19,15 @@ LOGGED = "logged"  # whoever wrote the log
 REFUSED = "refuse"
 
 
-def prove_on_log(policy: Policy, held: DecisionLog, chosen_on: DecisionLog) -> Standing:
-    """How `policy` stands on the rows `held`; the best fixed action is chosen on `chosen_on`."""
+def prove_on_log(policy: Policy, held: DecisionLog, chosen_on: DecisionLog, alpha: float) -> Standing:
+    """How `policy` stands on the rows `held`; the best fixed action is chosen on `chosen_on`.
+
+    alpha: chance that an interval misses.
+    """
     on = f"log of {held.policy_id}, {len(held):,} decisions not learned from"
     unit = "a decision"
     try:
-        found = evaluate(held, policy, reference=load_policy("none", held), estimators=("dr",))
+        found = evaluate(held, policy, reference=load_policy("none", held), estimators=("dr",), alpha=alpha)
     except CampaignError as wrong:
         said = f"This log cannot hold it against sending nothing: {' '.join(str(wrong).split())}"
         return Standing.of(on, unit, {}, REFUSED, (said,))
@@ -38,7 +41,7 @@ def prove_on_log(policy: Policy, held: DecisionLog, chosen_on: DecisionLog) -> S
     if best is not None:
         others[FIXED] = f"{ALWAYS}{held.catalog.names[best]}"
     for name, other in others.items():
-        difference = compare_on_log(held, policy, other)
+        difference = compare_on_log(held, policy, other, alpha=alpha)
         over[name] = Gain(difference.value, difference.ci_low, difference.ci_high)
     if found.verdict == REFUSED:
         reason = f": {found.reasons[0].rstrip('.')}" if found.reasons else ""

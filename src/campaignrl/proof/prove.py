@@ -6,7 +6,7 @@ Not here: the comparisons (in_a_world.py, on_a_log.py), the record in a bundle a
 from __future__ import annotations
 
 from campaignrl.errors import CampaignError, Problem, SupportError, UsageError
-from campaignrl.policies import Learner, Policy, Standing, is_trained
+from campaignrl.policies import ALPHA, Learner, Policy, Standing, is_trained
 from campaignrl.proof.in_a_world import prove_in_world
 from campaignrl.proof.on_a_log import REFUSED, prove_on_log
 from campaignrl.specs import World, WorldReference, load_world
@@ -25,6 +25,7 @@ def prove(
     chosen_on: DecisionLog | None = None,
     seed: int = 0,
     explore: float = 0.0,
+    alpha: float = ALPHA,
 ) -> Standing:
     """Hold a policy against sending nothing, business as usual and the best fixed action.
 
@@ -37,6 +38,7 @@ def prove(
             comparison is made on the other.
         seed: of the customers' luck.
         explore: of a world: business as usual and the best fixed action draw this share at random, as the policy does.
+        alpha: chance that an interval misses; less than 0.05 where one looks more than once.
 
     Returns:
         Standing: the gains with intervals, and what is in doubt; none: the policy may be used.
@@ -48,10 +50,10 @@ def prove(
         False
     """
     if not isinstance(source, DecisionLog):
-        return prove_in_world(policy, load_world(source), customers, seed, explore)
+        return prove_in_world(policy, load_world(source), customers, seed, explore, alpha)
     if chosen_on is None:
         source, chosen_on = split_by_customer(source, 0.5, seed)
-    return prove_on_log(policy, source, chosen_on)
+    return prove_on_log(policy, source, chosen_on, alpha)
 
 
 def refuse_unsupported(learner: Policy, standing: Standing | None) -> None:
@@ -69,13 +71,15 @@ def refuse_unsupported(learner: Policy, standing: Standing | None) -> None:
     raise SupportError(f"{learner.name} cannot be taught by this log. {' '.join(standing.doubts)} {fix}")
 
 
-def proof_of_training(learner: Policy, before: Policy, source: World | DecisionLog, seed: int = 0) -> Standing:
+def proof_of_training(
+    learner: Policy, before: Policy, source: World | DecisionLog, seed: int = 0, alpha: float = ALPHA
+) -> Standing:
     """How what was just taught stands: in its world, or by a copy taught on a part of the customers of its log.
 
-    before: the learner as it was before it was taught, which the copy begins from.
+    before: the learner as it was before it was taught, which the copy begins from; alpha: as of `prove`.
     """
     if isinstance(source, World):
-        return prove(learner, source, seed=seed)
+        return prove(learner, source, seed=seed, alpha=alpha)
     if not isinstance(before, Learner):
         raise UsageError(Problem("prove", "policy", learner.name, "one that learns from logs"))
     if len(source) > MOST_ROWS:
@@ -89,4 +93,4 @@ def proof_of_training(learner: Policy, before: Policy, source: World | DecisionL
     if not is_trained(before):
         why = "Too little is left of its log to hold it against anything."
         return Standing.of(f"log of {source.policy_id}", "a decision", {}, REFUSED, (why,))
-    return prove(before, held, chosen_on=kept, seed=seed)
+    return prove(before, held, chosen_on=kept, seed=seed, alpha=alpha)

@@ -15,7 +15,7 @@ from pathlib import Path
 from campaignrl import rng
 from campaignrl.arrays import UInt64
 from campaignrl.errors import ArtifactError, Problem, UsageError
-from campaignrl.ledger import EPOCH, Ledger, keep_aliases, known_as
+from campaignrl.ledger import EPOCH, Ledger, keep_aliases, keep_plan, known_as
 from campaignrl.policies import Policy, PolicyReference, load_policy, parts_of, require_trained
 from campaignrl.policies.deep import Memory, require_memory
 from campaignrl.send.customers import Customers, Suppressed, read_customers
@@ -135,13 +135,23 @@ def decide(
         found = replace(decided(one_an_address(begun.customers), begun), run=run)
         found = replace(found, barred_today=begun.barred_today, overdrawn=begun.overdrawn)
         if before is not None:
+            if not dry_run:
+                _keep_prices(kept, found)
             return decided_before(before, table.ids, found, world)
         require_not_earlier(begun, day)
         require_list(kept, begun.customers.listed)
         if not dry_run:
             keep_aliases(kept)
             kept.append("decisions", rows_of(found, run, world, begun), run, begun.head)
+            _keep_prices(kept, found)
     return found
+
+
+def _keep_prices(ledger: Ledger, found: Decisions) -> None:
+    """Those of a plan by value, for who asks later in the day; a run that was killed does it when it is repeated."""
+    if found.plan is not None:
+        told = {"prices": found.plan.prices, "explore": found.about["explore"]}
+        keep_plan(ledger.folder, found.day, found.run, told)
 
 
 def _decided(

@@ -18,10 +18,13 @@ from campaignrl.send.limits import Served
 from campaignrl.send.value_plan import Planned
 
 
-def reasons_of(catalog: Catalog, drawn: Drawn, served: Served, limits: Limits) -> Objects:
-    """(n,) one text each: what was chosen among how many, or which rule, or the lack of money, left nothing."""
+def reasons_of(catalog: Catalog, drawn: Drawn, served: Served, limits: Limits, weighed: Bool) -> Objects:
+    """(n,) one text each: what was chosen among how many, or which rule, or the lack of money, left nothing.
+
+    weighed: (n,) whether who decided chose by what actions bring; only then nothing that is sent does not pay.
+    """
     options = drawn.eligible.sum(axis=1)
-    texts = _chosen(drawn.action, drawn.propensity, drawn.is_best, options)
+    texts = _chosen(drawn.action, drawn.propensity, drawn.is_best, options, weighed)
     texts[options == 1] = [f"nothing may be sent: {rules}" for rules in drawn.blocked[options == 1]]
     lost = ((served.no_capacity, _full_channel), (_sold_out(served), _no_stock), (served.no_money, _no_money))
     for hit, why in lost:
@@ -49,21 +52,22 @@ def _sold_out(served: Served) -> Bool:
     return np.zeros(len(served.action), dtype=bool) if served.no_stock is None else served.no_stock
 
 
-def _chosen(action: Int, propensity: Float, best: Bool, options: Int) -> Objects:
+def _chosen(action: Int, propensity: Float, best: Bool, options: Int, weighed: Bool) -> Objects:
     """Of a draw that was free: the best of what was allowed, or a trial."""
     texts = np.empty(len(action), dtype=object)
     texts[:] = [
-        _words(sends, chance, top, among)
-        for sends, chance, top, among in zip(action != NONE, propensity, best, options, strict=True)
+        _words(sends, chance, top, among, values)
+        for sends, chance, top, among, values in zip(action != NONE, propensity, best, options, weighed, strict=True)
     ]
     return texts
 
 
-def _words(sends: bool, chance: float, best: bool, among: int) -> str:
+def _words(sends: bool, chance: float, best: bool, among: int, weighed: bool) -> str:
     """Of one draw. Ties are all the best."""
     of = f"of {among} allowed" + ("" if chance == 1.0 else f", probability {chance:.3f}")
     if best:
-        return f"best {of}" if sends else f"nothing pays here: best {of}"
+        nothing = "nothing pays here" if weighed else "nothing is its choice here"
+        return f"best {of}" if sends else f"{nothing}: best {of}"
     return f"exploring: one {of}" if sends else f"exploring what comes of nothing: one {of}"
 
 

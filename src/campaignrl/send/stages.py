@@ -19,7 +19,7 @@ from campaignrl import rng
 from campaignrl.arrays import Bool, Float32, Int64, UInt64
 from campaignrl.guard import Limits
 from campaignrl.ledger import EPOCH
-from campaignrl.policies import Policy, Split, doubts_of, parts_of, policy_hash
+from campaignrl.policies import Policy, Split, doubts_of, parts_of, policy_hash, weighs_rewards
 from campaignrl.policies.deep import Memory
 from campaignrl.send.decisions import Decisions, joined
 from campaignrl.send.draw import Drawn, draw
@@ -160,10 +160,16 @@ def tell(run: Run, table: CustomerTable, keys: UInt64, offered: Offered, shared:
         found,
         action=served.action,
         propensity=served.propensity,
-        reason=reasons_of(world.catalog, drawn, served, run.limits),
+        reason=reasons_of(world.catalog, drawn, served, run.limits, _weighed(policy, found)),
         blocked=blocked_of(world.catalog, drawn, served),
         expected_gain=expected_gain(policy, table.context, served.action, keys),
     )
+
+
+def _weighed(policy: Policy, found: Decisions) -> Bool:
+    """(n,) whether who decided chose by what actions bring."""
+    parts = np.array([weighs_rewards(one) for one in parts_of(policy)])
+    return parts[np.zeros(len(found.ids), dtype=np.int64) if found.decider is None else found.decider]
 
 
 def _deciders(policy: Policy) -> tuple[tuple[str, str], ...]:

@@ -6,6 +6,7 @@ Not here: the application (app.py).
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import multiprocessing
@@ -13,6 +14,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -20,6 +22,7 @@ from typing import Any
 from campaignrl.errors import MissingExtra, Problem, UsageError
 from campaignrl.service.api import Answer, Express
 from campaignrl.service.app import as_served, create_app
+from campaignrl.service.deciding import Wish
 from campaignrl.service.ground import Settings
 from campaignrl.service.worker import Service
 
@@ -37,15 +40,50 @@ SWITCH = 0.0005  # seconds after which threads take turns; by default a round wa
 PAUSE = 1.0  # seconds before a worker that died is started again
 
 
+class Plain:
+    """A request that no parser has read, to whoever asks a connection about the one under way."""
+
+    more_body = False
+
+    def __init__(self) -> None:
+        self.response_complete = self.disconnected = False
+        self.keep_alive, self.message_event = True, asyncio.Event()
+
+
 class Impatient(HttpToolsProtocol):
     """Closes a connection whose request does not get as far as its body within the time."""
 
     def connection_made(self, transport: Any) -> None:
         """The clock starts."""
         super().connection_made(transport)
+        self._lane: Express | None = getattr(self.config.app, "express", None)
         self._hurry, self._head = self.loop.call_later(IDLE, self._give_up), 0
 
     def data_received(self, data: bytes) -> None:
+        """A plain request for one decision takes the express lane, whole as it is; a parser reads all others."""
+        if not (self._between_requests() and self._taken(data)):
+            self._parse(data)
+
+    def _between_requests(self) -> bool:
+        """Whether the next byte is the first of a request."""
+        if self.cycle is None:
+            return not self._head
+        done: bool = self.cycle.response_complete and not self.cycle.more_body and self._hurry.cancelled()
+        return done and not self.pipeline
+
+    def _taken(self, data: bytes) -> bool:
+        """Whether these bytes are a request that has lined up; where they are not, nothing has happened."""
+        if self._lane is None or self.flow.write_paused:
+            return False
+        cycle, began = Plain(), time.perf_counter()
+        if not self._lined_up(cycle, lambda lane: lane.read(data), began):
+            return False
+        self._unset_keepalive_if_required()
+        self._hurry.cancel()
+        self.cycle = cycle  # type: ignore[assignment]
+        return True
+
+    def _parse(self, data: bytes) -> None:
         """A further request on the same connection has as long as the first, and no head is endless."""
         if self._hurry.cancelled() and (self.cycle is None or self.cycle.response_complete):
             self._hurry, self._head = self.loop.call_later(IDLE, self._give_up), 0
@@ -60,40 +98,49 @@ class Impatient(HttpToolsProtocol):
         super().on_headers_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        """A plain request for one decision takes the express lane, once its body is here."""
-        lane = getattr(self.config.app, "express", None)
-        if lane is None or cycle.waiting_for_100_continue or not lane.takes(cycle.scope):
+        """A request that took a parser may yet be a plain one, once its body is here."""
+        if self._lane is None or cycle.waiting_for_100_continue or not self._lane.takes(cycle.scope):
             super()._start_asgi_task(cycle, app)
         else:
-            self.loop.call_soon(self._by_express, lane, cycle, app, time.perf_counter())
+            self.loop.call_soon(self._by_express, cycle, app, time.perf_counter())
 
-    def _by_express(self, lane: Express, cycle: RequestResponseCycle, app: Any, began: float) -> None:
+    def _by_express(self, cycle: RequestResponseCycle, app: Any, began: float) -> None:
+        def wish(lane: Express) -> Wish | None:
+            return lane.wish_of(dict(cycle.scope["headers"]), bytes(cycle.body))
+
         plain = not (cycle.more_body or cycle.disconnected or self.flow.write_paused)
+        if not (plain and self._lined_up(cycle, wish, began)):
+            super()._start_asgi_task(cycle, app)
+
+    def _lined_up(self, cycle: Any, wish_of: Callable[[Express], Wish | None], began: float) -> bool:
+        """Whether a wish has taken the express lane; its answer is written and counted when it comes."""
+        lane = self._lane
+        assert lane is not None
         try:
-            wish = lane.wish_of(cycle.scope, bytes(cycle.body)) if plain else None
+            wish = wish_of(lane)
         except Exception:  # nobody would be answered; the route says what is wrong
             LOG.exception("a request left the express lane")
-            wish = None
+            return False
 
         def answered(answer: Answer) -> None:
             lane.count(answer[0], time.perf_counter() - began)
             self._write(cycle, *answer)
 
-        if wish is None or not lane.ask(wish, answered):
-            super()._start_asgi_task(cycle, app)
+        return wish is not None and lane.ask(wish, answered)
 
-    def _write(self, cycle: RequestResponseCycle, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    def _write(self, cycle: Any, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         """A whole response at once, as a cycle writes it in parts."""
         if cycle.disconnected:
             return
-        lines = [*cycle.default_headers, *headers, *([] if cycle.keep_alive else [(b"connection", b"close")])]
+        own = self.server_state.default_headers
+        lines = [*own, *headers, *([] if cycle.keep_alive else [(b"connection", b"close")])]
         head = [part for name, value in lines for part in (name, b": ", value, b"\r\n")]
         cycle.response_started = cycle.response_complete = True
         self.transport.write(b"".join((STATUS_LINE[status], *head, b"\r\n", body)))
         cycle.message_event.set()
         if not cycle.keep_alive:
             self.transport.close()
-        cycle.on_response()
+        self.on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing to wait for."""
@@ -128,7 +175,7 @@ def serve(settings: Settings, place: socket.socket, workers: int, service: Servi
         return
     service.decider.close()
     service.store.close()
-    _serve_several(replace(settings, customers=None), place, workers)
+    _serve_several(replace(settings, customers=None, prices=None), place, workers)  # the store has both
 
 
 def _serve_one(settings: Settings, place: socket.socket, service: Service | None = None) -> None:

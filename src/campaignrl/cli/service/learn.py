@@ -25,10 +25,13 @@ def learn(
     promote: Annotated[bool, typer.Option("--promote", help="Let what is shown to be better decide.")] = False,
     every: Annotated[float | None, typer.Option(help="Seconds after which it learns again; left out: once.")] = None,
     as_of: Annotated[str | None, typer.Option(help="Day, YYYY-MM-DD; default: today.")] = None,
+    policy: Annotated[
+        str | None, typer.Option(help="Kind or bundle that learns, whoever decided; default: a copy of the champion.")
+    ] = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Teach a copy of the champion what has matured, prove it, and let it watch, or decide where it is better."""
+    """Teach what has matured, prove what came of it, and let it watch, or decide where it is better."""
     from campaignrl.service import Store, learn_once
 
     opened = Store.open(url)
@@ -37,7 +40,7 @@ def learn(
         if found.form is None:
             raise UsageError(Problem("store learn", "ledger", str(ledger), "one that keeps its rules"))
         day = datetime.date.today() if as_of is None else day_of(as_of)
-        told = learn_once(opened, found, found.form, folder, today=day, promote=promote, seed=seed)
+        told = learn_once(opened, found, found.form, folder, today=day, promote=promote, learner=policy, seed=seed)
         facts = {"became": told.became, "why": told.why, "rows": told.rows, "bundle": str(told.bundle or "")}
         if as_json:
             say_json(facts)

@@ -46,7 +46,7 @@ def serve(
     start: Annotated[str | None, typer.Option(help="First day of the campaign, YYYY-MM-DD; default: today.")] = None,
     send_at: Annotated[str | None, typer.Option(help="When sends go out, as 09:30, in the world's zone.")] = None,
     prices: Annotated[
-        Path | None, typer.Option(help="Plan by value, as decide --json says it, at whose prices the champion decides.")
+        Path | None, typer.Option(help="Plan by value at whose prices the champion decides; default: the ledger's.")
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, help="Port; 0: any that is free.")] = 8080,
@@ -82,7 +82,7 @@ def _run(told: dict[str, Any], host: str, port: int, workers: int, check: bool, 
     from campaignrl.service import Service, Settings, create_app, flow, listen, serve  # an extra, and slow to import
 
     ledger = told.pop("ledger", None)
-    settings = Settings(**told)
+    settings = Settings(**told, ledger=None if ledger is None else ledger.folder)
     service = Service.begin(settings)
     if ledger is not None:
         flow(service.store, ledger, settings.world, settings.clock())

@@ -44,7 +44,9 @@ Explore = Annotated[
 ]
 Prices = Annotated[
     Path | None,
-    typer.Option(help="Plan by value, as --json says it: each customer by itself takes what pays at its prices."),
+    typer.Option(
+        help="Plan by value, as --json says it, or the ledger that has it: who pays at its prices is sent to."
+    ),
 ]
 AtLeast = Annotated[
     list[str] | None,

@@ -1,16 +1,16 @@
 """Who decides: champion, challengers, and the trial by which one becomes the other.
 
-champion.py   Who may decide: the champion as its file names it, and what world and ledger say of it and of its
-              challengers
-cohort.py     Whom a step of a trial watches, and what is known of them beforehand, which takes noise out of the
-              comparison
-decisions.py  The decisions of a day, by whoever decides: the champion, or champion and challenger with their shares
+champion.py     Who may decide: the champion as its file names it, and what world and ledger say of it and of its
+                challengers
+cohort.py       Whom a step of a trial watches, and what is known of them beforehand, which takes noise out of the
+                comparison
+decisions.py    The decisions of a day, by whoever decides: the champion, or champion and challenger with their shares
 expectation.py  What a customer may be expected to bring: how often they order, times what an order is worth, if
-              still there
-kept.py       Every policy that decides is kept in the folder as it was, so that an audit and a roll-back need no other
-              file
-rule.py       The rule by which a challenger becomes champion, stays one, or is sent away: that of an A/B test
-trial.py      The course of a trial over mornings: who is on trial, in which step, since when; promotion and roll-back
+                still there
+kept.py         Every policy that decides is kept in the folder as it was, so that an audit and a roll-back need no
+                other file
+rule.py         The rule by which a challenger becomes champion, stays one, or is sent away: that of an A/B test
+trial.py        The course of a trial over mornings: who is on trial, in which step, since when; promotion and roll-back
 """
 
 from campaignrl.loop.arms.champion import Challenger as Challenger

@@ -34,17 +34,15 @@ def decided(
     campaign: CampaignFile, ledger: Ledger, day: datetime.date, *, commit: bool, policy: Policy | None = None
 ) -> Decisions:
     """The decisions of a day, given profiles and ledger as they stand; of those whose day it is, or of `policy`."""
-    sends = campaign.spec.sends
     return decide(
         _who(campaign, commit, policy),
         campaign.folder / TABLE,
         campaign.world,
         day=day,
-        budget=sends.budget,
-        capacity=sends.capacity,
         ledger=ledger,
         dry_run=not commit,
-        send_at=sends.at,
+        send_at=campaign.spec.sends.at,
+        **campaign.spec.how,
     )
 
 
@@ -83,8 +81,8 @@ def of_day(
         found = decided(campaign, ledger, day, commit=commit, policy=policy)
         plan = plan_of(found, campaign.world, ledger)
         return OfDay(plan, found.sends(), found.run, found.policy, frozenset(plan.left_out))
-    sends, who = campaign.spec.sends, _who(campaign, commit, policy)
-    settings = Settings(budget=sends.budget, capacity=sends.capacity, send_at=clock_time(sends.at))
+    who = _who(campaign, commit, policy)
+    settings = Settings(send_at=clock_time(campaign.spec.sends.at), **campaign.spec.how)
     with tempfile.TemporaryDirectory(dir=campaign.folder, prefix=DECIDING) as scratch:
         place, listed = Path(scratch) / "run", Path(scratch) / "sends.parquet"
         shards = decide_in_shards(

@@ -8,7 +8,8 @@
                            each, if its columns have other names, the mapping file
     [policies]             champion, challengers, explore (share of what is decided that is drawn at random)
     [proof]                customers and seed on which a policy is held against sending nothing before it may decide
-    [sends]                at (when the list goes out), budget (of a day), capacity (by channel, of a day)
+    [sends]                at (when the list goes out), budget (of a day), capacity (by channel, of a day), allocate
+                           (by lot, or where it brings most)
     [world_check]          days, most, stop: is the world still like the exports?
     [learn]                policy, every, least: who learns on from the ledger's log
     [trial]                mode, ramp and what ends it: how a challenger becomes champion

@@ -6,9 +6,10 @@ Not here: the file itself (campaign_file.py), the meaning of the exports' column
 from __future__ import annotations
 
 import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from campaignrl.specs import Spec
 
@@ -52,11 +53,16 @@ class Proof(Spec):
 
 
 class Sends(Spec):
-    """How a list goes out. budget: money of a day, in the world's currency; capacity: sends of a day by channel."""
+    """How a list goes out. budget: money of a day, in the world's currency; capacity: sends of a day by channel.
+
+    allocate: who is served where that is too little for all: by lot, or by value, those to whom it brings most, but for
+    the share `[policies] explore`, who draw among all that is allowed.
+    """
 
     at: str | None = None
     budget: Annotated[float, Field(ge=0)] | None = None
     capacity: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    allocate: Literal["lot", "value"] = "lot"
 
 
 class WorldCheck(Spec):
@@ -144,3 +150,17 @@ class CampaignSpec(Spec):
     learn: Learn = Learn()
     trial: TrialSpec = TrialSpec()
     guess: tuple[GuessSpec, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_plan(self) -> CampaignSpec:
+        if self.sends.allocate == "value" and self.trial.mode == "trial":
+            said = "[sends] allocate by lot while [trial] mode is trial: one plan by value would be of both"
+            raise PydanticCustomError("allocate", said)
+        return self
+
+    @property
+    def how(self) -> dict[str, Any]:
+        """How a day's sends are shared, in the words of `decide`."""
+        sends = self.sends
+        more = {"explore": self.policies.explore} if sends.allocate == "value" else {}
+        return {"budget": sends.budget, "capacity": sends.capacity, "allocate": sends.allocate, **more}

@@ -23,6 +23,7 @@ from campaignrl.policies.row_products import even_dtype
 
 SCORES_AT_ONCE = 400_000  # of all draws and actions; 1.6 MB
 DRAWS_AT_ONCE = 32  # compared at once: the best scores of 256 rows by 32 draws stay in the first-level cache
+FEW = 64  # rows of which all actions are barred at once, since a step for each action costs more
 ROWS_AT_ONCE = 256  # scored at once, with the actions that any of them may have
 
 Votes = npt.NDArray[np.uint8]
@@ -95,9 +96,7 @@ def _clear_votes(by_action: Array, phi: Float32, allowed: Bool, largest: Array) 
         np.matmul(coefficients.reshape(-1, D), x[:, at], out=score)
         score = score.reshape(len(used), S, -1)
         if partly:
-            open_ = may[used, at]
-            for i in np.flatnonzero(~open_.all(axis=1)):
-                score[i] += np.where(open_[i], score.dtype.type(0.0), score.dtype.type(-np.inf))
+            _bar(score, may[used, at])
         won = _counted(score, slack[at])
         np.equal(won.sum(axis=0, dtype=np.uint16), S, out=clear[at])
         won *= clear[at]
@@ -107,6 +106,16 @@ def _clear_votes(by_action: Array, phi: Float32, allowed: Bool, largest: Array) 
     back = np.empty_like(turn)
     back[turn] = np.arange(len(turn))
     return found.take(back, axis=1), clear[back]
+
+
+def _bar(score: Array, open_: Bool) -> None:
+    """Let no draw choose what a row may not have. score: (u, S, m), written on; open_: (u, m)."""
+    barred = np.where(open_, score.dtype.type(0.0), score.dtype.type(-np.inf))
+    if score.shape[2] <= FEW:
+        score += barred[:, None]
+        return
+    for i in np.flatnonzero(~open_.all(axis=1)):
+        score[i] += barred[i]
 
 
 def _rows_at_once(scores: int) -> int:

@@ -3,8 +3,8 @@
 figures.py   Sums over the decisions of a run, of which those of two shards, put together in order, are those of both
 plan.py      The plan of a run in figures: what goes where, what it costs, who gets nothing and why, what changed since
              the last
-prices.py    Prices of a plan by value, as `campaignrl decide --allocate value --json` says them: for who comes after
-             the plan
+prices.py    Prices of a plan by value, for who comes after it: as `campaignrl decide --json` says them, or a ledger
+             keeps them
 """
 
 from campaignrl.send.plans.figures import NO_TAG as NO_TAG

@@ -1,6 +1,6 @@
-"""Prices of a plan by value, as `campaignrl decide --allocate value --json` says them: for who comes after the plan.
+"""Prices of a plan by value, for who comes after it: as `campaignrl decide --json` says them, or a ledger keeps them.
 
-Not here: a policy at prices (policies/priced.py), how they are found (guard/dual_prices.py).
+Not here: a policy at prices (policies/priced.py), how they are found (guard/dual_prices.py), the keeping (ledger/).
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from campaignrl.errors import Problem, UsageError
+from campaignrl.ledger import FACTS, newest_plan
 
 SAID = "plan_by_value"  # of the answer of `decide`
+LEDGER = "ledger"  # folder of it in a campaign's
 FIX = "Make it: campaignrl decide ... --allocate value --json > plan.json."
 
 
@@ -39,14 +41,27 @@ class Prices(NamedTuple):
 
 
 def read_prices(path: str | Path) -> Prices:
-    """The prices of a file.
+    """The prices of a file; of a ledger, or of a campaign's folder: those of its newest plan by value.
 
     Raises:
         UsageError: it is not there, or holds none.
     """
+    place = Path(path)
+    if place.is_dir():
+        newest = newest_plan(_ledger_in(place))
+        if newest is None:
+            fix = (
+                "Let a plan by value be committed: campaignrl decide --ledger --allocate value, or campaignrl approve."
+            )
+            raise UsageError(Problem("prices", "folder", str(path), "a ledger with a plan by value", fix))
+        place = newest
     try:
-        told = json.loads(Path(path).read_text(encoding="utf-8"))
+        told = json.loads(place.read_text(encoding="utf-8"))
     except (OSError, ValueError) as wrong:
         said = str(wrong).partition("\n")[0]
-        raise UsageError(Problem("prices", "file", str(path), f"JSON that can be read: {said}", FIX)) from None
-    return Prices.from_dict(told, str(path))
+        raise UsageError(Problem("prices", "file", str(place), f"JSON that can be read: {said}", FIX)) from None
+    return Prices.from_dict(told, str(place))
+
+
+def _ledger_in(folder: Path) -> Path:
+    return folder if (folder / FACTS).is_file() else folder / LEDGER

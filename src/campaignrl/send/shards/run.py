@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from campaignrl.errors import DataError
-from campaignrl.ledger import Ledger, keep_aliases, known_as
+from campaignrl.ledger import Ledger, keep_aliases, keep_plan, known_as
 from campaignrl.policies import Policy, policy_hash
 from campaignrl.send.decide import require_playable, require_recent
 from campaignrl.send.decisions import Decisions
@@ -168,6 +168,8 @@ def _decided(
     some = some if begun is None else replace(some, overdrawn=begun.overdrawn)
     if begun is not None and not (job.repeated or committed or dry_run):
         _commit(job, shards, begun)
+    if begun is not None and not dry_run:
+        _keep_prices(job)
     kept = {text: many for text, many in repaired.items() if many}
     return InShards(job, shards, outputs.figures_of_all(job, shards), some, kept)
 
@@ -205,6 +207,15 @@ def _commit(job: Job, shards: Sequence[Shard], begun: LedgerStart) -> None:
     job.folder.write({**job.folder.manifest(), "commits": job.name})
     keep_aliases(job.ledger)
     outputs.commit(job, shards, begun.head)
+
+
+def _keep_prices(job: Job) -> None:
+    """Those of a plan by value, as `decide` does."""
+    assert job.ledger is not None
+    assert job.run is not None
+    if isinstance(job.shared, Terms):
+        told = {"prices": job.shared.plan.prices, "explore": job.run.explore}
+        keep_plan(job.ledger.folder, job.day, job.name, told)
 
 
 class _Stands(NamedTuple):

@@ -25,6 +25,8 @@ def _plain(text: str) -> str:
 
 
 def _named(text: str) -> str:
+    if text.isascii() and text.isprintable() and text and not text.isspace():  # as ids are
+        return text
     if not text.strip():
         raise ValueError("not empty")
     return _plain(text)

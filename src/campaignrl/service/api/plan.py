@@ -21,6 +21,7 @@ from campaignrl.send import limits_left
 from campaignrl.service.api.models import Facts
 from campaignrl.service.api.requests import PROBLEMS, as_json, let_in, service_of
 from campaignrl.service.store import (
+    PRICED_BY,
     PRICES,
     SHARED,
     broken_trail,
@@ -48,7 +49,7 @@ def plan_of_today(service: Service) -> dict[str, Any]:
     channels, offers = list(world.channels), list(world.offers)
     today = (day - EPOCH).days
     with service.store.reading() as con:
-        told, figures = read_facts(con, (*SHARED, PRICES)), figures_of_day(con, today)
+        told, figures = read_facts(con, (*SHARED, PRICES, PRICED_BY)), figures_of_day(con, today)
         nobody = partial(standing_of, hashes=None, addresses=None, days=1)
         found = nobody(con, today, [], [], channels=channels, offers=offers)
     left = limits_left(found, world, service.store.customers, (day - service.store.start).days)
@@ -64,6 +65,7 @@ def plan_of_today(service: Service) -> dict[str, Any]:
             "stock": {name: int(many) for name, many in zip(offers, stock, strict=True) if math.isfinite(many)},
         },
         "prices": orjson.loads(told[PRICES]) if told.get(PRICES) else None,
+        "priced_by": told.get(PRICED_BY) or None,
         "halted": service.decider.stopped(told),
         "rules": [rule._asdict() for rule in rules_said(world)],
     }

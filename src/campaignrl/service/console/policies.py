@@ -83,7 +83,7 @@ def _rows(service: Service, facts: dict[str, Any]) -> list[dict[str, Any]]:
         proof, doubts = _proof(service, str(one["name"]))
         row = {"role": one["role"], "name": one["name"], "hash": str(one["hash"])[:8], "when": when, "match": match}
         found.append({**row, "proof": proof, "doubts": doubts, "short": str(one["name"]).rpartition("/")[2]})
-    order = {"champion": 0, "shadow": 1, "former": 2}
+    order = {"champion": 0, "shadow": 1, "former": 2, "dismissed": 3}
     return sorted(found, key=lambda row: order.get(row["role"], 3))
 
 

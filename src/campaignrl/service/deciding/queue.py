@@ -27,6 +27,7 @@ from campaignrl.service.store import Checkpoints, StoreDown
 LOG = logging.getLogger("campaignrl.service")
 MOST = 256  # requests of one round
 MOST_CUSTOMERS = 5_000
+GIVE_WAY = 0.005  # seconds at most for which a round waits until answers are written
 Change = Callable[[Connection, datetime.date, float], Any]
 
 
@@ -87,11 +88,12 @@ class Line:
     def _serve(self) -> None:
         while (tickets := self._next()) is not None:
             began = time.perf_counter()
-            self._answer(tickets, self._together(tickets))
+            told = self._answer(tickets, self._together(tickets))
             self._decider.metrics.rounds.observe(time.perf_counter() - began)
             self._decider.metrics.together.observe(len(tickets))
             self._decider.metrics.waiting.set(self._tickets.qsize())
             self._checkpoints.between_rounds()
+            told.wait(GIVE_WAY)
 
     def _next(self) -> list[Ticket] | None:
         """All who wait, up to a round full of them; None at the end."""
@@ -141,24 +143,32 @@ class Line:
                 found |= dict(zip(wishes, self._decider.decide(con, asked, day, now), strict=True))
         return [found[i] for i in range(len(tickets))]
 
-    def _answer(self, tickets: Sequence[Ticket], found: Sequence[Any]) -> None:
-        """Wake all who waited, with one call for each of their loops."""
+    def _answer(self, tickets: Sequence[Ticket], found: Sequence[Any]) -> threading.Event:
+        """Wake all who waited, with one call for each of their loops; set once they have answered and read anew.
+
+        The next round would else be made while answers wait to be written and requests to be read, all of them in turn.
+        """
+        told = threading.Event()
         by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Callable[[Any], None], Any]]] = {}
         for ticket, one in zip(tickets, found, strict=True):
             by_loop.setdefault(ticket.loop, []).append((ticket.done, one))
         for loop, pairs in by_loop.items():
             try:
-                loop.call_soon_threadsafe(_wake, pairs)
+                loop.call_soon_threadsafe(_wake, pairs, loop, told)
             except RuntimeError:  # the loop is gone, and with it whoever asked
-                continue
+                told.set()
+        return told
 
 
-def _wake(pairs: list[tuple[Callable[[Any], None], Any]]) -> None:
+def _wake(
+    pairs: list[tuple[Callable[[Any], None], Any]], loop: asyncio.AbstractEventLoop, told: threading.Event
+) -> None:
     for done, one in pairs:
         try:
             done(one)
         except Exception:  # of one who asked, and nobody else's business
             LOG.exception("an answer could not be given")
+    loop.call_soon(told.set)  # after what has come in meanwhile
 
 
 def _resolve(future: asyncio.Future[Any], one: Any) -> None:

@@ -235,7 +235,8 @@ class Decider:
         hashes, midnight = self._addresses(table), end.timestamp()
         made, sent = [], []
         for key, record, address in zip(keys, records, hashes, strict=True):
-            record["reason"] = f"fallback, the champion was {why}: {record['reason']}" if why else record["reason"]
+            if why:
+                record["reason"] = f"fallback, the champion was {why}: {record['reason']}"
             made.append(decision_row(record, key, bool(why), now))
             if record["action"] != NONE:
                 sent.append(send_row(record, midnight, address))

@@ -32,14 +32,15 @@ class Settings:
         customers: table of whom it decides for, taken into the store at the start; None: those the store holds.
         campaign: folder of a campaign, whose kill switch is obeyed; None: only the store's own.
         policies: folder of the bundles that may be promoted; None: bundled ones alone.
+        ledger: folder of the ledger whose plans by value say the prices; None: only what flows says them.
         salt: of the ledger that the store will flow into, where it is new; "": of its own.
         fallback: the policy that decides where the champion is missing, fails or is slow.
         seed: of the draws.
         horizon_customers: whom budget and capacity are for, where the store is new; None: the customers of the table.
         start: first day of the campaign, where the store is new; None: the day of the start.
         send_at: hour of the sender's clock, as for `decide`.
-        prices: of a plan by value, as `decide --json` says them, at which the champion decides; None: those the store
-            holds, if any.
+        prices: of a plan by value, as `decide --json` says them, at which the champion decides until the ledger has
+            another; None: those the store holds, if any.
         policy_seconds: how long the champion may take for one round of requests.
         largest_body: bytes of a request.
         largest_batch: customers of one request.
@@ -57,6 +58,7 @@ class Settings:
     customers: Path | None = None
     campaign: Path | None = None
     policies: Path | None = None
+    ledger: Path | None = None
     salt: str = ""
     fallback: str = "none"
     seed: int = 0

@@ -11,7 +11,8 @@ flow.py        The flow into a ledger, exactly once, and back from it what other
 history.py     What the store says of one customer, and of a day
 incoming.py    What comes back: hand-overs, outcomes and permissions, each once, in any order
 migrations.py  From an older store to today's, step by step in one transaction
-policies.py    Which policies hold which place: champion, shadow, former
+policies.py    Which policies hold which place: champion, shadow, former, dismissed; and at which prices the champion
+               decides
 schema.py      The tables of the store. The same on SQLite and on PostgreSQL
 standing.py    What a decision must know of earlier ones, read by the customers it is about
 store.py       The store of a service: what it is of, and how it is opened
@@ -40,7 +41,9 @@ from campaignrl.service.store.decided import keep_shadows as keep_shadows
 from campaignrl.service.store.facts import CUSTOMERS as CUSTOMERS
 from campaignrl.service.store.facts import ERASED as ERASED
 from campaignrl.service.store.facts import LAST_DAY as LAST_DAY
+from campaignrl.service.store.facts import LESSONS as LESSONS
 from campaignrl.service.store.facts import POLICIES as POLICIES
+from campaignrl.service.store.facts import PRICED_BY as PRICED_BY
 from campaignrl.service.store.facts import PRICES as PRICES
 from campaignrl.service.store.facts import SHARED as SHARED
 from campaignrl.service.store.facts import halt as halt
@@ -72,6 +75,7 @@ from campaignrl.service.store.policies import places as places
 from campaignrl.service.store.policies import predecessor as predecessor
 from campaignrl.service.store.policies import price_at as price_at
 from campaignrl.service.store.policies import priced_at as priced_at
+from campaignrl.service.store.policies import take_prices as take_prices
 from campaignrl.service.store.schema import metadata as metadata
 from campaignrl.service.store.schema import sends as sends
 from campaignrl.service.store.schema import tokens as tokens

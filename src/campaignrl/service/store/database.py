@@ -157,6 +157,15 @@ class Database:
             said = str(getattr(wrong, "orig", None) or wrong).splitlines()
             raise StoreDown(f"the store {self.shown} does not answer: {(said or ['no reason given'])[0]}") from wrong
 
+    @contextmanager
+    def closed_if_refused(self) -> Iterator[None]:
+        """Leave no connection behind where what is opened turns out to be none of ours."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
     def close(self) -> None:
         """Give all connections back."""
         with self._turn:

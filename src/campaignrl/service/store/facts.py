@@ -19,6 +19,9 @@ POLICIES = "policies_version"
 ERASED = "anybody_erased"
 LAST_DAY = "last_day"  # on which anything was decided
 PRICES = "prices"  # of a plan by value, at which the champion decides; "" of none
+PRICED_BY = "priced_by"  # the ledger's plan that these prices are of; "": somebody gave them by hand
+LAST_PLAN = "last_plan"  # the newest plan of the ledger whose prices were taken, or passed over
+LESSONS = "lessons"  # of the learner, under the champion that decides
 NAMED = Question(lambda listed: select(facts.c.name, facts.c.value).where(listed(facts.c.name, "names")))
 SHARED = (HALT, CUSTOMERS, POLICIES, ERASED, LAST_DAY)
 

@@ -29,6 +29,7 @@ from campaignrl.service.store.customers import (
 )
 from campaignrl.service.store.decided import add_to_totals, set_counted
 from campaignrl.service.store.incoming import add_permissions
+from campaignrl.service.store.policies import take_prices
 from campaignrl.service.store.schema import decisions, flows, handovers, outcomes, permissions, sends
 from campaignrl.service.store.standing import OF_OFFER, ON_DAY, SPENT
 from campaignrl.service.store.store import HASHED, Store
@@ -51,7 +52,9 @@ class Flowed(NamedTuple):
 
 
 def flow(store: Store, ledger: Ledger, world: World, today: datetime.date) -> Flowed:
-    """Bring ledger and store to the same state. Again, nothing is left to do.
+    """Bring ledger and store to the same state, and the store the prices of the ledger's newest plan by value.
+
+    Again, nothing is left to do.
 
     Raises:
         UsageError: the ledger is of another world, start or size than the store, or hashes with another salt.
@@ -71,6 +74,7 @@ def flow(store: Store, ledger: Ledger, world: World, today: datetime.date) -> Fl
             names = spellings_of(con, customer)
         with store.writing() as con:
             erased_there(con, customer, names)
+    take_prices(store, ledger.folder, today)
     return Flowed(**told, erased=len(leaving), taken=taken)
 
 

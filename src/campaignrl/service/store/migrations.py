@@ -12,7 +12,14 @@ from campaignrl.service.store.schema import facts, metadata
 
 VERSION = "schema"
 # Statements that lead from each version to the next; version 1 is what `metadata` made first.
-STEPS: tuple[tuple[str, ...], ...] = ((),)
+STEPS: tuple[tuple[str, ...], ...] = (
+    (),
+    (  # every decision was put into two indexes that nobody reads it by
+        "DROP INDEX IF EXISTS decisions_by_key",
+        "DROP INDEX IF EXISTS sends_by_address",
+        "CREATE INDEX sends_by_address ON sends (address) WHERE address != ''",
+    ),
+)
 
 
 def migrate(con: Connection, where: str, steps: tuple[tuple[str, ...], ...] = STEPS) -> int:

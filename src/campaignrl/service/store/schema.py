@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    literal_column,
 )
 
 metadata = MetaData()
@@ -54,7 +55,6 @@ decisions = Table(
     Column("fallback", Boolean, nullable=False),
     Column("record", Text, nullable=False),
     Index("decisions_by_customer", "customer_id", "day"),
-    Index("decisions_by_key", "key"),
 )
 
 sends = Table(
@@ -70,8 +70,9 @@ sends = Table(
     Column("expires", Float, nullable=False),
     Column("address", String, nullable=False),  # "" of none
     Index("sends_by_customer", "customer_id", "day"),
-    Index("sends_by_address", "address"),
 )
+HAS_ADDRESS = sends.c.address != literal_column("''")  # written out, as an index of some rows asks for
+Index("sends_by_address", sends.c.address, sqlite_where=HAS_ADDRESS, postgresql_where=HAS_ADDRESS)
 
 totals = Table(
     "totals",
@@ -168,7 +169,7 @@ policies = Table(
     metadata,
     Column("name", String, primary_key=True),  # how it was named: a bundle's path, a bundled name
     Column("hash", String, nullable=False),
-    Column("role", String, nullable=False),  # champion, shadow, former
+    Column("role", String, nullable=False),  # champion, shadow, former, dismissed
     Column("at", Float, nullable=False),
 )
 

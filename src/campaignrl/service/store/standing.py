@@ -17,7 +17,7 @@ from sqlalchemy import Connection, and_, bindparam, or_, select
 from campaignrl.arrays import Bool
 from campaignrl.ledger import Standing, consent_on, in_order
 from campaignrl.service.store.database import Question
-from campaignrl.service.store.schema import erased, permissions, sends, totals
+from campaignrl.service.store.schema import HAS_ADDRESS, erased, permissions, sends, totals
 
 SPENT, ON_DAY, OF_OFFER = "spent", "day", "offer"
 TOTALS = Question(lambda listed: select(totals.c.name, totals.c.value).where(listed(totals.c.name, "names")))
@@ -31,7 +31,7 @@ COUNTED = and_(sends.c.counted, sends.c.day > bindparam("after"))
 SENDS = Question(lambda listed: select(*SENT).where(listed(sends.c.customer_id, "ids"), COUNTED))
 SENDS_AT = Question(
     lambda listed: select(*SENT).where(
-        or_(listed(sends.c.customer_id, "ids"), listed(sends.c.address, "addresses")), COUNTED
+        or_(listed(sends.c.customer_id, "ids"), and_(HAS_ADDRESS, listed(sends.c.address, "addresses"))), COUNTED
     )
 )
 

@@ -62,14 +62,15 @@ class Store:
             StoreDown: it cannot be reached.
         """
         database = Database(url, patience)
-        with database.writing() as con:
+        with database.closed_if_refused(), database.writing() as con:
             migrate(con, database.shown)
             if con.execute(select(facts.c.value).where(facts.c.name == "id")).scalar() is None:
                 told = {"id": secrets.token_hex(6), "salt": salt or secrets.token_hex(SALT), "world": world.name}
                 told |= {"world_hash": world_hash(world), "start": start.isoformat(), "customers": str(customers)}
                 con.execute(insert(facts), [{"name": name, "value": value} for name, value in told.items()])
-        found = cls._read(database)
-        found.require(world)
+        with database.closed_if_refused():
+            found = cls._read(database)
+            found.require(world)
         return found
 
     @classmethod
@@ -83,9 +84,10 @@ class Store:
         fix = "Begin one: campaignrl serve ... --store URL."
         if database.is_sqlite and not database.file.is_file():
             raise UsageError(Problem("store", "url", database.shown, "a store that is there", fix))
-        with database.writing() as con:
-            migrate(con, database.shown)
-        return cls._read(database)
+        with database.closed_if_refused():
+            with database.writing() as con:
+                migrate(con, database.shown)
+            return cls._read(database)
 
     @classmethod
     def _read(cls, database: Database) -> Store:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import orjson
 import pandas as pd
 
 from campaignrl.errors import CampaignError, Problem, UsageError
+from campaignrl.ledger import newest_plan
 from campaignrl.policies import ALWAYS
 from campaignrl.send import Prices, read_prices
 from campaignrl.service.deciding import (
@@ -35,6 +37,8 @@ from campaignrl.service.store import (
     CHAMPION,
     CUSTOMERS,
     POLICIES,
+    PRICED_BY,
+    PRICES,
     SHADOW,
     Store,
     StoreDown,
@@ -46,6 +50,7 @@ from campaignrl.service.store import (
     priced_at,
     read_facts,
     replace_customers,
+    take_prices,
 )
 from campaignrl.service.worker.security import Door
 from campaignrl.specs import bundled_files, pretrained_files
@@ -68,6 +73,7 @@ class Service:
     line: Line
     shares: dict[bytes, tuple[float, float]] = field(default_factory=dict)  # of requests, by token (gate.py)
     _read_again: float = 0.0
+    _plan: Path | None = None  # of the ledger, the last one looked at
 
     @classmethod
     def begin(cls, settings: Settings) -> Service:
@@ -85,6 +91,8 @@ class Service:
         _first_champion(store, settings)
         if settings.prices is not None:
             _price(store, read_prices(settings.prices))
+            if settings.ledger is not None:
+                take_prices(store, settings.ledger, settings.clock(), pass_over=True)
         with store.reading() as con:
             told = read_facts(con)
         customers = load_customers(store, settings.world, told.get(CUSTOMERS, ""))
@@ -115,6 +123,7 @@ class Service:
 
     def catch_up(self) -> None:
         """Once; what is broken is told, and what was there goes on."""
+        self._look_for_a_plan()
         with self.store.reading() as con:
             told = read_facts(con)
         if told.get(POLICIES, "") != self.decider.parties.version:
@@ -128,6 +137,18 @@ class Service:
             self.decider.customers = load_customers(self.store, self.settings.world, told.get(CUSTOMERS, ""))
             self._read_again = time.monotonic() + SPARE * (time.monotonic() - began)
             self.metrics.customers.set(len(self.decider.customers))
+
+    def _look_for_a_plan(self) -> None:
+        """A new plan of the ledger says new prices."""
+        folder, day = self.settings.ledger, self.settings.clock()
+        newest = None if folder is None else newest_plan(folder, day)
+        if folder is None or newest == self._plan:
+            return
+        try:
+            take_prices(self.store, folder, day)
+        except UsageError as wrong:
+            LOG.error("prices refused: %s", _line(wrong))
+        self._plan = newest
 
     def reference(self, name: str) -> str:
         """A policy's name as it may come from outside: bundled, `always:ACTION`, or a file of the folder of policies.
@@ -149,13 +170,12 @@ class Service:
     def checked(self, name: str) -> Party:
         """A policy that may decide; Refused (422) where its check fails, and nothing changes."""
         with self.store.reading() as con:
-            prices = _prices_of(priced_at(con))
+            told = read_facts(con, (PRICES, PRICED_BY))
         try:
-            asked = self.settings.world, self.settings.seed, self.settings.clock(), prices
-            return load_party(self.reference(name), *asked)
+            return _champion_of(self.reference(name), self.settings, told)[0]
         except CampaignError as wrong:
             self.metrics.refused_policies.inc()
-            raise Refused(422, f"The policy fails its check: {str(wrong).partition(chr(10))[0]}") from None
+            raise Refused(422, f"The policy fails its check: {_line(wrong)}") from None
 
     def ready(self) -> list[str]:
         """What keeps it from deciding; empty where nothing does."""
@@ -223,13 +243,36 @@ def _prices_of(said: str) -> Prices | None:
 def load_parties(store: Store, settings: Settings, version: str, before: Parties | None) -> Parties:
     """Who decides by the store; where the new champion is broken, the one before goes on."""
     with store.reading() as con:
-        rows, prices = places(con), _prices_of(priced_at(con))
+        rows, told = places(con), read_facts(con, (PRICES, PRICED_BY))
     day, seed, world = settings.clock(), settings.seed, settings.world
     fallback = load_party(settings.fallback, world, seed, day) if before is None else before.fallback
     named = next((str(row["name"]) for row in rows if row["role"] == CHAMPION), None)
-    found, why = (None, "none was promoted") if named is None else try_party(named, world, seed, day, prices)
-    if found is None:
-        LOG.error("champion refused: %s", why)
-        found = None if before is None else before.champion
+    found, why = None if before is None else before.champion, "none was promoted"
+    if named is not None:
+        try:
+            found, why = _champion_of(named, settings, told)
+        except CampaignError as wrong:
+            why = _line(wrong)
+    if why:
+        LOG.error("champion: %s", why)
     shadows = [try_party(str(row["name"]), world, seed, day)[0] for row in rows if row["role"] == SHADOW]
     return Parties(version, found, fallback, tuple(one for one in shadows if one is not None), why)
+
+
+def _champion_of(name: str, settings: Settings, told: Mapping[str, str]) -> tuple[Party, str]:
+    """A policy at the prices of the store, and what is wrong with that.
+
+    Prices of a plan are of whoever decided then: one that states no values decides without them.
+    """
+    asked, prices = (name, settings.world, settings.seed, settings.clock()), _prices_of(told.get(PRICES, ""))
+    try:
+        return load_party(*asked, prices), ""
+    except CampaignError as wrong:
+        if not told.get(PRICED_BY):
+            raise
+        return load_party(*asked), f"it decides without the prices of the plan: {_line(wrong)}"
+
+
+def _line(wrong: CampaignError) -> str:
+    """The first of its lines."""
+    return str(wrong).partition("\n")[0]
