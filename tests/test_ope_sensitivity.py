@@ -207,6 +207,21 @@ def test_what_has_no_curve_and_what_a_lift_of_nothing_says():
     assert told == f"{said}2 (its interval might hold 0 from 1.25 on)"
 
 
+@pytest.mark.parametrize("lift", [0.02, -0.02])
+@pytest.mark.parametrize("which", ["more", "less", "both"])
+def test_the_factor_of_a_sign_is_where_the_end_is_with_a_sort_and_without(which, lift):
+    chance = np.random.default_rng(6)
+    w, other, p = chance.random(400) * 2, chance.random(400) * 2, chance.uniform(0.2, 0.9, 400)
+    r = np.round(chance.normal(size=400), 1)
+    others = {"more": None, "less": other, "both": other}[which]
+    sides = Sides.of(np.zeros(400) if which == "less" else w, others, p, r)
+    assert (sides.more is None, sides.less is None) == (which == "less", which == "more")
+    sign = sensitivity(lift, (lift - 0.01, lift + 0.01), sides, sides).sign
+    assert 1.0 < sign < MOST
+    at = lift + sides.end(sign, upper=lift < 0.0) - sides.end(1.0, upper=lift < 0.0)
+    assert at == pytest.approx(0.0, abs=1e-6)
+
+
 def test_a_curve_is_worked_out_once_it_is_asked_for():
     chance = np.random.default_rng(5)
     w, p, r = chance.random(200) * 2, chance.uniform(0.3, 0.9, 200), chance.normal(size=200)
