@@ -1,5 +1,6 @@
 """Sends at their edges: customers of a later block who get nothing more today, parts of a list, prices left out."""
 
+import datetime
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,12 +9,17 @@ import pytest
 from test_send_exact import N, table, uniform  # noqa: F401
 
 import campaignrl as crl
+from campaignrl.errors import UsageError
 from campaignrl.guard.budget import Limits
+from campaignrl.ledger import ADDRESS as ADDRESS_HASH
 from campaignrl.send import audit as audit_module
 from campaignrl.send import draw as draw_module
 from campaignrl.send import limits as limits_module
 from campaignrl.send import recount
+from campaignrl.send.decide import decide
 from campaignrl.send.draw import SENT_TODAY, draw
+from campaignrl.send.facts import morning_of
+from campaignrl.send.ledger_run import rows_of
 from campaignrl.send.plans.prices import Prices
 from campaignrl.send.recount import SentAfterAll, of_windows
 from campaignrl.send.shards.arrays_file import read_arrow
@@ -81,3 +87,43 @@ def test_an_audit_of_decisions_of_other_rules_alone_has_looked_at_none(monkeypat
     rows = pd.DataFrame({"world_hash": ["x", "x"], "decision_id": ["a", "b"]})
     monkeypatch.setattr(audit_module, "decided", lambda *words: rows)
     assert audit_module._recomputed(None, {"y": None}, None) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("quiet", "zone", "slots", "at", "said"),
+    [
+        (True, "UTC", (), None, "left out"),
+        (True, None, (), None, None),  # nobody knows when that is
+        (False, "UTC", (), None, None),
+        (True, "UTC", ("noon",), None, None),
+        (True, "UTC", (), "09:30", None),
+        (False, None, (), "09:30", "in a zone that shop has"),
+    ],
+)
+def test_a_list_says_when_it_goes_out_where_hours_are_quiet(quiet, zone, slots, at, said):
+    guard = SimpleNamespace(timezone=zone, quiet_hours="22 to 8" if quiet else None)
+    world = SimpleNamespace(name="shop", guard=guard, catalog=SimpleNamespace(slots=slots))
+    limits, day = Limits(money=np.inf, sends=np.array([np.inf])), datetime.date(1970, 1, 3)
+    if said is not None:
+        with pytest.raises(UsageError, match=said):
+            morning_of(day, at, limits, world)
+        return
+    found = morning_of(day, at, limits, world)
+    assert (found.day, found.send_at, found.sold_out) == (2, None if at is None else datetime.time(9, 30), None)
+    some = morning_of(day, at, limits._replace(stock=np.array([0.0, 0.5, 1.0, 2.0])), world)
+    assert some.sold_out.tolist() == [True, True, False, False]
+
+
+def test_an_address_is_kept_of_sends_alone_and_nothing_of_the_erased(small_world, table):  # noqa: F811
+    found = decide(uniform(small_world), table, small_world, day=datetime.date(2026, 11, 21))
+    address = np.array(["" if i % 5 == 0 else f"h{i}" for i in range(N)], dtype=object)
+    erased = np.arange(N) == 7
+    begun = SimpleNamespace(address=address, standing=SimpleNamespace(erased=erased))
+    rows = rows_of(found, "run", small_world, begun, "guard")
+    wanted = [address[i] if found.action[i] != 0 and address[i] else None for i in range(N) if i != 7]
+    assert rows[ADDRESS_HASH].to_pylist() == wanted
+    assert {None} < set(wanted)
+    assert rows["customer_id"].to_pylist() == [str(one) for one in found.ids[~erased]]
+    begun.address = None
+    assert ADDRESS_HASH not in rows_of(found, "run", small_world, begun, "guard").column_names
+    assert len(rows_of(found, "run", small_world, None, "guard")) == N
