@@ -127,3 +127,14 @@ def test_an_address_is_kept_of_sends_alone_and_nothing_of_the_erased(small_world
     begun.address = None
     assert ADDRESS_HASH not in rows_of(found, "run", small_world, begun, "guard").column_names
     assert len(rows_of(found, "run", small_world, None, "guard")) == N
+
+
+@pytest.mark.parametrize("quoted", [True, False])
+def test_a_part_of_a_list_in_text_has_no_header(tmp_path, quoted):
+    sends = pd.DataFrame({"customer_id": ["a", "b"], "cost": [1, 2]})
+    job = SimpleNamespace(
+        made={"sends": "list.csv"}, folder=SimpleNamespace(file=lambda *words: tmp_path / "part"), quoted=quoted
+    )
+    assert _write_sends(job, SimpleNamespace(index=0), SimpleNamespace(sends=lambda: sends)) is False
+    said = (tmp_path / "part").read_text().splitlines()
+    assert said == (['"a",1', '"b",2'] if quoted else ["a,1", "b,2"])
