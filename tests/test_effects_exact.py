@@ -1,6 +1,8 @@
 """Effects and customers to the last digit: ceilings that are reached, mean days by hand, who is still in a table."""
 
 import datetime
+import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from campaignrl.effects.ad_stock import AdStock, hill
 from campaignrl.effects.click_intent import Response
 from campaignrl.effects.effect import Contact, Day, MeanDay
 from campaignrl.effects.fatigue import Fatigue, FatigueEffect
+from campaignrl.effects.hours import log_odds
 from campaignrl.effects.reference_price import ReferencePrice
 from campaignrl.effects.satisfaction import Satisfaction
 from campaignrl.effects.season import Season
@@ -199,3 +202,21 @@ def test_a_calendar_that_begins_later_keeps_its_dates():
     assert season.starting(0) == season
     assert season.starting(-3).events[0].day == 13
     assert Season().starting(4).day_zero is None
+
+
+def test_hours_are_above_the_mean_of_the_middles_of_the_quarters():
+    """A wide peak has a kink half a day away, so that it matters where its quarters are looked at."""
+    peaks = [
+        SimpleNamespace(hour=3.0, lift=1.5, spread_hours=7.0),
+        SimpleNamespace(hour=20.0, lift=-0.5, spread_hours=2),
+    ]
+
+    def raised(hour):
+        apart = [min(abs(hour - one.hour), 24.0 - abs(hour - one.hour)) for one in peaks]
+        return sum(p.lift * math.exp(-0.5 * (a / p.spread_hours) ** 2) for p, a in zip(peaks, apart, strict=True))
+
+    mean = sum(raised((i + 0.5) / 4.0) for i in range(96)) / 96
+    off = sum(raised((i + 0.75) / 4.0) for i in range(96)) / 96
+    assert abs(mean - off) > 1e-7
+    found = log_odds(peaks, np.array([0.0, 3.0, 12.5]))
+    assert found == pytest.approx([raised(hour) - mean for hour in (0.0, 3.0, 12.5)], rel=1e-12, abs=1e-12)

@@ -5,20 +5,23 @@ import re
 from dataclasses import replace
 from types import SimpleNamespace
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from test_ledger_exact import ledger, world  # noqa: F401
+from test_ledger_exact import START, ledger, world  # noqa: F401
 from test_ledger_parts_exact import EMPTY
 from test_ledger_parts_exact import chain as runs
 from test_ledger_rest_exact import rows_of
 
-from campaignrl.errors import UsageError
-from campaignrl.ledger import chain, delta_tables
+from campaignrl.errors import ArtifactError, UsageError
+from campaignrl.ledger import Ledger, chain, delta_tables
 from campaignrl.ledger.chain import tampered
 from campaignrl.ledger.delta_tables import create_table, open_table
 from campaignrl.ledger.erase_files import _holds
 from campaignrl.ledger.kept_lines import is_lines
+from campaignrl.ledger.log_view import log_of_rows
+from campaignrl.ledger.standing import Past
 
 
 def test_another_world_and_changed_rules_are_told_apart(ledger, monkeypatch):  # noqa: F811
@@ -141,3 +144,52 @@ def test_rows_of_two_partitions_are_no_file(plain_table):
 def test_numbers_that_end_and_texts_are_plain():
     values = ("a", 3, 0.5, float("inf"), float("nan"), b"a", None)
     assert [delta_tables._is_plain(value) for value in values] == [True, True, True, False, False, False, False]
+
+
+def test_files_of_a_table_are_listed_once_a_version(ledger):  # noqa: F811
+    place = ledger.folder / "outcomes"
+    assert delta_tables._files(place) is delta_tables._files(place)
+    with pytest.raises(ArtifactError, match="a whole table"):
+        delta_tables._files(ledger.folder / "nothing")
+
+
+def test_a_log_of_several_policies_is_named_by_the_first_row(world):  # noqa: F811
+    rows = pd.DataFrame(
+        {
+            "customer_id": ["b", "a"], "day": [20_000, 20_001], "policy_id": ["p", "q"], "policy_hash": ["1", "2"],
+            "action": [1, 0], "propensity": [0.5, 0.25], "propensity_before": [0.5, 0.5], "cost": [3, 0],
+            "eligible": [[0, 1], [0]],
+        },
+        index=[4, 2],
+    )  # fmt: skip
+    daily = pd.DataFrame({"customer_id": ["b"], "day": [20_000], "currency": [2.5]})
+    log = log_of_rows(rows, world, daily, 20_000 + world.outcome_days)
+    assert (log.meta["policy_id"], log.meta["policy_hash"], log.meta["limited"]) == ("p", "1", True)
+    assert (log.customers.tolist(), log.customer.tolist()) == (["a", "b"], [1, 0])
+    assert (log.reward.tolist(), log.matured.tolist()) == ([2.5, 0.0], [True, False])
+    assert (log.cost.tolist(), log.step.tolist()) == ([3, 0], [0, 0])
+    same = log_of_rows(rows.assign(propensity=0.5), world, daily, 0)
+    assert not same.meta["limited"]
+    assert not same.matured.any()
+
+
+def test_a_ledger_is_begun_in_a_folder_that_holds_nothing_or_a_lock_alone(world, tmp_path):  # noqa: F811
+    for name, files in (("empty", ()), ("locked", (".lock",))):
+        (tmp_path / name).mkdir()
+        for file in files:
+            (tmp_path / name / file).write_text("")
+        assert Ledger.create(tmp_path / name, world, start=START, customers=1).customers == 1
+    (tmp_path / "full").mkdir()
+    for file in (".lock", "x"):
+        (tmp_path / "full" / file).write_text("")
+    (tmp_path / "file").write_text("")
+    for name in ("full", "file"):
+        with pytest.raises(UsageError, match="a new or empty folder"):
+            Ledger.create(tmp_path / name, world, start=START, customers=1)
+
+
+def test_sends_of_the_erased_count_on_their_own_day():
+    sends = pd.DataFrame({"cost": [5], "channel": ["sms"], "day": [3], "offer": ["a"]})
+    gone = pd.DataFrame({"cost": [1] * 4, "channel": ["sms", "sms", "sms", "mail"], "decision_day": [3, 3, 2, 4]})
+    past = Past(None, 3, ["sms", "mail"], 3, sends, gone.assign(offer="a"), None)
+    assert past.sends_today.tolist() == [3, 0]

@@ -14,7 +14,7 @@ from test_tables_foreign_exact import MAPPING
 from campaignrl.actions import Catalog
 from campaignrl.errors import DataError, UsageError
 from campaignrl.features import Feature
-from campaignrl.tables.customers import _outside
+from campaignrl.tables.customers import _misspelled, _outside
 from campaignrl.tables.databases import address
 from campaignrl.tables.events import KINDS, MONEY, NO_EVENTS, SCHEMA, _conformed, event_problems
 from campaignrl.tables.files import containers, csv_text
@@ -23,7 +23,7 @@ from campaignrl.tables.foreign.log import _all_digits, _known, _known_rewards
 from campaignrl.tables.foreign.mapping import CostPart, PropensityPart
 from campaignrl.tables.log import columns as columns_module
 from campaignrl.tables.logs import read_log
-from campaignrl.tables.rule_columns import FULL, NO_DAY, Known, is_zone
+from campaignrl.tables.rule_columns import FULL, NO_DAY, Known, RuleColumn, is_zone
 from campaignrl.tables.suppression import Listed
 
 # ---- foreign logs
@@ -274,3 +274,13 @@ def test_days_of_moments_and_what_lies_outside_a_range():
     assert [(p.where, p.value) for p in found.problems] == [("t row 2", None)]
     feature = Feature(name="x", low=-1.0, high=2.0)
     assert _outside(np.array([-1.0, 2.0, -1.1, 2.1, np.nan]), feature).tolist() == [False, False, True, True, False]
+
+
+def test_columns_called_almost_as_one_that_only_takes_away_are_named():
+    kinds = (("household", "no"), ("zone", "yes"), ("n", "counted"))
+    rules = [RuleColumn(name, "key", needed, "") for name, needed in kinds]
+    names = ("Household", " Suppressed", "Zone", "N ", "household", "suppressed", "other")
+    found = _misspelled(names, rules, "t")
+    assert [(p.where, p.value, p.allowed) for p in found] == [
+        ("t", " Suppressed", "spelled 'suppressed'"), ("t", "Household", "spelled 'household'"),
+    ]  # fmt: skip
