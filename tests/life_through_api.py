@@ -116,6 +116,7 @@ def begin(folder, world, policy, customers, seed, **more):
         "start": START,
         "horizon_customers": customers,
         "seed": seed,
+        "policy_seconds": 60.0,  # of a day that is played, on a machine that has other things to do
     }
     face = Face(folder, world, table, policy=str(policy), **more)
     return Life(face, ledger, panel, days, np.random.default_rng(seed))
