@@ -70,7 +70,7 @@ def sampled(first: int, count: int, rows: int) -> Rows:
         return np.arange(count)
     window = np.arange(first // WINDOW, (first + count - 1) // WINDOW + 1 if count else first // WINDOW)
     kept = window[np.floor((window + 1) * share) > np.floor(window * share)]
-    at = (kept[:, None] * WINDOW + (np.arange(WINDOW) - first)).ravel()
+    at: Rows = (kept[:, None] * WINDOW + (np.arange(WINDOW) - first)).ravel()
     if len(at) and at[0] >= 0 and at[-1] < count:
         return at
     return np.asarray(at[(at >= 0) & (at < count)], dtype=np.intp)

@@ -111,7 +111,7 @@ def _open_ends(sample: LogSample, count: Array, due: float, beside: int) -> dict
 class _Wants(NamedTuple):
     """What a lower end must have; see `_open_ends`."""
 
-    count: Array
+    times: Array  # rows of each action
     there: Array  # actions that came at all
     due: float
     beside: int
@@ -133,7 +133,7 @@ def _left_out(column: Array, end: float, action: Array, wants: _Wants, sign: int
     known = np.isfinite(low)
     if not known.all():
         low, came = low[known], came[known]
-    least, rising, there = np.full(len(wants.count), np.inf, dtype=column.dtype), np.sort(low), wants.there
+    least, rising, there = np.full(len(wants.times), np.inf, dtype=column.dtype), np.sort(low), wants.there
     np.minimum.at(least, came, low)
     first = least[there]
     upto = rising.searchsorted(first, side="right") - 1  # before the first in which it came, at most
