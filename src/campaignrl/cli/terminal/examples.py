@@ -165,7 +165,7 @@ EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "store learn": (
             "campaignrl store learn sqlite:///service.db --ledger shop -o learned",
-            "campaignrl store learn sqlite:///service.db --ledger shop --policy lin_ts --promote --json",
+            "campaignrl store learn sqlite:///service.db --ledger shop --policy lin_ts",
         ),
         "store trail": (
             "campaignrl store trail sqlite:///service.db",
