@@ -119,6 +119,9 @@ def test_what_deploy_starts_is_what_the_command_line_takes():
         assert command.make_context(words[0], list(rest), resilient_parsing=False).params
 
 
+KINDS = (None, "lin_ts")  # a copy of the champion, and who is named
+
+
 def test_a_champion_learns_beside_deciding_from_what_has_matured(tmp_path):
     """A day's decisions and orders that one offer brings; the copy watches or decides, and the trail says so."""
     world, days = world_of("coupon_trap"), [DAY]
@@ -133,6 +136,10 @@ def test_a_champion_learns_beside_deciding_from_what_has_matured(tmp_path):
         store = face.service.store
         early = learn_once(store, ledger, world, tmp_path / "made", **how)
         assert (early.became, early.rows) == ("nothing", 0)  # nobody has told anything yet
+        today = [learn_once(store, ledger, world, tmp_path / "made", **how | {"today": DAY}, learner=k) for k in KINDS]
+        assert [one.became for one in today] == ["nothing", "nothing"]
+        assert today[0].why.startswith("the ledger has no decisions of lin_ts by itself yet: wait")
+        assert today[1].why == f"no decision is of a day before {DAY}: wait until it is known what came of them"
         days[0] = DAY + datetime.timedelta(days=29)
         bought = [one["decision_id"] for one in made if one["offer"] == "content"] or [made[0]["decision_id"]]
         rows = [

@@ -119,9 +119,8 @@ def learn_once(
     whose: dict[str, Any] = {"policy": policy_hash(policy)} if learner is None else {"every": True}
     try:
         log = ledger_log(ledger, world, as_of=today, **whose)
-    except SupportError:  # of the champion, who was promoted today, or decides at prices
-        fix = "wait, or name a kind that learns from everybody's"
-        return Learned("nothing", f"the ledger has no decisions of {policy.name} by itself yet: {fix}")
+    except SupportError:
+        return Learned("nothing", _without_log(None if learner else policy.name, today))
     rows, before = int(log.matured.sum()), Lessons.of(store, policy_hash(policy))
     if rows < FEWEST:
         return Learned("nothing", f"{rows} decisions whose outcome is known, too few to learn from ({FEWEST})", rows)
@@ -134,6 +133,14 @@ def learn_once(
     if policy_hash(candidate) == policy_hash(policy):
         return Learned("nothing", "the outcomes taught nothing new", rows)
     return _judged(store, candidate, begun, log, world, folder, lessons, promote, seed, customers)
+
+
+def _without_log(champion: str | None, today: datetime.date) -> str:
+    """Why there is nothing to learn from. champion: whose decisions were looked for; None: anybody's."""
+    if champion is None:
+        return f"no decision is of a day before {today}: wait until it is known what came of them"
+    fix = "wait, or name a kind that learns from everybody's"  # promoted today, or it decides at prices
+    return f"the ledger has no decisions of {champion} by itself yet: {fix}"
 
 
 def _judged(
