@@ -70,7 +70,7 @@ bench: $(DEV_STAMP)  ## speed, as ratios measured in one run
 	$(BIN)/python benchmarks/deep.py
 
 pretrained: $(DEV_STAMP)  ## train the policy that ships for the web shop again, a minute
-	$(BIN)/campaignrl train dr_uplift --world ecommerce --customers 60000 --seed 1 -o policies/pretrained/ecommerce.bundle
+	$(BIN)/campaignrl train policies/pretrained/dr_uplift.toml --world ecommerce --customers 60000 --seed 1 -o policies/pretrained/ecommerce.bundle
 
 docs: $(DEV_STAMP)   ## write the outputs shown in docs/ and README.md again
 	$(BIN)/python -m pytest -q tests/test_docs.py --refresh-docs

@@ -3,10 +3,11 @@
 Each seed draws customers, logs a policy, and values one action for everybody (`always:content@email`) and its lift over
 the logged policy or another one. The truth is the mean over many other customers of the same world. Beside each
 interval stands the width of the percentile bootstrap over customers, of the same estimate. The second call is of the
-policy that ships, which is certain in every row: its log can answer for no other policy unless a share of it explores.
+policy that ships, a twentieth of which explores; the log of one that is certain in every row can answer for no other
+policy unless a share of it explores (--explore).
 
     python experiments/few_effective_rows.py --seeds 100 --workers 2
-    python experiments/few_effective_rows.py --logging pretrained/ecommerce --explore 0.05 --against uniform -n 2000
+    python experiments/few_effective_rows.py --logging pretrained/ecommerce --against uniform -n 2000
 """
 
 import json

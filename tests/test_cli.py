@@ -377,10 +377,22 @@ def test_every_table_of_a_call_may_be_of_another_encoding(campaignrl, small_worl
     assert sends.exists()
 
 
-def test_a_log_of_the_shipped_policy_answers_once_a_share_of_it_explores(campaignrl, tmp_path: Path) -> None:
+def test_a_log_of_the_shipped_policy_answers(campaignrl, tmp_path: Path) -> None:
+    """A twentieth of it explores, so that whoever begins with it can ask what another policy would have brought."""
+    log = tmp_path / "shipped.parquet"
+    assert campaignrl("simulate", "-w", "ecommerce", "-p", "pretrained/ecommerce", "-n", 1_000, "-o", log).code == 0
+    asked = ("-p", "always:content@email", "--against", "uniform", "--estimator", "dr")
+    said = campaignrl("evaluate", log, *asked, "--json")
+    told = json.loads(said.out)
+    assert (said.code, told["log_policy"]) == (0, "dr_uplift")
+    assert told["estimates"]["dr"]["ci_low"] < told["estimates"]["dr"]["value"] < told["estimates"]["dr"]["ci_high"]
+    assert told["lift_ci_low"] < told["lift"] < told["lift_ci_high"]
+
+
+def test_a_log_of_a_certain_policy_answers_once_a_share_of_it_explores(campaignrl, tmp_path: Path) -> None:
     """The policy is certain in every row: the refusal says so first, and its last words are a call that helps."""
     log, drawn = tmp_path / "certain.parquet", tmp_path / "drawn.parquet"
-    made = ("simulate", "-w", "ecommerce", "-p", "pretrained/ecommerce", "-n", 150, "--seed", 5)
+    made = ("simulate", "-w", "ecommerce", "-p", "rules", "-n", 150, "--seed", 5)
     asked = ("-p", "always:content@email", "--against", "uniform", "--estimator", "dr")
     assert campaignrl(*made, "-o", log).code == 0
     said = campaignrl("evaluate", log, *asked, "--json")
@@ -392,7 +404,7 @@ def test_a_log_of_the_shipped_policy_answers_once_a_share_of_it_explores(campaig
     assert "--mix" not in way_out  # a mixture of it is as blind
     assert campaignrl(*made, "--explore", "0.05", "-o", drawn).code == 0
     told = json.loads(campaignrl("evaluate", drawn, *asked, "--json").out)
-    assert told["log_policy"] == "dr_uplift"
+    assert told["log_policy"] == "rules"
     assert told["estimates"]["dr"]["ci_low"] < told["estimates"]["dr"]["value"] < told["estimates"]["dr"]["ci_high"]
     assert not any("certain" in reason for reason in told["reasons"])
 

@@ -46,7 +46,7 @@ def test_logs_of_few_effective_rows_hold_the_truth(few):
 
 
 def test_a_log_of_the_shipped_policy_of_which_a_share_explores_holds_the_truth(few):
-    """The call of the study for what ships, small; without the share its log has no interval at all."""
+    """The call of the study for what ships, small; a log without such a share has no interval at all."""
     how = {"logging": "pretrained/ecommerce", "against": "uniform", "horizon": 20}
     rows, value, lift = few.study("ecommerce", "always:content@email", 3, 400, 2_000, 1, explore=0.4, **how)
     found = few.summary(rows, value, lift)
@@ -54,5 +54,5 @@ def test_a_log_of_the_shipped_policy_of_which_a_share_explores_holds_the_truth(f
     assert found["value"]["coverage"] == found["lift"]["coverage"] == 1.0  # of three seeds that are always the same
     assert found["value"]["width_over_bootstrap"] < 3.0
     world, seed = crl.load_world("ecommerce", horizon=20), few.COMPARED  # from which on no bootstrap is drawn
-    certain = few.one_seed(seed, world, "always:content@email", 50, "pretrained/ecommerce")
+    certain = few.one_seed(seed, world, "always:content@email", 50, "rules")
     assert np.isnan(certain[1:5]).all()
