@@ -41,7 +41,7 @@ def test_whoever_keeps_the_start_plays_as_it_does(study, tmp_path):
     pytest.importorskip("sb3_contrib")
     world, chance, parts = crl.load_world("no_memory"), np.random.default_rng(0), tmp_path / "rollouts"
     start = crl.load_policy({"kind": "rollout", "hidden": [8]}, world)
-    widths = (world.features.width, 8, len(world.catalog))
+    widths = (world.features.width, 8 + 1, len(world.catalog))  # and one that holds what prices add
     tensors = {f"weight_{i}": chance.normal(size=widths[i : i + 2]).astype(np.float32) for i in (0, 1)}
     start.keep(tensors | {f"bias_{i}": np.zeros(widths[i + 1], dtype=np.float32) for i in (0, 1)}, None)
     parts.mkdir()
