@@ -1,4 +1,4 @@
-"""What is answered: one decision as JSON, and its row for the ledger.
+"""What is answered: decisions as JSON, and their rows for the store.
 
 Not here: how it was decided (rounds.py), who asks (api/).
 """
@@ -8,27 +8,24 @@ from __future__ import annotations
 import datetime
 import hashlib
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from typing import Any
 
 import numpy as np
-import orjson
 
 from campaignrl.actions import NONE
 from campaignrl.arrays import Float
 from campaignrl.send import Decisions
+from campaignrl.service.deciding.json_columns import Few, json_rows, member
 from campaignrl.service.store import Store
 
+Columns = Mapping[str, Any]  # of the ledger's rows, as `record_columns` says them
 RUN = 12  # hex digits of a decision's id before the customer's, as in a ledger
 
 
 def run_of(store: Store, key: str) -> str:
     """12 hex digits for one request of this store."""
     return hashlib.blake2b(f"{store.id}\x00{key}".encode(), digest_size=RUN // 2).hexdigest()
-
-
-def as_text(record: Mapping[str, Any]) -> str:
-    """A row as JSON; NaN is null."""
-    return orjson.dumps(record).decode()
 
 
 def end_of_day(day: datetime.date) -> datetime.datetime:
@@ -39,39 +36,37 @@ def end_of_day(day: datetime.date) -> datetime.datetime:
 
 def told(
     found: Decisions,
-    records: Sequence[Mapping[str, Any]],
-    i: int,
+    columns: Columns,
+    *,
     fallback: bool,
-    day: str,
     expires: str,
-    ranking: list[Any] | None,
-) -> dict[str, Any]:
-    """One decision as a client reads it. day, expires: as texts."""
-    record = records[i]
-    action: int = record["action"]
-    gain = record["expected_gain"]
+    rankings: Sequence[list[dict[str, Any]] | None] | None,
+) -> list[str]:
+    """(n,) each decision as a client reads it, as JSON. columns: its row; rankings: (n,) None where nobody asked."""
+    action, n = found.action, len(found.action)
+    lists = {text: [one for one in text.split("; ") if one] for text in set(columns["blocked"])}
     answer = {
-        "decision_id": record["decision_id"],
-        "customer_id": record["customer_id"],
-        "day": day,
-        "action": found.catalog.names[action],
-        "send": action != NONE,
-        "offer": record["offer"],
-        "channel": record["channel"],
-        "propensity": record["propensity"],
-        "cost": record["cost"] / found.about["minor_per_unit"],
-        "currency": found.about["currency"],
-        "expected_gain": None if gain is None or gain != gain else gain,
-        "reason": record["reason"],
-        "blocked": [text for text in record["blocked"].split("; ") if text],
-        "policy": record["policy_id"],
-        "policy_hash": record["policy_hash"],
-        "fallback": fallback,
-        "expires": expires,
+        "decision_id": columns["decision_id"],
+        "customer_id": columns["customer_id"],
+        "day": [found.day.isoformat()] * n,
+        "action": [found.catalog.names[one] for one in action.tolist()],
+        "send": Few((action != NONE).tolist(), {True: True, False: False}),
+        "offer": columns["offer"],
+        "channel": columns["channel"],
+        "propensity": columns["propensity"],
+        "cost": columns["cost"] / found.about["minor_per_unit"],
+        "currency": [found.about["currency"]] * n,
+        "expected_gain": columns["expected_gain"],
+        "reason": columns["reason"],
+        "blocked": Few(columns["blocked"], lists),
+        "policy": columns["policy_id"],
+        "policy_hash": columns["policy_hash"],
+        "fallback": [fallback] * n,
+        "expires": [expires] * n,
     }
-    if ranking is not None:
-        answer["ranking"] = ranking
-    return answer
+    if rankings is None:
+        return json_rows(answer, n)
+    return json_rows(answer, n, ["" if one is None else member("ranking", one) for one in rankings])
 
 
 def ranking_of(found: Decisions, p: Float, row: int, many: int) -> list[dict[str, Any]]:
@@ -81,30 +76,36 @@ def ranking_of(found: Decisions, p: Float, row: int, many: int) -> list[dict[str
     return [{"action": found.catalog.names[k], "probability": float(p[k])} for k in allowed]
 
 
-def decision_row(record: Mapping[str, Any], key: str, fallback: bool, now: float) -> dict[str, Any]:
-    """Of the store, but for the record itself. fallback: whether it decided."""
+def decision_columns(
+    columns: Columns, records: Sequence[str], keys: Sequence[str], fallback: bool, now: float
+) -> dict[str, Sequence[Any]]:
+    """Of the store. records: the rows as JSON; keys: of the request of each; fallback: whether it decided."""
+    n = len(keys)
     return {
-        "decision_id": record["decision_id"],
-        "customer_id": record["customer_id"],
-        "day": record["day"],
-        "action": record["action"],
-        "policy_id": record["policy_id"],
-        "at": now,
-        "key": key,
-        "fallback": fallback,
+        "decision_id": columns["decision_id"],
+        "customer_id": columns["customer_id"],
+        "day": columns["day"].tolist(),
+        "action": columns["action"].tolist(),
+        "policy_id": columns["policy_id"],
+        "at": [now] * n,
+        "key": keys,
+        "fallback": [fallback] * n,
+        "record": records,
     }
 
 
-def send_row(record: Mapping[str, Any], expires: float, address: str) -> dict[str, Any]:
-    """What a send has reserved. address: keyed hash, "" of none."""
-    return {
-        "decision_id": record["decision_id"],
-        "customer_id": record["customer_id"],
-        "day": record["day"],
-        "channel": record["channel"],
-        "offer": record["offer"],
-        "cost": record["cost"],
-        "counted": True,
-        "expires": expires,
-        "address": address,
+def send_columns(columns: Columns, expires: float, addresses: Sequence[str]) -> dict[str, list[Any]]:
+    """What those that send something have reserved. addresses: keyed hashes, "" of none."""
+    sends = columns["action"] != NONE
+    every = {
+        "decision_id": columns["decision_id"],
+        "customer_id": columns["customer_id"],
+        "day": columns["day"].tolist(),
+        "channel": columns["channel"],
+        "offer": columns["offer"],
+        "cost": columns["cost"].tolist(),
+        "address": addresses,
     }
+    kept = {name: list(compress(cells, sends)) for name, cells in every.items()}
+    n = len(kept["day"])
+    return {**kept, "counted": [True] * n, "expires": [expires] * n}

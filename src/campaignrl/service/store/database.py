@@ -7,19 +7,18 @@ PostgreSQL by an advisory lock. So what is read in it stands still until it is c
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from campaignrl.errors import CampaignError, MissingExtra, Problem, UsageError
 
 try:
+    import orjson
     from sqlalchemy import (
         ColumnElement,
         Compiled,
@@ -192,12 +191,13 @@ class Question:
 
     def rows(self, con: Connection, lists: Mapping[str, Sequence[str]], **values: Any) -> list[tuple[Any, ...]]:
         """What is found. lists: texts by the name of their list."""
-        is_sqlite = con.dialect.name == "sqlite"
-        if is_sqlite and any("\0" in one for many in lists.values() for one in many):  # where JSON's text ends for it
-            asked = self._make(lambda column, name: column.in_(list(lists[name])))
-            return [tuple(row) for row in con.execute(asked, values).all()]
+        told: dict[str, Any] = {name: list(many) for name, many in lists.items()}
+        if con.dialect.name == "sqlite":
+            told = {name: orjson.dumps(many).decode() for name, many in told.items()}
+            if any("\\u0000" in text for text in told.values()):  # where JSON's text ends for it
+                asked = self._make(lambda column, name: column.in_(list(lists[name])))
+                return [tuple(row) for row in con.execute(asked, values).all()]
         text_of, order, fixed = self._compiled(con.dialect)
-        told = {name: json.dumps(list(many)) if is_sqlite else list(many) for name, many in lists.items()}
         given = {**fixed, **values, **told}
         cursor = con.connection.cursor()
         try:
@@ -215,18 +215,18 @@ class Question:
         return kept
 
 
-def put_rows(con: Connection, table: Table, rows: Sequence[Mapping[str, Any]], add_up: str = "") -> None:
-    """Insert rows that name the same columns by one call of the driver; some thousand are had in milliseconds.
+def put_rows(con: Connection, table: Table, columns: Mapping[str, Sequence[Any]], add_up: str = "") -> None:
+    """Insert rows, given column by column, by one call of the driver; some thousand are had in milliseconds.
 
     add_up: a column that grows by what a row says where one of its key is there already.
     """
-    if not rows:
+    if not any(columns.values()):
         return
-    text_of, order = _insertion(con.dialect, table, tuple(rows[0]), add_up)
-    given = list(map(itemgetter(*order), rows)) if order else [dict(row) for row in rows]
+    text_of, order = _insertion(con.dialect, table, tuple(columns), add_up)
+    rows = list(zip(*(columns[name] for name in order or columns), strict=True))
     cursor = con.connection.cursor()
     try:
-        cursor.executemany(text_of, given)
+        cursor.executemany(text_of, rows if order else [dict(zip(columns, row, strict=True)) for row in rows])
     finally:
         cursor.close()
 

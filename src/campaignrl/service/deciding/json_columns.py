@@ -1,0 +1,129 @@
+"""Rows as JSON, written column by column: the texts that orjson would write of each row, in less time.
+
+A thousand rows of fifty cells are a thousand dictionaries to fill and to write one by one; here all numbers are written
+at once, and all texts, and cut into cells. Not here: which columns a row has (answers.py, send/). n rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from itertools import chain, compress, repeat
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from campaignrl.arrays import Bool
+
+
+class Few(NamedTuple):
+    """Cells of few values. keys: (n,) which of them each is; values: by key."""
+
+    keys: Sequence[Any]
+    values: Mapping[Any, Any]
+
+
+Cells = list[Any] | npt.NDArray[Any] | Few
+Texts = Mapping[str, Sequence[str]]  # (n,) by column
+
+
+def json_rows(columns: Mapping[str, Cells], n: int, last: Sequence[str] | None = None) -> list[str]:
+    """(n,) each row as a JSON object, with its keys in the order of the columns.
+
+    columns: a mask (n, k) stands for the places that are True; last: (n,) what stands behind the last cell, as `member`
+    writes it, "" of nothing.
+    """
+    same, differ = _parted(columns, n)
+    between, parts = "{", []  # what stands before the next cell that differs from row to row
+    for name in columns:
+        between += _key(name)
+        if name in differ:
+            parts += [repeat(between), differ[name]]
+            between = ","
+        else:
+            between += f"{same[name]},"
+    parts += [repeat(between.removesuffix(",")), repeat("") if last is None else last, repeat("}", n)]
+    return list(map("".join, zip(*parts, strict=False)))
+
+
+def member(name: str, value: object) -> str:
+    """One more member of an object that has some already."""
+    return f",{_key(name)}{_text(value)}"
+
+
+def _parted(columns: Mapping[str, Cells], n: int) -> tuple[dict[str, str], Texts]:
+    """Columns of one text in all rows, and columns of a text a row."""
+    same: dict[str, str] = {}
+    differ: dict[str, Sequence[str]] = {}
+    texts: dict[str, list[str]] = {}
+    floats: dict[str, npt.NDArray[Any]] = {}
+    whole: dict[str, npt.NDArray[Any]] = {}
+    for name, cells in columns.items():
+        if isinstance(cells, Few):
+            written = {key: _text(value) for key, value in cells.values.items()}
+            differ[name] = [written[key] for key in cells.keys]
+        elif isinstance(cells, list):
+            first = cells[0] if n else None
+            if isinstance(first, str | int) and cells.count(first) == n:
+                same[name] = _text(first)
+            elif isinstance(first, str):
+                texts[name] = cells
+            else:
+                differ[name] = [_text(one) for one in cells]
+        elif cells.ndim == 2:
+            differ[name] = _places(cells)
+        else:
+            (floats if cells.dtype.kind == "f" else whole)[name] = cells
+    return same, {**differ, **_cut(texts, n, _of_texts), **_cut(floats, n, _of_floats), **_cut(whole, n, _of_whole)}
+
+
+def _cut(columns: Mapping[str, Any], n: int, written: Callable[[list[Any]], list[str]]) -> Texts:
+    """Columns that are written as one. written: of columns, the cells behind each other."""
+    if not columns:
+        return {}
+    every = written(list(columns.values()))
+    return {name: every[i * n : (i + 1) * n] for i, name in enumerate(columns)}
+
+
+def _of_texts(columns: list[list[str]]) -> list[str]:
+    cells = list(chain.from_iterable(columns))
+    text = _text(cells)
+    if text.count('"') == 2 * len(cells):  # no text holds one, so that they stand around texts alone
+        return text[1:-1].replace('","', '"\0,"').split("\0,")
+    return [_text(one) for one in cells]
+
+
+def _of_floats(columns: list[npt.NDArray[Any]]) -> list[str]:
+    """NaN is null."""
+    return _numbers(np.concatenate(columns, dtype=np.float64))
+
+
+def _of_whole(columns: list[npt.NDArray[Any]]) -> list[str]:
+    return _numbers(np.concatenate(columns, dtype=np.int64))
+
+
+def _numbers(cells: npt.NDArray[Any]) -> list[str]:
+    return orjson.dumps(cells, option=orjson.OPT_SERIALIZE_NUMPY).decode()[1:-1].split(",")
+
+
+def _places(mask: Bool) -> list[str]:
+    """Lists of the places that are True; masks are few."""
+    packed = np.packbits(mask, axis=1)
+    places = range(mask.shape[1])
+    width, bits = packed.shape[1], packed.tobytes()
+    keys = [bits[i : i + width] for i in range(0, len(bits), width)]
+    known = {
+        key: _text([*compress(places, mask[i].tolist())]) for key, i in {key: i for i, key in enumerate(keys)}.items()
+    }
+    return [known[key] for key in keys]
+
+
+@lru_cache(maxsize=1_024)
+def _key(name: str) -> str:
+    return f"{_text(name)}:"
+
+
+def _text(value: object) -> str:
+    return orjson.dumps(value).decode()
