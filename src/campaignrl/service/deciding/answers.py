@@ -16,16 +16,28 @@ import numpy as np
 from campaignrl.actions import NONE
 from campaignrl.arrays import Float
 from campaignrl.send import Decisions
-from campaignrl.service.deciding.json_columns import Few, json_rows, member
-from campaignrl.service.store import Store
+from campaignrl.service.deciding.json_columns import Few, json_lists, json_rows, member
+from campaignrl.service.store import Form, Store
 
 Columns = Mapping[str, Any]  # of the ledger's rows, as `record_columns` says them
+ALIKE = ("policy_id", "policy_hash", "world_hash", "guard_hash", "catalog_hash", "seed")
 RUN = 12  # hex digits of a decision's id before the customer's, as in a ledger
 
 
 def run_of(store: Store, key: str) -> str:
     """12 hex digits for one request of this store."""
     return hashlib.blake2b(f"{store.id}\x00{key}".encode(), digest_size=RUN // 2).hexdigest()
+
+
+def packed(columns: Columns, addresses: Sequence[str] | None) -> tuple[Form, list[str]]:
+    """Rows of the ledger as the store keeps them: their form, and (n,) records. addresses: the end of each, "" of none.
+
+    Few texts are alike in most decisions of a day, and those alone stand in a form: what is of a customer never does.
+    """
+    same = {name: columns[name][0] for name in ALIKE if len(set(columns[name])) == 1}
+    form = Form.of(columns, same, "rule.address")
+    differ = {name: cells for name, cells in columns.items() if name not in same}
+    return form, json_lists(form.id, differ, len(columns["decision_id"]), addresses)
 
 
 def end_of_day(day: datetime.date) -> datetime.datetime:

@@ -48,6 +48,16 @@ def json_rows(columns: Mapping[str, Cells], n: int, last: Sequence[str] | None =
     return list(map("".join, zip(*parts, strict=False)))
 
 
+def json_lists(head: str, columns: Mapping[str, Cells], n: int, last: Sequence[str] | None = None) -> list[str]:
+    """(n,) each row as a JSON list behind a text. last: (n,) what stands behind the last cell, "" of nothing."""
+    same, differ = _parted(columns, n)
+    start, cells = _text(head), [differ[name] if name in differ else repeat(same[name], n) for name in columns]
+    rows = map(",".join, zip(*cells, strict=False))
+    if last is None:
+        return [f"[{start},{row}]" for row in rows]
+    return [f"[{start},{row}{more}]" for row, more in zip(rows, last, strict=True)]
+
+
 def member(name: str, value: object) -> str:
     """One more member of an object that has some already."""
     return f",{_key(name)}{_text(value)}"

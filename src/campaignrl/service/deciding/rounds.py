@@ -26,13 +26,13 @@ from campaignrl.send import Decisions, counted_in, decide_in_turn, limits_left, 
 from campaignrl.service.deciding.answers import (
     decision_columns,
     end_of_day,
+    packed,
     ranking_of,
     run_of,
     send_columns,
     told,
 )
 from campaignrl.service.deciding.customers import Customers
-from campaignrl.service.deciding.json_columns import json_rows, member
 from campaignrl.service.deciding.parties import InTime, Late, Parties, Party, Timed
 from campaignrl.service.deciding.windows import longest_window
 from campaignrl.service.deciding.wishes import Given, Wish, open_now
@@ -233,9 +233,9 @@ class Decider:
         if why:
             columns["reason"] = [f"fallback, the champion was {why}: {one}" for one in columns["reason"]]
         end, hashes = end_of_day(day), self._addresses(table)
-        records = json_rows(columns, len(ids), _noted(hashes, found))
+        form, records = packed(columns, _noted(hashes, found))
         sent = send_columns(columns, end.timestamp(), hashes)
-        keep(con, decision_columns(columns, records, keys, bool(why), now), sent)
+        keep(con, form, decision_columns(columns, records, keys, bool(why), now), sent)
         answers = self._answers(wishes, turns, found, columns, bool(why), end.isoformat(), party)
         keep_answers(con, {wish.key: answer for wish, answer in zip(wishes, answers, strict=True)}, now)
         self._watch_shadows(con, found, ids)
@@ -320,8 +320,8 @@ class Decider:
 
 
 def _noted(hashes: list[str], found: Decisions) -> list[str] | None:
-    """(n,) the address of each send, as its record ends with it; None: of nobody."""
+    """(n,) the address of each send, as its record ends with it, "" of none; None: of nobody."""
     if not any(hashes):
         return None
     sends = (found.action != NONE).tolist()
-    return [member("rule.address", one) if one and sent else "" for one, sent in zip(hashes, sends, strict=True)]
+    return [f',"{one}"' if one and sent else "" for one, sent in zip(hashes, sends, strict=True)]

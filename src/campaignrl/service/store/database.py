@@ -215,14 +215,18 @@ class Question:
         return kept
 
 
-def put_rows(con: Connection, table: Table, columns: Mapping[str, Sequence[Any]], add_up: str = "") -> None:
+def put_rows(
+    con: Connection, table: Table, columns: Mapping[str, Sequence[Any]], add_up: str = "", once: bool = False
+) -> None:
     """Insert rows, given column by column, by one call of the driver; some thousand are had in milliseconds.
 
-    add_up: a column that grows by what a row says where one of its key is there already.
+    add_up: a column that grows by what a row says where one of its key is there already; once: such a row is left out.
     """
     if not any(columns.values()):
         return
-    text_of, order = _insertion(con.dialect, table, tuple(columns), add_up)
+    text_of, order = _insertion(con.dialect, table, tuple(columns), add_up, once)
+    if order:  # sqlite3 looks for how to adapt each value that is no plain number or text, as True is
+        columns = {name: [*map(int, one)] if isinstance(one[0], bool) else one for name, one in columns.items()}
     rows = list(zip(*(columns[name] for name in order or columns), strict=True))
     cursor = con.connection.cursor()
     try:
@@ -232,11 +236,16 @@ def put_rows(con: Connection, table: Table, columns: Mapping[str, Sequence[Any]]
 
 
 @lru_cache(maxsize=64)
-def _insertion(dialect: Dialect, table: Table, columns: tuple[str, ...], add_up: str) -> tuple[str, tuple[str, ...]]:
+def _insertion(
+    dialect: Dialect, table: Table, columns: tuple[str, ...], add_up: str, once: bool
+) -> tuple[str, tuple[str, ...]]:
     """The statement, and the order of its parameters where they go by place."""
     put: Any = insert(table).inline()
-    if add_up:
+    if add_up or once:
         put = (sqlite if dialect.name == "sqlite" else postgresql).insert(table)
+    if once:
+        put = put.on_conflict_do_nothing()
+    if add_up:
         more = {add_up: table.c[add_up] + put.excluded[add_up]}
         put = put.on_conflict_do_update(index_elements=list(table.primary_key), set_=more)
     made = put.compile(dialect=dialect, column_keys=list(columns))

@@ -1,26 +1,61 @@
 """What was decided: rows, reservations and totals, in the transaction that decides.
 
-A send is reserved at once: it counts for caps, budget, capacity and stock until its hand-over fails for good. Not
+A record of a decision is packed: names of its cells, and what all of a round say alike, stand in a form, which is kept
+once. A send is reserved at once: it counts for caps, budget, capacity and stock until its hand-over fails for good. Not
 here: what is read before (standing.py), how it is decided (deciding/).
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
+import orjson
 from sqlalchemy import Connection, select, update
 
-from campaignrl.service.store.database import put_rows
-from campaignrl.service.store.schema import decisions, sends, shadows, totals
+from campaignrl.service.store.database import Question, put_rows
+from campaignrl.service.store.schema import decisions, forms, sends, shadows, totals
 from campaignrl.service.store.standing import OF_OFFER, ON_DAY, SPENT
 
 Columns = Mapping[str, Sequence[Any]]
+FORMS = Question(lambda listed: select(forms.c.id, forms.c.members).where(listed(forms.c.id, "ids")))
 
 
-def keep(con: Connection, decided: Columns, sent: Columns) -> None:
+class Form(NamedTuple):
+    """What cells of records are: JSON of a list of [name] and, of what is the same in all, [name, value]."""
+
+    id: str
+    members: str
+
+    @classmethod
+    def of(cls, names: Iterable[str], same: Mapping[str, Any], last: str) -> Form:
+        """names: in order; last: of a cell that may be missing."""
+        members = orjson.dumps([*([name, same[name]] if name in same else [name] for name in names), [last]])
+        return cls(hashlib.blake2b(members, digest_size=6).hexdigest(), members.decode())
+
+
+def unpacked(con: Connection, records: Sequence[str]) -> list[dict[str, Any]]:
+    """Records by the names of their cells, as they are in a ledger."""
+    found = [orjson.loads(one) for one in records]
+    ids = {one[0] for one in found if isinstance(one, list)}
+    told = {one: orjson.loads(members) for one, members in FORMS.rows(con, {"ids": sorted(ids)})} if ids else {}
+    return [one if isinstance(one, dict) else _named(told[one[0]], one[1:]) for one in found]
+
+
+def _named(members: Sequence[Sequence[Any]], cells: Sequence[Any]) -> dict[str, Any]:
+    rest, record = iter(cells), {}
+    for name, *same in members:
+        for cell in same or islice(rest, 1):  # none is left of a last one that is missing
+            record[name] = cell
+    return record
+
+
+def keep(con: Connection, form: Form, decided: Columns, sent: Columns) -> None:
     """Write decisions, and reserve what those of them that send something use; rows of both, column by column."""
+    put_rows(con, forms, {"id": [form.id], "members": [form.members]}, once=True)
     put_rows(con, decisions, decided)
     if sent["decision_id"]:
         put_rows(con, sends, sent)
