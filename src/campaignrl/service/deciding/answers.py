@@ -16,11 +16,30 @@ import numpy as np
 from campaignrl.actions import NONE
 from campaignrl.arrays import Float
 from campaignrl.send import Decisions
-from campaignrl.service.deciding.json_columns import Few, json_lists, json_rows, member
+from campaignrl.service.deciding.json_columns import Cells, Few, Texts, json_lists, json_rows, member, texts_of
 from campaignrl.service.store import Form, Store
 
 Columns = Mapping[str, Any]  # of the ledger's rows, as `record_columns` says them
 ALIKE = ("policy_id", "policy_hash", "world_hash", "guard_hash", "catalog_hash", "seed")
+TOLD = {  # columns of what a client reads
+    "decision_id": "decision_id",
+    "customer_id": "customer_id",
+    "day": "told.day",
+    "action": "told.action",
+    "send": "told.send",
+    "offer": "offer",
+    "channel": "channel",
+    "propensity": "propensity",
+    "cost": "told.cost",
+    "currency": "told.currency",
+    "expected_gain": "expected_gain",
+    "reason": "reason",
+    "blocked": "told.blocked",
+    "policy": "policy_id",
+    "policy_hash": "policy_hash",
+    "fallback": "told.fallback",
+    "expires": "told.expires",
+}
 RUN = 12  # hex digits of a decision's id before the customer's, as in a ledger
 
 
@@ -29,15 +48,31 @@ def run_of(store: Store, key: str) -> str:
     return hashlib.blake2b(f"{store.id}\x00{key}".encode(), digest_size=RUN // 2).hexdigest()
 
 
-def packed(columns: Columns, addresses: Sequence[str] | None) -> tuple[Form, list[str]]:
+def written(found: Decisions, columns: Columns, fallback: bool, expires: str) -> Texts:
+    """Everything that a record or an answer says. columns: rows of the ledger; fallback: whether it decided."""
+    action, n = found.action, len(found.action)
+    lists = {text: [one for one in text.split("; ") if one] for text in set(columns["blocked"])}
+    own: dict[str, Cells] = {
+        "told.day": [found.day.isoformat()] * n,
+        "told.action": [found.catalog.names[one] for one in action.tolist()],
+        "told.send": Few((action != NONE).tolist(), {True: True, False: False}),
+        "told.cost": columns["cost"] / found.about["minor_per_unit"],
+        "told.currency": [found.about["currency"]] * n,
+        "told.blocked": Few(columns["blocked"], lists),
+        "told.fallback": [fallback] * n,
+        "told.expires": [expires] * n,
+    }
+    return texts_of({**columns, **own}, n)
+
+
+def packed(columns: Columns, texts: Texts, addresses: Sequence[str] | None) -> tuple[Form, list[str]]:
     """Rows of the ledger as the store keeps them: their form, and (n,) records. addresses: the end of each, "" of none.
 
     Few texts are alike in most decisions of a day, and those alone stand in a form: what is of a customer never does.
     """
-    same = {name: columns[name][0] for name in ALIKE if len(set(columns[name])) == 1}
+    same = {name: columns[name][0] for name in ALIKE if name in texts.same}
     form = Form.of(columns, same, "rule.address")
-    differ = {name: cells for name, cells in columns.items() if name not in same}
-    return form, json_lists(form.id, differ, len(columns["decision_id"]), addresses)
+    return form, json_lists(texts, [name for name in columns if name not in same], form.id, addresses)
 
 
 def end_of_day(day: datetime.date) -> datetime.datetime:
@@ -46,39 +81,11 @@ def end_of_day(day: datetime.date) -> datetime.datetime:
     return midnight.astimezone()
 
 
-def told(
-    found: Decisions,
-    columns: Columns,
-    *,
-    fallback: bool,
-    expires: str,
-    rankings: Sequence[list[dict[str, Any]] | None] | None,
-) -> list[str]:
-    """(n,) each decision as a client reads it, as JSON. columns: its row; rankings: (n,) None where nobody asked."""
-    action, n = found.action, len(found.action)
-    lists = {text: [one for one in text.split("; ") if one] for text in set(columns["blocked"])}
-    answer = {
-        "decision_id": columns["decision_id"],
-        "customer_id": columns["customer_id"],
-        "day": [found.day.isoformat()] * n,
-        "action": [found.catalog.names[one] for one in action.tolist()],
-        "send": Few((action != NONE).tolist(), {True: True, False: False}),
-        "offer": columns["offer"],
-        "channel": columns["channel"],
-        "propensity": columns["propensity"],
-        "cost": columns["cost"] / found.about["minor_per_unit"],
-        "currency": [found.about["currency"]] * n,
-        "expected_gain": columns["expected_gain"],
-        "reason": columns["reason"],
-        "blocked": Few(columns["blocked"], lists),
-        "policy": columns["policy_id"],
-        "policy_hash": columns["policy_hash"],
-        "fallback": [fallback] * n,
-        "expires": [expires] * n,
-    }
+def told(texts: Texts, rankings: Sequence[list[dict[str, Any]] | None] | None) -> list[str]:
+    """(n,) each decision as a client reads it, as JSON. rankings: (n,) None where nobody asked."""
     if rankings is None:
-        return json_rows(answer, n)
-    return json_rows(answer, n, ["" if one is None else member("ranking", one) for one in rankings])
+        return json_rows(texts, TOLD)
+    return json_rows(texts, TOLD, ["" if one is None else member("ranking", one) for one in rankings])
 
 
 def ranking_of(found: Decisions, p: Float, row: int, many: int) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ at once, and all texts, and cut into cells. Not here: which columns a row has (a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain, compress, repeat
 from typing import Any, NamedTuple
@@ -17,6 +17,8 @@ import orjson
 
 from campaignrl.arrays import Bool
 
+FEW = 8  # cells to a value, from which on values are written rather than cells
+
 
 class Few(NamedTuple):
     """Cells of few values. keys: (n,) which of them each is; values: by key."""
@@ -26,32 +28,34 @@ class Few(NamedTuple):
 
 
 Cells = list[Any] | npt.NDArray[Any] | Few
-Texts = Mapping[str, Sequence[str]]  # (n,) by column
 
 
-def json_rows(columns: Mapping[str, Cells], n: int, last: Sequence[str] | None = None) -> list[str]:
-    """(n,) each row as a JSON object, with its keys in the order of the columns.
+class Texts(NamedTuple):
+    """Cells of n rows as JSON, by column: one text of all, or (n,)."""
 
-    columns: a mask (n, k) stands for the places that are True; last: (n,) what stands behind the last cell, as `member`
-    writes it, "" of nothing.
-    """
-    same, differ = _parted(columns, n)
+    n: int
+    same: Mapping[str, str]
+    differ: Mapping[str, Sequence[str]]
+
+
+def json_rows(texts: Texts, members: Mapping[str, str], last: Sequence[str] | None = None) -> list[str]:
+    """(n,) each row as a JSON object. members: columns by key; last: (n,) what follows, as of `member`, or ""."""
     between, parts = "{", []  # what stands before the next cell that differs from row to row
-    for name in columns:
-        between += _key(name)
-        if name in differ:
-            parts += [repeat(between), differ[name]]
+    for key, name in members.items():
+        between += _key(key)
+        if name in texts.differ:
+            parts += [repeat(between), texts.differ[name]]
             between = ","
         else:
-            between += f"{same[name]},"
-    parts += [repeat(between.removesuffix(",")), repeat("") if last is None else last, repeat("}", n)]
+            between += f"{texts.same[name]},"
+    parts += [repeat(between.removesuffix(",")), repeat("") if last is None else last, repeat("}", texts.n)]
     return list(map("".join, zip(*parts, strict=False)))
 
 
-def json_lists(head: str, columns: Mapping[str, Cells], n: int, last: Sequence[str] | None = None) -> list[str]:
+def json_lists(texts: Texts, names: Iterable[str], head: str, last: Sequence[str] | None = None) -> list[str]:
     """(n,) each row as a JSON list behind a text. last: (n,) what stands behind the last cell, "" of nothing."""
-    same, differ = _parted(columns, n)
-    start, cells = _text(head), [differ[name] if name in differ else repeat(same[name], n) for name in columns]
+    n, start = texts.n, _text(head)
+    cells = [texts.differ[name] if name in texts.differ else repeat(texts.same[name], n) for name in names]
     rows = map(",".join, zip(*cells, strict=False))
     if last is None:
         return [f"[{start},{row}]" for row in rows]
@@ -63,8 +67,8 @@ def member(name: str, value: object) -> str:
     return f",{_key(name)}{_text(value)}"
 
 
-def _parted(columns: Mapping[str, Cells], n: int) -> tuple[dict[str, str], Texts]:
-    """Columns of one text in all rows, and columns of a text a row."""
+def texts_of(columns: Mapping[str, Cells], n: int) -> Texts:
+    """Columns of n cells, written. A mask (n, k) stands for the places that are True."""
     same: dict[str, str] = {}
     differ: dict[str, Sequence[str]] = {}
     texts: dict[str, list[str]] = {}
@@ -78,6 +82,9 @@ def _parted(columns: Mapping[str, Cells], n: int) -> tuple[dict[str, str], Texts
             first = cells[0] if n else None
             if isinstance(first, str | int) and cells.count(first) == n:
                 same[name] = _text(first)
+            elif isinstance(first, str) and len(known := set(cells)) * FEW <= n:
+                written = {one: _text(one) for one in known}
+                differ[name] = [written[one] for one in cells]
             elif isinstance(first, str):
                 texts[name] = cells
             else:
@@ -86,10 +93,11 @@ def _parted(columns: Mapping[str, Cells], n: int) -> tuple[dict[str, str], Texts
             differ[name] = _places(cells)
         else:
             (floats if cells.dtype.kind == "f" else whole)[name] = cells
-    return same, {**differ, **_cut(texts, n, _of_texts), **_cut(floats, n, _of_floats), **_cut(whole, n, _of_whole)}
+    differ |= {**_cut(texts, n, _of_texts), **_cut(floats, n, _of_floats), **_cut(whole, n, _of_whole)}
+    return Texts(n, same, differ)
 
 
-def _cut(columns: Mapping[str, Any], n: int, written: Callable[[list[Any]], list[str]]) -> Texts:
+def _cut(columns: Mapping[str, Any], n: int, written: Callable[[list[Any]], list[str]]) -> dict[str, list[str]]:
     """Columns that are written as one. written: of columns, the cells behind each other."""
     if not columns:
         return {}

@@ -31,8 +31,10 @@ from campaignrl.service.deciding.answers import (
     run_of,
     send_columns,
     told,
+    written,
 )
 from campaignrl.service.deciding.customers import Customers
+from campaignrl.service.deciding.json_columns import Texts
 from campaignrl.service.deciding.parties import InTime, Late, Parties, Party, Timed
 from campaignrl.service.deciding.windows import longest_window
 from campaignrl.service.deciding.wishes import Given, Wish, open_now
@@ -233,10 +235,11 @@ class Decider:
         if why:
             columns["reason"] = [f"fallback, the champion was {why}: {one}" for one in columns["reason"]]
         end, hashes = end_of_day(day), self._addresses(table)
-        form, records = packed(columns, _noted(hashes, found))
+        texts = written(found, columns, bool(why), end.isoformat())
+        form, records = packed(columns, texts, _noted(hashes, found))
         sent = send_columns(columns, end.timestamp(), hashes)
         keep(con, form, decision_columns(columns, records, keys, bool(why), now), sent)
-        answers = self._answers(wishes, turns, found, columns, bool(why), end.isoformat(), party)
+        answers = self._answers(wishes, turns, found, texts, party)
         keep_answers(con, {wish.key: answer for wish, answer in zip(wishes, answers, strict=True)}, now)
         self._watch_shadows(con, found, ids)
         self._count(found, party, why)
@@ -271,9 +274,7 @@ class Decider:
         wishes: list[Wish],
         turns: list[slice],
         found: Decisions,
-        columns: Mapping[str, Any],
-        fallback: bool,
-        expires: str,
+        texts: Texts,
         party: Party,
     ) -> list[Answer]:
         lists: list[Any] | None = None
@@ -283,7 +284,7 @@ class Decider:
                 wish.ranking for wish, turn in zip(wishes, turns, strict=True) for _ in range(turn.start, turn.stop)
             ]
             lists = [ranking_of(found, p[i], i, most) if most else None for i, most in enumerate(many)]
-        said = told(found, columns, fallback=fallback, expires=expires, rankings=lists)
+        said = told(texts, lists)
         answers = []
         for wish, turn in zip(wishes, turns, strict=True):
             body = f'{{"decisions":[{",".join(said[turn])}]}}' if wish.many else said[turn.start]

@@ -33,7 +33,6 @@ try:
         create_engine,
         event,
         func,
-        insert,
         select,
         text,
     )
@@ -225,14 +224,30 @@ def put_rows(
     if not any(columns.values()):
         return
     text_of, order = _insertion(con.dialect, table, tuple(columns), add_up, once)
-    if order:  # sqlite3 looks for how to adapt each value that is no plain number or text, as True is
-        columns = {name: [*map(int, one)] if isinstance(one[0], bool) else one for name, one in columns.items()}
-    rows = list(zip(*(columns[name] for name in order or columns), strict=True))
-    cursor = con.connection.cursor()
+    cursor: Any = con.connection.cursor()
     try:
-        cursor.executemany(text_of, rows if order else [dict(zip(columns, row, strict=True)) for row in rows])
+        if order:
+            cursor.executemany(text_of, list(zip(*(_quick(columns[name]) for name in order), strict=True)))
+        elif add_up or once:
+            rows = zip(*columns.values(), strict=True)
+            cursor.executemany(text_of, [dict(zip(columns, row, strict=True)) for row in rows])
+        else:
+            _copy(con, cursor, table, columns)
     finally:
         cursor.close()
+
+
+def _quick(cells: Sequence[Any]) -> Sequence[Any]:
+    """sqlite3 looks for how to adapt each value that is no plain number or text, as True is."""
+    return [*map(int, cells)] if isinstance(cells[0], bool) else cells
+
+
+def _copy(con: Connection, cursor: Any, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Into PostgreSQL, by its own way for many rows: a sixth of the time of a statement for each."""
+    names = ", ".join(map(con.dialect.identifier_preparer.quote, columns))
+    with cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
+        for row in zip(*columns.values(), strict=True):
+            copy.write_row(row)
 
 
 @lru_cache(maxsize=64)
@@ -240,9 +255,7 @@ def _insertion(
     dialect: Dialect, table: Table, columns: tuple[str, ...], add_up: str, once: bool
 ) -> tuple[str, tuple[str, ...]]:
     """The statement, and the order of its parameters where they go by place."""
-    put: Any = insert(table).inline()
-    if add_up or once:
-        put = (sqlite if dialect.name == "sqlite" else postgresql).insert(table)
+    put: Any = (sqlite if dialect.name == "sqlite" else postgresql).insert(table).inline()
     if once:
         put = put.on_conflict_do_nothing()
     if add_up:
