@@ -109,7 +109,8 @@ def _of_texts(columns: list[list[str]]) -> list[str]:
     cells = list(chain.from_iterable(columns))
     text = _text(cells)
     if text.count('"') == 2 * len(cells):  # no text holds one, so that they stand around texts alone
-        return text[1:-1].replace('","', '"\0,"').split("\0,")
+        inside = text[2:-2].replace('","', '"\0,"')  # from within the first text on: else '","' might be one of its own
+        return f'"{inside}"'.split("\0,")
     return [_text(one) for one in cells]
 
 
