@@ -331,7 +331,7 @@ def test_rows_are_found_by_whatever_text_they_are_called(tmp_path, odd):
     database = Database(f"sqlite:///{tmp_path}/x.db")
     with database.writing() as con:
         totals.create(con)
-        put_rows(con, totals, [{"name": name, "value": 1} for name in (odd, odd + "x")])
+        put_rows(con, totals, {"name": [odd, odd + "x"], "value": [1, 1]})
     with database.reading() as con:
         asked = Question(lambda listed: select(totals.c.name).where(listed(totals.c.name, "names")))
         assert asked.rows(con, {"names": [odd, "another"]}) == [(odd,)]

@@ -14,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from service_face import CAPPED, Face, frame_of, world_of
 
-from campaignrl.service.api.express import plain_request
+from campaignrl.service.api.express import ALONE, plain_request
+from campaignrl.service.api.models import DecideRequest
+from campaignrl.service.api.requests import parsed
 from campaignrl.service.app import as_served
 from campaignrl.service.serving import Impatient, listen
 
@@ -219,6 +221,19 @@ def test_what_is_read_without_a_parser_is_what_the_parser_reads(data):
         assert not parsed.parser.should_upgrade()
         assert len(parsed.headers) == len(found[0])
         assert not {name for name, _ in parsed.headers} & {b"transfer-encoding", b"expect", b"upgrade"}
+
+
+@given(
+    st.text(st.characters(max_codepoint=0x17F) | st.sampled_from('"\\ \x7f\x00'), max_size=300), st.sampled_from(" ,{")
+)
+def test_a_body_that_names_a_customer_alone_is_what_its_json_says(name, sign):
+    for body in (b'{"customer_id":"%s"}' % name.encode(), b'{"customer_id":%s"%s"}' % (sign.encode(), name.encode())):
+        alone = ALONE.fullmatch(body)
+        if alone is not None:
+            assert parsed(DecideRequest, body) == DecideRequest(customer_id=alone[1].decode())
+    assert ALONE.fullmatch(b'{"customer_id":"c1"}')
+    for other in (b"", b" ", b"c" * 257, b'c"', b"c\\u0041", b"c\n", "é".encode()):
+        assert ALONE.fullmatch(b'{"customer_id":"%s"}' % other) is None
 
 
 def test_what_no_parser_need_read():

@@ -287,6 +287,7 @@ def test_an_older_store_becomes_one_of_today_and_a_later_one_is_refused(url):
         con.execute(text("DROP INDEX sends_by_address"))
         con.execute(text("CREATE INDEX sends_by_address ON sends (address)"))
         con.execute(text("CREATE INDEX decisions_by_key ON decisions (key)"))
+        con.execute(text("DROP TABLE forms"))
         con.execute(text("UPDATE facts SET value = '1' WHERE name = 'schema'"))
     assert indexes_of(store) != today
     store.close()

@@ -134,14 +134,12 @@ def test_a_list_may_shrink_to_its_share_and_no_further():
     Listed(0, 0.0).require(9)
 
 
-def test_lists_of_ids_as_arrow_s_and_as_python_s():
+def test_lists_of_ids_as_arrow_s():
     chance = np.random.default_rng(6)
     for n, k in ((5, 3), (1, 70), (9, 200), (0, 4)):
         mask = chance.random((n, k)) < 0.4
         wanted = [np.flatnonzero(row).tolist() for row in mask]
-        assert log_columns.plain_id_lists(mask) == log_columns.id_lists(mask).to_pylist() == wanted
-    nobody = np.zeros((2, 3), dtype=bool)
-    assert log_columns.plain_id_lists(nobody) == [[], []]
+        assert log_columns.id_lists(mask).to_pylist() == wanted
 
 
 @pytest.mark.parametrize("said", ["by the mapping", "by the caller"])

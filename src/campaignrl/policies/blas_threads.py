@@ -6,11 +6,11 @@ product split over threads may round a row differently. Not here: our own thread
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 
 import scipy.linalg  # noqa: F401  loads scipy's own BLAS, so that the controller below sees it
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import LibController, ThreadpoolController
 
 
 @cache
@@ -18,7 +18,14 @@ def _controller() -> ThreadpoolController:
     return ThreadpoolController()
 
 
+@cache
+def _blas() -> tuple[LibController, ...]:
+    return tuple(_controller().select(user_api="blas").lib_controllers)
+
+
 def one_blas_thread() -> AbstractContextManager[object]:
     """A context inside which every BLAS call runs on the calling thread alone."""
+    if all(one.num_threads == 1 for one in _blas()):  # which to set takes as long as to decide for a few customers
+        return nullcontext()
     limited: AbstractContextManager[object] = _controller().limit(limits=1, user_api="blas")
     return limited

@@ -41,7 +41,7 @@ from campaignrl.send.history import History as History
 from campaignrl.send.history import history_of as history_of
 from campaignrl.send.ledger_run import counted_in as counted_in
 from campaignrl.send.ledger_run import limits_left as limits_left
-from campaignrl.send.ledger_run import records_of as records_of
+from campaignrl.send.ledger_run import record_columns as record_columns
 from campaignrl.send.ledger_run import rows_of as rows_of
 from campaignrl.send.limits import limits_of_run as limits_of_run
 from campaignrl.send.plans import NO_TAG as NO_TAG

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
@@ -132,14 +133,15 @@ def _blocked(rules: Rules, facts: Facts, said: Met) -> Objects:
     found = blocks(rules, facts, said)
     refused = np.array([block.refused for block in found]).T  # (n, rules)
     if len(refused) <= FEW:
-        return np.array([*map(_refusals(found), refused), None], dtype=object)[:-1]
+        return _refusals(found, refused)
     pattern = np.zeros(len(refused), dtype=np.int64)  # by its number in the order in which patterns come
     for eight in np.packbits(refused, axis=1).T:
         pattern = pd.factorize(pattern * 256 + eight)[0]
     first = np.flatnonzero(~pd.Series(pattern).duplicated().to_numpy())
-    return np.array([*map(_refusals(found), refused[first]), None], dtype=object)[:-1][pattern]
+    return _refusals(found, refused[first])[pattern]
 
 
-def _refusals(found: list[Block]) -> Callable[[Bool], str]:
-    """Words of one customer's refusals."""
-    return lambda hits: "; ".join(block.reason for block, hit in zip(found, hits.tolist(), strict=True) if hit)
+def _refusals(found: list[Block], refused: Bool) -> Objects:
+    """(n,) words of each customer's refusals. refused: (n, rules)."""
+    reasons = [block.reason for block in found]
+    return np.array([*("; ".join(compress(reasons, hits)) for hits in refused.tolist()), None], dtype=object)[:-1]

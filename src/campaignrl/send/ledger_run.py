@@ -44,7 +44,7 @@ from campaignrl.send.limits import overdrawn
 from campaignrl.send.recount import LISTED, SEND_AT
 from campaignrl.specs import World, guard_hash, offer_column
 from campaignrl.tables import AT_THE_START, CustomerTable, Known, Listed
-from campaignrl.tables.log import id_lists, plain_id_lists
+from campaignrl.tables.log import id_lists
 
 
 @dataclass(frozen=True)
@@ -236,23 +236,21 @@ def rows_of(
     return table.filter(pa.array(~begun.standing.erased))
 
 
-def records_of(found: Decisions, world: World, ids: Sequence[str], guard: str) -> list[dict[str, Any]]:
-    """The same rows of few decisions, one by one and without the run's own name. ids: of the decisions.
+def record_columns(found: Decisions, world: World, ids: Sequence[str], guard: str) -> dict[str, Any]:
+    """The same rows of few decisions as plain columns, without the run's own name. ids: of the decisions.
 
-    A table of columns costs as much for one row as for a thousand, which is more than to decide it.
+    Numbers are arrays, all else is lists; `eligible` is the mask itself. A table of columns costs as much for one row
+    as for a thousand, which is more than to decide it.
     """
     columns = {name: _plain(name, cells) for name, cells in _columns(found, world, guard).items()}
-    columns["decision_id"] = ids
-    columns["eligible"] = plain_id_lists(found.eligible)
-    columns |= {RULE + name: values.to_pylist() for name, values in _seen_by_rules(found, world).items()}
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    columns |= {"decision_id": list(ids), "eligible": found.eligible}
+    return columns | {RULE + name: values.to_pylist() for name, values in _seen_by_rules(found, world).items()}
 
 
-def _plain(name: str, cells: Any) -> Sequence[Any]:
-    if not isinstance(cells, np.ndarray):
+def _plain(name: str, cells: Any) -> Any:
+    if not isinstance(cells, np.ndarray) or cells.dtype == object:
         return list(cells)
-    number = name.startswith(SEEN) and cells.dtype != object
-    return list((cells.astype(np.float64) if number else cells).tolist())
+    return cells.astype(np.float64) if name.startswith(SEEN) and cells.dtype.kind != "f" else cells
 
 
 def _columns(found: Decisions, world: World, guard: str | None) -> dict[str, Any]:

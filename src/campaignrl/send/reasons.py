@@ -55,10 +55,8 @@ def _sold_out(served: Served) -> Bool:
 def _chosen(action: Int, propensity: Float, best: Bool, options: Int, weighed: Bool) -> Objects:
     """Of a draw that was free: the best of what was allowed, or a trial."""
     texts = np.empty(len(action), dtype=object)
-    texts[:] = [
-        _words(sends, chance, top, among, values)
-        for sends, chance, top, among, values in zip(action != NONE, propensity, best, options, weighed, strict=True)
-    ]
+    told = (cells.tolist() for cells in (action != NONE, propensity, best, options, weighed))  # numpy's write slower
+    texts[:] = list(map(_words, *told))
     return texts
 
 

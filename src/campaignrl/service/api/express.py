@@ -19,12 +19,15 @@ from campaignrl.service.api.models import DecideRequest
 from campaignrl.service.api.requests import KEY, key_from, parsed
 from campaignrl.service.deciding import Given, Wish
 from campaignrl.service.ground import Refused, problem
+from campaignrl.service.store import hash_of_body
 from campaignrl.service.worker import Service
 
 PATH = "/v1/decide"
 JSON = b"application/json"
 FIRST = b"POST /v1/decide HTTP/1.1\r\n"
 PLAIN = re.compile(re.escape(FIRST) + rb"(?:[A-Za-z-]+: ?[!-~][ -~]*\r\n){1,12}\r\n")
+# A body that names a customer and says nothing else, in plain signs: what any other says is read as JSON.
+ALONE = re.compile(rb'\{"customer_id": ?"([!#-\[\]-~][ !#-\[\]-~]{0,255})"\}')
 READ = {b"host", b"user-agent", b"accept", b"accept-encoding", b"content-type", b"content-length"}
 READ |= {b"connection", b"authorization", KEY.encode()}
 Headers = Mapping[bytes, bytes]
@@ -81,6 +84,9 @@ class Express:
                 return None
             caller.require("sender")
             key = key_from(headers.get(KEY.encode(), b"").decode("latin-1"), caller)
+            alone = ALONE.fullmatch(body)
+            if alone is not None:
+                return Wish(key, hash_of_body(body), (alone[1].decode(),))
             asked = parsed(DecideRequest, body)
             return None if asked.features is not None else wish_for(self._service, key, body, asked)
         except Refused:

@@ -1,6 +1,7 @@
 """Deciding: requests come together in rounds, each one transaction; guard, policy and limits are those of `decide`.
 
-answers.py     What is answered: one decision as JSON, and its row for the ledger
+answers.py     What is answered: decisions as JSON, and their rows for the store
+json_columns.py Rows as JSON, written column by column: the texts that orjson would write of each row, in less time
 customers.py   The customers in memory: the checked table, whom a request is about, what a request adds
 parties.py     Who decides: champion, fallback and shadows, loaded and checked before they may
 rounds.py      One round: everything that waits, decided in one transaction

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 from sqlalchemy import Connection
 
 from campaignrl.actions import NONE
@@ -23,17 +22,19 @@ from campaignrl.arrays import Bool
 from campaignrl.errors import CampaignError
 from campaignrl.guard import ADDRESS, at_address_of
 from campaignrl.ledger import EPOCH, Standing
-from campaignrl.send import Decisions, counted_in, decide_in_turn, limits_left, records_of
+from campaignrl.send import Decisions, counted_in, decide_in_turn, limits_left, record_columns
 from campaignrl.service.deciding.answers import (
-    as_text,
-    decision_row,
+    decision_columns,
     end_of_day,
+    packed,
     ranking_of,
     run_of,
-    send_row,
+    send_columns,
     told,
+    written,
 )
 from campaignrl.service.deciding.customers import Customers
+from campaignrl.service.deciding.json_columns import Texts
 from campaignrl.service.deciding.parties import InTime, Late, Parties, Party, Timed
 from campaignrl.service.deciding.windows import longest_window
 from campaignrl.service.deciding.wishes import Given, Wish, open_now
@@ -230,23 +231,17 @@ class Decider:
         runs = [run_of(self.store, wish.key) for wish in wishes]
         ids = [f"{run}-{one}" for run, wish in zip(runs, wishes, strict=True) for one in wish.ids]
         keys = [wish.key for wish in wishes for _ in wish.ids]
-        records = records_of(found, self._world, ids, self._guard)
-        end = end_of_day(day)
-        hashes, midnight = self._addresses(table), end.timestamp()
-        made, sent = [], []
-        for key, record, address in zip(keys, records, hashes, strict=True):
-            if why:
-                record["reason"] = f"fallback, the champion was {why}: {record['reason']}"
-            made.append(decision_row(record, key, bool(why), now))
-            if record["action"] != NONE:
-                sent.append(send_row(record, midnight, address))
-                if address:
-                    record["rule.address"] = address
-            made[-1]["record"] = as_text(record)
-        keep(con, made, sent)
-        answers = self._answers(wishes, turns, found, records, bool(why), end.isoformat(), party)
+        columns = record_columns(found, self._world, ids, self._guard)
+        if why:
+            columns["reason"] = [f"fallback, the champion was {why}: {one}" for one in columns["reason"]]
+        end, hashes = end_of_day(day), self._addresses(table)
+        texts = written(found, columns, bool(why), end.isoformat())
+        form, records = packed(columns, texts, _noted(hashes, found))
+        sent = send_columns(columns, end.timestamp(), hashes)
+        keep(con, form, decision_columns(columns, records, keys, bool(why), now), sent)
+        answers = self._answers(wishes, turns, found, texts, party)
         keep_answers(con, {wish.key: answer for wish, answer in zip(wishes, answers, strict=True)}, now)
-        self._watch_shadows(con, found, records)
+        self._watch_shadows(con, found, ids)
         self._count(found, party, why)
         return answers
 
@@ -279,23 +274,24 @@ class Decider:
         wishes: list[Wish],
         turns: list[slice],
         found: Decisions,
-        records: list[dict[str, Any]],
-        fallback: bool,
-        expires: str,
+        texts: Texts,
         party: Party,
     ) -> list[Answer]:
-        ranked = any(wish.ranking for wish in wishes)
-        p = party.policy.probabilities(found.context, found.eligible) if ranked else None
-        answers, day = [], found.day.isoformat()
+        lists: list[Any] | None = None
+        if any(wish.ranking for wish in wishes):
+            p = party.policy.probabilities(found.context, found.eligible)
+            many = [
+                wish.ranking for wish, turn in zip(wishes, turns, strict=True) for _ in range(turn.start, turn.stop)
+            ]
+            lists = [ranking_of(found, p[i], i, most) if most else None for i, most in enumerate(many)]
+        said = told(texts, lists)
+        answers = []
         for wish, turn in zip(wishes, turns, strict=True):
-            rows = range(turn.start, turn.stop)
-            lists = [None if p is None or not wish.ranking else ranking_of(found, p[i], i, wish.ranking) for i in rows]
-            said = [told(found, records, i, fallback, day, expires, one) for i, one in zip(rows, lists, strict=True)]
-            body = orjson.dumps({"decisions": said} if wish.many else said[0])
-            answers.append(Answer(wish.body_hash, 200, body))
+            body = f'{{"decisions":[{",".join(said[turn])}]}}' if wish.many else said[turn.start]
+            answers.append(Answer(wish.body_hash, 200, body.encode()))
         return answers
 
-    def _watch_shadows(self, con: Connection, found: Decisions, records: list[dict[str, Any]]) -> None:
+    def _watch_shadows(self, con: Connection, found: Decisions, ids: list[str]) -> None:
         """What each shadow would have done; one that fails is left out, and stops nothing."""
         n = np.arange(len(found.ids))
         for shadow in self.parties.shadows:
@@ -305,11 +301,8 @@ class Decider:
                 self.metrics.refused_policies.inc()
                 continue
             own, chance = p.argmax(axis=1), p[n, found.action]
-            rows = [
-                {"decision_id": record["decision_id"], "policy": shadow.name, "action": int(a), "chance": float(c)}
-                for record, a, c in zip(records, own, chance, strict=True)
-            ]
-            keep_shadows(con, rows)
+            named = {"decision_id": ids, "policy": [shadow.name] * len(ids)}
+            keep_shadows(con, {**named, "action": own.tolist(), "chance": chance.astype(np.float64).tolist()})
             same = int((own == found.action).sum())
             self.metrics.shadows.labels(shadow.name, "yes").inc(same)
             self.metrics.shadows.labels(shadow.name, "no").inc(len(own) - same)
@@ -325,3 +318,11 @@ class Decider:
     def close(self) -> None:
         """Wait for no policy any more."""
         self._watch.close()
+
+
+def _noted(hashes: list[str], found: Decisions) -> list[str] | None:
+    """(n,) the address of each send, as its record ends with it, "" of none; None: of nobody."""
+    if not any(hashes):
+        return None
+    sends = (found.action != NONE).tolist()
+    return [f',"{one}"' if one and sent else "" for one, sent in zip(hashes, sends, strict=True)]

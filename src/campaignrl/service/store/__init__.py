@@ -36,6 +36,7 @@ from campaignrl.service.store.customers import row_of as row_of
 from campaignrl.service.store.customers import spellings_of as spellings_of
 from campaignrl.service.store.database import Database as Database
 from campaignrl.service.store.database import StoreDown as StoreDown
+from campaignrl.service.store.decided import Form as Form
 from campaignrl.service.store.decided import keep as keep
 from campaignrl.service.store.decided import keep_shadows as keep_shadows
 from campaignrl.service.store.facts import CUSTOMERS as CUSTOMERS

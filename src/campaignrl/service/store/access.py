@@ -43,8 +43,8 @@ def answers_to(con: Connection, keys: Iterable[str]) -> dict[str, Answer]:
 
 def keep_answers(con: Connection, given: dict[str, Answer], at: float) -> None:
     """Remember what is about to be answered."""
-    rows = [{"key": key, **answer._asdict(), "at": at} for key, answer in given.items()]
-    put_rows(con, answers, rows)
+    said = dict(zip(Answer._fields, zip(*given.values(), strict=True), strict=True))
+    put_rows(con, answers, {"key": list(given), **said, "at": [at] * len(given)})
 
 
 def forget_answers(con: Connection, customer: str) -> None:

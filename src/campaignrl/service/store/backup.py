@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, func, insert, inspect, select, text
 
 from campaignrl.errors import ArtifactError, Problem, UsageError
 from campaignrl.service.store.database import Database
@@ -81,9 +81,11 @@ def _there(url: str) -> Database:
 
 
 def _copy(read: Connection, write: Connection) -> dict[str, int]:
-    counts = {}
+    counts, there = {}, set(inspect(read).get_table_names())
     for table in metadata.sorted_tables:
         write.execute(table.delete())
+        if table.name not in there:  # of an older store
+            continue
         rows = read.execute(select(table)).mappings()
         many = 0
         while part := [dict(row) for row in rows.fetchmany(AT_ONCE)]:

@@ -17,7 +17,7 @@ from campaignrl.service.store.database import Database
 
 LOG = logging.getLogger("campaignrl.service")
 EVERY = 0.5  # seconds
-LONG = 8_192  # pages of the log, 32 MB, from which on it shall begin anew
+LONG = 32_768  # pages of the log, 128 MB, from which on it shall begin anew: all who wait then wait for two flushes
 MOVE = "PRAGMA wal_checkpoint(PASSIVE)"  # what it can, without making anybody wait
 
 
@@ -38,10 +38,16 @@ class Checkpoints:
             self._thread.start()
 
     def between_rounds(self) -> None:
-        """Let the log begin anew where it is long: called by whoever writes, while nothing is written."""
-        if self._long.is_set():
-            self._long.clear()
-            self._move()
+        """Let the log begin anew where it is long: called by whoever writes, while nothing is written.
+
+        Not while the thread is at it, which would be waited for: the next round is soon enough.
+        """
+        if self._long.is_set() and self._turn.acquire(blocking=False):
+            try:
+                self._long.clear()
+                self._moved()
+            finally:
+                self._turn.release()
 
     def close(self) -> None:
         """The last of it."""
@@ -57,11 +63,14 @@ class Checkpoints:
                 self._long.set()
 
     def _move(self) -> int:
+        with self._turn:
+            return self._moved()
+
+    def _moved(self) -> int:
         """Pages that the log holds; 0 where the file cannot be reached now, which whoever writes next will say."""
         assert self._connection is not None
         try:
-            with self._turn:
-                row: Any = self._connection.execute(MOVE).fetchone()
+            row: Any = self._connection.execute(MOVE).fetchone()
         except sqlite3.Error as wrong:
             LOG.warning("no checkpoint: %s", type(wrong).__name__)
             return 0

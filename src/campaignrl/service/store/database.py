@@ -7,19 +7,18 @@ PostgreSQL by an advisory lock. So what is read in it stands still until it is c
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from campaignrl.errors import CampaignError, MissingExtra, Problem, UsageError
 
 try:
+    import orjson
     from sqlalchemy import (
         ColumnElement,
         Compiled,
@@ -34,7 +33,6 @@ try:
         create_engine,
         event,
         func,
-        insert,
         select,
         text,
     )
@@ -192,12 +190,13 @@ class Question:
 
     def rows(self, con: Connection, lists: Mapping[str, Sequence[str]], **values: Any) -> list[tuple[Any, ...]]:
         """What is found. lists: texts by the name of their list."""
-        is_sqlite = con.dialect.name == "sqlite"
-        if is_sqlite and any("\0" in one for many in lists.values() for one in many):  # where JSON's text ends for it
-            asked = self._make(lambda column, name: column.in_(list(lists[name])))
-            return [tuple(row) for row in con.execute(asked, values).all()]
+        told: dict[str, Any] = {name: list(many) for name, many in lists.items()}
+        if con.dialect.name == "sqlite":
+            told = {name: orjson.dumps(many).decode() for name, many in told.items()}
+            if any("\\u0000" in text for text in told.values()):  # where JSON's text ends for it
+                asked = self._make(lambda column, name: column.in_(list(lists[name])))
+                return [tuple(row) for row in con.execute(asked, values).all()]
         text_of, order, fixed = self._compiled(con.dialect)
-        told = {name: json.dumps(list(many)) if is_sqlite else list(many) for name, many in lists.items()}
         given = {**fixed, **values, **told}
         cursor = con.connection.cursor()
         try:
@@ -215,28 +214,51 @@ class Question:
         return kept
 
 
-def put_rows(con: Connection, table: Table, rows: Sequence[Mapping[str, Any]], add_up: str = "") -> None:
-    """Insert rows that name the same columns by one call of the driver; some thousand are had in milliseconds.
+def put_rows(
+    con: Connection, table: Table, columns: Mapping[str, Sequence[Any]], add_up: str = "", once: bool = False
+) -> None:
+    """Insert rows, given column by column, by one call of the driver; some thousand are had in milliseconds.
 
-    add_up: a column that grows by what a row says where one of its key is there already.
+    add_up: a column that grows by what a row says where one of its key is there already; once: such a row is left out.
     """
-    if not rows:
+    if not any(columns.values()):
         return
-    text_of, order = _insertion(con.dialect, table, tuple(rows[0]), add_up)
-    given = list(map(itemgetter(*order), rows)) if order else [dict(row) for row in rows]
-    cursor = con.connection.cursor()
+    text_of, order = _insertion(con.dialect, table, tuple(columns), add_up, once)
+    cursor: Any = con.connection.cursor()
     try:
-        cursor.executemany(text_of, given)
+        if order:
+            cursor.executemany(text_of, list(zip(*(_quick(columns[name]) for name in order), strict=True)))
+        elif add_up or once:
+            rows = zip(*columns.values(), strict=True)
+            cursor.executemany(text_of, [dict(zip(columns, row, strict=True)) for row in rows])
+        else:
+            _copy(con, cursor, table, columns)
     finally:
         cursor.close()
 
 
+def _quick(cells: Sequence[Any]) -> Sequence[Any]:
+    """sqlite3 looks for how to adapt each value that is no plain number or text, as True is."""
+    return [*map(int, cells)] if isinstance(cells[0], bool) else cells
+
+
+def _copy(con: Connection, cursor: Any, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Into PostgreSQL, by its own way for many rows: a sixth of the time of a statement for each."""
+    names = ", ".join(map(con.dialect.identifier_preparer.quote, columns))
+    with cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
+        for row in zip(*columns.values(), strict=True):
+            copy.write_row(row)
+
+
 @lru_cache(maxsize=64)
-def _insertion(dialect: Dialect, table: Table, columns: tuple[str, ...], add_up: str) -> tuple[str, tuple[str, ...]]:
+def _insertion(
+    dialect: Dialect, table: Table, columns: tuple[str, ...], add_up: str, once: bool
+) -> tuple[str, tuple[str, ...]]:
     """The statement, and the order of its parameters where they go by place."""
-    put: Any = insert(table).inline()
+    put: Any = (sqlite if dialect.name == "sqlite" else postgresql).insert(table).inline()
+    if once:
+        put = put.on_conflict_do_nothing()
     if add_up:
-        put = (sqlite if dialect.name == "sqlite" else postgresql).insert(table)
         more = {add_up: table.c[add_up] + put.excluded[add_up]}
         put = put.on_conflict_do_update(index_elements=list(table.primary_key), set_=more)
     made = put.compile(dialect=dialect, column_keys=list(columns))

@@ -1,28 +1,65 @@
 """What was decided: rows, reservations and totals, in the transaction that decides.
 
-A send is reserved at once: it counts for caps, budget, capacity and stock until its hand-over fails for good. Not
+A record of a decision is packed: names of its cells, and what all of a round say alike, stand in a form, which is kept
+once. A send is reserved at once: it counts for caps, budget, capacity and stock until its hand-over fails for good. Not
 here: what is read before (standing.py), how it is decided (deciding/).
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
 
+import orjson
 from sqlalchemy import Connection, select, update
 
-from campaignrl.service.store.database import put_rows
-from campaignrl.service.store.schema import decisions, sends, shadows, totals
+from campaignrl.service.store.database import Question, put_rows
+from campaignrl.service.store.schema import decisions, forms, sends, shadows, totals
 from campaignrl.service.store.standing import OF_OFFER, ON_DAY, SPENT
 
+Columns = Mapping[str, Sequence[Any]]
+FORMS = Question(lambda listed: select(forms.c.id, forms.c.members).where(listed(forms.c.id, "ids")))
 
-def keep(con: Connection, decided: list[dict[str, Any]], sent: list[dict[str, Any]]) -> None:
-    """Write decisions, and reserve what those of them that send something use."""
+
+class Form(NamedTuple):
+    """What cells of records are: JSON of a list of [name] and, of what is the same in all, [name, value]."""
+
+    id: str
+    members: str
+
+    @classmethod
+    def of(cls, names: Iterable[str], same: Mapping[str, Any], last: str) -> Form:
+        """names: in order; last: of a cell that may be missing."""
+        members = orjson.dumps([*([name, same[name]] if name in same else [name] for name in names), [last]])
+        return cls(hashlib.blake2b(members, digest_size=6).hexdigest(), members.decode())
+
+
+def unpacked(con: Connection, records: Sequence[str]) -> list[dict[str, Any]]:
+    """Records by the names of their cells, as they are in a ledger."""
+    found = [orjson.loads(one) for one in records]
+    ids = {one[0] for one in found if isinstance(one, list)}
+    told = {one: orjson.loads(members) for one, members in FORMS.rows(con, {"ids": sorted(ids)})} if ids else {}
+    return [one if isinstance(one, dict) else _named(told[one[0]], one[1:]) for one in found]
+
+
+def _named(members: Sequence[Sequence[Any]], cells: Sequence[Any]) -> dict[str, Any]:
+    rest, record = iter(cells), {}
+    for name, *same in members:
+        for cell in same or islice(rest, 1):  # none is left of a last one that is missing
+            record[name] = cell
+    return record
+
+
+def keep(con: Connection, form: Form, decided: Columns, sent: Columns) -> None:
+    """Write decisions, and reserve what those of them that send something use; rows of both, column by column."""
+    put_rows(con, forms, {"id": [form.id], "members": [form.members]}, once=True)
     put_rows(con, decisions, decided)
-    if sent:
+    if sent["decision_id"]:
         put_rows(con, sends, sent)
-        add_to_totals(con, _uses(sent, 1))
+        add_to_totals(con, _uses(sent))
 
 
 def set_counted(con: Connection, decision_ids: Iterable[str], counted: bool) -> int:
@@ -34,25 +71,27 @@ def set_counted(con: Connection, decision_ids: Iterable[str], counted: bool) -> 
         if row is not None:
             con.execute(update(sends).where(sends.c.decision_id == one).values(counted=counted))
             changed.append(dict(row))
-    add_to_totals(con, _uses(changed, 1 if counted else -1))
+    sign = 1 if counted else -1
+    used = _uses({name: [row[name] for row in changed] for name in ("cost", "day", "channel", "offer")})
+    add_to_totals(con, {name: sign * value for name, value in used.items()})
     return len(changed)
 
 
 def add_to_totals(con: Connection, changes: Mapping[str, int]) -> None:
     """Add to totals, which begin at 0."""
-    rows = [{"name": name, "value": value} for name, value in sorted(changes.items()) if value]
-    put_rows(con, totals, rows, add_up="value")
+    told = {name: value for name, value in sorted(changes.items()) if value}
+    put_rows(con, totals, {"name": list(told), "value": list(told.values())}, add_up="value")
 
 
-def _uses(rows: Iterable[Mapping[str, Any]], sign: int) -> Counter[str]:
-    found: Counter[str] = Counter()
-    for row in rows:
-        found[SPENT] += sign * row["cost"]
-        found[f"{ON_DAY}:{row['day']}:{row['channel']}"] += sign
-        found[f"{OF_OFFER}:{row['offer']}"] += sign
+def _uses(rows: Columns) -> Counter[str]:
+    found = Counter({SPENT: sum(rows["cost"])})
+    for (day, channel), many in Counter(zip(rows["day"], rows["channel"], strict=True)).items():
+        found[f"{ON_DAY}:{day}:{channel}"] += many
+    for offer, many in Counter(rows["offer"]).items():
+        found[f"{OF_OFFER}:{offer}"] += many
     return found
 
 
-def keep_shadows(con: Connection, rows: list[dict[str, Any]]) -> None:
+def keep_shadows(con: Connection, rows: Columns) -> None:
     """What a policy that only watches would have done beside decisions that stand."""
     put_rows(con, shadows, rows)

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import orjson
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,7 +26,7 @@ from campaignrl.service.store.customers import (
     spellings_of,
     waiting_to_be_erased,
 )
-from campaignrl.service.store.decided import add_to_totals, set_counted
+from campaignrl.service.store.decided import add_to_totals, set_counted, unpacked
 from campaignrl.service.store.incoming import add_permissions
 from campaignrl.service.store.policies import take_prices
 from campaignrl.service.store.schema import decisions, flows, handovers, outcomes, permissions, sends
@@ -104,6 +103,9 @@ def _into(store: Store, ledger: Ledger, table: Table, rows_of: Any) -> int:
                 return many
             asked = select(table).where(table.c.seq > begun, table.c.seq <= meant).order_by(table.c.seq)
             rows = [dict(row) for row in con.execute(asked).mappings()]
+            if table is decisions:
+                records = unpacked(con, [row["record"] for row in rows])
+                rows = [{**row, "record": record} for row, record in zip(rows, records, strict=True)]
         made = [row for row in rows if row.get("source") != TAKEN]
         for day, part in _by_day(table, made):
             name = hashlib.blake2b(f"{store.id}:{table.name}:{begun}:{day}".encode(), digest_size=16).hexdigest()
@@ -143,7 +145,7 @@ def _meant(con: Connection, table: Table) -> tuple[int, int]:
 
 
 def _decision_rows(rows: Sequence[Mapping[str, Any]], world: World) -> pa.Table:
-    records = [{**orjson.loads(row["record"]), "run_id": ""} for row in rows]
+    records = [{**row["record"], "run_id": ""} for row in rows]
     schema = schema_of("decisions", world.features)
     fields = [field for field in schema if field.name not in CHAINED]
     known = {field.name for field in fields}

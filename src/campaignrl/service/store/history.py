@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 from sqlalchemy import Connection, func, select
 
+from campaignrl.service.store.decided import unpacked
 from campaignrl.service.store.schema import decisions, handovers, outcomes, permissions, sends, shadows, totals
 from campaignrl.service.store.standing import SPENT
 from campaignrl.tables import same_spelling
@@ -21,7 +21,9 @@ OF_A_DECISION = ("offer", "channel", "propensity", "cost", "expected_gain", "rea
 def history_of_one(con: Connection, customer: str) -> dict[str, list[dict[str, Any]]]:
     """Decisions, hand-overs, outcomes and permissions of a customer, the latest first."""
     rows = select(decisions).where(decisions.c.customer_id == customer).order_by(decisions.c.seq.desc()).limit(SHOWN)
-    made = [_decision(dict(row)) for row in con.execute(rows).mappings()]
+    found = con.execute(rows).mappings().all()
+    records = unpacked(con, [row["record"] for row in found])
+    made = [_decision(dict(row), record) for row, record in zip(found, records, strict=True)]
     ids = [one["decision_id"] for one in made]
     handed = con.execute(select(handovers).where(handovers.c.decision_id.in_(ids)).order_by(handovers.c.seq.desc()))
     whose = (outcomes.c.customer_id == customer) | outcomes.c.decision_id.in_(ids)
@@ -36,8 +38,7 @@ def history_of_one(con: Connection, customer: str) -> dict[str, list[dict[str, A
     }
 
 
-def _decision(row: dict[str, Any]) -> dict[str, Any]:
-    record = orjson.loads(row["record"])
+def _decision(row: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
     seen = {name.removeprefix("seen."): value for name, value in record.items() if name.startswith("seen.")}
     own = {name: row[name] for name in ("decision_id", "day", "at", "action", "fallback")}
     return {**own, **{name: record[name] for name in OF_A_DECISION}, "seen": seen}

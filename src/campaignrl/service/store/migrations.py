@@ -19,6 +19,9 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "DROP INDEX IF EXISTS sends_by_address",
         "CREATE INDEX sends_by_address ON sends (address) WHERE address != ''",
     ),
+    (  # what many records say alike stands once; records of before stay as they are
+        "CREATE TABLE IF NOT EXISTS forms (id VARCHAR NOT NULL, members TEXT NOT NULL, PRIMARY KEY (id))",
+    ),
 )
 
 

@@ -1,7 +1,8 @@
 """The tables of the store. The same on SQLite and on PostgreSQL.
 
 Days are days since 1970-01-01, money is whole minor units, times are seconds since 1970-01-01 UTC. `record` is a row
-of the ledger's decisions as JSON. Not here: how an older store becomes one like this (migrations.py).
+of the ledger's decisions as JSON: an object, or, since version 3, a list that begins with the form that names its cells
+(decided.py). Not here: how an older store becomes one like this (migrations.py).
 """
 
 from __future__ import annotations
@@ -55,6 +56,13 @@ decisions = Table(
     Column("fallback", Boolean, nullable=False),
     Column("record", Text, nullable=False),
     Index("decisions_by_customer", "customer_id", "day"),
+)
+
+forms = Table(
+    "forms",
+    metadata,
+    Column("id", String, primary_key=True),  # a hash of what it says
+    Column("members", Text, nullable=False),
 )
 
 sends = Table(

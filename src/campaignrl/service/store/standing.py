@@ -27,6 +27,7 @@ PERMISSIONS = Question(
     lambda listed: select(*(permissions.c[name] for name in SAID)).where(listed(permissions.c.spelled, "spelled"))
 )
 SENT = [sends.c[name] for name in ("customer_id", "address", "day", "channel", "offer", "decision_id")]
+NAMED = ("customer", "day", "channel", "offer", "decision_id")  # of a send, to whom it is by place
 COUNTED = and_(sends.c.counted, sends.c.day > bindparam("after"))
 SENDS = Question(lambda listed: select(*SENT).where(listed(sends.c.customer_id, "ids"), COUNTED))
 SENDS_AT = Question(
@@ -53,7 +54,7 @@ def standing_of(
     offers: list[str],
     days: int,
 ) -> Standing:
-    """What stands of n customers on a day.
+    """What stands of n customers, each once, on a day.
 
     spelled: what all spellings of each id have in common; hashes: that stand for each where anybody was erased; None:
     nobody ever was; addresses: keyed hashes, "" of none; days: the longest window that a rule or feature looks back.
@@ -78,22 +79,22 @@ def _sends(
     con: Connection, after: int, ids: Sequence[str], addresses: Sequence[str] | None
 ) -> Mapping[str, Sequence[object]]:
     """Sends that count, to these customers or to their addresses; to whom they are by place."""
-    place: dict[str, list[int]] = defaultdict(list)
-    for i, one in enumerate(ids):
-        place[one].append(i)
     at: dict[str, list[int]] = defaultdict(list)
     for i, address in enumerate(addresses or ()):
         if address:
             at[address].append(i)
-    found: dict[str, list[object]] = {name: [] for name in ("customer", "day", "channel", "offer", "decision_id")}
-    seen, lists = set(), {"ids": list(place), **({"addresses": list(at)} if at else {})}
-    rows = (SENDS_AT if at else SENDS).rows(con, lists, after=after)
+    place = dict(zip(ids, range(len(ids)), strict=True))
+    if not at:
+        rows = SENDS.rows(con, {"ids": list(place)}, after=after)
+        whom, _, *rest = zip(*rows, strict=True) if rows else ((),) * (1 + len(NAMED))
+        return dict(zip(NAMED, ([place[one] for one in whom], *rest), strict=True))
+    found: dict[str, list[object]] = {name: [] for name in NAMED}
+    rows = SENDS_AT.rows(con, {"ids": list(place), "addresses": list(at)}, after=after)
     for customer, address, *rest in rows:
-        for i in dict.fromkeys([*place.get(customer, ()), *at.get(address, ())]):
-            if (i, rest[-1]) not in seen:
-                seen.add((i, rest[-1]))
-                for name, value in zip(found, (i, *rest), strict=True):
-                    found[name].append(value)
+        own = [place[customer]] if customer in place else []
+        for i in dict.fromkeys([*own, *at.get(address, ())]):
+            for name, value in zip(NAMED, (i, *rest), strict=True):
+                found[name].append(value)
     return found
 
 

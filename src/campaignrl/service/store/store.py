@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import orjson
 from sqlalchemy import Connection, insert, select, update
 
 from campaignrl.errors import ArtifactError, Problem, UsageError
 from campaignrl.service.store.database import PATIENCE, Database
+from campaignrl.service.store.decided import unpacked
 from campaignrl.service.store.migrations import migrate
 from campaignrl.service.store.schema import decisions, facts
 from campaignrl.specs import World, world_hash
@@ -118,7 +118,7 @@ class Store:
         """
         with self.database.writing() as con:
             last = con.execute(select(decisions.c.record).order_by(decisions.c.seq.desc()).limit(1)).scalar()
-            if last is not None and orjson.loads(last)["catalog_hash"] != world.catalog.hash:
+            if last is not None and unpacked(con, [last])[0]["catalog_hash"] != world.catalog.hash:
                 fix = "Begin another store for them."
                 raise UsageError(Problem("store rules", "actions", "others, or at other costs", "as they were", fix))
             for name, value in (("world", world.name), ("world_hash", world_hash(world))):

@@ -16,7 +16,6 @@ stream.py           A Parquet decision log read a piece at a time, in bounded me
 """
 
 from campaignrl.tables.log.columns import id_lists as id_lists
-from campaignrl.tables.log.columns import plain_id_lists as plain_id_lists
 from campaignrl.tables.log.customer_sketch import FACT as FACT
 from campaignrl.tables.log.customer_sketch import CustomerSketch as CustomerSketch
 from campaignrl.tables.log.customer_sketch import sketch_of as sketch_of

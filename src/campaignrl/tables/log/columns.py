@@ -8,7 +8,6 @@ names they stand for, and become texts only where a frame wants them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -139,12 +138,6 @@ def id_lists(mask: npt.NDArray[np.bool_]) -> pa.Array:
         ids[done : done + len(found)] = found
         done += len(found)
     return pa.ListArray.from_arrays(pa.array(np.concatenate([np.zeros(1, np.int32), ends])), pa.array(ids))
-
-
-def plain_id_lists(mask: npt.NDArray[np.bool_]) -> list[list[int]]:
-    """The same as lists of Python, for few rows."""
-    ids, ends = np.nonzero(mask)[1].tolist(), np.cumsum(mask.sum(axis=1)).tolist()
-    return [ids[start:end] for start, end in pairwise([0, *ends])]
 
 
 def _counts(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.integer[Any]]:
