@@ -85,7 +85,7 @@ def test_the_second_is_the_best_of_the_rest_and_each_change_makes_it_win(shop):
 
 
 def test_of_what_was_explored_the_best_is_ahead(shop):
-    """The policy as it ships leaves a twentieth to chance: what it would rather have sent comes second, and is ahead."""
+    """The policy that ships leaves a twentieth to chance: what it would rather have sent comes second, and is ahead."""
     world, greedy, frame, found = shop
     drawn = crl.decide("pretrained/ecommerce", frame, world, day=DAY)
     other = np.flatnonzero(drawn.action != found.action)
