@@ -7,6 +7,7 @@ Not here: the tags' own arithmetic (values.py, order_models.py), new events for 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -23,7 +24,6 @@ from campaignrl.features import Feature
 from campaignrl.profiles.events import (
     Connection,
     Events,
-    by_customer,
     customers,
     histories,
     newest_day,
@@ -37,11 +37,17 @@ from campaignrl.profiles.tags import (
     DERIVED,
     NEXT_PURCHASE,
     STATISTICS,
+    Aggregates,
+    Book,
     Evidence,
     Scope,
     Tag,
     TagSet,
     Values,
+    Wanted,
+    aggregates,
+    aggregates_of,
+    aggregates_of_history,
     attribute_column,
     columns_of,
     derived_columns,
@@ -50,6 +56,7 @@ from campaignrl.profiles.tags import (
     inputs_of,
     into_names,
     kinds_of,
+    learns,
     listed,
     load_tags,
     model_column,
@@ -61,7 +68,9 @@ from campaignrl.profiles.tags import (
     rule_in_words,
     score_column,
     statistic_columns,
+    taught_customers,
     unheard,
+    wanted_inputs,
 )
 from campaignrl.specs import World
 from campaignrl.tables import ID
@@ -114,10 +123,11 @@ def build_profiles(
         ids = customers(connection)
         about = connection.execute("select * from attributes").df()
         there = evidence(connection)
-        made, says = _made(connection, chosen, about, refreshes, day, ids, there)
         rests = {name: kinds_of(chosen, name) for name in chosen.tags}
         rests |= {} if world is None else {name: rests_on(name) for name in world.features.names}
-        freshness = _freshness(connection, rests, about, ids)
+        found = aggregates(connection, _asked_for(chosen, rests, day, there), ids)
+        freshness = _freshness(rests, about, ids, found)
+        made, says = _made(connection, chosen, about, refreshes, day, ids, there, found)
         channels = spoken_of(connection) if world is None else tuple(world.channels)
         reached = reach(connection, channels, ids)
     frame = pd.DataFrame({ID: pd.Series(ids, dtype="str"), **{name: _column(made[name]) for name in chosen.tags}})
@@ -155,14 +165,13 @@ def _made(
     day: date,
     ids: Objects,
     there: Evidence,
+    found: Aggregates,
 ) -> tuple[dict[str, Values], dict[str, Any]]:
-    """Every tag's values, and what models say of themselves."""
-    of_kind: dict[str, dict[str, Tag]] = {}
-    for name, tag in chosen.tags.items():
-        of_kind.setdefault(tag.kind, {})[name] = tag
-    raw = _statistics(connection, of_kind.get("statistic", {}), day, ids, there)
+    """Every tag's values, and what models say of themselves. found: aggregates that were made for all of them."""
+    of_kind = _by_kind(chosen)
+    raw = _statistics(connection, of_kind["statistic"], day, ids, there, found)
     problems: list[Problem] = []
-    for name, tag in of_kind.get("attribute", {}).items():
+    for name, tag in of_kind["attribute"].items():
         try:
             raw[name] = attribute_column(about, refreshes, tag, ids)
         except SpecError as wrong:
@@ -170,35 +179,62 @@ def _made(
     if problems:
         raise SpecError([Problem(f"tag set {chosen.name}", *problem[1:]) for problem in problems])
     says: dict[str, Any] = {}
-    book, now = cache(lambda: histories(connection, day, ids)), cache(lambda: inputs_of(connection, day, ids))
-    ahead = cache(lambda: outlook(connection, day, ids, book()))
-    for name, tag in of_kind.get("model", {}).items():
+    book = Book(
+        cache(lambda: histories(connection, day, ids)),
+        cache(lambda: inputs_of(connection, day, ids, made=found)),
+        cache(lambda: taught_customers(connection, ids)),
+    )
+    ahead = cache(lambda: outlook(connection, day, ids, book.histories()))
+    for name, tag in of_kind["model"].items():
         if tag.of in NEXT_PURCHASE:
             raw[name], says[name] = next_purchase(connection, tag.of, day, ids)
         else:
-            raw[name], says[name] = model_column(connection, tag, day, ids, book, now, ahead)
-    for name, tag in of_kind.get("manual", {}).items():
+            raw[name], says[name] = model_column(connection, tag, day, ids, book, ahead)
+    for name, tag in of_kind["manual"].items():
         raw[name] = listed(tag.file, ids, day)
     return _resolved(chosen, raw, len(ids)), says
 
 
-def _statistics(
-    connection: Connection, tags: Mapping[str, Tag], day: date, ids: Objects, there: Evidence
-) -> dict[str, Values]:
-    """Every statistic; one whose data nobody exported is unknown for everybody."""
-    lacking = {name for name, tag in tags.items() if there.lacks(tag.of, STATISTICS[tag.of].kinds)}
-    plain = {
+def _by_kind(chosen: TagSet) -> defaultdict[str, dict[str, Tag]]:
+    of_kind: defaultdict[str, dict[str, Tag]] = defaultdict(dict)
+    for name, tag in chosen.tags.items():
+        of_kind[tag.kind][name] = tag
+    return of_kind
+
+
+def _asked_for(chosen: TagSet, rests: Mapping[str, tuple[str, ...]], day: date, there: Evidence) -> list[str]:
+    """The SQL of all that tags, their models and the freshness ask of today's events, so that one pass answers it."""
+    of_kind = _by_kind(chosen)
+    wanted = _wanted(of_kind["statistic"], day, there)
+    asked = [*aggregates_of(wanted).values(), *(_newest(kind) for kind in _kinds(rests))]
+    if any(phrase in DERIVED for phrase, _ in wanted.values()):
+        asked += aggregates_of_history(day).values()
+    if any(learns(tag) for tag in of_kind["model"].values()):
+        asked += aggregates_of(wanted_inputs(day)).values()
+    return asked
+
+
+def _wanted(tags: Mapping[str, Tag], day: date, there: Evidence) -> Wanted:
+    """The statistics whose data are there."""
+    return {
         name: (tag.of, Scope(day, tag.days, tag.channel, tag.category, tag.brand, there.timed))
         for name, tag in tags.items()
-        if tag.of not in DERIVED and name not in lacking
+        if not there.lacks(tag.of, STATISTICS[tag.of].kinds)
     }
-    derived = {
-        name: (tag.of, Scope(day, tag.days, timed=there.timed))
-        for name, tag in tags.items()
-        if tag.of in DERIVED and name not in lacking
+
+
+def _statistics(
+    connection: Connection, tags: Mapping[str, Tag], day: date, ids: Objects, there: Evidence, found: Aggregates
+) -> dict[str, Values]:
+    """Every statistic; one whose data nobody exported is unknown for everybody."""
+    wanted = _wanted(tags, day, there)
+    derived = {name: asked for name, asked in wanted.items() if asked[0] in DERIVED}
+    plain = {name: asked for name, asked in wanted.items() if name not in derived}
+    made = {
+        **statistic_columns(connection, plain, ids, made=found),
+        **derived_columns(connection, derived, day, ids, found),
+        **{n: nobody_knows(STATISTICS[tag.of].kind, len(ids)) for n, tag in tags.items() if n not in wanted},
     }
-    unknown = {name: nobody_knows(STATISTICS[tags[name].of].kind, len(ids)) for name in lacking}
-    made = {**statistic_columns(connection, plain, ids), **derived_columns(connection, derived, day, ids), **unknown}
     return {name: made[name] for name in tags}
 
 
@@ -228,15 +264,20 @@ def _column(values: Values) -> pd.Series[Any]:
     return pd.Series(values)
 
 
+def _kinds(rests: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Of events that anything rests on."""
+    return sorted({kind for kinds in rests.values() for kind in kinds} - {"attributes"})
+
+
+def _newest(kind: str) -> str:
+    return f"max(ts) filter (kind = '{kind}')"
+
+
 def _freshness(
-    connection: Connection, rests: Mapping[str, tuple[str, ...]], about: pd.DataFrame, ids: Objects
+    rests: Mapping[str, tuple[str, ...]], about: pd.DataFrame, ids: Objects, found: Aggregates
 ) -> pd.DataFrame:
-    kinds = sorted({kind for kinds in rests.values() for kind in kinds} - {"attributes"})
     columns: dict[str, Any] = {ID: pd.Series(ids, dtype="str")}
-    if kinds:
-        newest = ", ".join(f"max(ts) filter (kind = '{kind}') as \"{kind}\"" for kind in kinds)
-        found = by_customer(connection, f"select customer_id, {newest} from known group by customer_id", ids)
-        columns |= {kind: found[kind].to_numpy().astype("datetime64[us]") for kind in kinds}
+    columns |= {kind: found[_newest(kind)].astype("datetime64[us]") for kind in _kinds(rests)}
     if REFRESHED in about.columns:
         told = pd.to_datetime(about.set_index(ID)[REFRESHED].reindex(ids))
         columns["attributes"] = told.to_numpy().astype("datetime64[us]")

@@ -30,6 +30,7 @@ class OrderHistory(NamedTuple):
     first: Float  # (n,) days since the first order
     orders: Float  # (n,) number of orders
     spend: Float  # (n,) currency
+    seen: Float  # (n,) days since the first event of any kind
     days: int | None = None  # window that ends on `as_of`, where a statistic takes one
     timed: tuple[str, ...] = ()  # sources whose events have hours
 
@@ -37,18 +38,16 @@ class OrderHistory(NamedTuple):
 def days_since_sign_up(history: OrderHistory) -> Float:
     """(n,) days from `joined` of the attributes, or else from the first event."""
     connection = history.connection
-    joined = "select customer_id, min(ts) as joined from known group by 1"
-    names = [row[0] for row in connection.execute("describe attributes").fetchall()]
-    if "joined" in names:
-        told = "select customer_id, try_cast(joined as timestamp) as joined from attributes"
-        joined = (
-            f"select coalesce(a.customer_id, k.customer_id) as customer_id, coalesce(a.joined, k.joined) as joined "
-            f"from ({told}) a full join ({joined}) k on a.customer_id = k.customer_id"
-        )
-    gap = f"(epoch_us(timestamp '{history.as_of}') - epoch_us(joined)) / 86400e6"
-    found = by_customer(connection, f"select customer_id, cast({gap} as double) as days from ({joined})", history.ids)
-    days: Float = found["days"].to_numpy(dtype=np.float64, na_value=np.nan)
-    return days
+    if "joined" not in [row[0] for row in connection.execute("describe attributes").fetchall()]:
+        return history.seen
+    days = f"{days_before(history.as_of, 'try_cast(joined as timestamp)')} as days"
+    told = by_customer(connection, f"select customer_id, {days} from attributes", history.ids)["days"]
+    return np.where(np.isnan(told), history.seen, told)
+
+
+def days_before(as_of: date, moment: str) -> str:
+    """SQL: days from a moment to the morning of `as_of`."""
+    return f"cast((epoch_us(timestamp '{as_of}') - epoch_us({moment})) / 86400e6 as double)"
 
 
 PAID = ("refund", "redeemed")  # kinds of events that only somebody who bought has
