@@ -31,6 +31,7 @@ class OrderHistory(NamedTuple):
     orders: Float  # (n,) number of orders
     spend: Float  # (n,) currency
     seen: Float  # (n,) days since the first event of any kind
+    scores: dict[str, Float]  # by field, as they are asked for
     days: int | None = None  # window that ends on `as_of`, where a statistic takes one
     timed: tuple[str, ...] = ()  # sources whose events have hours
 
@@ -81,17 +82,17 @@ def _paying(connection: Connection) -> set[str]:
 
 def recency_score(history: OrderHistory) -> Float:
     """(n,) 5 for the fifth who ordered last; NaN for those who never did."""
-    return _quintile(history, history.last, less_is_better=True)
+    return _quintile(history, "last", less_is_better=True)
 
 
 def frequency_score(history: OrderHistory) -> Float:
     """(n,) 5 for the fifth with the most orders."""
-    return _quintile(history, history.orders)
+    return _quintile(history, "orders")
 
 
 def monetary_score(history: OrderHistory) -> Float:
     """(n,) 5 for the fifth who spent most."""
-    return _quintile(history, history.spend)
+    return _quintile(history, "spend")
 
 
 def rfm_cell(history: OrderHistory) -> Objects:
@@ -104,9 +105,13 @@ def rfm_cell(history: OrderHistory) -> Objects:
     return cell
 
 
-def _quintile(history: OrderHistory, of: Float, *, less_is_better: bool = False) -> Float:
+def _quintile(history: OrderHistory, field: str, *, less_is_better: bool = False) -> Float:
     """(n,) 1 to 5 among those who ever ordered, by the edges that RFM segments use; NaN for the others."""
-    ordered = history.orders > 0
+    if field in history.scores:
+        return history.scores[field]
+    ordered, of = history.orders > 0, getattr(history, field)
     edges = quintile_edges(of, ordered, less_is_better=less_is_better)
     scores = edge_scores(of, edges, less_is_better=less_is_better)
-    return np.where(ordered & (scores > 0), scores.astype(np.float64), np.nan)
+    found: Float = np.where(ordered & (scores > 0), scores.astype(np.float64), np.nan)
+    history.scores[field] = found
+    return found

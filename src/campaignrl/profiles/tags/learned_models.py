@@ -90,7 +90,8 @@ def outcome_column(connection: Connection, of: str, as_of: date, days: int, ids:
         held_out = _fitted(before[rows[~fold]], label[rows[~fold]]).predict_proba(before[rows[fold]])[:, 1]
         both = 0 < label[rows[fold]].sum() < fold.sum()
         auc = float(roc_auc_score(label[rows[fold]], held_out)) if both else None
-        values[applies] = _fitted(before[rows], label[rows]).predict_proba(today[applies])[:, 1]
+        model = _fitted(before[rows], label[rows])
+    values[applies] = model.predict_proba(today[applies])[:, 1]
     says = {"model": "gradient boosting", "days": days, "cut": cut.isoformat(), "fitted_on": len(rows), "auc": auc}
     return ModelTag(values, says | {"share": float(label[rows].mean())})
 
@@ -120,7 +121,7 @@ def active_column(connection: Connection, as_of: date, days: int, ids: Objects, 
         both = np.repeat([True, False], len(taught))
         model = _fitted(np.concatenate([told, told]), both, np.concatenate([stayed, 1.0 - stayed]))
         today = np.column_stack([book.inputs()[rows], fit.p_alive(asked.x, asked.t_x, asked.T)])
-        values[rows] = model.predict_proba(today)[:, 1]
+    values[rows] = model.predict_proba(today)[:, 1]
     says = {"model": "MBG/NBD and gradient boosting", "days": days, "cut": cut.isoformat(), "fitted_on": len(taught)}
     return ModelTag(values, says | {"share": float(stayed.mean())})
 

@@ -51,12 +51,12 @@ def model_column(
         return ModelTag(values, {"unknown": f"fewer than {FEWEST} customers ordered again"})
     with threadpool_limits(1):
         if tag.of == "p_alive":
-            values[seen.rows] = seen.forecast.p_alive(seen.given)
+            values[seen.rows] = seen.forecast.p_alive(seen.given)[seen.place]
             return ModelTag(values, seen.says)
         if tag.of == "p_return":
-            values[seen.rows] = seen.forecast.p_return(days, seen.given)
+            values[seen.rows] = seen.forecast.p_return(days, seen.given)[seen.place]
             return ModelTag(values, seen.says | {"horizon_days": days})
-        values[seen.rows] = seen.forecast.expected_orders(days, seen.given)
+        values[seen.rows] = seen.forecast.expected_orders(days, seen.given)[seen.place]
         says, factor = seen.says | {"horizon_days": days}, np.ones(len(seen.rows))
         if tag.of == "clv":
             h = book.histories()

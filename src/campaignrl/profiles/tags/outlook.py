@@ -16,7 +16,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from campaignrl.arrays import Float, Int64, Objects
-from campaignrl.calibration.purchase import Forecast, Purchases, choose, fit_mbg_nbd
+from campaignrl.calibration.purchase import Forecast, Purchases, choose, distinct, fit_mbg_nbd
 from campaignrl.profiles.events import FEWEST, MOST_FITTED, WEEK, Connection, Histories, order_days
 
 IN_SUM = "early orders are known in sum only, so no model could be chosen out of time"
@@ -25,13 +25,15 @@ IN_SUM = "early orders are known in sum only, so no model could be chosen out of
 class Outlook(NamedTuple):
     """The forecast, and the histories of those who ever ordered.
 
-    rows: (m,) of them among all; fitted: rows of those it was fitted on; given: what the forecast asks for, (m,).
+    rows: (m,) of them among all; fitted: rows of those it was fitted on; given: what the forecast asks for, of every
+    distinct history; place: (m,) of each customer's own among these.
     """
 
     forecast: Forecast
     rows: npt.NDArray[np.intp]
     fitted: npt.NDArray[np.intp]
     given: dict[str, Float]
+    place: npt.NDArray[np.intp]
 
     @property
     def says(self) -> dict[str, Any]:
@@ -42,8 +44,11 @@ class Outlook(NamedTuple):
         """What each model foretells of all customers; factor: (m,) what an order of each counts."""
         others = self.forecast.others or {self.forecast.name: self.forecast.model}
         ahead = self.forecast.average_days(days)
-        sums = {name: float(model.expected_purchases(ahead, **self.given) @ factor) for name, model in others.items()}
-        return {name: float(f"{total:.6g}") for name, total in sums.items()}
+        found: dict[str, float] = {}
+        for name, model in others.items():
+            total = float(model.expected_purchases(ahead, **self.given)[self.place] @ factor)
+            found[name] = float(f"{total:.6g}")
+        return found
 
 
 def outlook(connection: Connection, as_of: date, ids: Objects, h: Histories) -> Outlook | None:
@@ -59,13 +64,20 @@ def outlook(connection: Connection, as_of: date, ids: Objects, h: Histories) -> 
             model = fit_mbg_nbd(h.x[some], h.t_x[some] * WEEK, h.T[some] * WEEK)
             longest = int(given["T"].max())
             plain = Forecast("MBG/NBD", model, longest, np.ones(longest + 1), False, cautions=(IN_SUM,))
-            return Outlook(plain, rows, some, given)
+            return _seen(plain, rows, some, given)
         age = np.rint(h.T[rows] * WEEK).astype(np.int64)  # days from the first order to today
         before = int(age.max())
         forecast = choose(_purchases(*days, ids[some], as_of, before), before - 1)
     first = before - age
     last = first + np.rint(h.t_x[rows] * WEEK).astype(np.int64)
-    return Outlook(forecast, rows, some, forecast.columns(h.x[rows], first, last))
+    return _seen(forecast, rows, some, forecast.columns(h.x[rows], first, last))
+
+
+def _seen(
+    forecast: Forecast, rows: npt.NDArray[np.intp], fitted: npt.NDArray[np.intp], given: dict[str, Float]
+) -> Outlook:
+    kinds, place = distinct(*given.values())
+    return Outlook(forecast, rows, fitted, dict(zip(given, kinds, strict=True)), place)
 
 
 def _purchases(customer: Objects, day: npt.NDArray[np.datetime64], ids: Objects, as_of: date, before: int) -> Purchases:

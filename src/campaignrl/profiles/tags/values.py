@@ -91,7 +91,7 @@ def derived_columns(
     parts = aggregates_of_history(as_of)
     found = aggregates(connection, parts.values(), ids, made=made)
     columns = statistic_columns(connection, book, ids, made=found)
-    history = OrderHistory(connection, as_of, ids, **columns, seen=found[parts["seen"]])
+    history = OrderHistory(connection, as_of, ids, **columns, seen=found[parts["seen"]], scores={})
     return {
         name: DERIVED[phrase](history._replace(days=asked.days, timed=asked.timed or ()))
         for name, (phrase, asked) in wanted.items()
@@ -228,14 +228,16 @@ def _favourite(connection: Connection, phrase: str, scope: Scope, ids: Objects) 
     )
     levels: npt.NDArray[Any] = np.array(sorted(statistic.levels), dtype=object)
     if not statistic.levels:
-        levels = connection.execute(f"select distinct level from {events} order by 1").fetchnumpy()["level"]
-        levels = np.ma.getdata(levels)
+        found = connection.execute(f"select distinct level from {events} order by 1").fetchnumpy()
+        levels = np.ma.getdata(found["level"])
     if len(levels) <= SEVERAL and all(isinstance(one, str) for one in levels):
         place = _most_of_few(connection, events, levels, ids)
     else:
         place = _most_of_many(connection, events, ids)
     if levels.dtype == object:
-        return np.append(levels, None)[place]
+        values: Objects = np.full(len(levels) + 1, None, dtype=object)
+        values[:-1] = levels
+        return values[place]
     return _natural(pd.Series(levels).reindex(place).reset_index(drop=True))
 
 
