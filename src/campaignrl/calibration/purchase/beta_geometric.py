@@ -154,41 +154,42 @@ def expected_purchases(parameters: Float, horizon: Float, h: Histories, first: i
         return (sides[0] + sides[1]) / 2.0
     alive = p_alive(parameters, h, first)
     if horizon.ndim:
-        return _of_the_living(parameters, horizon, h.x, h.T, first) * alive
+        return _of_the_living(parameters, horizon, h, first) * alive
     (x, T), place = distinct(h.x, h.T)  # far fewer than customers
-    result: Float = _of_the_living(parameters, horizon, x, T, first)[place] * alive
+    kinds = Histories(x, np.zeros_like(x), T, np.ones_like(x))
+    result: Float = _of_the_living(parameters, horizon, kinds, first)[place] * alive
     return result
 
 
-def _of_the_living(parameters: Float, horizon: Float, x: Float, T: Float, first: int) -> Float:
+def _of_the_living(parameters: Float, horizon: Float, h: Histories, first: int) -> Float:
     """(n,) orders expected of customers who are alive: when they ordered last does not matter."""
     r, alpha, a, b = parameters
-    z = horizon / (alpha + T + horizon)
-    c = a + b + x + first - 1.0
+    z = horizon / (alpha + h.T + horizon)
+    c = a + b + h.x + first - 1.0
     with np.errstate(over="ignore", invalid="ignore"):
         left = np.power(1.0 - z, a - 1.0) * special.hyp2f1(a + b + first - 1.0 - r, a - 1.0, c, z)
         result: Float = c / (a - 1.0) * (1.0 - left)
     # Where parameters are huge (customers alike, or nobody leaves) 2F1 fails; more than all that the living would
     # order without ever leaving, or less than none, is a failure too.
-    most = (r + x) / (alpha + T) * horizon
+    most = (r + h.x) / (alpha + h.T) * horizon
     failed = ~(np.isfinite(result) & (result >= 0.0) & (result <= most * (1.0 + 1e-9)))
     if failed.any():
-        result = np.where(failed, _by_quadrature(parameters, horizon, x, T, first), result)
+        result = np.where(failed, _by_quadrature(parameters, horizon, h, first), result)
     return result
 
 
-def _by_quadrature(parameters: Float, horizon: Float, x: Float, T: Float, first: int) -> Float:
+def _by_quadrature(parameters: Float, horizon: Float, h: Histories, first: int) -> Float:
     """(n,) orders of customers who are alive: the mean over the chance p to drop out, beta(a, b + x + first).
 
     With p known they are (1 - (A / (A + p horizon))^(r + x)) / p, with A = alpha + T; nodes are quantiles of p.
     """
     r, alpha, a, b = parameters
     nodes, weights = np.polynomial.legendre.leggauss(NODES)
-    total, watched = np.zeros(np.broadcast(x, horizon).shape), alpha + T
-    orders, place = np.unique(x, return_inverse=True)
+    total, watched = np.zeros(np.broadcast(h.x, horizon).shape), alpha + h.T
+    orders, place = np.unique(h.x, return_inverse=True)
     for node, weight in zip((nodes + 1.0) / 2.0, weights / 2.0, strict=True):
         p = np.maximum(special.betaincinv(a, b + orders + first, node), SMALLEST)[place]
-        total = total - weight * np.expm1(-(r + x) * np.log1p(p * horizon / watched)) / p
+        total = total - weight * np.expm1(-(r + h.x) * np.log1p(p * horizon / watched)) / p
     return total
 
 

@@ -289,9 +289,9 @@ def find_doubles(con: duckdb.DuckDBPyConnection, staged: Staged) -> None:
 
 
 def _twice(con: duckdb.DuckDBPyConnection, staged: Staged) -> npt.NDArray[np.uint64]:
-    """Hashes of keys that occur twice: sorted, they stand side by side. A part of them at a time, so that memory is bounded.
+    """Hashes of keys that occur twice: sorted, they stand side by side; a part at a time, so that memory is bounded.
 
-    The engine would group them, and a table of as many groups as there are rows takes six times as long.
+    Grouped by the engine they would make a table of as many groups as there are rows, which takes six times as long.
     """
     there = f"SELECT hash(dup) AS h FROM {staged.rows} WHERE problem = 0 AND dup IS NOT NULL"
     ((rows,),) = con.execute(f"SELECT count(*) FROM ({there})").fetchall()
