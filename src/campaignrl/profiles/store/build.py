@@ -2,16 +2,14 @@
 
 A profile is a function of the events, the attributes, the tag set and the day, and of nothing else: not of the order of
 the rows, of threads, or of how many steps brought the events together. Here: that function, and its folder of files.
-Not here: the tags' own arithmetic (values.py, order_models.py), new events for an old folder (update.py).
+Not here: the tags' own values (tag_columns.py), new events for an old folder (update.py).
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,58 +17,33 @@ import numpy as np
 import pandas as pd
 
 from campaignrl.arrays import Objects
-from campaignrl.errors import Problem, SpecError
 from campaignrl.features import Feature
 from campaignrl.profiles.events import (
-    Connection,
     Events,
     customers,
-    histories,
     newest_day,
     reach,
     spoken_of,
 )
 from campaignrl.profiles.events.database import database
 from campaignrl.profiles.segments import Segmentation
+from campaignrl.profiles.store.tag_columns import asked_for, tag_columns
 from campaignrl.profiles.table import SEGMENT, Facts, write_profiles
 from campaignrl.profiles.tags import (
-    DERIVED,
-    NEXT_PURCHASE,
     STATISTICS,
     Aggregates,
-    Book,
     Evidence,
-    Scope,
-    Tag,
     TagSet,
     Values,
-    Wanted,
     aggregates,
-    aggregates_of,
-    aggregates_of_history,
-    attribute_column,
     columns_of,
-    derived_columns,
     evidence,
     features_frame,
-    inputs_of,
-    into_names,
     kinds_of,
-    learns,
-    listed,
     load_tags,
-    model_column,
-    next_purchase,
-    nobody_knows,
-    outlook,
     rests_on,
-    rule_column,
     rule_in_words,
-    score_column,
-    statistic_columns,
-    taught_customers,
     unheard,
-    wanted_inputs,
 )
 from campaignrl.specs import World
 from campaignrl.tables import ID
@@ -125,12 +98,14 @@ def build_profiles(
         there = evidence(connection)
         rests = {name: kinds_of(chosen, name) for name in chosen.tags}
         rests |= {} if world is None else {name: rests_on(name) for name in world.features.names}
-        found = aggregates(connection, _asked_for(chosen, rests, day, there), ids)
+        asked = [*asked_for(chosen, day, there), *(_newest(kind) for kind in _kinds(rests))]
+        found = aggregates(connection, asked, ids)
         freshness = _freshness(rests, about, ids, found)
-        made, says = _made(connection, chosen, about, refreshes, day, ids, there, found)
+        made, says = tag_columns(connection, chosen, about, refreshes, day, ids, there, found)
         channels = spoken_of(connection) if world is None else tuple(world.channels)
         reached = reach(connection, channels, ids)
-    frame = pd.DataFrame({ID: pd.Series(ids, dtype="str"), **{name: _column(made[name]) for name in chosen.tags}})
+    columns = {ID: pd.Series(ids, dtype="str"), **{name: _column(made[name]) for name in chosen.tags}}
+    frame = pd.DataFrame(columns, copy=False)
     facts = {
         "as_of": day.isoformat(),
         "tag_set": {"name": chosen.name, "hash": chosen.hash, "title": chosen.title},
@@ -157,107 +132,6 @@ def build_profiles(
     return Profiles(frame, facts, freshness)
 
 
-def _made(
-    connection: Connection,
-    chosen: TagSet,
-    about: pd.DataFrame,
-    refreshes: pd.DataFrame | None,
-    day: date,
-    ids: Objects,
-    there: Evidence,
-    found: Aggregates,
-) -> tuple[dict[str, Values], dict[str, Any]]:
-    """Every tag's values, and what models say of themselves. found: aggregates that were made for all of them."""
-    of_kind = _by_kind(chosen)
-    raw = _statistics(connection, of_kind["statistic"], day, ids, there, found)
-    problems: list[Problem] = []
-    for name, tag in of_kind["attribute"].items():
-        try:
-            raw[name] = attribute_column(about, refreshes, tag, ids)
-        except SpecError as wrong:
-            problems += wrong.problems
-    if problems:
-        raise SpecError([Problem(f"tag set {chosen.name}", *problem[1:]) for problem in problems])
-    says: dict[str, Any] = {}
-    book = Book(
-        cache(lambda: histories(connection, day, ids)),
-        cache(lambda: inputs_of(connection, day, ids, made=found)),
-        cache(lambda: taught_customers(connection, ids)),
-    )
-    ahead = cache(lambda: outlook(connection, day, ids, book.histories()))
-    for name, tag in of_kind["model"].items():
-        if tag.of in NEXT_PURCHASE:
-            raw[name], says[name] = next_purchase(connection, tag.of, day, ids)
-        else:
-            raw[name], says[name] = model_column(connection, tag, day, ids, book, ahead)
-    for name, tag in of_kind["manual"].items():
-        raw[name] = listed(tag.file, ids, day)
-    return _resolved(chosen, raw, len(ids)), says
-
-
-def _by_kind(chosen: TagSet) -> defaultdict[str, dict[str, Tag]]:
-    of_kind: defaultdict[str, dict[str, Tag]] = defaultdict(dict)
-    for name, tag in chosen.tags.items():
-        of_kind[tag.kind][name] = tag
-    return of_kind
-
-
-def _asked_for(chosen: TagSet, rests: Mapping[str, tuple[str, ...]], day: date, there: Evidence) -> list[str]:
-    """The SQL of all that tags, their models and the freshness ask of today's events, so that one pass answers it."""
-    of_kind = _by_kind(chosen)
-    wanted = _wanted(of_kind["statistic"], day, there)
-    asked = [*aggregates_of(wanted).values(), *(_newest(kind) for kind in _kinds(rests))]
-    if any(phrase in DERIVED for phrase, _ in wanted.values()):
-        asked += aggregates_of_history(day).values()
-    if any(learns(tag) for tag in of_kind["model"].values()):
-        asked += aggregates_of(wanted_inputs(day)).values()
-    return asked
-
-
-def _wanted(tags: Mapping[str, Tag], day: date, there: Evidence) -> Wanted:
-    """The statistics whose data are there."""
-    return {
-        name: (tag.of, Scope(day, tag.days, tag.channel, tag.category, tag.brand, there.timed))
-        for name, tag in tags.items()
-        if not there.lacks(tag.of, STATISTICS[tag.of].kinds)
-    }
-
-
-def _statistics(
-    connection: Connection, tags: Mapping[str, Tag], day: date, ids: Objects, there: Evidence, found: Aggregates
-) -> dict[str, Values]:
-    """Every statistic; one whose data nobody exported is unknown for everybody."""
-    wanted = _wanted(tags, day, there)
-    derived = {name: asked for name, asked in wanted.items() if asked[0] in DERIVED}
-    plain = {name: asked for name, asked in wanted.items() if name not in derived}
-    made = {
-        **statistic_columns(connection, plain, ids, made=found),
-        **derived_columns(connection, derived, day, ids, found),
-        **{n: nobody_knows(STATISTICS[tag.of].kind, len(ids)) for n, tag in tags.items() if n not in wanted},
-    }
-    return {name: made[name] for name in tags}
-
-
-def _resolved(chosen: TagSet, raw: dict[str, Values], n: int) -> dict[str, Values]:
-    """Names for cuts, then rules and scores, each after the tags it is made from; bad rules are reported at once."""
-    made: dict[str, Values] = {}
-    problems: list[Problem] = []
-    for name in chosen.order:
-        tag = chosen.tags[name]
-        if tag.kind == "rule":
-            try:
-                made[name] = rule_column(name, chosen, made, n)
-            except SpecError as wrong:
-                problems += wrong.problems
-                made[name] = np.full(n, None, dtype=object)
-            continue
-        values = score_column(tag, made, n) if tag.kind == "score" else raw[name]
-        made[name] = into_names(values, tag.cuts, tag.names) if tag.names else values
-    if problems:
-        raise SpecError(problems)
-    return made
-
-
 def _column(values: Values) -> pd.Series[Any]:
     if isinstance(values, np.ndarray) and values.dtype == object:
         return pd.Series(values, dtype="str")
@@ -281,7 +155,7 @@ def _freshness(
     if REFRESHED in about.columns:
         told = pd.to_datetime(about.set_index(ID)[REFRESHED].reindex(ids))
         columns["attributes"] = told.to_numpy().astype("datetime64[us]")
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns, copy=False)
 
 
 def _about_tag(chosen: TagSet, name: str, fit: Mapping[str, Any] | None, there: Evidence) -> Facts:

@@ -43,8 +43,10 @@ from campaignrl.profiles.tags.lineage import rule_in_words as rule_in_words
 from campaignrl.profiles.tags.manual_lists import listed as listed
 from campaignrl.profiles.tags.next_purchase import NEXT_PURCHASE as NEXT_PURCHASE
 from campaignrl.profiles.tags.next_purchase import next_purchase as next_purchase
+from campaignrl.profiles.tags.order_models import forecasts as forecasts
 from campaignrl.profiles.tags.order_models import learns as learns
 from campaignrl.profiles.tags.order_models import model_column as model_column
+from campaignrl.profiles.tags.outlook import Outlook as Outlook
 from campaignrl.profiles.tags.outlook import outlook as outlook
 from campaignrl.profiles.tags.rfm_scores import QUINTILES as QUINTILES
 from campaignrl.profiles.tags.rfm_scores import edge_scores as edge_scores

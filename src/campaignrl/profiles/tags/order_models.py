@@ -17,6 +17,7 @@ from campaignrl.arrays import Float, Objects
 from campaignrl.calibration.purchase import GammaGamma, fit_gamma_gamma
 from campaignrl.profiles.events import FEWEST, Connection, Histories, ModelTag
 from campaignrl.profiles.tags.learned_models import Book, active_column, outcome_column
+from campaignrl.profiles.tags.next_purchase import NEXT_PURCHASE
 from campaignrl.profiles.tags.outlook import Outlook
 from campaignrl.profiles.tags.tag_set import Tag
 
@@ -30,6 +31,11 @@ PULL = 1.0  # orders of the mean value that a customer's own are joined by
 def learns(tag: Tag) -> bool:
     """Whether a model tag is a classifier's, of inputs."""
     return tag.of in LEARNED or tag.of == "p_active"
+
+
+def forecasts(tag: Tag) -> bool:
+    """Whether a model tag is made of the outlook."""
+    return not learns(tag) and tag.of not in NEXT_PURCHASE
 
 
 def model_column(

@@ -7,6 +7,8 @@ tags made of it (order_models.py).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Executor
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -51,14 +53,31 @@ class Outlook(NamedTuple):
         return found
 
 
-def outlook(connection: Connection, as_of: date, ids: Objects, h: Histories) -> Outlook | None:
-    """The outlook on the morning of `as_of`; None where fewer than FEWEST ever ordered again. h: (n,) of all."""
+def outlook(
+    connection: Connection, as_of: date, ids: Objects, h: Histories, beside: Executor
+) -> Callable[[], Outlook | None]:
+    """The outlook on the morning of `as_of`; None where fewer than FEWEST ever ordered again. h: (n,) of all.
+
+    The orders are read at once, and the model is chosen `beside` whatever else is done until it is asked for.
+    """
     rows = np.flatnonzero(~np.isnan(h.x))
     if int((h.x[rows] > 0).sum()) < FEWEST:
-        return None
+        return lambda: None
     some = rows[:: max(1, -(-len(rows) // MOST_FITTED))]
+    days = order_days(connection, as_of, ids[some])
+    return beside.submit(_chosen, h, rows, some, ids[some], as_of, days).result
+
+
+def _chosen(
+    h: Histories,
+    rows: npt.NDArray[np.intp],
+    some: npt.NDArray[np.intp],
+    ids: Objects,
+    as_of: date,
+    days: tuple[Objects, npt.NDArray[np.datetime64]] | None,
+) -> Outlook:
+    """The outlook of those who ever ordered, by `some` of them, whose ids and days of orders these are."""
     with threadpool_limits(1):
-        days = order_days(connection, as_of, ids[some])
         if days is None:
             given = {"x": h.x[rows], "t_x": h.t_x[rows] * WEEK, "T": h.T[rows] * WEEK}
             model = fit_mbg_nbd(h.x[some], h.t_x[some] * WEEK, h.T[some] * WEEK)
@@ -67,7 +86,7 @@ def outlook(connection: Connection, as_of: date, ids: Objects, h: Histories) -> 
             return _seen(plain, rows, some, given)
         age = np.rint(h.T[rows] * WEEK).astype(np.int64)  # days from the first order to today
         before = int(age.max())
-        forecast = choose(_purchases(*days, ids[some], as_of, before), before - 1)
+        forecast = choose(_purchases(*days, ids, as_of, before), before - 1)
     first = before - age
     last = first + np.rint(h.t_x[rows] * WEEK).astype(np.int64)
     return _seen(forecast, rows, some, forecast.columns(h.x[rows], first, last))
