@@ -253,12 +253,12 @@ def _most_of_few(connection: Connection, events: str, levels: Objects, ids: Obje
 
 
 def _most_of_many(connection: Connection, events: str, ids: Objects) -> Int64:
-    """(n,) the same of any levels: count and place are one number, the largest of which is looked for."""
+    """(n,) the same of any levels: count and number are one figure, the largest of which is looked for."""
     asked = f"""with counted as materialized (select customer_id, level, count(*) as n from {events} group by all),
-      levels as (select level, row_number() over (order by level) as place from (select distinct level from counted))
-      select customer_id, {LEVELS} - max(n * {LEVELS} - place) % {LEVELS} as place
+      levels as (select level, row_number() over (order by level) as number from (select distinct level from counted))
+      select customer_id, {LEVELS} - max(n * {LEVELS} - number) % {LEVELS} as number
       from counted join levels using (level) group by customer_id"""
-    return np.nan_to_num(by_customer(connection, asked, ids)["place"] - 1.0, nan=-1.0).astype(np.int64)
+    return np.nan_to_num(by_customer(connection, asked, ids)["number"] - 1.0, nan=-1.0).astype(np.int64)
 
 
 def _natural(column: pd.Series[Any]) -> Values:
