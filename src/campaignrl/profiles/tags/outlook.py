@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Executor
 from datetime import date
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -65,6 +66,7 @@ def outlook(
         return lambda: None
     some = rows[:: max(1, -(-len(rows) // MOST_FITTED))]
     days = order_days(connection, as_of, ids[some])
+    import_module("scipy.optimize")  # the search's, slow to import; not beside, where it would meet other imports
     return beside.submit(_chosen, h, rows, some, ids[some], as_of, days).result
 
 
