@@ -11,7 +11,7 @@ from scipy import integrate, special
 
 from campaignrl.calibration.purchase import beta_geometric, gamma_gamma, nbd, pareto_nbd
 from campaignrl.calibration.purchase.fitting import Fit
-from campaignrl.calibration.purchase.histories import as_given, histories
+from campaignrl.calibration.purchase.histories import as_given, distinct, histories
 from campaignrl.calibration.purchase.models import (
     FITS,
     BgNbd,
@@ -334,3 +334,20 @@ def test_gamma_gamma_finds_known_parameters_again():
         assert abs(fit.parameters[name] - value) < 4.0 * fit.standard_errors[name], name
     assert fit.expected_spend(x, m).mean() == pytest.approx(fit.mean, rel=0.02)
     assert (np.abs(fit.expected_spend([1000], [80.0]) - 80.0) < 0.5).all()
+
+
+def test_distinct_rows_and_where_each_row_is_among_them():
+    columns, place = distinct(np.array([2.0, 1.0, 2.0, 1.0]), np.array([5.0, 7.0, 5.0, 6.0]))
+    assert [column.tolist() for column in columns] == [[1.0, 1.0, 2.0], [6.0, 7.0, 5.0]]
+    assert place.tolist() == [2, 1, 2, 0]
+
+
+@pytest.mark.parametrize("fit", [fit_bg_nbd, fit_mbg_nbd])
+def test_orders_to_come_are_the_same_asked_together_and_one_by_one(fit):
+    chance = np.random.default_rng(3)
+    x = chance.poisson(2.0, 400).astype(float)
+    T = chance.integers(10, 40, 400).astype(float)
+    t_x = np.where(x > 0, np.floor(T * chance.random(400)), 0.0)
+    model = fit(x, t_x, T)
+    alone = [model.expected_purchases(12.0, *one).item() for one in zip(x, t_x, T, strict=True)]
+    assert model.expected_purchases(12.0, x, t_x, T).tolist() == alone

@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -75,3 +76,16 @@ def test_an_order_on_discount_used_an_offer_or_cost_less(row, share):
     rows = [("2026-03-20", "order", {"amount": 30.0, **row}), ("2026-03-21", "order", {"amount": 30.0, **row})]
     rows.append(("2026-03-22", "order", {"amount": 30.0, "offer": "c10", "discount": 5.0}))  # discounts are exported
     assert value_of("share of orders on discount", rows) == pytest.approx((2 * share + 1) / 3)
+
+
+@pytest.mark.parametrize("levels", [3, 8, 9, 40])
+def test_the_favourite_is_the_first_by_name_of_the_most_frequent_however_many_levels_there_are(levels):
+    chance = np.random.default_rng(levels)
+    customer, level = (chance.integers(most, size=2_000) for most in (200, levels))
+    events = pd.DataFrame({"customer_id": customer.astype(str), "ts": pd.Timestamp("2026-03-01"), "kind": "order"})
+    events["category"] = pd.Series(level).map("c{:02d}".format).where(customer > 3, None)
+    tag = {"level": "value", "kind": "statistic", "of": "favourite category"}
+    frame = build_profiles(events, None, check(TagSet, {"name": "t", "tags": {"t": tag}}, "t"), DAY).frame
+    counts = events.groupby(["customer_id", "category"]).size().sort_index()
+    expected = counts.groupby("customer_id").idxmax().map(lambda found: found[1])
+    assert frame.set_index("customer_id")["t"].dropna().to_dict() == expected.to_dict()

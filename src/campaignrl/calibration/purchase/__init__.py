@@ -40,6 +40,7 @@ from campaignrl.calibration.purchase.base_rates import pareto_numbers as pareto_
 from campaignrl.calibration.purchase.forecast import Forecast as Forecast
 from campaignrl.calibration.purchase.forecast import Tried as Tried
 from campaignrl.calibration.purchase.forecast import choose as choose
+from campaignrl.calibration.purchase.histories import distinct as distinct
 from campaignrl.calibration.purchase.histories import histories as histories
 from campaignrl.calibration.purchase.lognormal_baskets import lognormal_basket as lognormal_basket
 from campaignrl.calibration.purchase.models import FITS as FITS

@@ -21,7 +21,7 @@ from scipy import special
 
 from campaignrl.arrays import Float
 from campaignrl.calibration.purchase.fitting import Fit, FittedModel, fit_histories, time_scale
-from campaignrl.calibration.purchase.histories import Histories, as_given, histories
+from campaignrl.calibration.purchase.histories import Histories, as_given, distinct, histories
 
 NAMES = ("r", "alpha", "a", "b")
 NODES = 48  # of the quadrature: within 1e-5 of 2F1 where that can be reckoned
@@ -152,18 +152,29 @@ def expected_purchases(parameters: Float, horizon: Float, h: Histories, first: i
     if abs(a - 1.0) < 1e-5:
         sides = [expected_purchases(np.array([r, alpha, 1.0 + off, b]), horizon, h, first) for off in (-1e-5, 1e-5)]
         return (sides[0] + sides[1]) / 2.0
+    alive = p_alive(parameters, h, first)
+    if horizon.ndim:
+        return _of_the_living(parameters, horizon, h, first) * alive
+    (x, T), place = distinct(h.x, h.T)  # far fewer than customers
+    kinds = Histories(x, np.zeros_like(x), T, np.ones_like(x))
+    result: Float = _of_the_living(parameters, horizon, kinds, first)[place] * alive
+    return result
+
+
+def _of_the_living(parameters: Float, horizon: Float, h: Histories, first: int) -> Float:
+    """(n,) orders expected of customers who are alive: when they ordered last does not matter."""
+    r, alpha, a, b = parameters
     z = horizon / (alpha + h.T + horizon)
     c = a + b + h.x + first - 1.0
-    alive = p_alive(parameters, h, first)
     with np.errstate(over="ignore", invalid="ignore"):
         left = np.power(1.0 - z, a - 1.0) * special.hyp2f1(a + b + first - 1.0 - r, a - 1.0, c, z)
-        result: Float = c / (a - 1.0) * (1.0 - left) * alive
+        result: Float = c / (a - 1.0) * (1.0 - left)
     # Where parameters are huge (customers alike, or nobody leaves) 2F1 fails; more than all that the living would
     # order without ever leaving, or less than none, is a failure too.
-    most = (r + h.x) / (alpha + h.T) * horizon * alive
+    most = (r + h.x) / (alpha + h.T) * horizon
     failed = ~(np.isfinite(result) & (result >= 0.0) & (result <= most * (1.0 + 1e-9)))
     if failed.any():
-        result = np.where(failed, _by_quadrature(parameters, np.asarray(horizon), h, first) * alive, result)
+        result = np.where(failed, _by_quadrature(parameters, horizon, h, first), result)
     return result
 
 

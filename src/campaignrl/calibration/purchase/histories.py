@@ -39,12 +39,26 @@ def histories(
         raise DataError(Problem("histories", "x, t_x, T, weights", shapes, "arrays of one length, at least 1"))
     given = Histories(*columns)
     _refuse(given)
-    order = np.lexsort((given.T, given.t_x, given.x))
-    ordered = Histories._make(column[order] for column in given)
-    new = np.ones(len(order), dtype=bool)
-    new[1:] = (np.diff(ordered.x) != 0) | (np.diff(ordered.t_x) != 0) | (np.diff(ordered.T) != 0)
+    order, new = _grouped(given.x, given.t_x, given.T)
     first = np.flatnonzero(new)
-    return Histories(ordered.x[first], ordered.t_x[first], ordered.T[first], np.add.reduceat(ordered.weight, first))
+    x, t_x, T, _ = (column[order[first]] for column in given)
+    return Histories(x, t_x, T, np.add.reduceat(given.weight[order], first))
+
+
+def distinct(*columns: Float) -> tuple[list[Float], npt.NDArray[np.intp]]:
+    """The distinct rows of columns (n,), ascending, and the place of each row among them (n,)."""
+    order, new = _grouped(*columns)
+    place = np.empty(len(order), dtype=np.intp)
+    place[order] = np.cumsum(new) - 1
+    return [column[order[new]] for column in columns], place
+
+
+def _grouped(*columns: Float) -> tuple[npt.NDArray[np.intp], Bool]:
+    """(n,) order of rows by their columns, and whether each of them, in that order, is another than the one before."""
+    order = np.lexsort(columns[::-1])
+    new = np.ones(len(order), dtype=bool)
+    new[1:] = np.any([np.diff(column[order]) != 0 for column in columns], axis=0)
+    return order, new
 
 
 def _refuse(given: Histories) -> None:

@@ -73,16 +73,32 @@ def customers(connection: Connection) -> npt.NDArray[np.object_]:
     return ids
 
 
-def by_customer(connection: Connection, sql: str, ids: npt.NDArray[np.object_]) -> pd.DataFrame:
-    """Rows of `sql`, at most one a `customer_id`, as one row for each of `ids` (n,) in their order; missing: unknown.
+def by_customer(connection: Connection, sql: str, ids: npt.NDArray[np.object_]) -> dict[str, npt.NDArray[Any]]:
+    """Columns of `sql`, at most one row a `customer_id`, as (n,) arrays in the order of `ids`.
 
-    Joined in the database: a pandas index of a million texts takes longer than most of the questions asked here. An
-    answer of the connection that is still being read must be read to its end first.
+    Numbers and truths are float64 with NaN where unknown, times datetime64 with NaT, texts objects with None. Places
+    are found in the database, for a pandas index of a million texts takes longer than most of the questions asked
+    here; rows are put into them here, so that nothing is sorted. An answer of the connection that is still being read
+    must be read to its end first.
     """
     places = {"customer_id": pa.array(ids, pa.string()), "place": np.arange(len(ids))}
     connection.register("places", pa.table(places))
-    joined = f"select f.* exclude customer_id from places left join ({sql}) f using (customer_id) order by place"
-    return connection.execute(joined).df()
+    joined = f"select place, f.* exclude customer_id from places join ({sql}) f using (customer_id)"
+    found = connection.execute(joined).fetchnumpy()
+    place = np.asarray(found.pop("place"))
+    return {name: _placed(found.pop(name), place, len(ids)) for name in list(found)}
+
+
+def _placed(column: Any, place: npt.NDArray[Any], n: int) -> npt.NDArray[Any]:
+    """(n,) values at their places."""
+    values, known = np.ma.getdata(column), ~np.ma.getmaskarray(column)
+    placed: npt.NDArray[Any] = np.full(n, np.nan)
+    if values.dtype.kind == "M":
+        placed = np.full(n, np.datetime64("NaT"), dtype=values.dtype)
+    elif values.dtype.kind in "OUT":
+        placed = np.full(n, None, dtype=object)
+    placed[place[known]] = values[known]
+    return placed
 
 
 def newest_day(events: Events) -> date:

@@ -73,22 +73,22 @@ class ModelTag(NamedTuple):
     says: dict[str, Any]
 
 
-def histories(connection: Connection, as_of: date, ids: Objects) -> Histories:
-    """Every customer's order history as of the morning of `as_of`."""
-    source = f"(select * from events where ts < timestamp '{as_of}')"
-    found = by_customer(connection, HISTORIES.replace("known", source), ids)
-    orders = found["orders"].to_numpy(dtype=np.float64)
-    first, last = (found[k].to_numpy().astype("datetime64[D]") for k in ("first", "last"))
+def histories(connection: Connection, as_of: date, ids: Objects, source: str = "events") -> Histories:
+    """Every customer's order history as of the morning of `as_of`, by the events of `source`."""
+    known = f"(select * from {source} where ts < timestamp '{as_of}')"
+    found = by_customer(connection, HISTORIES.replace("known", known), ids)
+    orders = found["orders"]
+    first, last = (found[k].astype("datetime64[D]") for k in ("first", "last"))
     end = np.datetime64(as_of, "D")
 
     def weeks(days: npt.NDArray[Any]) -> Float:
         span: Float = np.where(np.isnat(days), np.nan, days.astype(np.float64)) / WEEK
         return span
 
-    gross, back = (found[k].to_numpy(dtype=np.float64) / UNIT for k in ("amount", "refunded"))
+    gross, back = (found[k] / UNIT for k in ("amount", "refunded"))
     # Which order was given back is not known: each is worth as much less.
     kept = np.clip(1.0 - back / np.where(gross > 0, gross, np.inf), 0.0, 1.0)
-    amount, first_amount = gross * kept, found["first_amount"].to_numpy(dtype=np.float64) / UNIT * kept
+    amount, first_amount = gross * kept, found["first_amount"] / UNIT * kept
     repeat = np.where(np.isnan(first_amount), amount * (orders - 1) / np.maximum(orders, 1), amount - first_amount)
     # Two moments are at least two orders, where half of an opening balance has not arrived yet.
     x = np.where(np.isnat(first), np.nan, np.maximum(orders - 1.0, last > first))

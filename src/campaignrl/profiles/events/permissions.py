@@ -12,10 +12,10 @@ for a no. Not here: what may be sent at all (guard/), permissions given later (l
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 
 from campaignrl.arrays import Float, Objects
 from campaignrl.errors import SHOWN, DataError, Problem
@@ -60,8 +60,7 @@ def permission_column(connection: Connection, channel: str | None, ids: Objects)
     Without a channel the newest word about any of them.
     """
     found = _newest(connection, channel, ids)
-    may: Float = found["may"].to_numpy(dtype=np.float64, na_value=np.nan)
-    return may
+    return found["may"]
 
 
 def reach(connection: Connection, channels: Sequence[str], ids: Objects) -> list[Reach]:
@@ -69,16 +68,15 @@ def reach(connection: Connection, channels: Sequence[str], ids: Objects) -> list
     found = []
     for channel in channels:
         words = _newest(connection, channel, ids)
-        may = words["may"].to_numpy(dtype=np.float64, na_value=np.nan)
-        because = words["because"].to_numpy(dtype=object)
+        may, because = words["may"], words["because"]
         counts = {reason: int(np.sum((may == 0) & (because == reason))) for reason in REASONS}
         refused = {reason: n for reason, n in counts.items() if n}
         found.append(Reach(channel, len(ids), int(np.sum(may == 1)), refused, int(np.sum(np.isnan(may)))))
     return found
 
 
-def _newest(connection: Connection, channel: str | None, ids: Objects) -> pd.DataFrame:
-    """(n,) rows: may (1 or 0), because; missing where nobody said a word."""
+def _newest(connection: Connection, channel: str | None, ids: Objects) -> dict[str, npt.NDArray[Any]]:
+    """(n,) columns: may (1 or 0), because; missing where nobody said a word."""
     _gather(connection)
     of = "true" if channel is None else f"(channel is null or channel = {text(channel)})"
     order = "{'ts': ts, 'no': not yes, 'because': because}"

@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 
 from campaignrl.profiles.intake.field_spec import Outliers
 from campaignrl.profiles.intake.mapping import Source
@@ -23,6 +26,7 @@ from campaignrl.tables import NUMBERS
 
 DOUBLE = 65_535  # code of a row that repeats another one
 CONSISTENT = 1.4826  # MAD of a normal distribution -> its standard deviation
+AT_ONCE = 1 << 24  # hashes that are sorted together: 128 MB
 LINE = "(line)"  # the field of a line that could not be taken apart into cells
 FUTURE = "in the future"
 NOT_ROWS = {
@@ -275,15 +279,29 @@ def find_doubles(con: duckdb.DuckDBPyConnection, staged: Staged) -> None:
     if rules.duplicates == "keep" or staged.source.rows == "attributes":
         return
     whole = rules.duplicates == "row"
-    key = "dup" if whole else "hash(dup)"
-    con.execute(
-        f"CREATE TEMP TABLE twice_{n} AS SELECT {key} AS h FROM {staged.rows} "
-        f"WHERE problem = 0 AND dup IS NOT NULL GROUP BY 1 HAVING count(*) > 1"
-    )
+    con.register("twice_frame", pa.table({"h": _twice(con, staged)}))
+    con.execute(f"CREATE TEMP TABLE twice_{n} AS SELECT h FROM twice_frame")
+    con.unregister("twice_frame")
     same = ", ".join(["dup", *staged.ids, *map(identifier, staged.columns)] if whole else ["dup"])
-    twice = f"(SELECT * FROM {staged.rows} WHERE {key} IN (SELECT h FROM twice_{n}))"
+    twice = f"(SELECT * FROM {staged.rows} WHERE hash(dup) IN (SELECT h FROM twice_{n}))"
     mark_doubles(con, staged, twice, same, newest=not whole)
     con.execute(f"DROP TABLE twice_{n}")
+
+
+def _twice(con: duckdb.DuckDBPyConnection, staged: Staged) -> npt.NDArray[np.uint64]:
+    """Hashes of keys that occur twice: sorted, they stand side by side; a part at a time, so that memory is bounded.
+
+    Grouped by the engine they would make a table of as many groups as there are rows, which takes six times as long.
+    """
+    there = f"SELECT hash(dup) AS h FROM {staged.rows} WHERE problem = 0 AND dup IS NOT NULL"
+    ((rows,),) = con.execute(f"SELECT count(*) FROM ({there})").fetchall()
+    parts = max(1, -(-int(rows) // AT_ONCE))
+    found = []
+    for part in range(parts):
+        some = f"SELECT h FROM ({there}) WHERE h % {parts} = {part}" if parts > 1 else there
+        keys = np.sort(np.asarray(con.execute(some).fetchnumpy()["h"], dtype=np.uint64))
+        found.append(np.unique(keys[1:][keys[1:] == keys[:-1]]))
+    return np.concatenate(found)
 
 
 def mark_doubles(con: duckdb.DuckDBPyConnection, staged: Staged, rows: str, same: str, *, newest: bool) -> None:

@@ -98,11 +98,13 @@ def spelled_alike(text: str) -> str:
 
 def guesses(text: str, when: str) -> list[tuple[str, str]]:
     """Conditions on cells that were read as numbers, and what they were read as: to be counted."""
-    known = f"{when} IS NOT NULL AND {text} IS NOT NULL"
-    return [
-        (f"{known} AND regexp_matches({text}, {literal(EXCEL)})", "ts: read as a day number of Excel"),
-        (f"{known} AND regexp_matches({text}, {literal(UNIX)})", "ts: read as a Unix time"),
-    ]
+
+    def read_as(pattern: str) -> str:
+        """That the pattern matches; where a hyphen says that it can't, nobody looks."""
+        matches = f"{when} IS NOT NULL AND {text} IS NOT NULL AND regexp_matches({text}, {literal(pattern)})"
+        return f"CASE WHEN contains({text}, '-') THEN FALSE ELSE {matches} END"
+
+    return [(read_as(EXCEL), "ts: read as a day number of Excel"), (read_as(UNIX), "ts: read as a Unix time")]
 
 
 def refusals(text: str, when: str, steps: Steps) -> list[tuple[str, str]]:

@@ -92,9 +92,11 @@ def tell_tags(folder: Path, tags: Mapping[str, Any], page: Callable[[Mapping[str
 
 
 def _events(staged: Sequence[Staged]) -> str:
-    parts = []
-    for one in (s for s in staged if s.source.rows == "events"):
+    parts, told = [], set(REQUIRED)
+    known = [one for one in staged if one.source.rows == "events"]
+    for one in known:
         given = set(one.source.fields)
+        told |= given
         values = ["customer_id", "ts", "kind"]
         for name in (c for c in COLUMNS if c not in (*REQUIRED, "source")):
             kind = "DOUBLE" if name in NUMBERS else "VARCHAR"
@@ -108,7 +110,9 @@ def _events(staged: Sequence[Staged]) -> str:
     words = " ".join(f"WHEN {code} THEN {literal(kind)}" for code, kind in enumerate(KINDS))
     columns = ", ".join(f"CASE kind {words} END AS kind" if c == "kind" else c for c in COLUMNS)
     rows = f"SELECT {columns} FROM ({' UNION ALL '.join(parts)}) AS e"
-    return f"SELECT * FROM ({rows}) ORDER BY {', '.join(COLUMNS)}"
+    # Of all columns in turn; one that is the same everywhere orders nothing, and costs as much.
+    order = [c for c in COLUMNS if c in told or (c == "source" and len(known) > 1)]
+    return f"SELECT * FROM ({rows}) ORDER BY {', '.join(order)}"
 
 
 def _attributes(staged: Sequence[Staged]) -> str:

@@ -1,15 +1,17 @@
 """The profile folder: building, updating and reading it.
 
-build.py     Events and attributes -> a profiles table: every tag of a set for every customer, with the
-             freshness of each
-currency.py  One currency: what the amounts of a profile folder are in, and whether a world's policies may read
-             them
-exports.py   Later exports for a profile folder: read together with those of the first build, as if all had been
-             built at once
-folder.py    A profile folder: events, attributes, their refreshes, the tags made from them, and how they were
-             made
-update.py    New events and new attributes for the profiles of a folder, and new weights from what a campaign
-             achieved
+build.py        Events and attributes -> a profiles table: every tag of a set for every customer, with the
+                freshness of each
+currency.py     One currency: what the amounts of a profile folder are in, and whether a world's policies may
+                read them
+exports.py      Later exports for a profile folder: read together with those of the first build, as if all had
+                been built at once
+folder.py       A profile folder: events, attributes, their refreshes, the tags made from them, and how they
+                were made
+tag_columns.py  The values of all tags of a set: what is asked of the events, one array a tag, and what models
+                say of themselves
+update.py       New events and new attributes for the profiles of a folder, and new weights from what a campaign
+                achieved
 """
 
 from campaignrl.profiles.store.build import Profiles as Profiles

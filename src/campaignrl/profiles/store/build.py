@@ -2,7 +2,7 @@
 
 A profile is a function of the events, the attributes, the tag set and the day, and of nothing else: not of the order of
 the rows, of threads, or of how many steps brought the events together. Here: that function, and its folder of files.
-Not here: the tags' own arithmetic (values.py, order_models.py), new events for an old folder (update.py).
+Not here: the tags' own values (tag_columns.py), new events for an old folder (update.py).
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,49 +17,32 @@ import numpy as np
 import pandas as pd
 
 from campaignrl.arrays import Objects
-from campaignrl.errors import Problem, SpecError
 from campaignrl.features import Feature
 from campaignrl.profiles.events import (
-    Connection,
     Events,
-    by_customer,
     customers,
-    histories,
     newest_day,
     reach,
     spoken_of,
 )
 from campaignrl.profiles.events.database import database
 from campaignrl.profiles.segments import Segmentation
+from campaignrl.profiles.store.tag_columns import asked_for, tag_columns
 from campaignrl.profiles.table import SEGMENT, Facts, write_profiles
 from campaignrl.profiles.tags import (
-    DERIVED,
-    NEXT_PURCHASE,
     STATISTICS,
+    Aggregates,
     Evidence,
-    Scope,
-    Tag,
     TagSet,
     Values,
-    attribute_column,
+    aggregates,
     columns_of,
-    derived_columns,
     evidence,
     features_frame,
-    inputs_of,
-    into_names,
     kinds_of,
-    listed,
     load_tags,
-    model_column,
-    next_purchase,
-    nobody_knows,
-    outlook,
     rests_on,
-    rule_column,
     rule_in_words,
-    score_column,
-    statistic_columns,
     unheard,
 )
 from campaignrl.specs import World
@@ -114,13 +96,16 @@ def build_profiles(
         ids = customers(connection)
         about = connection.execute("select * from attributes").df()
         there = evidence(connection)
-        made, says = _made(connection, chosen, about, refreshes, day, ids, there)
         rests = {name: kinds_of(chosen, name) for name in chosen.tags}
         rests |= {} if world is None else {name: rests_on(name) for name in world.features.names}
-        freshness = _freshness(connection, rests, about, ids)
+        asked = [*asked_for(chosen, day, there), *(_newest(kind) for kind in _kinds(rests))]
+        found = aggregates(connection, asked, ids)
+        freshness = _freshness(rests, about, ids, found)
+        made, says = tag_columns(connection, chosen, about, refreshes, day, ids, there, found)
         channels = spoken_of(connection) if world is None else tuple(world.channels)
         reached = reach(connection, channels, ids)
-    frame = pd.DataFrame({ID: pd.Series(ids, dtype="str"), **{name: _column(made[name]) for name in chosen.tags}})
+    columns = {ID: pd.Series(ids, dtype="str"), **{name: _column(made[name]) for name in chosen.tags}}
+    frame = pd.DataFrame(columns, copy=False)
     facts = {
         "as_of": day.isoformat(),
         "tag_set": {"name": chosen.name, "hash": chosen.hash, "title": chosen.title},
@@ -147,100 +132,30 @@ def build_profiles(
     return Profiles(frame, facts, freshness)
 
 
-def _made(
-    connection: Connection,
-    chosen: TagSet,
-    about: pd.DataFrame,
-    refreshes: pd.DataFrame | None,
-    day: date,
-    ids: Objects,
-    there: Evidence,
-) -> tuple[dict[str, Values], dict[str, Any]]:
-    """Every tag's values, and what models say of themselves."""
-    of_kind: dict[str, dict[str, Tag]] = {}
-    for name, tag in chosen.tags.items():
-        of_kind.setdefault(tag.kind, {})[name] = tag
-    raw = _statistics(connection, of_kind.get("statistic", {}), day, ids, there)
-    problems: list[Problem] = []
-    for name, tag in of_kind.get("attribute", {}).items():
-        try:
-            raw[name] = attribute_column(about, refreshes, tag, ids)
-        except SpecError as wrong:
-            problems += wrong.problems
-    if problems:
-        raise SpecError([Problem(f"tag set {chosen.name}", *problem[1:]) for problem in problems])
-    says: dict[str, Any] = {}
-    book, now = cache(lambda: histories(connection, day, ids)), cache(lambda: inputs_of(connection, day, ids))
-    ahead = cache(lambda: outlook(connection, day, ids, book()))
-    for name, tag in of_kind.get("model", {}).items():
-        if tag.of in NEXT_PURCHASE:
-            raw[name], says[name] = next_purchase(connection, tag.of, day, ids)
-        else:
-            raw[name], says[name] = model_column(connection, tag, day, ids, book, now, ahead)
-    for name, tag in of_kind.get("manual", {}).items():
-        raw[name] = listed(tag.file, ids, day)
-    return _resolved(chosen, raw, len(ids)), says
-
-
-def _statistics(
-    connection: Connection, tags: Mapping[str, Tag], day: date, ids: Objects, there: Evidence
-) -> dict[str, Values]:
-    """Every statistic; one whose data nobody exported is unknown for everybody."""
-    lacking = {name for name, tag in tags.items() if there.lacks(tag.of, STATISTICS[tag.of].kinds)}
-    plain = {
-        name: (tag.of, Scope(day, tag.days, tag.channel, tag.category, tag.brand, there.timed))
-        for name, tag in tags.items()
-        if tag.of not in DERIVED and name not in lacking
-    }
-    derived = {
-        name: (tag.of, Scope(day, tag.days, timed=there.timed))
-        for name, tag in tags.items()
-        if tag.of in DERIVED and name not in lacking
-    }
-    unknown = {name: nobody_knows(STATISTICS[tags[name].of].kind, len(ids)) for name in lacking}
-    made = {**statistic_columns(connection, plain, ids), **derived_columns(connection, derived, day, ids), **unknown}
-    return {name: made[name] for name in tags}
-
-
-def _resolved(chosen: TagSet, raw: dict[str, Values], n: int) -> dict[str, Values]:
-    """Names for cuts, then rules and scores, each after the tags it is made from; bad rules are reported at once."""
-    made: dict[str, Values] = {}
-    problems: list[Problem] = []
-    for name in chosen.order:
-        tag = chosen.tags[name]
-        if tag.kind == "rule":
-            try:
-                made[name] = rule_column(name, chosen, made, n)
-            except SpecError as wrong:
-                problems += wrong.problems
-                made[name] = np.full(n, None, dtype=object)
-            continue
-        values = score_column(tag, made, n) if tag.kind == "score" else raw[name]
-        made[name] = into_names(values, tag.cuts, tag.names) if tag.names else values
-    if problems:
-        raise SpecError(problems)
-    return made
-
-
 def _column(values: Values) -> pd.Series[Any]:
     if isinstance(values, np.ndarray) and values.dtype == object:
         return pd.Series(values, dtype="str")
     return pd.Series(values)
 
 
+def _kinds(rests: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Of events that anything rests on."""
+    return sorted({kind for kinds in rests.values() for kind in kinds} - {"attributes"})
+
+
+def _newest(kind: str) -> str:
+    return f"max(ts) filter (kind = '{kind}')"
+
+
 def _freshness(
-    connection: Connection, rests: Mapping[str, tuple[str, ...]], about: pd.DataFrame, ids: Objects
+    rests: Mapping[str, tuple[str, ...]], about: pd.DataFrame, ids: Objects, found: Aggregates
 ) -> pd.DataFrame:
-    kinds = sorted({kind for kinds in rests.values() for kind in kinds} - {"attributes"})
     columns: dict[str, Any] = {ID: pd.Series(ids, dtype="str")}
-    if kinds:
-        newest = ", ".join(f"max(ts) filter (kind = '{kind}') as \"{kind}\"" for kind in kinds)
-        found = by_customer(connection, f"select customer_id, {newest} from known group by customer_id", ids)
-        columns |= {kind: found[kind].to_numpy().astype("datetime64[us]") for kind in kinds}
+    columns |= {kind: found[_newest(kind)].astype("datetime64[us]") for kind in _kinds(rests)}
     if REFRESHED in about.columns:
         told = pd.to_datetime(about.set_index(ID)[REFRESHED].reindex(ids))
         columns["attributes"] = told.to_numpy().astype("datetime64[us]")
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns, copy=False)
 
 
 def _about_tag(chosen: TagSet, name: str, fit: Mapping[str, Any] | None, there: Evidence) -> Facts:

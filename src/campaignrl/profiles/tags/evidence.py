@@ -64,7 +64,7 @@ def _timed(connection: Connection) -> tuple[str, ...]:
     """Sources whose times are more than days; a day in a zone is one or two full hours of UTC for all its events."""
     acts = ", ".join(text(kind) for kind in ACTIVE)
     rows = connection.execute(
-        "select coalesce(source, '') as source, count(*), count(distinct hour(ts)), "
+        "select coalesce(source, '') as source, count(*), bit_count(bit_or(1 << cast(hour(ts) as integer))), "
         "bool_or(minute(ts) <> 0 or second(ts) <> 0 or microsecond(ts) % 1000000 <> 0), bool_or(hour(ts) <> 0) "
         f"from known where kind in ({acts}) group by 1 order by 1"
     ).fetchall()

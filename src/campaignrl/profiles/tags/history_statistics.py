@@ -30,6 +30,8 @@ class OrderHistory(NamedTuple):
     first: Float  # (n,) days since the first order
     orders: Float  # (n,) number of orders
     spend: Float  # (n,) currency
+    seen: Float  # (n,) days since the first event of any kind
+    scores: dict[str, Float]  # by field, as they are asked for
     days: int | None = None  # window that ends on `as_of`, where a statistic takes one
     timed: tuple[str, ...] = ()  # sources whose events have hours
 
@@ -37,18 +39,16 @@ class OrderHistory(NamedTuple):
 def days_since_sign_up(history: OrderHistory) -> Float:
     """(n,) days from `joined` of the attributes, or else from the first event."""
     connection = history.connection
-    joined = "select customer_id, min(ts) as joined from known group by 1"
-    names = [row[0] for row in connection.execute("describe attributes").fetchall()]
-    if "joined" in names:
-        told = "select customer_id, try_cast(joined as timestamp) as joined from attributes"
-        joined = (
-            f"select coalesce(a.customer_id, k.customer_id) as customer_id, coalesce(a.joined, k.joined) as joined "
-            f"from ({told}) a full join ({joined}) k on a.customer_id = k.customer_id"
-        )
-    gap = f"(epoch_us(timestamp '{history.as_of}') - epoch_us(joined)) / 86400e6"
-    found = by_customer(connection, f"select customer_id, cast({gap} as double) as days from ({joined})", history.ids)
-    days: Float = found["days"].to_numpy(dtype=np.float64, na_value=np.nan)
-    return days
+    if "joined" not in [row[0] for row in connection.execute("describe attributes").fetchall()]:
+        return history.seen
+    days = f"{days_before(history.as_of, 'try_cast(joined as timestamp)')} as days"
+    told = by_customer(connection, f"select customer_id, {days} from attributes", history.ids)["days"]
+    return np.where(np.isnan(told), history.seen, told)
+
+
+def days_before(as_of: date, moment: str) -> str:
+    """SQL: days from a moment to the morning of `as_of`."""
+    return f"cast((epoch_us(timestamp '{as_of}') - epoch_us({moment})) / 86400e6 as double)"
 
 
 PAID = ("refund", "redeemed")  # kinds of events that only somebody who bought has
@@ -82,17 +82,17 @@ def _paying(connection: Connection) -> set[str]:
 
 def recency_score(history: OrderHistory) -> Float:
     """(n,) 5 for the fifth who ordered last; NaN for those who never did."""
-    return _quintile(history, history.last, less_is_better=True)
+    return _quintile(history, "last", less_is_better=True)
 
 
 def frequency_score(history: OrderHistory) -> Float:
     """(n,) 5 for the fifth with the most orders."""
-    return _quintile(history, history.orders)
+    return _quintile(history, "orders")
 
 
 def monetary_score(history: OrderHistory) -> Float:
     """(n,) 5 for the fifth who spent most."""
-    return _quintile(history, history.spend)
+    return _quintile(history, "spend")
 
 
 def rfm_cell(history: OrderHistory) -> Objects:
@@ -105,9 +105,13 @@ def rfm_cell(history: OrderHistory) -> Objects:
     return cell
 
 
-def _quintile(history: OrderHistory, of: Float, *, less_is_better: bool = False) -> Float:
+def _quintile(history: OrderHistory, field: str, *, less_is_better: bool = False) -> Float:
     """(n,) 1 to 5 among those who ever ordered, by the edges that RFM segments use; NaN for the others."""
-    ordered = history.orders > 0
+    if field in history.scores:
+        return history.scores[field]
+    ordered, of = history.orders > 0, getattr(history, field)
     edges = quintile_edges(of, ordered, less_is_better=less_is_better)
     scores = edge_scores(of, edges, less_is_better=less_is_better)
-    return np.where(ordered & (scores > 0), scores.astype(np.float64), np.nan)
+    found: Float = np.where(ordered & (scores > 0), scores.astype(np.float64), np.nan)
+    history.scores[field] = found
+    return found

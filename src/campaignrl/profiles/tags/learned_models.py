@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
@@ -30,12 +29,25 @@ from campaignrl.profiles.events import (
     histories,
 )
 from campaignrl.profiles.tags.statistics import Scope
-from campaignrl.profiles.tags.values import statistic_columns
+from campaignrl.profiles.tags.values import Aggregates, Wanted, statistic_columns
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-Now = Callable[[], Float]
+TAUGHT = "taught"  # table of the events of those who are learned from
+
+
+class Book(NamedTuple):
+    """What model tags share, each part found when first asked for.
+
+    histories: (n,) of today; inputs: (n, inputs) of today; taught: (m,) customers to learn from, whose events before
+    today are in table TAUGHT.
+    """
+
+    histories: Callable[[], Histories]
+    inputs: Callable[[], Float]
+    taught: Callable[[], Objects]
+
 
 # What a classifier sees of a customer: (phrase, window in days).
 INPUTS: Mapping[str, tuple[str, int | None]] = MappingProxyType(
@@ -59,46 +71,41 @@ INPUTS: Mapping[str, tuple[str, int | None]] = MappingProxyType(
 ORDERS = list(INPUTS).index("orders")
 
 
-def outcome_column(connection: Connection, of: str, as_of: date, days: int, ids: Objects, now: Now) -> ModelTag:
-    """`churn_risk` or `coupon_response`: a classifier of what happens within `days`, taught on the `days` before.
-
-    now: (n, inputs) of today, asked for once there is something to ask a model about.
-    """
+def outcome_column(connection: Connection, of: str, as_of: date, days: int, ids: Objects, book: Book) -> ModelTag:
+    """`churn_risk` or `coupon_response`: a classifier of what happens within `days`, taught on the `days` before."""
     from sklearn.metrics import roc_auc_score  # slow to import, and few verbs need it
 
     cut = as_of - timedelta(days=days)
-    some = sampled(ids)
+    some = book.taught()
     label, taught = _labels(connection, of, cut, some)
     before = inputs_then(connection, cut, some)
     rows = np.flatnonzero(taught & (before[:, ORDERS] > 0) if of == "churn_risk" else taught)
     values = np.full(len(ids), np.nan)
     if min(int(label[rows].sum()), int((~label[rows]).sum())) < FEWEST:
         return ModelTag(values, {"unknown": f"fewer than {FEWEST} examples of either outcome since {cut}"})
-    today = now()
+    today = book.inputs()
     applies = today[:, ORDERS] > 0 if of == "churn_risk" else np.ones(len(ids), dtype=bool)
     with threadpool_limits(1):  # sums of gradients in one order
         fold = np.arange(len(rows)) % 5 == 0
         held_out = _fitted(before[rows[~fold]], label[rows[~fold]]).predict_proba(before[rows[fold]])[:, 1]
         both = 0 < label[rows[fold]].sum() < fold.sum()
         auc = float(roc_auc_score(label[rows[fold]], held_out)) if both else None
-        values[applies] = _fitted(before[rows], label[rows]).predict_proba(today[applies])[:, 1]
+        model = _fitted(before[rows], label[rows])
+    values[applies] = model.predict_proba(today[applies])[:, 1]
     says = {"model": "gradient boosting", "days": days, "cut": cut.isoformat(), "fitted_on": len(rows), "auc": auc}
     return ModelTag(values, says | {"share": float(label[rows].mean())})
 
 
-def active_column(
-    connection: Connection, as_of: date, days: int, ids: Objects, history: Histories, now: Now
-) -> ModelTag:
+def active_column(connection: Connection, as_of: date, days: int, ids: Objects, book: Book) -> ModelTag:
     """`p_active`: who was a customer still at the cut shows, in part, in the `days` after it.
 
     A customer who ordered after the cut was one (1); of the others it is the chance given that silence: with p the
     chance by MBG/NBD at the cut and q that of no order in the window, p q / (p q + 1 - p). A classifier learns that
-    from all that was known at the cut, opened and ignored messages too, and is asked about today. history: (n,) of
-    today; now: (n, inputs) of today.
+    from all that was known at the cut, opened and ignored messages too, and is asked about today.
     """
     cut = as_of - timedelta(days=days)
-    some = sampled(ids)
-    then, after = histories(connection, cut, some), history.take(pd.Index(ids).get_indexer(pd.Index(some)))
+    some, history = book.taught(), book.histories()
+    then, after = histories(connection, cut, some, TAUGHT), history.take(np.arange(len(ids))[:: every(ids)])
     values = np.full(len(ids), np.nan)
     taught, rows = np.flatnonzero(~np.isnan(then.x)), np.flatnonzero(~np.isnan(history.x))
     again = after.take(np.flatnonzero(~np.isnan(after.x)))
@@ -113,15 +120,24 @@ def active_column(
         told = np.column_stack([inputs_then(connection, cut, some)[taught], p])
         both = np.repeat([True, False], len(taught))
         model = _fitted(np.concatenate([told, told]), both, np.concatenate([stayed, 1.0 - stayed]))
-        today = np.column_stack([now()[rows], fit.p_alive(asked.x, asked.t_x, asked.T)])
-        values[rows] = model.predict_proba(today)[:, 1]
+        today = np.column_stack([book.inputs()[rows], fit.p_alive(asked.x, asked.t_x, asked.T)])
+    values[rows] = model.predict_proba(today)[:, 1]
     says = {"model": "MBG/NBD and gradient boosting", "days": days, "cut": cut.isoformat(), "fitted_on": len(taught)}
     return ModelTag(values, says | {"share": float(stayed.mean())})
 
 
-def sampled(ids: Objects) -> Objects:
-    """Up to MOST_FITTED customers to learn from, evenly taken in order of their ids."""
-    return ids[:: max(1, -(-len(ids) // MOST_FITTED))]
+def every(ids: Objects) -> int:
+    """Of how many customers one is learned from, so that they are up to MOST_FITTED, evenly taken in order of ids."""
+    return max(1, -(-len(ids) // MOST_FITTED))
+
+
+def taught_customers(connection: Connection, ids: Objects) -> Objects:
+    """(m,) customers to learn from; their events before today are laid down in table TAUGHT."""
+    some = ids[:: every(ids)]
+    connection.register("asked", pa.table({"customer_id": pa.array(some, pa.string())}))
+    sql = f"create or replace temp table {TAUGHT} as select * from known semi join asked using (customer_id)"
+    connection.execute(sql)
+    return some
 
 
 def silence(parameters: Mapping[str, float], x: Float, total: Float, weeks: float) -> Float:
@@ -144,16 +160,21 @@ def _fitted(x: Float, y: Bool, weight: Float | None = None) -> HistGradientBoost
 
 def inputs_then(connection: Connection, day: date, ids: Objects) -> Float:
     """(m, inputs) of these customers as known on the morning of `day`: later events are not looked at."""
-    connection.register("asked", pa.table({"customer_id": pa.array(ids, pa.string())}))
-    source = f"(select * from events semi join asked using (customer_id) where ts < timestamp '{day}')"
+    source = f"(select * from {TAUGHT} where ts < timestamp '{day}')"
     return inputs_of(connection, day, ids, source)
 
 
-def inputs_of(connection: Connection, day: date, ids: Objects, source: str = "known") -> Float:
+def inputs_of(
+    connection: Connection, day: date, ids: Objects, source: str = "known", made: Aggregates | None = None
+) -> Float:
     """(n, inputs) of all customers, by the events of `source`, none of which is from `day` or later."""
-    wanted = {name: (phrase, Scope(day, window)) for name, (phrase, window) in INPUTS.items()}
-    columns = statistic_columns(connection, wanted, ids, source)
+    columns = statistic_columns(connection, wanted_inputs(day), ids, source, made)
     return np.column_stack([columns[name] for name in INPUTS])
+
+
+def wanted_inputs(day: date) -> Wanted:
+    """The statistics that inputs are, as known on the morning of `day`."""
+    return {name: (phrase, Scope(day, window)) for name, (phrase, window) in INPUTS.items()}
 
 
 def _labels(connection: Connection, of: str, cut: date, ids: Objects) -> tuple[Bool, Bool]:
@@ -162,14 +183,8 @@ def _labels(connection: Connection, of: str, cut: date, ids: Objects) -> tuple[B
     ordered = f"bool_or(kind = 'order' and {since})"
     redeemed = f"bool_or({since} and (kind = 'redeemed' or (kind = 'order' and (offer is not null or discount > 0))))"
     asked = f"bool_or({since} and kind = 'sent' and offer is not null)"
-    connection.register("chosen", pa.table({"customer_id": pa.array(ids, pa.string())}))
-    sql = (
-        f"select customer_id, {ordered} as ordered, {redeemed} as redeemed, {asked} as asked "
-        "from known semi join chosen using (customer_id) group by 1"
-    )
-    found = by_customer(connection, sql, ids)
-    names = ("ordered", "redeemed", "asked")
-    columns: dict[str, Bool] = {name: found[name].astype("boolean").fillna(False).to_numpy(bool) for name in names}
+    sql = f"select customer_id, {ordered} as ordered, {redeemed} as redeemed, {asked} as asked from {TAUGHT} group by 1"
+    columns: dict[str, Bool] = {name: found == 1.0 for name, found in by_customer(connection, sql, ids).items()}
     if of == "churn_risk":
         return ~columns["ordered"], np.ones(len(ids), dtype=bool)
     return columns["redeemed"], columns["asked"]

@@ -16,14 +16,26 @@ from threadpoolctl import threadpool_limits
 from campaignrl.arrays import Float, Objects
 from campaignrl.calibration.purchase import GammaGamma, fit_gamma_gamma
 from campaignrl.profiles.events import FEWEST, Connection, Histories, ModelTag
-from campaignrl.profiles.tags.learned_models import Now, active_column, outcome_column
+from campaignrl.profiles.tags.learned_models import Book, active_column, outcome_column
+from campaignrl.profiles.tags.next_purchase import NEXT_PURCHASE
 from campaignrl.profiles.tags.outlook import Outlook
 from campaignrl.profiles.tags.tag_set import Tag
 
+LEARNED = ("churn_risk", "coupon_response")  # by a classifier
 HORIZON = 90  # days, where a tag does not say
 LOOK_BACK = 120  # days, of `p_active`
 FARTHEST = 3.0  # times the mean order that the model's mean may be
 PULL = 1.0  # orders of the mean value that a customer's own are joined by
+
+
+def learns(tag: Tag) -> bool:
+    """Whether a model tag is a classifier's, of inputs."""
+    return tag.of in LEARNED or tag.of == "p_active"
+
+
+def forecasts(tag: Tag) -> bool:
+    """Whether a model tag is made of the outlook."""
+    return not learns(tag) and tag.of not in NEXT_PURCHASE
 
 
 def model_column(
@@ -31,30 +43,29 @@ def model_column(
     tag: Tag,
     as_of: date,
     ids: Objects,
-    book: Callable[[], Histories],
-    now: Now,
+    book: Book,
     ahead: Callable[[], Outlook | None],
 ) -> ModelTag:
-    """One model tag for every customer; book, now, ahead: histories, inputs and outlook of today, when needed."""
+    """One model tag for every customer; book, ahead: what model tags share, and the outlook, when needed."""
     days = tag.days or HORIZON
     if tag.of == "p_active":
-        return active_column(connection, as_of, tag.days or LOOK_BACK, ids, book(), now)
-    if tag.of in ("churn_risk", "coupon_response"):
-        return outcome_column(connection, tag.of, as_of, days, ids, now)
+        return active_column(connection, as_of, tag.days or LOOK_BACK, ids, book)
+    if tag.of in LEARNED:
+        return outcome_column(connection, tag.of, as_of, days, ids, book)
     values, seen = np.full(len(ids), np.nan), ahead()
     if seen is None:
         return ModelTag(values, {"unknown": f"fewer than {FEWEST} customers ordered again"})
     with threadpool_limits(1):
         if tag.of == "p_alive":
-            values[seen.rows] = seen.forecast.p_alive(seen.given)
+            values[seen.rows] = seen.forecast.p_alive(seen.given)[seen.place]
             return ModelTag(values, seen.says)
         if tag.of == "p_return":
-            values[seen.rows] = seen.forecast.p_return(days, seen.given)
+            values[seen.rows] = seen.forecast.p_return(days, seen.given)[seen.place]
             return ModelTag(values, seen.says | {"horizon_days": days})
-        values[seen.rows] = seen.forecast.expected_orders(days, seen.given)
+        values[seen.rows] = seen.forecast.expected_orders(days, seen.given)[seen.place]
         says, factor = seen.says | {"horizon_days": days}, np.ones(len(seen.rows))
         if tag.of == "clv":
-            h = book()
+            h = book.histories()
             spenders = seen.fitted[(h.x[seen.fitted] > 0) & (h.m[seen.fitted] > 0)]
             if len(spenders) < FEWEST:
                 return ModelTag(np.full(len(ids), np.nan), {"unknown": "too few repeat orders with an amount"})

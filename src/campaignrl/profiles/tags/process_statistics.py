@@ -125,9 +125,8 @@ def _since(history: OrderHistory, kind: str) -> tuple[Float, Float]:
     """(n,) how many events of a kind came after the last order, and days since the newest of them."""
     sql = SINCE_ORDER.format(kind=kind, window=_window(history, "k."))
     found = by_customer(history.connection, sql, history.ids)
-    newest = found["newest"].to_numpy(dtype=np.float64, na_value=np.nan)
     today = float(np.datetime64(history.as_of, "us").astype(np.int64))
-    return found["many"].fillna(0.0).to_numpy(dtype=np.float64), (today - newest) / DAY_US
+    return np.nan_to_num(found["many"], nan=0.0), (today - found["newest"]) / DAY_US
 
 
 def _window(history: OrderHistory, of: str = "") -> str:

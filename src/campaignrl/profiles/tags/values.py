@@ -6,7 +6,7 @@ order of their id. Not here: model tags (order_models.py), the file of tags (tag
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from campaignrl.arrays import Float, Objects
+from campaignrl.arrays import Float, Int64, Objects
 from campaignrl.errors import Problem, SpecError, UsageError, nearest
 from campaignrl.features import UNKNOWN, Context, FeatureSchema
-from campaignrl.profiles.events import Connection, by_customer, permission_column, quoted
-from campaignrl.profiles.tags.history_statistics import OrderHistory
+from campaignrl.profiles.events import Connection, by_customer, permission_column, text
+from campaignrl.profiles.tags.history_statistics import OrderHistory, days_before
 from campaignrl.profiles.tags.statistics import DERIVED, STATISTICS, Scope
 from campaignrl.profiles.tags.tag_set import Tag, TagSet, rule_feature, rules_of, texts_in
 from campaignrl.specs import LARGEST, compile_condition
@@ -28,24 +28,50 @@ Values = Any  # (n,) float64, object of text, or pandas BooleanArray
 CONSENT = "consent"  # the phrase that is no aggregate of events: see events/permissions.py
 ORDER_BOOK = {"last": "days since the last order", "first": "days since the first order", "orders": "number of orders",
               "spend": "spend"}  # fmt: skip
+SEVERAL = 8  # levels that are counted side by side
+LEVELS = 1 << 32  # more than there are of anything
+
+Wanted = Mapping[str, tuple[str, Scope]]  # name -> (phrase, scope)
+Aggregates = Mapping[str, npt.NDArray[Any]]  # SQL -> (n,) of each customer's events
+
+
+def aggregates(
+    connection: Connection, wanted: Iterable[str], ids: Objects, source: str = "known", made: Aggregates | None = None
+) -> Aggregates:
+    """(n,) of SQL aggregates of one customer's events, all in one pass; those of `made` are not made again."""
+    there = {} if made is None else made
+    missing = [sql for sql in dict.fromkeys(wanted) if sql not in there]
+    if not missing:
+        return there
+    chosen = ", ".join(f"{sql} as a{i}" for i, sql in enumerate(missing))
+    found = by_customer(connection, f"select customer_id, {chosen} from {source} group by customer_id", ids)
+    return {**there, **dict(zip(missing, found.values(), strict=True))}
+
+
+def aggregates_of(wanted: Wanted) -> dict[str, str]:
+    """The SQL of every statistic that is an aggregate of one customer's events, by name."""
+    return {
+        name: f"cast({STATISTICS[phrase].sql(scope)} as double)"
+        for name, (phrase, scope) in wanted.items()
+        if phrase != CONSENT and not STATISTICS[phrase].favourite and phrase not in DERIVED
+    }
+
+
+def aggregates_of_history(as_of: date) -> dict[str, str]:
+    """The SQL of what every order history is made of, by field of OrderHistory."""
+    book = {field: (phrase, Scope(as_of)) for field, phrase in ORDER_BOOK.items()}
+    return {**aggregates_of(book), "seen": days_before(as_of, "min(ts)")}
 
 
 def statistic_columns(
-    connection: Connection, wanted: Mapping[str, tuple[str, Scope]], ids: Objects, source: str = "known"
+    connection: Connection, wanted: Wanted, ids: Objects, source: str = "known", made: Aggregates | None = None
 ) -> dict[str, Values]:
-    """(n,) of each wanted statistic: name -> (phrase, scope); one pass over the events and one a favourite."""
-    own_way = {n for n, (phrase, _) in wanted.items() if phrase == CONSENT or STATISTICS[phrase].favourite}
-    plain = {n: w for n, w in wanted.items() if w[0] not in DERIVED and n not in own_way}
-    columns: dict[str, Values] = {}
-    if plain:
-        chosen = []
-        for name, (phrase, scope) in plain.items():
-            kind = "boolean" if STATISTICS[phrase].kind == "truth" else "double"
-            chosen.append(f"cast({STATISTICS[phrase].sql(scope)} as {kind}) as {quoted(name)}")
-        asked = f"select customer_id, {', '.join(chosen)} from {source} group by customer_id"
-        found = by_customer(connection, asked, ids)
-        for name, (phrase, _) in plain.items():
-            columns[name] = _typed(found[name], STATISTICS[phrase].kind, STATISTICS[phrase].empty)
+    """(n,) of each wanted statistic; one pass over the events, but for aggregates made before, and one a favourite."""
+    plain, columns = aggregates_of(wanted), {}
+    found = aggregates(connection, plain.values(), ids, source, made)
+    for name, sql in plain.items():
+        statistic = STATISTICS[wanted[name][0]]
+        columns[name] = _typed(found[sql], statistic.kind, statistic.empty)
     for name, (phrase, scope) in wanted.items():
         if STATISTICS[phrase].favourite:
             columns[name] = _favourite(connection, phrase, scope, ids)
@@ -56,14 +82,16 @@ def statistic_columns(
 
 
 def derived_columns(
-    connection: Connection, wanted: Mapping[str, tuple[str, Scope]], as_of: date, ids: Objects
+    connection: Connection, wanted: Wanted, as_of: date, ids: Objects, made: Aggregates | None = None
 ) -> dict[str, Values]:
-    """(n,) of the statistics of history_statistics.py and process_statistics.py: name -> (phrase, scope)."""
+    """(n,) of the statistics of history_statistics.py and process_statistics.py."""
     if not wanted:
         return {}
-    scope = Scope(as_of)
-    book = statistic_columns(connection, {k: (phrase, scope) for k, phrase in ORDER_BOOK.items()}, ids)
-    history = OrderHistory(connection, as_of, ids, **book)
+    book = {field: (phrase, Scope(as_of)) for field, phrase in ORDER_BOOK.items()}
+    parts = aggregates_of_history(as_of)
+    found = aggregates(connection, parts.values(), ids, made=made)
+    columns = statistic_columns(connection, book, ids, made=found)
+    history = OrderHistory(connection, as_of, ids, **columns, seen=found[parts["seen"]], scores={})
     return {
         name: DERIVED[phrase](history._replace(days=asked.days, timed=asked.timed or ()))
         for name, (phrase, asked) in wanted.items()
@@ -161,7 +189,7 @@ def into_names(values: Float, cuts: Sequence[float], names: Sequence[str]) -> Va
 
 def _context(tag: Tag, chosen: TagSet, made: Mapping[str, Values]) -> Context:
     """The tags a rule speaks of; the levels of an open text are those there are and those the rule names."""
-    named = [text for rule in rules_of(tag) for text in texts_in(rule)]
+    named = [word for rule in rules_of(tag) for word in texts_in(rule)]
     features, columns = [], {}
     for name in tag.needs:
         values, levels = made[name], chosen.levels_of(name)
@@ -185,22 +213,52 @@ def _as_number(values: Values) -> Float:
     return numbers
 
 
-def _typed(column: pd.Series[Any], kind: str, empty: float | None) -> Values:
+def _typed(values: Float, kind: str, empty: float | None) -> Values:
     if kind == "truth":
-        return column.astype("boolean").array
-    values: Float = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        return pd.Series(values).astype("boolean").array
     return values if empty is None else np.where(np.isnan(values), empty, values)
 
 
 def _favourite(connection: Connection, phrase: str, scope: Scope, ids: Objects) -> Values:
     """(n,) the level of most events; among equals the first in order of text."""
     statistic = STATISTICS[phrase]
-    counted = (
-        f"select customer_id, {statistic.favourite} as level, count(*) as n from known "
-        f"where {statistic.sql(scope)} and {statistic.favourite} is not null group by all"
+    events = (
+        f"(select customer_id, {statistic.favourite} as level from known "
+        f"where {statistic.sql(scope)} and {statistic.favourite} is not null)"
     )
-    most = f"select customer_id, arg_min(level, {{'n': -n, 'level': level}}) as level from ({counted}) group by 1"
-    return _natural(by_customer(connection, most, ids)["level"])
+    levels: npt.NDArray[Any] = np.array(sorted(statistic.levels), dtype=object)
+    if not statistic.levels:
+        found = connection.execute(f"select distinct level from {events} order by 1").fetchnumpy()
+        levels = np.ma.getdata(found["level"])
+    if len(levels) <= SEVERAL and all(isinstance(one, str) for one in levels):
+        place = _most_of_few(connection, events, levels, ids)
+    else:
+        place = _most_of_many(connection, events, ids)
+    if levels.dtype == object:
+        values: Objects = np.full(len(levels) + 1, None, dtype=object)
+        values[:-1] = levels
+        return values[place]
+    return _natural(pd.Series(levels).reindex(place).reset_index(drop=True))
+
+
+def _most_of_few(connection: Connection, events: str, levels: Objects, ids: Objects) -> Int64:
+    """(n,) place of the most frequent of these texts, the first of equals; -1 for none. Counted side by side."""
+    place, most = np.full(len(ids), -1), np.zeros(len(ids))
+    counts = [f"count(*) filter (level = {text(one)}) as n{i}" for i, one in enumerate(levels)]
+    asked = f"select customer_id, {', '.join(counts)} from {events} group by customer_id"
+    for i, many in enumerate(by_customer(connection, asked, ids).values() if counts else ()):
+        more = many > most
+        place[more], most[more] = i, many[more]
+    return place
+
+
+def _most_of_many(connection: Connection, events: str, ids: Objects) -> Int64:
+    """(n,) the same of any levels: count and number are one figure, the largest of which is looked for."""
+    asked = f"""with counted as materialized (select customer_id, level, count(*) as n from {events} group by all),
+      levels as (select level, row_number() over (order by level) as number from (select distinct level from counted))
+      select customer_id, {LEVELS} - max(n * {LEVELS} - number) % {LEVELS} as number
+      from counted join levels using (level) group by customer_id"""
+    return np.nan_to_num(by_customer(connection, asked, ids)["number"] - 1.0, nan=-1.0).astype(np.int64)
 
 
 def _natural(column: pd.Series[Any]) -> Values:
