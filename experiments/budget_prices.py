@@ -35,7 +35,7 @@ SEEING, ROLLOUT, ORACLE = "price in its observation", "rollout", "priced oracle"
 MONEY, CALLS = (0.5, 1.0, 2.0, 4.0, 8.0), (0.0, 2.0, 4.0, 8.0)  # prices that the oracle is tried at
 TRIED, FRESH = 50, 60  # seeds of the customers on whom prices are found, and of those on whom policies are judged
 HALVINGS = 7
-TAUGHT, PLAYERS, TURNS = 30_000, 8_000, 2  # customers of each round of rollout, and of the search for its prices
+TAUGHT, PLAYERS, TURNS = 30_000, 24_000, 3  # customers of each round of rollout, and of the search for its prices
 
 Play = Callable[[Any, float, int, int], "Played"]  # (world, price, seed, customers)
 
