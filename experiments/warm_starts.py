@@ -19,7 +19,6 @@ import numpy as np
 from rollout import FIRST_SEED, over_seeds, valued
 
 import campaignrl as crl
-from campaignrl.errors import UsageError
 from campaignrl.policies import one_blas_thread
 from campaignrl.specs import bundled_files
 from campaignrl.suites import evaluation_ids, kept, run_cells, run_study, study_words, write_files
@@ -31,11 +30,10 @@ HEAD = ("world", "learner", "kept", "trained over rollout, where it was chosen",
 
 def taught(name: str, kind: str, start: Path, steps: int, seed: int, bundle: Path) -> dict:
     """Train from the start, keep the bundle, and say what was kept in the end; why not, where there is no start."""
-    begun = time.process_time()
-    try:
-        policy = crl.train(kind, name, steps=steps, seed=seed, warm_start=str(start))
-    except UsageError as error:
-        return {"kept": "no start", "why": str(error).splitlines()[0]}
+    begun, baseline = time.process_time(), crl.load_policy(str(start)).settings()["baseline"]
+    if baseline is not None:
+        return {"kept": "no start", "why": f"rollout kept {baseline['kind']}"}
+    policy = crl.train(kind, name, steps=steps, seed=seed, warm_start=str(start))
     crl.save_policy(policy, bundle, trained_on={"world": name, "report": policy.facts})
     return {**policy.facts, "seconds": time.process_time() - begun}
 

@@ -32,8 +32,16 @@ def test_a_rollout_that_kept_a_baseline_is_no_start(study, tmp_path):
     start = crl.save_policy(fallen, tmp_path / "start.bundle")
     found = study["taught"]("no_memory", "dqn", start, 100, 0, tmp_path / "out.bundle")
     assert found["kept"] == "no start"
-    assert "a policy that is a network" in found["why"]
+    assert found["why"] == "rollout kept none"
     assert not (tmp_path / "out.bundle").exists()
+
+
+def test_a_learner_that_cannot_begin_warm_is_an_error_and_no_row(study, tmp_path):
+    start = crl.save_policy(crl.load_policy({"kind": "rollout", "hidden": [8]}, "no_memory"), tmp_path / "start.bundle")
+    with pytest.raises(crl.errors.UsageError, match="warm"):
+        study["taught"]("no_memory", "lin_ts", start, 100, 0, tmp_path / "out.bundle")
+    with pytest.raises(crl.errors.CampaignError, match=r"nowhere\.bundle"):
+        study["taught"]("no_memory", "dqn", tmp_path / "nowhere.bundle", 100, 0, tmp_path / "out.bundle")
 
 
 @pytest.mark.slow
