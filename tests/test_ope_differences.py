@@ -13,6 +13,7 @@ from campaignrl.ope.intervals.regression_t import (
     REGRESSION_T,
     SKEWED_T,
     balanced_interval,
+    degrees_of_stakes,
     error_of_like_residuals,
     freedom_of_stakes,
     independent_rows,
@@ -109,6 +110,49 @@ def test_few_who_decide_do_not_make_the_heavy_rows_look_sure():
     wide = regression_interval(PairSums.of(w, terms), w, terms, ALPHA, least)
     assert wide[1] - wide[0] == pytest.approx(max(2 * stats.t.isf(0.025, 999) * least, plain[1] - plain[0]))
     assert regression_interval(PairSums.of(w, terms), w, terms, ALPHA, 1.0)[1] > wide[1]
+
+
+def test_only_where_things_happen_is_a_value_as_unsure_as_if_residuals_were_alike():
+    """The side without events is as long as the spread that was seen, over the degrees of the stakes."""
+    g = np.random.default_rng(3)
+    w = g.exponential(size=400)
+    y = w * np.where(g.random(400) < 0.1, 5.0, -0.1)
+    sums = PairSums.of(w, y)
+    plain = (regression_interval(sums, w, y, ALPHA)[1] - regression_interval(sums, w, y, ALPHA)[0]) / 2
+    for least in (0.0, 1.0):
+        low, high = regression_interval(sums, w, y, ALPHA, least)
+        centre, far = (low + high) / 2, (high - low) / 2
+        sharp = regression_interval(sums, w, y, ALPHA, least, 1, 1e9)
+        assert sharp[1] == high
+        near = centre - sharp[0]
+        assert near < plain <= far
+        assert regression_interval(sums, w, y, ALPHA, least, 1, 0.0)[0] == pytest.approx(centre - plain)
+        assert regression_interval(sums, w, y, ALPHA, least, -1, 1e9) == pytest.approx((low, centre + near))
+        other = regression_interval(sums, w, y, ALPHA, least, 1, 100.0)
+        ratio = stats.t.isf(0.025, 100) / stats.t.isf(0.025, 399)  # no more degrees than customers
+        assert (centre - other[0]) / near == pytest.approx(ratio)
+        mirrored = regression_interval(PairSums.of(w, -y), w, -y, ALPHA, least, -1, 1e9)
+        assert mirrored == pytest.approx((-sharp[1], -sharp[0]))
+
+
+def test_degrees_of_stakes_by_hand():
+    assert degrees_of_stakes(np.array([3.0, 1.0, 1.0, 1.0]), 4.0) == pytest.approx(8.0 / (84.0 * 4 / 144 - 1.0) + 1.0)
+    assert degrees_of_stakes(np.array([3.0, 1.0]), 50.0) == pytest.approx(100.0 / (82.0 * 2 / 100 - 1.0) + 1.0)
+    assert degrees_of_stakes(np.zeros(4), 4.0) == 0.0
+    assert degrees_of_stakes(np.array([-2.0, 2.0]), 4.0) > 1e9  # all alike
+
+
+def test_the_interval_of_a_value_reaches_to_the_side_of_its_events():
+    """Orders that were not seen can only add; losses, only take away."""
+    honest, found = Honest(3_000), []
+    orders = (honest.rng.random(3_000) < 0.05) * honest.rng.exponential(size=3_000)
+    policy = np.tile([1.0, 0.0, 0.0, 0.0], (3_000, 1))
+    for honest.reward in (orders, -orders):
+        found.append(evaluate(honest.log(), policy, estimators=("dr",)).estimates["dr"])
+    gain, loss = found
+    assert (gain.interval, loss.interval) == (REGRESSION_T, REGRESSION_T)
+    assert gain.ci_high - gain.value > 1.05 * (gain.value - gain.ci_low)
+    assert loss[:4] == pytest.approx((-gain.value, gain.std_error, -gain.ci_high, -gain.ci_low))
 
 
 def test_like_residuals_of_one_customer_tell_less():

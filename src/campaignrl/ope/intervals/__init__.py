@@ -53,11 +53,13 @@ from campaignrl.ope.intervals.quantiles import t_quantile as t_quantile
 from campaignrl.ope.intervals.regression_t import REGRESSION_T as REGRESSION_T
 from campaignrl.ope.intervals.regression_t import SKEWED_T as SKEWED_T
 from campaignrl.ope.intervals.regression_t import balanced_interval as balanced_interval
+from campaignrl.ope.intervals.regression_t import degrees_of_stakes as degrees_of_stakes
 from campaignrl.ope.intervals.regression_t import error_of_like_residuals as error_of_like_residuals
 from campaignrl.ope.intervals.regression_t import events_of as events_of
 from campaignrl.ope.intervals.regression_t import freedom_of_stakes as freedom_of_stakes
 from campaignrl.ope.intervals.regression_t import independent_rows as independent_rows
 from campaignrl.ope.intervals.regression_t import one_sided as one_sided
 from campaignrl.ope.intervals.regression_t import regression_interval as regression_interval
+from campaignrl.ope.intervals.regression_t import side_of_events as side_of_events
 from campaignrl.ope.intervals.regression_t import skewed_interval as skewed_interval
 from campaignrl.ope.intervals.regression_t import skewness_of_sum as skewness_of_sum

@@ -12,8 +12,11 @@ weights. Where hardly anything happened that one could be off by, or few rows sp
 Two kinds for two shapes. Where stakes have both signs, as in a difference, few large rewards fall on either side, and a
 sum of such terms is no less sure than its own spread says (Efron 1969, JASA 64: self-normalised sums of symmetric terms
 have light tails): degrees of freedom are then those of the stakes alone (Bell & McCaffrey 2002), and the other spread
-is met half-way. Where few rewards lie to one side, what was not seen of them lies there too: the interval goes farther
-on that side, by how skewed the sum is if rewards do not depend on weights (Hall 1992, JRSS-B 54).
+is met half-way. Where nearly all that happens lies to one side, as orders do, or a sum of it would be skewed, what was
+not seen lies there too: only on that side is the interval as long as alike residuals, or influences that few customers
+hold, would make it; on the other, where the large orders that were seen could only have been fewer, it is as short as
+its own spread over the degrees of the stakes. Of few events it goes farther on their side still, by how skewed the sum
+is if rewards do not depend on weights (Hall 1992, JRSS-B 54).
 
 C customers; weights and outcomes are sums over a customer's rows times C / n.
 """
@@ -93,35 +96,60 @@ def _read(sums: PairSums, weight: Float, outcome: Float) -> _Read | None:
 
 
 def regression_interval(
-    sums: PairSums, weight: Float, outcome: Float, alpha: float, least_error: float = 0.0
+    sums: PairSums,
+    weight: Float,
+    outcome: Float,
+    alpha: float,
+    least_error: float = 0.0,
+    lean: int = 0,
+    freedom: float = 0.0,
 ) -> tuple[float, float] | None:
     """Interval of the mean outcome at a mean weight of 1; None where the spread cannot be told.
 
     sums, weight, outcome: see `_read`; least_error: a standard error that rows of any weight tell,
-    `error_of_like_residuals`.
+    `error_of_like_residuals`; lean: the side on which things happen, `side_of_events`; freedom: degrees that there are
+    at least on the other, `degrees_of_stakes`.
     """
     read = _read(sums, weight, outcome)
     if read is None:
         return None
     error, least = math.sqrt(read.variance), t_quantile(alpha / 2, read.customers - 1.0) * least_error
     if t_quantile(alpha / 2, read.freedom(exact=False)) * error < _SURELY * least:
-        half = least
+        far = least
     else:
-        half = max(t_quantile(alpha / 2, read.freedom()) * error, least)
-    return read.centre - half, read.centre + half
+        far = max(t_quantile(alpha / 2, read.freedom()) * error, least)
+    return _around(read, far, alpha, lean, freedom)
 
 
 def balanced_interval(
-    sums: PairSums, weight: Float, outcome: Float, alpha: float, like_error: float, freedom: float
+    sums: PairSums,
+    weight: Float,
+    outcome: Float,
+    alpha: float,
+    like_error: float,
+    freedom: float,
+    lean: int = 0,
+    degrees: float = 0.0,
 ) -> tuple[float, float] | None:
-    """The same of a difference. freedom: degrees that there are at least, `freedom_of_stakes`."""
+    """The same of a difference. freedom: degrees that there are at least, `freedom_of_stakes`.
+
+    lean: the side on which things happen; degrees: of the stakes, on the other.
+    """
     read = _read(sums, weight, outcome)
     if read is None:
         return None
     variance = max(read.variance, (read.variance + like_error * like_error) / 2.0)
-    degrees = min(read.freedom_from(freedom), read.customers - 1.0)
-    half = t_quantile(alpha / 2, degrees) * math.sqrt(variance)
-    return read.centre - half, read.centre + half
+    far = t_quantile(alpha / 2, min(read.freedom_from(freedom), read.customers - 1.0)) * math.sqrt(variance)
+    return _around(read, far, alpha, lean, degrees)
+
+
+def _around(read: _Read, far: float, alpha: float, lean: int, freedom: float) -> tuple[float, float]:
+    """So far on either side, or only where things happen, and on the other as far as what was seen says."""
+    if not lean:
+        return read.centre - far, read.centre + far
+    near = t_quantile(alpha / 2, min(read.freedom_from(freedom), read.customers - 1.0)) * math.sqrt(read.variance)
+    below, above = (near, far) if lean > 0 else (far, near)
+    return read.centre - below, read.centre + above
 
 
 def skewed_interval(
@@ -154,14 +182,20 @@ def events_of(residual: Float, rows: float) -> float:
     return float(square.sum()) ** 2 / fourth * rows / len(residual) if fourth > 0.0 else 0.0
 
 
-def one_sided(residual: Float) -> bool:
-    """Whether what happens far from what was expected is nearly all above it, or below: orders among rows without.
+def side_of_events(residual: Float) -> int:
+    """Where what happens far from what was expected nearly all lies: 1 above it, -1 below, 0 on either side.
 
-    A sum of such is skewed, and what was not seen of it lies on one side; where both tails are told, they cancel.
+    Orders among rows without lie above. A sum of such is skewed, and what was not seen of it lies on that side; where
+    both tails are told, they cancel.
     """
     far = math.sqrt(float(residual @ residual) / max(len(residual), 1))
-    above, below = int((residual > far).sum()), int((residual < -far).sum())
-    return _BOTH * min(above, below) < max(above, below)
+    above, below = (int(np.count_nonzero(tail)) for tail in (residual > far, residual < -far))
+    return (above > below) - (above < below) if _BOTH * min(above, below) < max(above, below) else 0
+
+
+def one_sided(residual: Float) -> bool:
+    """Whether what happens nearly all lies on one side, `side_of_events`."""
+    return side_of_events(residual) != 0
 
 
 def independent_rows(stake: Float, residual: Float, rows: float, customer: Array) -> float:
@@ -194,14 +228,25 @@ def skewness_of_sum(stake: Float, residual: Float, rows: float) -> float:
     return _skewness(stake) * _skewness(residual) / math.sqrt(rows)
 
 
-def freedom_of_stakes(stake: Float, residual: Float, rows: float) -> float:
-    """Over how many degrees of freedom stakes are spread, if what they do to residuals falls on both sides; else 0."""
-    skewed, squares = abs(_skewness(stake)), stake * stake
+def degrees_of_stakes(stake: Float, rows: float) -> float:
+    """Over how many degrees of freedom stakes are spread (Bell & McCaffrey 2002, residuals alike); 0: there are none.
+
+    stake: (r,) of `rows` rows or of a part of them; rows: independent ones.
+    """
+    squares = stake * stake
     square = float(squares.sum())
-    if not square > 0.0 or (skewed >= _BALANCED and skewed * abs(_skewness(residual)) >= _SYMMETRIC * math.sqrt(rows)):
+    if not square > 0.0:
         return 0.0
     spread = float(squares @ squares) / square / square * len(stake) - 1.0
     return 2.0 * rows / max(spread, 1e-300) + 1.0
+
+
+def freedom_of_stakes(stake: Float, residual: Float, rows: float) -> float:
+    """`degrees_of_stakes` if what stakes do to residuals falls on both sides; else 0."""
+    skewed = abs(_skewness(stake))
+    if skewed >= _BALANCED and skewed * abs(_skewness(residual)) >= _SYMMETRIC * math.sqrt(rows):
+        return 0.0
+    return degrees_of_stakes(stake, rows)
 
 
 def _skewness(values: Float) -> float:
