@@ -177,17 +177,16 @@ def counted_in(customers: CustomerTable, found: Standing, world: World, day: int
             columns[feature.name] = np.clip(own + found.contacts(None, window), feature.low, feature.high)
         elif feature.name == AT_THE_START:
             columns[feature.name] = np.full(len(customers), float(max(world.horizon - day, 0)))
-    consent = np.empty_like(customers.consent)
-    for place, channel in enumerate(world.channels):
-        said = np.asarray(columns[f"consent_{channel}"], dtype=np.float64)
-        said = _consent(said, found.consent[place])
-        columns[f"consent_{channel}"], consent[place] = said, said == 1.0
+    names = [f"consent_{channel}" for channel in world.channels]
+    said = _consent(np.array([columns[name] for name in names], dtype=np.float64), found.consent)
+    columns |= dict(zip(names, said, strict=True))
+    consent = said == 1.0
     known = {name: _known(name, of, found, world) for name, of in customers.known.items()}
     suppressed = found.suppressed if customers.suppressed is None else customers.suppressed | found.suppressed
     notes = {**customers.notes, **({ERASED: int(found.erased.sum())} if found.erased.any() else {})}
-    context = replace(customers.context, columns=columns)
-    counted = replace(customers, context=context, contacts=contacts, consent=consent, suppressed=suppressed)
-    return replace(counted, known=known, notes=notes)
+    context = replace(customers.context, columns=columns).keeping()
+    counted = {"contacts": contacts, "consent": consent, "suppressed": suppressed, "known": known, "notes": notes}
+    return replace(customers, context=context, **counted)
 
 
 def _known(name: str, of: Known, found: Standing, world: World) -> Known:
@@ -207,7 +206,7 @@ def _known(name: str, of: Known, found: Standing, world: World) -> Known:
 
 
 def _consent(said: Float, heard: npt.NDArray[np.int8]) -> Float:
-    """(n,) 1, 0 or NaN, of the table and of the ledger (-1: nothing): a no of either counts, a yes fills an unknown.
+    """(c, n) 1, 0 or NaN, of the table and of the ledger (-1: nothing): a no of either counts, a yes fills an unknown.
 
     A withdrawal holds until the ledger is told of a new permission, whatever the table says.
     """
