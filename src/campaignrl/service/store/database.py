@@ -91,8 +91,9 @@ class Database:
             raise StoreDown("the store is busy: its turn did not come.")
         try:
             with self._said_down(), self._kept_writer() as con:
+                con.begin()
                 if self.is_sqlite:
-                    con.exec_driver_sql("BEGIN IMMEDIATE")
+                    con.connection.cursor().execute("BEGIN IMMEDIATE")
                 else:
                     con.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": TURN})
                 yield con
