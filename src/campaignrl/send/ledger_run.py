@@ -255,14 +255,12 @@ def _plain(name: str, cells: Any) -> Any:
 def _columns(found: Decisions, world: World, guard: str | None) -> dict[str, Any]:
     """What a ledger's row says of each decision, but for its names and what was allowed."""
     n, day, catalog = len(found.ids), (found.day - EPOCH).days, found.catalog
-    offers = np.array([*(o.name for o in catalog.offers), ""], dtype=object)
-    channels = np.array([*(c.name for c in catalog.channels), ""], dtype=object)
     columns: dict[str, Any] = {
         "day": np.full(n, day, dtype=np.int32),
         "customer_id": found.ids,
         "action": found.action.astype(np.int16),
-        "offer": offers[catalog.offer_of[found.action]],
-        "channel": channels[catalog.channel_of[found.action]],
+        "offer": catalog.offer_names[catalog.offer_of[found.action]],
+        "channel": catalog.channel_names[catalog.channel_of[found.action]],
         "propensity": found.propensity,
         "propensity_before": found.propensity_before,
         "cost": catalog.cost_of[found.action],

@@ -28,6 +28,7 @@ from campaignrl.guard import (
     lanes_of,
     least_sends,
     propensity_after,
+    rules_of,
     sends_by_offer,
     share_problems,
     stock_of,
@@ -173,7 +174,7 @@ def serve_below(world: World, drawn: Drawn, cuts: Cuts | None, u: Float) -> Serv
     if cuts is None:
         return Served(drawn.action, drawn.propensity, nobody, nobody)
     catalog, stock = world.catalog, stock_of(world)
-    lanes = lanes_of(catalog, stock)
+    lanes = rules_of(world).lanes
     sends = drawn.action != NONE
     served = below(cuts.served, drawn.action, u, lanes)
     action, unserved = np.where(served, drawn.action, NONE).astype(np.int64), sends & ~served
