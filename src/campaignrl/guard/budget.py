@@ -136,7 +136,10 @@ def _actions(of: Int, lanes: int) -> tuple[Int, ...]:
 
 def by_lane(p: Float, lanes: Lanes) -> Float:
     """(n, l) chance of a send by lane. p: (n, k) of every action."""
-    return np.stack([p[:, actions].sum(axis=1) for actions in lanes.actions], axis=1)
+    found = np.empty((len(p), len(lanes.actions)))
+    for lane, actions in enumerate(lanes.actions):
+        found[:, lane] = p[:, actions].sum(axis=1)
+    return found
 
 
 def throttle(catalog: Catalog, action: Int, u: Float, limits: Limits) -> Throttled:

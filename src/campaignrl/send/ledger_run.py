@@ -241,15 +241,17 @@ def record_columns(found: Decisions, world: World, ids: Sequence[str], guard: st
     Numbers are arrays, all else is lists; `eligible` is the mask itself. A table of columns costs as much for one row
     as for a thousand, which is more than to decide it.
     """
-    columns = {name: _plain(name, cells) for name, cells in _columns(found, world, guard).items()}
+    columns = {name: _plain(cells) for name, cells in _columns(found, world, guard).items()}
+    for feature in world.features.features:  # the others are lists by now
+        if not feature.levels:
+            columns[SEEN + feature.name] = columns[SEEN + feature.name].astype(np.float64, copy=False)
     columns |= {"decision_id": list(ids), "eligible": found.eligible}
     return columns | {RULE + name: values.to_pylist() for name, values in _seen_by_rules(found, world).items()}
 
 
-def _plain(name: str, cells: Any) -> Any:
-    if not isinstance(cells, np.ndarray) or cells.dtype == object:
-        return list(cells)
-    return cells.astype(np.float64) if name.startswith(SEEN) and cells.dtype.kind != "f" else cells
+def _plain(cells: Any) -> Any:
+    """As it is, but for texts."""
+    return cells.tolist() if isinstance(cells, np.ndarray) and cells.dtype == object else cells
 
 
 def _columns(found: Decisions, world: World, guard: str | None) -> dict[str, Any]:

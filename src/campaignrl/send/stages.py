@@ -164,7 +164,7 @@ def _by_lot(
 ) -> dict[str, Any]:
     """What the cuts leave of the draws, why, and what it is expected to bring."""
     catalog, policy = run.world.catalog, run.policy
-    served = serve_below(run.world, drawn, cuts, lots(keys, run.seed, run.today))
+    served = serve_below(run.world, drawn, cuts, lambda: lots(keys, run.seed, run.today))
     return {
         "action": served.action,
         "propensity": served.propensity,
@@ -295,8 +295,11 @@ def _told_in_turn(
     It ends early where the stock of an offer is used up, since the guard then refuses it to the runs to come.
     """
     catalog, limits = run.world.catalog, run.limits
+    if not limits.bind:
+        yield tell(run, table, keys, Offered(drawn, None), None)
+        return
     after = left_after(limits, catalog, drawn.action)
-    if not limits.bind or (after.money >= 0 and (after.sends >= 0).all() and as_stocked(limits, after)):
+    if after.money >= 0 and (after.sends >= 0).all() and as_stocked(limits, after):
         turns = [slice(0, len(drawn.action))]
     for rows in turns:
         own, lot = drawn.take(rows), lots(keys[rows], run.seed, run.today)
