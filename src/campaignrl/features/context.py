@@ -136,7 +136,7 @@ class Context:
         encode_columns(schema.encoding, *self._values(schema), out)
 
     def once(self, schema: FeatureSchema, make: Callable[[Context, FeatureSchema], Float32]) -> Float32:
-        """What `make` gives of it and a schema; where it keeps that of few customers, made once and not to be written on."""
+        """What `make` gives of it and a schema; of few customers once, where it keeps it, and not to be written on."""
         if self._kept is None or len(self) > FEW:
             return make(self, schema)
         if id(schema) not in self._kept:
