@@ -16,7 +16,7 @@ from typing import Any
 from campaignrl.service.store.database import Database
 
 LOG = logging.getLogger("campaignrl.service")
-EVERY = 3.0  # seconds: pages that many rounds write move once, and flushes beside those of rounds are few
+EVERY = 0.5  # seconds
 LONG = 32_768  # pages of the log, 128 MB, from which on it shall begin anew: all who wait then wait for two flushes
 MOVE = "PRAGMA wal_checkpoint(PASSIVE)"  # what it can, without making anybody wait
 
