@@ -1,6 +1,7 @@
 """The feature schema: what a policy sees, worked out by hand, and matched by name wherever it goes."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -109,6 +110,27 @@ def test_take_keeps_rows_together():
     assert len(part) == 2
     assert np.array_equal(part.encode(), CONTEXT.encode()[rows])
     assert np.shares_memory(CONTEXT.take(slice(0, 2)).columns["orders"], CONTEXT.columns["orders"])
+
+
+def test_what_is_made_of_few_customers_is_kept_by_a_context_that_keeps_and_by_no_other():
+    made = []
+
+    def make(context, schema):
+        made.append(len(context))
+        return context.encode(schema)
+
+    keeping, other = CONTEXT.keeping(), FeatureSchema(SCHEMA.features[:2])
+    assert keeping.once(SCHEMA, make) is keeping.once(SCHEMA, make)
+    assert np.array_equal(keeping.once(SCHEMA, make), CONTEXT.encode())
+    assert keeping.once(other, make).shape == (3, other.width)
+    assert made == [3, 3]
+    with pytest.raises(ValueError, match="read-only"):
+        keeping.once(SCHEMA, make)[0] = 0.0
+    changed = replace(keeping, columns={**keeping.columns, "recency": np.full(3, 30.0)})
+    assert changed.once(SCHEMA, make)[:, 2].tolist() == [1.0, 1.0, 1.0]  # nothing of the one it was made from
+    many = CONTEXT.take(np.zeros(1_000, dtype=np.int64)).keeping()
+    for context in (CONTEXT, changed, keeping.take(slice(0, 2)), many):
+        assert context.once(SCHEMA, make) is not context.once(SCHEMA, make)
 
 
 def test_a_schema_survives_json():

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import campaignrl as crl
+from campaignrl.policies import keep_one_blas_thread
 from campaignrl.policies.bandits.draw_votes import winning_draws
 from campaignrl.policies.bundle import load_bundle, save_bundle
 from campaignrl.policies.linear_model.ridge import RidgeStatistics, fit_ridge
@@ -152,3 +153,9 @@ def test_what_is_learned_does_not_depend_on_the_number_of_blas_threads(kind):
         with threadpool_limits(threads):
             found.append(crl.train(kind, log, seed=1).tensors()["coefficients"].tobytes())
     assert found[0] == found[1]
+
+
+def test_one_blas_thread_is_kept_for_a_process_that_asks_for_it():
+    with threadpool_limits(2):
+        keep_one_blas_thread()
+        assert {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"} == {1}

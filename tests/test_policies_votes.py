@@ -32,10 +32,11 @@ def case(seed, n=60, S=16, k=9, D=7):
     return scoring_layout(draws), phi, allowed
 
 
+@pytest.mark.parametrize("n", [1, 60, 90])  # few rows, and more than are scored as one batch
 @pytest.mark.parametrize("apart", [0.0, 1e-9, 1e-7, 1e-6, 1e-5, 1.0])
-def test_votes_are_those_of_even_scores_however_close_the_actions_are(apart):
+def test_votes_are_those_of_even_scores_however_close_the_actions_are(apart, n):
     """Actions that differ by less than single precision can tell, or not at all, are where fast scores would slip."""
-    coefficients, phi, allowed = case(1)
+    coefficients, phi, allowed = case(1, n=n)
     chance = np.random.default_rng(2)
     close = np.repeat(coefficients[:, :1], coefficients.shape[1], axis=1)
     close = (close * (1.0 + apart * chance.normal(size=close.shape))).astype(np.float32)
@@ -73,8 +74,9 @@ def test_votes_of_masks_that_many_rows_share_are_those_of_even_scores():
     np.testing.assert_array_equal(winning_draws(coefficients, phi, allowed), even(coefficients, phi, allowed))
 
 
-def test_a_row_with_nothing_allowed_has_no_votes():
-    coefficients, phi, allowed = case(5)
+@pytest.mark.parametrize("n", [60, 90])
+def test_a_row_with_nothing_allowed_has_no_votes(n):
+    coefficients, phi, allowed = case(5, n=n)
     allowed[3] = False
     votes = winning_draws(coefficients, phi, allowed)
     assert not votes[3].any()
@@ -82,7 +84,8 @@ def test_a_row_with_nothing_allowed_has_no_votes():
 
 
 @pytest.mark.parametrize("size", [1e-20, 1e30])
-def test_huge_and_tiny_scores_are_told_apart_alike(size):
-    coefficients, phi, allowed = case(6)
+@pytest.mark.parametrize("n", [60, 90])
+def test_huge_and_tiny_scores_are_told_apart_alike(size, n):
+    coefficients, phi, allowed = case(6, n=n)
     coefficients = coefficients * np.float32(size)
     np.testing.assert_array_equal(winning_draws(coefficients, phi, allowed), even(coefficients, phi, allowed))

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from campaignrl.arrays import Objects
 from campaignrl.display import html_table
 from campaignrl.errors import Problem, SpecError, unknown
 
@@ -195,6 +196,16 @@ class Catalog:
         """(k,) index into `channels` for each action; -1 for `none`."""
         at = {c.name: i for i, c in enumerate(self.channels)}
         return np.array([at.get(a.channel or "", -1) for a in self.actions], dtype=np.int16)
+
+    @cached_property
+    def offer_names(self) -> Objects:
+        """Of offers by index, the last "" of none."""
+        return np.array([*(o.name for o in self.offers), ""], dtype=object)
+
+    @cached_property
+    def channel_names(self) -> Objects:
+        """Of channels by index, the last "" of none."""
+        return np.array([*(c.name for c in self.channels), ""], dtype=object)
 
     @cached_property
     def creative_of(self) -> npt.NDArray[np.int16]:

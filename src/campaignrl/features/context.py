@@ -9,21 +9,22 @@ customers, tables/ for files).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from campaignrl.arrays import Float32
+from campaignrl.arrays import Float32, Objects
 from campaignrl.errors import DataError, Problem, SpecError, nearest
 from campaignrl.features.encoding import Arrays, Encoding, Numbers, encode_columns, encode_rows, encoding
 from campaignrl.features.feature import UNKNOWN, Feature
 
 Columns = Mapping[str, npt.NDArray[Any]]
 Rows = slice | npt.NDArray[Any]
+FEW = 128  # customers of whom it is kept what was made of them
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,11 @@ class FeatureSchema:
     def encoding(self) -> Encoding:
         """The tables that `Context.encode` works from."""
         return encoding(self.features)
+
+    @cached_property
+    def texts(self) -> dict[str, Objects]:
+        """Levels of each category as texts by code, the last "" of what is missing."""
+        return {f.name: np.array([*f.levels, ""], dtype=object) for f in self.features}
 
     @cached_property
     def _by_name(self) -> dict[str, Feature]:
@@ -94,6 +100,7 @@ class Context:
     columns: Columns
     beside: Float32 | None = None
     count: int = 0
+    _kept: dict[int, tuple[FeatureSchema, Float32]] | None = field(default=None, init=False, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()))) if self.columns else self.count
@@ -110,8 +117,7 @@ class Context:
 
     def labels(self, name: str) -> npt.NDArray[np.object_]:
         """(n,) text of a category column; missing is ""."""
-        levels = np.array([*self.schema[name].levels, ""], dtype=object)
-        return levels[self.columns[name]]
+        return self.schema.texts[self.schema[name].name][self.columns[name]]
 
     def to_schema(self, schema: FeatureSchema) -> Context:
         """The features of `schema` alone, categories in its level codes; matched by name, levels too."""
@@ -128,6 +134,21 @@ class Context:
     def encode_columns(self, schema: FeatureSchema, out: Float32) -> None:
         """Write what `encode` gives turned round, (D, n), into `out`."""
         encode_columns(schema.encoding, *self._values(schema), out)
+
+    def once(self, schema: FeatureSchema, make: Callable[[Context, FeatureSchema], Float32]) -> Float32:
+        """What `make` gives of it and a schema; of few customers once, where it keeps it, and not to be written on."""
+        if self._kept is None or len(self) > FEW:
+            return make(self, schema)
+        if id(schema) not in self._kept:
+            self._kept[id(schema)] = schema, make(self, schema)
+            self._kept[id(schema)][1].flags.writeable = False
+        return self._kept[id(schema)][1]
+
+    def keeping(self) -> Context:
+        """The same for who changes no column any more: what is made of it `once` is kept for who asks again."""
+        found = Context(self.schema, self.columns, self.beside, self.count)
+        object.__setattr__(found, "_kept", {})
+        return found
 
     def _values(self, target: FeatureSchema) -> tuple[Numbers, Arrays]:
         """Numbers and columns of codes in the order of `target.encoding`."""

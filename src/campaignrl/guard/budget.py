@@ -9,7 +9,7 @@ is whole minor units. Not here: rules that look at one customer (rules.py). n cu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +39,7 @@ class Lanes(NamedTuple):
     of: Int  # (k,) lane of each action; -1: `none`
     channel: Int  # (l,)
     offer: Int  # (l,) the offer with a stock that it is of; -1: all others
+    actions: Sequence[Int]  # of each lane
 
 
 class Throttled(NamedTuple):
@@ -117,20 +118,28 @@ def sends_by_offer(catalog: Catalog, action: Int) -> Int:
 def lanes_of(catalog: Catalog, stock: Float | None) -> Lanes:
     """The lanes of a catalog where offers have these stocks (o,)."""
     channels = np.arange(len(catalog.channels))
-    without = Lanes(catalog.channel_of, channels, np.full(len(channels), -1))
+    without = np.full(len(channels), -1)
     if stock is None:
-        return without
+        return Lanes(catalog.channel_of, channels, without, _actions(catalog.channel_of, len(channels)))
     own = np.append(np.isfinite(stock), False)[catalog.offer_of]  # offer -1, of `none`
     pairs = np.unique(np.stack([catalog.offer_of[own], catalog.channel_of[own]]), axis=1)
     of = catalog.channel_of.astype(np.int64)
     for i, (offer, channel) in enumerate(pairs.T):
         of[(catalog.offer_of == offer) & (catalog.channel_of == channel)] = len(channels) + i
-    return Lanes(of, np.append(channels, pairs[1]), np.append(without.offer, pairs[0]))
+    lanes = np.append(channels, pairs[1]), np.append(without, pairs[0])
+    return Lanes(of, *lanes, _actions(of, len(lanes[0])))
+
+
+def _actions(of: Int, lanes: int) -> tuple[Int, ...]:
+    return tuple(np.flatnonzero(of == lane) for lane in range(lanes))
 
 
 def by_lane(p: Float, lanes: Lanes) -> Float:
     """(n, l) chance of a send by lane. p: (n, k) of every action."""
-    return np.stack([p[:, lanes.of == lane].sum(axis=1) for lane in range(len(lanes.channel))], axis=1)
+    found = np.empty((len(p), len(lanes.actions)))
+    for lane, actions in enumerate(lanes.actions):
+        found[:, lane] = p[:, actions].sum(axis=1)
+    return found
 
 
 def throttle(catalog: Catalog, action: Int, u: Float, limits: Limits) -> Throttled:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from campaignrl.actions import NONE, Catalog
 from campaignrl.arrays import Bool
+from campaignrl.guard.budget import Lanes, lanes_of, stock_of
 from campaignrl.guard.checks import Check, Doors, Facts, checks, doors_of
 from campaignrl.specs import Cap, Condition, Gap, World
 
@@ -59,6 +60,17 @@ class Rules:
     def checks(self) -> tuple[Check, ...]:
         """One for each rule, strongest first."""
         return tuple(checks(self.world, self.doors, self.conditions, self.caps, self.offer_caps))
+
+    @cached_property
+    def barred(self) -> tuple[tuple[Bool, Bool], ...]:
+        """By check, actions that need any of the doors that it may close (k,), and those that need each (doors, k)."""
+        each = [self.doors.needed[check.doors] for check in self.checks]
+        return tuple((np.asarray(needed.any(axis=0)), needed) for needed in each)
+
+    @cached_property
+    def lanes(self) -> Lanes:
+        """Which actions share their cuts."""
+        return lanes_of(self.catalog, stock_of(self.world))
 
     @cached_property
     def ways(self) -> tuple[Ways, ...]:
@@ -135,16 +147,14 @@ def answers(rules: Rules, facts: Facts) -> Met:
 def blocks(rules: Rules, facts: Facts, said: Met | None = None) -> list[Block]:
     """Every refusal, strongest rule first; the first that hits an action is its reason. said: the rules' `answers`."""
     found = []
-    needed = rules.doors.needed
-    for check, met in zip(rules.checks, answers(rules, facts) if said is None else said, strict=True):
+    said = answers(rules, facts) if said is None else said
+    for check, met, barred in zip(rules.checks, said, rules.barred, strict=True):
         if met is None:
             continue
         if met.ndim == 1:
-            actions = np.asarray(needed[check.doors].any(axis=0))
-            found.append(Block(check.reasons[0], ~met, actions))
+            found.append(Block(check.reasons[0], ~met, barred[0]))
         else:
-            rows = zip(check.reasons, ~met, needed[check.doors], strict=True)
-            found += [Block(reason, refused, actions) for reason, refused, actions in rows]
+            found += [Block(*row) for row in zip(check.reasons, ~met, barred[1], strict=True)]
     return found
 
 

@@ -23,6 +23,11 @@ def _blas() -> tuple[LibController, ...]:
     return tuple(_controller().select(user_api="blas").lib_controllers)
 
 
+def keep_one_blas_thread() -> None:
+    """From now on, in this whole process: for one that asks a policy many times a second."""
+    _controller().limit(limits=1, user_api="blas")
+
+
 def one_blas_thread() -> AbstractContextManager[object]:
     """A context inside which every BLAS call runs on the calling thread alone."""
     if all(one.num_threads == 1 for one in _blas()):  # which to set takes as long as to decide for a few customers

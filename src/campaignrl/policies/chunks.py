@@ -89,10 +89,11 @@ def by_encoded_chunks(
     for start in [*range(0, whole, block), *([whole] if whole < n else [])]:
         stop = min(start + block, whole) if start < whole else n
         rows: Rows = slice(start, stop)
+        x, mask = turned(context if stop - start == n else context.take(rows), schema), allowed[rows]
         if stop - start < least:
-            rows = np.arange(start, start + least)
-            rows[stop - start :] = start
-        x, mask = turned(context.take(rows), schema), allowed[rows]
+            again = np.arange(least)
+            again[stop - start :] = 0
+            x, mask = x.take(again, axis=1), mask[again]
         step = len(mask) if any_shape else CHUNK
         for at in range(0, stop - start, step):
             part = function(x[:, at : at + step].T, mask[at : at + step])
@@ -105,7 +106,11 @@ def by_encoded_chunks(
 
 
 def turned(context: Context, schema: FeatureSchema) -> Float32:
-    """(1 + d, m) float32: ones, then the encoded columns."""
+    """(1 + d, m) float32: ones, then the encoded columns; of a context that keeps them not to be written on."""
+    return context.once(schema, _turned)
+
+
+def _turned(context: Context, schema: FeatureSchema) -> Float32:
     found = np.empty((1 + schema.width, len(context)), dtype=np.float32)
     found[0] = 1.0
     context.encode_columns(schema, found[1:])

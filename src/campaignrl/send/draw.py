@@ -18,7 +18,7 @@ import pandas as pd
 from campaignrl import rng
 from campaignrl.actions import NONE
 from campaignrl.arrays import Bool, Float, Objects, UInt64
-from campaignrl.guard import Block, Facts, Met, Rules, allowed, answers, blocks, by_lane, lanes_of, rules_of, stock_of
+from campaignrl.guard import Block, Facts, Met, Rules, allowed, answers, blocks, by_lane, rules_of
 from campaignrl.policies import Policy, Split, sample
 from campaignrl.policies.deep import Memory, ask
 from campaignrl.rng import Purpose
@@ -87,7 +87,7 @@ def draw(
     keys = rng.customer_keys(customers.ids) if keys is None else keys
     held_out = rng.uniform(keys, world.guard.holdout_salt, 0, Purpose.HOLDOUT) < world.guard.holdout
     u = rng.uniform(keys, seed, day, Purpose.ACTION)
-    lanes = lanes_of(world.catalog, stock_of(world))
+    lanes = rules.lanes
     found = _empty(n, world, len(lanes.channel))
     for start in range(0, n, ROWS_AT_A_TIME):
         part = slice(start, start + ROWS_AT_A_TIME)

@@ -177,17 +177,16 @@ def counted_in(customers: CustomerTable, found: Standing, world: World, day: int
             columns[feature.name] = np.clip(own + found.contacts(None, window), feature.low, feature.high)
         elif feature.name == AT_THE_START:
             columns[feature.name] = np.full(len(customers), float(max(world.horizon - day, 0)))
-    consent = np.empty_like(customers.consent)
-    for place, channel in enumerate(world.channels):
-        said = np.asarray(columns[f"consent_{channel}"], dtype=np.float64)
-        said = _consent(said, found.consent[place])
-        columns[f"consent_{channel}"], consent[place] = said, said == 1.0
+    names = [f"consent_{channel}" for channel in world.channels]
+    said = _consent(np.array([columns[name] for name in names], dtype=np.float64), found.consent)
+    columns |= dict(zip(names, said, strict=True))
+    consent = said == 1.0
     known = {name: _known(name, of, found, world) for name, of in customers.known.items()}
     suppressed = found.suppressed if customers.suppressed is None else customers.suppressed | found.suppressed
     notes = {**customers.notes, **({ERASED: int(found.erased.sum())} if found.erased.any() else {})}
-    context = replace(customers.context, columns=columns)
-    counted = replace(customers, context=context, contacts=contacts, consent=consent, suppressed=suppressed)
-    return replace(counted, known=known, notes=notes)
+    context = replace(customers.context, columns=columns).keeping()
+    counted = {"contacts": contacts, "consent": consent, "suppressed": suppressed, "known": known, "notes": notes}
+    return replace(customers, context=context, **counted)
 
 
 def _known(name: str, of: Known, found: Standing, world: World) -> Known:
@@ -207,7 +206,7 @@ def _known(name: str, of: Known, found: Standing, world: World) -> Known:
 
 
 def _consent(said: Float, heard: npt.NDArray[np.int8]) -> Float:
-    """(n,) 1, 0 or NaN, of the table and of the ledger (-1: nothing): a no of either counts, a yes fills an unknown.
+    """(c, n) 1, 0 or NaN, of the table and of the ledger (-1: nothing): a no of either counts, a yes fills an unknown.
 
     A withdrawal holds until the ledger is told of a new permission, whatever the table says.
     """
@@ -242,28 +241,28 @@ def record_columns(found: Decisions, world: World, ids: Sequence[str], guard: st
     Numbers are arrays, all else is lists; `eligible` is the mask itself. A table of columns costs as much for one row
     as for a thousand, which is more than to decide it.
     """
-    columns = {name: _plain(name, cells) for name, cells in _columns(found, world, guard).items()}
+    columns = {name: _plain(cells) for name, cells in _columns(found, world, guard).items()}
+    for feature in world.features.features:  # the others are lists by now
+        if not feature.levels:
+            columns[SEEN + feature.name] = columns[SEEN + feature.name].astype(np.float64, copy=False)
     columns |= {"decision_id": list(ids), "eligible": found.eligible}
     return columns | {RULE + name: values.to_pylist() for name, values in _seen_by_rules(found, world).items()}
 
 
-def _plain(name: str, cells: Any) -> Any:
-    if not isinstance(cells, np.ndarray) or cells.dtype == object:
-        return list(cells)
-    return cells.astype(np.float64) if name.startswith(SEEN) and cells.dtype.kind != "f" else cells
+def _plain(cells: Any) -> Any:
+    """As it is, but for texts."""
+    return cells.tolist() if isinstance(cells, np.ndarray) and cells.dtype == object else cells
 
 
 def _columns(found: Decisions, world: World, guard: str | None) -> dict[str, Any]:
     """What a ledger's row says of each decision, but for its names and what was allowed."""
     n, day, catalog = len(found.ids), (found.day - EPOCH).days, found.catalog
-    offers = np.array([*(o.name for o in catalog.offers), ""], dtype=object)
-    channels = np.array([*(c.name for c in catalog.channels), ""], dtype=object)
     columns: dict[str, Any] = {
         "day": np.full(n, day, dtype=np.int32),
         "customer_id": found.ids,
         "action": found.action.astype(np.int16),
-        "offer": offers[catalog.offer_of[found.action]],
-        "channel": channels[catalog.channel_of[found.action]],
+        "offer": catalog.offer_names[catalog.offer_of[found.action]],
+        "channel": catalog.channel_names[catalog.channel_of[found.action]],
         "propensity": found.propensity,
         "propensity_before": found.propensity_before,
         "cost": catalog.cost_of[found.action],

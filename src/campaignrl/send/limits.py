@@ -9,7 +9,7 @@ here: the rule itself (guard/budget.py), words (reasons.py). n customers, c chan
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -28,6 +28,7 @@ from campaignrl.guard import (
     lanes_of,
     least_sends,
     propensity_after,
+    rules_of,
     sends_by_offer,
     share_problems,
     stock_of,
@@ -148,7 +149,7 @@ class Cuts(NamedTuple):
 def serve(world: World, drawn: Drawn, limits: Limits, keys: UInt64, day: int, seed: int) -> Served:
     """Draws within the limits, by lot where they are too many. day: since 1970-01-01."""
     u = lots(keys, seed, day)
-    return serve_below(world, drawn, cuts_of_run(world, drawn.action, u, limits), u)
+    return serve_below(world, drawn, cuts_of_run(world, drawn.action, u, limits), lambda: u)
 
 
 def lots(keys: UInt64, seed: int, day: int) -> Float:
@@ -167,14 +168,14 @@ def cuts_of_run(world: World, action: Int, u: Float, limits: Limits) -> Cuts | N
     return Cuts(served, fits, room)
 
 
-def serve_below(world: World, drawn: Drawn, cuts: Cuts | None, u: Float) -> Served:
-    """What the cuts leave of the draws of some customers, each by itself."""
+def serve_below(world: World, drawn: Drawn, cuts: Cuts | None, lot: Callable[[], Float]) -> Served:
+    """What the cuts leave of the draws of some customers, each by itself. lot: their lots, which no cuts ask for."""
     nobody = np.zeros(len(drawn.action), dtype=bool)
     if cuts is None:
         return Served(drawn.action, drawn.propensity, nobody, nobody)
     catalog, stock = world.catalog, stock_of(world)
-    lanes = lanes_of(catalog, stock)
-    sends = drawn.action != NONE
+    lanes = rules_of(world).lanes
+    sends, u = drawn.action != NONE, lot()
     served = below(cuts.served, drawn.action, u, lanes)
     action, unserved = np.where(served, drawn.action, NONE).astype(np.int64), sends & ~served
     before = np.where(unserved, drawn.none, drawn.propensity)

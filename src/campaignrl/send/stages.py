@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from campaignrl import rng
-from campaignrl.arrays import Bool, Float32, Int64, UInt64
+from campaignrl.arrays import Bool, Float32, Int, Int64, UInt64
 from campaignrl.guard import Limits
 from campaignrl.ledger import EPOCH
 from campaignrl.policies import Policy, Split, doubts_of, parts_of, policy_hash, weighs_rewards
@@ -131,15 +131,17 @@ def share(run: Run, asked: Asked) -> Cuts | Terms | None:
 def tell(run: Run, table: CustomerTable, keys: UInt64, offered: Offered, shared: Cuts | Terms | None) -> Decisions:
     """The decisions on customers, each by itself; shared: of a plan by value with the actions of these alone."""
     drawn, world, policy = offered.drawn, run.world, run.policy
+    decider = policy.of(keys) if isinstance(policy, Split) else None
+    if isinstance(shared, Terms):
+        told: dict[str, Any] = {"action": drawn.action, "propensity": drawn.propensity, "reason": drawn.blocked}
+        told["blocked"] = drawn.blocked
+    else:
+        told = _by_lot(run, table, keys, drawn, shared, decider)
     found = Decisions(
         catalog=world.catalog,
         day=run.day,
         ids=table.ids,
-        action=drawn.action,
-        propensity=drawn.propensity,
         propensity_before=drawn.propensity,
-        reason=drawn.blocked,
-        blocked=drawn.blocked,
         policy=policy.name,
         context=table.context,
         eligible=drawn.eligible,
@@ -149,27 +151,33 @@ def tell(run: Run, table: CustomerTable, keys: UInt64, offered: Offered, shared:
         about=_about(run),
         doubts=tuple(doubt for part in parts_of(policy) for doubt in doubts_of(part)),
         deciders=_deciders(policy),
-        decider=policy.of(keys) if isinstance(policy, Split) else None,
+        decider=decider,
         learned_until=learned_until(policy),
         gain_unit=world.money.currency if "world" in getattr(policy, "trained_on", {}) else "",
+        **told,
     )
-    if isinstance(shared, Terms):
-        return _by_value(run, found, keys, offered, shared)
-    served = serve_below(world, drawn, shared, lots(keys, run.seed, run.today))
-    return replace(
-        found,
-        action=served.action,
-        propensity=served.propensity,
-        reason=reasons_of(world.catalog, drawn, served, run.limits, _weighed(policy, found)),
-        blocked=blocked_of(world.catalog, drawn, served),
-        expected_gain=expected_gain(policy, table.context, served.action, keys),
-    )
+    return _by_value(run, found, keys, offered, shared) if isinstance(shared, Terms) else found
 
 
-def _weighed(policy: Policy, found: Decisions) -> Bool:
+def _by_lot(
+    run: Run, table: CustomerTable, keys: UInt64, drawn: Drawn, cuts: Cuts | None, decider: Int | None
+) -> dict[str, Any]:
+    """What the cuts leave of the draws, why, and what it is expected to bring."""
+    catalog, policy = run.world.catalog, run.policy
+    served = serve_below(run.world, drawn, cuts, lambda: lots(keys, run.seed, run.today))
+    return {
+        "action": served.action,
+        "propensity": served.propensity,
+        "reason": reasons_of(catalog, drawn, served, run.limits, _weighed(policy, len(keys), decider)),
+        "blocked": blocked_of(catalog, drawn, served),
+        "expected_gain": expected_gain(policy, table.context, served.action, keys),
+    }
+
+
+def _weighed(policy: Policy, n: int, decider: Int | None) -> Bool:
     """(n,) whether who decided chose by what actions bring."""
     parts = np.array([weighs_rewards(one) for one in parts_of(policy)])
-    return parts[np.zeros(len(found.ids), dtype=np.int64) if found.decider is None else found.decider]
+    return parts[np.zeros(n, dtype=np.int64) if decider is None else decider]
 
 
 def _deciders(policy: Policy) -> tuple[tuple[str, str], ...]:
@@ -287,8 +295,11 @@ def _told_in_turn(
     It ends early where the stock of an offer is used up, since the guard then refuses it to the runs to come.
     """
     catalog, limits = run.world.catalog, run.limits
+    if not limits.bind:
+        yield tell(run, table, keys, Offered(drawn, None), None)
+        return
     after = left_after(limits, catalog, drawn.action)
-    if not limits.bind or (after.money >= 0 and (after.sends >= 0).all() and as_stocked(limits, after)):
+    if after.money >= 0 and (after.sends >= 0).all() and as_stocked(limits, after):
         turns = [slice(0, len(drawn.action))]
     for rows in turns:
         own, lot = drawn.take(rows), lots(keys[rows], run.seed, run.today)

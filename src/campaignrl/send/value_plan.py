@@ -116,7 +116,7 @@ def expected_gain(policy: Policy, context: Context, action: Int64, keys: UInt64)
     found = np.full(len(action), np.nan)
     for start in range(0, len(action), ROWS_AT_A_TIME):
         rows = slice(start, start + ROWS_AT_A_TIME)
-        seen = context.take(rows)
+        seen = context if len(action) <= ROWS_AT_A_TIME else context.take(rows)
         gains = policy.gains_of(keys[rows], seen) if isinstance(policy, Split) else stated_gains(policy, seen)
         if gains is None:
             break

@@ -19,6 +19,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from campaignrl.errors import MissingExtra, Problem, UsageError
+from campaignrl.policies import keep_one_blas_thread
 from campaignrl.service.api import Answer, Express
 from campaignrl.service.app import as_served, create_app
 from campaignrl.service.deciding import Wish
@@ -178,6 +179,7 @@ def serve(settings: Settings, place: socket.socket, workers: int, service: Servi
 
 def _serve_one(settings: Settings, place: socket.socket, service: Service | None = None) -> None:
     app = create_app(settings, service)
+    keep_one_blas_thread()
     gc.collect()
     gc.freeze()  # what is there now stays, and need not be looked at again and again while requests wait
     config = uvicorn.Config(

@@ -9,7 +9,7 @@ n rows, k actions, S draws, D coefficients.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from math import gcd
 
@@ -27,6 +27,7 @@ FEW = 64  # rows of which all actions are barred at once, since a step for each 
 ROWS_AT_ONCE = 256  # scored at once, with the actions that any of them may have
 
 Votes = npt.NDArray[np.uint8]
+Batch = tuple[slice, Bool, bool, bool]  # as `_batches_with_actions` says them
 
 
 def vote_shares(coefficients: Float32, phi: Float32, allowed: Bool, largest: Float32 | None = None) -> Float:
@@ -76,11 +77,15 @@ def _clear_votes(by_action: Array, phi: Float32, allowed: Bool, largest: Array) 
     by_action: (k, S, D) in the precision to score in; largest: (D,) of them, in the same.
     """
     k, S, D = by_action.shape
-    turn = _by_mask(allowed)  # rows of a mask side by side
+    few = len(phi) <= FEW
+    turn = None if few else _by_mask(allowed)  # rows of a mask side by side
     x = (phi.T if turn is None else phi.T.take(turn, axis=1)).astype(by_action.dtype, copy=False)  # (D, n)
-    at_once = _rows_at_once(k * S)
-    may = allowed[:1].T if turn is None else np.ascontiguousarray(allowed[turn].T)
-    batches = _alike(allowed, at_once) if turn is None else _batches_with_actions(may, at_once)
+    at_once = len(phi) if few else _rows_at_once(k * S)
+    may = allowed.T if turn is None else np.ascontiguousarray(allowed[turn].T)
+    if few:
+        batches: Iterable[Batch] = _as_one(allowed)
+    else:
+        batches = _alike(allowed, at_once) if turn is None else _batches_with_actions(may, at_once)
     found, clear = np.zeros((k, len(phi)), dtype=np.uint8), np.zeros(len(phi), dtype=bool)
     scores, coefficients, used = np.empty(k * S * at_once, by_action.dtype), by_action, np.arange(k)
     slack = _slack(largest, x)
@@ -123,7 +128,13 @@ def _rows_at_once(scores: int) -> int:
     return max(ROWS_AT_ONCE, min(CHUNK, 1 << int(np.log2(SCORES_AT_ONCE / scores))))
 
 
-def _alike(allowed: Bool, at_once: int) -> Iterator[tuple[slice, Bool, bool, bool]]:
+def _as_one(allowed: Bool) -> Iterator[Batch]:
+    """As `_batches_with_actions`, of few rows (n, k): all at once, and all actions, which to choose costs more."""
+    if len(allowed):
+        yield slice(0, len(allowed)), np.ones(allowed.shape[1], dtype=bool), True, not allowed.all()
+
+
+def _alike(allowed: Bool, at_once: int) -> Iterator[Batch]:
     """As `_batches_with_actions`, of rows (n, k) that all have one mask."""
     for start in range(0, len(allowed), at_once):
         yield slice(start, min(start + at_once, len(allowed))), allowed[0], not start, False
@@ -146,7 +157,7 @@ def _batches(may: Bool, at_once: int) -> list[slice]:
     return [slice(start, end) for start, end in pairwise([*cuts, m]) if end > start]
 
 
-def _batches_with_actions(may: Bool, at_once: int) -> Iterator[tuple[slice, Bool, bool, bool]]:
+def _batches_with_actions(may: Bool, at_once: int) -> Iterator[Batch]:
     """Batches of (k, m): which actions (k,) any row has, if the one before had others, if some row has fewer."""
     batches = _batches(may, at_once)
     starts = [at.start for at in batches]
@@ -160,7 +171,8 @@ def _counted(score: Array, slack: Array | None) -> Votes:
     """(u, m) draws in which each action has the highest score, or one within `slack` (m,) of it. score: (u, S, m)."""
     u, S, m = score.shape
     won = np.empty(score.shape, dtype=np.bool_)
-    for some in (slice(s, s + DRAWS_AT_ONCE) for s in range(0, S, DRAWS_AT_ONCE)):
+    at_once = S if m <= FEW else DRAWS_AT_ONCE
+    for some in (slice(s, s + at_once) for s in range(0, S, at_once)):
         best = score[:, some].max(axis=0)
         if slack is not None:
             best -= slack

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import compress
 from typing import Any
 
@@ -75,6 +76,7 @@ def packed(columns: Columns, texts: Texts, addresses: Sequence[str] | None) -> t
     return form, json_lists(texts, [name for name in columns if name not in same], form.id, addresses)
 
 
+@lru_cache(maxsize=4)
 def end_of_day(day: datetime.date) -> datetime.datetime:
     """Until when a decision of a day holds: the next midnight of the sender's clock."""
     midnight = datetime.datetime.combine(day + datetime.timedelta(days=1), datetime.time())

@@ -75,20 +75,20 @@ def texts_of(columns: Mapping[str, Cells], n: int) -> Texts:
     floats: dict[str, npt.NDArray[Any]] = {}
     whole: dict[str, npt.NDArray[Any]] = {}
     for name, cells in columns.items():
-        if isinstance(cells, Few):
-            written = {key: _text(value) for key, value in cells.values.items()}
-            differ[name] = [written[key] for key in cells.keys]
-        elif isinstance(cells, list):
+        if isinstance(cells, list):
             first = cells[0] if n else None
-            if isinstance(first, str | int) and cells.count(first) == n:
+            if isinstance(first, (str, int)) and cells.count(first) == n:
                 same[name] = _text(first)
-            elif isinstance(first, str) and len(known := set(cells)) * FEW <= n:
+            elif isinstance(first, str) and n >= FEW and len(known := set(cells)) * FEW <= n:
                 written = {one: _text(one) for one in known}
                 differ[name] = [written[one] for one in cells]
             elif isinstance(first, str):
                 texts[name] = cells
             else:
                 differ[name] = [_text(one) for one in cells]
+        elif isinstance(cells, Few):
+            written = {key: _text(value) for key, value in cells.values.items()}
+            differ[name] = [written[key] for key in cells.keys]
         elif cells.ndim == 2:
             differ[name] = _places(cells)
         else:

@@ -91,8 +91,9 @@ class Database:
             raise StoreDown("the store is busy: its turn did not come.")
         try:
             with self._said_down(), self._kept_writer() as con:
+                con.begin()
                 if self.is_sqlite:
-                    con.exec_driver_sql("BEGIN IMMEDIATE")
+                    con.connection.cursor().execute("BEGIN IMMEDIATE")
                 else:
                     con.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": TURN})
                 yield con
@@ -190,14 +191,13 @@ class Question:
 
     def rows(self, con: Connection, lists: Mapping[str, Sequence[str]], **values: Any) -> list[tuple[Any, ...]]:
         """What is found. lists: texts by the name of their list."""
-        told: dict[str, Any] = {name: list(many) for name, many in lists.items()}
-        if con.dialect.name == "sqlite":
-            told = {name: orjson.dumps(many).decode() for name, many in told.items()}
-            if any("\\u0000" in text for text in told.values()):  # where JSON's text ends for it
+        text_of, order, fixed = self._compiled(con.dialect)
+        given = {**fixed, **values}
+        for name, many in lists.items():
+            given[name] = orjson.dumps(many).decode() if order else list(many)
+            if order and "\\u0000" in given[name]:  # where JSON's text ends for SQLite
                 asked = self._make(lambda column, name: column.in_(list(lists[name])))
                 return [tuple(row) for row in con.execute(asked, values).all()]
-        text_of, order, fixed = self._compiled(con.dialect)
-        given = {**fixed, **values, **told}
         cursor = con.connection.cursor()
         try:
             cursor.execute(text_of, tuple(given[name] for name in order) if order else given)

@@ -8,8 +8,8 @@ here: what is read before (standing.py), how it is decided (deciding/).
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -33,8 +33,14 @@ class Form(NamedTuple):
     @classmethod
     def of(cls, names: Iterable[str], same: Mapping[str, Any], last: str) -> Form:
         """names: in order; last: of a cell that may be missing."""
-        members = orjson.dumps([*([name, same[name]] if name in same else [name] for name in names), [last]])
-        return cls(hashlib.blake2b(members, digest_size=6).hexdigest(), members.decode())
+        return _form(tuple(names), tuple(same.items()), last)
+
+
+@lru_cache(maxsize=16)  # nearly all rounds of a day have one
+def _form(names: tuple[str, ...], same: tuple[tuple[str, Any], ...], last: str) -> Form:
+    told = dict(same)
+    members = orjson.dumps([*([name, told[name]] if name in told else [name] for name in names), [last]])
+    return Form(hashlib.blake2b(members, digest_size=6).hexdigest(), members.decode())
 
 
 def unpacked(con: Connection, records: Sequence[str]) -> list[dict[str, Any]]:
@@ -83,12 +89,11 @@ def add_to_totals(con: Connection, changes: Mapping[str, int]) -> None:
     put_rows(con, totals, {"name": list(told), "value": list(told.values())}, add_up="value")
 
 
-def _uses(rows: Columns) -> Counter[str]:
-    found = Counter({SPENT: sum(rows["cost"])})
-    for (day, channel), many in Counter(zip(rows["day"], rows["channel"], strict=True)).items():
-        found[f"{ON_DAY}:{day}:{channel}"] += many
-    for offer, many in Counter(rows["offer"]).items():
-        found[f"{OF_OFFER}:{offer}"] += many
+def _uses(rows: Columns) -> dict[str, int]:
+    found = {SPENT: sum(rows["cost"])}
+    for day, channel, offer in zip(rows["day"], rows["channel"], rows["offer"], strict=True):
+        for name in (f"{ON_DAY}:{day}:{channel}", f"{OF_OFFER}:{offer}"):
+            found[name] = found.get(name, 0) + 1
     return found
 
 
