@@ -21,11 +21,11 @@ from campaignrl.dynamics import parameters
 from campaignrl.envs import Panel
 from campaignrl.envs.truth import Life
 from campaignrl.envs.truth.oracles import action_gains
-from campaignrl.suites import run_cells, run_study, study_words, write_files
+from campaignrl.suites import run_cells, run_study, study_words, write_between
 
 WORLDS = ("ecommerce", "bank", "retail", "travel")
 LEAST, MOST = 0.05, 0.35  # share of the sends that makes an offer a lever; share of the gain that one pair may hold
-MARKS = "<!-- levers -->", "<!-- levers: end -->"
+MARK = "levers"
 
 
 class Watched:
@@ -113,9 +113,7 @@ def main(argv: list[str] | None = None) -> None:
     print(json.dumps(found) if chosen.json else document(found))
     picture(found, chosen.output / "levers.png")
     if chosen.docs:
-        before, _, rest = chosen.docs.read_text(encoding="utf-8").partition(MARKS[0])
-        page = f"{before}{MARKS[0]}\n{document(found)}{MARKS[1]}{rest.partition(MARKS[1])[2]}"
-        write_files(chosen.docs.parent, {chosen.docs.name: page})
+        write_between(chosen.docs, MARK, document(found))
         picture(found, chosen.docs.parent / f"{chosen.docs.stem}_levers.png")
 
 

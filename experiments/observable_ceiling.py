@@ -21,9 +21,9 @@ import campaignrl as crl
 from campaignrl.envs.truth import always, live, nothing, rollout_labels
 from campaignrl.policies import one_blas_thread
 from campaignrl.specs import bundled_files
-from campaignrl.suites import kept, run_cells, run_study, study_words, write_files
+from campaignrl.suites import kept, run_cells, run_study, study_words, write_between
 
-MARKS = "<!-- ceiling -->", "<!-- ceiling: end -->"
+MARK = "ceiling"
 ENOUGH = 0.01  # of the gain: what a doubling must add to be worth another
 ROUNDS = 3  # of labels, each on the states of the policy so far
 TEACH, PLAY, PICK, FRESH = 10_000_000, 90_000_000, 110_000_000, 120_000_000  # first ids of customers, apart
@@ -147,9 +147,7 @@ def main(argv: list[str] | None = None) -> None:
     found = dict(zip(chosen.worlds, run_cells(cell, chosen.worlds, chosen.workers), strict=True))
     print(document(found))
     if chosen.docs:
-        before, _, rest = chosen.docs.read_text(encoding="utf-8").partition(MARKS[0])
-        page = f"{before}{MARKS[0]}\n{document(found)}{MARKS[1]}{rest.partition(MARKS[1])[2]}"
-        write_files(chosen.docs.parent, {chosen.docs.name: page})
+        write_between(chosen.docs, MARK, document(found))
 
 
 if __name__ == "__main__":

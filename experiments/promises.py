@@ -24,9 +24,9 @@ from campaignrl.actions import NONE
 from campaignrl.envs import Panel
 from campaignrl.envs.truth import Life, nothing
 from campaignrl.policies import one_blas_thread
-from campaignrl.suites import evaluation_ids, kept, run_cells, run_study, study_words, write_files
+from campaignrl.suites import evaluation_ids, kept, run_cells, run_study, study_words, write_between
 
-MARKS = "<!-- promises -->", "<!-- promises: end -->"
+MARK = "promises"
 POLICY = "rollout"  # any kind with scores
 PILOT, FIRST_SEED = np.arange(1 << 41, (1 << 41) + 1_500), 400  # no setting was chosen on seeds from here on
 HALVINGS = 9
@@ -316,9 +316,7 @@ def main(argv: list[str] | None = None) -> None:
     text = document(found, chosen.seeds, chosen.customers)
     print(text)
     if chosen.docs:
-        before, _, rest = chosen.docs.read_text(encoding="utf-8").partition(MARKS[0])
-        page = f"{before}{MARKS[0]}\n{text}{MARKS[1]}{rest.partition(MARKS[1])[2]}"
-        write_files(chosen.docs.parent, {chosen.docs.name: page})
+        write_between(chosen.docs, MARK, text)
 
 
 if __name__ == "__main__":

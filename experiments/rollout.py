@@ -4,17 +4,20 @@ Per world: `rollout` is taught once, then plays on fresh customers beside nothin
 fixed action (chosen on others), the greedy oracle and, in the worlds named for it, the far-sighted one; the same
 customers with the same luck, expected contribution. Each of the evaluation seeds brings other customers; intervals are
 Student's t over seeds, shares ratios of mean gains over nothing sent. On the customers of the observable ceiling
-(docs/bounds.md) it plays as well, with their luck, so that its share of that is of the same customers. Trainings and
-plays are kept, and a killed training goes on at its last finished round. Writes a table of docs/results.md between its
-marks.
+(docs/bounds.md) it plays as well, with their luck, so that its share of that is of the same customers. What another
+training gives: with --training-seeds each world is taught so many times, all of which play the same customers, and
+intervals are over trainings. Trainings and plays are kept, and a killed training goes on at its last finished round.
+Writes a table of docs/results.md between its marks.
 
     python experiments/rollout.py --docs docs/results.md
+    python experiments/rollout.py --training-seeds 5 --fresh 1000 --docs docs/results.md
     python experiments/rollout.py --worlds coupon_trap --customers 2000 --fresh 500 --seeds 3
 """
 
 import resource
 import time
 import tomllib
+from collections import Counter
 from functools import cache, partial
 from pathlib import Path
 
@@ -27,10 +30,10 @@ from campaignrl.envs.truth import live, nothing
 from campaignrl.envs.truth.oracles import FarSightedOracle, Size, greedy
 from campaignrl.policies import FIXED, NOTHING, USUAL, baselines_of, one_blas_thread
 from campaignrl.specs import bundled_files
-from campaignrl.suites import evaluation_ids, kept, run_cells, run_study, study_words, write_files
+from campaignrl.suites import evaluation_ids, kept, read_between, run_cells, run_study, study_words, write_between
 from campaignrl.true_value import acting
 
-MARKS = "<!-- rollout -->", "<!-- rollout: end -->"
+MARK, MARK_TRAININGS = "rollout", "rollout trainings"
 POLICY = Path(__file__).parents[1] / "policies" / "rollout.toml"
 LARGER = {"customers": 30_000, "players": 8_000, "turns": 3, "starts": 2}  # where campaigns are short and prices decide
 SHORT = ("churn_rescue", "coupon_trap", "tight_budget")
@@ -38,6 +41,7 @@ FAR = ("churn_rescue", "coupon_trap", "no_memory", "tight_budget")  # where look
 PILOT, FIRST_SEED = 1 << 41, 300  # no setting was chosen on seeds from here on
 HEAD = ("world", USUAL, FIXED, "greedy oracle", "far-sighted", "rollout", "over best fixed", "of greedy", "of far")
 HEAD += ("of the observable ceiling",)
+HEAD_TRAININGS = ("world", "trainings", "kept", "over nothing", "over best fixed", "of greedy", "of far", "CPU s")
 CEILINGS = Path(__file__).parents[1] / "docs" / "bounds.md"
 UNDER, UNDER_SEED = np.arange(120_000_000, 120_020_000), 960  # FRESH of observable_ceiling.py, and their luck
 
@@ -68,13 +72,23 @@ def baselines(name: str):
     return baselines_of(crl.load_world(name), customers=PILOT + np.arange(2_000), seed=FIRST_SEED)
 
 
-def played(name: str, bundle: Path, fresh: int, seed: int, folder: Path, far: bool) -> dict:
-    """Mean value of each way on the customers of one evaluation seed."""
+def beside(name: str, fresh: int, seed: int, folder: Path, far: bool) -> dict[str, float]:
+    """Mean value of each way but `rollout` on the customers of one evaluation seed."""
     world, ids = crl.load_world(name), evaluation_ids(fresh)
     ways = {way: acting(policy, world) for way, policy in baselines(name).items() if way != NOTHING}
-    ways |= {NOTHING: nothing, "greedy": greedy, "rollout": acting(str(bundle), world)}
-    ways |= {"far": far_sighted(name, folder)} if far else {}
+    ways |= {NOTHING: nothing, "greedy": greedy} | ({"far": far_sighted(name, folder)} if far else {})
     return {way: float(valued(world, decide, ids, seed).mean()) for way, decide in ways.items()}
+
+
+def of_rollout(name: str, bundle: Path, fresh: int, seed: int) -> float:
+    """The same of what was taught."""
+    world = crl.load_world(name)
+    return float(valued(world, acting(str(bundle), world), evaluation_ids(fresh), seed).mean())
+
+
+def played(name: str, bundle: Path, fresh: int, seed: int, folder: Path, far: bool) -> dict[str, float]:
+    """Mean value of each way on the customers of one evaluation seed."""
+    return beside(name, fresh, seed, folder, far) | {"rollout": of_rollout(name, bundle, fresh, seed)}
 
 
 def under_the_ceiling(name: str, bundle: Path) -> list[float]:
@@ -103,10 +117,27 @@ def cell(name: str, customers: int | None, fresh: int, seed: int, seeds: int, fo
     return {"made": made, "value": value, "under": under, "fresh": fresh * seeds}
 
 
+def trainings(
+    name: str, customers: int | None, fresh: int, seed: int, seeds: int, folder: Path, far: tuple, count: int
+) -> dict:
+    """One world taught `count` times; of every way the mean value by evaluation seed, (S,), of `rollout` (T, S)."""
+    every, made, plays = range(FIRST_SEED, FIRST_SEED + seeds), [], []
+    with one_blas_thread():
+        for training in range(seed, seed + count):
+            key = f"{name}-{training}-{customers or 'own'}"
+            made.append(kept(folder / f"{key}.json", partial(taught, name, customers, training, folder)))
+            play = partial(of_rollout, name, folder / made[-1]["bundle"], fresh)
+            plays.append([kept(folder / f"{key}-{fresh}-alone-{each}.json", partial(play, each)) for each in every])
+        play, key = partial(beside, name, fresh, folder=folder, far=name in far), f"{name}-{fresh}-{name in far}"
+        found = [kept(folder / f"{key}-beside-{each}.json", partial(play, each)) for each in every]
+    value = {way: np.array([one[way] for one in found]) for way in found[0]}
+    return {"made": made, "value": value | {"rollout": np.array(plays)}}
+
+
 def ceilings(page: Path = CEILINGS) -> dict[str, float]:
     """The observable ceiling by world, as it stands in the table of the page."""
-    rows = page.read_text(encoding="utf-8").partition("<!-- ceiling -->")[2].partition("<!-- ceiling: end -->")[0]
-    cells = [[each.strip() for each in row.split("|")[1:-1]] for row in rows.splitlines() if row.startswith("|")]
+    rows = read_between(page, "ceiling").splitlines()
+    cells = [[each.strip() for each in row.split("|")[1:-1]] for row in rows if row.startswith("|")]
     return {row[0]: float(row[-1].strip("*").split()[0]) for row in cells[2:]}
 
 
@@ -128,6 +159,35 @@ def document(found: dict[str, dict]) -> str:
         took = f"{made['seconds']:.0f} | {made['megabytes']}"
         lines.append(f"| {name} | {made['kept']} | {rounds} | {words} | {one['fresh']:,} | {took} |")
     return "\n".join(lines) + "\n"
+
+
+def document_trainings(found: dict[str, dict]) -> str:
+    """A row a world: the mean over trainings, its interval, the smallest and the largest training."""
+    lines = [f"| {' | '.join(HEAD_TRAININGS)} |", "|---" * len(HEAD_TRAININGS) + "|"]
+    for name, one in found.items():
+        gains = {way: values - one["value"][NOTHING] for way, values in one["value"].items()}
+        ours = gains["rollout"].mean(axis=1)  # (T,)
+        shares = [_spread_share(ours, gains.get(way)) for way in ("greedy", "far")]
+        cells = [_spread(ours), _spread(ours - gains[FIXED].mean(), sign="+"), *shares]
+        took = [made["seconds"] for made in one["made"]]
+        words = Counter(made["kept"].partition(", start")[0] for made in one["made"])
+        how = ", ".join(f"{what} {count}" for what, count in words.most_common())
+        lines.append(f"| {name} | {len(ours)} | {how} | {' | '.join(cells)} | {min(took):.0f} to {max(took):.0f} |")
+    return "\n".join(lines) + "\n"
+
+
+def _spread(each: np.ndarray, form: str = "{:.2f}", sign: str = "", unit: str = "") -> str:
+    """Mean over trainings with its interval, then the smallest and the largest."""
+    form = form.replace(":", f":{sign}")
+    mean, low, high, least, most = (form.format(x) for x in (*over_seeds(each), each.min(), each.max()))
+    return f"{mean}{unit} [{low}, {high}], {least} to {most}"
+
+
+def _spread_share(ours: np.ndarray, theirs: np.ndarray | None) -> str:
+    """Of an oracle's mean gain on the same customers; its own error is not a training's."""
+    if theirs is None or not over_seeds(theirs)[1] > 0.0:
+        return "-"
+    return _spread(100 * ours / theirs.mean(), "{:.1f}", unit=" %")
 
 
 def over_seeds(top: np.ndarray, bottom=1.0) -> tuple[float, float, float]:
@@ -166,17 +226,19 @@ def main(argv: list[str] | None = None) -> None:
     words.add_argument("--fresh", type=int, default=5_000, help="customers who are played on, of each seed")
     words.add_argument("--seeds", type=int, default=20, help=f"of the evaluation, from {FIRST_SEED} on")
     words.add_argument("--seed", type=int, default=0, help="of the training")
+    words.add_argument("--training-seeds", type=int, help="so many trainings, from --seed on: how far apart?")
     words.add_argument("--far", nargs="*", default=list(FAR), help="worlds with the far-sighted oracle beside")
     words.add_argument("--docs", type=Path, help="page whose table is replaced, such as docs/results.md")
     chosen = words.parse_args(argv)
     how = {name: getattr(chosen, name) for name in ("customers", "fresh", "seed", "seeds")} | {"far": tuple(chosen.far)}
-    work = partial(cell, folder=chosen.output / "parts", **how)
+    how["folder"] = chosen.output / "parts"
+    many = chosen.training_seeds
+    work = partial(trainings, count=many, **how) if many else partial(cell, **how)
     found = dict(zip(chosen.worlds, run_cells(work, chosen.worlds, chosen.workers), strict=True))
-    print(document(found))
+    mark, text = (MARK_TRAININGS, document_trainings(found)) if many else (MARK, document(found))
+    print(text)
     if chosen.docs:
-        before, _, rest = chosen.docs.read_text(encoding="utf-8").partition(MARKS[0])
-        page = f"{before}{MARKS[0]}\n{document(found)}{MARKS[1]}{rest.partition(MARKS[1])[2]}"
-        write_files(chosen.docs.parent, {chosen.docs.name: page})
+        write_between(chosen.docs, mark, text)
 
 
 if __name__ == "__main__":

@@ -21,10 +21,10 @@ from rollout import FIRST_SEED, over_seeds, valued
 import campaignrl as crl
 from campaignrl.policies import one_blas_thread
 from campaignrl.specs import bundled_files
-from campaignrl.suites import evaluation_ids, kept, run_cells, run_study, study_words, write_files
+from campaignrl.suites import evaluation_ids, kept, run_cells, run_study, study_words, write_between
 from campaignrl.true_value import acting
 
-MARKS = "<!-- warm starts -->", "<!-- warm starts: end -->"
+MARK = "warm starts"
 HEAD = ("world", "learner", "kept", "trained over rollout, where it was chosen", "of it over rollout, fresh", "CPU s")
 
 
@@ -90,9 +90,7 @@ def main(argv: list[str] | None = None) -> None:
     text = "\n".join([*lines, *(row_of(*of, one) for of, one in zip(cells, found, strict=True))]) + "\n"
     print(text)
     if chosen.docs:
-        before, _, rest = chosen.docs.read_text(encoding="utf-8").partition(MARKS[0])
-        page = f"{before}{MARKS[0]}\n{text}{MARKS[1]}{rest.partition(MARKS[1])[2]}"
-        write_files(chosen.docs.parent, {chosen.docs.name: page})
+        write_between(chosen.docs, MARK, text)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The study of `rollout` beside the oracles, small: its table, and that what is finished is not done again."""
 
+import json
 import runpy
 from pathlib import Path
 
@@ -38,6 +39,40 @@ def test_the_ceiling_is_that_of_the_page_and_of_its_customers(study):
     assert f"seed={study['UNDER_SEED']}" in text
     assert study["_under"]([found["bank"], 0.0], found["bank"]) == "100 % [100, 100]"
     assert study["_under"]([1.0, 0.1], None) == "-"
+
+
+def test_intervals_over_trainings_are_of_their_means_on_the_same_customers(study):
+    made = [{"kept": "network and prices, start 2", "seconds": s} for s in (40.0, 60.4)]
+    value = {study["NOTHING"]: np.array([1.0, 3.0]), study["FIXED"]: np.array([2.0, 4.0])}
+    value |= {"greedy": np.array([5.0, 7.0]), "rollout": np.array([[3.0, 5.0], [4.0, 6.0]])}
+    text = study["document_trainings"]({"bank": {"made": [made[0], made[1] | {"kept": "none"}], "value": value}})
+    half = stats.t.ppf(0.975, 1) * 0.5  # of gains of 2 and 3
+    gain, over = f"2.50 [{2.5 - half:.2f}, {2.5 + half:.2f}]", f"+1.50 [{1.5 - half:+.2f}, {1.5 + half:+.2f}]"
+    share = f"62.5 % [{25 * (2.5 - half):.1f}, {25 * (2.5 + half):.1f}], 50.0 to 75.0"
+    cells = f"{gain}, 2.00 to 3.00 | {over}, +1.00 to +2.00 | {share} | - | 40 to 60 |"
+    assert text.splitlines()[-1] == f"| bank | 2 | network and prices 1, none 1 | {cells}"
+
+
+@pytest.mark.slow
+def test_trainings_play_the_same_customers_and_are_kept(study, tmp_path, monkeypatch):
+    little = tmp_path / "little.toml"
+    sizes = "players = 40\njudges = 100\nhidden = [8]\nstarts = 1\nturns = 1\nepochs = 1\n"
+    little.write_text(f'kind = "rollout"\nabout = "small"\n{sizes}')
+    monkeypatch.setitem(study["taught"].__globals__, "POLICY", little)
+    words = ["--worlds", "no_memory", "--customers", "400", "--fresh", "60", "--seeds", "2", "--far"]
+    page, parts = tmp_path / "results.md", tmp_path / "runs" / "parts"
+    page.write_text("before\n<!-- rollout trainings -->\nold\n<!-- rollout trainings: end -->\nafter\n")
+    words += ["-o", str(tmp_path / "runs"), "--training-seeds", "2"]
+    study["main"]([*words, "--docs", str(page)])
+    assert page.read_text().startswith("before\n<!-- rollout trainings -->\n| world | trainings |")
+    assert "| no_memory | 2 |" in page.read_text()
+    made = {path.name: path.stat().st_mtime_ns for path in parts.iterdir()}
+    assert {f"no_memory-{seed}-400.bundle" for seed in (0, 1)} < made.keys()
+    assert len([name for name in made if "-beside-" in name]) == 2  # once for all trainings
+    study["main"](words)
+    assert made == {path.name: path.stat().st_mtime_ns for path in parts.iterdir()}
+    played = study["played"]("no_memory", parts / "no_memory-1-400.bundle", 60, 300, parts, False)
+    assert played["rollout"] == json.loads((parts / "no_memory-1-400-60-alone-300.json").read_text())
 
 
 @pytest.mark.slow

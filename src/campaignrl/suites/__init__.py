@@ -39,6 +39,7 @@ from campaignrl.suites.results import Results as Results
 from campaignrl.suites.results import read_results as read_results
 from campaignrl.suites.run import benchmark as benchmark
 from campaignrl.suites.study import kept as kept
+from campaignrl.suites.study import read_between as read_between
 from campaignrl.suites.study import run_cells as run_cells
 from campaignrl.suites.study import run_study as run_study
 from campaignrl.suites.study import study_words as study_words

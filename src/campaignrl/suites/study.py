@@ -99,15 +99,26 @@ def write_files(folder: str | Path, files: Mapping[str, bytes | str]) -> None:
 
 def write_between(page: str | Path, mark: str, text: str) -> None:
     """Put a text into a page of docs, between its marks `<!-- mark -->` and `<!-- mark: end -->`, or at its end."""
-    page, begin, end = Path(page), f"<!-- {mark} -->", f"<!-- {mark}: end -->"
+    page, (begin, end) = Path(page), _marks(mark)
     before = page.read_text(encoding="utf-8") if page.exists() else ""
-    block = f"{begin}\n{text}\n{end}"
+    block = f"{begin}\n{text.removesuffix(chr(10))}\n{end}"
     if begin in before and end in before:
         first, last = before.index(begin), before.index(end) + len(end)
         whole = before[:first] + block + before[last:]
     else:
         whole = f"{before.rstrip()}\n\n{block}\n"
     write_files(page.parent, {page.name: whole})
+
+
+def read_between(page: str | Path, mark: str) -> str:
+    """What `write_between` put there; nothing where the page has no such marks."""
+    begin, end = _marks(mark)
+    found, ended, _ = Path(page).read_text(encoding="utf-8").partition(f"{begin}\n")[2].partition(f"\n{end}")
+    return found if ended else ""
+
+
+def _marks(mark: str) -> tuple[str, str]:
+    return f"<!-- {mark} -->", f"<!-- {mark}: end -->"
 
 
 def run_study(main: Callable[[], int | None]) -> None:
