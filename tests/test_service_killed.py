@@ -105,7 +105,8 @@ def post(http, key, body):
 @dataclass
 class Study:
     """What clients know so far. answered: by key the request and the answer; told: outcomes that were taken; waiting:
-    requests that a kill left without an answer; known: of how many of these the store knew the answer."""
+    requests that a kill left without an answer; known: of how many of these the store knew the answer; cut: turns in
+    which the study itself was cut off, whose answers since the last kill nobody wrote down."""
 
     folder: Path
     kills: int = 0
@@ -113,6 +114,7 @@ class Study:
     told: set = field(default_factory=set)
     waiting: dict = field(default_factory=dict)
     known: int = 0
+    cut: list = field(default_factory=list)
 
     @classmethod
     def of(cls, folder):
@@ -122,11 +124,13 @@ class Study:
             return cls(folder)
         told = json.loads(path.read_text())
         answered = {key: (body, content.encode()) for key, (body, content) in told.pop("answered").items()}
-        return cls(folder, answered=answered, told=set(told.pop("told")), **told)
+        found = cls(folder, answered=answered, told=set(told.pop("told")), **told)
+        found.cut.append(found.kills)
+        return found
 
     def keep(self):
         rows = {key: (body, content.decode()) for key, (body, content) in self.answered.items()}
-        rest = {"kills": self.kills, "waiting": self.waiting, "known": self.known}
+        rest = {"kills": self.kills, "waiting": self.waiting, "known": self.known, "cut": self.cut}
         fresh = self.folder / "state.new"
         fresh.write_text(json.dumps({"answered": rows, "told": sorted(self.told), **rest}))
         fresh.replace(self.folder / "state.json")
@@ -189,7 +193,9 @@ def require_all_there_once(study, url, ledger, world):
         keys = list(con.execute(decisions.select().with_only_columns(decisions.c.key)).scalars())
         known = set(con.execute(outcomes.select().with_only_columns(outcomes.c.outcome_id)).scalars())
     assert len(keys) == len(set(keys))
-    assert {f"anybody:{key}" for key in study.answered} == set(keys)
+    answered = {f"anybody:{key}" for key in study.answered}
+    assert answered <= set(keys)
+    assert {int(key.removeprefix("anybody:").partition("-")[0]) for key in set(keys) - answered} <= set(study.cut)
     assert study.told <= known
     flow(store, ledger, world, datetime.date.today())
     store.close()
