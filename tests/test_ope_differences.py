@@ -21,6 +21,7 @@ from campaignrl.ope.intervals.regression_t import (
     skewed_interval,
     skewness_of_sum,
 )
+from campaignrl.ope.methods.weighted_mean import Seen
 
 ALPHA = 0.05
 
@@ -133,6 +134,29 @@ def test_only_where_things_happen_is_a_value_as_unsure_as_if_residuals_were_alik
         assert (centre - other[0]) / near == pytest.approx(ratio)
         mirrored = regression_interval(PairSums.of(w, -y), w, -y, ALPHA, least, -1, 1e9)
         assert mirrored == pytest.approx((-sharp[1], -sharp[0]))
+
+
+def test_a_difference_whose_sum_is_skewed_leans_to_that_side_and_a_balanced_one_to_none():
+    g = np.random.default_rng(4)
+    stake = np.r_[np.full(20, 20.0), -g.exponential(size=380)]
+    y = stake * np.where(g.random(400) < 0.1, 5.0, -0.1)
+    sums, how = PairSums.of(1.0 + stake, y), (1.0 + stake, y, ALPHA, 3.0, 0.0)
+    low, high = balanced_interval(sums, *how)
+    centre, plain = (low + high) / 2, balanced_interval(sums, *how[:3], 0.0, 0.0)
+    right, left = (balanced_interval(sums, *how, lean, 0.0) for lean in (1, -1))
+    assert right == pytest.approx((plain[0], high))
+    assert left == pytest.approx((low, plain[1]))
+    assert right[0] > low
+    assert centre - balanced_interval(sums, *how, 1, 1e9)[0] < centre - right[0]
+
+    def ends(skewness, freedom=0.0):
+        seen = Seen(sums, *how[:2], y, 3.0, 400.0, skewness, 0.0, freedom)
+        return seen.balanced(ALPHA)
+
+    assert ends(0.5) == pytest.approx(right)
+    assert ends(-0.5) == pytest.approx(left)
+    assert ends(0.49) == ends(-0.49) == (low, high)
+    assert np.diff(ends(5.0, 50.0)) == pytest.approx(np.diff(ends(0.0, 50.0)))  # balanced stakes lean nowhere
 
 
 def test_degrees_of_stakes_by_hand():
