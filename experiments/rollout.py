@@ -230,6 +230,8 @@ def main(argv: list[str] | None = None) -> None:
     words.add_argument("--far", nargs="*", default=list(FAR), help="worlds with the far-sighted oracle beside")
     words.add_argument("--docs", type=Path, help="page whose table is replaced, such as docs/results.md")
     chosen = words.parse_args(argv)
+    if chosen.training_seeds is not None and chosen.training_seeds < 2:
+        words.error("--training-seeds must be at least 2: one training has no spread")
     how = {name: getattr(chosen, name) for name in ("customers", "fresh", "seed", "seeds")} | {"far": tuple(chosen.far)}
     how["folder"] = chosen.output / "parts"
     many = chosen.training_seeds

@@ -95,3 +95,10 @@ def test_the_table_is_written_between_its_marks_and_parts_are_kept(study, tmp_pa
     assert {Path(name).suffix for name in parts} == {".bundle", ".json"}  # no checkpoint is left
     study["main"]([*words, "-o", str(tmp_path / "runs"), "--docs", str(page)])
     assert parts == {path.name: path.stat().st_mtime_ns for path in (tmp_path / "runs" / "parts").iterdir()}
+
+
+@pytest.mark.parametrize("many", ["-1", "0", "1"])
+def test_one_training_has_no_spread(study, many, capsys):
+    with pytest.raises(SystemExit):
+        study["main"](["--training-seeds", many])
+    assert "at least 2" in capsys.readouterr().err
