@@ -2,7 +2,9 @@
 
 While a round is written to the disk, others line up for the next one: so one flush of the disk serves many requests,
 and none of them is answered before it is there. Changes (permissions, outcomes, hand-overs) come in the same rounds,
-before the decisions. Not here: how a round decides (rounds.py).
+before the decisions. Of the two threads, the one that reads and writes requests and the one of the rounds, one works
+while the other rests: one interpreter has one core for both, and to change between them in the middle of a round
+made it half as long again. Not here: how a round decides (rounds.py).
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ LOG = logging.getLogger("campaignrl.service")
 MOST = 256  # requests of one round
 MOST_CUSTOMERS = 5_000
 GIVE_WAY = 0.005  # seconds at most for which a round waits until answers are written
+REST = 0.006  # seconds at most for which a loop reads nothing while a round is made
 Change = Callable[[Connection, datetime.date, float], Any]
 
 
@@ -50,6 +53,7 @@ class Line:
         self._checkpoints = Checkpoints(decider.store.database)
         self._closing = False
         self._ahead: Ticket | None = None
+        self._made = threading.Event()  # a round is, and on its way to the disk
 
     def start(self) -> None:
         """Begin to serve."""
@@ -88,7 +92,9 @@ class Line:
     def _serve(self) -> None:
         while (tickets := self._next()) is not None:
             began = time.perf_counter()
-            told = self._answer(tickets, self._together(tickets))
+            found = self._together(tickets)
+            self._made.clear()
+            told = self._answer(tickets, found)
             self._decider.metrics.rounds.observe(time.perf_counter() - began)
             self._decider.metrics.together.observe(len(tickets))
             self._decider.metrics.waiting.set(self._tickets.qsize())
@@ -141,12 +147,14 @@ class Line:
             if wishes:
                 asked = [ticket.work for ticket in tickets if isinstance(ticket.work, Wish)]
                 found |= dict(zip(wishes, self._decider.decide(con, asked, day, now), strict=True))
+            self._made.set()
         return [found[i] for i in range(len(tickets))]
 
     def _answer(self, tickets: Sequence[Ticket], found: Sequence[Any]) -> threading.Event:
         """Wake all who waited, with one call for each of their loops; set once they have answered and read anew.
 
         The next round would else be made while answers wait to be written and requests to be read, all of them in turn.
+        Then the loops rest until that round is made, if anybody waits for one.
         """
         told = threading.Event()
         by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Callable[[Any], None], Any]]] = {}
@@ -154,21 +162,27 @@ class Line:
             by_loop.setdefault(ticket.loop, []).append((ticket.done, one))
         for loop, pairs in by_loop.items():
             try:
-                loop.call_soon_threadsafe(_wake, pairs, loop, told)
+                loop.call_soon_threadsafe(self._wake, pairs, loop, told)
             except RuntimeError:  # the loop is gone, and with it whoever asked
                 told.set()
         return told
 
+    def _wake(
+        self, pairs: list[tuple[Callable[[Any], None], Any]], loop: asyncio.AbstractEventLoop, told: threading.Event
+    ) -> None:
+        for done, one in pairs:
+            try:
+                done(one)
+            except Exception:  # of one who asked, and nobody else's business
+                LOG.exception("an answer could not be given")
+        loop.call_soon(self._change_over, told)  # after what has come in meanwhile
 
-def _wake(
-    pairs: list[tuple[Callable[[Any], None], Any]], loop: asyncio.AbstractEventLoop, told: threading.Event
-) -> None:
-    for done, one in pairs:
-        try:
-            done(one)
-        except Exception:  # of one who asked, and nobody else's business
-            LOG.exception("an answer could not be given")
-    loop.call_soon(told.set)  # after what has come in meanwhile
+    def _change_over(self, told: threading.Event) -> None:
+        """Let the next round be made, and the loop rest meanwhile."""
+        waited_for = self._ahead is not None or not self._tickets.empty()
+        told.set()
+        if waited_for:
+            self._made.wait(REST)
 
 
 def _resolve(future: asyncio.Future[Any], one: Any) -> None:
