@@ -118,12 +118,10 @@ class Server:
         self.process.stderr.close()
 
     def stop(self):
-        """SIGTERM; the exit code."""
+        """SIGTERM; the exit code. `said`: what it wrote beside its answers."""
         self.process.terminate()
-        code = self.process.wait(60)
-        self.process.stdout.close()
-        self.process.stderr.close()
-        return code
+        self.said = self.process.communicate(timeout=60)[1].decode()
+        return self.process.returncode
 
 
 NEST = multiprocessing.get_context("forkserver")

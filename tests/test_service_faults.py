@@ -427,6 +427,7 @@ def test_a_slow_and_a_hostile_client_cost_others_nothing(tmp_path):
         for one in socks:
             one.close()
         assert server.stop() == 0
+        assert server.said == ""
     finally:
         if server.process.poll() is None:
             server.kill()

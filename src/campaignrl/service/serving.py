@@ -195,6 +195,7 @@ def _serve_one(settings: Settings, place: socket.socket, service: Service | None
     )
     signal.signal(signal.SIGTERM, lambda *_: None)  # what uvicorn raises again once everybody is answered
     uvicorn.Server(config).run(sockets=[place])
+    gc.unfreeze()  # libraries that count what is left at the end would take it for lost
 
 
 def _worker(settings: Settings, place: socket.socket) -> None:
