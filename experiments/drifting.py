@@ -1,8 +1,9 @@
 """Does a learner that forgets do better in a world that changes, and as well in one that does not?
 
 One campaign a seed: every day each customer is decided for by what the learner knows, and every week the learner takes
-in the week's decisions. Thompson sampling on a linear model three times: as it is, forgetting a share at each update,
-and learning from the latest weeks alone; on the same customers with the same luck. Told is the gain a customer over the
+in the week's decisions. Thompson sampling on a linear model four times: as it is, forgetting a share at each update,
+learning from the latest weeks alone, and forgetting only what new rows contradict; on the same customers with the same
+luck. Told is the gain a customer over the
 learner that keeps everything, a mean over seeds with its 95 % t interval, in a world whose tastes swap on day 60
 (`worlds/drifting.toml`) and in the same world without the swap.
 
@@ -25,7 +26,7 @@ from campaignrl.suites import run_cells, run_study, study_words, write_files
 
 WORLD = Path(__file__).parent / "worlds" / "drifting.toml"
 WEEK = 7
-LEARNERS = {"keeps all": {}, "forget": {"forget": 0.8}, "window": {"window": 8}}
+LEARNERS = {"keeps all": {}, "forget": {"forget": 0.8}, "window": {"window": 8}, "auto": {"forget": "auto"}}
 
 
 def worlds() -> dict[str, crl.World]:

@@ -1,5 +1,6 @@
 """SquareCB, RegCB, logistic and bootstrap Thompson sampling by hand; drift, delays, weights of all learners."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -217,8 +218,13 @@ class TestDrift:
             each.take_in({"x": np.array([3.0])})
         assert sums.total["x"] == again.total["x"] == 3.0 + 0.5 * 1.0
 
-    @pytest.mark.parametrize("kind", ["lin_ts", "lin_ucb", "square_cb", "gaussian_ts"])
-    @pytest.mark.parametrize("settings", [{"window": 2}, {"forget": 0.3}])
+    @pytest.mark.parametrize(
+        ("kind", "settings"),
+        [
+            *itertools.product(("lin_ts", "lin_ucb", "square_cb", "gaussian_ts"), ({"window": 2}, {"forget": 0.3})),
+            *itertools.product(("lin_ts", "lin_ucb", "square_cb", "reg_cb"), ({"forget": "auto"},)),
+        ],
+    )
     def test_tastes_that_turn_are_followed(self, shop, kind, settings):
         """First coupon20 is liked, then nobody likes anything."""
         liked, log = shop.log(1500), shop.log(1500, seed=8)

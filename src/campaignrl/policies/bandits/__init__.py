@@ -2,6 +2,7 @@
 
 bootstrap_ts.py     `bootstrap_ts`: an ensemble of ridge regressions, each on its own resample of the rows, as draws
                     of a posterior
+change_detection.py How much of what was learned before still speaks of what comes in, by how well it foretells it
 counts.py           Bandits that read no context but one category: `epsilon_greedy`, `ucb1`, `beta_ts`,
                     `gaussian_ts`
 draw_votes.py       In how many of the posterior draws each action is the best of the allowed ones: what Thompson

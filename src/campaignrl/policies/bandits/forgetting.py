@@ -2,7 +2,8 @@
 
 A factor f per update leaves the rows of u updates ago with weight f^u (exponential forgetting: Russac, Vernade &
 Cappe 2019, NeurIPS); a window of W updates drops older ones (sliding window: Garivier & Moulines 2011, ALT).
-Without either, sums of two halves are the sum of the whole. Not here: what the sums are of (ridge.py, counts.py).
+Without either, sums of two halves are the sum of the whole. Not here: what the sums are of (ridge.py, counts.py), what
+share of them is worth keeping (change_detection.py).
 """
 
 from __future__ import annotations
@@ -22,15 +23,16 @@ class DriftingSums:
         self.forget, self.window = forget, window
         self._recent = {name: np.zeros((window, *a.shape)) for name, a in zeros.items()} if window else {}
 
-    def aged(self) -> Tensors:
-        """What is left of the total when the next update comes."""
+    def aged(self, share: float | None = None) -> Tensors:
+        """What is left of the total when the next update comes. share: of it that is kept; None: `forget`."""
         if self.window:
             return {name: self._weighted(parts[:-1], 1) for name, parts in self._recent.items()}
-        return {name: self.forget * a for name, a in self.total.items()} if self.forget < 1.0 else self.total
+        kept = self.forget if share is None else share
+        return {name: kept * a for name, a in self.total.items()} if kept < 1.0 else self.total
 
-    def take_in(self, part: Tensors) -> None:
-        """One update."""
-        self.total = {name: old + part[name] for name, old in self.aged().items()}
+    def take_in(self, part: Tensors, share: float | None = None) -> None:
+        """One update. share: as in `aged`."""
+        self.total = {name: old + part[name] for name, old in self.aged(share).items()}
         for name, parts in self._recent.items():
             self._recent[name] = np.concatenate([np.asarray(part[name])[None], parts[:-1]])
 

@@ -18,14 +18,14 @@ from pydantic import Field
 from campaignrl import rng
 from campaignrl.arrays import Bool, Float, Float32
 from campaignrl.policies.bandits.draw_votes import largest_of, scoring_layout, vote_shares
-from campaignrl.policies.bandits.linear_base import Factorised, FactorisedConfig
+from campaignrl.policies.bandits.linear_base import Factorised, WatchfulConfig
 from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.choice import best_of
 from campaignrl.policies.linear_model import RidgeModel, marginal_covariances, widths
 from campaignrl.specs import Spec
 
 
-class LinTSConfig(FactorisedConfig):
+class LinTSConfig(WatchfulConfig):
     """Settings of `lin_ts`.
 
     draws: posterior draws, so probabilities come in steps of 1 / draws; greedy: the best by posterior mean instead
@@ -36,7 +36,7 @@ class LinTSConfig(FactorisedConfig):
     greedy: bool = False
 
 
-class LinUCBConfig(FactorisedConfig):
+class LinUCBConfig(WatchfulConfig):
     """alpha: posterior standard deviations added to the mean; 1 is too sure of itself.
 
     The rest as in linear_base.py.
@@ -45,7 +45,7 @@ class LinUCBConfig(FactorisedConfig):
     alpha: float = Field(default=2.0, ge=0.0)
 
 
-class LinEpsilonConfig(FactorisedConfig):
+class LinEpsilonConfig(WatchfulConfig):
     """explore: the epsilon, higher than elsewhere because nothing else explores; the rest as in linear_base.py."""
 
     explore: float = Field(default=0.1, ge=0.0, le=1.0)

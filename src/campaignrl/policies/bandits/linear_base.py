@@ -7,14 +7,15 @@ posterior (ridge.py). n rows, k actions, D = 1 + encoded columns, phi = (1, x).
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from campaignrl.actions import Catalog
 from campaignrl.arrays import Bool, Float, Float32
 from campaignrl.features import Context, FeatureSchema
+from campaignrl.policies.bandits.change_detection import share_to_keep
 from campaignrl.policies.bandits.forgetting import DriftingSums, with_recent
 from campaignrl.policies.base import Shapes, Shown, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
@@ -35,6 +36,21 @@ class FactorisedConfig(LearningConfig):
     l2: Penalty = Field(default="auto")
 
 
+class WatchfulConfig(FactorisedConfig):
+    """forget: as elsewhere, or "auto", which keeps everything until new rows contradict it (change_detection.py).
+
+    The rest as in `FactorisedConfig`.
+    """
+
+    forget: Annotated[float, Field(gt=0.0, le=1.0)] | Literal["auto"] = Field(default=1.0)  # type: ignore[assignment]
+
+    @model_validator(mode="after")
+    def _forgets_one_way(self) -> Self:
+        if self.forget == "auto" and self.window:
+            raise ValueError("forget 'auto' decides itself how much is kept: it goes without a window")
+        return self
+
+
 class Factorised(Shown):
     """A learner on the factorised ridge; a kind adds `_shares` and, if its choice needs more than means, `_fit`."""
 
@@ -44,7 +60,8 @@ class Factorised(Shown):
 
     def __init__(self, catalog: Catalog, schema: FeatureSchema, config: Any, name: str) -> None:
         self.catalog, self.schema, self.config, self.name = catalog, schema, config, name
-        self._sums = DriftingSums(RidgeStatistics.zeros(catalog, schema.width).tensors(), config.forget, config.window)
+        forget = 1.0 if config.forget == "auto" else config.forget
+        self._sums = DriftingSums(RidgeStatistics.zeros(catalog, schema.width).tensors(), forget, config.window)
         self._adopt(self._fit(self._posterior()))
 
     def probabilities(self, context: Context, allowed: Bool) -> Float:
@@ -68,7 +85,7 @@ class Factorised(Shown):
         for block in training_rows(log, self.schema, self.config):
             part.add(block.X, block.action, block.reward, block.weight)
         if part.count.any():
-            self._sums.take_in(part.tensors())
+            self._sums.take_in(part.tensors(), self._share_to_keep(part))
             self._adopt(self._fit(self._posterior()))
 
     @property
@@ -119,6 +136,12 @@ class Factorised(Shown):
     def _adopt(self, fitted: Tensors) -> None:
         """Decide by `fitted` from now on."""
         self._fitted = fitted
+
+    def _share_to_keep(self, part: RidgeStatistics) -> float | None:
+        if self.config.forget != "auto":
+            return None
+        l2 = fixed_penalty(self.config.l2) or self._posterior().l2
+        return share_to_keep(RidgeStatistics.from_tensors(self._sums.total), part, self.catalog, l2)
 
     def _posterior(self) -> RidgeModel:
         l2 = fixed_penalty(self.config.l2)

@@ -16,14 +16,14 @@ import numpy as np
 from pydantic import Field
 
 from campaignrl.arrays import Bool, Float, Float32
-from campaignrl.policies.bandits.linear_base import Factorised, FactorisedConfig
+from campaignrl.policies.bandits.linear_base import Factorised, WatchfulConfig
 from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.choice import best_of, uniform_over
 from campaignrl.policies.linear_model import RidgeModel, marginal_covariances, widths
 from campaignrl.specs import Spec
 
 
-class RegCBConfig(FactorisedConfig):
+class RegCBConfig(WatchfulConfig):
     """Settings of `reg_cb`.
 
     mellowness: excess squared error that is still near-best, per ln(1 + rows), in noise variances; optimistic:

@@ -18,13 +18,13 @@ import numpy as np
 from pydantic import Field
 
 from campaignrl.arrays import Bool, Float, Float32
-from campaignrl.policies.bandits.linear_base import Factorised, FactorisedConfig
+from campaignrl.policies.bandits.linear_base import Factorised, WatchfulConfig
 from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.linear_model import RidgeModel
 from campaignrl.specs import Spec
 
 
-class SquareCBConfig(FactorisedConfig):
+class SquareCBConfig(WatchfulConfig):
     """gamma_scale, gamma_power: how fast exploration ends; explore: none is needed; the rest as in linear_base.py."""
 
     gamma_scale: float = Field(default=3.0, gt=0.0)
