@@ -7,6 +7,7 @@ import textwrap
 
 import numpy as np
 import pytest
+from campaignrl.policies.deep.softmax_draws import softmax_draws
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -26,7 +27,6 @@ from campaignrl.policies.deep.numpy_network import (
     refused_to_none,
     sums_of_rows,
 )
-from campaignrl.policies.deep.softmax_draws import softmax_draws
 from campaignrl.policies.loading import build_policy, is_trained
 from campaignrl.policies.tensor_file import pack, unpack
 
