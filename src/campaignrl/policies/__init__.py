@@ -23,7 +23,7 @@ tensor_file.py       Tensors and a few texts in one file, in the safetensors for
                      numbers
 bandits/             Bandits: learners that explore, exact in their probabilities
 certified_draws/     Draws of actions from scores in plain single precision, each certified by a bound of rounding or
-                     left to the reference
+                     left aside
 deep/                Deep reinforcement learning: taught by stable-baselines3 (extra `rl`), decided by numpy
 fixed/               Policies that learn nothing
 linear_model/        Bayesian linear regression that all actions share

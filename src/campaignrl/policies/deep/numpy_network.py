@@ -27,10 +27,10 @@ from campaignrl.policies.certified_draws import (
     Layer,
     QuickNetwork,
     Rounded,
-    greedy_draws,
-    softmax_draws,
     softmax_weights,
 )
+from campaignrl.policies.certified_draws.greedy_draws import greedy_draws
+from campaignrl.policies.certified_draws.softmax_draws import softmax_draws
 from campaignrl.policies.choice import best_of, require_choice, uniform_over, with_floor
 from campaignrl.policies.chunks import CHUNK, by_encoded_chunks
 from campaignrl.policies.deep.forward_pass import ForwardPass
