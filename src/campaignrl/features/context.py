@@ -110,8 +110,10 @@ class Context:
         if self.beside is not None:
             listed = isinstance(rows, np.ndarray) and rows.dtype != bool
             beside = self.beside.take(rows, axis=1) if listed else self.beside[:, rows]  # thrice as fast as an index
-            numbers = dict(zip(self.schema.encoding.row, beside, strict=True))
-            columns = {name: numbers[name] if name in numbers else c[rows] for name, c in self.columns.items()}
+            columns = dict(zip(self.schema.encoding.row, beside, strict=True))
+            others = {name: c for name, c in self.columns.items() if name not in columns}
+            columns |= {name: c.take(rows) if listed else c[rows] for name, c in others.items()}
+            columns = {name: columns[name] for name in self.columns}
             return Context(self.schema, columns, beside)
         columns = {name: column[rows] for name, column in self.columns.items()}
         return Context(self.schema, columns, None, self.count if columns else _how_many(rows, self.count))

@@ -7,7 +7,6 @@ n rows, D encoded columns, F numbers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 

@@ -32,7 +32,7 @@ from campaignrl.policies.certified_draws import (
 from campaignrl.policies.certified_draws.greedy_draws import greedy_draws
 from campaignrl.policies.certified_draws.softmax_draws import softmax_draws
 from campaignrl.policies.choice import best_of, require_choice, uniform_over, with_floor
-from campaignrl.policies.chunks import CHUNK, by_encoded_chunks
+from campaignrl.policies.chunks import by_encoded_chunks, chunk_of
 from campaignrl.policies.deep.forward_pass import ForwardPass
 from campaignrl.policies.row_products import row_product
 from campaignrl.specs import Spec
@@ -149,14 +149,15 @@ class NetworkPolicy(Shown):
 
     def _of_outputs(self, use: Callable[[Float32, Bool], Any], context: Context, allowed: Bool) -> Any:
         """`use` of outputs and masks, chunk by chunk."""
-        outputs = ForwardPass(self._layers, self.config.activation, CHUNK)
+        chunk = chunk_of(len(allowed))
+        outputs = ForwardPass(self._layers, self.config.activation, chunk)
 
         def of_chunk(phi: Float32, mask: Bool) -> Any:
             if not len(phi):
                 return use(np.empty(mask.shape, dtype=np.float32), mask)
             return use(outputs(phi[:, 1:]), mask)
 
-        return by_encoded_chunks(of_chunk, context, self.schema, allowed)
+        return by_encoded_chunks(of_chunk, context, self.schema, allowed, chunk=chunk)
 
 
 def layer_sizes(d: int, hidden: Sequence[int], k: int) -> list[tuple[int, int]]:
