@@ -8,6 +8,7 @@ n rows, D encoded columns, F numbers.
 from __future__ import annotations
 
 from functools import lru_cache
+from math import sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,7 +51,8 @@ class Encoding(NamedTuple):
     base: Float32  # (F, 1) what encodes to 0, after the log
     shifted: bool  # whether any of that is not 0
     span: Float32  # (F, 1) how far from it encodes to 1
-    rough: float  # how far a row may be from what it is roughly (`_rough`)
+    longest: float  # 2-norm of an encoded row at most
+    rough: float  # how far a row may be from what it is roughly, in the same (`_rough`)
     within: tuple[Float, Float]  # (F, 1) each, range in the unit before it is rounded to single precision
     number_at: Int  # (F,) encoded column
     number_columns: slice | Int  # the same, as a slice where they stand side by side
@@ -86,6 +88,8 @@ def encoding(features: tuple[Feature, ...]) -> Encoding:
         base=base,
         shifted=bool(base.any()),
         span=span,
+        # Numbers are from 0 to 1, and 0 where a column of their own says 1: missing; a category has one 1 at most.
+        longest=sqrt(len(features)),
         rough=_rough(high[:logs].astype(np.float64), span[:logs].astype(np.float64)),
         within=(_column([f.low for f in numbers], np.float64), _column([f.high for f in numbers], np.float64)),
         number_at=number_at,
@@ -167,8 +171,8 @@ def _rough(high: Float, span: Float) -> float:
     """How far, as a 2-norm, encoded rows are from what they are with log(1 + x) for log1p(x), which takes a sixth.
 
     high, span: of the log features. With u = 2^-24 the sum is within u (1 + x), so its log within u (a little over) of
-    that of x; log and log1p are within 4 units in the last place, 8 u of a log; two differences from the base are within
-    u of it, each, and two quotients of the unit.
+    that of x; log and log1p are within 4 units in the last place, 8 u of a log; two differences from the base are
+    within u of it, each, and two quotients of the unit.
     """
     u = 2.0**-24
     each = ((1.1 + 18.1 * np.log1p(high)) / span + 2.1) * u

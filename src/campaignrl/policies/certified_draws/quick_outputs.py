@@ -1,8 +1,9 @@
 """Outputs of a network for whole blocks of rows, by whatever product is fastest, and how far they may be off.
 
 A draw needs no more of an output than which action it leads to, and that nearly always stands clear of rounding. So
-outputs are made in plain single precision, thousands of rows at once, turned round as the encoding leaves them, with the
-bias as one more input: how they round depends on the machine and on the batch, and the bound says by how much at most.
+outputs are made in plain single precision, thousands of rows at once, turned round as the encoding leaves them, with
+the bias as one more input: how they round depends on the machine and on the batch, and the bound says by how much at
+most.
 Not here: the outputs that probabilities are made of (deep/forward_pass.py, row_products.py). m rows, d inputs, k
 outputs.
 """
@@ -11,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from math import sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -19,14 +19,7 @@ import numpy.typing as npt
 from campaignrl.arrays import Bool, Float, Float32, Rows
 from campaignrl.features import Context, FeatureSchema
 from campaignrl.policies.blas_threads import one_blas_thread
-from campaignrl.policies.certified_draws.rounding_bound import (
-    SMALLEST,
-    UNIT,
-    Activation,
-    Layer,
-    Rounded,
-    RoundingBound,
-)
+from campaignrl.policies.certified_draws.rounding_bound import Activation, Layer, Rounded, RoundingBound
 
 ROWS_AT_ONCE = 4_096  # of some tens of inputs and outputs: they stay in the second-level cache
 
@@ -48,36 +41,31 @@ class QuickNetwork:
         self, draw: Draw, furthest: float, context: Context, schema: FeatureSchema, allowed: Bool, u: Float
     ) -> tuple[Actions, Rows]:
         """(n,) actions by `draw`, and the rows of which it is not certain: all where outputs are `furthest` off."""
-        n = len(allowed)
-        action, close = np.zeros(n, dtype=np.int64), np.ones(n, dtype=bool)
-        arrays = [np.empty((1 + len(w)) * min(n, 2 * ROWS_AT_ONCE), dtype=np.float32) for w in self._weights]
-        with one_blas_thread(), np.errstate(all="ignore"):
+        n, known = len(allowed), self._bound(schema.encoding.longest, schema.encoding.rough)
+        if not known.off < furthest:
+            return np.zeros(n, dtype=np.int64), np.arange(n)
+        action, close = np.empty(n, dtype=np.int64), np.empty(n, dtype=bool)
+        most = min(n, 2 * ROWS_AT_ONCE)
+        phi = np.empty((1 + schema.width) * most, dtype=np.float32)
+        arrays = [np.empty((1 + len(w)) * most, dtype=np.float32) for w in self._weights]
+        with one_blas_thread():
             for rows in _slices(n):
-                phi = _roughly(context.take(rows), schema)
-                known = self.known(phi, schema.encoding.rough)
-                if known.off < furthest:
-                    outputs = self.outputs(phi, arrays)
-                    action[rows], close[rows] = draw(outputs, known, allowed[rows], u[rows])
+                ones_and_columns = _first(phi, 1 + schema.width, rows.stop - rows.start)
+                context.take(rows).encode_columns(schema, ones_and_columns[1:], roughly=True)
+                outputs = self.outputs(ones_and_columns, arrays)
+                action[rows], close[rows] = draw(outputs, known, allowed[rows], u[rows])
         return action, np.flatnonzero(close)
 
-    def known(self, phi: Float32, off: float = 0.0) -> Rounded:
-        """Of the outputs of these rows, (1 + d, m), which are so far from those the reference reads."""
-        longest = float(np.einsum("ij,ij->j", phi[1:], phi[1:]).max(initial=0.0))
-        rounded = 2.0 * len(phi) * UNIT
-        return self._bound(sqrt(longest * (1.0 + rounded)) + sqrt(len(phi) * SMALLEST), off)
-
     def outputs(self, phi: Float32, arrays: Sequence[Float32]) -> Float32:
-        """(k, m) of ones and encoded rows (1 + d, m); arrays: of (1 + k) m numbers or more for each layer, written on."""
-        m = phi.shape[1]
+        """(k, m) of (1 + d, m), whose first row is ours. arrays: for each layer (1 + k) m numbers or more, written on."""
         for weights, array in zip(self._weights, arrays, strict=True):
-            ones_and_outputs = array[: (1 + len(weights)) * m].reshape(-1, m)
-            outputs = ones_and_outputs[1:]
-            np.matmul(weights, phi, out=outputs)
+            phi[0] = 1.0
+            ones_and_outputs = _first(array, 1 + len(weights), phi.shape[1])
+            np.matmul(weights, phi, out=ones_and_outputs[1:])
+            phi = ones_and_outputs
             if weights is not self._weights[-1]:
-                ones_and_outputs[0] = 1.0
-                self._bend(outputs)
-                phi = ones_and_outputs
-        return outputs
+                self._bend(phi[1:])
+        return phi[1:]
 
     def _bend(self, outputs: Float32) -> None:
         if self._activation == "tanh":
@@ -86,12 +74,9 @@ class QuickNetwork:
             np.maximum(outputs, np.zeros(outputs.shape[1:], dtype=np.float32), out=outputs)
 
 
-def _roughly(context: Context, schema: FeatureSchema) -> Float32:
-    """(1 + d, m) ones, then the encoded columns, as fast as they can be had."""
-    found = np.empty((1 + schema.width, len(context)), dtype=np.float32)
-    found[0] = 1.0
-    context.encode_columns(schema, found[1:], roughly=True)
-    return found
+def _first(array: Float32, rows: int, m: int) -> Float32:
+    """(rows, m) of the first numbers of an array that is used again."""
+    return array[: rows * m].reshape(rows, m)
 
 
 def _slices(n: int) -> list[slice]:
