@@ -108,11 +108,9 @@ class Context:
     def take(self, rows: Rows) -> Context:
         """The same columns for some rows; a slice copies nothing."""
         if self.beside is not None:
-            listed = isinstance(rows, np.ndarray) and rows.dtype != bool
-            beside = self.beside.take(rows, axis=1) if listed else self.beside[:, rows]  # thrice as fast as an index
+            beside = _of_rows(self.beside, rows)
             columns = dict(zip(self.schema.encoding.row, beside, strict=True))
-            others = {name: c for name, c in self.columns.items() if name not in columns}
-            columns |= {name: c.take(rows) if listed else c[rows] for name, c in others.items()}
+            columns |= {name: _of_rows(c, rows) for name, c in self.columns.items() if name not in columns}
             columns = {name: columns[name] for name in self.columns}
             return Context(self.schema, columns, beside)
         columns = {name: column[rows] for name, column in self.columns.items()}
@@ -181,6 +179,13 @@ class Context:
                 problems.append(Problem("context", feature.name, self.schema[feature.name].levels, f"{kind} here"))
         if problems:
             raise DataError(problems)
+
+
+def _of_rows(values: npt.NDArray[Any], rows: Rows) -> npt.NDArray[Any]:
+    """(..., m) of (..., n); numbers of rows are taken, thrice as fast as by an index."""
+    if isinstance(rows, np.ndarray) and rows.dtype != bool:
+        return values.take(rows, axis=-1)
+    return values[..., rows]
 
 
 def _how_many(rows: Rows, count: int) -> int:

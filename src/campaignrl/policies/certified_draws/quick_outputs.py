@@ -57,7 +57,7 @@ class QuickNetwork:
         return action, np.flatnonzero(close)
 
     def outputs(self, phi: Float32, arrays: Sequence[Float32]) -> Float32:
-        """(k, m) of (1 + d, m), whose first row is ours. arrays: for each layer (1 + k) m numbers or more, written on."""
+        """(k, m) of (1 + d, m), whose first row is ours. arrays: for each layer (1 + k) m numbers or more, to use."""
         for weights, array in zip(self._weights, arrays, strict=True):
             phi[0] = 1.0
             ones_and_outputs = _first(array, 1 + len(weights), phi.shape[1])

@@ -83,7 +83,12 @@ class OfflineLearner(Shown):
             self._quick = means, QuickNetwork([Layer(means[1:], means[0])])
         explore = self.config.explore
         action, close = self._quick[1].drawn(
-            lambda *scored: greedy_draws(*scored, explore), np.inf, context, self.schema, allowed, u
+            lambda scores, known, may, v: greedy_draws(scores, known, may, v, explore),
+            np.inf,
+            context,
+            self.schema,
+            allowed,
+            u,
         )
         if len(close):
             action[close] = sample(self.probabilities(context.take(close), allowed[close]), u[close])
