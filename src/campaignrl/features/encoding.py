@@ -61,6 +61,7 @@ class Encoding(NamedTuple):
     category_of: Int  # (L,) index into categories, of all their levels
     code_of: Int  # (L, 1) code of the level within its category
     level_at: Int  # (L,) encoded column
+    places: tuple[tuple[slice, slice], ...]  # by category, which of these levels are its own, and their columns
     levels: tuple[Levels, ...]
 
 
@@ -99,6 +100,7 @@ def encoding(features: tuple[Feature, ...]) -> Encoding:
         category_of=np.array([c for c, _, _ in level], dtype=np.intp),
         code_of=_column([j for _, j, _ in level], np.int16 if len(level) < 2**15 else np.int64),
         level_at=np.array([column for _, _, column in level], dtype=np.intp),
+        places=tuple(_places([len(f.levels) for f in categories], [int(at[f.name]) for f in categories])),
         levels=tuple(_level_tables(categories, [int(at[f.name]) for f in categories])),
     )
 
@@ -136,7 +138,11 @@ def encode_columns(tables: Encoding, numbers: Numbers, codes: Arrays, out: Float
         code = np.empty((len(codes), out.shape[1]), dtype=tables.code_of.dtype)
         for c, values in enumerate(codes):
             code[c] = values
-        out[tables.level_at] = code[tables.category_of] == tables.code_of
+        if out.shape[1] <= FEW:
+            out[tables.level_at] = code[tables.category_of] == tables.code_of
+            return
+        for values, (own, columns) in zip(code, tables.places, strict=True):
+            out[columns] = values == tables.code_of[own]
 
 
 def _side_by_side(tables: Encoding, numbers: Arrays, part: slice, out: Float32) -> Float32:
@@ -218,6 +224,12 @@ def _levels(which: slice, categories: list[Feature], at: int) -> Levels:
     table = np.empty_like(rows)
     table[np.array(weights, dtype=np.intp) @ codes] = rows
     return Levels(which, weights, table.view(np.dtype((np.void, table.itemsize * width)))[:, 0], columns)
+
+
+def _places(sizes: list[int], at: list[int]) -> list[tuple[slice, slice]]:
+    """Of categories of these sizes, their levels among those of all, and their columns from `at` on."""
+    ends = np.cumsum([0, *sizes]).tolist()
+    return [(slice(end - w, end), slice(a, a + w)) for w, end, a in zip(sizes, ends[1:], at, strict=True)]
 
 
 def _numbers_of(categories: Any) -> int:
