@@ -307,6 +307,29 @@ def test_rows_encoded_roughly_are_within_what_is_said_of_them(shop):
     assert 0.0 < off <= shop.schema.encoding.rough < 100 * off
     longest = np.linalg.norm(rough.astype(F64), axis=0).max()
     assert longest <= shop.schema.encoding.longest == 2.0
+    # One log feature from 0 to 50: its sum, two logs to four units in the last place each and two differences, over the
+    # span of the log, and two quotients.
+    reach = np.log(51.0)
+    by_hand = ((1.1 + (8 + 8 + 2.1) * reach) / reach + 2.1) * UNIT
+    assert shop.schema.encoding.rough == pytest.approx(by_hand, rel=1e-6)
+
+
+def test_a_draw_is_told_what_the_longest_and_roughest_row_may_do(shop):
+    layers, told = some_layers([shop.schema.width, 5, 7], 0.5, 1), []
+
+    def draw(outputs, known, allowed, u):
+        told.append((outputs.shape, known))
+        return np.zeros(len(u), np.int64), np.zeros(len(u), bool)
+
+    network, n = QuickNetwork(layers, "tanh"), 30
+    _, close = network.drawn(draw, np.inf, shop.context(n), shop.schema, shop.allowed(n), np.zeros(n))
+    known = RoundingBound(layers, "tanh")(shop.schema.encoding.longest, shop.schema.encoding.rough)
+    assert told == [((7, n), known)]
+    assert known.off > RoundingBound(layers, "tanh")(shop.schema.encoding.longest).off
+    assert not len(close)
+    for furthest, left in ((known.off, n), (1.01 * known.off, 0)):
+        assert len(network.drawn(draw, furthest, shop.context(n), shop.schema, shop.allowed(n), np.zeros(n))[1]) == left
+    assert not len(network.drawn(draw, np.inf, shop.context(0), shop.schema, shop.allowed(0), np.zeros(0))[0])
 
 
 def test_few_rows_are_answered_as_among_many(shop):

@@ -45,11 +45,12 @@ class QuickNetwork:
         if not known.off < furthest:
             return np.zeros(n, dtype=np.int64), np.arange(n)
         action, close = np.empty(n, dtype=np.int64), np.empty(n, dtype=bool)
-        most = min(n, 2 * ROWS_AT_ONCE)
+        parts = _slices(n)
+        most = max((rows.stop - rows.start for rows in parts), default=0)
         phi = np.empty((1 + schema.width) * most, dtype=np.float32)
         arrays = [np.empty((1 + len(w)) * most, dtype=np.float32) for w in self._weights]
         with one_blas_thread():
-            for rows in _slices(n):
+            for rows in parts:
                 ones_and_columns = _first(phi, 1 + schema.width, rows.stop - rows.start)
                 context.take(rows).encode_columns(schema, ones_and_columns[1:], roughly=True)
                 outputs = self.outputs(ones_and_columns, arrays)
