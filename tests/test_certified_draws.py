@@ -175,6 +175,19 @@ def test_outputs_that_are_off_in_the_worst_way_lead_to_no_other_action(size, tem
     assert wrong > n / 4  # ... and one that were too narrow would show
 
 
+@pytest.mark.parametrize("around", [-98.0, -39.0, 39.0, 95.0])
+def test_outputs_far_from_zero_lose_no_precision(around):
+    """Exps of numbers of which nobody knows that they are moderate are made of what is left below the highest."""
+    chance, (n, k) = np.random.default_rng(7), (3_000, 5)
+    outputs = (around + chance.random((n, k))).astype(F32)
+    allowed, u, size = np.ones((n, k), dtype=bool), chance.random(n), abs(around) + 0.5
+    p = answered(outputs, allowed, NetworkConfig(answer="softmax", explore=0.0))
+    known = Rounded(0.0, size if abs(around) < 40 else 2 * size)
+    action, close = softmax_draws(outputs.T.copy(), known, allowed, u, 1.0, 0.0)
+    np.testing.assert_array_equal(action[~close], sample(p, u)[~close])
+    assert close.mean() < 0.01
+
+
 @pytest.mark.parametrize("explore", [0.0, 0.05, 0.4, 0.5, 0.9, 1.0])
 def test_the_best_that_leads_by_more_than_rounding_is_drawn_as_its_probabilities_say(explore):
     chance, (n, k), off = np.random.default_rng(6), (6_000, 7), 0.01
