@@ -547,3 +547,14 @@ def test_every_rule_of_a_world_is_said_in_words(small_world):
     assert rest <= {rule for rule, _ in said}
     named = [rule for rule, _ in said]
     assert [a for a, b in pairwise(named) if a == "budget"] == []  # money is asked last
+
+
+def test_some_customers_may_be_sent_what_they_may_among_all(small_world):
+    panel = Panel(small_world, 80, seed=3)
+    for _ in range(6):
+        context, rows = panel.observe(), np.array([3, 70, 12, 3])
+        everybody = panel.allowed(context)
+        np.testing.assert_array_equal(panel.allowed(context, rows=rows), everybody[rows])
+        part = slice(20, 60)
+        np.testing.assert_array_equal(panel.allowed(context.take(part), part, rows[2:] + 1), everybody[rows[2:] + 21])
+        panel.step(np.where(everybody[:, 1], 1, NONE))

@@ -26,7 +26,6 @@ from campaignrl.policies.deep.numpy_network import (
     refused_to_none,
     sums_of_rows,
 )
-from campaignrl.policies.deep.softmax_draws import softmax_draws
 from campaignrl.policies.loading import build_policy, is_trained
 from campaignrl.policies.tensor_file import pack, unpack
 
@@ -88,25 +87,6 @@ def test_batch_after_batch_gives_what_each_gives_alone(activation):
         np.testing.assert_array_equal(outputs(X), forward(X, layers, activation))
 
 
-@pytest.mark.parametrize("explore", [0.0, 0.05])
-@pytest.mark.parametrize("near", [False, True])
-def test_a_draw_without_probabilities_is_the_one_with_them(explore, near):
-    """Also where u is a running sum itself, or next to one: those rows are told apart, and no others."""
-    chance, (n, k) = np.random.default_rng(4), (5_000, 7)
-    outputs, allowed = chance.normal(0, 3, (n, k)).astype(F32), chance.random((n, k)) < 0.6
-    allowed[:, 0] = True
-    config = NetworkConfig(answer="softmax", explore=explore, temperature=0.7)
-    p = answered(outputs, allowed, config)
-    u = chance.random(n)
-    if near:
-        u = p.cumsum(axis=1)[np.arange(n), chance.integers(0, k - 1, n)] + chance.integers(-1, 2, n) * 1e-9
-        u = np.clip(u, 0.0, 1.0 - 1e-9)
-    action, close = softmax_draws(outputs, allowed, u, 0.7, explore)
-    clear = np.setdiff1d(np.arange(n), close)
-    np.testing.assert_array_equal(action[clear], sample(p, u)[clear])
-    assert len(close) == n if near else len(close) < 0.01 * n
-
-
 @pytest.mark.parametrize("answer", ["softmax", "refused_to_none", "greedy"])
 def test_a_network_draws_what_its_probabilities_say(answer, shop):
     policy = filled(build_policy({"kind": "network", "answer": answer, "hidden": [8]}, shop.catalog, shop.schema))
@@ -116,7 +96,7 @@ def test_a_network_draws_what_its_probabilities_say(answer, shop):
     u = chance.random(3_000)
     found = drawn_action(policy, context, allowed, u)
     np.testing.assert_array_equal(found, sample(policy.probabilities(context, allowed), u))
-    assert (policy.drawn_action(context, allowed, u) is None) == (answer != "softmax")
+    assert (policy.drawn_action(context, allowed, u) is None) == (answer == "refused_to_none")
 
 
 def test_refused_to_none_by_hand():

@@ -22,7 +22,7 @@ from campaignrl.errors import ArtifactError, SpecError, SupportError, UsageError
 from campaignrl.features import FeatureSchema
 from campaignrl.policies.baselines import FIXED, NOTHING, USUAL, baselines_of, best_fixed, deciding, fixed_values
 from campaignrl.policies.bundle import load_bundle, read_manifest, save_bundle
-from campaignrl.policies.deep.forward_pass import Layer
+from campaignrl.policies.certified_draws import Layer
 from campaignrl.policies.loading import build_policy
 from campaignrl.policies.rollout import price_search, trainer
 from campaignrl.policies.rollout.acceptance import judged

@@ -87,7 +87,7 @@ def _seen(panel: Panel, part: slice, where: slice | Rows) -> tuple[Context, Bool
         return context, panel.allowed(context, where)
     context = panel.observe(part)
     rows = where - part.start
-    return context.take(rows), panel.allowed(context, part).take(rows, axis=0)
+    return context.take(rows), panel.allowed(context, part, rows)
 
 
 def _taken(panel: Panel, policy: Policy, where: slice | Rows, context: Context, allowed: Bool) -> Int:

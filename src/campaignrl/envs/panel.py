@@ -114,11 +114,12 @@ class Panel:
         """(m,) who has not arrived yet; None in a world without arrivals."""
         return self.traits.arrives[part] > self.day if self._parameters.arrivals else None
 
-    def allowed(self, context: Context, part: Part = ALL) -> Bool:
-        """(n, k) what may be sent today."""
+    def allowed(self, context: Context, part: Part = ALL, rows: Rows | None = None) -> Bool:
+        """(n, k) what may be sent today; rows: (m,) of the part whom it is wanted of, (m, k), None: all."""
         held_out, state = self.traits.held_out[part], self.state
         sent = (state.sent[:, part], state.sent_offers[:, part])
-        return allowed(self.rules, self._facts(held_out, self._absent(part), state.consent[:, part], sent, context))
+        facts = self._facts(held_out, self._absent(part), state.consent[:, part], sent, context)
+        return allowed(self.rules, facts, rows=rows)
 
     def _facts(
         self, held_out: Bool, absent: Bool | None, consent: Bool, histories: Histories, context: Context

@@ -108,9 +108,10 @@ class Context:
     def take(self, rows: Rows) -> Context:
         """The same columns for some rows; a slice copies nothing."""
         if self.beside is not None:
-            beside = self.beside[:, rows]
-            numbers = dict(zip(self.schema.encoding.row, beside, strict=True))
-            columns = {name: numbers[name] if name in numbers else c[rows] for name, c in self.columns.items()}
+            beside = _of_rows(self.beside, rows)
+            columns = dict(zip(self.schema.encoding.row, beside, strict=True))
+            columns |= {name: _of_rows(c, rows) for name, c in self.columns.items() if name not in columns}
+            columns = {name: columns[name] for name in self.columns}
             return Context(self.schema, columns, beside)
         columns = {name: column[rows] for name, column in self.columns.items()}
         return Context(self.schema, columns, None, self.count if columns else _how_many(rows, self.count))
@@ -131,9 +132,9 @@ class Context:
         encode_rows(target.encoding, *self._values(target), encoded)
         return encoded
 
-    def encode_columns(self, schema: FeatureSchema, out: Float32) -> None:
-        """Write what `encode` gives turned round, (D, n), into `out`."""
-        encode_columns(schema.encoding, *self._values(schema), out)
+    def encode_columns(self, schema: FeatureSchema, out: Float32, roughly: bool = False) -> None:
+        """Write what `encode` gives turned round, (D, n), into `out`; roughly: within the `rough` of its encoding."""
+        encode_columns(schema.encoding, *self._values(schema), out, roughly)
 
     def once(self, schema: FeatureSchema, make: Callable[[Context, FeatureSchema], Float32]) -> Float32:
         """What `make` gives of it and a schema; of few customers once, where it keeps it, and not to be written on."""
@@ -153,7 +154,7 @@ class Context:
     def _values(self, target: FeatureSchema) -> tuple[Numbers, Arrays]:
         """Numbers and columns of codes in the order of `target.encoding`."""
         tables = target.encoding
-        if target is self.schema and self.beside is not None:
+        if self.beside is not None and tables is self.schema.encoding:
             return self.beside, [self.columns[f.name] for f in tables.categories]
         if target is not self.schema or any(name not in self.columns for name in target.names):
             self._require(target)
@@ -178,6 +179,13 @@ class Context:
                 problems.append(Problem("context", feature.name, self.schema[feature.name].levels, f"{kind} here"))
         if problems:
             raise DataError(problems)
+
+
+def _of_rows(values: npt.NDArray[Any], rows: Rows) -> npt.NDArray[Any]:
+    """(..., m) of (..., n); numbers of rows are taken, thrice as fast as by an index."""
+    if isinstance(rows, np.ndarray) and rows.dtype != bool:
+        return values.take(rows, axis=-1)
+    return values[..., rows]
 
 
 def _how_many(rows: Rows, count: int) -> int:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.actions import NONE, Catalog
-from campaignrl.arrays import Bool
+from campaignrl.arrays import Bool, Rows
 from campaignrl.guard.budget import Lanes, lanes_of, stock_of
 from campaignrl.guard.checks import Check, Doors, Facts, checks, doors_of
 from campaignrl.specs import Cap, Condition, Gap, World
@@ -173,21 +173,24 @@ def open_channels(rules: Rules, facts: Facts) -> Bool:
     return doors
 
 
-def allowed(rules: Rules, facts: Facts, said: Met | None = None) -> Bool:
-    """(n, k) what may be sent; column 0 (`none`) is always True. said: the rules' `answers`, where they are known."""
+def allowed(rules: Rules, facts: Facts, said: Met | None = None, rows: Rows | None = None) -> Bool:
+    """(n, k) what may be sent; column 0 (`none`) is always True.
+
+    said: the rules' `answers`, where they are known; rows: (m,) of those it is wanted of, (m, k), None: of all.
+    """
     doors = np.ones((len(rules.doors.needed), len(facts.held_out)), dtype=bool)
     for i, check in enumerate(rules.checks):  # one answer at a time, where none is kept
         met = check.met(facts) if said is None else said[i]
         if met is not None:
             open_ = doors[check.doors]
             np.logical_and(open_, met, out=open_)
-    return reduce(np.logical_and, (_beyond(ways, doors[ways.doors]) for ways in rules.ways))
+    return reduce(np.logical_and, (_beyond(ways, doors[ways.doors], rows) for ways in rules.ways))
 
 
-def _beyond(ways: Ways, doors: Bool) -> Bool:
-    """(n, k) what these doors lead to. doors: (8 or fewer, n) whether each is open."""
+def _beyond(ways: Ways, doors: Bool, rows: Rows | None) -> Bool:
+    """(n, k) what these doors lead to, or (m, k) for these rows. doors: (8 or fewer, n) whether each is open."""
     number: npt.NDArray[np.uint8] = np.bitwise_or.reduce(doors.view(np.uint8) * ways.bits, axis=0)
-    return ways.allowed.take(number, axis=0)
+    return ways.allowed.take(number if rows is None else number[rows], axis=0)
 
 
 def _ways(needed: Bool) -> Iterator[Ways]:

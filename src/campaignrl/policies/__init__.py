@@ -22,6 +22,8 @@ standing.py          How a policy stands against sending nothing, business as us
 tensor_file.py       Tensors and a few texts in one file, in the safetensors format: a length, a JSON header, raw
                      numbers
 bandits/             Bandits: learners that explore, exact in their probabilities
+certified_draws/     Draws of actions from scores in plain single precision, each certified by a bound of rounding or
+                     left aside
 deep/                Deep reinforcement learning: taught by stable-baselines3 (extra `rl`), decided by numpy
 fixed/               Policies that learn nothing
 linear_model/        Bayesian linear regression that all actions share

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from campaignrl.arrays import Bool, Float32
 from campaignrl.features import Context, FeatureSchema, Rows
+from campaignrl.policies.row_products import TILE, even_in_tiles
 
 # Rows of one scoring call; shorter ones are padded, so a row's answer never depends on its batch. 512 rows of
 # 41 actions stay in the second-level cache, and a single decision costs 2 ms rather than 17 at 4096.
@@ -64,6 +65,11 @@ def by_chunks(
     return result
 
 
+def chunk_of(n: int) -> int:
+    """Rows of one scoring call for n rows: CHUNK, or fewer where a row's answer depends on nothing but its tile."""
+    return -(-n // TILE) * TILE if 0 < n < CHUNK and even_in_tiles() else CHUNK
+
+
 def by_encoded_chunks(
     function: Callable[[Float32, Bool], npt.NDArray[Any]],
     context: Context,
@@ -71,8 +77,9 @@ def by_encoded_chunks(
     allowed: Bool,
     *,
     any_shape: bool = False,
+    chunk: int = CHUNK,
 ) -> npt.NDArray[Any]:
-    """Row-wise `function` of phi = (1, x), (m, 1 + d), and masks (m, k) over chunks of exactly CHUNK rows.
+    """Row-wise `function` of phi = (1, x), (m, 1 + d), and masks (m, k) over chunks of exactly `chunk` rows.
 
     The last chunk is padded with its first row. phi is a turned (1 + d, m) array, so phi.T has contiguous rows.
     any_shape: the function treats rows alike in every batch, so it gets all rows of a block, at least LEAST.
@@ -81,10 +88,10 @@ def by_encoded_chunks(
     if not n:
         return function(turned(context, schema).T, allowed)
     more = CALMER if any_shape else 1
-    fitting = more * NUMBERS_AT_ONCE // (CHUNK * max(schema.width, 1))
-    block = CHUNK * max(1, min(more * CHUNKS_AT_ONCE, fitting))
-    whole = n if any_shape else n - n % CHUNK
-    least = LEAST if any_shape else CHUNK
+    fitting = more * NUMBERS_AT_ONCE // (chunk * max(schema.width, 1))
+    block = chunk * max(1, min(more * CHUNKS_AT_ONCE, fitting))
+    whole = n if any_shape else n - n % chunk
+    least = LEAST if any_shape else chunk
     result: npt.NDArray[Any] | None = None
     for start in [*range(0, whole, block), *([whole] if whole < n else [])]:
         stop = min(start + block, whole) if start < whole else n
@@ -94,7 +101,7 @@ def by_encoded_chunks(
             again = np.arange(least)
             again[stop - start :] = 0
             x, mask = x.take(again, axis=1), mask[again]
-        step = len(mask) if any_shape else CHUNK
+        step = len(mask) if any_shape else chunk
         for at in range(0, stop - start, step):
             part = function(x[:, at : at + step].T, mask[at : at + step])
             if result is None:

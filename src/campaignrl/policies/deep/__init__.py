@@ -13,7 +13,6 @@ recurrent_state_file.py  What a recurrent policy remembers, in a file between on
 run_options.py           What a learner is told when it learns in a world step by step, and what it tells back
 sb3_models.py            The algorithms of stable-baselines3 and sb3-contrib (extra `rl`), set up for thousands of
                          customers at once
-softmax_draws.py         Actions drawn from a softmax without its probabilities, which only a log needs
 trainer.py               Training networks in a world with stable-baselines3 and sb3-contrib (extra `rl`): from a
                          learner to its weights
 training_env.py          The environment that deep learners learn in: a world's customers, with rewards made fit to
@@ -24,11 +23,11 @@ weight_export.py         Torch's weights as numpy arrays and back: of a network 
                          training
 """
 
+from campaignrl.policies.certified_draws import Activation as Activation
+from campaignrl.policies.certified_draws import Layer as Layer
 from campaignrl.policies.deep.checkpoints import Checkpoint as Checkpoint
 from campaignrl.policies.deep.checkpoints import load_checkpoint as load_checkpoint
 from campaignrl.policies.deep.checkpoints import save_checkpoint as save_checkpoint
-from campaignrl.policies.deep.forward_pass import Activation as Activation
-from campaignrl.policies.deep.forward_pass import Layer as Layer
 from campaignrl.policies.deep.numpy_network import NetworkConfig as NetworkConfig
 from campaignrl.policies.deep.numpy_network import NetworkPolicy as NetworkPolicy
 from campaignrl.policies.deep.numpy_network import Width as Width

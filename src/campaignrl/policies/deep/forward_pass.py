@@ -8,21 +8,13 @@ Not here: what the outputs mean (numpy_network.py). m rows a batch, d inputs, k 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from campaignrl.arrays import Array, Float32
+from campaignrl.policies.certified_draws import Activation, Layer
 from campaignrl.policies.row_products import TILE, as_tiles, even_dtype, even_in_tiles
-
-Activation = Literal["relu", "tanh"]
-
-
-class Layer(NamedTuple):
-    """One affine layer."""
-
-    weight: Float32  # (inputs, outputs)
-    bias: Float32  # (outputs,)
 
 
 class ForwardPass:

@@ -20,10 +20,20 @@ from campaignrl.errors import ArtifactError, Problem
 from campaignrl.features import Context, FeatureSchema
 from campaignrl.policies.base import Shapes, Shown, Tensors, sample
 from campaignrl.policies.blas_threads import one_blas_thread
+from campaignrl.policies.certified_draws import (
+    FURTHEST,
+    Actions,
+    Activation,
+    Layer,
+    QuickNetwork,
+    Rounded,
+    softmax_weights,
+)
+from campaignrl.policies.certified_draws.greedy_draws import greedy_draws
+from campaignrl.policies.certified_draws.softmax_draws import softmax_draws
 from campaignrl.policies.choice import best_of, require_choice, uniform_over, with_floor
-from campaignrl.policies.chunks import CHUNK, by_encoded_chunks
-from campaignrl.policies.deep.forward_pass import Activation, ForwardPass, Layer
-from campaignrl.policies.deep.softmax_draws import softmax_draws, softmax_weights
+from campaignrl.policies.chunks import by_encoded_chunks, chunk_of
+from campaignrl.policies.deep.forward_pass import ForwardPass
 from campaignrl.policies.row_products import row_product
 from campaignrl.specs import Spec
 
@@ -60,6 +70,7 @@ class NetworkPolicy(Shown):
         self.catalog, self.schema, self.config, self.name = catalog, schema, config, name
         sizes = layer_sizes(self.inputs(schema, config), config.hidden, len(catalog))
         self._layers = tuple(Layer(np.zeros(s, dtype=np.float32), np.zeros(s[1], dtype=np.float32)) for s in sizes)
+        self._quick: QuickNetwork | None = None  # of these layers, once somebody draws
 
     def probabilities(self, context: Context, allowed: Bool) -> Float:
         """(n, k): what the answer makes of the outputs, over the floor."""
@@ -70,14 +81,21 @@ class NetworkPolicy(Shown):
 
     def drawn_action(self, context: Context, allowed: Bool, u: Float) -> Int | None:
         """(n,) the actions that `sample` takes of the probabilities; None: it needs them."""
-        config = self.config
-        if config.answer != "softmax":
+        if self.config.answer == "refused_to_none":
             return None
         require_choice(allowed)
-        outputs = self.scores(context)
-        action, close = softmax_draws(outputs, allowed, u, config.temperature, config.explore)
-        action[close] = sample(answered(outputs[close], allowed[close], config), u[close])
+        if self._quick is None or self._quick.layers is not self._layers:
+            self._quick = QuickNetwork(self._layers, self.config.activation)
+        furthest = self.config.temperature * FURTHEST if self.config.answer == "softmax" else np.inf
+        action, close = self._quick.drawn(self._draw, furthest, context, self.schema, allowed, u)
+        if len(close):
+            action[close] = sample(self.probabilities(context.take(close), allowed[close]), u[close])
         return action
+
+    def _draw(self, outputs: Float32, known: Rounded, allowed: Bool, u: Float) -> tuple[Actions, Bool]:
+        if self.config.answer == "greedy":
+            return greedy_draws(outputs, known, allowed, u, self.config.explore)
+        return softmax_draws(outputs, known, allowed, u, self.config.temperature, self.config.explore)
 
     def scores(self, context: Context) -> Float32:
         """(n, k) the outputs: logits of a policy network, values of a value network."""
@@ -131,14 +149,15 @@ class NetworkPolicy(Shown):
 
     def _of_outputs(self, use: Callable[[Float32, Bool], Any], context: Context, allowed: Bool) -> Any:
         """`use` of outputs and masks, chunk by chunk."""
-        outputs = ForwardPass(self._layers, self.config.activation, CHUNK)
+        chunk = chunk_of(len(allowed))
+        outputs = ForwardPass(self._layers, self.config.activation, chunk)
 
         def of_chunk(phi: Float32, mask: Bool) -> Any:
             if not len(phi):
                 return use(np.empty(mask.shape, dtype=np.float32), mask)
             return use(outputs(phi[:, 1:]), mask)
 
-        return by_encoded_chunks(of_chunk, context, self.schema, allowed)
+        return by_encoded_chunks(of_chunk, context, self.schema, allowed, chunk=chunk)
 
 
 def layer_sizes(d: int, hidden: Sequence[int], k: int) -> list[tuple[int, int]]:

@@ -20,10 +20,10 @@ from campaignrl.errors import ArtifactError, Problem
 from campaignrl.features import Context, FeatureSchema
 from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
+from campaignrl.policies.certified_draws import Layer
 from campaignrl.policies.choice import require_choice
 from campaignrl.policies.chunks import by_chunks, in_chunks
 from campaignrl.policies.deep.configs import Agent, PPOConfig
-from campaignrl.policies.deep.forward_pass import Layer
 from campaignrl.policies.deep.numpy_network import (
     MAX_OUTPUT,
     NetworkConfig,

@@ -18,8 +18,8 @@ from campaignrl.errors import Problem, UsageError
 from campaignrl.features import Context
 from campaignrl.policies.base import Policy, Tensors
 from campaignrl.policies.baselines import deciding
+from campaignrl.policies.certified_draws import Layer
 from campaignrl.policies.deep.configs import Agent, AgentConfig, DQNConfig
-from campaignrl.policies.deep.forward_pass import Layer
 from campaignrl.policies.standing import Gain, paired_gain
 from campaignrl.specs import World
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from campaignrl.errors import ArtifactError, MissingExtra, Problem
 from campaignrl.policies.base import Tensors
-from campaignrl.policies.deep.forward_pass import Layer
+from campaignrl.policies.certified_draws import Layer
 from campaignrl.policies.deep.recurrent_ppo import BIAS, WEIGHT
 
 try:

@@ -13,12 +13,14 @@ import numpy as np
 from pydantic import Field
 
 from campaignrl.actions import Catalog
-from campaignrl.arrays import Bool, Float, Float32
+from campaignrl.arrays import Bool, Float, Float32, Int
 from campaignrl.features import Context, FeatureSchema
-from campaignrl.policies.base import Shapes, Shown, Tensors
+from campaignrl.policies.base import Shapes, Shown, Tensors, sample
 from campaignrl.policies.blas_threads import one_blas_thread
+from campaignrl.policies.certified_draws import Layer, QuickNetwork
+from campaignrl.policies.certified_draws.greedy_draws import greedy_draws
 from campaignrl.policies.choice import best_of, require_choice, with_floor
-from campaignrl.policies.chunks import by_encoded_chunks
+from campaignrl.policies.chunks import by_encoded_chunks, chunk_of
 from campaignrl.policies.learner_settings import Penalty, fixed_penalty
 from campaignrl.policies.linear_model import RidgeModel, with_intercept
 from campaignrl.policies.offline.advantage_regression import (
@@ -63,12 +65,34 @@ class OfflineLearner(Shown):
             for n, (_, shape) in self.fitted_shapes(catalog, schema, config).items()
         }
         self._rows = 0  # learned from
+        self._quick: tuple[Float32, QuickNetwork] | None = None  # coefficients, and of them, once somebody draws
 
     def probabilities(self, context: Context, allowed: Bool) -> Float:
         """(n, k) exact chance of every action, over the floor."""
         require_choice(allowed)
         with one_blas_thread():
-            return by_encoded_chunks(self._decide, context, self.schema, allowed)
+            return by_encoded_chunks(self._decide, context, self.schema, allowed, chunk=chunk_of(len(allowed)))
+
+    def drawn_action(self, context: Context, allowed: Bool, u: Float) -> Int | None:
+        """(n,) the actions that `sample` takes of the probabilities; None: it needs them."""
+        if not self._takes_the_best():
+            return None
+        require_choice(allowed)
+        means = self._fitted["coefficients"]
+        if self._quick is None or self._quick[0] is not means:
+            self._quick = means, QuickNetwork([Layer(means[1:], means[0])])
+        explore = self.config.explore
+        action, close = self._quick[1].drawn(
+            lambda scores, known, may, v: greedy_draws(scores, known, may, v, explore),
+            np.inf,
+            context,
+            self.schema,
+            allowed,
+            u,
+        )
+        if len(close):
+            action[close] = sample(self.probabilities(context.take(close), allowed[close]), u[close])
+        return action
 
     def scores(self, context: Context) -> Float32:
         """(n, k) what each action is thought to bring; only differences within a row mean something."""
@@ -123,6 +147,11 @@ class OfflineLearner(Shown):
         """One for each reward, which counts so many outcome windows."""
         overlap = [overlap_of(log) * width for width in windows]
         return fit_parts(sums, self.catalog, overlap, fixed_penalty(self.config.l2))
+
+    def _takes_the_best(self) -> bool:
+        """Whether it decides as this class says, by the highest of its linear scores."""
+        kind, own = type(self), OfflineLearner
+        return kind._decide is own._decide and kind._shares is own._shares and kind._means is own._means
 
     def _shares(self, phi: Float32, allowed: Bool) -> Float:
         """(n, k) chance of every action before the floor."""
