@@ -106,6 +106,7 @@ def alike_in_places(seed, n, S=16, k=9):
 def test_votes_where_columns_are_alike_in_a_batch_are_those_of_even_scores(seed, n):
     coefficients, phi, allowed = alike_in_places(seed, n)
     np.testing.assert_array_equal(winning_draws(coefficients, phi, allowed), even(coefficients, phi, allowed))
+    phi[:, 9:12] = [0.0, 1.0, 0.25]
     ready = FastDraws.of(coefficients)
     np.testing.assert_array_equal(winning_draws(coefficients, phi, allowed, ready), even(coefficients, phi, allowed))
 
@@ -167,7 +168,7 @@ def test_the_bound_of_rounding_holds_and_is_reached_within_a_small_factor():
 @pytest.mark.parametrize("n", [60, 300])
 def test_votes_would_be_wrong_without_the_bound(monkeypatch, n):
     """Actions of the same coefficients in another order, in rows that are the same in all columns: nearly ties."""
-    coefficients, phi, allowed = case(1, n=n, S=64)
+    coefficients, phi, allowed = case(1, n=n, S=2)
     phi[:] = phi[:, :1]
     chance = np.random.default_rng(2)
     close = chance.permuted(np.repeat(coefficients[:, :1], coefficients.shape[1], axis=1), axis=2)
@@ -187,6 +188,7 @@ def test_what_all_actions_share_costs_no_row_its_clear_votes():
 def test_a_column_that_is_alike_in_a_batch_takes_no_part_in_its_product(monkeypatch):
     coefficients, phi, allowed = alike_in_places(8, 600)
     phi[:, 9:12] = [0.0, 1.0, 0.25]
+    phi[:, 12] = np.packbits(allowed, axis=1)[:, 0]  # another number for every mask
     widths = []
 
     def noted(a, b, out=None):
@@ -197,3 +199,19 @@ def test_a_column_that_is_alike_in_a_batch_takes_no_part_in_its_product(monkeypa
     monkeypatch.setattr(np, "matmul", noted)
     clear_votes(FastDraws.of(coefficients), phi, allowed)
     assert max(widths) <= phi.shape[1] - 3  # without these and the ones, and with what they add up to
+    assert min(widths) <= phi.shape[1] - 4
+
+
+@pytest.mark.parametrize("n", [60, 150])
+def test_products_too_small_for_single_precision_decide_nothing(n):
+    coefficients, phi, allowed = case(9, n=n, S=2)
+    small = np.float32(1e-22)
+    votes = winning_draws(coefficients * small, phi * small, allowed)
+    np.testing.assert_array_equal(votes, even(coefficients * small, phi * small, allowed))
+
+
+def test_where_single_precision_decides_its_own_rounding_of_the_draws_as_given_counts(monkeypatch):
+    monkeypatch.setattr(vote_scores, "even_dtype", lambda: np.float32)
+    coefficients, _, _ = alike_in_places(3, 1)
+    ready = FastDraws.of(coefficients)
+    assert (ready.size[:-1] >= np.abs(coefficients).max(axis=(0, 1)) + np.abs(ready.table[:-1]).max(axis=(1, 2))).all()
