@@ -215,3 +215,8 @@ def test_where_single_precision_decides_its_own_rounding_of_the_draws_as_given_c
     coefficients, _, _ = alike_in_places(3, 1)
     ready = FastDraws.of(coefficients)
     assert (ready.size[:-1] >= np.abs(coefficients).max(axis=(0, 1)) + np.abs(ready.table[:-1]).max(axis=(1, 2))).all()
+
+
+def test_of_nobody_there_are_no_votes():
+    coefficients, phi, allowed = case(1)
+    assert winning_draws(coefficients, phi[:0], allowed[:0]).shape == (0, 9)

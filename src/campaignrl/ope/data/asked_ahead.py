@@ -46,10 +46,12 @@ class AskedAhead:
 
     def _ask(self, start: int, stop: int) -> None:
         """About the rows with a choice, and, in a sequence, about those of more rows than were asked for."""
-        ahead = min(max(stop, start + AHEAD), len(self._log)) if start == self._next else stop
+        size = stop - start
+        ahead = min(start + max(AHEAD // max(size, 1), 1) * size, len(self._log)) if start == self._next else stop
         free = start + self._choices(start, ahead)
         if len(free) > KEPT // len(self._log.catalog):
-            ahead = max(int(free[KEPT // len(self._log.catalog)]), stop)
+            blocks = (int(free[KEPT // len(self._log.catalog)]) - start) // size
+            ahead = start + max(blocks, 1) * size  # whole blocks of as many rows, so that none is asked twice
             free = free[: np.searchsorted(free, ahead)]
         answers = self._probabilities(start, ahead, free)
         if len(answers) != len(free) and ahead > stop:  # then of these alone, so that its shape is told of them

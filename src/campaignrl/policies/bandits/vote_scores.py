@@ -212,7 +212,7 @@ def counted(score: Array, slack: Array | None) -> Votes:
         if slack is not None:
             best -= slack
         np.greater_equal(score[:, some], best, out=won[:, some])
-    few = won.view(np.uint8).reshape(u, gcd(S, 8), -1, m)  # summed in two steps, twice as fast as in one
+    few = won.view(np.uint8).reshape(u, gcd(S, 8), S // gcd(S, 8), m)  # summed in two steps, twice as fast as in one
     return np.asarray(np.add.reduce(np.add.reduce(few, axis=1, dtype=np.uint8), axis=1, dtype=np.uint8))
 
 
