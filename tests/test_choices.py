@@ -8,7 +8,8 @@ from campaignrl.campaign import ready_policy, run_campaign, simulate
 from campaignrl.choices import actions_of_day, decide_day
 from campaignrl.demo import usual_policy
 from campaignrl.envs.panel import Panel
-from campaignrl.ope.data import target_policy_of
+from campaignrl.errors import DataError
+from campaignrl.ope.data import asked_ahead, target_policy_of
 from campaignrl.policies import certain_action
 from campaignrl.policies.deep.numpy_network import NetworkPolicy
 from campaignrl.policies.fixed.rules import RulesPolicy
@@ -109,6 +110,43 @@ def test_evaluation_asks_where_more_than_one_action_was_eligible(kind):
     np.testing.assert_array_equal(p, whole[10:])
     assert p.flags.c_contiguous == whole.flags.c_contiguous
     assert counting.asked == (log.allowed()[10:].sum(axis=1) > 1).sum() < len(p)
+
+
+@pytest.mark.parametrize("kind", ["usual", "lin_ts"])
+@pytest.mark.parametrize(("ahead", "kept"), [(1, 1), (70, 1 << 20), (1 << 17, 900), (1 << 17, 1 << 20)])
+def test_blocks_that_follow_each_other_are_asked_together_and_every_row_once(monkeypatch, ahead, kept, kind):
+    monkeypatch.setattr(asked_ahead, "AHEAD", ahead)
+    monkeypatch.setattr(asked_ahead, "KEPT", kept)
+    world = load_world("no_memory")
+    log = simulate(world, "uniform", customers=40, seed=3)
+    log.eligible[::7] = False
+    log.eligible[np.arange(0, len(log), 7), log.action[::7]] = True
+    counting = Counting(policy_of(world, kind))
+    whole = counting.policy.probabilities(log.context, log.allowed())
+    target = target_policy_of(counting, log)
+    for start in range(0, len(log), 50):
+        rows = slice(start, min(start + 50, len(log)))
+        p = target.probabilities(log, rows)
+        np.testing.assert_array_equal(p, whole[rows])
+        assert (p.flags.c_contiguous, p.flags.f_contiguous) == (whole.flags.c_contiguous, whole.flags.f_contiguous)
+    assert counting.asked == (log.allowed().sum(axis=1) > 1).sum()
+    for rows in (slice(90, 100), slice(30, 60), slice(None), slice(len(log) - 5, len(log)), slice(0, 3)):
+        np.testing.assert_array_equal(target.probabilities(log, rows), whole[rows])
+
+
+class Short(Counting):
+    """Says too little."""
+
+    def probabilities(self, context, allowed):
+        return super().probabilities(context, allowed)[1:]
+
+
+def test_probabilities_of_a_wrong_shape_are_told_of_the_rows_that_were_looked_at():
+    world = load_world("no_memory")
+    log = simulate(world, "uniform", customers=40, seed=3)
+    log.eligible[:] = True
+    with pytest.raises(DataError, match=r"\(49, \d+\)"):
+        target_policy_of(Short(policy_of(world, "uniform")), log).probabilities(log, slice(0, 50))
 
 
 class Cautious(RulesPolicy):

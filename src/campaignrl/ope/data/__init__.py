@@ -1,5 +1,6 @@
 """What the estimators read: target policies and trajectories.
 
+asked_ahead.py    What a policy would do on a log's rows, asked for more of them at once than are looked at
 blocks.py         Rows of a log in blocks that fit the cache
 log_sample.py     Some rows of a log, spread evenly over it, that checks look at: as good as all of them, at a cost that
                   is bounded

@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from campaignrl.arrays import Array, Bool, Int
+from campaignrl.arrays import Array, Bool
 from campaignrl.errors import SHOWN, DataError, Problem, UsageError, nearest
+from campaignrl.ope.data.asked_ahead import AskedAhead
 from campaignrl.policies import Policy, load_policy
 from campaignrl.policies.deep import Recurrent, answers_on, gaps_in
 from campaignrl.tables.files import read_frame
@@ -94,29 +95,7 @@ def target_policy_of(policy: PolicyLike, log: DecisionLog) -> TargetPolicy:
         return _recalled(policy, log)
     _require_actions(policy, log)
     share, own = learned_from(policy, log), learned_from_rows(policy, log)
-    return TargetPolicy(policy.name, lambda rows: _asked(policy, log, rows), share, own)
-
-
-def _asked(policy: Policy, log: DecisionLog, rows: slice) -> Array:
-    """(m, k) what the policy would do; where a single action is eligible it is certain, and nobody has to be asked."""
-    allowed = log.allowed(rows)
-    single = _count(allowed) == 1
-    free = np.flatnonzero(~single)
-    if len(free) == len(allowed):
-        return np.asarray(policy.probabilities(log.context.take(rows), allowed))
-    at = np.arange(len(log.action))[rows][free]
-    asked = np.asarray(policy.probabilities(log.context.take(at), allowed[free]))
-    if asked.shape != (len(free), allowed.shape[1]):
-        return asked
-    turned = asked.flags.f_contiguous and not asked.flags.c_contiguous
-    p, single = np.empty(allowed.shape, asked.dtype, order="F" if turned else "C"), np.flatnonzero(single)
-    p[single], p[free] = allowed[single], asked
-    return p
-
-
-def _count(allowed: Bool) -> Int:
-    """(m,) eligible actions of each row."""
-    return np.asarray(np.add.reduce(np.ascontiguousarray(allowed.T).view(np.uint8), axis=0, dtype=np.intp))
+    return TargetPolicy(policy.name, AskedAhead(policy, log), share, own)
 
 
 def _recalled(policy: Recurrent, log: DecisionLog) -> TargetPolicy:

@@ -19,6 +19,8 @@ neural_linear.py    `neural_linear`: Thompson sampling on a linear model of feat
 online.py           A linear bandit row by row: choose, see what came of it, learn, choose for the next one
 reg_cb.py           `reg_cb`: optimism over all regressors that predict nearly as well as the best one
 square_cb.py        `square_cb`: inverse gap weighting (Abe & Long 1999; SquareCB: Foster & Rakhlin 2020, ICML)
+vote_scores.py      The fast scores of posterior draws, and by how much a best one has to lead for any rounding to
+                    leave it the best
 """
 
 from campaignrl.policies.bandits.online import Online as Online

@@ -23,6 +23,7 @@ from campaignrl.features import FeatureSchema
 from campaignrl.policies.bandits.draw_votes import scoring_layout, vote_shares
 from campaignrl.policies.bandits.forgetting import DriftingSums
 from campaignrl.policies.bandits.linear_base import Factorised, FactorisedConfig
+from campaignrl.policies.bandits.vote_scores import fast_draws
 from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.learner_settings import fixed_penalty, require_catalog, training_rows
 from campaignrl.policies.linear_model import RidgeStatistics, fit_ridge
@@ -97,6 +98,7 @@ class BootstrapTS(Factorised):
     def _adopt(self, fitted: Tensors) -> None:
         super()._adopt(fitted)
         self._by_action = scoring_layout(fitted["draws"])
+        self._fast = fast_draws(self._by_action)
 
     @property
     def any_shape(self) -> bool:
@@ -104,7 +106,7 @@ class BootstrapTS(Factorised):
         return True
 
     def _shares(self, phi: Float32, allowed: Bool) -> Float:
-        return vote_shares(self._by_action, phi, allowed)
+        return vote_shares(self._by_action, phi, allowed, self._fast)
 
 
 def row_keys(log: DecisionLog) -> UInt64:

@@ -25,6 +25,7 @@ from campaignrl.errors import Problem, SpecError
 from campaignrl.features import UNKNOWN, Context, FeatureSchema
 from campaignrl.policies.bandits.draw_votes import vote_shares
 from campaignrl.policies.bandits.forgetting import DriftingSums, with_recent
+from campaignrl.policies.bandits.vote_scores import FastDraws
 from campaignrl.policies.base import Shapes, Shown, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import best_of, require_choice, with_floor
@@ -160,7 +161,7 @@ class Counts(Shown):
         return {"means": means.mean.astype(np.float32), "compared": compared}
 
     def _adopt(self, fitted: Tensors) -> None:
-        self._fitted = fitted
+        self._fitted, self._fast = fitted, FastDraws.of(fitted["compared"])
 
     def _group(self, context: Context) -> Int64:
         if not self.schema.features:
@@ -173,9 +174,8 @@ class Counts(Shown):
         if len(self._fitted["compared"]) == 1:
             shares = best_of(self._fitted["compared"][0].T[group], allowed)
         else:
-            shares = vote_shares(
-                self._fitted["compared"], np.eye(groups(self.schema), dtype=np.float32)[group], allowed
-            )
+            phi = np.eye(groups(self.schema), dtype=np.float32)[group]
+            shares = vote_shares(self._fitted["compared"], phi, allowed, self._fast)
         return with_floor(shares, allowed, self.config.explore)
 
 

@@ -17,8 +17,9 @@ from pydantic import Field
 
 from campaignrl import rng
 from campaignrl.arrays import Bool, Float, Float32
-from campaignrl.policies.bandits.draw_votes import largest_of, scoring_layout, vote_shares
+from campaignrl.policies.bandits.draw_votes import scoring_layout, vote_shares
 from campaignrl.policies.bandits.linear_base import Factorised, WatchfulConfig
+from campaignrl.policies.bandits.vote_scores import fast_draws
 from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.choice import best_of
 from campaignrl.policies.linear_model import RidgeModel, marginal_covariances, widths
@@ -70,7 +71,7 @@ class LinTS(Factorised):
     def _adopt(self, fitted: Tensors) -> None:
         super()._adopt(fitted)
         self._by_action = scoring_layout(fitted["draws"])
-        self._largest = largest_of(self._by_action) if self._by_action.size else None
+        self._fast = fast_draws(self._by_action)
 
     @property
     def any_shape(self) -> bool:
@@ -80,7 +81,7 @@ class LinTS(Factorised):
     def _shares(self, phi: Float32, allowed: Bool) -> Float:
         if self.config.greedy:
             return best_of(self._means(phi), allowed)
-        return vote_shares(self._by_action, phi, allowed, self._largest)
+        return vote_shares(self._by_action, phi, allowed, self._fast)
 
 
 class LinUCB(Factorised):

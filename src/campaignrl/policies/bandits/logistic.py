@@ -19,8 +19,9 @@ from scipy.special import expit
 from campaignrl import rng
 from campaignrl.arrays import Bool, Float, Float32
 from campaignrl.errors import Problem, SpecError
-from campaignrl.policies.bandits.draw_votes import largest_of, scoring_layout, vote_shares
+from campaignrl.policies.bandits.draw_votes import scoring_layout, vote_shares
 from campaignrl.policies.bandits.linear_base import Factorised
+from campaignrl.policies.bandits.vote_scores import fast_draws
 from campaignrl.policies.base import Shapes, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.learner_settings import LearningConfig, TrainingRows, require_catalog, training_rows
@@ -111,7 +112,7 @@ class LogitTS(Factorised):
     def _adopt(self, fitted: Tensors) -> None:
         super()._adopt(fitted)
         self._by_action = scoring_layout(fitted["draws"])
-        self._largest = largest_of(self._by_action) if self._by_action.size else None
+        self._fast = fast_draws(self._by_action)
 
     def _stated(self, product: Float32) -> Float32:
         """Expected reward at the mode."""
@@ -124,4 +125,4 @@ class LogitTS(Factorised):
         return True
 
     def _shares(self, phi: Float32, allowed: Bool) -> Float:
-        return vote_shares(self._by_action, phi, allowed, self._largest)
+        return vote_shares(self._by_action, phi, allowed, self._fast)

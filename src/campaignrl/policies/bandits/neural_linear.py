@@ -19,6 +19,7 @@ from campaignrl.arrays import Bool, Float, Float32
 from campaignrl.errors import Problem, SpecError
 from campaignrl.features import Context, FeatureSchema
 from campaignrl.policies.bandits.draw_votes import scoring_layout, vote_shares
+from campaignrl.policies.bandits.vote_scores import FastDraws
 from campaignrl.policies.base import Shapes, Shown, Tensors
 from campaignrl.policies.blas_threads import one_blas_thread
 from campaignrl.policies.choice import require_choice, with_floor
@@ -154,10 +155,11 @@ class NeuralLinear(Shown):
     def _set(self, coefficients: Float32, draws: Float32) -> None:
         self._coefficients, self._draws = coefficients, draws
         self._by_action = scoring_layout(draws)
+        self._fast = FastDraws.of(self._by_action)
 
     def _phi(self, X: Float32) -> Float32:
         return with_intercept(hidden_outputs(X, self._layers, self.config.activation))
 
     def _thompson(self, context: Context, allowed: Bool) -> Float:
         phi = self._phi(context.encode(self.schema))
-        return with_floor(vote_shares(self._by_action, phi, allowed), allowed, self.config.explore)
+        return with_floor(vote_shares(self._by_action, phi, allowed, self._fast), allowed, self.config.explore)
