@@ -63,6 +63,7 @@ from campaignrl.ope.nuisance import (
     propensities_unknown,
 )
 from campaignrl.ope.row_checks import RowChecks
+from campaignrl.policies import on_one_blas_thread
 from campaignrl.tables import read_log
 from campaignrl.tables.log import DecisionLog
 
@@ -72,6 +73,7 @@ DEFAULT = USUAL
 NONE_HAD = Estimate(NOT_TO_BE_HAD, NOT_TO_BE_HAD, NOT_TO_BE_HAD, NOT_TO_BE_HAD, "none")
 
 
+@on_one_blas_thread
 def evaluate(
     log: DecisionLog | str | Path,
     policy: PolicyLike,
@@ -220,6 +222,7 @@ def _lift(evidence: Evidence, other: Evidence, certain: float, alpha: float, at:
     return NONE_HAD if silent else difference(evidence, other, alpha, at)
 
 
+@on_one_blas_thread
 def compare_on_log(
     log: DecisionLog | str | Path,
     a: PolicyLike,

@@ -48,6 +48,7 @@ from campaignrl.policies.baselines import USUAL as USUAL
 from campaignrl.policies.baselines import baselines_of as baselines_of
 from campaignrl.policies.baselines import business_as_usual as business_as_usual
 from campaignrl.policies.blas_threads import keep_one_blas_thread as keep_one_blas_thread
+from campaignrl.policies.blas_threads import on_one_blas_thread as on_one_blas_thread
 from campaignrl.policies.blas_threads import one_blas_thread as one_blas_thread
 from campaignrl.policies.bundle import forget_in_bundle as forget_in_bundle
 from campaignrl.policies.bundle import read_manifest as read_manifest

@@ -6,11 +6,16 @@ product split over threads may round a row differently. Not here: our own thread
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache
+from functools import cache, wraps
+from typing import ParamSpec, TypeVar
 
 import scipy.linalg  # noqa: F401  loads scipy's own BLAS, so that the controller below sees it
 from threadpoolctl import LibController, ThreadpoolController
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @cache
@@ -33,4 +38,15 @@ def one_blas_thread() -> AbstractContextManager[object]:
     if all(one.num_threads == 1 for one in _blas()):  # which to set takes as long as to decide for a few customers
         return nullcontext()
     limited: AbstractContextManager[object] = _controller().limit(limits=1, user_api="blas")
+    return limited
+
+
+def on_one_blas_thread(function: Callable[P, R]) -> Callable[P, R]:
+    """The function, inside such a context: for one whose answer must not depend on how many cores there are."""
+
+    @wraps(function)
+    def limited(*args: P.args, **words: P.kwargs) -> R:
+        with one_blas_thread():
+            return function(*args, **words)
+
     return limited

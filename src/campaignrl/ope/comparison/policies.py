@@ -33,6 +33,7 @@ from campaignrl.ope.methods import (
     propensities,
     reward_range_of,
 )
+from campaignrl.policies import on_one_blas_thread
 from campaignrl.tables import read_log
 from campaignrl.tables.log import DecisionLog
 
@@ -95,6 +96,7 @@ class Rows(NamedTuple):
         return any(no_information(each, certain) for each in self.evidence)
 
 
+@on_one_blas_thread
 def compare_many_on_log(
     log: DecisionLog | str | Path,
     policies: Mapping[str, PolicyLike],

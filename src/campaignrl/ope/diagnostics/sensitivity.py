@@ -24,6 +24,7 @@ import numpy as np
 from campaignrl.arrays import Float
 from campaignrl.ope.data import ascending
 from campaignrl.ope.diagnostics.worst_weights import Extremes, WeightedRows
+from campaignrl.policies import on_one_blas_thread
 
 GAMMAS = (1.0, 1.05, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0)  # of the curve
 MOST = 50.0  # factors above it are not told apart
@@ -214,6 +215,7 @@ class Curve(Sequence[Bound]):
         self._ends = ends
 
     @cached_property
+    @on_one_blas_thread
     def _bounds(self) -> tuple[Bound, ...]:
         ways = (self._ends.moved, self._ends.with_margin)
         return tuple(Bound(g, *(end(g, upper) for end in ways for upper in (False, True))) for g in GAMMAS)

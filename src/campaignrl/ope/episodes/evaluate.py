@@ -44,12 +44,14 @@ from campaignrl.ope.estimators import sequential
 from campaignrl.ope.intervals import NOT_TO_BE_HAD, Estimate, Point
 from campaignrl.ope.methods import T
 from campaignrl.ope.nuisance import KINDS, Kind, propensities_unknown
+from campaignrl.policies import on_one_blas_thread
 from campaignrl.tables.log import DecisionLog
 
 SHARES = (0.1, 0.5, 0.9)  # of the quantiles shown
 NONE_HAD = Estimate(NOT_TO_BE_HAD, NOT_TO_BE_HAD, NOT_TO_BE_HAD, NOT_TO_BE_HAD, "none")
 
 
+@on_one_blas_thread
 def evaluate_episodes(
     log: DecisionLog,
     policy: PolicyLike,

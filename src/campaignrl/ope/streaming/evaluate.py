@@ -38,7 +38,7 @@ from campaignrl.ope.streaming.figures import bounds_of, figures_of, hidden_bias,
 from campaignrl.ope.streaming.model import SAMPLE, GivenModel, SampledRidge, StreamedModel, fit_sampled_ridge
 from campaignrl.ope.streaming.rows import Part, Question, part_of
 from campaignrl.ope.streaming.sums import AT, EMPTY, NOTHING, CustomerSums, Tally, closed, joined
-from campaignrl.policies import Policy, load_policy, one_blas_thread
+from campaignrl.policies import Policy, load_policy, on_one_blas_thread
 from campaignrl.policies.deep import Recurrent
 from campaignrl.tables.log import FACT, DecisionLog, LogInMemory, LogStream, open_log
 
@@ -47,6 +47,7 @@ WHOLE = "Evaluate it without --stream."
 NONE_HAD = Estimate(NOT_TO_BE_HAD, NOT_TO_BE_HAD, NOT_TO_BE_HAD, NOT_TO_BE_HAD, "none")
 
 
+@on_one_blas_thread  # a sum split over threads has other digits
 def evaluate_stream(
     log: str | Path | DecisionLog,
     policy: Policy | str | Path | Array,
@@ -104,8 +105,7 @@ def evaluate_stream(
     playing, base = (_policy(given, stream) for given in (policy, reference))
     fitted = _fitted(stream, model, estimators, reward_range, folds, seed, sample)
     question = Question(stream, playing, base, mix, fitted, tuple(estimators), spread)
-    with one_blas_thread():  # parts are joined here, too, and a sum split over threads has other digits
-        return _answer(question, _parts(question, workers), estimators, reward_range, alpha)
+    return _answer(question, _parts(question, workers), estimators, reward_range, alpha)
 
 
 def _check(
