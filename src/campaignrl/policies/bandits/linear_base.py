@@ -47,7 +47,7 @@ class WatchfulConfig(FactorisedConfig):
     @model_validator(mode="after")
     def _forgets_one_way(self) -> Self:
         if self.forget == "auto" and self.window:
-            raise ValueError("forget 'auto' decides itself how much is kept: it goes without a window")
+            raise ValueError("one way of forgetting: 'auto' decides itself how much is kept and goes without a window")
         return self
 
 
