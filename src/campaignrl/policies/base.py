@@ -143,19 +143,27 @@ def sample(probabilities: Float, u: Float) -> npt.NDArray[np.int64]:
     An action of probability zero is never taken, whatever the rounding of the row's sum.
     """
     n, k = probabilities.shape
+    if n <= FEW:
+        cumulative = probabilities.T.cumsum(axis=0, dtype=np.float64)
+        taken = (cumulative <= u * cumulative[-1]).sum(axis=0)
+        return _within(taken, probabilities)
     taken = np.empty(n, dtype=np.int64)
     scratch = np.empty((k, min(max(64, SUMMED_AT_ONCE // k), max(n, 1))))
     for start in range(0, n, scratch.shape[1]):
         rows = slice(start, start + scratch.shape[1])
         cumulative = scratch[:, : len(taken[rows])]  # turned round: four times as fast as sums along short rows
         cumulative[:] = probabilities[rows].T
-        if cumulative.shape[1] <= FEW:
-            np.cumsum(cumulative, axis=0, out=cumulative)
-        else:
-            for last, here in pairwise(cumulative):
-                here += last
+        for last, here in pairwise(cumulative):
+            here += last
         passed = cumulative <= u[rows] * cumulative[-1]
         taken[rows] = np.add.reduce(passed.view(np.uint8), axis=0, dtype=np.min_scalar_type(k))
-    beyond = np.flatnonzero(taken == k)
-    taken[beyond] = k - 1 - np.argmax(probabilities[beyond, ::-1] > 0.0, axis=1)
+    return _within(taken, probabilities)
+
+
+def _within(taken: npt.NDArray[np.int64], probabilities: Float) -> npt.NDArray[np.int64]:
+    """The same, with the last action that is possible where rounding has passed them all."""
+    k = probabilities.shape[1]
+    if taken.max(initial=0) == k:
+        beyond = np.flatnonzero(taken == k)
+        taken[beyond] = k - 1 - np.argmax(probabilities[beyond, ::-1] > 0.0, axis=1)
     return taken

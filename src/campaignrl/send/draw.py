@@ -8,7 +8,8 @@ c channels.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import partial
 from itertools import compress
 
 import numpy as np
@@ -18,6 +19,7 @@ import pandas as pd
 from campaignrl import rng
 from campaignrl.actions import NONE
 from campaignrl.arrays import Bool, Float, Objects, UInt64
+from campaignrl.features import Context
 from campaignrl.guard import Block, Facts, Met, Rules, allowed, answers, blocks, by_lane, rules_of
 from campaignrl.policies import Policy, Split, sample
 from campaignrl.policies.deep import Memory, ask
@@ -87,45 +89,52 @@ def draw(
     keys = rng.customer_keys(customers.ids) if keys is None else keys
     held_out = rng.uniform(keys, world.guard.holdout_salt, 0, Purpose.HOLDOUT) < world.guard.holdout
     u = rng.uniform(keys, seed, day, Purpose.ACTION)
-    lanes = rules.lanes
-    found = _empty(n, world, len(lanes.channel))
-    for start in range(0, n, ROWS_AT_A_TIME):
-        part = slice(start, start + ROWS_AT_A_TIME)
-        some = customers if n <= ROWS_AT_A_TIME else customers.take(part)
-        facts = facts_of(some, held_out[part], world, morning or Morning(day))
-        said = answers(rules, facts)
-        mask = allowed(rules, facts, said)
-        if closed is not None:
-            mask[closed[part], 1:] = False
-        found.eligible[part] = mask
+
+    def chances(rows: slice, context: Context, mask: Bool) -> Float:
         if isinstance(policy, Split):
-            p = policy.probabilities_of(keys[part], facts.context, mask)
-        else:
-            p = ask(policy, memory, keys[part], day, facts.context, mask)
-        action = found.action[part] = sample(p, u[part])
-        found.propensity[part] = p[np.arange(len(mask)), action]
-        found.none[part] = p[:, NONE]
-        found.is_best[part] = found.propensity[part] >= p.max(axis=1)
-        found.by_channel[part] = by_lane(p, lanes)
-        found.blocked[part] = _blocked(rules, facts, said)
-        if closed is not None:
-            for i in start + np.flatnonzero(closed[part]):
-                found.blocked[i] = "; ".join(filter(None, (SENT_TODAY, found.blocked[i])))
-        if progress is not None:
+            return policy.probabilities_of(keys[rows], context, mask)
+        return ask(policy, memory, keys[rows], day, context, mask)
+
+    found = []
+    for start in range(0, max(n, 1), ROWS_AT_A_TIME):
+        rows = slice(start, start + ROWS_AT_A_TIME)
+        some = customers if n <= ROWS_AT_A_TIME else customers.take(rows)
+        facts = facts_of(some, held_out[rows], world, morning or Morning(day))
+        shut = None if closed is None else closed[rows]
+        found.append(_drawn(rules, facts, u[rows], shut, partial(chances, rows)))
+        if progress is not None and n:
             progress(min(start + ROWS_AT_A_TIME, n), n)
-    return found
+    return found[0] if len(found) == 1 else _joined(found)
 
 
-def _empty(n: int, world: World, lanes: int) -> Drawn:
+def _drawn(
+    rules: Rules, facts: Facts, u: Float, closed: Bool | None, chances: Callable[[Context, Bool], Float]
+) -> Drawn:
+    """Of one block. u: (n,) of the draws; chances: (n, k) of what the policy would do, of contexts and masks."""
+    said = answers(rules, facts)
+    mask, blocked = allowed(rules, facts, said), _blocked(rules, facts, said)
+    if closed is not None:
+        shut = np.flatnonzero(closed)
+        mask[shut, 1:] = False
+        for i in shut:
+            blocked[i] = "; ".join(filter(None, (SENT_TODAY, blocked[i])))
+    p = chances(facts.context, mask)
+    action = sample(p, u)
+    propensity = p[np.arange(len(mask)), action].astype(np.float64, copy=False)
     return Drawn(
-        eligible=np.zeros((n, len(world.catalog)), dtype=bool),
-        action=np.zeros(n, dtype=np.int64),
-        propensity=np.ones(n),
-        none=np.ones(n),
-        by_channel=np.zeros((n, lanes)),
-        is_best=np.ones(n, dtype=bool),
-        blocked=np.full(n, "", dtype=object),
+        eligible=mask,
+        action=action,
+        propensity=propensity,
+        none=p[:, NONE].astype(np.float64),
+        by_channel=by_lane(p, rules.lanes),
+        is_best=propensity >= p.max(axis=1),
+        blocked=blocked,
     )
+
+
+def _joined(parts: list[Drawn]) -> Drawn:
+    """Blocks one behind the other."""
+    return Drawn(**{one.name: np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Drawn)})
 
 
 def _blocked(rules: Rules, facts: Facts, said: Met) -> Objects:

@@ -174,7 +174,8 @@ def counted_in(customers: CustomerTable, found: Standing, world: World, day: int
         window = contact_window(feature.name)
         if window is not None:
             own = np.asarray(columns[feature.name], dtype=np.float64)  # NaN stays: an unknown is no zero
-            columns[feature.name] = np.clip(own + found.contacts(None, window), feature.low, feature.high)
+            seen = np.maximum(own + found.contacts(None, window), feature.low)
+            columns[feature.name] = np.minimum(seen, feature.high)
         elif feature.name == AT_THE_START:
             columns[feature.name] = np.full(len(customers), float(max(world.horizon - day, 0)))
     names = [f"consent_{channel}" for channel in world.channels]

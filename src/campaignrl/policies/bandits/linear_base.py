@@ -72,10 +72,10 @@ class Factorised(Shown):
 
     def scores(self, context: Context) -> Float32:
         """(n, k) expected reward of every action, by the posterior mean."""
-        everything = np.ones((len(context), len(self.catalog)), dtype=bool)
         with one_blas_thread():
             if 0 < len(context) <= FEW and (few := self._means_of_few(context)) is not None:
                 return few
+            everything = np.ones((len(context), len(self.catalog)), dtype=bool)
             return by_encoded_chunks(lambda phi, _: self._means(phi), context, self.schema, everything)
 
     def update(self, log: DecisionLog) -> None:

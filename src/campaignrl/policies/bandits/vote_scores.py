@@ -97,13 +97,18 @@ def clear_votes(draws: FastDraws, phi: Float32, allowed: Bool) -> tuple[Votes, B
 
 
 def _votes_of_few(draws: FastDraws, phi: Float32, allowed: Bool) -> tuple[Votes, Bool]:
-    """The same for few rows: all at once, and all actions and columns, which to choose costs more."""
+    """The same for few rows: all at once, and all actions and columns, which to choose costs more; by row."""
     D, k, S = draws.table.shape[0] - 1, *draws.table.shape[1:]
-    x = phi.T.astype(draws.table.dtype, copy=False)
-    score = np.matmul(draws.table[:D].transpose(1, 2, 0).reshape(k * S, D), x).reshape(k, S, len(phi))
+    x = np.ascontiguousarray(phi, dtype=draws.table.dtype)
+    score = np.matmul(x, draws.table[:D].reshape(D, k * S)).reshape(len(phi), k, S)
     if not allowed.all():
-        bar(score, allowed.T)
-    return _told(score, _slack(draws.size[:D], x))
+        score += np.where(allowed, score.dtype.type(0.0), score.dtype.type(-np.inf))[:, :, None]
+    best = score.max(axis=1, keepdims=True)
+    best -= _slack(draws.size[:D], x.T)[:, None, None]
+    won = np.add.reduce((score >= best).view(np.uint8), axis=2, dtype=np.uint8)
+    clear: Bool = np.add.reduce(won, axis=1, dtype=np.uint16 if k * S < 1 << 16 else np.uint32) == S
+    won *= clear[:, None]
+    return won.T, clear
 
 
 class _Product:
