@@ -83,7 +83,7 @@ def stated_gains(policy: Policy, context: Context) -> Float32 | None:
     if getattr(policy, "score_unit", None) != REWARD:
         return None
     scores = np.asarray(policy.scores(context), dtype=np.float32)  # type: ignore[attr-defined]
-    gains: Float32 = scores - scores[:, [NONE]]
+    gains: Float32 = scores - scores[:, NONE : NONE + 1]
     return gains
 
 

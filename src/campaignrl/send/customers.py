@@ -116,6 +116,7 @@ def without_contacts(table: pa.Table, world: World) -> pa.Table:
 
 
 @lru_cache(maxsize=1_024)
+@lru_cache(maxsize=1_024)  # of every feature in every round of a service
 def contact_window(feature: str) -> int | None:
     """Days of a feature that counts contacts on all channels, as contacts_7d; None for any other."""
     middle = feature.removeprefix("contacts_").removesuffix("d")
