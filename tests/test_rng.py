@@ -46,9 +46,17 @@ def test_low_bits_of_a_draw_are_as_random_as_its_high_ones():
 def test_the_most_extreme_hashes_give_uniforms_below_one_and_finite_normals(monkeypatch, everywhere):
     extreme = lambda keys, seed, day, purpose, count, first=0: np.full((count, len(keys)), everywhere, np.uint64)  # noqa: E731
     monkeypatch.setattr(rng, "hashes", extreme)
-    draws = [*rng.uniforms(KEYS[:1], 0, 0, Purpose.TAG, 2), rng.uniform(KEYS[:1], 0, 0, Purpose.TAG)]
+    draws = [*rng.uniforms(KEYS[:99], 0, 0, Purpose.TAG, 2), rng.uniform(KEYS[:99], 0, 0, Purpose.TAG)]
     assert all(0.0 <= float(u[0]) < 1.0 for u in draws)
     assert all(np.isfinite(z[0]) for z in rng.normals(KEYS[:1], 0, 0, Purpose.TAG, 2))
+
+
+def test_a_customer_draws_the_same_alone_as_among_many():
+    keys = np.append(KEYS[:200], np.uint64(2**64 - 1))
+    many = rng.uniform(keys, 2**40, 20_000, Purpose.ACTION, 3)
+    for size in (1, 2, rng.FEW, rng.FEW + 1):
+        parts = [rng.uniform(keys[i : i + size], 2**40, 20_000, Purpose.ACTION, 3) for i in range(0, len(keys), size)]
+        assert np.concatenate(parts).tobytes() == many.tobytes()
 
 
 def test_normals_have_the_moments_of_a_standard_normal():

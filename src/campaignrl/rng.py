@@ -22,7 +22,8 @@ import numpy.typing as npt
 from campaignrl.arrays import Float, Float32, UInt64
 
 _GOLDEN = 0x9E3779B97F4A7C15
-_MUL1, _MUL2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_INT1, _INT2 = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+_MUL1, _MUL2 = np.uint64(_INT1), np.uint64(_INT2)
 _UNMUL1, _UNMUL2 = (np.uint64(pow(int(m), -1, 1 << 64)) for m in (_MUL1, _MUL2))  # their inverses modulo 2^64
 _S30, _S27, _S31, _S40 = (np.uint64(s) for s in (30, 27, 31, 40))
 _S8 = np.uint32(8)
@@ -31,6 +32,7 @@ _INV24, _TURN = np.float32(2.0**-24), np.float32(2.0 * np.pi * 2.0**-32)
 _HALF, _MINUS_TWO = np.float32(0.5), np.float32(-2.0)
 
 AT_ONCE = 1_000  # texts; fewer are not worth the import that makes many fast
+FEW = 12  # keys that are hashed one by one sooner than by a dozen calls for all
 
 
 class Purpose(IntEnum):
@@ -73,8 +75,8 @@ def mix(x: UInt64, out: UInt64 | None = None) -> UInt64:
 
 def _mix_int(x: int) -> int:
     x &= _MASK64
-    x = ((x ^ (x >> 30)) * int(_MUL1)) & _MASK64
-    x = ((x ^ (x >> 27)) * int(_MUL2)) & _MASK64
+    x = ((x ^ (x >> 30)) * _INT1) & _MASK64
+    x = ((x ^ (x >> 27)) * _INT2) & _MASK64
     return x ^ (x >> 31)
 
 
@@ -181,6 +183,9 @@ def uniforms(keys: UInt64, seed: int, day: int, purpose: Purpose, count: int) ->
 
 def uniform(keys: UInt64, seed: int, day: int, purpose: Purpose, k: int = 0) -> Float:
     """One array (n,) of float64 uniforms in [0, 1) with 53 bits; its own streams, apart from `uniforms`."""
+    if len(keys) <= FEW:
+        of = int(stream(seed, day, purpose, k + (1 << 32)))
+        return np.array([(_mix_int(key ^ of) >> 11) * 2.0**-53 for key in keys.tolist()], dtype=np.float64)
     (h,) = hashes(keys, seed, day, purpose, 1, k + (1 << 32))
     result: Float = (h >> np.uint64(11)).astype(np.float64) * 2.0**-53
     return result
