@@ -30,6 +30,17 @@ def test_sample_is_monotone_in_u(p, u, v):
     assert (low <= high).all()
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_row_is_sampled_alike_alone_and_among_many(order):
+    chance = np.random.default_rng(4)
+    p = np.where(chance.random((300, 33)) < 0.5, 0.0, chance.random((300, 33)))
+    p[:, 0] += 1e-3
+    p = np.asarray(p / p.sum(axis=1, keepdims=True), order=order)
+    u = np.where(chance.random(300) < 0.3, 1 - 2**-53, chance.random(300))  # the last of them, whatever the rounding
+    alone = [sample(p[i : i + size], u[i : i + size]) for size in (1, 7, 64) for i in range(0, 300, size)]
+    assert np.concatenate(alone).tolist() == sample(p, u).tolist() * 3
+
+
 def test_sample_hits_each_action_as_often_as_its_probability():
     p = np.tile([0.1, 0.0, 0.6, 0.3], (100_000, 1))
     u = (np.arange(100_000) + 0.5) / 100_000  # a grid, so the shares are exact
