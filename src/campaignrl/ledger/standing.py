@@ -24,6 +24,8 @@ from campaignrl.ledger.handovers import not_sent
 from campaignrl.ledger.permissions import Permissions
 from campaignrl.ledger.schemas import ADDRESS
 
+FEW = 16  # sends, of which each window of a service's round is counted one by one
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -59,15 +61,35 @@ class Standing:
 
     def offer_contacts(self, offer: str, days: int) -> Int:
         """(n,) sends of an offer in the window of `days` days that ends today."""
-        inside = (self._when > self.day - days) & (self._when <= self.day) & (self._offer == offer)
-        return np.bincount(self._customer[inside], minlength=len(self.suppressed))
+        return self._counted(days, None, offer)
 
     def contacts(self, channel: str | None, days: int) -> Int:
         """(n,) sends in the window of `days` days that ends today; channel None: all."""
+        return self._counted(days, channel, None)
+
+    def _counted(self, days: int, channel: str | None, offer: str | None) -> Int:
+        """(n,) sends in the window of `days` days that ends today, on a channel and of an offer where they are said."""
+        if self._few is not None:
+            found = np.zeros(len(self.suppressed), dtype=np.int64)
+            for customer, when, by, of in self._few:
+                said = (channel is None or by == channel) and (offer is None or of == offer)
+                if said and self.day - days < when <= self.day:
+                    found[customer] += 1
+            return found
         inside = (self._when > self.day - days) & (self._when <= self.day)
         if channel is not None:
             inside &= self._channel == channel
+        if offer is not None:
+            inside &= self._offer == offer
         return np.bincount(self._customer[inside], minlength=len(self.suppressed))
+
+    @cached_property
+    def _few(self) -> list[tuple[int, int, str, str]] | None:
+        """Customer, day, channel and offer of each send; None where it takes longer to look at them one by one."""
+        if len(self._when) > FEW:
+            return None
+        columns = (self._customer, self._when, self._channel, self._offer)
+        return list(zip(*(cells.tolist() for cells in columns), strict=True))
 
     def barred_today(self, suppressed: Bool, consent: Bool, channels: list[str], offers: Collection[str]) -> list[str]:
         """Decisions of earlier runs of the day to send to who may not be contacted now, or what may not be sent.
