@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,6 +36,7 @@ from campaignrl.service.store.store import HASHED, Store
 from campaignrl.specs import World
 
 MOST = 100_000  # rows of one append
+AT_ONCE = 2_000  # rows from the ledger in one transaction, which decisions of the service wait for
 TAKEN = "taken from the ledger"  # source of permissions that came from there
 LONG = "rule.suppression_list"
 
@@ -99,13 +101,10 @@ def _into(store: Store, ledger: Ledger, table: Table, rows_of: Any) -> int:
     while True:
         with store.writing() as con:
             begun, meant = _meant(con, table)
-            if meant <= begun:
-                return many
-            asked = select(table).where(table.c.seq > begun, table.c.seq <= meant).order_by(table.c.seq)
-            rows = [dict(row) for row in con.execute(asked).mappings()]
-            if table is decisions:
-                records = unpacked(con, [row["record"] for row in rows])
-                rows = [{**row, "record": record} for row, record in zip(rows, records, strict=True)]
+        if meant <= begun:
+            return many
+        with store.reading() as con:  # of which no decision has to wait for the end
+            rows = _rows_to(con, table, begun, meant)
         made = [row for row in rows if row.get("source") != TAKEN]
         for day, part in _by_day(table, made):
             name = hashlib.blake2b(f"{store.id}:{table.name}:{begun}:{day}".encode(), digest_size=16).hexdigest()
@@ -113,6 +112,16 @@ def _into(store: Store, ledger: Ledger, table: Table, rows_of: Any) -> int:
         with store.writing() as con:
             con.execute(update(flows).where(flows.c.what == table.name).values(done=meant))
         many += len(made)
+
+
+def _rows_to(con: Connection, table: Table, begun: int, meant: int) -> list[dict[str, Any]]:
+    """Rows after one and up to another, records of decisions by the names of their cells."""
+    asked = select(table).where(table.c.seq > begun, table.c.seq <= meant).order_by(table.c.seq)
+    rows = [dict(row) for row in con.execute(asked).mappings()]
+    if table is not decisions:
+        return rows
+    records = unpacked(con, [row["record"] for row in rows])
+    return [{**row, "record": record} for row, record in zip(rows, records, strict=True)]
 
 
 def _named(rows: pa.Table, run: str) -> pa.Table:
@@ -179,31 +188,50 @@ def _outcome_rows(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
 
 
 def _back(store: Store, ledger: Ledger) -> int:
-    """Take in what others decided and heard: their sends count here, too, and their words of permission hold."""
-    columns = ["decision_id", "customer_id", "day", "channel", "offer", "cost", "action", "rule.address"]
-    rows = ledger.read("decisions", columns[:-1], columns[-1]).to_pandas()
-    rows = rows[rows["action"] != 0]
-    failed = not_sent(ledger)
-    with store.writing() as con:
-        own = set(con.execute(select(sends.c.decision_id)).scalars())
-        new = rows[~rows["decision_id"].isin(own)]
-        made = [_as_send(row, row["decision_id"] not in failed) for row in new.to_dict("records")]
-        if made:
-            con.execute(insert(sends), made)
-            counted = [row for row in made if row["counted"]]
-            changes: dict[str, int] = {}
-            for row in counted:
-                for name, value in ((SPENT, row["cost"]), (f"{ON_DAY}:{row['day']}:{row['channel']}", 1)):
-                    changes[name] = changes.get(name, 0) + value
-                changes[f"{OF_OFFER}:{row['offer']}"] = changes.get(f"{OF_OFFER}:{row['offer']}", 0) + 1
-            add_to_totals(con, changes)
-        set_counted(con, sorted(failed & own), False)
-        heard, forgotten = _heard(ledger)
+    """Take in what others decided and heard: their sends count here, too, and their words of permission hold.
+
+    What is new is found before anything is written, and written in parts, since every decision of the service waits for
+    who writes. Nobody else brings rows of the ledger meanwhile, whose lock is held; what is cut off goes on next time.
+    """
+    columns = ["decision_id", "customer_id", "day", "channel", "offer", "cost"]
+    rows = ledger.read("decisions", columns, "rule.address", among=(("action", "!=", 0),)).to_pandas()
+    failed, (heard, forgotten) = not_sent(ledger), _heard(ledger)
+    with store.reading() as con:
+        own = {one: bool(counted) for one, counted in con.execute(select(sends.c.decision_id, sends.c.counted)).all()}
+        heard = _unheard(con, heard)
+    new = rows[~rows["decision_id"].isin(own.keys())]
+    made = [_as_send(row, row["decision_id"] not in failed) for row in new.to_dict("records")]
+    undone = sorted(one for one in failed if own.get(one))
+    with store.writing() as con:  # first who must not be sent to
         remember_erased(con, forgotten)
-        for arrived in sorted(set(heard["arrived"].astype(int))):
-            words = heard[heard["arrived"] == arrived].to_dict("records")
-            add_permissions(con, [{str(name): cell for name, cell in row.items()} for row in words], arrived)
+    for arrived, words in heard.groupby(heard["arrived"].astype(int)):
+        for some in _parts(words.to_dict("records")):
+            with store.writing() as con:
+                add_permissions(con, some, int(str(arrived)))
+    for some in _parts(made):
+        with store.writing() as con:
+            _take_in(con, some)
+    for some in _parts(undone):
+        with store.writing() as con:
+            set_counted(con, some, False)
     return len(made)
+
+
+def _parts(rows: list[Any]) -> Iterator[list[Any]]:
+    """As many at once as nobody has to wait for long."""
+    return (rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE))
+
+
+def _take_in(con: Connection, made: Sequence[Mapping[str, Any]]) -> None:
+    """Sends of others, with what they used."""
+    con.execute(insert(sends), made)
+    changes: Counter[str] = Counter()
+    for row in made:
+        if row["counted"]:
+            changes[SPENT] += row["cost"]
+            changes[f"{ON_DAY}:{row['day']}:{row['channel']}"] += 1
+            changes[f"{OF_OFFER}:{row['offer']}"] += 1
+    add_to_totals(con, changes)
 
 
 def _heard(ledger: Ledger) -> tuple[pd.DataFrame, dict[str, int]]:
@@ -213,6 +241,15 @@ def _heard(ledger: Ledger) -> tuple[pd.DataFrame, dict[str, int]]:
     forgotten = dict(zip(rows["customer_id"][hashed], rows["day"][hashed].astype(int), strict=True))
     found: pd.DataFrame = rows[~hashed].assign(source=TAKEN).astype({"day": int, "allowed": bool})
     return found, {str(one): int(day) for one, day in forgotten.items()}
+
+
+def _unheard(con: Connection, heard: pd.DataFrame) -> pd.DataFrame:
+    """Those of words of permission that the store has not got."""
+    key = ["customer_id", "channel", "allowed", "day"]
+    asked = select(*(permissions.c[name] for name in key))
+    known = {(who, channel, bool(said), int(day)) for who, channel, said, day in con.execute(asked).all()}
+    told = zip(*(heard[name].tolist() for name in key), strict=True)
+    return heard.loc[np.array([one not in known for one in told], dtype=bool)]
 
 
 def _as_send(row: Mapping[str, Any], counted: bool) -> dict[str, Any]:
