@@ -4,6 +4,7 @@
 [--json FILE]`. Load comes open-loop at each rate from the same machine: a request that waits is counted from when it
 was due, so a stall shows. linear Thompson sampling in ecommerce, with its guard. SQLite: WAL, synchronous FULL;
 PostgreSQL: its defaults (fsync, synchronous_commit on). Ten minutes: `--seconds 600 --rates 1000 --stores sqlite`.
+Stolen: share of the cores' time that the host gave to others meanwhile, during which nobody is answered.
 """
 
 import argparse
@@ -159,11 +160,22 @@ def memory_of(process):
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
+def stolen():
+    """Seconds so far in which the host gave this machine's cores to others, as Linux counts them."""
+    return int(Path("/proc/stat").read_text().partition("\n")[0].split()[8]) / os.sysconf("SC_CLK_TCK")
+
+
 def single(process, address, rate, seconds, ids):
     """Figures of single requests at one rate."""
     memory, cpu, own, rounds = [memory_of(process)], cpu_of(process), time.process_time(), rounds_of(*address)
+    taken = [stolen()]
+
+    def look():
+        memory.append(memory_of(process))
+        taken.append(stolen())
+
     tag = b"r%d-%d" % (rate, int(cpu * 100))
-    load = open_loop(*address, rate, seconds, ids, tag, lambda: memory.append(memory_of(process)))
+    load = open_loop(*address, rate, seconds, ids, tag, look)
     found, (asked, many) = np.array(load.found), rounds_of(*address) - rounds
     p50, p99 = np.quantile(found, [0.5, 0.99]) * 1e3
     return {
@@ -178,6 +190,8 @@ def single(process, address, rate, seconds, ids):
         "together": asked / many,
         "wrong": load.wrong,
         "memory_mb": memory,
+        "stolen": (taken[-1] - taken[0]) / load.took / os.cpu_count(),
+        "stolen_of_tenths": (np.diff(taken) * SAMPLES / load.took / os.cpu_count()).tolist(),
     }
 
 
@@ -195,7 +209,7 @@ def measured(folder, store, ids, rates, seconds, batch):
                 f"  worst {row['worst_ms']:7.1f} ms  CPU a decision {row['cpu_ms']:.2f} + load {row['own_ms']:.2f} ms"
             )
             said += f"  {row['together']:.1f} a round  wrong {row['wrong']}"
-            said += f"  memory {row['memory_mb'][0]:.0f} -> {row['memory_mb'][-1]:.0f} MB"
+            said += f"  memory {row['memory_mb'][0]:.0f} -> {row['memory_mb'][-1]:.0f} MB  stolen {row['stolen']:.1%}"
             print(f"{kind:<10} {said}", flush=True)
         before = cpu_of(process)
         speed = asyncio.run(batches(host, port, batch, 1_000, ids, b"batch"))
