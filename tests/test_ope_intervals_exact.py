@@ -125,6 +125,34 @@ def test_customers_are_numbered_in_their_order_whatever_the_order_of_rows():
     assert math.isnan(std_error(influence, Clusters(np.zeros(3, dtype=int))))
 
 
+@pytest.mark.parametrize(
+    ("customers", "each"), [(1_024, 16), (1_500, 37), (2_100, 512), (1_023, 16), (1_024, 15), (1_024, 513)]
+)
+def test_sums_of_many_customers_at_once_are_those_of_one_row_after_another(customers, each):
+    customer = np.repeat(np.arange(customers), each)
+    values = np.random.default_rng(0).normal(size=len(customer)) * 10.0 ** (customer % 7)
+    values[:each] = -0.0
+    clusters = Clusters(customer)
+    assert bool(clusters._each) == (customers >= 1_024 and 16 <= each <= 512)
+    assert clusters.sums(values).tobytes() == np.bincount(customer, values).tobytes()
+
+
+@pytest.mark.parametrize("change", ["one more row", "apart", "a number left out"])
+def test_customers_whose_rows_do_not_stand_alike_are_added_up_all_the_same(change):
+    customer = np.repeat(np.arange(1_100), 20)
+    if change == "one more row":
+        customer = np.append(customer, 1_099)
+    elif change == "apart":
+        customer = np.roll(customer, 1)
+    else:
+        customer[customer >= 7] += 1
+    values = np.random.default_rng(0).normal(size=len(customer))
+    clusters = Clusters(customer)
+    assert not clusters._each
+    expected = np.bincount(customer, values)
+    assert clusters.sums(values).tobytes() == expected[np.bincount(customer) > 0].tobytes()
+
+
 def test_no_lower_bound_of_a_reward_is_above_all_rewards():
     """Means of weighted rewards may be: candidates end at the largest reward."""
     low = mixture(Path.of(np.full(2_000, 1.8)), 0.05)

@@ -118,6 +118,17 @@ def test_predictions_of_the_wrong_shape_are_refused_with_their_rows(shop, writte
         evaluate_stream(written(matured(shop.log(ROWS))), "uniform", model=Short())
 
 
+def test_who_does_not_ask_what_was_eligible_leaves_it_in_the_file(shop, written):
+    stream = open_log(written(matured(shop.log(ROWS))))
+    for group in range(len(stream.groups)):
+        for full, bare in zip(pieces(stream, group), pieces(stream, group, masks=False), strict=True):
+            assert full.log.eligible is not None
+            assert bare.log.eligible is None
+            assert bare.first == full.first
+            assert np.array_equal(bare.log.action, full.log.action)
+            assert np.array_equal(bare.log.context.encode(), full.log.context.encode())
+
+
 def test_the_cap_of_the_reward_model_is_reported(shop, written):
     path = written(matured(shop.log(ROWS)))
     found = evaluate_stream(path, "uniform", sample=1_500)

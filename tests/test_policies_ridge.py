@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaignrl.actions import Catalog, Channel, Offer
+from campaignrl.policies.linear_model import ridge
 from campaignrl.policies.linear_model.parameter_sharing import blocks_of
 from campaignrl.policies.linear_model.ridge import RidgeStatistics, fit_ridge
 
@@ -123,6 +124,20 @@ def test_parts_add_up_and_can_be_taken_away(n, share):
         np.testing.assert_allclose(value, whole.tensors()[name], atol=1e-9)
     for name, value in (whole - rest).tensors().items():
         np.testing.assert_allclose(value, first.tensors()[name], atol=1e-9)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_some_rows_of_many_are_taken_in_as_if_there_were_no_others(weighted, monkeypatch):
+    monkeypatch.setattr(ridge, "SUMMED_AT_ONCE", 50)  # several blocks of them
+    X, action, reward = rows(300)
+    weight = np.linspace(0.5, 2.0, 300) if weighted else None
+    mine = np.flatnonzero(np.arange(300) % 3 != 1)
+    a, b = (RidgeStatistics.zeros(CATALOG, X.shape[1]) for _ in range(2))
+    a.add(X, action, reward, weight, mine)
+    b.add(X[mine], action[mine], reward[mine], None if weight is None else weight[mine])
+    for name, value in a.tensors().items():
+        np.testing.assert_array_equal(value, b.tensors()[name])
+    assert a.count.sum() == pytest.approx(200 if weight is None else weight[mine].sum())
 
 
 def test_row_order_does_not_matter():

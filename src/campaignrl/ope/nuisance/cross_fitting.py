@@ -68,10 +68,9 @@ class CrossFitted:
         parts = [RidgeStatistics.zeros(log.catalog, log.context.schema.width) for _ in range(folds)]
         for rows in blocks(len(log)):
             X, fold = log.context.take(rows).encode(), self.fold[rows]
+            weight = None if self._weight is None else self._weight[rows]
             for f, part in enumerate(parts):
-                mine = np.flatnonzero(fold == f)
-                weight = None if self._weight is None else self._weight[rows][mine]
-                part.add(X[mine], log.action[rows][mine], log.reward[rows][mine], weight)
+                part.add(X, log.action[rows], log.reward[rows], weight, np.flatnonzero(fold == f))
         total = sum(parts[1:], parts[0])
         return [fit_ridge(total - part, log.catalog, l2=None) for part in parts]
 

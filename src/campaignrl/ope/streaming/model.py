@@ -61,7 +61,7 @@ class SampledRidge:
         for f, model in enumerate(self.models):
             mine = np.flatnonzero(fold == f)
             if len(mine):
-                q[mine] = model.predict(X[mine])
+                q[mine] = model.predict(X, mine)
         low, high = (np.float32(bound) for bound in self.reward_range)
         return np.clip(q, low, high, out=q)
 
@@ -74,7 +74,7 @@ def fit_sampled_ridge(
     parts = [RidgeStatistics.zeros(stream.facts.catalog, width) for _ in range(folds)]
     used, least, largest = 0, np.inf, -np.inf
     for group in sampled_groups(stream.groups, rows):
-        for piece in pieces(stream, group):
+        for piece in pieces(stream, group, masks=False):
             log = piece.log if piece.log.matured.all() else piece.log.take(np.flatnonzero(piece.log.matured))
             _take_in(parts, log, seed)
             used += len(log)
@@ -102,8 +102,7 @@ def _take_in(parts: list[RidgeStatistics], log: DecisionLog, seed: int) -> None:
     for rows in blocks(len(log)):
         X = log.context.take(rows).encode()
         for f, part in enumerate(parts):
-            mine = np.flatnonzero(fold[rows] == f)
-            part.add(X[mine], log.action[rows][mine], log.reward[rows][mine])
+            part.add(X, log.action[rows], log.reward[rows], at=np.flatnonzero(fold[rows] == f))
 
 
 def _folds(log: DecisionLog, folds: int, seed: int) -> Array:

@@ -50,19 +50,33 @@ class RidgeStatistics:
         k, D = len(catalog), width + 1
         return cls(np.zeros((k, D, D)), np.zeros((k, D)), np.zeros(k), np.zeros(k))
 
-    def add(self, X: Float32, action: npt.NDArray[np.integer[Any]], reward: Float, weight: Float | None = None) -> None:
-        """Take in m rows: X (m, d) encoded without intercept, action, reward, weight (m,): rows each counts for."""
-        with one_blas_thread():
-            for start in range(0, len(X), SUMMED_AT_ONCE):
-                rows = slice(start, start + SUMMED_AT_ONCE)
-                counts = None if weight is None else weight[rows]
-                self._add_block(X[rows], np.asarray(action[rows]), np.asarray(reward[rows], dtype=np.float64), counts)
+    def add(
+        self,
+        X: Float32,
+        action: npt.NDArray[np.integer[Any]],
+        reward: Float,
+        weight: Float | None = None,
+        at: Rows | None = None,
+    ) -> None:
+        """Take in m rows: X (m, d) encoded without intercept, action, reward, weight (m,): rows each counts for.
 
-    def _add_block(self, X: Float32, action: npt.NDArray[np.integer[Any]], reward: Float, weight: Float | None) -> None:
+        at: these of them alone, which is the same as handing in no others, and copies them once less.
+        """
+        with one_blas_thread():
+            for start in range(0, len(X if at is None else at), SUMMED_AT_ONCE):
+                rows = slice(start, start + SUMMED_AT_ONCE)
+                some = np.arange(rows.start, min(rows.stop, len(X))) if at is None else at[rows]
+                self._add_block(X, some, action, reward, weight)
+
+    def _add_block(
+        self, X: Float32, at: Rows, action: npt.NDArray[np.integer[Any]], reward: Float, weight: Float | None
+    ) -> None:
+        action, reward = np.asarray(action[at]), np.asarray(reward[at], dtype=np.float64)
+        weight = None if weight is None else weight[at]
         few = action.astype(np.uint16) if len(self.count) < 2**16 else action
         order = np.argsort(few, kind="stable")  # of short numbers by their digits, seven times as fast
-        phi, r = np.empty((len(X), X.shape[1] + 1)), reward[order]
-        phi[:, 0], phi[:, 1:] = 1.0, X.take(order, axis=0)
+        phi, r = np.empty((len(at), X.shape[1] + 1)), reward[order]
+        phi[:, 0], phi[:, 1:] = 1.0, X.take(at[order], axis=0)
         rows = np.bincount(action, minlength=len(self.count))
         ends = np.cumsum(rows)
         counts: Float = rows.astype(np.float64)

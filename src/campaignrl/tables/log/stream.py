@@ -105,8 +105,11 @@ def open_log(path: str | Path) -> LogStream:
     return LogStream(source, facts, rows, groups, columns, tuple(texts))
 
 
-def pieces(stream: LogStream | LogInMemory, group: int) -> Iterator[Piece]:
-    """The rows of one row group in order, at most ROW_GROUP at a time; DataError with all that is wrong with some."""
+def pieces(stream: LogStream | LogInMemory, group: int, masks: bool = True) -> Iterator[Piece]:
+    """The rows of one row group in order, at most ROW_GROUP at a time; DataError with all that is wrong with some.
+
+    masks: False leaves what was eligible in the file, unread and unchecked, for who does not ask.
+    """
     first = sum(stream.groups[:group])
     if isinstance(stream, LogInMemory):
         log = stream.log.take(slice(first, first + stream.groups[group]))
@@ -117,7 +120,8 @@ def pieces(stream: LogStream | LogInMemory, group: int) -> Iterator[Piece]:
         reading(stream.path),
         parquet_file(stream.path, codes=stream.texts) as file,
     ):
-        for batch in file.iter_batches(ROW_GROUP, [group], list(stream.columns), use_threads=False):
+        columns = [name for name in stream.columns if masks or name != "eligible"]
+        for batch in file.iter_batches(ROW_GROUP, [group], columns, use_threads=False):
             yield _piece(stream, pa.Table.from_batches([batch]), group, first)
             first += len(batch)
 
