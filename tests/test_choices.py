@@ -1,5 +1,7 @@
 """Who is asked, and that it makes no difference to anybody."""
 
+import datetime
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from campaignrl.actions import NONE
 from campaignrl.campaign import ready_policy, run_campaign, simulate
 from campaignrl.choices import actions_of_day, decide_day
 from campaignrl.demo import usual_policy
+from campaignrl.envs import customers_frame
 from campaignrl.envs.panel import Panel
 from campaignrl.errors import DataError
 from campaignrl.ope.data import asked_ahead, target_policy_of
@@ -14,6 +17,7 @@ from campaignrl.policies import certain_action
 from campaignrl.policies.deep.numpy_network import NetworkPolicy
 from campaignrl.policies.fixed.rules import RulesPolicy
 from campaignrl.policies.loading import build_policy
+from campaignrl.send.decide import decide
 from campaignrl.specs.bundled import bundled_files
 from campaignrl.specs.world import load_world
 from campaignrl.training import train
@@ -186,3 +190,49 @@ def test_a_kind_that_changes_probabilities_alone_is_drawn_from_them():
     for policy in (network, halved):
         np.testing.assert_array_equal(actions_of_day(panel, policy), decide_day(panel, policy).action)
     assert (actions_of_day(panel, halved) != actions_of_day(panel, network)).any()
+
+
+class Unguarded:
+    """A policy of somebody's own that does not heed the mask."""
+
+    name = kind = "unguarded"
+
+    def __init__(self, catalog, writes=False):
+        self.catalog, self.writes = catalog, writes
+
+    def probabilities(self, context, allowed):
+        if self.writes:
+            allowed[:] = True
+        return np.full(allowed.shape, 1.0 / allowed.shape[1])
+
+    def settings(self):
+        return {}
+
+    def tensors(self):
+        return {}
+
+
+def test_a_policy_that_heeds_no_mask_sends_nothing_anywhere():
+    world = load_world("ecommerce")
+    customers = customers_frame(Panel(world, 200, 3))
+    policy, day = Unguarded(world.catalog), datetime.date(2026, 12, 1)
+    with pytest.raises(DataError, match=r"policy unguarded, customers 0, 1, .* Action 1 was not eligible there"):
+        decide(policy, customers, world, day=day)
+    for played in (run_campaign, simulate):
+        with pytest.raises(DataError, match=r"policy unguarded: action on day 0 = .* not eligible"):
+            played(world, policy, customers=200, seed=1)
+    with pytest.raises(ValueError, match="read-only"):
+        decide(Unguarded(world.catalog, writes=True), customers, world, day=day)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"), [([2.0, -1.0], "sum"), ([np.nan, 1.0], "sum"), ([0.7, 0.2], "sum"), ([1.0], "of shape")]
+)
+def test_what_is_no_probability_sends_nothing(row, said):
+    world = load_world("ecommerce")
+    customers, policy = customers_frame(Panel(world, 3, 3)), Unguarded(world.catalog)
+    policy.probabilities = lambda context, allowed: np.pad(
+        np.tile(row, (len(allowed), 1)), ((0, 0), (0, allowed.shape[1] - 2 if len(row) > 1 else 0))
+    )
+    with pytest.raises(DataError, match=said):
+        decide(policy, customers, world, day=datetime.date(2026, 12, 1))

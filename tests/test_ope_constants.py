@@ -21,7 +21,6 @@ CONSTANTS = {
     "data.blocks": {"NUMBERS": 1 << 20},
     "data.log_sample": {"WINDOW": 256, "LEAST": 16_384, "SHARE": 32, "MOST": 262_144},
     "data.states": {"FADES": (0.6, 0.9), "MANY": 24},
-    "data.target_policy": {"TOLERANCE": 1e-5},
     "data.trajectories": {"ENDED": -1},
     "diagnostics.balance": {"SAID": 3},
     "diagnostics.cells": {

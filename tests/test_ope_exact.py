@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from campaignrl.ope.data import target_policy
 from campaignrl.ope.episodes.support_horizon import Step, _end
 from campaignrl.ope.estimators.marginal_weights import independent, memberships
 from campaignrl.ope.methods.weight_histogram import BINS, LEAST, PER_DOUBLING, histogram_sums, weight_histogram_from
+from campaignrl.policies import unsound_rows
 
 
 def test_the_histogram_of_weights_by_hand():
@@ -64,9 +64,9 @@ def test_what_is_wrong_at_the_first_step_out_of_reach(ess, share, words):
 def test_mass_outside_the_eligible_names_the_largest_and_its_action():
     p = np.array([[0.5, 0.5, 0.0], [0.2, 0.3, 0.5]])
     allowed = np.array([[True, True, True], [True, False, False]])
-    problem = target_policy._row_problems(p, allowed, 10, "table")[0]
+    problem = unsound_rows(p, allowed, lambda rows: f"rows {rows + 10}")[0]
     assert (problem.field, problem.value) == ("mass", 0.5)
     assert "Action 2 was not eligible" in problem.fix
     assert "11" in problem.where
-    sums = target_policy._row_problems(np.array([[0.5, 0.6, 0.0]]), np.ones((1, 3), dtype=bool), 0, "table")[0]
+    sums = unsound_rows(np.array([[0.5, 0.6, 0.0]]), np.ones((1, 3), dtype=bool), str)[0]
     assert (sums.field, sums.value) == ("sum", pytest.approx(1.1))

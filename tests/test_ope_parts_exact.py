@@ -16,7 +16,6 @@ from campaignrl.ope.data import states as states_module
 from campaignrl.ope.data.states import states, traces
 from campaignrl.ope.data.target_policy import (
     TargetPolicy,
-    _sound,
     policy_of_rows,
     read_probabilities,
     target_policy_of,
@@ -43,6 +42,7 @@ from campaignrl.ope.intervals.empirical_likelihood import (
     cressie_read_point,
     mean_weight_statistic,
 )
+from campaignrl.policies import are_sound
 
 # ---- targets
 
@@ -50,12 +50,12 @@ from campaignrl.ope.intervals.empirical_likelihood import (
 def test_probabilities_are_sound_up_to_a_hundred_thousandth():
     p = np.array([[0.5, 0.5]])
     for off, fine in ((0.0, True), (9e-6, True), (-9e-6, True), (1.1e-5, False), (-1.1e-5, False)):
-        assert _sound(p + np.array([[off, 0.0]]), None) is fine
-    assert _sound(np.array([[1.0, 0.0]]), np.array([[True, False]]))
-    assert not _sound(p, np.array([[True, False]]))
-    assert not _sound(np.array([[1.1, -0.1]]), None)
-    assert not _sound(np.array([[np.nan, 1.0]]), None)
-    assert _sound(np.zeros((0, 2)), None)
+        assert are_sound(p + np.array([[off, 0.0]]), None) is fine
+    assert are_sound(np.array([[1.0, 0.0]]), np.array([[True, False]]))
+    assert not are_sound(p, np.array([[True, False]]))
+    assert not are_sound(np.array([[1.1, -0.1]]), None)
+    assert not are_sound(np.array([[np.nan, 1.0]]), None)
+    assert are_sound(np.zeros((0, 2)), None)
 
 
 def problems_of(p, log, rows=slice(0, None)):

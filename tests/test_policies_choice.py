@@ -6,7 +6,9 @@ import pytest
 from campaignrl.errors import SHOWN, DataError
 from campaignrl.policies.choice import (
     ROWS_IN_CACHE,
+    TOLERANCE,
     _even,
+    are_sound,
     best_of,
     certainly,
     in_cache,
@@ -87,3 +89,11 @@ def test_shares_are_even_whichever_way_they_lie_in_memory(turned):
     found = _even(np.array([[True, True, False], [True, False, False], [True, True, True]]), 0.75, turned)
     assert found.tolist() == [[0.375, 0.375, 0.0], [0.75, 0.0, 0.0], [0.25, 0.25, 0.25]]
     assert found.flags.f_contiguous is turned
+
+
+def test_a_sum_may_be_off_by_what_files_of_single_precision_are():
+    assert TOLERANCE == 1e-5
+    p = np.array([[0.25, 0.75]])
+    assert are_sound(p + np.array([[0.9e-5, 0.0]]), None)
+    assert not are_sound(p + np.array([[1.1e-5, 0.0]]), None)
+    assert not are_sound(p - np.array([[1.1e-5, 0.0]]), None)

@@ -18,6 +18,7 @@ from campaignrl import rng
 from campaignrl.actions import NONE
 from campaignrl.arrays import Bool, Float, Int, Rows
 from campaignrl.envs import Panel
+from campaignrl.errors import DataError, Problem
 from campaignrl.features import Context
 from campaignrl.guard import Spending, by_lane, lanes_of, stock_of
 from campaignrl.policies import Policy, certain_action, drawn_action, sample
@@ -93,7 +94,19 @@ def _seen(panel: Panel, part: slice, where: slice | Rows) -> tuple[Context, Bool
 def _taken(panel: Panel, policy: Policy, where: slice | Rows, context: Context, allowed: Bool) -> Int:
     """(m,) what the policy does; one that is certain of every row need not be drawn from."""
     action = certain_action(policy, context, allowed)
-    return drawn_action(policy, context, allowed, _luck(panel, where)) if action is None else action
+    if action is None:
+        action = drawn_action(policy, context, allowed, _luck(panel, where))
+    _require_eligible(panel, policy, action, allowed)
+    return action
+
+
+def _require_eligible(panel: Panel, policy: Policy, action: Int, allowed: Bool) -> None:
+    """DataError for a policy that does not heed the mask. action: (m,); allowed: (m, k)."""
+    kept = allowed[np.arange(len(action)), action]
+    if not kept.all():
+        name = panel.world.catalog.names[int(action[np.argmin(kept)])]
+        fix = "Where the mask of a row bars an action, give it probability 0."
+        raise DataError(Problem(f"policy {policy.name}", f"action on day {panel.day}", name, "eligible", fix))
 
 
 def decide_rows(panel: Panel, policy: Policy, rows: Int, memory: Memory | None = None) -> Int:
@@ -118,6 +131,7 @@ def _decide(panel: Panel, policy: Policy, part: slice, memory: Memory | None, li
     action, propensity, none = np.full(n, NONE, dtype=np.int64), np.ones(n), np.ones(n)
     if len(rows):
         action[rows] = taken = _drawn(panel, rows + part.start, p)
+        _require_eligible(panel, policy, taken, mask)
         propensity[rows], none[rows] = p[np.arange(len(rows)), taken], p[:, NONE]
     return Choice(context, allowed, action, propensity, none, _by_channel(panel, p, rows, n) if limited else None)
 

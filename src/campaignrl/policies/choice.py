@@ -1,7 +1,7 @@
 """From scores or a chosen action to exact probabilities over what is allowed.
 
-Here: uniform, one certain action, the best ones, an exploration floor. Not here: where scores come from.
-n rows, k actions; every result (n, k) has rows that sum to 1 and zeros where not allowed.
+Here: uniform, one certain action, the best ones, an exploration floor; what is wrong with probabilities. Not here:
+where scores come from. n rows, k actions; every result (n, k) has rows that sum to 1 and zeros where not allowed.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from campaignrl.actions import NONE
-from campaignrl.arrays import Bool, Float
+from campaignrl.arrays import Array, Bool, Float, Int
 from campaignrl.errors import SHOWN, DataError, Problem
 
+TOLERANCE = 1e-5  # of a row's sum; float32 files of a hundred actions stay inside
 ROWS_IN_CACHE = 2_048  # of some tens of actions in double precision
 
 
@@ -29,6 +30,34 @@ def require_choice(allowed: Bool) -> None:
         where += f" and {len(empty) - SHOWN} more" if len(empty) > SHOWN else ""
         fix = "Allow `none`, or leave the rows out."
         raise DataError(Problem(where, "allowed actions", 0, "at least one", fix))
+
+
+def are_sound(p: Array, allowed: Bool | None) -> bool:
+    """Whether nothing is wrong with (n, k) probabilities, in few passes; what is not a number fails both bounds."""
+    within, sums = p.min(initial=0.0) >= 0.0, _sums(p)
+    within &= sums.min(initial=1.0) >= 1.0 - TOLERANCE and sums.max(initial=1.0) <= 1.0 + TOLERANCE
+    return bool(within and (allowed is None or not ((p > 0.0) & ~allowed).any()))
+
+
+def unsound_rows(p: Array, allowed: Bool, where: Callable[[Int], str]) -> list[Problem]:
+    """What is wrong with (n, k) probabilities. where: names rows by their numbers."""
+    sums = _sums(p)
+    good = (sums >= 1.0 - TOLERANCE) & (sums <= 1.0 + TOLERANCE) & (p.min(axis=1, initial=0.0) >= 0.0)
+    off, problems = np.flatnonzero(~good), []
+    if len(off):
+        fix = "Every row must be a probability for each action, adding up to 1."
+        problems.append(Problem(where(off), "sum", float(sums[off[0]]), "1, with no part below 0", fix))
+    outside = np.flatnonzero(((p > 0.0) & ~allowed).any(axis=1))
+    if len(outside):
+        row = outside[0]
+        action = int(np.argmax(np.where(allowed[row], 0.0, p[row])))
+        fix = f"Action {action} was not eligible there; give it probability 0."
+        problems.append(Problem(where(outside), "mass", float(p[row, action]), "within the eligible", fix))
+    return problems
+
+
+def _sums(p: Array) -> Array:
+    return np.asarray(p @ np.ones(p.shape[1], dtype=p.dtype))
 
 
 def uniform_over(allowed: Bool) -> Float:

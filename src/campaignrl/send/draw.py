@@ -19,9 +19,10 @@ import pandas as pd
 from campaignrl import rng
 from campaignrl.actions import NONE
 from campaignrl.arrays import Bool, Float, Objects, UInt64
+from campaignrl.errors import SHOWN, DataError, Problem
 from campaignrl.features import Context
 from campaignrl.guard import Block, Facts, Met, Rules, allowed, answers, blocks, by_lane, rules_of
-from campaignrl.policies import Policy, Split, sample
+from campaignrl.policies import Policy, Split, are_sound, sample, unsound_rows
 from campaignrl.policies.deep import Memory, ask
 from campaignrl.rng import Purpose
 from campaignrl.send.facts import Morning, facts_of
@@ -91,9 +92,13 @@ def draw(
     u = rng.uniform(keys, seed, day, Purpose.ACTION)
 
     def chances(rows: slice, context: Context, mask: Bool) -> Float:
+        mask.flags.writeable = False  # by any policy, for what is recorded is what it was told
         if isinstance(policy, Split):
-            return policy.probabilities_of(keys[rows], context, mask)
-        return ask(policy, memory, keys[rows], day, context, mask)
+            p = policy.probabilities_of(keys[rows], context, mask)
+        else:
+            p = ask(policy, memory, keys[rows], day, context, mask)
+        _require_sound(policy.name, p, mask, customers.ids[rows])
+        return p
 
     found = []
     for start in range(0, max(n, 1), ROWS_AT_A_TIME):
@@ -105,6 +110,20 @@ def draw(
         if progress is not None and n:
             progress(min(start + ROWS_AT_A_TIME, n), n)
     return found[0] if len(found) == 1 else _joined(found)
+
+
+def _require_sound(name: str, p: Float, mask: Bool, ids: Objects) -> None:
+    """DataError for a policy that gives no probabilities, or would send what the guard forbids: it sends nothing."""
+    if p.shape != mask.shape:
+        raise DataError(Problem(f"policy {name}", "probabilities", p.shape, f"of shape {mask.shape}"))
+    if not are_sound(p, mask):
+        raise DataError(unsound_rows(p, mask, lambda rows: f"policy {name}, {_called(ids[rows])}"))
+
+
+def _called(ids: Objects) -> str:
+    """Customers, of many the first."""
+    more = f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
+    return f"customer{'s' if len(ids) > 1 else ''} {', '.join(map(str, ids[:SHOWN]))}{more}"
 
 
 def _drawn(

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from campaignrl.arrays import Array, Bool
+from campaignrl.arrays import Array
 from campaignrl.errors import SHOWN, DataError, Problem, UsageError, nearest
 from campaignrl.ope.data.asked_ahead import AskedAhead
-from campaignrl.policies import Policy, load_policy
+from campaignrl.policies import Policy, are_sound, load_policy, unsound_rows
 from campaignrl.policies.deep import Recurrent, answers_on, gaps_in
 from campaignrl.tables.files import read_frame
 from campaignrl.tables.log import FACT, CustomerSketch, DecisionLog
@@ -26,7 +26,6 @@ from campaignrl.tables.log import FACT, CustomerSketch, DecisionLog
 LOGGED = "logged"
 WORDS = (LOGGED, "estimate")  # which have a meaning of their own, whatever files there are
 TABLES = (".parquet", ".pq", ".csv", ".csv.gz", ".tsv")  # what a file of probabilities ends in
-TOLERANCE = 1e-5  # of a row's sum; float32 files of a hundred actions stay inside
 
 
 @dataclass(frozen=True)
@@ -48,8 +47,8 @@ class TargetPolicy:
         expected = (len(log.action[rows]), len(log.catalog))
         if p.shape != expected:
             raise DataError(Problem(f"policy {self.name}", "probabilities", p.shape, f"of shape {expected}"))
-        if not _sound(p, None if log.eligible is None else log.eligible[rows]):
-            raise DataError(_row_problems(p, log.allowed(rows), rows.start, self.name))
+        if not are_sound(p, None if log.eligible is None else log.eligible[rows]):
+            raise DataError(unsound_rows(p, log.allowed(rows), lambda at: _where(self.name, at + rows.start)))
         return p
 
 
@@ -183,36 +182,6 @@ def _check_columns(frame: pd.DataFrame, log: DecisionLog, where: str) -> None:
         problems.append(Problem(where, "decision_id", str(twice.iloc[0]), f"there once ({len(twice)} are repeated)"))
     if problems:
         raise DataError(problems)
-
-
-def _sound(p: Array, allowed: Bool | None) -> bool:
-    """Whether nothing is wrong with (m, k) probabilities, in few passes; what is not a number fails both bounds."""
-    within, sums = p.min(initial=0.0) >= 0.0, _sums(p)
-    within &= sums.min(initial=1.0) >= 1.0 - TOLERANCE and sums.max(initial=1.0) <= 1.0 + TOLERANCE
-    return bool(within and (allowed is None or not ((p > 0.0) & ~allowed).any()))
-
-
-def _sums(p: Array) -> Array:
-    return np.asarray(p @ np.ones(p.shape[1], dtype=p.dtype))
-
-
-def _row_problems(p: Array, allowed: Bool, first: int, name: str) -> list[Problem]:
-    sums = _sums(p)
-    good = (sums >= 1.0 - TOLERANCE) & (sums <= 1.0 + TOLERANCE) & (p.min(axis=1, initial=0.0) >= 0.0)
-    off = np.flatnonzero(~good)
-    problems = []
-    if len(off):
-        fix = "Every row must be a probability for each action, adding up to 1."
-        problems.append(Problem(_where(name, off + first), "sum", float(sums[off[0]]), "1, with no part below 0", fix))
-    outside = np.flatnonzero(((p > 0.0) & ~allowed).any(axis=1))
-    if len(outside):
-        row = outside[0]
-        action = int(np.argmax(np.where(allowed[row], 0.0, p[row])))
-        fix = f"Action {action} was not eligible there; give it probability 0."
-        problems.append(
-            Problem(_where(name, outside + first), "mass", float(p[row, action]), "within the eligible", fix)
-        )
-    return problems
 
 
 def _where(name: str, rows: Array) -> str:
