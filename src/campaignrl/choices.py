@@ -93,16 +93,16 @@ def _seen(panel: Panel, part: slice, where: slice | Rows) -> tuple[Context, Bool
 
 def _taken(panel: Panel, policy: Policy, where: slice | Rows, context: Context, allowed: Bool) -> Int:
     """(m,) what the policy does; one that is certain of every row need not be drawn from."""
+    allowed.flags.writeable = False  # by any policy, which is held against it
     action = certain_action(policy, context, allowed)
     if action is None:
         action = drawn_action(policy, context, allowed, _luck(panel, where))
-    _require_eligible(panel, policy, action, allowed)
+    _require_eligible(panel, policy, action, allowed[np.arange(len(action)), action])
     return action
 
 
-def _require_eligible(panel: Panel, policy: Policy, action: Int, allowed: Bool) -> None:
-    """DataError for a policy that does not heed the mask. action: (m,); allowed: (m, k)."""
-    kept = allowed[np.arange(len(action)), action]
+def _require_eligible(panel: Panel, policy: Policy, action: Int, kept: Bool) -> None:
+    """DataError for a policy that does not heed the mask. action: (m,); kept: (m,) whether the mask allows it."""
     if not kept.all():
         name = panel.world.catalog.names[int(action[np.argmin(kept)])]
         fix = "Where the mask of a row bars an action, give it probability 0."
@@ -131,7 +131,7 @@ def _decide(panel: Panel, policy: Policy, part: slice, memory: Memory | None, li
     action, propensity, none = np.full(n, NONE, dtype=np.int64), np.ones(n), np.ones(n)
     if len(rows):
         action[rows] = taken = _drawn(panel, rows + part.start, p)
-        _require_eligible(panel, policy, taken, mask)
+        _require_eligible(panel, policy, taken, allowed[rows, taken])
         propensity[rows], none[rows] = p[np.arange(len(rows)), taken], p[:, NONE]
     return Choice(context, allowed, action, propensity, none, _by_channel(panel, p, rows, n) if limited else None)
 
