@@ -7,7 +7,7 @@ import pytest
 
 from campaignrl.actions import NONE
 from campaignrl.campaign import ready_policy, run_campaign, simulate
-from campaignrl.choices import actions_of_day, decide_day
+from campaignrl.choices import actions_of_day, decide_day, decide_rows
 from campaignrl.demo import usual_policy
 from campaignrl.envs import customers_frame
 from campaignrl.envs.panel import Panel
@@ -221,6 +221,8 @@ def test_a_policy_that_heeds_no_mask_sends_nothing_anywhere():
     for played in (run_campaign, simulate):
         with pytest.raises(DataError, match=r"policy unguarded: action on day 0 = .* not eligible"):
             played(world, policy, customers=200, seed=1)
+    with pytest.raises(DataError, match=r"policy unguarded: action on day 0 = .* not eligible"):
+        decide_rows(Panel(world, 200, 3), policy, np.arange(100))
     with pytest.raises(ValueError, match="read-only"):
         decide(Unguarded(world.catalog, writes=True), customers, world, day=day)
 

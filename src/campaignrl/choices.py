@@ -114,8 +114,11 @@ def decide_rows(panel: Panel, policy: Policy, rows: Int, memory: Memory | None =
     if memory is not None:
         return np.asarray(decide_day(panel, policy, memory).action[rows])
     context = panel.observe(rows)
-    probabilities = ask(policy, None, panel.traits.key[rows], panel.day, context, panel.allowed(context, rows))
-    return _drawn(panel, rows, probabilities)
+    allowed = panel.allowed(context, rows)
+    allowed.flags.writeable = False
+    action = _drawn(panel, rows, ask(policy, None, panel.traits.key[rows], panel.day, context, allowed))
+    _require_eligible(panel, policy, action, allowed[np.arange(len(action)), action])
+    return action
 
 
 def _decide(panel: Panel, policy: Policy, part: slice, memory: Memory | None, limited: bool) -> Choice:
