@@ -93,7 +93,7 @@ def table(truth: dict, logs: list[dict], said: dict) -> str:
     for name, true in truth.items():
         e = logs[0][name]
         shown = [true, *(e["estimates"][x] for x in ESTIMATORS)]
-        values = "".join(f"{x['value']:9.2f} ({x['std_error']:.2f})" for x in shown)
+        values = "".join(f"{_said(x['value']):>9} ({_said(x['std_error'])})" for x in shown)
         lines.append(f"{name:16} {values}   {e['verdict']}, {e['lasting']} steps")
     for name, found in said["ranks"].items():
         each = " ".join(f"{rank:.2f}" for rank in found["each"])
@@ -106,6 +106,10 @@ def table(truth: dict, logs: list[dict], said: dict) -> str:
             line += f", 0.9 takes {wants} decisions"
         lines.append(line)
     return "\n".join(lines)
+
+
+def _said(number: float | None) -> str:
+    return "-" if number is None else f"{number:.2f}"  # a value that only the model knows has no error
 
 
 def picture(truth: dict, log: dict, said: dict, unit: str) -> bytes:
@@ -122,7 +126,8 @@ def picture(truth: dict, log: dict, said: dict, unit: str) -> bytes:
     true = [Spot(value["value"], value["ci_low"], value["ci_high"]) for value in truth.values()]
     shown = {"truth": true, **{name: spots(name) for name in ESTIMATORS}}
     ends = [end for each in shown.values() for spot in each for end in (spot.low, spot.high)]
-    limits = (min(ends), max(ends))
+    room = 0.05 * (max(ends) - min(ends))
+    limits = (min(ends) - room, max(ends) + room)
     columns = [Panel(name, unit, each, limits=limits) for name, each in shown.items()]
     note = (
         "hollow: refused, the model speaks alone from where the weights run out, and its error is not in the interval"

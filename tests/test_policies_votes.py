@@ -220,3 +220,43 @@ def test_where_single_precision_decides_its_own_rounding_of_the_draws_as_given_c
 def test_of_nobody_there_are_no_votes():
     coefficients, phi, allowed = case(1)
     assert winning_draws(coefficients, phi[:0], allowed[:0]).shape == (0, 9)
+
+
+def test_many_rows_are_sorted_and_vote_as_they_do_in_parts(monkeypatch):
+    coefficients, phi, allowed = alike_in_places(11, vote_scores.SORTED + 300)
+    whole = winning_draws(coefficients, phi, allowed)
+    parts = [winning_draws(coefficients, phi[i : i + 900], allowed[i : i + 900]) for i in range(0, len(phi), 900)]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+    monkeypatch.setattr(vote_scores, "_numbers_of_masks", lambda rows: np.zeros(len(rows), dtype=np.uint16))
+    np.testing.assert_array_equal(winning_draws(coefficients, phi, allowed), whole)
+
+
+def test_of_many_rows_flags_take_part_in_few_products(monkeypatch):
+    coefficients, phi, allowed = alike_in_places(12, vote_scores.SORTED)
+    widths = []
+
+    def noted(a, b, out=None):
+        widths.append(a.shape[1])
+        return matmul(a, b, out=out)
+
+    matmul = np.matmul
+    monkeypatch.setattr(np, "matmul", noted)
+    clear_votes(FastDraws.of(coefficients), phi, allowed)
+    as_sorted = np.mean(widths)
+    widths.clear()
+    monkeypatch.setattr(vote_scores, "SORTED", len(phi) + 1)
+    clear_votes(FastDraws.of(coefficients), phi, allowed)
+    assert as_sorted < np.mean(widths) - 2  # of 11 flags
+
+
+def test_the_rarest_flags_come_first():
+    phi = np.zeros((1_000, 4), dtype=np.float32)
+    phi[:, 0], phi[::2, 1], phi[:5, 2], phi[3:, 3] = 0.5, 1.0, 1.0, 1.0
+    numbers = vote_scores._numbers_of_categories(phi)
+    assert numbers[:6].tolist() == [0b011 << 13, 0b010 << 13, 0b011 << 13, 0b110 << 13, 0b111 << 13, 0b100 << 13]
+    assert (numbers[6:].reshape(-1, 2) == [0b101 << 13, 0b100 << 13]).all()
+
+
+def test_rows_without_flags_are_left_in_the_order_of_their_masks():
+    numbers = vote_scores._numbers_of_categories(np.random.default_rng(1).random((5_000, 3), dtype=np.float32))
+    assert set(numbers) == {0}

@@ -31,6 +31,13 @@ def test_figures_stand_beside_their_rows():
     assert "+0.184 [+0.173, +0.194]" in texts(drawn(signed=True))
 
 
+def test_a_value_without_an_interval_stands_alone():
+    figure = panels(
+        "", {"a": ["x", "y"]}, [Panel("", "", [Spot(5.06, 5.06, 5.06, believed=False), Spot(1.0, 0.5, 2.0)])]
+    )
+    assert {"5.06", "1.00 [0.50, 2.00]"} <= set(texts(figure))
+
+
 def test_an_interval_that_leaves_the_panel_ends_in_an_arrow():
     ax = drawn().axes[0]
     arrows = [(line.get_xdata()[0], line.get_marker()) for line in ax.lines if line.get_marker() in "<>"]

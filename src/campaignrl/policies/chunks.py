@@ -24,7 +24,7 @@ CHUNK = 512
 NUMBERS_AT_ONCE = 1 << 17  # encoded at once, 512 kB: they stay in the second-level cache until they are scored
 CHUNKS_AT_ONCE = 8
 LEAST = 4  # rows of a batch of any shape: a single row may be added up in another order
-CALMER = 16  # times as many numbers at once where one call takes them all, and its own work outweighs fetching them
+CALMER = 24  # times as many numbers at once where one call takes them all, and its own work outweighs fetching them
 
 
 def in_chunks(function: Callable[..., npt.NDArray[Any]], *arrays: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -13,8 +13,8 @@ from campaignrl.arrays import Array, Bool, Int, Rows
 from campaignrl.policies import Policy
 from campaignrl.tables.log import DecisionLog
 
-AHEAD = 1 << 17  # rows
-KEPT = 1 << 20  # probabilities, 8 MB
+AHEAD = 1 << 18  # rows
+KEPT = 1 << 21  # probabilities, 16 MB
 
 
 class AskedAhead:

@@ -25,6 +25,7 @@ from campaignrl.ope.nuisance.cross_fitting import GivenPredictions as GivenPredi
 from campaignrl.ope.nuisance.cross_fitting import RewardModel as RewardModel
 from campaignrl.ope.nuisance.cross_fitting import capped as capped
 from campaignrl.ope.nuisance.cross_fitting import folds_of as folds_of
+from campaignrl.ope.nuisance.cross_fitting import predict_unseen as predict_unseen
 from campaignrl.ope.nuisance.density_ratios import state_ratios as state_ratios
 from campaignrl.ope.nuisance.few_states import few_states as few_states
 from campaignrl.ope.nuisance.fqe import KINDS as KINDS

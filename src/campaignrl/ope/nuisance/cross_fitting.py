@@ -11,6 +11,7 @@ blocks. Not here: models of other kinds (reward_models.py), estimators (bandit.p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,7 +20,7 @@ import numpy.typing as npt
 from campaignrl.arrays import Float32, Int
 from campaignrl.errors import DataError, Problem
 from campaignrl.ope.data.blocks import blocks
-from campaignrl.policies.linear_model import RidgeModel, RidgeStatistics, fit_ridge
+from campaignrl.policies.linear_model import RidgeMean, RidgeModel, RidgeStatistics, fit_ridge
 from campaignrl.rng import Purpose, customer_keys, uniform
 from campaignrl.tables.log import DecisionLog
 
@@ -76,13 +77,16 @@ class CrossFitted:
 
     def predict(self, rows: slice) -> Float32:
         """(m, k) float32; each row by the model of the folds it is not in."""
-        X, fold = self._log.context.take(rows).encode(), self.fold[rows]
-        q = np.empty((len(X), len(self._log.catalog)), dtype=np.float32)
-        for f, model in enumerate(self._models):
-            mine = np.flatnonzero(fold == f)
-            if len(mine):
-                q[mine] = model.predict(X, mine)
-        return np.clip(q, *(np.float32(r) for r in self._range), out=q)
+        X = self._log.context.take(rows).encode()
+        return predict_unseen([model.mean for model in self._models], X, self.fold[rows], self._range)
+
+
+def predict_unseen(models: Sequence[RidgeMean], X: Float32, fold: Int, reward_range: tuple[float, float]) -> Float32:
+    """(m, k) predictions of encoded rows (m, d), each by the model of the folds it is not in, in the reward range."""
+    q = np.empty((len(X), models[0].coefficients.shape[1]), dtype=np.float32)
+    for f, model in enumerate(models):
+        model.predict_into(q, X, np.flatnonzero(fold == f))
+    return np.clip(q, *(np.float32(bound) for bound in reward_range), out=q)
 
 
 class GivenPredictions:

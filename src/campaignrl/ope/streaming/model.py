@@ -15,6 +15,7 @@ import numpy as np
 from campaignrl.arrays import Array, Float32
 from campaignrl.errors import DataError, Problem
 from campaignrl.ope.data.blocks import blocks
+from campaignrl.ope.nuisance import predict_unseen
 from campaignrl.policies.linear_model import RidgeMean, RidgeStatistics, fit_ridge
 from campaignrl.rng import Purpose, customer_keys, uniform
 from campaignrl.tables.log import DecisionLog, LogInMemory, LogStream, pieces
@@ -56,14 +57,8 @@ class SampledRidge:
 
     def predict(self, log: DecisionLog) -> Float32:
         """(m, k) float32."""
-        X, fold = log.context.encode(), _folds(log, len(self.models), self.seed)
-        q = np.empty((len(X), len(log.catalog)), dtype=np.float32)
-        for f, model in enumerate(self.models):
-            mine = np.flatnonzero(fold == f)
-            if len(mine):
-                q[mine] = model.predict(X, mine)
-        low, high = (np.float32(bound) for bound in self.reward_range)
-        return np.clip(q, low, high, out=q)
+        fold = _folds(log, len(self.models), self.seed)
+        return predict_unseen(self.models, log.context.encode(), fold, self.reward_range)
 
 
 def fit_sampled_ridge(

@@ -1,9 +1,10 @@
 """The fast scores of posterior draws, and by how much a best one has to lead for any rounding to leave it the best.
 
 What is done to make fewer and smaller products: rows with the same allowed actions are scored together, and those
-actions alone; columns that are the same in all of these rows are added up once; what all actions of a draw have in
-common, which no choice depends on, is taken off beforehand, so that scores are small and rounded finely. Not here: rows
-that this leaves undecided (draw_votes.py). n rows, k actions, S draws, D coefficients.
+actions alone; columns that are the same in all of these rows are added up once, and many rows are sorted so that they
+are; what all actions of a draw have in common, which no choice depends on, is taken off beforehand, so that scores are
+small and rounded finely. Not here: rows that this leaves undecided (draw_votes.py). n rows, k actions, S draws, D
+coefficients.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ SCORES_AT_ONCE = 400_000  # of all draws and actions; 1.6 MB
 DRAWS_AT_ONCE = 32  # compared at once: the best scores of 256 rows by 32 draws stay in the first-level cache
 FEW = 64  # rows of which all actions are barred at once, since a step for each action costs more
 ROWS_AT_ONCE = 256  # scored at once, with the actions that any of them may have
+SORTED = 8_192  # rows, from which on those of a mask are sorted by their categories
+SAMPLED = 2_048  # rows that tell which columns are flags
+MIX = np.uint64(0x9E3779B97F4A7C15)
 
 UNITS = {np.dtype(t): (float(np.finfo(t).eps) / 2.0, float(np.finfo(t).tiny)) for t in (np.float32, np.float64)}
 
@@ -73,7 +77,7 @@ def clear_votes(draws: FastDraws, phi: Float32, allowed: Bool) -> tuple[Votes, B
     if len(phi) <= FEW:
         return _votes_of_few(draws, phi, allowed)
     D, k, S = draws.table.shape[0] - 1, *draws.table.shape[1:]
-    turn = _by_mask(allowed)  # rows of a mask side by side
+    turn = _turn(allowed, phi)
     x = np.ones((D + 1, len(phi)), dtype=draws.table.dtype)
     x[:D] = phi.T if turn is None else phi.T.take(turn, axis=1)
     may, at_once = np.ascontiguousarray(allowed.T if turn is None else allowed[turn].T), _rows_at_once(k * S)
@@ -245,12 +249,42 @@ def _slack(size: Array, x: Array) -> Array:
     return bound.astype(x.dtype)
 
 
-def _by_mask(allowed: Bool) -> Rows | None:
-    """(n,) the rows in an order in which equal masks stand together; None where all are equal."""
+def _turn(allowed: Bool, phi: Float32) -> Rows | None:
+    """(n,) the rows in an order in which equal masks stand together, in which rows of equal categories do.
+
+    None where they may stay as they are. It only decides how much there is to add up: masks that share a number are
+    told apart by the batches.
+    """
     if not len(allowed) or (allowed == allowed[0]).all():
         return None
+    masks = _numbers_of_masks(allowed)
+    if len(allowed) < SORTED:
+        return np.asarray(np.argsort(masks, kind="stable"))
+    alike = np.argsort(_numbers_of_categories(phi), kind="stable")
+    return np.asarray(alike[np.argsort(masks[alike], kind="stable")])
+
+
+def _numbers_of_masks(allowed: Bool) -> npt.NDArray[np.uint16]:
+    """(n,) one of 65,536 numbers for each mask, which are sorted by their digits, in a tenth of the time of words."""
     packed = np.packbits(allowed, axis=1)
     words = np.zeros((len(packed), -(-packed.shape[1] // 8) * 8), dtype=np.uint8)
     words[:, : packed.shape[1]] = packed
-    order: Rows = np.lexsort(tuple(words.view(np.uint64).T))
-    return order
+    mixed = np.zeros(len(packed), dtype=np.uint64)
+    for word in words.view(np.uint64).T:
+        mixed ^= word
+        mixed *= MIX
+    return (mixed >> np.uint64(48)).astype(np.uint16)
+
+
+def _numbers_of_categories(phi: Float32) -> npt.NDArray[np.uint16]:
+    """(n,) a number of what the rarest flags say, columns of zeros and ones, of which a batch then holds few values."""
+    every = -(-len(phi) // SAMPLED)
+    some = phi[::every]
+    share = some.mean(axis=0)
+    rarity = np.minimum(share, 1.0 - share)
+    flags = np.flatnonzero(((some == 0.0) | (some == 1.0)).all(axis=0) & (rarity > 0.0))
+    rarest = flags[np.argsort(rarity[flags], kind="stable")[:16]]
+    bits = np.zeros((16, len(phi)), dtype=bool)
+    np.not_equal(phi.T[rarest], 0.0, out=bits[: len(rarest)])
+    high, low = np.packbits(bits, axis=0)
+    return np.asarray(high.astype(np.uint16) << np.uint16(8) | low)

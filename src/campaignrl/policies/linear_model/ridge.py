@@ -126,10 +126,16 @@ class RidgeMean:
 
     coefficients: Float32
 
-    def predict(self, X: Float32, rows: Rows | None = None) -> Float32:
-        """Expected reward (n, k) float32 of every action for encoded rows X (n, d), or for these m of them (m, k)."""
+    def predict(self, X: Float32) -> Float32:
+        """Expected reward (n, k) float32 of every action for encoded rows X (n, d)."""
+        result = np.empty((len(X), self.coefficients.shape[1]), dtype=np.float32)
+        self.predict_into(result, X)
+        return result
+
+    def predict_into(self, out: Float32, X: Float32, rows: Rows | None = None) -> None:
+        """The same into `out` (n, k), or into these rows of it for the same rows of X."""
         with one_blas_thread():
-            return _predicted(X, self.coefficients, rows)
+            _predict(out, X, self.coefficients, rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,9 +153,9 @@ class RidgeModel:
         """What predicts, without what it was made of."""
         return RidgeMean(self.coefficients)
 
-    def predict(self, X: Float32, rows: Rows | None = None) -> Float32:
-        """Expected reward (n, k) float32 of every action for encoded rows X (n, d), or for these m of them (m, k)."""
-        return self.mean.predict(X, rows)
+    def predict(self, X: Float32) -> Float32:
+        """Expected reward (n, k) float32 of every action for encoded rows X (n, d)."""
+        return self.mean.predict(X)
 
     def draw(self, count: int, generator: np.random.Generator) -> Float32:
         """(count, D, k) float32 draws of all coefficients from the posterior."""
@@ -241,16 +247,14 @@ def _fit(stats: RidgeStatistics, blocks: Blocks, l2: float) -> RidgeModel:
     return RidgeModel(np.ascontiguousarray(beta.T, dtype=np.float32), sigma2, l2, float(log_evidence), posterior)
 
 
-def _predicted(X: Float32, coefficients: Float32, rows: Rows | None) -> Float32:
+def _predict(out: Float32, X: Float32, coefficients: Float32, rows: Rows | None) -> None:
     """Rows of phi = (1, x) times coefficients (D, k), in batches of one shape (chunks.py)."""
-    m = len(X) if rows is None else len(rows)
-    result = np.empty((m, coefficients.shape[1]), dtype=np.float32)
     phi = np.ones((CHUNK, X.shape[1] + 1), dtype=np.float32)
-    for start in range(0, m, CHUNK):
-        to, some = result[start : start + CHUNK], slice(start, min(start + CHUNK, m))
-        phi[: len(to), 1:] = X[some] if rows is None else X.take(rows[some], axis=0)
-        to[:] = row_product(phi, coefficients)[: len(to)]
-    return result
+    for start in range(0, len(X) if rows is None else len(rows), CHUNK):
+        at: Any = slice(start, min(start + CHUNK, len(X))) if rows is None else rows[start : start + CHUNK]
+        some = X[at] if rows is None else X.take(at, axis=0)  # which is faster than X[at]
+        phi[: len(some), 1:] = some
+        out[at] = row_product(phi, coefficients)[: len(some)]
 
 
 def _assemble(information: Float, blocks: Blocks, penalty: Float) -> Float:

@@ -103,7 +103,7 @@ def _draw(ax: Axes, y: int, spot: Spot, panel: Panel) -> None:
 
 
 def _figures(spot: Spot, places: int, sign: str) -> str:
-    if spot.value == spot.low == spot.high == 0.0:
-        return "0"
     value, low, high = (f"{figure:{sign}.{places}f}" for figure in spot[:3])
+    if spot.value == spot.low == spot.high:  # no interval, which is not one without width
+        return "0" if spot.value == 0.0 else value
     return f"{value} [{low}, {high}]"
