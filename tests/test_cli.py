@@ -209,6 +209,15 @@ def test_the_front_page_lists_every_verb_and_loads_none() -> None:
     assert all(f"  {name} " in out for name in cli.VERBS)
 
 
+def test_an_evaluation_loads_nothing_large_for_the_sake_of_one_number() -> None:
+    """scipy.stats alone takes a second; the log has a holdout, whose size is tested."""
+    code = "import sys; import campaignrl as crl; log = crl.simulate('ecommerce', 'uniform', customers=30, seed=1)\n"
+    code += "assert log.meta['holdout']; crl.evaluate(log, 'uniform')\n"
+    code += "print(sorted({'scipy.stats', 'sklearn', 'matplotlib', 'torch'} & set(sys.modules)))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.splitlines()[-1] == "[]"
+
+
 def test_the_package_runs_as_a_module(tmp_path: Path) -> None:
     """Exit codes and messages are those of the command, which goes by the name it was called by."""
 

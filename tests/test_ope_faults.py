@@ -14,7 +14,7 @@ import pytest
 from campaignrl.campaign import simulate
 from campaignrl.cli import main as cli
 from campaignrl.errors import DataError
-from campaignrl.ope.diagnostics.holdout import check_apart, drawn, holdout_of, sample_ratio_p
+from campaignrl.ope.diagnostics.holdout import check_apart, drawn, holdout_of
 from campaignrl.ope.evaluate import evaluate
 from campaignrl.tables.log.files import write_log
 from campaignrl.tables.log.split import split_by_customer
@@ -183,11 +183,6 @@ def test_a_log_with_more_or_fewer_rows_than_were_written_is_refused(valued, chan
 
 
 # ---- holdout
-
-
-def test_a_sample_ratio_by_hand():
-    assert sample_ratio_p(0, 10, 0.5) == pytest.approx(2 / 1024)
-    assert sample_ratio_p(5, 10, 0.5) == 1.0
 
 
 def planned(log, share=0.2):

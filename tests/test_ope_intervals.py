@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 from textbook_bounds import reward_extremes
@@ -19,7 +19,7 @@ from campaignrl.ope.intervals.empirical_likelihood import (
     cressie_read_point,
     mean_weight_statistic,
 )
-from campaignrl.ope.intervals.quantiles import f_quantile, f_tail, normal_tail, t_quantile
+from campaignrl.ope.intervals.quantiles import binomial_p, f_quantile, f_tail, normal_tail, t_quantile
 from campaignrl.ope.methods.likelihood_of_rows import FOLDED, KEPT, farthest, joined, largest
 from campaignrl.ope.methods.registry import difference, estimate
 from campaignrl.ope.methods.weighted_rows import Evidence
@@ -262,6 +262,22 @@ def test_the_nearest_distribution_values_a_constant_at_itself(seed, reward, shif
     """Its weights have mean 1, so rewards that are all alike are worth just that, whatever the weights."""
     w = np.random.default_rng(seed).uniform(0.0, 2.0, 40) * shift
     assert cressie_read_point(PairSums.of(w, reward * w), 0.0, 4.0, reward) == pytest.approx(reward, abs=1e-9)
+
+
+def test_a_binomial_p_value_by_hand():
+    assert binomial_p(0, 10, 0.5) == pytest.approx(2 / 1024)
+    assert binomial_p(5, 10, 0.5) == binomial_p(5, 100, 0.05) == 1.0
+    assert binomial_p(1, 2, 0.25) == pytest.approx(7 / 16)  # 9, 6 and 1 of 16
+    assert (binomial_p(3, 3, 1.0), binomial_p(2, 3, 1.0), binomial_p(0, 3, 0.0)) == (1.0, 0.0, 1.0)
+
+
+@given(st.integers(1, 3_000_000), st.floats(0.001, 0.999), st.floats(-6.0, 6.0))
+@example(100, 0.5, 2.0)  # counts that are exactly as likely on the other side
+@example(1, 0.5, 1.0)
+def test_a_binomial_p_value_is_that_of_scipy(tries, share, deviations):
+    hits = int(np.clip(round(tries * share + deviations * (tries * share * (1.0 - share)) ** 0.5), 0, tries))
+    expected = stats.binomtest(hits, tries, share).pvalue
+    assert binomial_p(hits, tries, share) == pytest.approx(expected, rel=1e-9)
 
 
 @given(st.floats(1e-9, 0.999), st.floats(1.0, 1e7), st.floats(0.0, 1e6) | st.just(math.inf))

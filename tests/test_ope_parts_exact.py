@@ -21,7 +21,7 @@ from campaignrl.ope.data.target_policy import (
     target_policy_of,
 )
 from campaignrl.ope.data.trajectories import known_steps, longest, next_rows, trajectories, why_not_additive
-from campaignrl.ope.diagnostics.holdout import check_apart, drawn, holdout_of, sample_ratio_p
+from campaignrl.ope.diagnostics.holdout import check_apart, drawn, holdout_of
 from campaignrl.ope.estimators import bandit, sequential
 from campaignrl.ope.estimators.marginal_weights import MarginalGathering, _pair_of, memberships
 from campaignrl.ope.intervals.betting import _bets, betting_interval
@@ -645,7 +645,6 @@ def test_a_holdout_is_drawn_observed_and_compared():
     assert holdout_of(replace(log, meta={"holdout": 0.0})) is None
     assert holdout_of(replace(log, meta={})) is None
     assert holdout_of(log.take(slice(0, 0))) is None
-    assert sample_ratio_p(5, 100, 0.05) == 1.0
     other = holdout_of(replace(log, meta={"holdout": 0.2}))
     assert other.observed == drawn(log.customers, 0.2, 0).mean()
 

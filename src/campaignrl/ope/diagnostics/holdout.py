@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from campaignrl.arrays import Bool
 from campaignrl.errors import DataError, Problem
+from campaignrl.ope.intervals import binomial_p
 from campaignrl.rng import Purpose, customer_keys, uniform
 from campaignrl.tables.log import DecisionLog
 
@@ -28,13 +29,6 @@ class Holdout(NamedTuple):
     contacted: int  # customers held out to whom something was sent all the same
 
 
-def sample_ratio_p(held_out: int, customers: int, planned: float) -> float:
-    """Two-sided binomial p value of `held_out` of `customers` where a share of `planned` was meant."""
-    from scipy.stats import binomtest  # slow to import, and few verbs need it
-
-    return float(binomtest(held_out, customers, planned).pvalue)
-
-
 def holdout_of(log: DecisionLog) -> Holdout | None:
     """The holdout as the log shows it; None where its facts (`holdout`, `holdout_salt`) plan none."""
     planned = float(log.meta.get("holdout") or 0.0)
@@ -45,7 +39,7 @@ def holdout_of(log: DecisionLog) -> Holdout | None:
     sent = np.zeros(len(log.customers), dtype=bool)
     sent[log.customer[log.action != 0]] = True
     count = int(held_out.sum())
-    p = sample_ratio_p(count, len(present), planned)
+    p = binomial_p(count, len(present), planned)
     return Holdout(planned, count / len(present), p, int((sent[present] & held_out).sum()))
 
 

@@ -13,7 +13,7 @@ confidence_sequences.py  Confidence sequences: bounds on a policy's value that h
 empirical_likelihood.py  Empirical likelihood: the interval of a weighted mean that stays honest when conversions are
                          rare
 quantiles.py             Quantiles and tail chances of t, F and normal distributions, to the bit as scipy.stats has
-                         them, fifty times as fast
+                         them, and a binomial test
 regression_t.py          Interval of a weighted mean whose weights are known to average 1: read off a regression of
                          outcomes on weights
 """
@@ -48,6 +48,7 @@ from campaignrl.ope.intervals.empirical_likelihood import Outliers as Outliers
 from campaignrl.ope.intervals.empirical_likelihood import PairSums as PairSums
 from campaignrl.ope.intervals.empirical_likelihood import cressie_read as cressie_read
 from campaignrl.ope.intervals.empirical_likelihood import mean_weight_statistic as mean_weight_statistic
+from campaignrl.ope.intervals.quantiles import binomial_p as binomial_p
 from campaignrl.ope.intervals.quantiles import f_tail as f_tail
 from campaignrl.ope.intervals.quantiles import t_quantile as t_quantile
 from campaignrl.ope.intervals.regression_t import REGRESSION_T as REGRESSION_T
