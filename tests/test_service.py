@@ -16,6 +16,7 @@ from campaignrl.policies import Priced
 from campaignrl.send import audit_ledger, plan_of, read_prices
 from campaignrl.send.decide import decide
 from campaignrl.service import Store, flow, price_at
+from campaignrl.service.api.past import Customer
 from campaignrl.service.store.database import Database, Question, put_rows
 from campaignrl.service.store.schema import totals
 
@@ -115,6 +116,33 @@ def test_a_decision_at_the_prices_of_a_plan_is_that_of_decide_at_the_same_prices
     new = Ledger.create(tmp_path / "new", world, start=DAY, customers=1_000)
     free = decide(policy, frame.iloc[4:], world, day=DAY, seed=4, ledger=new)
     assert [one["action"] for one in rest] != [free.catalog.names[a] for a in free.action]
+
+
+def test_a_customers_past_is_told_in_the_words_units_and_days_of_the_answers(tmp_path):
+    """A client that holds its answers against it, or adds up what it told, must not be off by a factor of a hundred."""
+    world = world_of()
+    with Face(tmp_path, world, frame_of(world, 20), policy="uniform", clock=clock) as face:
+        answered = {one: face.decide(one).json() for one in (f"c{i}" for i in range(12))}
+        told = {"outcome_id": "o", "customer_id": "c1", "kind": "order", "margin": 12.5, "day": DAY.isoformat()}
+        face.post("/v1/outcomes", {"outcomes": [told]})
+        face.post("/v1/permissions", {"permissions": [{"customer_id": "c1", "channel": "sms", "allowed": False}]})
+        past = {one: face.get(f"/v1/customers/{one}").json() for one in answered}
+    assert {one["send"] for one in answered.values()} == {True, False}
+    for name, answer in answered.items():
+        (decision,) = past[name]["decisions"]
+        shared = decision.keys() & answer.keys()
+        assert shared == decision.keys() - {"at", "seen"}
+        assert {key: decision[key] for key in shared} == {key: answer[key] for key in shared}
+        assert past[name]["why"] == {key: answer[key] for key in ("decision_id", "reason", "blocked")}
+        Customer.model_validate(past[name], strict=True)
+    today = DAY.isoformat()
+    (outcome,) = past["c1"]["outcomes"]
+    assert outcome == {
+        **{name: told[name] for name in ("outcome_id", "kind", "margin", "day")},
+        **{"decision_id": "", "channel": "", "currency": world.money.currency, "arrived": today},
+    }
+    (word,) = past["c1"]["permissions"]
+    assert word == {"channel": "sms", "allowed": False, "day": today, "source": "", "arrived": today}
 
 
 def test_who_asks_together_and_in_which_order_changes_nothing(tmp_path):

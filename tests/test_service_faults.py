@@ -131,7 +131,7 @@ def test_an_outcome_never_changes_and_one_of_nobody_counts_for_nothing(face):
     assert face.post("/v1/outcomes", {"outcomes": [outcome(customer_id="c2")]}).json()["counts"] == {"repeated": 1}
     other = face.post("/v1/outcomes", {"outcomes": [outcome(customer_id="c2", margin=2.0)]}).json()
     assert other["counts"] == {"conflict": 1}
-    assert face.get("/v1/customers/c2").json()["outcomes"][0]["margin"] == 100
+    assert face.get("/v1/customers/c2").json()["outcomes"][0]["margin"] == 1.0
     nobody = outcome(outcome_id="y", customer_id="", decision_id="000000000000-nobody")
     assert face.post("/v1/outcomes", {"outcomes": [nobody]}).json()["counts"] == {"held": 1}
 

@@ -8,6 +8,7 @@ incoming.py    `/v1/outcomes`, `/v1/permissions`, `/v1/handed-over`: what comes 
 leave.py       Leave to hand a send over, asked for right before: go, or stop
 models.py      What bodies and answers say. Types are strict, and no field goes unread
 openapi.py     The OpenAPI description, with bodies, tokens and problems
+past.py        What is answered about a customer's past: in the words, units and days in which it was told
 plan.py        `/v1/plan`: what today has brought, and what is left. `/v1/trail`: who changed what
 policies.py    `/v1/policies`: who decides, who only watches. `/v1/halt`: the kill switch
 requests.py    From a request to what a route works with: who asks, its key, its body

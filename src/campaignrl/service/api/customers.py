@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 
 from campaignrl.ledger import EPOCH
 from campaignrl.service.api.models import Facts
+from campaignrl.service.api.past import Customer, as_told
 from campaignrl.service.api.requests import PROBLEMS, as_json, let_in, service_of
 from campaignrl.service.ground import Refused
 from campaignrl.service.store import erased_among, forget, history_of_one, note, row_of, spellings_of
@@ -33,7 +34,7 @@ def _whole(customer: str) -> str:
     return customer
 
 
-@router.get("/v1/customers/{customer_id:path}", response_model=None, responses={200: {"model": Facts}, **PROBLEMS})
+@router.get("/v1/customers/{customer_id:path}", response_model=None, responses={200: {"model": Customer}, **PROBLEMS})
 async def customer(request: Request, customer_id: CustomerId) -> Response:
     """The profile, all decisions with their reasons, what came of them, and words of permission."""
     service, _ = service_of(request), await let_in(request, "viewer")
@@ -47,9 +48,7 @@ async def customer(request: Request, customer_id: CustomerId) -> Response:
             raise Refused(410, "This customer was erased.")
         if profile is None and not any(history.values()):
             raise Refused(404, "Nobody goes by that id here.")
-        last = next(iter(history["decisions"]), None)
-        why = None if last is None else {name: last[name] for name in ("decision_id", "reason", "blocked")}
-        return {"customer_id": customer_id, "profile": profile, "why": why, **history}
+        return {"customer_id": customer_id, "profile": profile, **as_told(history, service.settings.world)}
 
     return as_json(orjson.dumps(await asyncio.to_thread(read)))
 
