@@ -404,6 +404,22 @@ def test_a_holdout_without_a_salt_is_drawn_by_nothing_and_sorted_rows_keep_their
     assert ascending(np.array([2.0, 1.0])).tolist() == [1, 0]
 
 
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ">f8", "i1", "i2", "i4", ">i4", "i8", "u1", "u2", "u4", "u8", "?"])
+@pytest.mark.parametrize("n", [0, 1, 2, 70_001])
+def test_rows_of_any_column_are_sorted_as_a_stable_sort_does(dtype, n):
+    rng, kind = np.random.default_rng(n), np.dtype(dtype).kind
+    if kind == "f":
+        values = (rng.normal(size=n) * 10.0 ** rng.integers(-4, 4, n)).round(3).astype(dtype)
+        values[:6] = [0.0, -0.0, np.inf, -np.inf, 0.0, -0.0][: len(values)]
+    else:
+        ends = (0, 2) if kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+        values = rng.integers(*ends, n, dtype=np.dtype(dtype).newbyteorder("=")).astype(dtype)
+        values[: n // 2] = values[:1]
+    before = values.copy()
+    assert (ascending(values) == np.argsort(values, kind="stable")).all()
+    assert values.tobytes() == before.tobytes()
+
+
 def test_freedom_of_balanced_stakes_has_no_unit():
     stake, residual = np.random.default_rng(0).normal(size=60), np.random.default_rng(1).normal(size=60)
     whole = freedom_of_stakes(stake, residual, 60.0)

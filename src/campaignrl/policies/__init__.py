@@ -53,6 +53,7 @@ from campaignrl.policies.blas_threads import one_blas_thread as one_blas_thread
 from campaignrl.policies.bundle import forget_in_bundle as forget_in_bundle
 from campaignrl.policies.bundle import read_manifest as read_manifest
 from campaignrl.policies.bundle import save_bundle as save_bundle
+from campaignrl.policies.choice import allowed_counts as allowed_counts
 from campaignrl.policies.choice import are_sound as are_sound
 from campaignrl.policies.choice import certainly as certainly
 from campaignrl.policies.choice import unsound_rows as unsound_rows

@@ -17,6 +17,7 @@ from campaignrl.arrays import Float, Float32, Int64
 from campaignrl.errors import DataError, Problem
 from campaignrl.features import FeatureSchema, Rows
 from campaignrl.policies.base import ROWS_AT_A_TIME
+from campaignrl.policies.choice import allowed_counts
 from campaignrl.specs import Spec
 from campaignrl.tables.log import DecisionLog
 
@@ -87,7 +88,7 @@ def uniform_weight(log: DecisionLog, rows: Int64, most: float) -> Float:
 
     Rows drawn by a policy then count as if a uniform one had drawn them; the mean weight is 1.
     """
-    weight: Float = np.minimum(1.0 / (log.propensity[rows] * log.allowed(rows).sum(axis=1)), most)
+    weight: Float = np.minimum(1.0 / (log.propensity[rows] * allowed_counts(log.allowed(rows))), most)
     return weight
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from campaignrl.arrays import Array, Bool, Int, Rows
-from campaignrl.policies import Policy
+from campaignrl.actions import NONE
+from campaignrl.arrays import Array, Bool, Rows
+from campaignrl.policies import Policy, allowed_counts
 from campaignrl.tables.log import DecisionLog
 
 AHEAD = 1 << 18  # rows
@@ -37,12 +38,7 @@ class AskedAhead:
         allowed = self._log.allowed(slice(start, stop))
         if len(free) == len(allowed) or asked.shape != (len(free), allowed.shape[1]):
             return np.array(asked, order="K", copy=None if asked.flags.forc else True)  # in memory as it would be alone
-        turned = len(asked) > 1 and asked.strides[0] < asked.strides[1]
-        p, single = np.empty(allowed.shape, asked.dtype, order="F" if turned else "C"), np.ones(len(allowed), bool)
-        single[free] = False
-        single = np.flatnonzero(single)
-        p[single], p[free] = allowed[single], asked
-        return p
+        return _with_certain(asked, free, allowed)
 
     def _ask(self, start: int, stop: int) -> None:
         """About the rows with a choice, and, in a sequence, about those of more rows than were asked for."""
@@ -63,7 +59,7 @@ class AskedAhead:
         """Which of the rows have more than one eligible action."""
         if self._log.eligible is None and len(self._log.catalog) > 1:
             return np.arange(stop - start)
-        return np.flatnonzero(_count(self._log.allowed(slice(start, stop))) != 1)
+        return np.flatnonzero(allowed_counts(self._log.allowed(slice(start, stop))) != 1)
 
     def _probabilities(self, start: int, stop: int, free: Rows) -> Array:
         rows: slice | Rows = slice(start, stop) if len(free) == stop - start else free
@@ -74,6 +70,18 @@ class AskedAhead:
         self._free, self._answers = np.zeros(0, dtype=np.intp), np.zeros((0, 0))
 
 
-def _count(allowed: Bool) -> Int:
-    """(m,) eligible actions of each row."""
-    return np.asarray(np.add.reduce(np.ascontiguousarray(allowed.T).view(np.uint8), axis=0, dtype=np.intp))
+def _with_certain(asked: Array, free: Rows, allowed: Bool) -> Array:
+    """(m, k) answers of the rows that are `free`, in memory as they are, and of the others what is allowed."""
+    turned = len(asked) > 1 and asked.strides[0] < asked.strides[1]
+    p, single = np.zeros(allowed.shape, asked.dtype, order="F" if turned else "C"), np.ones(len(allowed), bool)
+    single[free] = False
+    if not turned:
+        single = np.flatnonzero(single)
+        p[single], p[free] = allowed[single], asked
+        return p
+    p[:, NONE] = single & allowed[:, NONE]  # nearly always that
+    single = np.flatnonzero(single & ~allowed[:, NONE])
+    p[single] = allowed[single]
+    for column, answers in zip(p.T, asked.T, strict=True):  # a column at a time: rows of it lie far apart
+        column[free] = answers
+    return p

@@ -1,26 +1,40 @@
-"""Rows in the order of a column, equal ones as they stand: what a stable sort gives, at a third of its cost.
+"""Rows in the order of a column, equal ones as they stand: what a stable sort gives, at a tenth of its cost.
 
-numpy's stable sort of numbers merges; its unstable one runs on vector registers, and where values are equal the order
-is mended afterwards. Not here: which rows are looked at (log_sample.py).
+numpy's stable sort of 16-bit numbers goes by their digits, in one pass; that of longer ones merges. So longer ones are
+sorted by 16 bits at a time, the last ones first (Knuth 1998, The Art of Computer Programming 3, 5.2.5). Not here: which
+rows are looked at (log_sample.py).
 """
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from campaignrl.arrays import Array, Rows
+
+DIGIT = 16  # bits
 
 
 def ascending(values: Array) -> Rows:
     """(n,) rows by ascending values, which are numbers and none of them missing."""
-    order = np.argsort(values)
-    ordered = values[order]
-    equal = ordered[1:] == ordered[:-1]
-    if not equal.any():
-        return order
-    run = np.zeros(len(order), dtype=np.intp)
-    np.cumsum(~equal, out=run[1:])
-    run *= len(order)
-    run += order
-    run.sort()
-    return np.asarray(run % len(order))
+    keys = _keys(values)
+    order = np.argsort(keys.astype(np.uint16), kind="stable")
+    for shift in range(DIGIT, 8 * keys.itemsize, DIGIT):
+        digit = (keys >> keys.dtype.type(shift)).astype(np.uint16)
+        if len(digit) and (digit != digit[0]).any():
+            order = order[np.argsort(digit[order], kind="stable")]
+    return np.asarray(order)
+
+
+def _keys(values: Array) -> npt.NDArray[np.unsignedinteger]:
+    """(n,) whole numbers from 0 in the order of `values`, as many bits each."""
+    values = values.astype(values.dtype.newbyteorder("="), copy=False)
+    if values.dtype.kind in "ub":
+        return values.view(f"u{values.itemsize}")
+    bits = (values + values.dtype.type(0)).view(f"u{values.itemsize}")  # -0.0 is 0.0
+    one = bits.dtype.type(1)
+    top = one << bits.dtype.type(8 * values.itemsize - 1)
+    if values.dtype.kind == "i":
+        return bits ^ top
+    negative = bits >> bits.dtype.type(8 * values.itemsize - 1)
+    return bits ^ (negative * (top - one) | top)  # below zero the larger the number, the less it is

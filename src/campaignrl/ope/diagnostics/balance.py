@@ -29,6 +29,7 @@ from campaignrl.ope.diagnostics.hardly_tried import beyond, left_over
 from campaignrl.ope.diagnostics.verdict import MEAN_WEIGHT_REFUSE, P_ALARM, Finding, Level
 from campaignrl.ope.estimators import CERTAIN
 from campaignrl.ope.intervals import numbered
+from campaignrl.policies import allowed_counts
 
 SAID = 3  # findings at most of one kind; the rest are counted
 EVERYWHERE = "everywhere"
@@ -77,7 +78,7 @@ def balance(sample: LogSample, names: Sequence[str]) -> tuple[Finding, ...]:
 def _chances(sample: LogSample, k: int) -> Chances:
     free = sample.propensity < CERTAIN
     if sample.eligible is not None:
-        free &= sample.eligible.sum(axis=1) > 1
+        free &= allowed_counts(sample.eligible) > 1
     rows = slice(None) if free.all() else np.flatnonzero(free)
     action, inverse = sample.action[rows], 1.0 / sample.propensity[rows]
     wanted, weight = None, None

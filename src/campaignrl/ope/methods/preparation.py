@@ -33,6 +33,7 @@ from campaignrl.ope.nuisance import (
     wants_estimate,
 )
 from campaignrl.ope.nuisance.logging_policy import logging_policy
+from campaignrl.policies import allowed_counts
 from campaignrl.tables.log import DecisionLog
 
 DEPENDENT = "the logging policy does not draw a send's channel independently of its offer"
@@ -114,7 +115,7 @@ def reward_range_of(log: DecisionLog, given: Range | None) -> tuple[Range, str]:
 
 def certain_share(log: DecisionLog) -> float:
     """Share of rows whose action was certain, of those where another was eligible."""
-    choice = np.ones(len(log), dtype=bool) if log.eligible is None else log.eligible.sum(axis=1) > 1
+    choice = np.ones(len(log), dtype=bool) if log.eligible is None else allowed_counts(log.eligible) > 1
     rows = int(choice.sum())
     return float((log.propensity[choice] >= weights.CERTAIN).sum() / rows) if rows else 0.0
 

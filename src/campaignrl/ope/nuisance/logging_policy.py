@@ -17,7 +17,7 @@ from campaignrl.errors import CampaignError, DataError
 from campaignrl.ope.data import LOGGED, PolicyLike, TargetPolicy, target_policy_of
 from campaignrl.ope.data.blocks import blocks
 from campaignrl.ope.nuisance.propensity_model import EstimatedPropensities
-from campaignrl.policies import Policy, is_trained, load_policy
+from campaignrl.policies import Policy, allowed_counts, is_trained, load_policy
 from campaignrl.specs import bundled_files
 from campaignrl.tables.files import row_problems
 from campaignrl.tables.log import DecisionLog
@@ -49,7 +49,7 @@ def logging_policy(
 def _uniform(log: DecisionLog) -> TargetPolicy | None:
     """Every eligible action alike."""
     for rows in blocks(len(log)):
-        if not _near(1.0 / log.allowed(rows).sum(axis=1), log.propensity[rows], 1e-9).all():
+        if not _near(1.0 / allowed_counts(log.allowed(rows)), log.propensity[rows], 1e-9).all():
             return None
 
     def answer(rows: slice) -> Float:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from campaignrl.arrays import Bool, Float
+from campaignrl.policies import allowed_counts
 from campaignrl.tables.log import DecisionLog
 
 SAME = 1e-9  # relative
@@ -37,7 +38,7 @@ def pooled_factor(log: DecisionLog) -> Float | None:
 
 def _of_logged(log: DecisionLog, allowed: Bool, mine: Bool) -> Float | None:
     """(n,) how likely the logger of the rows `mine` would be to do what each row of the log did."""
-    alike = 1.0 / allowed.sum(axis=1)
+    alike = 1.0 / allowed_counts(allowed)
     if np.allclose(alike[mine], log.propensity[mine], rtol=SAME, atol=0.0):
         return np.asarray(alike)
     k = len(log.catalog)

@@ -19,6 +19,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from campaignrl.arrays import Float, Float32, Int
 from campaignrl.ope.data.blocks import blocks
+from campaignrl.policies import allowed_counts
 from campaignrl.policies.linear_model import L2_GRID, RidgeModel, RidgeStatistics, fit_ridge, with_intercept
 from campaignrl.policies.offline import BASELINE_L2, PENALTIES, products, refitted
 from campaignrl.tables.log import DecisionLog
@@ -88,7 +89,7 @@ class ContrastRidge:
 
     def __init__(self, X: Float32, log: DecisionLog) -> None:
         self._X, self._log = X, log
-        self._choice = np.ones(len(log), dtype=bool) if log.eligible is None else log.eligible.sum(axis=1) > 1
+        self._choice = np.ones(len(log), dtype=bool) if log.eligible is None else allowed_counts(log.eligible) > 1
         self._width = self._products(slice(0, 1)).shape[1]
         self._held = self._all_products() if 4 * self._width * len(log) <= HELD else None
         self._rows: Int | None = None

@@ -33,7 +33,7 @@ from campaignrl.ope.streaming.sums import (
     sampling_of,
 )
 from campaignrl.ope.streaming.views import View, pass_by
-from campaignrl.policies import Policy
+from campaignrl.policies import Policy, allowed_counts
 from campaignrl.tables.log import DecisionLog, LogInMemory, LogStream, Piece, pieces, starts_of
 
 FIRST = 1 << 16  # propensities kept, to see how they were rounded
@@ -202,7 +202,7 @@ def _tallied(log: DecisionLog, columns: Float, views: list[View], q_range: Range
     k, (view, other) = len(log.catalog), views
     weight, lift_weight = columns[AT["weight"]], columns[AT["lift_weight"]]
     tried, heaviest = np.bincount(log.action, minlength=k), float(weight.max())
-    choice = None if log.eligible is None else np.count_nonzero(log.eligible, axis=1) > 1
+    choice = None if log.eligible is None else allowed_counts(log.eligible) > 1
     certain = view.certain if choice is None else view.certain[choice[view.certain]]
     off_one = _from_one(weight)
     return Tally(

@@ -24,6 +24,7 @@ from campaignrl.arrays import Float, Float32, Int
 from campaignrl.features import FeatureSchema
 from campaignrl.policies.base import ROWS_AT_A_TIME
 from campaignrl.policies.blas_threads import one_blas_thread
+from campaignrl.policies.choice import allowed_counts
 from campaignrl.policies.linear_model import (
     INTERCEPT,
     RidgeModel,
@@ -62,7 +63,7 @@ class Sums(NamedTuple):
 
 def rows_with_a_choice(log: DecisionLog) -> Int:
     """Matured rows with at least two allowed actions."""
-    open_rows = log.matured if log.eligible is None else log.matured & (log.eligible.sum(axis=1) > 1)
+    open_rows = log.matured if log.eligible is None else log.matured & (allowed_counts(log.eligible) > 1)
     return np.flatnonzero(open_rows)
 
 
