@@ -25,6 +25,7 @@ from campaignrl.features.feature import UNKNOWN, Feature
 Columns = Mapping[str, npt.NDArray[Any]]
 Rows = slice | npt.NDArray[Any]
 FEW = 128  # customers of whom it is kept what was made of them
+MANY = 4_096  # rows, from which on it pays to lay their numbers side by side
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,23 @@ class Context:
             columns |= {name: _of_rows(c, rows) for name, c in self.columns.items() if name not in columns}
             columns = {name: columns[name] for name in self.columns}
             return Context(self.schema, columns, beside)
+        if self.columns and isinstance(rows, np.ndarray) and len(rows) >= MANY and rows.dtype.kind == "i":
+            return self._gathered(rows)
         columns = {name: column[rows] for name, column in self.columns.items()}
         return Context(self.schema, columns, None, self.count if columns else _how_many(rows, self.count))
+
+    def _gathered(self, rows: npt.NDArray[Any]) -> Context:
+        """Many rows by number: the numbers, in single precision, beside each other, where they are encoded from."""
+        numbers = self.schema.encoding.row
+        columns = {name: column for name, column in self.columns.items() if name not in numbers}
+        given = [self.columns[name] for name in numbers if name in self.columns]
+        if len(given) < len(numbers) or not given or {column.dtype for column in given} != {np.dtype(np.float32)}:
+            return Context(self.schema, {name: column.take(rows) for name, column in self.columns.items()})
+        beside = np.empty((len(numbers), len(rows)), dtype=np.float32)
+        for column, to in zip(given, beside, strict=True):
+            to[:] = column.take(rows)
+        taken = dict(zip(numbers, beside, strict=True)) | {name: c.take(rows) for name, c in columns.items()}
+        return Context(self.schema, {name: taken[name] for name in self.columns}, beside)
 
     def labels(self, name: str) -> npt.NDArray[np.object_]:
         """(n,) text of a category column; missing is ""."""
