@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from campaignrl.errors import DataError, SpecError
 from campaignrl.features import UNKNOWN, Context, Feature, FeatureSchema
+from campaignrl.features.context import MANY
 
 SCHEMA = FeatureSchema(
     (
@@ -110,6 +111,31 @@ def test_take_keeps_rows_together():
     assert len(part) == 2
     assert np.array_equal(part.encode(), CONTEXT.encode()[rows])
     assert np.shares_memory(CONTEXT.take(slice(0, 2)).columns["orders"], CONTEXT.columns["orders"])
+
+
+@pytest.mark.parametrize("narrow", [True, False], ids=["single precision", "as given"])
+def test_many_rows_by_number_are_the_same_rows_laid_side_by_side(narrow):
+    rng, n = np.random.default_rng(3), MANY + 100
+    numbers = {f.name: (300.0 * rng.random(n) - 20.0).astype(np.float32) for f in SCHEMA.features if not f.levels}
+    numbers["basket"][::7] = np.nan
+    if not narrow:
+        numbers["orders"] = numbers["orders"].astype(np.float64)
+    context = Context(SCHEMA, {**numbers, "segment": rng.integers(-1, 2, n), "beside the schema": np.arange(n)})
+    for rows in (rng.integers(0, n, n), -1 - rng.integers(0, n, MANY), rng.permutation(n)[:MANY].astype(np.int32)):
+        taken, one_by_one = context.take(rows), Context(SCHEMA, {k: c[rows] for k, c in context.columns.items()})
+        assert (taken.beside is not None) is narrow
+        assert list(taken.columns) == list(context.columns)
+        for name, column in one_by_one.columns.items():
+            assert taken.columns[name].dtype == column.dtype
+            assert taken.columns[name].tobytes() == column.tobytes(), name
+        assert taken.encode().tobytes() == one_by_one.encode().tobytes()
+        again = rng.permutation(len(rows))
+        assert taken.take(again).encode().tobytes() == one_by_one.encode()[again].tobytes()
+    with pytest.raises(IndexError):
+        context.take(np.full(MANY, n))
+    assert len(Context(SCHEMA, {}, count=n).take(np.arange(MANY))) == MANY
+    missing = Context(SCHEMA, {name: c for name, c in context.columns.items() if name != "recency"})
+    assert missing.take(np.arange(MANY)).beside is None
 
 
 def test_what_is_made_of_few_customers_is_kept_by_a_context_that_keeps_and_by_no_other():

@@ -127,3 +127,16 @@ def test_the_p_value_of_a_gap_is_two_sided():
     assert p_value_of_gap(0.0, 1.0, 0.5) == pytest.approx(0.04550026389635842)
     assert p_value_of_gap(0.3, 0.3 + 1e-12, 1e-15) == 1.0  # rounding
     assert p_value_of_gap(0.3, 0.4, 0.0) == 1.0
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("rows", [1, 31, 32, 33, 64, 1000])
+def test_the_most_wanted_of_each_action_is_found_wherever_it_stands(rows, order):
+    p = np.asarray(np.random.default_rng(rows).random((rows, 5)), order=order)
+    assert weights.most_wanted(p).tolist() == p.max(axis=0).tolist()
+    for at in {0, rows // 2, rows - 1}:
+        peak = p.copy(order="K")
+        peak[at, 3] = 2.0
+        assert weights.most_wanted(peak).tolist() == peak.max(axis=0).tolist()
+    with pytest.raises(ValueError, match="zero-size"):
+        weights.most_wanted(p[:0])

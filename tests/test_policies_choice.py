@@ -8,6 +8,7 @@ from campaignrl.policies.choice import (
     ROWS_IN_CACHE,
     TOLERANCE,
     _even,
+    allowed_counts,
     are_sound,
     best_of,
     certainly,
@@ -97,3 +98,13 @@ def test_a_sum_may_be_off_by_what_files_of_single_precision_are():
     assert are_sound(p + np.array([[0.9e-5, 0.0]]), None)
     assert not are_sound(p + np.array([[1.1e-5, 0.0]]), None)
     assert not are_sound(p - np.array([[1.1e-5, 0.0]]), None)
+
+
+@pytest.mark.parametrize("k", [1, 3, 33, 255, 256, 700])
+def test_allowed_actions_are_counted_however_many_there_are_and_however_they_lie(k):
+    allowed = np.random.default_rng(k).random((40, k)) < 0.7
+    allowed[0], allowed[1] = True, False
+    for mask in (allowed, np.asfortranarray(allowed), allowed[::3], allowed[:, ::-1], allowed[:0]):
+        found = allowed_counts(mask)
+        assert found.dtype == np.intp  # and no short number, that would be divided by in half precision
+        assert found.tolist() == [sum(row) for row in mask.tolist()]

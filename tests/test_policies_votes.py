@@ -179,7 +179,9 @@ def test_votes_would_be_wrong_without_the_bound(monkeypatch, n):
     assert (winning_draws(close, phi, allowed) != expected).any()
 
 
-def test_what_all_actions_share_costs_no_row_its_clear_votes():
+def test_what_all_actions_share_costs_no_row_its_clear_votes(monkeypatch):
+    """Where decisions are made in double precision; in single precision what is shared rounds their own scores."""
+    monkeypatch.setattr(vote_scores, "even_dtype", lambda: np.float64)
     coefficients, phi, allowed = alike_in_places(7, 700)
     shared = coefficients + np.float32(1e4)  # of every action alike
     assert clear_votes(FastDraws.of(shared), phi, allowed)[1].mean() > 0.9
@@ -227,7 +229,7 @@ def test_many_rows_are_sorted_and_vote_as_they_do_in_parts(monkeypatch):
     whole = winning_draws(coefficients, phi, allowed)
     parts = [winning_draws(coefficients, phi[i : i + 900], allowed[i : i + 900]) for i in range(0, len(phi), 900)]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
-    monkeypatch.setattr(vote_scores, "_numbers_of_masks", lambda rows: np.zeros(len(rows), dtype=np.uint16))
+    monkeypatch.setattr(vote_scores, "numbers_of_masks", lambda rows: np.zeros(len(rows), dtype=np.uint16))
     np.testing.assert_array_equal(winning_draws(coefficients, phi, allowed), whole)
 
 

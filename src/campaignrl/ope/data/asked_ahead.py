@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from campaignrl.actions import NONE
 from campaignrl.arrays import Array, Bool, Rows
 from campaignrl.policies import Policy, allowed_counts
 from campaignrl.tables.log import DecisionLog
@@ -73,15 +72,10 @@ class AskedAhead:
 def _with_certain(asked: Array, free: Rows, allowed: Bool) -> Array:
     """(m, k) answers of the rows that are `free`, in memory as they are, and of the others what is allowed."""
     turned = len(asked) > 1 and asked.strides[0] < asked.strides[1]
-    p, single = np.zeros(allowed.shape, asked.dtype, order="F" if turned else "C"), np.ones(len(allowed), bool)
-    single[free] = False
+    p = allowed.astype(asked.dtype, order="F" if turned else "C")
     if not turned:
-        single = np.flatnonzero(single)
-        p[single], p[free] = allowed[single], asked
+        p[free] = asked
         return p
-    p[:, NONE] = single & allowed[:, NONE]  # nearly always that
-    single = np.flatnonzero(single & ~allowed[:, NONE])
-    p[single] = allowed[single]
     for column, answers in zip(p.T, asked.T, strict=True):  # a column at a time: rows of it lie far apart
         column[free] = answers
     return p

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 BLOCK = 65_536  # rows at a time
-NUMBERS = 1 << 20  # of rows by actions at a time, 8 MB: memory that is given back is taken again without being cleared
+NUMBERS = 1 << 18  # of rows by actions at a time, 2 MB
 
 
 def blocks(n: int, k: int = 1) -> Iterator[slice]:

@@ -8,7 +8,6 @@ rows are looked at (log_sample.py).
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from campaignrl.arrays import Array, Rows
 
@@ -26,8 +25,8 @@ def ascending(values: Array) -> Rows:
     return np.asarray(order)
 
 
-def _keys(values: Array) -> npt.NDArray[np.unsignedinteger]:
-    """(n,) whole numbers from 0 in the order of `values`, as many bits each."""
+def _keys(values: Array) -> Array:
+    """(n,) unsigned whole numbers from 0 in the order of `values`, as many bits each."""
     values = values.astype(values.dtype.newbyteorder("="), copy=False)
     if values.dtype.kind in "ub":
         return values.view(f"u{values.itemsize}")
@@ -35,6 +34,6 @@ def _keys(values: Array) -> npt.NDArray[np.unsignedinteger]:
     one = bits.dtype.type(1)
     top = one << bits.dtype.type(8 * values.itemsize - 1)
     if values.dtype.kind == "i":
-        return bits ^ top
+        return np.asarray(bits ^ top)
     negative = bits >> bits.dtype.type(8 * values.itemsize - 1)
-    return bits ^ (negative * (top - one) | top)  # below zero the larger the number, the less it is
+    return np.asarray(bits ^ (negative * (top - one) | top))  # below zero the larger the number, the less it is

@@ -26,7 +26,15 @@ from campaignrl.ope.episodes.support_horizon import (
     judged,
     lasting_steps,
 )
-from campaignrl.ope.estimators import CERTAIN, mean_weight_p_value, mixed, off_support, sequential, weight_bound
+from campaignrl.ope.estimators import (
+    CERTAIN,
+    mean_weight_p_value,
+    mixed,
+    most_wanted,
+    off_support,
+    sequential,
+    weight_bound,
+)
 from campaignrl.ope.intervals import CLUSTERED_T, Clusters, Point
 from campaignrl.ope.nuisance import Behaviour, FittedQ, Kind, few_states, fitted_q, minimax_ratios, state_ratios
 from campaignrl.tables.log import DecisionLog
@@ -199,15 +207,15 @@ def _weights(
     n, k = len(log), len(log.catalog)
     if target.answer is None:
         return np.ones(n), np.zeros(n), 1.0, None
-    weight, off, most_wanted = np.ones(n), np.zeros(n), np.zeros(k)
+    weight, off, wanted = np.ones(n), np.zeros(n), np.zeros(k)
     held = np.empty((n, k), dtype=np.float32) if keep else None
     untried = np.bincount(log.action, minlength=k) == 0
     for rows in blocks(n):
         p, propensity = target.probabilities(log, rows), log.propensity[rows]
         chosen = p[np.arange(len(p)), log.action[rows]].astype(np.float64)
         weight[rows], off[rows] = chosen / propensity, off_support(p, chosen, untried, propensity)
-        np.maximum(most_wanted, p.max(axis=0), out=most_wanted)
+        np.maximum(wanted, most_wanted(p), out=wanted)
         if held is not None:
             held[rows] = p
-    bound = weight_bound(most_wanted, log.action, log.propensity, log.meta.get("propensity_floor"))
+    bound = weight_bound(wanted, log.action, log.propensity, log.meta.get("propensity_floor"))
     return weight, off, max(bound, float(weight.max())), held

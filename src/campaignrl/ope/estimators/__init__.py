@@ -18,5 +18,6 @@ from campaignrl.ope.estimators.weights import effective_sample_size as effective
 from campaignrl.ope.estimators.weights import max_weight_share as max_weight_share
 from campaignrl.ope.estimators.weights import mean_weight_p_value as mean_weight_p_value
 from campaignrl.ope.estimators.weights import mixed as mixed
+from campaignrl.ope.estimators.weights import most_wanted as most_wanted
 from campaignrl.ope.estimators.weights import off_support as off_support
 from campaignrl.ope.estimators.weights import weight_bound as weight_bound

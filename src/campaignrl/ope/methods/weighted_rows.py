@@ -15,7 +15,7 @@ import numpy.typing as npt
 from campaignrl.arrays import Float, Int
 from campaignrl.ope.data import TargetPolicy
 from campaignrl.ope.data.blocks import blocks
-from campaignrl.ope.estimators import MarginalGathering, Marginals, mixed, off_support, weight_bound
+from campaignrl.ope.estimators import MarginalGathering, Marginals, mixed, most_wanted, off_support, weight_bound
 from campaignrl.ope.intervals import Clusters
 from campaignrl.ope.nuisance import RewardModel
 from campaignrl.tables.log import DecisionLog
@@ -77,7 +77,7 @@ class _Gathering:
         self.off[rows] = off_support(p, chosen, self.untried, propensity)
         if self.marginals is not None and logging is not None:
             self.marginals.take(rows, p, logging)
-        np.maximum(self.most_wanted, p.max(axis=0), out=self.most_wanted)
+        np.maximum(self.most_wanted, most_wanted(p), out=self.most_wanted)
         if q is not None:
             self.expected[rows] = np.einsum("ij,ij->i", p, q)
 

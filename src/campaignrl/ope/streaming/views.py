@@ -12,7 +12,7 @@ import numpy as np
 from campaignrl.arrays import Array, Float, Float32, Rows
 from campaignrl.errors import DataError, Problem
 from campaignrl.ope.data import Noted, target_policy_of
-from campaignrl.ope.estimators import mixed
+from campaignrl.ope.estimators import mixed, most_wanted
 from campaignrl.ope.methods import Range
 from campaignrl.ope.streaming.model import StreamedModel
 from campaignrl.policies import Policy
@@ -61,7 +61,7 @@ class View:
             self._noted.take(p, rows)
         self.most_wanted = max(self.most_wanted, float(p.max(initial=0.0)))
         if len(self.certain):
-            np.maximum(self.wanted, p.max(axis=0) > 0.0, out=self.wanted)
+            np.maximum(self.wanted, most_wanted(p) > 0.0, out=self.wanted)
 
     @property
     def noted(self) -> Float32 | None:

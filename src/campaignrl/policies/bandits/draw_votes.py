@@ -11,7 +11,15 @@ from __future__ import annotations
 import numpy as np
 
 from campaignrl.arrays import Array, Bool, Float, Float32
-from campaignrl.policies.bandits.vote_scores import SCORES_AT_ONCE, FastDraws, Votes, clear_votes, counted
+from campaignrl.policies.bandits.vote_scores import (
+    SCORES_AT_ONCE,
+    FastDraws,
+    Votes,
+    bar,
+    clear_votes,
+    counted,
+    numbers_of_masks,
+)
 from campaignrl.policies.choice import in_cache
 from campaignrl.policies.chunks import CHUNK
 from campaignrl.policies.row_products import even_dtype
@@ -45,6 +53,7 @@ def winning_draws(coefficients: Float32, phi: Float32, allowed: Bool, fast: Fast
         finer = fast.as_given(coefficients, even_dtype())
         votes[:, left], clear = clear_votes(finer, phi[left], allowed[left])
         left = left[~clear]
+    left = left[np.argsort(numbers_of_masks(allowed[left]), kind="stable")]  # in a batch few actions are then open
     for start in range(0, len(left), CHUNK):
         rows = left[start : start + CHUNK]
         padded = np.concatenate([rows, np.repeat(rows[:1], CHUNK - len(rows))])
@@ -59,14 +68,17 @@ def _even_votes(coefficients: Float32, phi: Float32, allowed: Bool) -> Votes:
     stacked = np.ascontiguousarray(coefficients.transpose(1, 0, 2), dtype=dtype).reshape(k * S, D)
     # As many rows at once as leave the scores of all draws in the second-level cache, a power of two.
     rows = max(32, min(512, 1 << int(np.log2(SCORES_AT_ONCE / (k * S)))))
-    votes, may = np.empty((k, len(phi)), dtype=np.uint8), np.ascontiguousarray(allowed.T)
-    barred = np.flatnonzero(~may.all(axis=1))
-    for start in range(0, len(phi), rows):
-        x = phi[start : start + rows].T.astype(dtype, copy=False)
+    votes, may = np.zeros((k, len(phi)), dtype=np.uint8), np.ascontiguousarray(allowed.T)
+    for at in (slice(start, start + rows) for start in range(0, len(phi), rows)):
+        x = phi[at].T.astype(dtype, copy=False)
         # Actions outside, draws, rows inside: every step is one pass over contiguous memory, and one large product.
         score: Array = np.matmul(stacked, x).reshape(k, S, -1)
-        for action in barred:
-            score[action] += np.where(may[action, start : start + rows], dtype(0.0), dtype(-np.inf))
-        votes[:, start : start + rows] = counted(score, None)
+        open_ = np.flatnonzero(may[:, at].any(axis=1))  # to any of these rows
+        if len(open_):
+            score = score[open_]
+            if not np.isfinite(x).all():  # what scores a number that is none must not choose where it is barred
+                np.copyto(score, dtype(-np.inf), where=~may[open_, None, at])
+            bar(score, may[open_, at])
+            votes[open_, at] = counted(score, None)
     votes *= may
     return votes

@@ -146,10 +146,16 @@ class DecisionLog:
 
     def take(self, rows: Rows) -> DecisionLog:
         """The same log with some rows only; customers keep their numbering."""
-        taken = {name: getattr(self, name)[rows] for name in PER_ROW}
+
+        def of(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+            if isinstance(rows, slice) or rows.dtype == bool:
+                return values[rows]
+            return values.take(rows, axis=0)  # thrice as fast
+
+        taken: dict[str, Any] = {name: of(getattr(self, name)) for name in PER_ROW}
         known = bool(self.context.columns)
         taken["context"] = self.context.take(rows) if known else replace(self.context, count=len(taken["action"]))
-        taken |= {name: of_all[rows] for name in ("eligible", "wave") if (of_all := getattr(self, name)) is not None}
+        taken |= {name: of(of_all) for name in ("eligible", "wave") if (of_all := getattr(self, name)) is not None}
         log = copy(self)  # and no new one, whose rows would be looked at again: rows of a sound log are sound
         for name, value in taken.items():
             object.__setattr__(log, name, value)
