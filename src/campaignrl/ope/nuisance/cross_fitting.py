@@ -20,7 +20,7 @@ import numpy.typing as npt
 from campaignrl.arrays import Float32, Int
 from campaignrl.errors import DataError, Problem
 from campaignrl.ope.data.blocks import blocks
-from campaignrl.policies.linear_model import RidgeMean, RidgeModel, RidgeStatistics, fit_ridge
+from campaignrl.policies.linear_model import RidgeMean, RidgeStatistics, fit_ridge
 from campaignrl.rng import Purpose, customer_keys, uniform
 from campaignrl.tables.log import DecisionLog
 
@@ -64,7 +64,7 @@ class CrossFitted:
         self.rows_used = len(log)
         self._models = self._fit(folds)
 
-    def _fit(self, folds: int) -> list[RidgeModel]:
+    def _fit(self, folds: int) -> list[RidgeMean]:
         log = self._log
         parts = [RidgeStatistics.zeros(log.catalog, log.context.schema.width) for _ in range(folds)]
         for rows in blocks(len(log)):
@@ -73,12 +73,12 @@ class CrossFitted:
             for f, part in enumerate(parts):
                 part.add(X, log.action[rows], log.reward[rows], weight, np.flatnonzero(fold == f))
         total = sum(parts[1:], parts[0])
-        return [fit_ridge(total - part, log.catalog, l2=None) for part in parts]
+        return [fit_ridge(total - part, log.catalog, l2=None).mean for part in parts]
 
     def predict(self, rows: slice) -> Float32:
         """(m, k) float32; each row by the model of the folds it is not in."""
         X = self._log.context.take(rows).encode()
-        return predict_unseen([model.mean for model in self._models], X, self.fold[rows], self._range)
+        return predict_unseen(self._models, X, self.fold[rows], self._range)
 
 
 def predict_unseen(models: Sequence[RidgeMean], X: Float32, fold: Int, reward_range: tuple[float, float]) -> Float32:
