@@ -262,3 +262,16 @@ def test_the_rarest_flags_come_first():
 def test_rows_without_flags_are_left_in_the_order_of_their_masks():
     numbers = vote_scores._numbers_of_categories(np.random.default_rng(1).random((5_000, 3), dtype=np.float32))
     assert set(numbers) == {0}
+
+
+def test_a_score_beyond_all_numbers_chooses_nothing_where_it_is_barred():
+    """Whoever stands in the batch: an action that is open to another row, and one that is open to none."""
+    coefficients, phi, allowed = alike_in_places(5, 40)
+    coefficients[:, 3] = np.finfo(np.float32).max
+    phi[11] = 1.0
+    allowed[11], allowed[12:] = [True, True, False, False, *[False] * (allowed.shape[1] - 4)], True
+    with np.errstate(invalid="ignore", over="ignore"):
+        votes = winning_draws(coefficients, phi, allowed)
+        np.testing.assert_array_equal(votes, even(coefficients, phi, allowed))
+    assert votes[11, :2].sum() >= coefficients.shape[0]
+    assert not votes[11, 2:].any()

@@ -68,6 +68,7 @@ def _even_votes(coefficients: Float32, phi: Float32, allowed: Bool) -> Votes:
     stacked = np.ascontiguousarray(coefficients.transpose(1, 0, 2), dtype=dtype).reshape(k * S, D)
     # As many rows at once as leave the scores of all draws in the second-level cache, a power of two.
     rows = max(32, min(512, 1 << int(np.log2(SCORES_AT_ONCE / (k * S)))))
+    largest, most = D * float(np.abs(stacked).max()), float(np.finfo(dtype).max)  # of a score of features of 1
     votes, may = np.zeros((k, len(phi)), dtype=np.uint8), np.ascontiguousarray(allowed.T)
     for at in (slice(start, start + rows) for start in range(0, len(phi), rows)):
         x = phi[at].T.astype(dtype, copy=False)
@@ -76,7 +77,7 @@ def _even_votes(coefficients: Float32, phi: Float32, allowed: Bool) -> Votes:
         open_ = np.flatnonzero(may[:, at].any(axis=1))  # to any of these rows
         if len(open_):
             score = score[open_]
-            if not np.isfinite(x).all():  # what scores a number that is none must not choose where it is barred
+            if not largest * float(np.abs(x).max()) < most:  # a score may be infinite, or none, and no sum bars it
                 np.copyto(score, dtype(-np.inf), where=~may[open_, None, at])
             bar(score, may[open_, at])
             votes[open_, at] = counted(score, None)

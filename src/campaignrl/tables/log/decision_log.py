@@ -148,9 +148,9 @@ class DecisionLog:
         """The same log with some rows only; customers keep their numbering."""
 
         def of(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-            if isinstance(rows, slice) or rows.dtype == bool:
-                return values[rows]
-            return values.take(rows, axis=0)  # thrice as fast
+            if isinstance(rows, np.ndarray) and rows.dtype.kind in "iu":
+                return values.take(rows, axis=0)  # in a third of the time
+            return values[rows]
 
         taken: dict[str, Any] = {name: of(getattr(self, name)) for name in PER_ROW}
         known = bool(self.context.columns)
