@@ -238,3 +238,17 @@ def test_one_row_is_on_no_side_and_rows_that_are_all_as_far_neither():
     assert independent_rows(np.zeros(4), np.ones(4), 4.0, twice) == 4.0
     assert independent_rows(np.ones(4), np.zeros(4), 4.0, twice) == 4.0
     assert [part.shape for part in NO_OUTLIERS] == [(2, 0), (2, 0)]
+
+
+def test_outcomes_on_a_line_tell_no_spread_however_they_were_rounded():
+    """A zero by luck of the kernel and the smallest number beside it are told alike: no width is no interval."""
+    rng = np.random.default_rng(3)
+    w = rng.gamma(4.0, 0.25, 300)
+    for dust in (0.0, 1e-16, 1e-15):
+        y = 1.0 + dust * rng.normal(size=300)
+        assert regression_interval(PairSums.of(w, y), w, y, 0.1) is None
+        line = 0.5 + 2.0 * w + dust * rng.normal(size=300)
+        assert regression_interval(PairSums.of(w, line), w, line, 0.1) is None
+    seen = 1.0 + 1e-5 * rng.normal(size=300)
+    low, high = regression_interval(PairSums.of(w, seen), w, seen, 0.1)
+    assert 1e-7 < high - low < 1e-5

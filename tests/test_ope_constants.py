@@ -18,7 +18,7 @@ CONSTANTS = {
     "comparison.ahead": {"FEWEST_DAYS": 4},
     "comparison.personalisation": {"MATTERS": 0.25},
     "comparison.policies": {"BANDS": 4, "HALVINGS": 40, "NARROW": 0.9999},
-    "data.blocks": {"NUMBERS": 1 << 20},
+    "data.blocks": {"NUMBERS": 1 << 18},
     "data.log_sample": {"WINDOW": 256, "LEAST": 16_384, "SHARE": 32, "MOST": 262_144},
     "data.states": {"FADES": (0.6, 0.9), "MANY": 24},
     "data.trajectories": {"ENDED": -1},

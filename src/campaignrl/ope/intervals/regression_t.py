@@ -35,6 +35,7 @@ from campaignrl.ope.intervals.quantiles import t_quantile
 REGRESSION_T = "regression on the weights, customer t"
 SKEWED_T = "regression on the weights, skewed customer t"
 _FLAT = 1e-9  # a variance of weights below this is rounding
+_ROUNDING = 1e-14  # a variance of residuals below this share of the squares of outcomes is rounding
 _SURELY = 1.0 - 1e-9  # less by more than rounding
 _ROOM = 0.05  # least that is left of a residual's own say
 _BOTH = 4  # one tail is at most so many times as full as the other where both are told
@@ -90,8 +91,8 @@ def _read(sums: PairSums, weight: Float, outcome: Float) -> _Read | None:
     square = float(influence @ influence)
     of_part = float(residual @ residual) / m
     of_all = max(sums.yy - n * mean_y**2 - slope * together, 0.0) / n
-    if not square > 0.0 or not of_part > 0.0:
-        return None
+    if not square > 0.0 or not of_part > 0.0 or of_all <= _ROUNDING * sums.yy / n:
+        return None  # all lie on a line, but for rounding: of how far others lie from it they say nothing
     return _Read(mean_y + slope * off, square * n / m * of_all / of_part, influence, square, n)
 
 
